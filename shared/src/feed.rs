@@ -1,0 +1,203 @@
+//! A feed: one dataset that we pull over a connection.
+
+use std::time::Duration;
+
+use globset::GlobMatcher;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json_path::JsonPath;
+
+use crate::{
+    freshness::Promise,
+    id::{ConnectionId, FeedId},
+    partner::Name,
+    schedule::Schedule,
+    word::words,
+};
+
+/// One dataset: where it is, how it is decoded, its key, its fields, its schedule and its promise.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    pub id: FeedId,
+    pub name: Name,
+    pub connection: ConnectionId,
+    pub origin: Origin,
+    /// `None`: by content type or file name.
+    pub format: Option<Format>,
+    /// CSV only: the byte between fields.
+    pub delimiter: u8,
+    /// CSV only: the line of the header, from 1; what stands above it is passed over.
+    pub header_row: u32,
+    /// Columns that tell one record from another, at least one.
+    pub key: Vec<String>,
+    /// The columns; empty: taken from the first page or file, then frozen.
+    pub fields: Vec<Field>,
+    /// `None`: no expectation, so freshness is `exempt`.
+    pub promise: Option<Promise>,
+    /// The zone of times that name none.
+    pub zone: TimeZone,
+}
+
+/// Where a feed's bytes come from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    Http(Request),
+    /// Files of the connection's import folder whose name matches.
+    Files(GlobMatcher),
+}
+
+/// How a feed is asked for over HTTP.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Written behind the connection's `base_url`; may carry a query of its own.
+    pub path: String,
+    pub records: RecordsPath,
+    pub pagination: Pagination,
+    /// The most pages of one run.
+    pub max_pages: u64,
+    pub incremental: Option<Incremental>,
+    pub schedule: Schedule,
+}
+
+/// Where the records stand in a JSON document.
+#[derive(Clone, Debug)]
+pub enum RecordsPath {
+    /// Plain names ending in `[*]`, such as `$.data[*]`: read record by record.
+    Plain(Vec<String>),
+    /// Any other JSONPath (RFC 9535): holds its page in memory.
+    Path(JsonPath),
+}
+
+/// How one page leads to the next.
+#[derive(Clone, Debug)]
+pub enum Pagination {
+    /// One page is all there is.
+    None,
+    /// `param` counts pages from `start`; ends with an empty page.
+    Page { param: String, start: u64, size: Option<PageSize> },
+    /// `param` counts records received so far; ends with an empty page.
+    Offset { param: String, size: Option<PageSize> },
+    /// `param` carries what stood at `next` on the page before; ends where `next` is missing, null or empty.
+    Cursor { param: String, next: JsonPath, size: Option<PageSize> },
+    /// The `Link` header's `rel="next"`, within the origin; ends where there is none.
+    Link { size: Option<PageSize> },
+    /// The URL at `next`, within the origin; ends where it is missing, null or empty.
+    NextUrl { next: JsonPath, size: Option<PageSize> },
+}
+
+/// The size to ask for, and in which parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageSize {
+    pub param: String,
+    pub size: u64,
+}
+
+/// Reading only what changed since last time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incremental {
+    /// The column whose greatest value is the cursor.
+    pub field: String,
+    /// The query parameter that carries it.
+    pub param: String,
+    /// How far to go back behind it, for rows that arrive late. Only with a time.
+    pub lookback: Duration,
+}
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// The column's name in the bank.
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: FieldType,
+    /// Where it stands in a record: names, headers or JSONPaths, the first that is there. Never empty.
+    pub from: Vec<String>,
+    /// A record without it is quarantined. Key fields are always required.
+    pub required: bool,
+    /// Masked wherever it is shown.
+    pub sensitive: bool,
+    /// How a date or a timestamp is written, as in strftime; `None`: ISO 8601.
+    pub format: Option<String>,
+    /// The zone of a timestamp that names none, an IANA name; `None`: the feed's.
+    pub zone: Option<String>,
+}
+
+impl Field {
+    /// A field of its own name, optional and open.
+    pub fn new(name: impl Into<String>, kind: FieldType) -> Self {
+        let name = name.into();
+        Self { from: vec![name.clone()], name, kind, required: false, sensitive: false, format: None, zone: None }
+    }
+}
+
+/// What a column holds, and how the bank stores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    /// Text, as it came.
+    Text,
+    /// A whole number of 64 bits.
+    Integer,
+    /// An exact decimal, as text.
+    Decimal,
+    /// 0 or 1.
+    Boolean,
+    /// A day, `2026-11-24`.
+    Date,
+    /// An instant, ISO 8601 in UTC.
+    Timestamp,
+    /// An Emirates ID: 15 digits that begin with 784 and pass Luhn, as text.
+    EmiratesId,
+    /// A nested value, as compact JSON text.
+    Json,
+}
+
+impl FieldType {
+    pub const ALL: [Self; 8] = [
+        Self::Text,
+        Self::Integer,
+        Self::Decimal,
+        Self::Boolean,
+        Self::Date,
+        Self::Timestamp,
+        Self::EmiratesId,
+        Self::Json,
+    ];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Decimal => "decimal",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+            Self::EmiratesId => "emirates_id",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// How the bytes of a page or file are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    Json,
+    Ndjson,
+    Csv,
+}
+
+impl Format {
+    pub const ALL: [Self; 3] = [Self::Json, Self::Ndjson, Self::Csv];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+words!(FieldType, "field type");
+words!(Format, "format");

@@ -1,0 +1,49 @@
+//! Quarantine: what arrived and could not be accepted, why, and where it stood.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether a row or a whole file waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Row,
+    File,
+}
+
+impl Kind {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::File => "file",
+        }
+    }
+}
+
+/// Where the refused thing stood. Lines, pages and rows count from 1; what does not apply is null.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub file: Option<String>,
+    /// The line of the file where the row begins.
+    pub line: Option<u64>,
+    /// The page of the run.
+    pub page: Option<u64>,
+    /// The row of its page or file.
+    pub row: Option<u64>,
+    pub field: Option<String>,
+}
+
+/// One thing that was refused, on its way to the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub kind: Kind,
+    /// What is wrong and what would be right; names column and kind, never the content (security T17).
+    pub reason: String,
+    pub place: Place,
+    /// The row as it came, cut at [`ORIGINAL_MAX`]; for a file, empty: its original is kept by hash.
+    pub original: Vec<u8>,
+    /// For a file: the hash under which `originals/` keeps it.
+    pub original_hash: Option<String>,
+}
+
+/// The most bytes of a refused row that the ledger keeps.
+pub const ORIGINAL_MAX: usize = 64 * 1024;
