@@ -1,0 +1,35 @@
+//! What the daemon and its clients say to each other: HTTP and JSON over a Unix socket, and an NDJSON stream of events.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/status` | [`Status`] |
+//! | `GET /v1/partners`, `connections`, `feeds`, `runs`, `quarantine`, `exchanges`, `audit` | an array of rows, by [`ListQuery`] |
+//! | `GET /v1/records/PARTNER/FEED` | an array of [`RecordRow`], by [`ListQuery`] |
+//! | `GET /v1/LIST/ID` (`/v1/records/PARTNER/FEED/KEY`) | one row, whole |
+//! | `GET /v1/runs/ID?wait_s=N` | the run, as soon as it has ended or after `N` seconds (at most 60) |
+//! | `GET /v1/audit/verify` | [`AuditProof`] |
+//! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
+//! | `POST /v1/resync` with [`Resync`] | [`ResyncReply`] |
+//! | `POST /v1/exchanges/act` with [`ExchangeAct`] | an array of [`ActOutcome`] |
+//! | `POST /v1/exchanges?connection=C&name=N&reason=R` with a body | the [`ExchangeRow`] made |
+//!
+//! Whatever goes wrong is a status of 4xx or 5xx and a [`Problem`]. Every list stands behind a key (`after`), never
+//! behind an offset. Keys are only ever added; a client passes over what it does not know.
+
+mod command;
+mod event;
+mod rows;
+
+pub use command::{
+    ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode, Resync, ResyncReply,
+};
+pub use event::{Event, EventKind};
+pub use rows::{
+    AttemptRow, AuditRow, ConnectionRow, DaemonRow, ExchangeRow, FeedRow, PartnerRow, QuarantineRow, RecordRow, RunRow,
+    Running, Status,
+};
+
+/// How many rows a list holds when nobody says.
+pub const LIST_LIMIT: u32 = 100;
+/// The most rows of one answer; a client that wants more asks again behind the last one.
+pub const LIST_MAX: u32 = 1_000;

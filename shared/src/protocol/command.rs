@@ -1,0 +1,174 @@
+//! What a client may ask for, and how the daemon answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    exchange::State,
+    id::{ExchangeId, FeedId, RunId},
+};
+
+/// Which rows of a list, and how many. Each list takes the filters that its rows have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    /// At most so many; by default [`super::LIST_LIMIT`], never more than [`super::LIST_MAX`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Behind the row of this id, in the order of the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feed: Option<String>,
+    /// A health, freshness, outcome, exchange state or quarantine kind, by list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}
+
+/// An order to read a feed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resync {
+    pub feed: FeedId,
+    /// From the very beginning, not from the cursor.
+    #[serde(default)]
+    pub full: bool,
+    /// Only say what it would do.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Why, for the audit.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What became of a [`Resync`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResyncReply {
+    pub feed: FeedId,
+    /// The run that was ordered; null after a dry run.
+    pub run: Option<RunId>,
+    pub preview: Preview,
+}
+
+/// What a resync would do, as far as the past tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    pub feed: FeedId,
+    /// `full` or `incremental`.
+    pub scope: String,
+    /// Where reading starts: the cursor, or null for the beginning.
+    pub from: Option<String>,
+    /// The run whose figures these are; null when there was none of this scope, and then so are they.
+    pub after_run: Option<RunId>,
+    pub pages: Option<u64>,
+    pub rows: Option<u64>,
+    pub duration_s: Option<u64>,
+    /// Records now in the bank, none of which is lost by it.
+    pub rows_now: u64,
+}
+
+/// What is done to exchanges by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExchangeVerb {
+    Retry,
+    Hold,
+    Release,
+    Cancel,
+    Confirm,
+}
+
+impl ExchangeVerb {
+    pub const ALL: [Self; 5] = [Self::Retry, Self::Hold, Self::Release, Self::Cancel, Self::Confirm];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Cancel => "cancel",
+            Self::Confirm => "confirm",
+        }
+    }
+}
+crate::word::words!(ExchangeVerb, "exchange verb");
+
+/// An order about exchanges. Each is judged alone: one that cannot be done does not stop the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeAct {
+    pub verb: ExchangeVerb,
+    pub ids: Vec<ExchangeId>,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What became of one exchange of an [`ExchangeAct`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActOutcome {
+    pub id: ExchangeId,
+    pub done: bool,
+    /// Where it stands now; null if there is no such exchange.
+    pub state: Option<State>,
+    /// Why it was not done.
+    pub problem: Option<String>,
+}
+
+/// Whether the audit's chain holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditProof {
+    pub entries: u64,
+    /// The last entry's hash.
+    pub head: String,
+    /// The first thing found wrong; null if the chain holds.
+    pub broken: Option<String>,
+}
+
+/// Why a request was not done: what failed, why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}: {why}")]
+pub struct Problem {
+    pub code: ProblemCode,
+    pub what: String,
+    pub why: String,
+    #[serde(rename = "do")]
+    pub remedy: String,
+}
+
+/// What a client does differently about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemCode {
+    /// The request makes no sense (400).
+    BadRequest,
+    /// The peer's roles do not allow it (403).
+    NotAllowed,
+    /// There is no such thing (404).
+    NotFound,
+    /// It cannot be done as things stand (409).
+    Conflict,
+    /// It was too large (413).
+    TooLarge,
+    /// The daemon could not (500).
+    Failed,
+    /// The daemon is stopping, or full (503).
+    Unavailable,
+}
+
+impl ProblemCode {
+    /// The HTTP status that carries it.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::NotAllowed => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::Failed => 500,
+            Self::Unavailable => 503,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The rows that lists, screens and scripts show. The keys are a contract (DESIGN section 7): they stay.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    exchange::{Direction, State},
+    freshness::Freshness,
+    health::{Health, Reason},
+    id::{ConnectionId, ExchangeId, FeedId, PartnerId, QuarantineId, RunId},
+    partner::{Agreement, Name},
+    quarantine::{Kind, Place},
+    run::{Counts, Outcome, Trigger},
+};
+
+/// `status`: one screen of truth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// When this was true.
+    pub at: Timestamp,
+    pub daemon: DaemonRow,
+    /// How many connections stand in each state; every state is named, 0 included.
+    pub connections: BTreeMap<String, u64>,
+    pub feeds: BTreeMap<String, u64>,
+    pub exchanges: BTreeMap<String, u64>,
+    /// The age of the oldest exchange that is not finished, in seconds.
+    pub oldest_pending_s: Option<u64>,
+    /// Items in quarantine.
+    pub quarantine: u64,
+    /// Open incidents.
+    pub incidents: u64,
+    /// Runs under way.
+    pub running: Vec<Running>,
+}
+
+/// The daemon itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonRow {
+    pub running: bool,
+    pub version: Option<String>,
+    pub started_at: Option<Timestamp>,
+    /// When it last wrote that it lives.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// A run under way, as far as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    pub feed: FeedId,
+    /// Null until the first answer has brought something to work on.
+    pub run: Option<RunId>,
+    pub trigger: Trigger,
+    pub started_at: Timestamp,
+    pub pages: u64,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// `partners`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartnerRow {
+    pub id: PartnerId,
+    pub name: Name,
+    pub agreement: Option<Agreement>,
+    pub runbook: Option<String>,
+    /// Its connections by health and feeds by freshness, as in [`Status`], only states that occur.
+    pub connections: BTreeMap<String, u64>,
+    pub feeds: BTreeMap<String, u64>,
+}
+
+/// `connections`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionRow {
+    pub id: ConnectionId,
+    pub name: Name,
+    /// `http` or `folder`.
+    pub kind: String,
+    /// The base URL, or the folders. Never a secret.
+    pub address: String,
+    pub health: Health,
+    /// Since when it stands so.
+    pub since_at: Timestamp,
+    /// Why, in words; null where all is well.
+    pub reason: Option<String>,
+    /// The reason as one of the closed set.
+    pub cause: Option<Reason>,
+    /// What lies over the state: `paused`, `maintenance` …
+    pub overlays: Vec<String>,
+    pub last_ok_at: Option<Timestamp>,
+    /// When it is tried next, by whichever of its feeds comes first.
+    pub next_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub fails: u32,
+    /// How many feeds use it.
+    pub feeds: u64,
+}
+
+/// `feeds`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedRow {
+    pub id: FeedId,
+    pub name: Name,
+    pub connection: ConnectionId,
+    pub freshness: Freshness,
+    pub since_at: Option<Timestamp>,
+    /// Why it is not fresh, in words.
+    pub reason: Option<String>,
+    /// The last good run.
+    pub checked_at: Option<Timestamp>,
+    /// The last commit that changed content.
+    pub arrived_at: Option<Timestamp>,
+    /// The newest time inside the data: the greatest value of `incremental.field`, where that is a time.
+    pub event_at: Option<Timestamp>,
+    pub deadline_at: Option<Timestamp>,
+    /// The promise, in seconds.
+    pub every_s: Option<u64>,
+    /// Live records.
+    pub rows: u64,
+    /// How far it has been read: the greatest value of `incremental.field`.
+    pub cursor: Option<String>,
+    pub last_run: Option<RunId>,
+    pub last_outcome: Option<Outcome>,
+    pub next_at: Option<Timestamp>,
+    pub paused: bool,
+    /// What it has in quarantine.
+    pub quarantine: u64,
+    /// Its table in `cache.db`.
+    pub table: String,
+}
+
+/// `runs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    pub id: RunId,
+    pub feed: FeedId,
+    pub trigger: Trigger,
+    pub outcome: Outcome,
+    /// What happened, where and what to do; null where nothing needs saying.
+    pub reason: Option<String>,
+    /// The reason of a failure as one of the closed set.
+    pub cause: Option<Reason>,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub pages: u64,
+    pub bytes: u64,
+    /// The file that it read.
+    pub file: Option<String>,
+    /// Who ordered it.
+    pub actor: Option<String>,
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// `records FEED`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordRow {
+    /// The values of the feed's key, in the key's order. A key of one plain value also names the record in
+    /// `--after`; one of several is written there as a JSON array.
+    pub key: Vec<Value>,
+    /// Column to value, in the table's order; sensitive ones masked.
+    pub fields: Map<String, Value>,
+    pub first_seen_at: Timestamp,
+    pub changed_at: Timestamp,
+    pub deleted_at: Option<Timestamp>,
+    pub run: RunId,
+}
+
+/// `quarantine`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineRow {
+    pub id: QuarantineId,
+    pub feed: FeedId,
+    pub run: RunId,
+    pub kind: Kind,
+    pub reason: String,
+    pub place: Place,
+    /// When it was last refused.
+    pub at: Timestamp,
+    /// How many bytes the original has; the bytes themselves are protected.
+    pub bytes: u64,
+}
+
+/// `exchanges`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeRow {
+    pub id: ExchangeId,
+    pub direction: Direction,
+    pub connection: ConnectionId,
+    pub state: State,
+    /// How often delivery was tried.
+    pub attempts: u32,
+    pub created_at: Timestamp,
+    pub next_at: Option<Timestamp>,
+    pub deadline_at: Option<Timestamp>,
+    pub bytes: u64,
+    pub idempotency_key: String,
+    /// What the last attempt said, in words.
+    pub reason: Option<String>,
+    /// The document's file name.
+    pub name: String,
+    /// BLAKE3 of the document, in hex.
+    pub hash: String,
+    /// Since when it stands in `state`.
+    pub since_at: Timestamp,
+    /// When it was recorded as delivered: once.
+    pub delivered_at: Option<Timestamp>,
+    /// Each attempt, oldest first; only where one exchange is shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<AttemptRow>,
+}
+
+/// One try to deliver an exchange, or one question about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRow {
+    pub number: u32,
+    /// `deliver` or `ask`.
+    pub kind: String,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// The state that it led to.
+    pub state: Option<State>,
+    /// The partner's status code, where there was an answer.
+    pub status: Option<u16>,
+    pub reason: Option<String>,
+}
+
+/// `audit`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    pub seq: i64,
+    pub at: Timestamp,
+    pub uid: u32,
+    pub user: String,
+    pub role: String,
+    pub action: String,
+    pub object: String,
+    pub reason: Option<String>,
+    /// `begun`, then `done` or `failed`; or `refused`.
+    pub phase: String,
+    pub detail: String,
+    /// The entry that began what this one ends.
+    pub of: Option<i64>,
+    pub hash: String,
+}
