@@ -50,11 +50,25 @@ pub struct Http {
 pub enum Auth {
     None,
     /// A key in a header or in the query.
-    ApiKey { place: KeyPlace, name: String, key: SecretString },
-    Basic { user: String, password: SecretString },
-    Bearer { token: SecretString },
+    ApiKey {
+        place: KeyPlace,
+        name: String,
+        key: SecretString,
+    },
+    Basic {
+        user: String,
+        password: SecretString,
+    },
+    Bearer {
+        token: SecretString,
+    },
     /// OAuth 2.0 client credentials; `token_url` is absolute.
-    OAuth2 { token_url: Url, client_id: String, client_secret: SecretString, scope: Option<String> },
+    OAuth2 {
+        token_url: Url,
+        client_id: String,
+        client_secret: SecretString,
+        scope: Option<String>,
+    },
 }
 
 /// Where an API key travels.

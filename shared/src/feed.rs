@@ -126,78 +126,45 @@ impl Field {
     /// A field of its own name, optional and open.
     pub fn new(name: impl Into<String>, kind: FieldType) -> Self {
         let name = name.into();
-        Self { from: vec![name.clone()], name, kind, required: false, sensitive: false, format: None, zone: None }
-    }
-}
-
-/// What a column holds, and how the bank stores it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FieldType {
-    /// Text, as it came.
-    Text,
-    /// A whole number of 64 bits.
-    Integer,
-    /// An exact decimal, as text.
-    Decimal,
-    /// 0 or 1.
-    Boolean,
-    /// A day, `2026-11-24`.
-    Date,
-    /// An instant, ISO 8601 in UTC.
-    Timestamp,
-    /// An Emirates ID: 15 digits that begin with 784 and pass Luhn, as text.
-    EmiratesId,
-    /// A nested value, as compact JSON text.
-    Json,
-}
-
-impl FieldType {
-    pub const ALL: [Self; 8] = [
-        Self::Text,
-        Self::Integer,
-        Self::Decimal,
-        Self::Boolean,
-        Self::Date,
-        Self::Timestamp,
-        Self::EmiratesId,
-        Self::Json,
-    ];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Integer => "integer",
-            Self::Decimal => "decimal",
-            Self::Boolean => "boolean",
-            Self::Date => "date",
-            Self::Timestamp => "timestamp",
-            Self::EmiratesId => "emirates_id",
-            Self::Json => "json",
+        Self {
+            from: vec![name.clone()],
+            name,
+            kind,
+            required: false,
+            sensitive: false,
+            format: None,
+            zone: None,
         }
     }
 }
 
-/// How the bytes of a page or file are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    Json,
-    Ndjson,
-    Csv,
-}
-
-impl Format {
-    pub const ALL: [Self; 3] = [Self::Json, Self::Ndjson, Self::Csv];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Ndjson => "ndjson",
-            Self::Csv => "csv",
-        }
+words! {
+    /// What a column holds, and how the bank stores it.
+    pub enum FieldType is "field type" {
+        /// Text, as it came.
+        Text = "text",
+        /// A whole number of 64 bits.
+        Integer = "integer",
+        /// An exact decimal, as text.
+        Decimal = "decimal",
+        /// 0 or 1.
+        Boolean = "boolean",
+        /// A day, `2026-11-24`.
+        Date = "date",
+        /// An instant, ISO 8601 in UTC.
+        Timestamp = "timestamp",
+        /// An Emirates ID: 15 digits that begin with 784 and pass Luhn, as text.
+        EmiratesId = "emirates_id",
+        /// A nested value, as compact JSON text.
+        Json = "json",
     }
 }
 
-words!(FieldType, "field type");
-words!(Format, "format");
+words! {
+    /// How the bytes of a page or file are written.
+    pub enum Format is "format" {
+        Json = "json",
+        Ndjson = "ndjson",
+        Csv = "csv",
+    }
+}

@@ -21,12 +21,13 @@ mod event;
 mod rows;
 
 pub use command::{
-    ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode, Resync, ResyncReply,
+    ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode,
+    Resync, ResyncReply,
 };
 pub use event::{Event, EventKind};
 pub use rows::{
-    AttemptRow, AuditRow, ConnectionRow, DaemonRow, ExchangeRow, FeedRow, PartnerRow, QuarantineRow, RecordRow, RunRow,
-    Running, Status,
+    AttemptRow, AuditRow, ConnectionRow, DaemonRow, ExchangeRow, FeedRow, PartnerRow,
+    QuarantineRow, RecordRow, RunRow, Running, Status,
 };
 
 /// How many rows a list holds when nobody says.

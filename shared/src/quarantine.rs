@@ -2,20 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a row or a whole file waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    Row,
-    File,
-}
+use crate::word::words;
 
-impl Kind {
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Row => "row",
-            Self::File => "file",
-        }
+words! {
+    /// Whether a row or a whole file waits.
+    pub enum Kind is "quarantine kind" {
+        Row = "row",
+        File = "file",
     }
 }
 
@@ -43,6 +36,8 @@ pub struct Refusal {
     pub original: Vec<u8>,
     /// For a file: the hash under which `originals/` keeps it.
     pub original_hash: Option<String>,
+    /// How long the original is, in bytes; `original` may have been cut.
+    pub bytes: u64,
 }
 
 /// The most bytes of a refused row that the ledger keeps.

@@ -4,81 +4,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::word::words;
 
-/// What set a run going.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    /// The feed's schedule.
-    Schedule,
-    /// Another try after a failure.
-    Retry,
-    /// A complete file in the import folder.
-    File,
-    /// An operator's resync.
-    Person,
+words! {
+    /// What set a run going.
+    pub enum Trigger is "trigger" {
+        /// The feed's schedule.
+        Schedule = "schedule",
+        /// Another try after a failure.
+        Retry = "retry",
+        /// A complete file in the import folder.
+        File = "file",
+        /// An operator's resync.
+        Person = "person",
+    }
 }
 
-/// How a run stands or ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    Running,
-    /// It balances and something changed.
-    Succeeded,
-    /// It balances and nothing changed.
-    Unchanged,
-    /// It balances, with rows in quarantine.
-    Partial,
-    /// A whole file or run waits for a person.
-    Held,
-    Failed,
-    Cancelled,
-}
-
-impl Trigger {
-    pub const ALL: [Self; 4] = [Self::Schedule, Self::Retry, Self::File, Self::Person];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Schedule => "schedule",
-            Self::Retry => "retry",
-            Self::File => "file",
-            Self::Person => "person",
-        }
+words! {
+    /// How a run stands or ended.
+    pub enum Outcome is "outcome" {
+        Running = "running",
+        /// It balances and something changed.
+        Succeeded = "succeeded",
+        /// It balances and nothing changed.
+        Unchanged = "unchanged",
+        /// It balances, with rows in quarantine.
+        Partial = "partial",
+        /// A whole file or run waits for a person.
+        Held = "held",
+        Failed = "failed",
+        Cancelled = "cancelled",
     }
 }
 
 impl Outcome {
-    pub const ALL: [Self; 7] = [
-        Self::Running,
-        Self::Succeeded,
-        Self::Unchanged,
-        Self::Partial,
-        Self::Held,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Unchanged => "unchanged",
-            Self::Partial => "partial",
-            Self::Held => "held",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether the feed was read to its end, so that its promise starts anew (health-and-freshness.md section 2).
     pub const fn is_good(self) -> bool {
         matches!(self, Self::Succeeded | Self::Unchanged | Self::Partial)
     }
 }
-
-words!(Trigger, "trigger");
-words!(Outcome, "outcome");
 
 /// What became of the rows that a run received (promise 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

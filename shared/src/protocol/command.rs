@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     exchange::State,
     id::{ExchangeId, FeedId, RunId},
+    word::words,
 };
 
 /// Which rows of a list, and how many. Each list takes the filters that its rows have.
@@ -70,31 +71,16 @@ pub struct Preview {
     pub rows_now: u64,
 }
 
-/// What is done to exchanges by hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExchangeVerb {
-    Retry,
-    Hold,
-    Release,
-    Cancel,
-    Confirm,
-}
-
-impl ExchangeVerb {
-    pub const ALL: [Self; 5] = [Self::Retry, Self::Hold, Self::Release, Self::Cancel, Self::Confirm];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Hold => "hold",
-            Self::Release => "release",
-            Self::Cancel => "cancel",
-            Self::Confirm => "confirm",
-        }
+words! {
+    /// What is done to exchanges by hand.
+    pub enum ExchangeVerb is "exchange verb" {
+        Retry = "retry",
+        Hold = "hold",
+        Release = "release",
+        Cancel = "cancel",
+        Confirm = "confirm",
     }
 }
-crate::word::words!(ExchangeVerb, "exchange verb");
 
 /// An order about exchanges. Each is judged alone: one that cannot be done does not stop the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +107,7 @@ pub struct ActOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditProof {
     pub entries: u64,
-    /// The last entry's hash.
+    /// The last entry's hash; empty if the chain is broken.
     pub head: String,
     /// The first thing found wrong; null if the chain holds.
     pub broken: Option<String>,

@@ -1,0 +1,225 @@
+//! CSV: a header line, then rows. Strict UTF-8; a byte-order mark is passed over; lines are counted as an editor does.
+
+use std::{
+    cell::Cell,
+    io::{self, Read},
+    rc::Rc,
+};
+
+use csv::{ByteRecord, Position, ReaderBuilder};
+
+use super::{DecodeError, Flow, ROW_MAX};
+
+/// How the file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    pub delimiter: u8,
+    /// The line of the header, from 1; lines above it are passed over.
+    pub header_row: u32,
+}
+
+/// One row, and where it stands.
+#[derive(Debug)]
+pub struct Row<'a> {
+    record: &'a ByteRecord,
+    /// The line where it begins, from 1.
+    pub line: u64,
+    /// Which row it is, from 1.
+    pub number: u64,
+    width: usize,
+}
+
+/// Why a row cannot be taken as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow(pub String);
+
+impl Row<'_> {
+    /// The row's cells as text.
+    ///
+    /// # Errors
+    /// [`BadRow`] if it has another number of cells than the header, or is not UTF-8.
+    pub fn cells(&self) -> Result<Cells<'_>, BadRow> {
+        if self.record.len() != self.width {
+            let (have, want) = (self.record.len(), self.width);
+            return Err(BadRow(format!(
+                "the row has {have} cells and the header {want}; look for a missing or an unquoted delimiter"
+            )));
+        }
+        let text = std::str::from_utf8(self.record.as_slice()).map_err(|_| {
+            let at = self.record.iter().position(|cell| std::str::from_utf8(cell).is_err());
+            BadRow(format!(
+                "cell {} is not UTF-8; have the file written in UTF-8",
+                at.map_or(0, |index| index + 1)
+            ))
+        })?;
+        Ok(Cells { text, record: self.record })
+    }
+
+    /// The row's bytes, cells joined by `delimiter`: what is kept of a refused row.
+    pub fn original(&self, delimiter: u8) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.record.as_slice().len() + self.record.len());
+        for (at, cell) in self.record.iter().enumerate() {
+            if at > 0 {
+                bytes.push(delimiter);
+            }
+            bytes.extend_from_slice(cell);
+        }
+        bytes
+    }
+}
+
+/// A row's cells, all of them UTF-8.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<'a> {
+    text: &'a str,
+    record: &'a ByteRecord,
+}
+
+impl<'a> Cells<'a> {
+    /// The cell at `index`; `None` past the end.
+    pub fn get(&self, index: usize) -> Option<&'a str> {
+        self.text.get(self.record.range(index)?)
+    }
+}
+
+/// Reads the header, asks `begin` what to do with it, then hands each row to `each`.
+///
+/// # Errors
+/// [`DecodeError::Format`] if there is no header, [`DecodeError::RowTooLong`] and [`DecodeError::Io`]; and whatever
+/// `begin` says of the header.
+pub fn read<S>(
+    bytes: impl Read,
+    dialect: Dialect,
+    begin: impl FnOnce(&[String]) -> Result<S, DecodeError>,
+    mut each: impl FnMut(&mut S, Row<'_>) -> Flow,
+) -> Result<S, DecodeError> {
+    let since = Rc::new(Cell::new(0));
+    let bounded = Bounded { bytes, since: Rc::clone(&since) };
+    let mut reader = ReaderBuilder::new()
+        .delimiter(dialect.delimiter)
+        .flexible(true)
+        .has_headers(false)
+        .buffer_capacity(256 * 1024)
+        .from_reader(bounded);
+    let mut record = ByteRecord::new();
+    let failed = |error: csv::Error, at: &Position| failure(error, at);
+    loop {
+        let at = reader.position().clone();
+        if !reader.read_byte_record(&mut record).map_err(|error| failed(error, &at))? {
+            return Err(DecodeError::Format(format!(
+                "there is no header: the file ends before line {}",
+                dialect.header_row
+            )));
+        }
+        if reader.position().line() > u64::from(dialect.header_row) || reader.is_done() {
+            break;
+        }
+    }
+    let names = header(&record)?;
+    let mut state = begin(&names)?;
+    let mut number = 0;
+    loop {
+        since.set(0);
+        let at = reader.position().clone();
+        if !reader.read_byte_record(&mut record).map_err(|error| failed(error, &at))? {
+            return Ok(state);
+        }
+        number += 1;
+        let line = record.position().map_or(at.line(), Position::line);
+        let row = Row { record: &record, line, number, width: names.len() };
+        if each(&mut state, row) == Flow::Stop {
+            return Err(DecodeError::Stopped);
+        }
+    }
+}
+
+fn header(record: &ByteRecord) -> Result<Vec<String>, DecodeError> {
+    let mut names = Vec::with_capacity(record.len());
+    for (index, cell) in record.iter().enumerate() {
+        let name = std::str::from_utf8(cell).map_err(|_| {
+            DecodeError::Format(format!("column {} of the header is not UTF-8; have the file written in UTF-8", index + 1))
+        })?;
+        // The byte-order mark is the file's, not the name's; a name ends where people would say that it ends.
+        names.push(name.trim_start_matches('\u{feff}').trim().to_owned());
+    }
+    Ok(names)
+}
+
+fn failure(error: csv::Error, at: &Position) -> DecodeError {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            DecodeError::RowTooLong { line: at.line() }
+        }
+        csv::ErrorKind::Io(error) => DecodeError::Io(error),
+        other => DecodeError::Format(format!("line {}: {other:?}", at.line())),
+    }
+}
+
+/// Ends the reading of a row that never ends: the CSV reader itself would take all there is.
+struct Bounded<R> {
+    bytes: R,
+    /// Bytes read since the row began; a buffer's worth of earlier rows may be among them.
+    since: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        let since = self.since.get() + read;
+        self.since.set(since);
+        if since > ROW_MAX { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(read) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMA: Dialect = Dialect { delimiter: b',', header_row: 1 };
+
+    fn rows(text: &[u8], dialect: Dialect) -> Result<Vec<(u64, Result<Vec<String>, BadRow>)>, DecodeError> {
+        let begin = |names: &[String]| Ok((names.len(), Vec::new()));
+        let (_, rows) = read(text, dialect, begin, |(width, rows), row| {
+            let cells =
+                row.cells().map(|cells| (0..*width).filter_map(|i| cells.get(i)).map(str::to_owned).collect());
+            rows.push((row.line, cells));
+            Flow::More
+        })?;
+        Ok(rows)
+    }
+
+    #[test]
+    fn rows_know_their_line_whatever_came_before() {
+        let text = "\u{feff}id,note\n1,\"two\nlines\"\n\n2,x\n".as_bytes();
+        let lines: Vec<_> = rows(text, COMMA).unwrap().into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, [2, 5]);
+    }
+
+    #[test]
+    fn a_bad_row_is_told_apart_from_its_good_neighbours() {
+        let text = b"id,note\n1,a\n2\n3,b,c\n4,\xff\n5,e\n";
+        let rows = rows(text, COMMA).unwrap();
+        let good: Vec<_> = rows.iter().map(|(line, cells)| (*line, cells.is_ok())).collect();
+        assert_eq!(good, [(2, true), (3, false), (4, false), (5, false), (6, true)]);
+    }
+
+    #[test]
+    fn lines_above_the_header_are_passed_over() {
+        let dialect = Dialect { delimiter: b';', header_row: 3 };
+        let rows = rows(b"Title\n\nid;note\n1;a\n", dialect).unwrap();
+        assert_eq!(rows, [(4, Ok(vec!["1".to_owned(), "a".to_owned()]))]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_ends_the_reading_and_not_the_machine() {
+        let mut text = b"id,note\n1,\"".to_vec();
+        text.resize(ROW_MAX + 1024 * 1024, b'x');
+        assert!(matches!(rows(&text, COMMA), Err(DecodeError::RowTooLong { line: 2 })));
+    }
+
+    #[test]
+    fn an_empty_file_has_no_header() {
+        assert!(matches!(rows(b"", COMMA), Err(DecodeError::Format(_))));
+        assert_eq!(rows(b"id,note", COMMA).unwrap(), []);
+    }
+}

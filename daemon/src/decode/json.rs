@@ -1,0 +1,304 @@
+//! JSON and NDJSON: documents to records, one at a time, numbers kept as they were written.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{BufRead, Read},
+};
+
+use marsad_shared::feed::RecordsPath;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{DecodeError, Flow, ROW_MAX};
+
+/// Hands each record of a JSON document to `each`, as text.
+///
+/// # Errors
+/// [`DecodeError::Truncated`] if it ends in the middle, [`DecodeError::Format`] if it is no JSON, and
+/// [`DecodeError::Layout`] if there is nothing at `records`: that is not the same as no records.
+pub fn read(bytes: impl Read, records: &RecordsPath, each: impl FnMut(&str) -> Flow) -> Result<(), DecodeError> {
+    let mut each = each;
+    match records {
+        RecordsPath::Plain(names) => {
+            let mut json = serde_json::Deserializer::from_reader(bytes);
+            let mut walk = Walk { names, each: &mut each, found: false, stopped: false };
+            let end = Descend { depth: 0, walk: &mut walk }.deserialize(&mut json).and_then(|()| json.end());
+            if walk.stopped {
+                return Err(DecodeError::Stopped);
+            }
+            end.map_err(|error| failure(&error))?;
+            if walk.found { Ok(()) } else { Err(nothing_at(&format!("$.{}[*]", names.join(".")))) }
+        }
+        RecordsPath::Path(path) => {
+            let document: serde_json::Value = serde_json::from_reader(bytes).map_err(|error| failure(&error))?;
+            let found = path.query(&document);
+            if found.is_empty() {
+                return Err(nothing_at(&path.to_string()));
+            }
+            for record in found {
+                if each(&record.to_string()) == Flow::Stop {
+                    return Err(DecodeError::Stopped);
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Hands each line of an NDJSON document to `each`, with its number from 1; empty lines are passed over.
+///
+/// # Errors
+/// [`DecodeError::RowTooLong`] and [`DecodeError::Io`]. A line that is no JSON is that record's trouble alone.
+pub fn read_lines(
+    mut bytes: impl BufRead,
+    mut each: impl FnMut(Result<&str, &[u8]>, u64) -> Flow,
+) -> Result<(), DecodeError> {
+    let (mut line, mut number) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        let limit = ROW_MAX as u64 + 1;
+        let read = bytes.by_ref().take(limit).read_until(b'\n', &mut line).map_err(DecodeError::Io)?;
+        if read == 0 {
+            return Ok(());
+        }
+        number += 1;
+        if read > ROW_MAX {
+            return Err(DecodeError::RowTooLong { line: number });
+        }
+        let text = line.trim_ascii();
+        let text = if number == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text };
+        if !text.is_empty() && each(std::str::from_utf8(text).map_err(|_| text), number) == Flow::Stop {
+            return Err(DecodeError::Stopped);
+        }
+    }
+}
+
+/// The text or number at a plain path of a document, without building the document; `None` if it is missing, null or
+/// empty.
+///
+/// # Errors
+/// As [`read`].
+pub fn scalar_at(bytes: &[u8], names: &[String]) -> Result<Option<String>, DecodeError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let raw = At { names }.deserialize(&mut json).map_err(|error| failure(&error))?;
+    let Some(raw) = raw else { return Ok(None) };
+    let text = match serde_json::from_str::<serde_json::Value>(raw.get()) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(serde_json::Value::Null) | Err(_) => String::new(),
+        Ok(_) => raw.get().to_owned(),
+    };
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+fn nothing_at(path: &str) -> DecodeError {
+    DecodeError::Layout(format!("there is nothing at {path}; see what the answer looks like and mend `records`"))
+}
+
+fn failure(error: &serde_json::Error) -> DecodeError {
+    let (line, column) = (error.line(), error.column());
+    match error.classify() {
+        serde_json::error::Category::Eof => DecodeError::Truncated { line, column },
+        serde_json::error::Category::Io => {
+            DecodeError::Io(std::io::Error::new(error.io_error_kind().unwrap_or(std::io::ErrorKind::Other), error.to_string()))
+        }
+        serde_json::error::Category::Syntax => DecodeError::Format(format!(
+            "it is not JSON (line {line}, column {column}); a login or error page may stand in its place"
+        )),
+        serde_json::error::Category::Data => {
+            DecodeError::Layout(format!("it is laid out otherwise (line {line}, column {column}): mend `records`"))
+        }
+    }
+}
+
+/// The way to the array of records, and who takes them.
+struct Walk<'a, F> {
+    names: &'a [String],
+    each: &'a mut F,
+    found: bool,
+    stopped: bool,
+}
+
+/// At `depth` names down the way.
+struct Descend<'w, 'a, F> {
+    depth: usize,
+    walk: &'w mut Walk<'a, F>,
+}
+
+impl<'de, F: FnMut(&str) -> Flow> DeserializeSeed<'de> for Descend<'_, '_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, F: FnMut(&str) -> Flow> Visitor<'de> for Descend<'_, '_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.walk.names.get(self.depth) {
+            Some(name) => write!(f, "an object with {name:?}"),
+            None => f.write_str("an array of records"),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some(wanted) = self.walk.names.get(self.depth) else {
+            return Err(serde::de::Error::invalid_type(serde::de::Unexpected::Map, &self));
+        };
+        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+            if name == wanted.as_str() {
+                map.next_value_seed(Descend { depth: self.depth + 1, walk: &mut *self.walk })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
+        if self.depth < self.walk.names.len() {
+            return Err(serde::de::Error::invalid_type(serde::de::Unexpected::Seq, &self));
+        }
+        self.walk.found = true;
+        while let Some(record) = records.next_element::<Box<RawValue>>()? {
+            if (self.walk.each)(record.get()) == Flow::Stop {
+                self.walk.stopped = true;
+                return Err(serde::de::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        // A null where records belong is nothing at all, and is told as such.
+        Ok(())
+    }
+}
+
+/// The value at the end of `names`.
+struct At<'a> {
+    names: &'a [String],
+}
+
+impl<'de> DeserializeSeed<'de> for At<'_> {
+    type Value = Option<Box<RawValue>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        if self.names.is_empty() {
+            return serde::Deserialize::deserialize(deserializer).map(Some);
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for At<'_> {
+    type Value = Option<Box<RawValue>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON document")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+            match self.names.split_first() {
+                Some((wanted, rest)) if name == wanted.as_str() => found = map.next_value_seed(At { names: rest })?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(text: &str, names: &[&str]) -> Result<Vec<String>, DecodeError> {
+        let path = RecordsPath::Plain(names.iter().map(|&name| name.to_owned()).collect());
+        let mut records = Vec::new();
+        read(text.as_bytes(), &path, |record| {
+            records.push(record.to_owned());
+            Flow::More
+        })?;
+        Ok(records)
+    }
+
+    #[test]
+    fn records_are_found_at_the_end_of_their_path_as_they_were_written() {
+        let text = r#"{"meta":{"n":2},"data":{"rows":[{"id":1.10},{"id":784000000000001123456}]},"x":[1]}"#;
+        assert_eq!(
+            records(text, &["data", "rows"]).unwrap(),
+            [r#"{"id":1.10}"#, r#"{"id":784000000000001123456}"#]
+        );
+        assert_eq!(records("[1, 2]", &[]).unwrap(), ["1", "2"]);
+        assert_eq!(records(r#"{"data":[]}"#, &["data"]).unwrap(), [""; 0], "no records is a good answer");
+    }
+
+    #[test]
+    fn what_is_no_page_of_records_is_told_by_its_kind() {
+        for (text, expected, why) in [
+            (r#"{"data":[{"id":1},{"id""#, Reason::Truncated, "cut off"),
+            ("<html>login</html>", Reason::NotJson, "a page for people"),
+            (r#"{"error":"no"}"#, Reason::Schema, "no such path"),
+            (r#"{"data":null}"#, Reason::Schema, "null where records belong"),
+            (r#"{"data":{"id":1}}"#, Reason::Schema, "an object where the array belongs"),
+            (r#"{"data":[]} trailing"#, Reason::NotJson, "something behind the document"),
+        ] {
+            assert_eq!(records(text, &["data"]).unwrap_err().reason(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused_and_survived() {
+        let deep = "[".repeat(100_000);
+        assert!(records(&format!("{{\"data\":[{deep}"), &["data"]).is_err());
+    }
+
+    #[test]
+    fn the_next_cursor_is_read_as_text() {
+        let at = |text: &str| {
+            scalar_at(text.as_bytes(), &["meta".to_owned(), "next".to_owned()]).unwrap()
+        };
+        assert_eq!(at(r#"{"data":[1],"meta":{"next":"a\"b"}}"#).as_deref(), Some("a\"b"));
+        assert_eq!(at(r#"{"meta":{"next":12345678901234567890123}}"#).as_deref(), Some("12345678901234567890123"));
+        for none in [r#"{"meta":{"next":null}}"#, r#"{"meta":{}}"#, r#"{"meta":{"next":""}}"#, "{}", "[1]", r#"{"meta":3}"#] {
+            assert_eq!(at(none), None, "{none}");
+        }
+    }
+
+    use marsad_shared::health::Reason;
+}

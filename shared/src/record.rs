@@ -1,0 +1,308 @@
+//! Records on their way into the bank: typed rows, packed into a batch.
+//!
+//! A batch keeps the text of all its rows in one buffer and a small cell for each value, so that a row costs no
+//! allocation of its own. It also carries two hashes of each row, because comparing hashes is how the store decides
+//! what changed without touching the rows.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::feed::{Field, FieldType};
+
+/// The columns of a feed and its key: what a row of a batch must look like.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Layout {
+    pub fields: Vec<Field>,
+    /// Where the key's columns stand in `fields`, in the key's order; never empty.
+    pub key: Vec<usize>,
+}
+
+/// A key names a column that the fields lack.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key {0:?} is not among the fields")]
+pub struct NoSuchKey(pub String);
+
+impl Layout {
+    /// The layout of `fields`, keyed by the columns named in `key`.
+    ///
+    /// # Errors
+    /// [`NoSuchKey`] for the first column of `key` that is not among `fields`.
+    pub fn new(fields: Vec<Field>, key: &[String]) -> Result<Self, NoSuchKey> {
+        let key = key
+            .iter()
+            .map(|name| {
+                fields.iter().position(|f| f.name == *name).ok_or_else(|| NoSuchKey(name.clone()))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { fields, key })
+    }
+
+    /// The column of that name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+
+    /// The key's columns, in the key's order.
+    pub fn key_fields(&self) -> impl Iterator<Item = &Field> {
+        self.key.iter().filter_map(|&at| self.fields.get(at))
+    }
+
+    /// Whether a row must have a value in that column.
+    pub fn is_required(&self, column: usize) -> bool {
+        self.key.contains(&column) || self.fields.get(column).is_some_and(|f| f.required)
+    }
+}
+
+/// One value. Text is a range of its batch's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    Null,
+    Integer(i64),
+    Text { start: u32, end: u32 },
+}
+
+/// One value, looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    Null,
+    Integer(i64),
+    Text(&'a str),
+}
+
+/// The two hashes of a row: of its key, and of all its values. Seeded with a secret of the store, so that nobody
+/// outside can prepare two rows that hash alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowHash {
+    pub key: u64,
+    pub content: u64,
+}
+
+/// Typed rows of one layout.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    width: usize,
+    key: Vec<usize>,
+    seed: u64,
+    text: String,
+    cells: Vec<Cell>,
+    hashes: Vec<RowHash>,
+}
+
+/// The most text of a batch: cells address it with 32 bits.
+pub const BATCH_TEXT_MAX: usize = 1 << 30;
+
+impl Batch {
+    /// An empty batch of rows of `layout`; `seed` is the store's ([`crate::store::Seed`]).
+    pub fn new(layout: &Layout, seed: u64) -> Self {
+        Self {
+            width: layout.fields.len(),
+            key: layout.key.clone(),
+            seed,
+            text: String::new(),
+            cells: Vec::new(),
+            hashes: Vec::new(),
+        }
+    }
+
+    /// How many rows it holds.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// How many bytes of text it holds.
+    pub fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Begins a row. Dropping the returned row without [`RowBuilder::finish`] leaves the batch as it was.
+    pub fn row(&mut self) -> RowBuilder<'_> {
+        let (cells, text) = (self.cells.len(), self.text.len());
+        RowBuilder { batch: self, cells, text, finished: false }
+    }
+
+    /// The hashes of each row, in order.
+    pub fn hashes(&self) -> &[RowHash] {
+        &self.hashes
+    }
+
+    /// The values of the row at `index`, one a column; empty past the end.
+    pub fn values(&self, index: usize) -> impl Iterator<Item = Value<'_>> {
+        let from = index * self.width;
+        self.cells
+            .get(from..from + self.width)
+            .unwrap_or_default()
+            .iter()
+            .map(|cell| self.value(*cell))
+    }
+
+    /// The value of one column of a row.
+    pub fn at(&self, row: usize, column: usize) -> Value<'_> {
+        self.cells.get(row * self.width + column).map_or(Value::Null, |cell| self.value(*cell))
+    }
+
+    /// The positions of the key's columns.
+    pub fn key(&self) -> &[usize] {
+        &self.key
+    }
+
+    fn value(&self, cell: Cell) -> Value<'_> {
+        match cell {
+            Cell::Null => Value::Null,
+            Cell::Integer(number) => Value::Integer(number),
+            Cell::Text { start, end } => {
+                Value::Text(self.text.get(start as usize..end as usize).unwrap_or_default())
+            }
+        }
+    }
+
+    fn hash(&self, cells: impl Iterator<Item = Cell>) -> u64 {
+        // The shape of the row (kinds, lengths, numbers) goes into the seed, so that `ab|c` and `a|bc` differ.
+        let mut hash = self.seed;
+        for cell in cells {
+            hash = match cell {
+                Cell::Null => mix(hash, 0x6e75_6c6c),
+                Cell::Integer(number) => mix(hash ^ 0x696e_7400, number.cast_unsigned()),
+                Cell::Text { start, end } => {
+                    let text =
+                        self.text.as_bytes().get(start as usize..end as usize).unwrap_or_default();
+                    xxh3_64_with_seed(text, hash)
+                }
+            };
+        }
+        hash
+    }
+}
+
+fn mix(hash: u64, value: u64) -> u64 {
+    (hash.rotate_left(29) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (hash >> 7)
+}
+
+/// A row under construction, column by column in the layout's order.
+#[derive(Debug)]
+pub struct RowBuilder<'a> {
+    batch: &'a mut Batch,
+    cells: usize,
+    text: usize,
+    finished: bool,
+}
+
+impl RowBuilder<'_> {
+    /// The next column is empty.
+    pub fn null(&mut self) {
+        self.batch.cells.push(Cell::Null);
+    }
+
+    /// The next column is a number.
+    pub fn integer(&mut self, number: i64) {
+        self.batch.cells.push(Cell::Integer(number));
+    }
+
+    /// The next column is text.
+    pub fn text(&mut self, text: &str) {
+        let start = position(self.batch.text.len());
+        self.batch.text.push_str(text);
+        self.batch.cells.push(Cell::Text { start, end: position(self.batch.text.len()) });
+    }
+
+    /// Whether the last column pushed is empty.
+    pub fn last_is_null(&self) -> bool {
+        matches!(self.batch.cells.last(), Some(Cell::Null))
+    }
+
+    /// Keeps the row, with its hashes.
+    ///
+    /// # Panics
+    /// If it has more or fewer columns than the layout: our bug, never the data's.
+    pub fn finish(mut self) {
+        let row = self.batch.cells.get(self.cells..).unwrap_or_default();
+        assert_eq!(
+            row.len(),
+            self.batch.width,
+            "a row has as many cells as its layout has columns"
+        );
+        let key = self.batch.hash(self.batch.key.iter().filter_map(|&at| row.get(at).copied()));
+        let content = self.batch.hash(row.iter().copied());
+        self.batch.hashes.push(RowHash { key, content });
+        self.finished = true;
+    }
+}
+
+impl Drop for RowBuilder<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.batch.cells.truncate(self.cells);
+            self.batch.text.truncate(self.text);
+        }
+    }
+}
+
+fn position(len: usize) -> u32 {
+    u32::try_from(len).expect("a batch is sent on long before its text passes BATCH_TEXT_MAX")
+}
+
+/// The word that SQLite uses for a column of this type.
+pub const fn storage(kind: FieldType) -> &'static str {
+    match kind {
+        // Not `INTEGER`: a lone `INTEGER PRIMARY KEY` would become the rowid itself.
+        FieldType::Integer | FieldType::Boolean => "INT",
+        FieldType::Text
+        | FieldType::Decimal
+        | FieldType::Date
+        | FieldType::Timestamp
+        | FieldType::EmiratesId
+        | FieldType::Json => "TEXT",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        let fields = ["a", "b", "n"].map(|name| Field::new(name, FieldType::Text)).to_vec();
+        Layout::new(fields, &["a".to_owned()]).unwrap()
+    }
+
+    fn push(batch: &mut Batch, a: &str, b: &str, n: i64) {
+        let mut row = batch.row();
+        row.text(a);
+        row.text(b);
+        row.integer(n);
+        row.finish();
+    }
+
+    #[test]
+    fn a_row_left_unfinished_leaves_no_trace() {
+        let mut batch = Batch::new(&layout(), 7);
+        push(&mut batch, "x", "y", 1);
+        batch.row().text("half");
+        push(&mut batch, "z", "w", 2);
+        assert_eq!(batch.len(), 2);
+        assert_eq!(
+            batch.values(1).collect::<Vec<_>>(),
+            [Value::Text("z"), Value::Text("w"), Value::Integer(2)]
+        );
+    }
+
+    #[test]
+    fn hashes_tell_rows_apart_by_every_boundary_and_kind() {
+        let mut batch = Batch::new(&layout(), 7);
+        push(&mut batch, "ab", "c", 1);
+        push(&mut batch, "a", "bc", 1);
+        push(&mut batch, "ab", "c", 2);
+        let mut row = batch.row();
+        row.text("ab");
+        row.null();
+        row.integer(1);
+        row.finish();
+        let mut contents: Vec<_> = batch.hashes().iter().map(|h| h.content).collect();
+        contents.sort_unstable();
+        contents.dedup();
+        assert_eq!(contents.len(), 4);
+        let keys: Vec<_> = batch.hashes().iter().map(|h| h.key).collect();
+        assert!(keys[0] == keys[2] && keys[0] == keys[3] && keys[0] != keys[1]);
+    }
+}

@@ -1,0 +1,349 @@
+//! `cache.db`: the information bank, how far each feed was read, and which files it has had.
+//!
+//! A run reads either pages or a file. A page goes straight into the live table, in one transaction with the position
+//! behind it. A file is loaded beside the live table, piece by piece, so that a long one delays nobody, and joins it in
+//! one step at its end ([`Cache::finish_file`]); until then nothing of it is visible, and a crash leaves nothing of it.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::{StoreError, schema, writer::Database};
+use crate::{
+    id::{FeedId, RunId},
+    record::{Batch, Layout},
+    run::Counts,
+};
+
+mod known;
+mod reading;
+pub(super) mod table;
+
+use reading::Reading;
+use table::Table;
+
+/// How far a feed has been read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Position {
+    /// The greatest value of its incremental field, behind which the next walk begins.
+    pub cursor: Option<String>,
+    /// A walk that has not reached its end.
+    pub walk: Option<Walk>,
+    /// What the partner gave us to ask whether anything changed.
+    pub validators: Option<Validators>,
+    /// Live records.
+    pub rows: u64,
+}
+
+/// A walk over the pages of a feed, as far as it has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Walk {
+    pub run: RunId,
+    /// When its last page was committed.
+    pub at: Timestamp,
+    /// From the very beginning.
+    pub full: bool,
+    /// The cursor when it began.
+    pub since: Option<String>,
+    /// The greatest value of the incremental field so far.
+    pub best: Option<String>,
+    /// How to ask for the next page: the walker's own words.
+    pub next: serde_json::Value,
+    pub pages: u64,
+    pub bytes: u64,
+    pub counts: Counts,
+}
+
+/// What tells an unchanged answer without reading it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    /// The URL that they belong to, as a hash: it may carry a secret.
+    pub url: u64,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    /// A hash of the body.
+    pub body: u64,
+    /// How many rows that body had.
+    pub rows: u64,
+}
+
+/// What a page leaves behind it, committed together with its rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PageEnd {
+    /// More pages follow.
+    More(Walk),
+    /// The walk has reached its end; the cursor moves.
+    Last {
+        cursor: Option<String>,
+        validators: Option<Validators>,
+        reason: &'static str,
+        actor: Option<String>,
+    },
+}
+
+/// What a file leaves behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEnd {
+    /// BLAKE3 of its bytes, in hex.
+    pub hash: String,
+    pub name: String,
+}
+
+/// `cache.db`, open for writing.
+#[derive(Debug)]
+pub struct Cache {
+    db: Connection,
+    file: PathBuf,
+    seed: u64,
+    readings: HashMap<FeedId, Reading>,
+    /// Feeds whose reading changed since the transaction began, and how many of them before the last mark: what a
+    /// rollback makes untrue.
+    touched: Vec<FeedId>,
+    marked: usize,
+}
+
+impl Cache {
+    pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
+        let db = schema::open(file, &schema::CACHE)?;
+        table::drop_loads(&db)?;
+        let seed = seed(&db)?;
+        Ok(Self {
+            db,
+            file: file.to_owned(),
+            seed,
+            readings: HashMap::new(),
+            touched: Vec::new(),
+            marked: 0,
+        })
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Makes the feed's table, or adds the columns that it lacks.
+    ///
+    /// # Errors
+    /// [`StoreError::Layout`] if the table has another key, or a column of another type: that would be another feed.
+    pub fn prepare(&mut self, feed: &FeedId, layout: &Layout) -> Result<(), StoreError> {
+        table::prepare(&self.db, feed, layout)
+    }
+
+    /// How far the feed has been read.
+    pub fn position(&self, feed: &FeedId) -> Result<Position, StoreError> {
+        let sql = "SELECT cursor, walk, validators, rows FROM marsad_feed WHERE feed = ?";
+        let found = self.db.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
+            Ok((
+                row.get(0)?,
+                row.get::<_, Option<String>>(1)?,
+                row.get::<_, Option<String>>(2)?,
+                row.get::<_, i64>(3)?,
+            ))
+        });
+        let Some((cursor, walk, validators, rows)) = found.optional()? else {
+            return Ok(Position::default());
+        };
+        Ok(Position {
+            cursor,
+            // What an older version wrote otherwise costs a second reading, never a wrong one.
+            walk: walk.and_then(|text| serde_json::from_str(&text).ok()),
+            validators: validators.and_then(|text| serde_json::from_str(&text).ok()),
+            rows: rows.cast_unsigned(),
+        })
+    }
+
+    /// Begins a run that reads pages into the live table. `counts` are what an earlier part of the same walk counted.
+    pub fn begin_pages(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
+        let reading = Reading::of_pages(&self.db, feed, run)?;
+        self.remember(feed, reading);
+        Ok(())
+    }
+
+    /// Puts a page's records and the position behind it into the cache: both, or neither. Gives the run's counts so
+    /// far, which hold only what reached the cache.
+    pub fn apply_page(
+        &mut self,
+        feed: &FeedId,
+        batch: &Batch,
+        at: Timestamp,
+        end: impl FnOnce(Counts) -> PageEnd,
+    ) -> Result<Counts, StoreError> {
+        self.touch(feed);
+        let reading = self.readings.get_mut(feed).ok_or_else(|| no_reading(feed))?;
+        let before = reading.counts.inserted;
+        reading.apply(&self.db, batch, at)?;
+        let counts = reading.counts;
+        let inserted = (counts.inserted - before).cast_signed();
+        match end(counts) {
+            PageEnd::More(walk) => {
+                let walk = text_of(&walk)?;
+                let sql = "UPDATE marsad_feed SET walk = ?2, rows = rows + ?3 WHERE feed = ?1";
+                self.db.prepare_cached(sql)?.execute(params![feed.as_str(), walk, inserted])?;
+            }
+            PageEnd::Last { cursor, validators, reason, actor } => {
+                let run = reading.run;
+                let validators = validators.as_ref().map(text_of).transpose()?;
+                let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2, validators = ?3 WHERE feed = ?1";
+                self.db.prepare_cached(sql)?.execute(params![
+                    feed.as_str(),
+                    inserted,
+                    validators
+                ])?;
+                self.move_cursor(feed, run, cursor.as_deref(), at, reason, actor.as_deref())?;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Sets the cursor, and keeps the move with its run, reason and person; nothing where it stands there already.
+    fn move_cursor(
+        &self,
+        feed: &FeedId,
+        run: RunId,
+        to: Option<&str>,
+        at: Timestamp,
+        reason: &str,
+        actor: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE marsad_feed SET cursor = ?2 WHERE feed = ?1 AND cursor IS NOT ?2";
+        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? > 0 {
+            let sql = "INSERT INTO marsad_cursor (feed, value, run, moved_at, reason, actor) VALUES (?, ?, ?, ?, ?, ?)";
+            let moved = params![feed.as_str(), to, run.0, at.as_microsecond(), reason, actor];
+            self.db.prepare_cached(sql)?.execute(moved)?;
+        }
+        Ok(())
+    }
+
+    /// The run that brought this content to the feed, if one did.
+    pub fn run_of_file(&self, feed: &FeedId, hash: &str) -> Result<Option<RunId>, StoreError> {
+        let sql = "SELECT run FROM marsad_file WHERE feed = ? AND hash = ?";
+        let run = self.db.prepare_cached(sql)?.query_row([feed.as_str(), hash], |row| row.get(0));
+        Ok(run.optional()?.map(RunId))
+    }
+
+    /// Begins a run that loads a file beside the live table.
+    pub fn begin_file(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
+        let reading = Reading::of_file(&self.db, feed, run)?;
+        self.remember(feed, reading);
+        Ok(())
+    }
+
+    /// Loads a piece of the file. Gives the run's counts so far.
+    pub fn load(
+        &mut self,
+        feed: &FeedId,
+        batch: &Batch,
+        at: Timestamp,
+    ) -> Result<Counts, StoreError> {
+        self.touch(feed);
+        let reading = self.readings.get_mut(feed).ok_or_else(|| no_reading(feed))?;
+        reading.apply(&self.db, batch, at)?;
+        Ok(reading.counts)
+    }
+
+    /// Joins what was loaded to the live table and marks the file as had, in one step.
+    pub fn finish_file(
+        &mut self,
+        feed: &FeedId,
+        end: &FileEnd,
+        at: Timestamp,
+    ) -> Result<Counts, StoreError> {
+        self.touch(feed);
+        let reading = self.readings.remove(feed).ok_or_else(|| no_reading(feed))?;
+        reading.join(&self.db)?;
+        let inserted = reading.counts.inserted.cast_signed();
+        let sql = "UPDATE marsad_feed SET rows = rows + ?2 WHERE feed = ?1";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), inserted])?;
+        let sql =
+            "INSERT OR REPLACE INTO marsad_file (feed, hash, name, run, at) VALUES (?, ?, ?, ?, ?)";
+        let had = params![feed.as_str(), end.hash, end.name, reading.run.0, at.as_microsecond()];
+        self.db.prepare_cached(sql)?.execute(had)?;
+        Ok(reading.counts)
+    }
+
+    /// Ends the feed's run: forgets what it knew, and drops what it had loaded and not finished.
+    pub fn end(&mut self, feed: &FeedId) -> Result<(), StoreError> {
+        if self.readings.remove(feed).is_none() {
+            return Ok(());
+        }
+        Table::of(&self.db, feed)?.load().drop(&self.db)
+    }
+
+    fn remember(&mut self, feed: &FeedId, reading: Reading) {
+        self.touch(feed);
+        self.readings.insert(feed.clone(), reading);
+    }
+
+    fn touch(&mut self, feed: &FeedId) {
+        self.touched.push(feed.clone());
+    }
+}
+
+impl Database for Cache {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.touched.clear();
+        self.db.execute_batch("BEGIN IMMEDIATE").map_err(|error| StoreError::of(&self.file, error))
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.db.execute_batch("COMMIT").map_err(|error| StoreError::of(&self.file, error))
+    }
+
+    fn rollback(&mut self) {
+        self.marked = 0;
+        self.forget_touched();
+        roll_back(&self.db);
+    }
+
+    fn mark(&mut self) -> Result<(), StoreError> {
+        self.marked = self.touched.len();
+        Ok(self.db.execute_batch("SAVEPOINT job")?)
+    }
+
+    fn keep(&mut self) -> Result<(), StoreError> {
+        Ok(self.db.execute_batch("RELEASE job")?)
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        self.forget_touched();
+        Ok(self.db.execute_batch("ROLLBACK TO job; RELEASE job")?)
+    }
+}
+
+impl Cache {
+    fn forget_touched(&mut self) {
+        for feed in self.touched.drain(self.marked..) {
+            self.readings.remove(&feed);
+        }
+    }
+}
+
+/// Ends a transaction that SQLite may have ended already by itself, as it does when the disk is full.
+pub(super) fn roll_back(db: &Connection) {
+    if !db.is_autocommit() {
+        // If this fails too, so does the next `BEGIN`, and that is reported.
+        let _ = db.execute_batch("ROLLBACK");
+    }
+}
+
+fn text_of(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Conflict(error.to_string()))
+}
+
+fn no_reading(feed: &FeedId) -> StoreError {
+    StoreError::Conflict(format!("no run of {feed} is under way in the cache"))
+}
+
+/// The secret of this bank's hashes, made once.
+fn seed(db: &Connection) -> Result<u64, StoreError> {
+    let sql = "INSERT OR IGNORE INTO marsad_meta VALUES ('seed', random())";
+    db.execute(sql, [])?;
+    let seed: i64 =
+        db.query_row("SELECT value FROM marsad_meta WHERE key = 'seed'", [], |row| row.get(0))?;
+    Ok(seed.cast_unsigned())
+}

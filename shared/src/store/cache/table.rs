@@ -1,0 +1,285 @@
+//! A feed's tables: the live one that anybody may read, its side index of hashes, and the pair that a file is loaded
+//! into. All SQL that names a feed's columns is made here, and every name is quoted.
+
+use std::fmt::Write as _;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::{
+    feed::Field,
+    id::FeedId,
+    record::{Layout, storage},
+    store::StoreError,
+};
+
+/// The most columns of a feed: SQLite's own limit is 2,000, and ours come beside them.
+pub(crate) const COLUMNS_MAX: usize = 1_900;
+
+/// One table with its side index.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Table {
+    name: String,
+    layout: Layout,
+}
+
+/// The name of a feed's table: `-` becomes `_`, and `__` parts partner and feed.
+pub(in crate::store) fn name_of(feed: &FeedId) -> String {
+    feed.as_str().replace('-', "_").replace('/', "__")
+}
+
+/// A name as SQL takes it, whatever is in it.
+pub(in crate::store) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>, each: impl Fn(&str) -> String) -> String {
+    names.map(|name| each(&quoted(name))).collect::<Vec<_>>().join(", ")
+}
+
+impl Table {
+    /// The live table of a feed that was prepared.
+    pub(in crate::store) fn of(db: &Connection, feed: &FeedId) -> Result<Self, StoreError> {
+        Self::find_of(db, feed)?.ok_or_else(|| {
+            StoreError::Conflict(format!("{feed} has no table yet: nothing has been read"))
+        })
+    }
+
+    /// The live table, if the feed has one.
+    pub(in crate::store) fn find_of(
+        db: &Connection,
+        feed: &FeedId,
+    ) -> Result<Option<Self>, StoreError> {
+        let sql = "SELECT tbl, layout FROM marsad_feed WHERE feed = ?";
+        let found = db
+            .prepare_cached(sql)?
+            .query_row([feed.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
+            .optional()?;
+        let Some((name, layout)) = found else { return Ok(None) };
+        let layout = serde_json::from_str(&layout).map_err(|error| {
+            StoreError::Layout(format!("the layout of {feed} cannot be read: {error}"))
+        })?;
+        Ok(Some(Self { name, layout }))
+    }
+
+    pub(in crate::store) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(in crate::store) fn quoted(&self) -> String {
+        quoted(&self.name)
+    }
+
+    /// The side index: rowid, hash of the key, hash of the content.
+    pub(super) fn seen(&self) -> String {
+        quoted(&format!("{}__seen", self.name))
+    }
+
+    /// The table that a file is loaded into before it joins this one.
+    pub(super) fn load(&self) -> Self {
+        Self { name: format!("{}__load", self.name), layout: self.layout.clone() }
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &str> {
+        self.layout.fields.iter().map(|field| field.name.as_str())
+    }
+
+    fn key(&self) -> impl Iterator<Item = &str> {
+        self.layout.key_fields().map(|field| field.name.as_str())
+    }
+
+    pub(super) fn count(&self, db: &Connection) -> Result<u64, StoreError> {
+        // The side index has a row for each, and is the smaller one.
+        let sql = format!("SELECT coalesce(max(rid), 0) FROM {}", self.seen());
+        Ok(db.query_row(&sql, [], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+
+    pub(super) fn create(&self, db: &Connection) -> Result<(), StoreError> {
+        let mut sql = format!("CREATE TABLE {} (", self.quoted());
+        for (at, field) in self.layout.fields.iter().enumerate() {
+            let must = if self.layout.key.contains(&at) { " NOT NULL" } else { "" };
+            let _ = write!(sql, "{} {}{must}, ", quoted(&field.name), storage(field.kind));
+        }
+        let key = list(self.key(), str::to_owned);
+        let _ = write!(
+            sql,
+            "_first_seen INTEGER NOT NULL, _changed INTEGER NOT NULL, _run INTEGER NOT NULL, _deleted INTEGER, \
+             PRIMARY KEY ({key})) STRICT; \
+             CREATE TABLE {} (rid INTEGER PRIMARY KEY, k INTEGER NOT NULL, h INTEGER NOT NULL) STRICT;",
+            self.seen()
+        );
+        Ok(db.execute_batch(&sql)?)
+    }
+
+    /// Inserts a row; the parameters are the columns, the time and the run.
+    pub(super) fn insert(&self) -> String {
+        let columns = list(self.columns(), str::to_owned);
+        let width = self.layout.fields.len();
+        let values = (1..=width).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
+        format!(
+            "INSERT INTO {} ({columns}, _first_seen, _changed, _run) VALUES ({values}, ?{at}, ?{at}, ?{run})",
+            self.quoted(),
+            at = width + 1,
+            run = width + 2
+        )
+    }
+
+    /// As [`Self::insert`], or updates the row of the same key.
+    pub(super) fn upsert(&self) -> String {
+        format!("{} ON CONFLICT {}", self.insert(), self.update_on_conflict())
+    }
+
+    fn update_on_conflict(&self) -> String {
+        let key = list(self.key(), str::to_owned);
+        let set = list(self.columns(), |name| format!("{name} = excluded.{name}"));
+        format!(
+            "({key}) DO UPDATE SET {set}, _changed = excluded._changed, _run = excluded._run, _deleted = NULL"
+        )
+    }
+
+    /// Notes a row's hashes; the parameters are rowid, key hash and content hash.
+    pub(super) fn note_seen(&self) -> String {
+        format!(
+            "INSERT INTO {} VALUES (?, ?, ?) ON CONFLICT (rid) DO UPDATE SET k = excluded.k, h = excluded.h",
+            self.seen()
+        )
+    }
+
+    /// Finds a row's rowid and content hash; the parameters are the key's values.
+    pub(super) fn find(&self) -> String {
+        let key = self
+            .key()
+            .map(|name| format!("t.{} = ?", quoted(name)))
+            .collect::<Vec<_>>()
+            .join(" AND ");
+        format!(
+            "SELECT t.rowid, s.h FROM {} t LEFT JOIN {} s ON s.rid = t.rowid WHERE {key}",
+            self.quoted(),
+            self.seen()
+        )
+    }
+
+    /// Takes the place of `live`, which is empty.
+    pub(super) fn replace(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
+        live.drop(db)?;
+        Ok(db.execute_batch(&format!(
+            "ALTER TABLE {} RENAME TO {}; ALTER TABLE {} RENAME TO {};",
+            self.quoted(),
+            live.quoted(),
+            self.seen(),
+            live.seen()
+        ))?)
+    }
+
+    /// Puts every row into `live` by its key, notes the hashes there, and goes.
+    pub(super) fn merge_into(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
+        let columns = list(self.columns(), str::to_owned);
+        let same_key =
+            list(self.key(), |name| format!("t.{name} = l.{name}")).replace(", ", " AND ");
+        db.execute_batch(&format!(
+            "INSERT INTO {live} ({columns}, _first_seen, _changed, _run) \
+             SELECT {columns}, _first_seen, _changed, _run FROM {load} WHERE true ON CONFLICT {conflict}; \
+             INSERT INTO {live_seen} SELECT t.rowid, s.k, s.h FROM {load} l \
+             JOIN {load_seen} s ON s.rid = l.rowid JOIN {live} t ON {same_key} \
+             WHERE true ON CONFLICT (rid) DO UPDATE SET k = excluded.k, h = excluded.h;",
+            live = live.quoted(),
+            load = self.quoted(),
+            conflict = live.update_on_conflict(),
+            live_seen = live.seen(),
+            load_seen = self.seen(),
+        ))?;
+        self.drop(db)
+    }
+
+    pub(super) fn drop(&self, db: &Connection) -> Result<(), StoreError> {
+        let (table, seen) = (self.quoted(), self.seen());
+        Ok(db.execute_batch(&format!(
+            "DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {seen};"
+        ))?)
+    }
+}
+
+/// Makes the feed's table, or adds what it lacks.
+pub(super) fn prepare(db: &Connection, feed: &FeedId, layout: &Layout) -> Result<(), StoreError> {
+    if layout.fields.len() > COLUMNS_MAX {
+        let have = layout.fields.len();
+        return Err(StoreError::Layout(format!(
+            "{feed} has {have} fields; a table holds at most {COLUMNS_MAX}"
+        )));
+    }
+    match Table::find_of(db, feed)? {
+        None => {
+            let table = Table { name: name_of(feed), layout: layout.clone() };
+            table.create(db)?;
+            let sql = "INSERT INTO marsad_feed (feed, tbl, layout) VALUES (?, ?, ?)";
+            db.execute(sql, params![feed.as_str(), table.name, text_of(layout)?])?;
+        }
+        Some(table) if table.layout == *layout => {}
+        Some(table) => adapt(db, feed, &table, layout)?,
+    }
+    Ok(())
+}
+
+/// Adds the columns that are new. What cannot be had by adding is refused: it would change what rows mean.
+fn adapt(db: &Connection, feed: &FeedId, table: &Table, layout: &Layout) -> Result<(), StoreError> {
+    let (old, new): (Vec<_>, Vec<_>) =
+        (table.key().collect(), layout.key_fields().map(|field| field.name.as_str()).collect());
+    if old != new {
+        return Err(StoreError::Layout(format!(
+            "the table of {feed} is keyed by {old:?} and the configuration now says {new:?}; \
+             give the feed another id, or set the key back"
+        )));
+    }
+    for field in &layout.fields {
+        match column_type(db, &table.name, &field.name)? {
+            None => add_column(db, table, field)?,
+            Some(kind) if kind == storage(field.kind) => {}
+            Some(kind) => {
+                return Err(StoreError::Layout(format!(
+                    "column {:?} of {feed} holds {kind} and type {:?} needs {}; \
+                     give the field another name, or set the type back",
+                    field.name,
+                    field.kind.word(),
+                    storage(field.kind)
+                )));
+            }
+        }
+    }
+    let sql = "UPDATE marsad_feed SET layout = ?2, validators = NULL WHERE feed = ?1";
+    db.execute(sql, params![feed.as_str(), text_of(layout)?])?;
+    Ok(())
+}
+
+fn column_type(db: &Connection, table: &str, column: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT type FROM pragma_table_info(?) WHERE name = ? COLLATE NOCASE";
+    Ok(db.query_row(sql, [table, column], |row| row.get(0)).optional()?)
+}
+
+fn add_column(db: &Connection, table: &Table, field: &Field) -> Result<(), StoreError> {
+    let sql = format!(
+        "ALTER TABLE {} ADD COLUMN {} {}",
+        table.quoted(),
+        quoted(&field.name),
+        storage(field.kind)
+    );
+    Ok(db.execute_batch(&sql)?)
+}
+
+/// Drops what files had loaded when the daemon was killed.
+pub(super) fn drop_loads(db: &Connection) -> Result<(), StoreError> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND (name LIKE '%\\_\\_load' ESCAPE '\\' \
+               OR name LIKE '%\\_\\_load\\_\\_seen' ESCAPE '\\')";
+    let names: Vec<String> =
+        db.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for name in names {
+        // A feed may itself be called `load`: then its table is registered, and stays.
+        let kept = "SELECT 1 FROM marsad_feed WHERE ?1 IN (tbl, tbl || '__seen')";
+        if !db.prepare(kept)?.exists([&name])? {
+            db.execute_batch(&format!("DROP TABLE {}", quoted(&name)))?;
+        }
+    }
+    Ok(())
+}
+
+fn text_of(layout: &Layout) -> Result<String, StoreError> {
+    serde_json::to_string(layout).map_err(|error| StoreError::Layout(error.to_string()))
+}

@@ -1,0 +1,104 @@
+//! `ledger.db`: what cannot be fetched again. Runs and their balance, quarantine, exchanges and attempts, health,
+//! schema decisions, and the audit.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row};
+
+use super::{StoreError, cache::roll_back, schema, writer::Database};
+
+mod audit;
+mod exchanges;
+mod quarantine;
+mod runs;
+mod state;
+
+pub use exchanges::{Asked, AttemptEnd, Due, NewExchange, Step};
+pub use runs::{FeedState, RunEnd, RunStart};
+pub use state::CatalogueEntry;
+
+/// `ledger.db`, open for writing.
+#[derive(Debug)]
+pub struct Ledger {
+    db: Connection,
+    file: PathBuf,
+}
+
+impl Ledger {
+    pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
+        Ok(Self { db: schema::open(file, &schema::LEDGER)?, file: file.to_owned() })
+    }
+}
+
+impl Database for Ledger {
+    fn begin(&mut self) -> Result<(), StoreError> {
+        self.db.execute_batch("BEGIN IMMEDIATE").map_err(|error| StoreError::of(&self.file, error))
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.db.execute_batch("COMMIT").map_err(|error| StoreError::of(&self.file, error))
+    }
+
+    fn rollback(&mut self) {
+        roll_back(&self.db);
+    }
+
+    fn mark(&mut self) -> Result<(), StoreError> {
+        Ok(self.db.prepare_cached("SAVEPOINT job")?.execute([]).map(drop)?)
+    }
+
+    fn keep(&mut self) -> Result<(), StoreError> {
+        Ok(self.db.prepare_cached("RELEASE job")?.execute([]).map(drop)?)
+    }
+
+    fn undo(&mut self) -> Result<(), StoreError> {
+        Ok(self.db.execute_batch("ROLLBACK TO job; RELEASE job")?)
+    }
+}
+
+/// A time as the store keeps it: microseconds of UTC.
+pub(super) fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// The time in a column.
+pub(super) fn time_at(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+    Ok(time_of(row.get(column)?))
+}
+
+/// The time in a column that may be empty.
+pub(super) fn maybe_time_at(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(time_of))
+}
+
+/// What no clock can say (a hand-edited database) becomes the nearest that one can.
+fn time_of(micros: i64) -> Timestamp {
+    let end = if micros < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_microsecond(micros).unwrap_or(end)
+}
+
+/// A column that holds one of our words or ids.
+pub(super) fn parsed<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+/// As [`parsed`], where the column may be empty.
+pub(super) fn maybe_parsed<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    if row.get_ref(column)? == rusqlite::types::ValueRef::Null {
+        Ok(None)
+    } else {
+        parsed(row, column).map(Some)
+    }
+}

@@ -1,0 +1,66 @@
+//! Quarantine: keyed by feed, place and content, so that the same refusal again only brings its time up to date.
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::{Ledger, micros};
+use crate::{
+    id::{FeedId, RunId},
+    quarantine::{Place, Refusal},
+    store::StoreError,
+};
+
+impl Ledger {
+    /// Puts what a run refused into quarantine. Repeats replace what stands there.
+    pub fn refuse(
+        &mut self,
+        feed: &FeedId,
+        run: RunId,
+        refusals: &[Refusal],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO quarantine (feed, run, kind, reason, file, line, page, row, field, place, hash, original, \
+                   original_hash, bytes, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                   ON CONFLICT (feed, place, hash) DO UPDATE SET run = excluded.run, reason = excluded.reason, \
+                   field = excluded.field, original_hash = excluded.original_hash, at = excluded.at";
+        let mut statement = self.db.prepare_cached(sql)?;
+        for refusal in refusals {
+            let Place { file, line, page, row, field } = &refusal.place;
+            let original = refusal.original.as_slice();
+            let hash = refusal
+                .original_hash
+                .clone()
+                .unwrap_or_else(|| blake3::hash(original).to_hex().to_string());
+            statement.execute(params![
+                feed.as_str(),
+                run.0,
+                refusal.kind.word(),
+                refusal.reason,
+                file,
+                line.map(u64::cast_signed),
+                page.map(u64::cast_signed),
+                row.map(u64::cast_signed),
+                field,
+                place_key(&refusal.place),
+                hash,
+                (!original.is_empty()).then_some(original),
+                refusal.original_hash,
+                i64::try_from(refusal.bytes).unwrap_or(i64::MAX),
+                micros(at),
+            ])?;
+        }
+        Ok(())
+    }
+}
+
+/// The place as one text: what makes a repeat a repeat. The field is left out: a row is refused once.
+fn place_key(place: &Place) -> String {
+    let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
+    [
+        place.file.clone().unwrap_or_default(),
+        number(place.line),
+        number(place.page),
+        number(place.row),
+    ]
+    .join("\n")
+}

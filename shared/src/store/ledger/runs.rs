@@ -1,0 +1,240 @@
+//! Runs: begun before they change anything, ended with their balance, and what they leave of a feed's state.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::{Ledger, maybe_parsed, maybe_time_at, micros, parsed};
+use crate::{
+    health::Reason,
+    id::{FeedId, RunId},
+    record::Layout,
+    run::{Counts, Outcome, Trigger},
+    store::StoreError,
+};
+
+/// A run that begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunStart {
+    pub feed: FeedId,
+    pub trigger: Trigger,
+    pub at: Timestamp,
+    /// Who ordered it.
+    pub actor: Option<String>,
+    /// From the very beginning, not from the cursor.
+    pub full: bool,
+    /// The file that it reads.
+    pub file: Option<String>,
+}
+
+/// How a run ended, and what that means for its feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEnd {
+    pub outcome: Outcome,
+    pub reason: Option<String>,
+    pub cause: Option<Reason>,
+    pub at: Timestamp,
+    pub pages: u64,
+    pub bytes: u64,
+    pub counts: Counts,
+    /// The newest time inside the data, where that is known; else the feed keeps what it had.
+    pub event_at: Option<Timestamp>,
+    /// When the feed is due again.
+    pub next_at: Option<Timestamp>,
+}
+
+/// What is remembered of a feed between runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedState {
+    pub checked_at: Option<Timestamp>,
+    pub arrived_at: Option<Timestamp>,
+    pub event_at: Option<Timestamp>,
+    pub last_run: Option<RunId>,
+    pub last_outcome: Option<Outcome>,
+    pub reason: Option<String>,
+    pub cause: Option<Reason>,
+    /// Failed runs in a row.
+    pub fails: u32,
+    /// When the last run began.
+    pub started_at: Option<Timestamp>,
+    pub next_at: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// Begins a run: it has a number, and is seen to be running.
+    pub fn begin_run(&mut self, start: &RunStart) -> Result<RunId, StoreError> {
+        let sql = "INSERT INTO runs (feed, trigger, outcome, started_at, actor, full, file) \
+                   VALUES (?, ?, 'running', ?, ?, ?, ?)";
+        self.db.prepare_cached(sql)?.execute(params![
+            start.feed.as_str(),
+            start.trigger.word(),
+            micros(start.at),
+            start.actor,
+            start.full,
+            start.file
+        ])?;
+        Ok(RunId(self.db.last_insert_rowid()))
+    }
+
+    /// Ends a run that was begun, and brings its feed's state up to date.
+    pub fn end_run(&mut self, id: RunId, start: &RunStart, end: &RunEnd) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET outcome = ?2, reason = ?3, cause = ?4, ended_at = ?5, pages = ?6, bytes = ?7, \
+                   received = ?8, inserted = ?9, updated = ?10, unchanged = ?11, duplicate = ?12, deleted = ?13, \
+                   quarantined = ?14, filtered = ?15 WHERE id = ?1";
+        let c = &end.counts;
+        self.db.prepare_cached(sql)?.execute(params![
+            id.0,
+            end.outcome.word(),
+            end.reason,
+            end.cause.map(Reason::word),
+            micros(end.at),
+            signed(end.pages),
+            signed(end.bytes),
+            signed(c.received),
+            signed(c.inserted),
+            signed(c.updated),
+            signed(c.unchanged),
+            signed(c.duplicate),
+            signed(c.deleted),
+            signed(c.quarantined),
+            signed(c.filtered),
+        ])?;
+        self.note_feed(id, start, end)
+    }
+
+    /// Records a run that needed no number while it went: it found nothing new, or reached nobody.
+    pub fn record_run(&mut self, start: &RunStart, end: &RunEnd) -> Result<RunId, StoreError> {
+        let sql = "INSERT INTO runs (feed, trigger, outcome, reason, cause, started_at, ended_at, pages, bytes, file, \
+                   actor, full, received, unchanged, quarantined) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let c = &end.counts;
+        self.db.prepare_cached(sql)?.execute(params![
+            start.feed.as_str(),
+            start.trigger.word(),
+            end.outcome.word(),
+            end.reason,
+            end.cause.map(Reason::word),
+            micros(start.at),
+            micros(end.at),
+            signed(end.pages),
+            signed(end.bytes),
+            start.file,
+            start.actor,
+            start.full,
+            signed(c.received),
+            signed(c.unchanged),
+            signed(c.quarantined),
+        ])?;
+        let id = RunId(self.db.last_insert_rowid());
+        self.note_feed(id, start, end)?;
+        Ok(id)
+    }
+
+    fn note_feed(&mut self, id: RunId, start: &RunStart, end: &RunEnd) -> Result<(), StoreError> {
+        let sql = "INSERT INTO feed_state (feed, checked_at, arrived_at, event_at, last_run, last_outcome, reason, \
+                   cause, fails, started_at, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                   ON CONFLICT (feed) DO UPDATE SET checked_at = coalesce(excluded.checked_at, checked_at), \
+                   arrived_at = coalesce(excluded.arrived_at, arrived_at), \
+                   event_at = coalesce(excluded.event_at, event_at), last_run = excluded.last_run, \
+                   last_outcome = excluded.last_outcome, reason = excluded.reason, cause = excluded.cause, \
+                   fails = iif(excluded.fails = 0, 0, fails + 1), started_at = excluded.started_at, \
+                   next_at = excluded.next_at";
+        let good = end.outcome.is_good();
+        self.db.prepare_cached(sql)?.execute(params![
+            start.feed.as_str(),
+            good.then(|| micros(end.at)),
+            (end.counts.changed() > 0).then(|| micros(end.at)),
+            end.event_at.map(micros),
+            id.0,
+            end.outcome.word(),
+            end.reason,
+            end.cause.map(Reason::word),
+            i64::from(!good),
+            micros(start.at),
+            end.next_at.map(micros),
+        ])?;
+        Ok(())
+    }
+
+    /// When the feed is due next, before it has run at all.
+    pub fn plan_feed(&mut self, feed: &FeedId, next_at: Timestamp) -> Result<(), StoreError> {
+        let sql = "INSERT INTO feed_state (feed, next_at) VALUES (?, ?) \
+                   ON CONFLICT (feed) DO UPDATE SET next_at = excluded.next_at";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), micros(next_at)])?;
+        Ok(())
+    }
+
+    /// What is remembered of a feed.
+    pub fn feed_state(&self, feed: &FeedId) -> Result<FeedState, StoreError> {
+        let sql = "SELECT * FROM feed_state WHERE feed = ?";
+        let state = self.db.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
+            Ok(FeedState {
+                checked_at: maybe_time_at(row, "checked_at")?,
+                arrived_at: maybe_time_at(row, "arrived_at")?,
+                event_at: maybe_time_at(row, "event_at")?,
+                last_run: row.get::<_, Option<i64>>("last_run")?.map(RunId),
+                last_outcome: maybe_parsed(row, "last_outcome")?,
+                reason: row.get("reason")?,
+                cause: maybe_parsed(row, "cause")?,
+                fails: row.get("fails")?,
+                started_at: maybe_time_at(row, "started_at")?,
+                next_at: maybe_time_at(row, "next_at")?,
+            })
+        });
+        Ok(state.optional()?.unwrap_or_default())
+    }
+
+    /// Runs that a daemon left running: it was killed. Each is to be ended.
+    pub fn interrupted_runs(&self) -> Result<Vec<(RunId, RunStart)>, StoreError> {
+        let mut statement =
+            self.db.prepare("SELECT * FROM runs WHERE outcome = 'running' ORDER BY id")?;
+        let runs = statement.query_map([], |row| {
+            let start = RunStart {
+                feed: parsed(row, "feed")?,
+                trigger: parsed(row, "trigger")?,
+                at: super::time_at(row, "started_at")?,
+                actor: row.get("actor")?,
+                full: row.get("full")?,
+                file: row.get("file")?,
+            };
+            Ok((RunId(row.get("id")?), start))
+        })?;
+        Ok(runs.collect::<Result<_, _>>()?)
+    }
+
+    /// The columns that a feed without `fields` was given, if it has met data.
+    pub fn layout(&self, feed: &FeedId) -> Result<Option<Layout>, StoreError> {
+        let sql = "SELECT layout FROM layouts WHERE feed = ? ORDER BY id DESC LIMIT 1";
+        let text: Option<String> =
+            self.db.prepare_cached(sql)?.query_row([feed.as_str()], |row| row.get(0)).optional()?;
+        text.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
+            StoreError::Layout(format!("the layout of {feed} cannot be read: {error}"))
+        })
+    }
+
+    /// Freezes the columns of a feed without `fields`, as its first page or file has them.
+    pub fn freeze_layout(
+        &mut self,
+        feed: &FeedId,
+        run: RunId,
+        layout: &Layout,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let text =
+            serde_json::to_string(layout).map_err(|error| StoreError::Layout(error.to_string()))?;
+        let sql = "INSERT INTO layouts (feed, layout, run, at) VALUES (?, ?, ?, ?)";
+        self.db.execute(sql, params![feed.as_str(), text, run.0, micros(at)])?;
+        Ok(())
+    }
+
+    /// Removes at most `limit` ended runs of before `before` that found nothing new, oldest first. Gives how many.
+    pub fn prune_runs(&mut self, before: Timestamp, limit: u32) -> Result<usize, StoreError> {
+        let sql = "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE id < (SELECT max(id) FROM runs) \
+                   AND started_at < ?1 AND outcome = 'unchanged' AND id NOT IN (SELECT last_run FROM feed_state \
+                   WHERE last_run IS NOT NULL) ORDER BY id LIMIT ?2)";
+        Ok(self.db.execute(sql, params![micros(before), limit])?)
+    }
+}
+
+/// Counts are far below 2^63.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

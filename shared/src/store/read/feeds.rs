@@ -1,0 +1,250 @@
+//! Partners, connections and feeds: what is configured, with what is known of each, judged at the caller's time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use rusqlite::Row;
+
+use super::{
+    Reader,
+    catalogue::{ConnectionCard, FeedCard},
+    page, passes,
+};
+use crate::{
+    freshness::{self, Freshness},
+    health::{Limits, Standing},
+    id::RunId,
+    partner::Partner,
+    protocol::{ConnectionRow, FeedRow, ListQuery, PartnerRow},
+    store::{
+        StoreError,
+        cache::table,
+        ledger::{maybe_parsed, maybe_time_at},
+    },
+};
+
+impl Reader {
+    /// Partners, in the order of their ids.
+    pub fn partners(
+        &self,
+        query: &ListQuery,
+        now: Timestamp,
+    ) -> Result<Vec<PartnerRow>, StoreError> {
+        let (connections, feeds) = (self.all_connections(now)?, self.all_feeds(now)?);
+        let rows = self.cards::<Partner>("partner")?.into_iter().map(|partner| {
+            let mine = |id: crate::id::PartnerId| id == partner.id;
+            let mut by_health = BTreeMap::new();
+            for row in connections.iter().filter(|row| mine(row.id.partner())) {
+                *by_health.entry(row.health.word().to_owned()).or_default() += 1;
+            }
+            let mut by_freshness = BTreeMap::new();
+            for row in feeds.iter().filter(|row| mine(row.id.partner())) {
+                *by_freshness.entry(row.freshness.word().to_owned()).or_default() += 1;
+            }
+            PartnerRow {
+                id: partner.id.clone(),
+                name: partner.name,
+                agreement: partner.agreement,
+                runbook: partner.runbook.map(|path| path.display().to_string()),
+                connections: by_health,
+                feeds: by_freshness,
+            }
+        });
+        let rows = rows.filter(|row| passes(query.partner.as_ref(), row.id.as_str()));
+        Ok(page(rows, query, |row| row.id.as_str()))
+    }
+
+    /// Connections, in the order of their ids.
+    pub fn connections(
+        &self,
+        query: &ListQuery,
+        now: Timestamp,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        let rows = self.all_connections(now)?.into_iter().filter(|row| {
+            passes(query.partner.as_ref(), row.id.partner().as_str())
+                && passes(query.connection.as_ref(), row.id.as_str())
+                && passes(query.state.as_ref(), row.health.word())
+        });
+        Ok(page(rows, query, |row| row.id.as_str()))
+    }
+
+    /// Feeds, in the order of their ids.
+    pub fn feeds(&self, query: &ListQuery, now: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
+        let rows = self.all_feeds(now)?.into_iter().filter(|row| {
+            passes(query.partner.as_ref(), row.id.partner().as_str())
+                && passes(query.connection.as_ref(), row.connection.as_str())
+                && passes(query.feed.as_ref(), row.id.as_str())
+                && passes(query.state.as_ref(), row.freshness.word())
+        });
+        Ok(page(rows, query, |row| row.id.as_str()))
+    }
+
+    pub(super) fn all_connections(&self, now: Timestamp) -> Result<Vec<ConnectionRow>, StoreError> {
+        let mut standings = self.standings()?;
+        let mut next: HashMap<String, (u64, Option<Timestamp>)> = HashMap::new();
+        let due = self.next_times()?;
+        for feed in self.cards::<FeedCard>("feed")? {
+            let (feeds, at) = next.entry(feed.connection.as_str().to_owned()).or_default();
+            *feeds += 1;
+            let feed_at = due.get(feed.id.as_str()).copied();
+            *at = [*at, feed_at].into_iter().flatten().min();
+        }
+        let rows = self.cards::<ConnectionCard>("connection")?.into_iter().map(|card| {
+            let (standing, detail) =
+                standings.remove(card.id.as_str()).unwrap_or_else(|| (Standing::new(now), None));
+            let standing = standing.at(now, &Limits::default());
+            let (feeds, next_at) = next.remove(card.id.as_str()).unwrap_or_default();
+            ConnectionRow {
+                id: card.id,
+                name: card.name,
+                kind: card.kind,
+                address: card.address,
+                health: standing.state,
+                since_at: standing.since,
+                reason: standing
+                    .reason
+                    .map(|reason| detail.unwrap_or_else(|| reason.word().to_owned())),
+                cause: standing.reason,
+                overlays: Vec::new(),
+                last_ok_at: standing.last_ok_at,
+                next_at,
+                fails: standing.fails,
+                feeds,
+            }
+        });
+        Ok(rows.collect())
+    }
+
+    pub(super) fn all_feeds(&self, now: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
+        let mut states = self.feed_states()?;
+        let mut positions = self.positions()?;
+        let mut quarantine = self.counts("quarantine")?;
+        let rows = self.cards::<FeedCard>("feed")?.into_iter().map(|card| {
+            let state = states.remove(card.id.as_str()).unwrap_or_default();
+            let (rows, cursor) = positions.remove(card.id.as_str()).unwrap_or_default();
+            feed_row(card, state, rows, cursor, &mut quarantine, now)
+        });
+        Ok(rows.collect())
+    }
+
+    /// Every configured thing of a kind, in the order of ids. One that an older version wrote otherwise is left out
+    /// until the next start writes it anew.
+    fn cards<T: serde::de::DeserializeOwned>(&self, kind: &str) -> Result<Vec<T>, StoreError> {
+        let mut statement =
+            self.ledger.prepare_cached("SELECT body FROM catalogue WHERE kind = ? ORDER BY id")?;
+        let mut rows = statement.query([kind])?;
+        let mut cards = Vec::new();
+        while let Some(row) = rows.next()? {
+            cards.extend(
+                serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?).ok(),
+            );
+        }
+        Ok(cards)
+    }
+
+    fn standings(&self) -> Result<HashMap<String, (Standing, Option<String>)>, StoreError> {
+        let mut statement =
+            self.ledger.prepare_cached("SELECT connection, standing, detail FROM health")?;
+        let mut rows = statement.query([])?;
+        let mut standings = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let text: String = row.get(1)?;
+            if let Ok(standing) = serde_json::from_str(&text) {
+                standings.insert(row.get(0)?, (standing, row.get(2)?));
+            }
+        }
+        Ok(standings)
+    }
+
+    fn next_times(&self) -> Result<HashMap<String, Timestamp>, StoreError> {
+        let sql = "SELECT feed, next_at FROM feed_state WHERE next_at IS NOT NULL";
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        let times =
+            statement.query_map([], |row| Ok((row.get(0)?, super::time_at(row, "next_at")?)))?;
+        Ok(times.collect::<Result<_, _>>()?)
+    }
+
+    fn feed_states(&self) -> Result<HashMap<String, State>, StoreError> {
+        let mut statement = self.ledger.prepare_cached("SELECT * FROM feed_state")?;
+        let states = statement.query_map([], |row| Ok((row.get("feed")?, State::of(row)?)))?;
+        Ok(states.collect::<Result<_, _>>()?)
+    }
+
+    fn positions(&self) -> Result<HashMap<String, (u64, Option<String>)>, StoreError> {
+        let mut statement =
+            self.cache.prepare_cached("SELECT feed, rows, cursor FROM marsad_feed")?;
+        let positions = statement.query_map([], |row| {
+            Ok((row.get(0)?, (row.get::<_, i64>(1)?.cast_unsigned(), row.get(2)?)))
+        })?;
+        Ok(positions.collect::<Result<_, _>>()?)
+    }
+}
+
+/// What a feed's row in `feed_state` says.
+#[derive(Debug, Default)]
+struct State {
+    checked_at: Option<Timestamp>,
+    arrived_at: Option<Timestamp>,
+    event_at: Option<Timestamp>,
+    last_run: Option<RunId>,
+    last_outcome: Option<crate::run::Outcome>,
+    reason: Option<String>,
+    next_at: Option<Timestamp>,
+}
+
+impl State {
+    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            checked_at: maybe_time_at(row, "checked_at")?,
+            arrived_at: maybe_time_at(row, "arrived_at")?,
+            event_at: maybe_time_at(row, "event_at")?,
+            last_run: row.get::<_, Option<i64>>("last_run")?.map(RunId),
+            last_outcome: maybe_parsed(row, "last_outcome")?,
+            reason: row.get("reason")?,
+            next_at: maybe_time_at(row, "next_at")?,
+        })
+    }
+}
+
+fn feed_row(
+    card: FeedCard,
+    state: State,
+    rows: u64,
+    cursor: Option<String>,
+    quarantine: &mut BTreeMap<String, u64>,
+    now: Timestamp,
+) -> FeedRow {
+    let promise = card.promise.as_ref();
+    let freshness = freshness::judge(now, state.checked_at, promise);
+    let reason = match (freshness, state.reason) {
+        (Freshness::Unknown, None) => Some("never read".to_owned()),
+        // A reason that did not keep the run from being good is told with the run.
+        (Freshness::Fresh | Freshness::Due, _)
+            if state.last_outcome.is_some_and(crate::run::Outcome::is_good) =>
+        {
+            None
+        }
+        (_, reason) => reason,
+    };
+    FeedRow {
+        quarantine: quarantine.remove(card.id.as_str()).unwrap_or_default(),
+        table: table::name_of(&card.id),
+        name: card.name,
+        connection: card.connection,
+        freshness,
+        since_at: freshness::since(now, state.checked_at, promise),
+        reason,
+        checked_at: state.checked_at,
+        arrived_at: state.arrived_at,
+        event_at: state.event_at,
+        deadline_at: freshness::deadline(state.checked_at, promise),
+        every_s: promise.map(|promise| promise.every.as_secs()),
+        rows,
+        cursor,
+        last_run: state.last_run,
+        last_outcome: state.last_outcome,
+        next_at: state.next_at,
+        paused: false,
+        id: card.id,
+    }
+}

@@ -1,0 +1,72 @@
+//! Quarantine, newest first.
+
+use rusqlite::{OptionalExtension, Row};
+
+use super::{Reader, limit};
+use crate::{
+    id::{QuarantineId, RunId},
+    protocol::{ListQuery, QuarantineRow},
+    quarantine::{Kind, Place},
+    store::{
+        StoreError,
+        ledger::{parsed, time_at},
+    },
+};
+
+impl Reader {
+    /// Quarantine items, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if `after` is no item's id.
+    pub fn quarantine(&self, query: &ListQuery) -> Result<Vec<QuarantineRow>, StoreError> {
+        let after = query.after.as_deref().map(str::parse::<QuarantineId>).transpose();
+        let before = after
+            .map_err(|error| StoreError::Conflict(error.to_string()))?
+            .map_or(i64::MAX, |id| id.0);
+        let sql = match &query.feed {
+            Some(_) => {
+                "SELECT * FROM quarantine WHERE feed = ?3 AND id < ?1 AND (?4 IS NULL OR kind = ?4) \
+                 ORDER BY id DESC LIMIT ?2"
+            }
+            None => {
+                "SELECT * FROM quarantine WHERE id < ?1 AND (?3 IS NULL) AND (?4 IS NULL OR kind = ?4) \
+                 ORDER BY id DESC LIMIT ?2"
+            }
+        };
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        let rows = statement.query_map(
+            rusqlite::params![before, limit(query), query.feed, query.state],
+            quarantine_row,
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// One item.
+    pub fn quarantine_item(&self, id: QuarantineId) -> Result<Option<QuarantineRow>, StoreError> {
+        let sql = "SELECT * FROM quarantine WHERE id = ?";
+        Ok(self.ledger.prepare_cached(sql)?.query_row([id.0], quarantine_row).optional()?)
+    }
+}
+
+fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
+    let number = |column: &str| {
+        Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
+    };
+    let kind: String = row.get("kind")?;
+    Ok(QuarantineRow {
+        id: QuarantineId(row.get("id")?),
+        feed: parsed(row, "feed")?,
+        run: RunId(row.get("run")?),
+        kind: if kind == Kind::File.word() { Kind::File } else { Kind::Row },
+        reason: row.get("reason")?,
+        place: Place {
+            file: row.get("file")?,
+            line: number("line")?,
+            page: number("page")?,
+            row: number("row")?,
+            field: row.get("field")?,
+        },
+        at: time_at(row, "at")?,
+        bytes: number("bytes")?.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,149 @@
+//! Records of a feed, in the order of their keys, sensitive values masked.
+
+use rusqlite::{Row, params_from_iter, types};
+use serde_json::{Map, Value};
+
+use super::{Reader, limit};
+use crate::{
+    feed::{Field, FieldType},
+    id::{FeedId, RunId},
+    protocol::{ListQuery, RecordRow},
+    store::{
+        StoreError,
+        cache::table::{Table, quoted},
+        ledger::{maybe_time_at, time_at},
+    },
+};
+
+/// What stands for a value that may not be seen.
+const MASK: &str = "•••";
+
+impl Reader {
+    /// Records in the order of their keys, behind `after`. A feed that has no table yet has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if `after` is no key of this feed.
+    pub fn records(&self, feed: &FeedId, query: &ListQuery) -> Result<Vec<RecordRow>, StoreError> {
+        let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(Vec::new()) };
+        let key = key_list(&table);
+        let (filter, mut values) = match &query.after {
+            None => (String::new(), Vec::new()),
+            Some(text) => {
+                let values = key_of(&table, text)?;
+                let marks = vec!["?"; values.len()].join(", ");
+                (format!("WHERE ({key}) > ({marks})"), values)
+            }
+        };
+        let columns = columns(&table);
+        let sql =
+            format!("SELECT {columns} FROM {} {filter} ORDER BY {key} LIMIT ?", table.quoted());
+        values.push(types::Value::Integer(limit(query).into()));
+        self.select(&table, &sql, values)
+    }
+
+    /// The record of that key: its one value, or a JSON array of its values.
+    pub fn record(&self, feed: &FeedId, key: &str) -> Result<Option<RecordRow>, StoreError> {
+        let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(None) };
+        let values = key_of(&table, key)?;
+        let marks = vec!["?"; values.len()].join(", ");
+        let (columns, list) = (columns(&table), key_list(&table));
+        let sql = format!("SELECT {columns} FROM {} WHERE ({list}) = ({marks})", table.quoted());
+        Ok(self.select(&table, &sql, values)?.pop())
+    }
+
+    fn select(
+        &self,
+        table: &Table,
+        sql: &str,
+        values: Vec<types::Value>,
+    ) -> Result<Vec<RecordRow>, StoreError> {
+        let mut statement = self.cache.prepare_cached(sql)?;
+        let rows = statement.query_map(params_from_iter(values), |row| record_row(table, row))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn key_list(table: &Table) -> String {
+    table.layout().key_fields().map(|field| quoted(&field.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn columns(table: &Table) -> String {
+    let fields = table.layout().fields.iter().map(|field| quoted(&field.name));
+    let ours = ["_first_seen", "_changed", "_run", "_deleted"].map(str::to_owned);
+    fields.chain(ours).collect::<Vec<_>>().join(", ")
+}
+
+/// The values of a key as a person or a script names it.
+fn key_of(table: &Table, text: &str) -> Result<Vec<types::Value>, StoreError> {
+    let fields: Vec<_> = table.layout().key_fields().collect();
+    let parts: Vec<Value> = match serde_json::from_str(text) {
+        Ok(Value::Array(parts)) => parts,
+        _ => vec![Value::String(text.to_owned())],
+    };
+    if parts.len() != fields.len() {
+        return Err(StoreError::Conflict(format!(
+            "a key of this feed has {} values ({}); name it as a JSON array",
+            fields.len(),
+            fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(", ")
+        )));
+    }
+    fields.iter().zip(parts).map(|(field, part)| stored(field, &part)).collect()
+}
+
+fn stored(field: &Field, part: &Value) -> Result<types::Value, StoreError> {
+    let text = part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+    match field.kind {
+        FieldType::Integer | FieldType::Boolean => {
+            text.parse().map(types::Value::Integer).map_err(|_| {
+                StoreError::Conflict(format!(
+                    "{:?} is a whole number in this feed's key",
+                    field.name
+                ))
+            })
+        }
+        _ => Ok(types::Value::Text(text)),
+    }
+}
+
+fn record_row(table: &Table, row: &Row<'_>) -> rusqlite::Result<RecordRow> {
+    let layout = table.layout();
+    let mut fields = Map::new();
+    for (at, field) in layout.fields.iter().enumerate() {
+        fields.insert(field.name.clone(), shown(field, row.get_ref(at)?));
+    }
+    let key = layout
+        .key_fields()
+        .map(|field| fields.get(&field.name).cloned().unwrap_or_default())
+        .collect();
+    Ok(RecordRow {
+        key,
+        first_seen_at: time_at(row, "_first_seen")?,
+        changed_at: time_at(row, "_changed")?,
+        deleted_at: maybe_time_at(row, "_deleted")?,
+        run: RunId(row.get("_run")?),
+        fields,
+    })
+}
+
+/// A value as a client may see it: a sensitive one is masked, an Emirates ID but for its last three digits.
+fn shown(field: &Field, value: types::ValueRef<'_>) -> Value {
+    let value = match value {
+        types::ValueRef::Null => return Value::Null,
+        types::ValueRef::Integer(number) if field.kind == FieldType::Boolean => {
+            Value::Bool(number != 0)
+        }
+        types::ValueRef::Integer(number) => number.into(),
+        types::ValueRef::Real(number) => number.into(),
+        types::ValueRef::Text(text) | types::ValueRef::Blob(text) => {
+            String::from_utf8_lossy(text).into()
+        }
+    };
+    if !field.sensitive {
+        return value;
+    }
+    let text = value.as_str().unwrap_or_default();
+    let tail = (field.kind == FieldType::EmiratesId)
+        .then(|| text.get(text.len().saturating_sub(3)..))
+        .flatten();
+    Value::String(format!("{MASK}{}", tail.unwrap_or_default()))
+}

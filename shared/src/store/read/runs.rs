@@ -1,0 +1,189 @@
+//! Runs and the audit, newest first.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Reader, limit};
+use crate::{
+    audit::{Entry, Verifier},
+    id::{FeedId, RunId},
+    protocol::{AuditProof, AuditRow, ListQuery, Preview, RunRow},
+    run::Counts,
+    store::{
+        StoreError,
+        ledger::{maybe_parsed, maybe_time_at, parsed, time_at},
+    },
+};
+
+impl Reader {
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if `after` is no run's id.
+    pub fn runs(&self, query: &ListQuery) -> Result<Vec<RunRow>, StoreError> {
+        let before = before::<RunId>(query)?.map_or(i64::MAX, |id| id.0);
+        // One statement for each way to ask, so that each goes behind its own index.
+        let sql = match (&query.feed, &query.state) {
+            (None, None) => "SELECT * FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+            (Some(_), None) => {
+                "SELECT * FROM runs WHERE id < ?1 AND feed = ?3 ORDER BY id DESC LIMIT ?2"
+            }
+            (None, Some(word)) if word == "unchanged" || word == "succeeded" => {
+                "SELECT * FROM runs WHERE id < ?1 AND outcome = ?4 ORDER BY id DESC LIMIT ?2"
+            }
+            (None, Some(_)) => {
+                "SELECT * FROM runs WHERE id < ?1 AND outcome = ?4 AND outcome NOT IN ('unchanged', 'succeeded') \
+                 ORDER BY id DESC LIMIT ?2"
+            }
+            (Some(_), Some(_)) => {
+                "SELECT * FROM runs WHERE id < ?1 AND feed = ?3 AND outcome = ?4 ORDER BY id DESC LIMIT ?2"
+            }
+        };
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        for (at, value) in [(3, &query.feed), (4, &query.state)] {
+            if at <= statement.parameter_count() {
+                statement.raw_bind_parameter(at, value)?;
+            }
+        }
+        statement.raw_bind_parameter(1, before)?;
+        statement.raw_bind_parameter(2, limit(query))?;
+        Ok(statement.raw_query().mapped(run_row).collect::<Result<_, _>>()?)
+    }
+
+    /// One run.
+    pub fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {
+        let sql = "SELECT * FROM runs WHERE id = ?";
+        Ok(self.ledger.prepare_cached(sql)?.query_row([id.0], run_row).optional()?)
+    }
+
+    /// What a resync of the feed would do, as far as its last whole run of that scope tells.
+    pub fn preview(&self, feed: &FeedId, full: bool) -> Result<Preview, StoreError> {
+        let sql = "SELECT cursor, rows FROM marsad_feed WHERE feed = ?";
+        let position = self.cache.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
+        });
+        let (cursor, rows_now) = position.optional()?.unwrap_or_default();
+        // A run that began at no cursor read everything, whoever ordered it; the first good one did.
+        let sql = if full {
+            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND received > 0 \
+             ORDER BY full DESC, received DESC, id DESC LIMIT 1"
+        } else {
+            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') \
+             ORDER BY id DESC LIMIT 1"
+        };
+        let run =
+            self.ledger.prepare_cached(sql)?.query_row([feed.as_str()], run_row).optional()?;
+        Ok(Preview {
+            feed: feed.clone(),
+            scope: if full { "full" } else { "incremental" }.to_owned(),
+            from: if full { None } else { cursor },
+            after_run: run.as_ref().map(|run| run.id),
+            pages: run.as_ref().map(|run| run.pages),
+            rows: run.as_ref().map(|run| run.counts.received),
+            duration_s: run.as_ref().and_then(duration_s),
+            rows_now,
+        })
+    }
+
+    /// Audit entries, newest first.
+    pub fn audit(&self, query: &ListQuery) -> Result<Vec<AuditRow>, StoreError> {
+        let before = match &query.after {
+            None => i64::MAX,
+            Some(text) => text.parse().map_err(|_| {
+                StoreError::Conflict(format!("{text:?} is no number of an audit entry"))
+            })?,
+        };
+        let sql = "SELECT entry FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        let texts =
+            statement.query_map(params![before, limit(query)], |row| row.get::<_, String>(0))?;
+        texts.map(|text| Ok(audit_row(entry(&text?)?))).collect()
+    }
+
+    /// Walks the whole chain and names the first thing that does not hold.
+    pub fn audit_verify(&self) -> Result<AuditProof, StoreError> {
+        let mut statement =
+            self.ledger.prepare_cached("SELECT seq, entry FROM audit ORDER BY seq")?;
+        let mut rows = statement.query([])?;
+        let (mut verifier, mut entries) = (Verifier::new([]), 0);
+        while let Some(row) = rows.next()? {
+            let seq: i64 = row.get(0)?;
+            let checked = match entry(&row.get::<_, String>(1)?) {
+                Err(_) => Err(format!("audit entry {seq} cannot be read")),
+                Ok(entry) => verifier.check(&entry).map_err(|broken| broken.to_string()),
+            };
+            if let Err(problem) = checked {
+                return Ok(AuditProof { entries, head: String::new(), broken: Some(problem) });
+            }
+            entries += 1;
+        }
+        Ok(match verifier.finish() {
+            Ok(head) => AuditProof { entries, head: head.hash.to_string(), broken: None },
+            Err(broken) => {
+                AuditProof { entries, head: String::new(), broken: Some(broken.to_string()) }
+            }
+        })
+    }
+}
+
+fn before<T: std::str::FromStr<Err = crate::id::IdError>>(
+    query: &ListQuery,
+) -> Result<Option<T>, StoreError> {
+    let after = query.after.as_deref().map(str::parse).transpose();
+    after.map_err(|error: crate::id::IdError| StoreError::Conflict(error.to_string()))
+}
+
+fn duration_s(run: &RunRow) -> Option<u64> {
+    let ended: Timestamp = run.ended_at?;
+    u64::try_from(ended.duration_since(run.started_at).as_secs()).ok()
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    let count = |column: &str| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
+    Ok(RunRow {
+        id: RunId(row.get("id")?),
+        feed: parsed(row, "feed")?,
+        trigger: parsed(row, "trigger")?,
+        outcome: parsed(row, "outcome")?,
+        reason: row.get("reason")?,
+        cause: maybe_parsed(row, "cause")?,
+        started_at: time_at(row, "started_at")?,
+        ended_at: maybe_time_at(row, "ended_at")?,
+        pages: count("pages")?,
+        bytes: count("bytes")?,
+        file: row.get("file")?,
+        actor: row.get("actor")?,
+        counts: Counts {
+            received: count("received")?,
+            inserted: count("inserted")?,
+            updated: count("updated")?,
+            unchanged: count("unchanged")?,
+            duplicate: count("duplicate")?,
+            deleted: count("deleted")?,
+            quarantined: count("quarantined")?,
+            filtered: count("filtered")?,
+        },
+    })
+}
+
+fn entry(text: &str) -> Result<Entry, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Conflict(format!("an audit entry cannot be read: {error}")))
+}
+
+fn audit_row(Entry { deed, hash, .. }: Entry) -> AuditRow {
+    AuditRow {
+        seq: deed.seq,
+        at: deed.at,
+        uid: deed.uid,
+        user: deed.user,
+        role: deed.role,
+        action: deed.action,
+        object: deed.object,
+        reason: deed.reason,
+        phase: deed.phase.word().to_owned(),
+        detail: deed.detail,
+        of: deed.of,
+        hash: hash.to_string(),
+    }
+}

@@ -1,0 +1,288 @@
+//! Opening a database, and the steps that bring an older one up to date. Steps are only ever added.
+
+use std::{path::Path, sync::LazyLock};
+
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+
+use super::{StoreError, state_dir};
+
+/// How long a statement waits for another program's lock, in milliseconds, before it gives up.
+const BUSY_MS: u32 = 5_000;
+/// The page cache of a writer, in KiB.
+const CACHE_KIB: i64 = 16 * 1024;
+/// A WAL is cut back to this once it has been written home, in bytes.
+const JOURNAL_LIMIT: i64 = 64 * 1024 * 1024;
+
+/// Opens `file` for writing, made private if it is new, and takes it through `migrations`.
+pub(super) fn open(file: &Path, migrations: &Migrations<'_>) -> Result<Connection, StoreError> {
+    state_dir::make_private(file)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let of = |error| StoreError::of(file, error);
+    let mut db = Connection::open_with_flags(file, flags).map_err(of)?;
+    db.busy_timeout(std::time::Duration::from_millis(BUSY_MS.into())).map_err(of)?;
+    db.pragma_update(None, "journal_mode", "WAL").map_err(of)?;
+    db.pragma_update(None, "synchronous", "FULL").map_err(of)?;
+    db.pragma_update(None, "foreign_keys", true).map_err(of)?;
+    db.pragma_update(None, "cache_size", -CACHE_KIB).map_err(of)?;
+    db.pragma_update(None, "temp_store", "MEMORY").map_err(of)?;
+    db.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT).map_err(of)?;
+    db.set_prepared_statement_cache_capacity(64);
+    migrations.to_latest(&mut db).map_err(|error| match error {
+        rusqlite_migration::Error::MigrationDefinition(
+            rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead,
+        ) => StoreError::Newer(file.to_owned()),
+        rusqlite_migration::Error::RusqliteError { err, .. } => StoreError::of(file, err),
+        other => StoreError::Corrupt { file: file.to_owned(), detail: other.to_string() },
+    })?;
+    Ok(db)
+}
+
+/// Opens `file` to read. A database that was closed in order has no `-wal`, and is then opened as one that nobody
+/// changes only if the folder cannot be written; else committed data could silently be missing.
+pub(super) fn open_to_read(file: &Path) -> Result<Connection, StoreError> {
+    let of = |error| StoreError::of(file, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(file, flags).map_err(of)?;
+    let ready = db
+        .busy_timeout(std::time::Duration::from_millis(BUSY_MS.into()))
+        .and_then(|()| db.pragma_update(None, "query_only", true))
+        .and_then(|()| {
+            db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+        });
+    match ready {
+        Ok(_) => Ok(db),
+        Err(error) if can_be_immutable(file, &error) => {
+            let uri = url::Url::from_file_path(
+                std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
+            );
+            let uri =
+                uri.map_err(|()| StoreError::Folder(format!("{} is no path", file.display())))?;
+            let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+            Connection::open_with_flags(format!("{uri}?immutable=1"), flags).map_err(of)
+        }
+        Err(error) => Err(of(error)),
+    }
+}
+
+fn can_be_immutable(file: &Path, error: &rusqlite::Error) -> bool {
+    let mut wal = file.as_os_str().to_owned();
+    wal.push("-wal");
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen) && !Path::new(&wal).exists()
+}
+
+/// `cache.db`: what feeds say, and how far they were read. Each feed's own tables are made by [`super::cache`].
+pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
+    Migrations::new(vec![M::up(
+        "CREATE TABLE marsad_meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+         CREATE TABLE marsad_feed (
+             feed TEXT PRIMARY KEY,
+             tbl TEXT NOT NULL,
+             layout TEXT NOT NULL,
+             rows INTEGER NOT NULL DEFAULT 0,
+             cursor TEXT,
+             walk TEXT,
+             validators TEXT
+         ) STRICT, WITHOUT ROWID;
+         CREATE TABLE marsad_cursor (
+             id INTEGER PRIMARY KEY AUTOINCREMENT,
+             feed TEXT NOT NULL,
+             value TEXT,
+             run INTEGER NOT NULL,
+             moved_at INTEGER NOT NULL,
+             reason TEXT NOT NULL,
+             actor TEXT
+         ) STRICT;
+         CREATE INDEX marsad_cursor_feed ON marsad_cursor (feed, id);
+         CREATE TABLE marsad_file (
+             feed TEXT NOT NULL,
+             hash TEXT NOT NULL,
+             name TEXT NOT NULL,
+             run INTEGER NOT NULL,
+             at INTEGER NOT NULL,
+             PRIMARY KEY (feed, hash)
+         ) STRICT, WITHOUT ROWID;",
+    )])
+});
+
+/// `ledger.db`: what cannot be fetched again.
+pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
+    Migrations::new(vec![M::up(
+        "CREATE TABLE daemon (
+             id INTEGER PRIMARY KEY CHECK (id = 1),
+             version TEXT NOT NULL,
+             config_hash TEXT NOT NULL,
+             started_at INTEGER NOT NULL,
+             seen_at INTEGER NOT NULL,
+             stopped_at INTEGER
+         ) STRICT;
+         CREATE TABLE catalogue (
+             kind TEXT NOT NULL,
+             id TEXT NOT NULL,
+             body TEXT NOT NULL,
+             PRIMARY KEY (kind, id)
+         ) STRICT, WITHOUT ROWID;
+         CREATE TABLE layouts (
+             id INTEGER PRIMARY KEY AUTOINCREMENT,
+             feed TEXT NOT NULL,
+             layout TEXT NOT NULL,
+             run INTEGER NOT NULL,
+             at INTEGER NOT NULL
+         ) STRICT;
+         CREATE INDEX layouts_feed ON layouts (feed, id);
+         CREATE TABLE runs (
+             id INTEGER PRIMARY KEY AUTOINCREMENT,
+             feed TEXT NOT NULL,
+             trigger TEXT NOT NULL,
+             outcome TEXT NOT NULL,
+             reason TEXT,
+             cause TEXT,
+             started_at INTEGER NOT NULL,
+             ended_at INTEGER,
+             pages INTEGER NOT NULL DEFAULT 0,
+             bytes INTEGER NOT NULL DEFAULT 0,
+             file TEXT,
+             actor TEXT,
+             full INTEGER NOT NULL DEFAULT 0,
+             received INTEGER NOT NULL DEFAULT 0,
+             inserted INTEGER NOT NULL DEFAULT 0,
+             updated INTEGER NOT NULL DEFAULT 0,
+             unchanged INTEGER NOT NULL DEFAULT 0,
+             duplicate INTEGER NOT NULL DEFAULT 0,
+             deleted INTEGER NOT NULL DEFAULT 0,
+             quarantined INTEGER NOT NULL DEFAULT 0,
+             filtered INTEGER NOT NULL DEFAULT 0
+         ) STRICT;
+         CREATE INDEX runs_feed ON runs (feed, id);
+         CREATE INDEX runs_notable ON runs (outcome, id) WHERE outcome NOT IN ('unchanged', 'succeeded');
+         CREATE TABLE feed_state (
+             feed TEXT PRIMARY KEY,
+             checked_at INTEGER,
+             arrived_at INTEGER,
+             event_at INTEGER,
+             last_run INTEGER,
+             last_outcome TEXT,
+             reason TEXT,
+             cause TEXT,
+             fails INTEGER NOT NULL DEFAULT 0,
+             started_at INTEGER,
+             next_at INTEGER
+         ) STRICT, WITHOUT ROWID;
+         CREATE TABLE health (
+             connection TEXT PRIMARY KEY,
+             standing TEXT NOT NULL,
+             detail TEXT
+         ) STRICT, WITHOUT ROWID;
+         CREATE TABLE quarantine (
+             id INTEGER PRIMARY KEY AUTOINCREMENT,
+             feed TEXT NOT NULL,
+             run INTEGER NOT NULL,
+             kind TEXT NOT NULL,
+             reason TEXT NOT NULL,
+             file TEXT,
+             line INTEGER,
+             page INTEGER,
+             row INTEGER,
+             field TEXT,
+             place TEXT NOT NULL,
+             hash TEXT NOT NULL,
+             original BLOB,
+             original_hash TEXT,
+             bytes INTEGER NOT NULL,
+             at INTEGER NOT NULL,
+             UNIQUE (feed, place, hash)
+         ) STRICT;
+         CREATE INDEX quarantine_run ON quarantine (run, id);
+         CREATE TABLE exchanges (
+             id INTEGER PRIMARY KEY AUTOINCREMENT,
+             direction TEXT NOT NULL,
+             connection TEXT NOT NULL,
+             state TEXT NOT NULL,
+             attempts INTEGER NOT NULL DEFAULT 0,
+             created_at INTEGER NOT NULL,
+             since_at INTEGER NOT NULL,
+             next_at INTEGER,
+             deadline_at INTEGER,
+             delivered_at INTEGER,
+             bytes INTEGER NOT NULL,
+             idempotency_key TEXT NOT NULL UNIQUE,
+             origin TEXT NOT NULL UNIQUE,
+             reason TEXT,
+             name TEXT NOT NULL,
+             hash TEXT NOT NULL
+         ) STRICT;
+         CREATE INDEX exchanges_connection ON exchanges (connection, id);
+         CREATE INDEX exchanges_open ON exchanges (connection, id)
+             WHERE state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled');
+         CREATE INDEX exchanges_oldest ON exchanges (created_at)
+             WHERE state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled');
+         CREATE INDEX exchanges_state ON exchanges (state, id);
+         CREATE TABLE attempts (
+             exchange INTEGER NOT NULL REFERENCES exchanges (id),
+             number INTEGER NOT NULL,
+             kind TEXT NOT NULL,
+             started_at INTEGER NOT NULL,
+             ended_at INTEGER,
+             state TEXT,
+             status INTEGER,
+             reason TEXT
+         ) STRICT;
+         CREATE INDEX attempts_exchange ON attempts (exchange, number);
+         CREATE TABLE audit (
+             seq INTEGER PRIMARY KEY,
+             entry TEXT NOT NULL
+         ) STRICT;
+         -- What lists would otherwise have to count.
+         CREATE TABLE counts (
+             what TEXT NOT NULL,
+             word TEXT NOT NULL,
+             n INTEGER NOT NULL,
+             PRIMARY KEY (what, word)
+         ) STRICT, WITHOUT ROWID;
+         CREATE TRIGGER exchange_made AFTER INSERT ON exchanges BEGIN
+             INSERT INTO counts VALUES ('exchange', new.state, 1)
+                 ON CONFLICT DO UPDATE SET n = n + 1;
+         END;
+         CREATE TRIGGER exchange_moved AFTER UPDATE OF state ON exchanges WHEN old.state <> new.state BEGIN
+             UPDATE counts SET n = n - 1 WHERE what = 'exchange' AND word = old.state;
+             INSERT INTO counts VALUES ('exchange', new.state, 1)
+                 ON CONFLICT DO UPDATE SET n = n + 1;
+         END;
+         CREATE TRIGGER quarantine_made AFTER INSERT ON quarantine BEGIN
+             INSERT INTO counts VALUES ('quarantine', new.feed, 1)
+                 ON CONFLICT DO UPDATE SET n = n + 1;
+         END;
+         CREATE TRIGGER quarantine_left AFTER DELETE ON quarantine BEGIN
+             UPDATE counts SET n = n - 1 WHERE what = 'quarantine' AND word = old.feed;
+         END;",
+    )])
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_applies_to_an_empty_database() {
+        CACHE.validate().unwrap();
+        LEDGER.validate().unwrap();
+    }
+
+    #[test]
+    fn a_database_of_a_newer_version_is_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("cache.db");
+        open(&file, &CACHE).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(open(&file, &CACHE), Err(StoreError::Newer(_))));
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_named_and_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("cache.db");
+        std::fs::write(&file, b"not a database, but long enough to have a header of its own ....")
+            .unwrap();
+        assert!(matches!(open(&file, &CACHE), Err(StoreError::Corrupt { .. })));
+        assert!(std::fs::read(&file).unwrap().starts_with(b"not a database"));
+    }
+}

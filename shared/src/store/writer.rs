@@ -1,0 +1,188 @@
+//! A database's one writer: a thread, a bounded queue, and one commit for all that is waiting.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
+
+use super::StoreError;
+
+/// How long work that nobody waits for may lie before it is committed.
+pub const LINGER: Duration = Duration::from_millis(250);
+/// Enough for a burst of small writes; a bulk load fills it and is slowed to the disk's pace.
+const QUEUE: usize = 1_024;
+/// The most jobs of one commit, so that an urgent one never waits long.
+const GROUP: usize = 512;
+
+/// A database that a [`Writer`] can drive.
+pub trait Database: Send + 'static {
+    /// Begins a transaction that [`Self::commit`] ends.
+    fn begin(&mut self) -> Result<(), StoreError>;
+    /// Makes all since [`Self::begin`] durable.
+    fn commit(&mut self) -> Result<(), StoreError>;
+    /// Forgets all since [`Self::begin`].
+    fn rollback(&mut self);
+    /// Marks a place inside the transaction, so that one failed job takes back only itself.
+    fn mark(&mut self) -> Result<(), StoreError>;
+    /// Keeps what was done since [`Self::mark`].
+    fn keep(&mut self) -> Result<(), StoreError>;
+    /// Takes back what was done since [`Self::mark`].
+    fn undo(&mut self) -> Result<(), StoreError>;
+}
+
+type Work<D> = Box<dyn FnOnce(&mut D) -> Result<(), StoreError> + Send>;
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+struct Job<D> {
+    work: Work<D>,
+    /// Told after the commit, or why there was none.
+    answer: Answer,
+    /// Whether somebody waits for the answer.
+    urgent: bool,
+}
+
+/// The handle to a database's writer. Clones share it; the thread ends when the last one is gone.
+#[derive(Debug)]
+pub struct Writer<D> {
+    queue: mpsc::Sender<Job<D>>,
+}
+
+impl<D> Clone for Writer<D> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
+impl<D: Database> Writer<D> {
+    /// Starts the thread `name`.
+    pub(super) fn start(name: &str, database: D) -> Result<Self, StoreError> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(|source| StoreError::io(name.as_ref(), source))?;
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || runtime.block_on(drive(database, jobs)))
+            .map_err(|source| StoreError::io(name.as_ref(), source))?;
+        Ok(Self { queue })
+    }
+
+    /// Does `work` and returns when it is durable.
+    ///
+    /// # Errors
+    /// What `work` says, or what the commit says; then nothing of it has happened.
+    pub async fn call<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+    {
+        let (job, answer) = job(work);
+        self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// As [`Self::call`], from a thread that may block.
+    pub fn call_blocking<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+    {
+        let (job, answer) = job(work);
+        self.queue.blocking_send(job).map_err(|_| StoreError::Closed)?;
+        answer.blocking_recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// Hands `work` over and does not wait: it is durable within [`LINGER`], or with the next [`Self::call`]. `failed`
+    /// hears of it if it could not be done, on the writer's thread.
+    pub async fn cast<F, G>(&self, work: F, failed: G) -> Result<(), StoreError>
+    where
+        F: FnOnce(&mut D) -> Result<(), StoreError> + Send + 'static,
+        G: FnOnce(StoreError) + Send + 'static,
+    {
+        let answer = move |done: Result<(), StoreError>| {
+            if let Err(error) = done {
+                failed(error);
+            }
+        };
+        let job = Job { work: Box::new(work), answer: Box::new(answer), urgent: false };
+        self.queue.send(job).await.map_err(|_| StoreError::Closed)
+    }
+}
+
+fn job<D, R, F>(work: F) -> (Job<D>, oneshot::Receiver<Result<R, StoreError>>)
+where
+    R: Send + 'static,
+    F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    let (result, outcome) = oneshot::channel();
+    let work = move |database: &mut D| match work(database) {
+        Ok(value) => {
+            // The other end lives in the answer below, so this cannot be refused.
+            let _ = result.send(value);
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    let done = move |committed: Result<(), StoreError>| {
+        let mut outcome = outcome;
+        let answer = committed.and_then(|()| outcome.try_recv().map_err(|_| StoreError::Closed));
+        // A caller that went away has no use for the answer; the work stands all the same.
+        let _ = reply.send(answer);
+    };
+    (Job { work: Box::new(work), answer: Box::new(done), urgent: true }, answer)
+}
+
+async fn drive<D: Database>(mut database: D, mut jobs: mpsc::Receiver<Job<D>>) {
+    let mut group = Vec::new();
+    while jobs.recv_many(&mut group, GROUP).await > 0 {
+        linger(&mut jobs, &mut group).await;
+        commit(&mut database, &mut group);
+    }
+}
+
+/// Waits for company as long as nobody waits for an answer.
+async fn linger<D>(jobs: &mut mpsc::Receiver<Job<D>>, group: &mut Vec<Job<D>>) {
+    let until = Instant::now() + LINGER;
+    while group.len() < GROUP && group.iter().all(|job| !job.urgent) {
+        let room = GROUP - group.len();
+        match timeout_at(until, jobs.recv_many(group, room)).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Runs all jobs in one transaction, each behind its own mark, and answers when all is durable.
+fn commit<D: Database>(database: &mut D, group: &mut Vec<Job<D>>) {
+    if let Err(error) = database.begin() {
+        return refuse(group.drain(..).map(|job| job.answer), error);
+    }
+    let mut done = Vec::with_capacity(group.len());
+    for job in group.drain(..) {
+        let result = database.mark().and_then(|()| match (job.work)(database) {
+            Ok(()) => database.keep(),
+            Err(error) => database.undo().and(Err(error)),
+        });
+        done.push((job.answer, result));
+    }
+    match database.commit() {
+        Ok(()) => {
+            for (answer, result) in done {
+                answer(result);
+            }
+        }
+        Err(error) => {
+            database.rollback();
+            refuse(done.into_iter().map(|(answer, _)| answer), error);
+        }
+    }
+}
+
+fn refuse(answers: impl Iterator<Item = Answer>, error: StoreError) {
+    let error = Arc::new(error);
+    for answer in answers {
+        answer(Err(StoreError::Commit(Arc::clone(&error))));
+    }
+}
