@@ -1,0 +1,157 @@
+//! The columns of a feed that names none: taken from its first page or file, then frozen.
+//!
+//! Everything a CSV holds is text, because a cell says no more. JSON says a little more: numbers and booleans keep
+//! their kind where all records that were looked at agree.
+
+use std::collections::HashMap;
+
+use marsad_shared::{
+    feed::{Field, FieldType},
+    record::{Layout, NoSuchKey},
+};
+use serde_json::value::RawValue;
+
+/// How many records are looked at.
+pub const SAMPLE: usize = 1_000;
+
+/// Names that `SQLite` or the bank keep for themselves, and the same name twice, cannot be columns.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InferError {
+    #[error("the first data has no column {0:?}, which is the key; mend `key`")]
+    Key(String),
+    #[error("column {0:?} cannot be kept under that name; declare `fields` and give it another, with `from`")]
+    Name(String),
+    #[error("there is nothing to take the columns from yet")]
+    Nothing,
+}
+
+/// The layout of a header.
+pub fn from_header(names: &[String], key: &[String]) -> Result<Layout, InferError> {
+    let fields = names.iter().map(|name| Field::new(name.as_str(), FieldType::Text)).collect();
+    finish(fields, key)
+}
+
+/// The layout of JSON records.
+pub fn from_records<'r>(records: impl Iterator<Item = &'r str>, key: &[String]) -> Result<Layout, InferError> {
+    let mut fields: Vec<Field> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for record in records.take(SAMPLE) {
+        // A record that is no object is refused when it is shaped.
+        let Ok(members) = serde_json::from_str::<Ordered<'_>>(record) else { continue };
+        for (name, value) in members.0 {
+            let Some(kind) = kind_of(value.get()) else {
+                places.entry(name.clone()).or_insert_with(|| {
+                    fields.push(Field::new(name, FieldType::Text));
+                    fields.len() - 1
+                });
+                continue;
+            };
+            match places.get(&name).and_then(|&at| fields.get_mut(at)) {
+                Some(field) => field.kind = both(field.kind, kind),
+                None => {
+                    places.insert(name.clone(), fields.len());
+                    fields.push(Field::new(name, kind));
+                }
+            }
+        }
+    }
+    if fields.is_empty() { Err(InferError::Nothing) } else { finish(fields, key) }
+}
+
+fn finish(fields: Vec<Field>, key: &[String]) -> Result<Layout, InferError> {
+    let mut met = std::collections::HashSet::new();
+    for field in &fields {
+        let folded = field.name.to_lowercase();
+        let reserved = folded.is_empty() || folded.starts_with('_') || folded == "rowid" || folded == "oid";
+        if reserved || !met.insert(folded) {
+            return Err(InferError::Name(field.name.clone()));
+        }
+    }
+    Layout::new(fields, key).map_err(|NoSuchKey(name)| InferError::Key(name))
+}
+
+fn kind_of(json: &str) -> Option<FieldType> {
+    match json.as_bytes().first()? {
+        b'n' => None,
+        b'"' => Some(FieldType::Text),
+        b't' | b'f' => Some(FieldType::Boolean),
+        b'{' | b'[' => Some(FieldType::Json),
+        // Long digit ids are text: a number could not hold them.
+        _ if json.parse::<i64>().is_ok() => Some(FieldType::Integer),
+        _ => Some(FieldType::Decimal),
+    }
+}
+
+/// The type that holds both.
+fn both(one: FieldType, other: FieldType) -> FieldType {
+    match (one, other) {
+        (one, other) if one == other => one,
+        (FieldType::Integer, FieldType::Decimal) | (FieldType::Decimal, FieldType::Integer) => FieldType::Decimal,
+        (FieldType::Json, _) | (_, FieldType::Json) => FieldType::Json,
+        _ => FieldType::Text,
+    }
+}
+
+/// An object's members in the order in which they were written.
+struct Ordered<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Ordered<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> serde::de::Visitor<'de> for Members {
+            type Value = Ordered<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Ordered<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Ordered(members))
+            }
+        }
+        let Ordered(members) = deserializer.deserialize_map(Members)?;
+        Ok(Self(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_those_of_the_first_data_in_their_order() {
+        let records = [
+            r#"{"id":"a","n":1,"ok":true,"x":null,"tags":[1]}"#,
+            r#"{"id":"b","n":1.5,"ok":false,"x":"late","long":784000000000001123456}"#,
+        ];
+        let layout = from_records(records.into_iter(), &["id".to_owned()]).unwrap();
+        let columns: Vec<_> = layout.fields.iter().map(|f| (f.name.as_str(), f.kind)).collect();
+        assert_eq!(
+            columns,
+            [
+                ("id", FieldType::Text),
+                ("n", FieldType::Decimal),
+                ("ok", FieldType::Boolean),
+                ("x", FieldType::Text),
+                ("tags", FieldType::Json),
+                ("long", FieldType::Decimal),
+            ]
+        );
+    }
+
+    #[test]
+    fn columns_that_the_bank_cannot_keep_are_named() {
+        let header = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+            from_header(&names, &["id".to_owned()])
+        };
+        assert!(header(&["id", "رقم الطلب"]).is_ok());
+        assert_eq!(header(&["id", "_run"]), Err(InferError::Name("_run".to_owned())));
+        assert_eq!(header(&["id", "ID"]), Err(InferError::Name("ID".to_owned())));
+        assert_eq!(header(&["name"]), Err(InferError::Key("id".to_owned())));
+    }
+}
