@@ -104,28 +104,22 @@ impl State {
         };
         Ok(match (self, event) {
             (Pending, Event::Scheduled) => Scheduled,
-            (Scheduled, Event::Due) => Pending,
+            (Scheduled, Event::Due)
+            | (Held, Event::Release | Event::Retry)
+            | (Rejected | Expired | Retrying, Event::Retry) => Pending,
             // In doubt too: a partner that cannot be asked is offered the same key again.
             (Pending | Retrying | InDoubt, Event::Sent) => Sending,
-
+            (Sending, Event::AnswerLost | Event::Interrupted) | (InDoubt, Event::Unsure) => InDoubt,
+            (Sending, Event::Failed) | (InDoubt, Event::NotFound | Event::Retry) => Retrying,
             (Sending, Event::Accepted) | (InDoubt, Event::Found) => Delivered,
             (Sending, Event::Refused) => Rejected,
-            (Sending, Event::Failed) | (InDoubt, Event::NotFound) => Retrying,
-            (Sending, Event::AnswerLost | Event::Interrupted) | (InDoubt, Event::Unsure) => InDoubt,
             (Delivered, Event::Confirm) => Confirmed,
-
+            // Held from doubt, the last attempt still says so: the courier asks before it sends.
+            (Pending | Scheduled | Retrying | InDoubt, Event::Hold) => Held,
             // Not while sending: the outcome of the attempt decides.
             (Pending | Scheduled | Retrying | InDoubt | Held, Event::DeadlinePassed) => Expired,
-
-            // Held or sent again from doubt, it is still the last attempt's record that says so:
-            // the courier asks before it sends.
-            (Pending | Scheduled | Retrying | InDoubt, Event::Hold) => Held,
-            (Held, Event::Release | Event::Retry)
-            | (Rejected | Expired | Retrying, Event::Retry) => Pending,
-            (InDoubt, Event::Retry) => Retrying,
             // Not while sending or in doubt: it may be there already.
             (Pending | Scheduled | Retrying | Held, Event::Cancel) => Cancelled,
-
             (state, event) => return Err(IllegalEvent { state, event }),
         })
     }

@@ -46,7 +46,7 @@ words! {
 
 /// How old a feed's data may become. Both limits count from the deadline, which is `every` after
 /// the last good time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Promise {
     /// The age at which new data is owed.
     pub every: Duration,
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn freshness_follows_the_promise() {
-        let minutes = |n| Duration::from_secs(n * 60);
+        let minutes = Duration::from_mins;
         let promise = Promise { every: minutes(60), grace: minutes(15), error_after: minutes(240) };
         for (minutes_ago, expected, since, why) in [
             (None, Unknown, None, "no run yet"),
@@ -175,7 +175,7 @@ mod tests {
     fn an_error_before_the_end_of_grace_is_an_error() {
         let promise = Promise {
             every: Duration::ZERO,
-            grace: Duration::from_mins(60),
+            grace: Duration::from_hours(1),
             error_after: Duration::from_mins(5),
         };
         assert_eq!(judge(noon(), Some(minutes_before_noon(6)), Some(&promise)), Expired);

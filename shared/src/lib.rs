@@ -1,23 +1,13 @@
-//! What Marsad is about, apart from any network and any screen: the nouns, the rules that judge them, the checked
-//! configuration, the store and the protocol that the daemon and the console speak.
+//! What Marsad's two programs have in common: the domain, its rules, the configuration, the store
+//! and the protocol. Knows no network and no screen.
 
 pub mod audit;
 pub mod backoff;
 pub mod clock;
-pub mod config;
-pub mod connection;
 pub mod exchange;
-pub mod feed;
 pub mod freshness;
 pub mod health;
-pub mod id;
-pub mod partner;
-pub mod protocol;
-pub mod quarantine;
-pub mod record;
 pub mod role;
-pub mod run;
 pub mod schedule;
-pub mod store;
 pub mod untrusted;
 pub mod word;

@@ -20,7 +20,7 @@ const SPREAD: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// When a feed starts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schedule {
     /// Again and again, so long after the last start.
     Every { every: Duration },

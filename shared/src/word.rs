@@ -1,6 +1,6 @@
 //! One word for each state, the same in type, table, command, JSON and screen.
 //!
-//! [`words!`] makes an enum and its words from one list, so that no two places can spell a
+//! `words!` makes an enum and its words from one list, so that no two places can spell a
 //! state differently.
 
 use crate::untrusted::show_at_most;
