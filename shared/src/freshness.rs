@@ -46,7 +46,7 @@ words! {
 
 /// How old a feed's data may become. Both limits count from the deadline, which is `every` after
 /// the last good time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Promise {
     /// The age at which new data is owed.
     pub every: Duration,
