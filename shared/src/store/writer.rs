@@ -77,7 +77,7 @@ impl<D: Database> Writer<D> {
         R: Send + 'static,
         F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
     {
-        let (job, answer) = job(work);
+        let (job, answer) = question(work);
         self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
@@ -88,50 +88,52 @@ impl<D: Database> Writer<D> {
         R: Send + 'static,
         F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
     {
-        let (job, answer) = job(work);
+        let (job, answer) = question(work);
         self.queue.blocking_send(job).map_err(|_| StoreError::Closed)?;
         answer.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
-    /// Hands `work` over and does not wait: it is durable within [`LINGER`], or with the next [`Self::call`]. `failed`
-    /// hears of it if it could not be done, on the writer's thread.
-    pub async fn cast<F, G>(&self, work: F, failed: G) -> Result<(), StoreError>
+    /// Hands `work` over and does not wait: it is durable within [`LINGER`], or with the next [`Self::call`]. `done`
+    /// hears what became of it, on the writer's thread, which it must not hold up.
+    pub async fn cast<R, F, G>(&self, work: F, done: G) -> Result<(), StoreError>
     where
-        F: FnOnce(&mut D) -> Result<(), StoreError> + Send + 'static,
-        G: FnOnce(StoreError) + Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+        G: FnOnce(Result<R, StoreError>) + Send + 'static,
     {
-        let answer = move |done: Result<(), StoreError>| {
-            if let Err(error) = done {
-                failed(error);
-            }
-        };
-        let job = Job { work: Box::new(work), answer: Box::new(answer), urgent: false };
+        let job = Job { urgent: false, ..job(work, done) };
         self.queue.send(job).await.map_err(|_| StoreError::Closed)
     }
 }
 
-fn job<D, R, F>(work: F) -> (Job<D>, oneshot::Receiver<Result<R, StoreError>>)
+/// A job whose `done` is told after the commit.
+fn job<D, R, F, G>(work: F, done: G) -> Job<D>
+where
+    R: Send + 'static,
+    F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+    G: FnOnce(Result<R, StoreError>) + Send + 'static,
+{
+    let (give, mut take) = oneshot::channel();
+    let work = move |database: &mut D| {
+        let value = work(database)?;
+        // The other end lives in the answer below, so this cannot be refused.
+        let _ = give.send(value);
+        Ok(())
+    };
+    let answer = move |committed: Result<(), StoreError>| {
+        done(committed.and_then(|()| take.try_recv().map_err(|_| StoreError::Closed)));
+    };
+    Job { work: Box::new(work), answer: Box::new(answer), urgent: true }
+}
+
+/// A job whose answer somebody waits for. One that went away has no use for it; the work stands all the same.
+fn question<D, R, F>(work: F) -> (Job<D>, oneshot::Receiver<Result<R, StoreError>>)
 where
     R: Send + 'static,
     F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    let (result, outcome) = oneshot::channel();
-    let work = move |database: &mut D| match work(database) {
-        Ok(value) => {
-            // The other end lives in the answer below, so this cannot be refused.
-            let _ = result.send(value);
-            Ok(())
-        }
-        Err(error) => Err(error),
-    };
-    let done = move |committed: Result<(), StoreError>| {
-        let mut outcome = outcome;
-        let answer = committed.and_then(|()| outcome.try_recv().map_err(|_| StoreError::Closed));
-        // A caller that went away has no use for the answer; the work stands all the same.
-        let _ = reply.send(answer);
-    };
-    (Job { work: Box::new(work), answer: Box::new(done), urgent: true }, answer)
+    (job(work, move |done| drop(reply.send(done))), answer)
 }
 
 async fn drive<D: Database>(mut database: D, mut jobs: mpsc::Receiver<Job<D>>) {

@@ -1,0 +1,228 @@
+//! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
+
+use std::{error::Error as _, time::Duration};
+
+use marsad_shared::health::{PollResult, Reason};
+use reqwest::{StatusCode, header::HeaderMap};
+use url::Url;
+
+/// A request that brought no answer we can use. One variant for each thing the caller does differently.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The partner asks us to come later.
+    #[error("{text}")]
+    Throttled { retry_after: Option<Duration>, text: String },
+    /// Time may cure it: the same is tried again.
+    #[error("{text}")]
+    Transient { reason: Reason, text: String },
+    /// Time will not cure it: somebody must do something.
+    #[error("{text}")]
+    Final { reason: Reason, text: String },
+    /// Our own fault (promise 10).
+    #[error("{text}")]
+    Local { reason: Reason, text: String },
+}
+
+impl FetchError {
+    /// What it means for the connection's health.
+    pub fn result(&self) -> PollResult {
+        match self {
+            Self::Throttled { .. } => PollResult::Throttled,
+            Self::Transient { reason, .. } | Self::Final { reason, .. } => PollResult::Fail(*reason),
+            Self::Local { reason, .. } => PollResult::Local(*reason),
+        }
+    }
+
+    /// The reason among the closed set; being asked to wait is none.
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Throttled { .. } => None,
+            Self::Transient { reason, .. } | Self::Final { reason, .. } | Self::Local { reason, .. } => Some(*reason),
+        }
+    }
+
+    /// A fault with that reason at `url`.
+    pub fn of(reason: Reason, url: &Url, what: &str) -> Self {
+        let text = format!("{}: {what}; {}", shown(url), remedy(reason));
+        if reason.is_local() {
+            Self::Local { reason, text }
+        } else if reason.is_final_at_once() || matches!(reason, Reason::Http4xx | Reason::TooLarge) {
+            Self::Final { reason, text }
+        } else {
+            Self::Transient { reason, text }
+        }
+    }
+
+    /// What an answer's status means, if it is not a good one.
+    pub fn of_status(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<Self> {
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return None;
+        }
+        let what = format!("the partner answered {status}");
+        let retry_after = retry_after(headers);
+        Some(match status.as_u16() {
+            429 | 503 if status == StatusCode::TOO_MANY_REQUESTS || retry_after.is_some() => {
+                let wait = retry_after.map_or_else(String::new, |wait| format!(" and asks us to wait {} s", wait.as_secs()));
+                let text = format!("{}: {what}{wait}; nothing is lost, Marsad goes on by itself", shown(url));
+                Self::Throttled { retry_after, text }
+            }
+            401 | 403 => Self::of(Reason::Auth, url, &what),
+            300..400 => {
+                let what = format!("{what}: it redirects, and redirects are not followed");
+                Self::Final { reason: Reason::Http4xx, text: format!("{}: {what}; put the new address into base_url", shown(url)) }
+            }
+            408 | 425 => Self::of(Reason::Http5xx, url, &what),
+            400..500 => Self::of(Reason::Http4xx, url, &what),
+            _ => Self::of(Reason::Http5xx, url, &what),
+        })
+    }
+
+    /// What went wrong on the way. A time-out is looked for first: reqwest files a stalled body under decoding.
+    pub fn of_transport(error: &reqwest::Error, url: &Url, body: bool) -> Self {
+        let (reason, what) = classify(error, body);
+        Self::of(reason, url, &what)
+    }
+}
+
+/// A URL without what may be secret in it: no query, no user.
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // Refused only for URLs that cannot have a user at all.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.to_string()
+}
+
+fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
+    let mut deepest = String::new();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
+    let mut io = None;
+    while let Some(error) = cause {
+        deepest = error.to_string();
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return of_tls(tls);
+        }
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            io = Some(error.kind());
+            // rustls' verdict is wrapped in an I/O error that does not name it as its source.
+            if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                return of_tls(tls);
+            }
+        }
+        if deepest.contains("dns error") || deepest.contains("failed to lookup address") {
+            return (Reason::Dns, "the host's name is not found".to_owned());
+        }
+        cause = error.source();
+    }
+    if error.is_timeout() {
+        return if body {
+            (Reason::ReadTimeout, "the answer stopped coming".to_owned())
+        } else {
+            (Reason::ConnectTimeout, "no connection in time".to_owned())
+        };
+    }
+    use std::io::ErrorKind as Kind;
+    match io {
+        Some(Kind::ConnectionRefused) => (Reason::ConnectRefused, "connection refused".to_owned()),
+        Some(Kind::TimedOut) => (Reason::ConnectTimeout, "no connection in time".to_owned()),
+        Some(Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable) => {
+            (Reason::Network, "our network has no way there".to_owned())
+        }
+        _ if body => (Reason::Truncated, "the answer was cut off on the way".to_owned()),
+        Some(Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof) => {
+            (Reason::Truncated, "the connection was cut before an answer came".to_owned())
+        }
+        _ if error.is_connect() => (Reason::ConnectRefused, format!("cannot connect ({deepest})")),
+        _ => (Reason::Truncated, format!("no whole answer came ({deepest})")),
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> (Reason, String) {
+    use rustls::{CertificateError as Bad, Error};
+    match error {
+        Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
+            (Reason::TlsExpired, "the certificate has expired (or our clock is wrong)".to_owned())
+        }
+        Error::InvalidCertificate(_) => (Reason::TlsUntrusted, format!("the certificate is not trusted ({error})")),
+        _ => (Reason::TlsHandshake, format!("TLS failed ({error})")),
+    }
+}
+
+/// What to do about a reason, in a few words.
+const fn remedy(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Dns => "check the name in base_url and our resolver",
+        Reason::ConnectRefused | Reason::ConnectTimeout => "ask the partner whether the service runs; it is tried again",
+        Reason::TlsHandshake | Reason::TlsUntrusted => "compare the partner's certificate with what was agreed",
+        Reason::TlsExpired => "ask the partner for a new certificate",
+        Reason::Auth => "check the credentials, or ask the partner to let us in",
+        Reason::Http4xx => "check path and parameters against the partner's documentation",
+        Reason::Network | Reason::Resolver => "check our own network; the partner is not to blame",
+        Reason::Disk | Reason::DbBusy | Reason::Clock => "mend it here; the partner is not to blame",
+        Reason::TooLarge => "ask for smaller pages (`size`)",
+        _ => "it is tried again; if it stays, tell the partner",
+    }
+}
+
+/// `Retry-After`, in seconds or as a date measured by the partner's own `Date`.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let wait = text("retry-after")?;
+    if let Ok(seconds) = wait.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = jiff::fmt::rfc2822::parse(wait).ok()?.timestamp();
+    let from = jiff::fmt::rfc2822::parse(text("date")?).ok()?.timestamp();
+    Some(Duration::try_from(until.duration_since(from)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, headers: &[(&'static str, &'static str)]) -> Option<FetchError> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect::<HeaderMap>();
+        let url = "https://user:pw@p.example/v1/x?key=secret".parse().unwrap();
+        FetchError::of_status(StatusCode::from_u16(status).unwrap(), &headers, &url)
+    }
+
+    #[test]
+    fn a_status_says_whether_time_may_cure_it() {
+        assert_eq!(of(200, &[]), None);
+        assert!(matches!(of(500, &[]), Some(FetchError::Transient { reason: Reason::Http5xx, .. })));
+        assert!(matches!(of(503, &[]), Some(FetchError::Transient { .. })));
+        assert!(matches!(of(403, &[]), Some(FetchError::Final { reason: Reason::Auth, .. })));
+        assert!(matches!(of(404, &[]), Some(FetchError::Final { reason: Reason::Http4xx, .. })));
+        assert!(matches!(of(302, &[]), Some(FetchError::Final { .. })));
+        let wait = |seconds| Some(Duration::from_secs(seconds));
+        for (status, headers, expected) in [
+            (429, vec![], None),
+            (429, vec![("retry-after", "30")], wait(30)),
+            (503, vec![("retry-after", "5")], wait(5)),
+            (
+                429,
+                vec![
+                    ("date", "Tue, 24 Nov 2026 14:00:00 GMT"),
+                    ("retry-after", "Tue, 24 Nov 2026 14:01:00 GMT"),
+                ],
+                wait(60),
+            ),
+        ] {
+            assert!(
+                matches!(of(status, &headers), Some(FetchError::Throttled { retry_after, .. }) if retry_after == expected),
+                "{status} {headers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_shows_no_credentials() {
+        let text = of(404, &[]).unwrap().to_string();
+        assert!(text.contains("https://p.example/v1/x:") && !text.contains("secret") && !text.contains("pw"), "{text}");
+    }
+}

@@ -1,0 +1,193 @@
+//! A partner's HTTP interface: requests with our credentials, answers within limits. No redirects, no proxy, no guess.
+
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use marsad_shared::{
+    connection::{Auth, Connection, Http, KeyPlace, RateLimit},
+    health::Reason,
+    id::ConnectionId,
+    store::cache::Validators,
+};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout, timeout_at};
+use url::Url;
+
+use super::{fault::FetchError, oauth::TokenKeeper};
+
+/// The largest page, in bytes as it is decoded (DESIGN section 6).
+pub const PAGE_MAX: usize = 256 * 1024 * 1024;
+
+/// One client for each connect time-out: connections, and what TLS needs, are shared.
+#[derive(Debug, Default)]
+pub struct Clients {
+    by_connect: Mutex<HashMap<Duration, Client>>,
+}
+
+impl Clients {
+    /// The client whose connections must stand within `connect`.
+    ///
+    /// # Errors
+    /// If the system's certificates cannot be read.
+    pub fn client(&self, connect: Duration) -> reqwest::Result<Client> {
+        let mut clients = self.by_connect.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&connect) {
+            return Ok(client.clone());
+        }
+        let client = Client::builder()
+            .user_agent(concat!("marsad/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(connect)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        clients.insert(connect, client.clone());
+        Ok(client)
+    }
+}
+
+/// An HTTP connection, shared by its feeds and its courier.
+#[derive(Debug)]
+pub struct HttpSource {
+    pub id: ConnectionId,
+    pub http: Http,
+    client: Client,
+    limiter: Option<DefaultDirectRateLimiter>,
+    token: TokenKeeper,
+}
+
+/// A good answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: header::HeaderMap,
+    pub body: Bytes,
+    /// From the request to the head of the answer.
+    pub first_byte: Duration,
+}
+
+impl Answer {
+    /// A header as text.
+    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl HttpSource {
+    /// The source behind `connection`; `None` for one of folders.
+    ///
+    /// # Errors
+    /// As [`Clients::client`].
+    pub fn new(connection: &Connection, clients: &Clients) -> reqwest::Result<Option<Arc<Self>>> {
+        let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
+        Ok(Some(Arc::new(Self {
+            id: connection.id.clone(),
+            client: clients.client(http.timeouts.connect)?,
+            limiter: http.rate_limit.map(limiter),
+            token: TokenKeeper::default(),
+            http: http.clone(),
+        })))
+    }
+
+    /// Asks for a page. With `validators`, the partner may say that nothing changed (304).
+    pub async fn get(&self, url: &Url, validators: Option<&Validators>) -> Result<Answer, FetchError> {
+        self.ask(url, |url| {
+            let mut request = self.client.get(url);
+            if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
+                request = request.header(header::IF_NONE_MATCH, etag);
+            }
+            if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
+                request = request.header(header::IF_MODIFIED_SINCE, modified);
+            }
+            request
+        })
+        .await
+    }
+
+    /// Makes a request of the connection's client; used by the courier.
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends what `build` makes and takes the answer, within the limits. A token that is refused is renewed once.
+    pub async fn ask(&self, url: &Url, build: impl Fn(Url) -> RequestBuilder) -> Result<Answer, FetchError> {
+        let answer = self.ask_once(url, &build).await;
+        if let (Auth::OAuth2 { .. }, Err(FetchError::Final { reason: Reason::Auth, .. })) = (&self.http.auth, &answer) {
+            self.token.forget().await;
+            return self.ask_once(url, &build).await;
+        }
+        answer
+    }
+
+    async fn ask_once(&self, url: &Url, build: impl Fn(Url) -> RequestBuilder) -> Result<Answer, FetchError> {
+        if let Some(limiter) = &self.limiter {
+            limiter.until_ready().await;
+        }
+        let request = self.signed(url, build).await?;
+        let (began, limits) = (Instant::now(), self.http.timeouts);
+        let sent = timeout(limits.first_byte, request.send()).await;
+        let Ok(sent) = sent else {
+            let what = format!("no answer began within {} s", limits.first_byte.as_secs());
+            return Err(FetchError::of(Reason::FirstByteTimeout, url, &what));
+        };
+        let response = sent.map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
+        let first_byte = began.elapsed();
+        let (status, headers) = (response.status(), response.headers().clone());
+        if let Some(error) = FetchError::of_status(status, &headers, url) {
+            return Err(error);
+        }
+        let body = self.body(response, url, began + limits.total).await?;
+        Ok(Answer { status, headers, body, first_byte })
+    }
+
+    async fn signed(&self, url: &Url, build: impl Fn(Url) -> RequestBuilder) -> Result<RequestBuilder, FetchError> {
+        Ok(match &self.http.auth {
+            Auth::None => build(url.clone()),
+            Auth::ApiKey { place: KeyPlace::Header, name, key } => build(url.clone()).header(name, key.expose_secret()),
+            Auth::ApiKey { place: KeyPlace::Query, name, key } => {
+                let mut url = url.clone();
+                url.query_pairs_mut().append_pair(name, key.expose_secret());
+                build(url)
+            }
+            Auth::Basic { user, password } => build(url.clone()).basic_auth(user, Some(password.expose_secret())),
+            Auth::Bearer { token } => build(url.clone()).bearer_auth(token.expose_secret()),
+            Auth::OAuth2 { .. } => {
+                let token = self.token.token(&self.client, &self.http.auth).await?;
+                build(url.clone()).bearer_auth(token.expose_secret())
+            }
+        })
+    }
+
+    async fn body(&self, mut response: Response, url: &Url, until: Instant) -> Result<Bytes, FetchError> {
+        let idle = self.http.timeouts.idle;
+        let mut body = BytesMut::new();
+        loop {
+            let chunk = timeout_at(until.min(Instant::now() + idle), response.chunk()).await;
+            let Ok(chunk) = chunk else {
+                return Err(FetchError::of(Reason::ReadTimeout, url, "the answer stopped coming"));
+            };
+            match chunk.map_err(|error| FetchError::of_transport(&error.without_url(), url, true))? {
+                None => return Ok(body.freeze()),
+                Some(chunk) if body.len() + chunk.len() > PAGE_MAX => {
+                    return Err(FetchError::of(Reason::TooLarge, url, "the answer is larger than 256 MiB"));
+                }
+                // Most answers are one piece, which is then taken as it is.
+                Some(chunk) => body.extend_from_slice(&chunk),
+            }
+        }
+    }
+}
+
+fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
+    let burst = limit.requests;
+    let period = limit.per / burst.get();
+    // A period of nothing cannot be configured: both parts are checked to be more.
+    let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
+    RateLimiter::direct(quota.allow_burst(burst))
+}
