@@ -277,6 +277,14 @@ pub fn message(model: &Model, key: KeyEvent) -> Option<Message> {
     prefix.or_else(edit)
 }
 
+/// Whether the key ends a line that is typed.
+pub fn submits(key: KeyEvent) -> bool {
+    TABLE
+        .iter()
+        .filter(|binding| binding.mode.edits() && binding.action == A::Submit)
+        .any(|binding| binding.chords.iter().any(|chord| chord.is(&key)))
+}
+
 /// Whether the key only moves: doing it by mistake harms nothing.
 pub fn moves(key: KeyEvent) -> bool {
     let movement = [

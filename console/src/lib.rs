@@ -5,6 +5,7 @@ pub mod client;
 pub mod keys;
 pub mod message;
 pub mod model;
+pub mod runtime;
 pub mod text;
 pub mod theme;
 pub mod update;
