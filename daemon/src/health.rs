@@ -81,7 +81,7 @@ impl HealthBoard {
         });
         let before = held.standing;
         held.standing = before.apply(result, now, now, &Limits::default());
-        if matches!(result, PollResult::Fail(_)) {
+        if matches!(result, PollResult::Fail(_) | PollResult::Local(_)) {
             held.detail = detail;
         } else if held.standing.reason.is_none() {
             held.detail = None;
@@ -90,7 +90,10 @@ impl HealthBoard {
         if old != new {
             info!(%connection, from = old.word(), to = new.word(), reason = held.standing.reason.map(|r| r.word()), "health changed");
         }
-        let changed = old != new || before.reason != held.standing.reason;
+        let blind = |standing: &Standing| standing.local_in_a_row > 0;
+        let changed = old != new
+            || before.reason != held.standing.reason
+            || blind(&before) != blind(&held.standing);
         if !changed && now.duration_since(held.saved_at) < SAVE_EVERY && now >= held.saved_at {
             return None;
         }

@@ -91,6 +91,20 @@ pub fn scalar_at(bytes: &[u8], names: &[String]) -> Result<Option<String>, Decod
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
+/// As [`scalar_at`], for a path that is not plain: the document is held.
+///
+/// # Errors
+/// As [`read`].
+pub fn scalar_by(bytes: &[u8], path: &serde_json_path::JsonPath) -> Result<Option<String>, DecodeError> {
+    let document: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
+    let text = path.query(&document).first().map(|value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    });
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
 fn nothing_at(path: &str) -> DecodeError {
     DecodeError::Layout(format!("there is nothing at {path}; see what the answer looks like and mend `records`"))
 }

@@ -159,7 +159,7 @@ fn is_plain_timestamp(text: &[u8]) -> bool {
 }
 
 fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestamp> {
-    let local = |time: civil::DateTime| Some(time.to_zoned(zone.clone()).ok()?.timestamp());
+    let local = |time: civil::DateTime| zone.to_timestamp(time).ok();
     let Some(format) = format else {
         // With an offset or a `Z` it is an instant; without, it is local.
         return text.parse().ok().or_else(|| local(text.parse().ok()?));

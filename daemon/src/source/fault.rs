@@ -23,6 +23,23 @@ pub enum FetchError {
     Local { reason: Reason, text: String },
 }
 
+/// A request that hands something over and failed: whether it can have arrived decides what is done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// It never left.
+    NotSent(FetchError),
+    /// It may have arrived: no answer came, or not the whole of it.
+    Lost(FetchError),
+}
+
+impl Transport {
+    pub fn fetch(&self) -> &FetchError {
+        match self {
+            Self::NotSent(error) | Self::Lost(error) => error,
+        }
+    }
+}
+
 impl FetchError {
     /// What it means for the connection's health.
     pub fn result(&self) -> PollResult {

@@ -20,7 +20,10 @@ use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
-use super::{fault::FetchError, oauth::TokenKeeper};
+use super::{
+    fault::{FetchError, Transport},
+    oauth::TokenKeeper,
+};
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
 pub const PAGE_MAX: usize = 256 * 1024 * 1024;
@@ -144,6 +147,43 @@ impl HttpSource {
         }
         let body = self.body(response, url, began + limits.total).await?;
         Ok(Answer { status, headers, body, first_byte })
+    }
+
+    /// Hands over what `build` makes. An answer that is no success comes with its status; without one, the error says
+    /// whether the request can have arrived.
+    ///
+    /// # Errors
+    /// The status, where there was one, and what went wrong.
+    pub async fn send(
+        &self,
+        url: &Url,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+        if let Some(limiter) = &self.limiter {
+            limiter.until_ready().await;
+        }
+        let request = self.signed(url, build).await.map_err(|error| (None, Transport::NotSent(error)))?;
+        let limits = self.http.timeouts;
+        let Ok(sent) = timeout(limits.total, request.send()).await else {
+            let what = format!("no answer came within {} s", limits.total.as_secs());
+            let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
+            return Err((None, Transport::Lost(error)));
+        };
+        let answer = sent.map_err(|error| {
+            let left = !error.is_connect();
+            let error = FetchError::of_transport(&error.without_url(), url, false);
+            (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
+        })?;
+        let status = answer.status();
+        match FetchError::of_status(status, answer.headers(), url) {
+            None => Ok(status),
+            Some(error) => {
+                if status == StatusCode::UNAUTHORIZED {
+                    self.token.forget().await;
+                }
+                Err((Some(status.as_u16()), Transport::Lost(error)))
+            }
+        }
     }
 
     async fn signed(&self, url: &Url, build: impl Fn(Url) -> RequestBuilder) -> Result<RequestBuilder, FetchError> {
