@@ -29,6 +29,8 @@ mod list;
 mod orders;
 mod out;
 mod place;
+#[cfg(test)]
+mod samples;
 mod shown;
 mod status;
 mod table;

@@ -34,7 +34,13 @@ struct Held {
 
 impl HealthBoard {
     /// What a restart goes on from.
-    pub fn restore(&self, connection: &ConnectionId, standing: Standing, detail: Option<String>, now: Timestamp) {
+    pub fn restore(
+        &self,
+        connection: &ConnectionId,
+        standing: Standing,
+        detail: Option<String>,
+        now: Timestamp,
+    ) {
         self.lock().insert(connection.clone(), Held { standing, detail, saved_at: now });
     }
 
@@ -45,7 +51,12 @@ impl HealthBoard {
 
 impl Services {
     /// Counts what a connection just showed.
-    pub async fn report_health(&self, connection: &ConnectionId, result: PollResult, detail: Option<String>) {
+    pub async fn report_health(
+        &self,
+        connection: &ConnectionId,
+        result: PollResult,
+        detail: Option<String>,
+    ) {
         let now = self.clock.now();
         let Some(held) = self.health.apply(connection, result, detail, now) else { return };
         let Held { standing, detail, .. } = held;

@@ -69,8 +69,8 @@ fn ordered(reply: &ResyncReply) -> String {
         format!("{run} took {}", figures.into_iter().flatten().collect::<Vec<_>>().join(", "))
     });
     let feed = &reply.feed;
-    let what = reply.run.map_or(format!("a {scope} resync of {feed} would read"), |run| {
-        format!("{run}: a {scope} resync of {feed}, reads")
+    let what = reply.run.map_or(format!("{scope} resync of {feed}, would read"), |run| {
+        format!("{run}: {scope} resync of {feed}, reads")
     });
     format!(
         "{what} from {from}\n  {past}\n  {} records in the bank now, none of which is lost by it\n",
@@ -134,12 +134,12 @@ pub(super) async fn act(
 
 fn acted(verb: ExchangeVerb, outcome: &ActOutcome) -> String {
     let ActOutcome { id, done, state, problem } = outcome;
-    let state = state.map_or("unknown", marsad_shared::exchange::State::word);
-    if *done {
-        format!("{id} {verb}: now {state}\n")
-    } else {
-        let why = problem.as_deref().unwrap_or("the daemon does not say why");
-        format!("{id} not done, still {state}: {}\n", show(why))
+    let why = show(problem.as_deref().unwrap_or("the daemon does not say why"));
+    match (done, state) {
+        (true, Some(state)) => format!("{id} {verb}: now {state}\n"),
+        (true, None) => format!("{id} {verb}: done\n"),
+        (false, Some(state)) => format!("{id} not done, still {state}: {why}\n"),
+        (false, None) => format!("{id} not done: {why}\n"),
     }
 }
 

@@ -91,6 +91,7 @@ pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::cli::samples::look;
 
     /// What was written, for a test to look at.
     #[derive(Clone, Default)]
@@ -111,11 +112,6 @@ pub(super) mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
-    }
-
-    pub(crate) fn look(width: Option<usize>) -> Look {
-        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(4));
-        Look { now: "2026-03-01T12:00:00Z".parse().unwrap(), zone, colour: false, width }
     }
 
     #[test]

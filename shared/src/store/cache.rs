@@ -286,7 +286,8 @@ impl Cache {
         let sql =
             "INSERT OR REPLACE INTO marsad_file (feed, hash, name, run, at) VALUES (?, ?, ?, ?, ?)";
         for file in had {
-            let had = params![feed.as_str(), file.hash, file.name, reading.run.0, at.as_microsecond()];
+            let had =
+                params![feed.as_str(), file.hash, file.name, reading.run.0, at.as_microsecond()];
             self.db.prepare_cached(sql)?.execute(had)?;
         }
         Ok(reading.counts)

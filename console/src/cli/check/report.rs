@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::{Code, perf::Perf, verdict::Trouble};
 use crate::cli::when::span;
 
-/// How much stands before the `|`, as far as one subject's name does not make it longer.
-const LINE: usize = 80;
+/// How long a summary becomes: with its state before it and a ` …` behind it 80, as far as the name of the first
+/// subject does not make it longer.
+const SUMMARY: usize = 80 - "MARSAD CRITICAL - ".len() - 2;
 
 /// The answer. As JSON:
 /// `{schema generated_at snapshot_at state exit_code summary counts{ok warning critical unknown handled}
@@ -130,7 +131,7 @@ pub(super) fn summary(checks: &[Item], troubles: &[Trouble]) -> String {
             let mut text = format!("{} of {}", counts.join(", "), checks.len());
             for (at, item) in bad.iter().enumerate() {
                 let part = item.short();
-                if at > 0 && text.len() + 2 + part.len() > LINE - 9 {
+                if at > 0 && text.len() + 2 + part.len() > SUMMARY {
                     text.push_str(" …");
                     break;
                 }

@@ -16,8 +16,8 @@ use crate::cli::{args::Handled, table::Tone, when::span};
 
 /// How long the oldest pending exchange may wait, in seconds: a warning, and an alert.
 const QUEUE: (u32, u32) = (600, 3600);
-/// How old the daemon's last sign of life may be, in seconds: two of its ticks, and a slow disk.
-const SIGN_OF_LIFE: u32 = 120;
+/// How old the daemon's last sign of life may be, in seconds: several of its heartbeats, for a disk may be slow.
+const SIGN_OF_LIFE: u32 = 60;
 
 /// A state that is not well, and how many are in it.
 pub(super) type Trouble = (&'static str, usize);
