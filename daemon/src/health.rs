@@ -44,6 +44,11 @@ impl HealthBoard {
         self.lock().insert(connection.clone(), Held { standing, detail, saved_at: now });
     }
 
+    /// How the connection stands; `None` if nothing was ever measured.
+    pub fn standing(&self, connection: &ConnectionId) -> Option<Standing> {
+        self.lock().get(connection).map(|held| held.standing)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,7 +3,9 @@
 mod check;
 mod environment;
 mod error;
+mod init;
 mod raw;
+mod schema;
 mod source;
 mod table;
 mod value;
@@ -27,6 +29,8 @@ use self::{
 pub use self::{
     environment::Environment,
     error::{ConfigError, ConfigErrors},
+    init::{InitError, init},
+    schema::schema,
 };
 use crate::{
     connection::Connection,

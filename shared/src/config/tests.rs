@@ -176,3 +176,63 @@ fn three_mistakes_are_three_lines_each_where_it_is() {
         ]
     );
 }
+
+#[test]
+fn the_start_for_somebody_new_checks_clean_and_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = folder.path().join("new/marsad");
+    let written = init(&start).unwrap();
+    assert_eq!(written[0], start.join("marsad.toml"));
+    let config = Config::load(&written[0], &Environment::empty()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.socket, start.join("run/marsad.sock"));
+    assert_eq!(config.feeds[0].id.as_str(), "example/visits");
+
+    // What stands in comments is an example too.
+    let example = fs::read_to_string(&written[1]).unwrap();
+    let block = example.split_once("#\n# [[connection]]").unwrap().1;
+    let block: Vec<_> = block.lines().map(|line| line.trim_start_matches(['#', ' '])).collect();
+    fs::write(&written[1], format!("{example}\n[[connection]]{}\n", block.join("\n"))).unwrap();
+    let token = start.join("partners.d/example.token");
+    fs::write(&token, "secret").unwrap();
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
+    let config = Config::load(&written[0], &Environment::empty()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.feeds[1].id.as_str(), "example/cases");
+
+    fs::remove_file(&written[0]).unwrap();
+    let before = fs::read_to_string(&written[1]).unwrap();
+    let error = init(&start).unwrap_err();
+    assert!(matches!(&error, InitError::Exists(path) if *path == written[1]), "{error}");
+    assert!(!written[0].exists() && fs::read_to_string(&written[1]).unwrap() == before);
+}
+
+#[test]
+fn the_schema_that_is_kept_is_the_schema_that_is_read() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/schema.json");
+    let kept = fs::read_to_string(kept).unwrap_or_default();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap_or_default();
+    assert!(
+        kept == schema(),
+        "the keys have changed; run: cargo run --bin marsad -- config schema > config/schema.json"
+    );
+}
+
+#[test]
+fn the_files_to_start_from_are_clean_once_their_secrets_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
+    let credentials = tempfile::tempdir().unwrap();
+    for name in ["education-client-secret", "education-referrals-token"] {
+        let path = credentials.path().join(name);
+        fs::write(&path, "secret").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o440)).unwrap();
+    }
+    let folder = credentials.path().to_str().unwrap().to_owned();
+    let environment =
+        Environment::new(move |name| (name == "CREDENTIALS_DIRECTORY").then(|| folder.clone()));
+    let config = Config::load(&root.join("marsad.toml"), &environment);
+    let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!((config.connections.len(), config.feeds.len()), (3, 2));
+
+    let bare = Config::load(&root.join("marsad.toml"), &Environment::empty()).unwrap_err();
+    assert!(bare.iter().all(|error| error.key.ends_with(".credential")), "{bare}");
+    assert_eq!(bare.len(), 2);
+}
