@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use marsad_shared::{
-    feed::Feed,
-    id::RunId,
-    record::Layout,
-    store::StoreError,
-};
+use marsad_shared::{feed::Feed, id::RunId, record::Layout, store::StoreError};
 
 use crate::{decode::DecodeError, services::Services, shape::Shaper, trouble::Trouble};
 
@@ -75,7 +70,9 @@ impl Columns {
         let feed = Arc::clone(&self.feed);
         let inferred = tokio::task::spawn_blocking(move || infer(&feed)).await;
         let layout = inferred
-            .unwrap_or_else(|_| Err(DecodeError::Format("its columns could not be told".to_owned())))
+            .unwrap_or_else(|_| {
+                Err(DecodeError::Format("its columns could not be told".to_owned()))
+            })
             .map_err(|error| Trouble::decode(place, error))?;
         let (id, frozen, at) = (self.feed.id.clone(), layout.clone(), services.clock.now());
         services

@@ -24,6 +24,8 @@ use crate::{jitter::jitter, outbox::ring, services::Services, source::http::Http
 mod folder;
 mod http;
 
+pub use http::DOCUMENT_MAX;
+
 /// How many exchanges are looked at together, oldest first.
 const LOOK: u32 = 256;
 /// The longest sleep before the queue is looked at again, so that a clock that was set is noticed.
@@ -58,7 +60,11 @@ pub struct Courier {
 
 impl Courier {
     /// The courier of `connection`; `source` is its HTTP interface, if it has one.
-    pub fn new(services: Arc<Services>, connection: Arc<Connection>, source: Option<Arc<HttpSource>>) -> Self {
+    pub fn new(
+        services: Arc<Services>,
+        connection: Arc<Connection>,
+        source: Option<Arc<HttpSource>>,
+    ) -> Self {
         Self { services, connection, source }
     }
 
@@ -67,7 +73,9 @@ impl Courier {
         let bell = self.services.bells.of(&self.connection.id);
         loop {
             let wait = match self.round(&stop).await {
-                Ok(next_at) => next_at.map_or(NAP, |at| until(self.services.clock.now(), at).min(NAP)),
+                Ok(next_at) => {
+                    next_at.map_or(NAP, |at| until(self.services.clock.now(), at).min(NAP))
+                }
                 Err(error) => {
                     error!(connection = %self.connection.id, %error, "the courier rests; it goes on by itself");
                     LOCAL_RETRY
@@ -85,9 +93,15 @@ impl Courier {
     async fn round(&self, stop: &CancellationToken) -> Result<Option<Timestamp>, StoreError> {
         loop {
             let id = self.connection.id.clone();
-            let open = self.services.store.ledger.call(move |ledger| ledger.open_exchanges(&id, LOOK)).await?;
+            let open = self
+                .services
+                .store
+                .ledger
+                .call(move |ledger| ledger.open_exchanges(&id, LOOK))
+                .await?;
             let now = self.services.clock.now();
-            let (due, later): (Vec<_>, Vec<_>) = open.into_iter().partition(|due| due_at(due).is_none_or(|at| at <= now));
+            let (due, later): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|due| due_at(due).is_none_or(|at| at <= now));
             if due.is_empty() {
                 return Ok(later.iter().filter_map(due_at).min());
             }
@@ -107,33 +121,54 @@ impl Courier {
     /// Takes an exchange one step further.
     async fn attend(&self, due: &Due) -> Result<(), StoreError> {
         let now = self.services.clock.now();
-        if due.deadline_at.is_some_and(|deadline| deadline <= now) && due.state.allows(Event::DeadlinePassed) {
-            let reason = Some("its deadline passed before it was delivered; retry it if it is still wanted".to_owned());
-            return self.step(due, Step { event: Event::DeadlinePassed, at: now, next_at: None, reason }).await;
+        if due.deadline_at.is_some_and(|deadline| deadline <= now)
+            && due.state.allows(Event::DeadlinePassed)
+        {
+            let reason = Some(
+                "its deadline passed before it was delivered; retry it if it is still wanted"
+                    .to_owned(),
+            );
+            return self
+                .step(due, Step { event: Event::DeadlinePassed, at: now, next_at: None, reason })
+                .await;
         }
         match due.state {
-            State::Scheduled => self.step(due, Step { event: Event::Due, at: now, next_at: None, reason: None }).await,
+            State::Scheduled => {
+                self.step(due, Step { event: Event::Due, at: now, next_at: None, reason: None })
+                    .await
+            }
             State::InDoubt if self.can_ask() => self.ask(due).await,
             State::Pending | State::Retrying | State::InDoubt => self.deliver(due).await,
             // Being sent by nobody: a courier that was aborted left it so.
-            State::Sending => self.step(due, Step { event: Event::Interrupted, at: now, next_at: None, reason: None }).await,
+            State::Sending => {
+                self.step(
+                    due,
+                    Step { event: Event::Interrupted, at: now, next_at: None, reason: None },
+                )
+                .await
+            }
             _ => Ok(()),
         }
     }
 
     fn can_ask(&self) -> bool {
         match &self.connection.link {
-            Link::Http(http) => http.deliver.as_ref().is_some_and(|deliver| deliver.status_path.is_some()),
+            Link::Http(http) => {
+                http.deliver.as_ref().is_some_and(|deliver| deliver.status_path.is_some())
+            }
             Link::Folder(_) => true,
         }
     }
 
     async fn deliver(&self, due: &Due) -> Result<(), StoreError> {
         let (id, at) = (due.id, self.services.clock.now());
-        let number = self.services.store.ledger.call(move |ledger| ledger.begin_attempt(id, at)).await?;
+        let number =
+            self.services.store.ledger.call(move |ledger| ledger.begin_attempt(id, at)).await?;
         ring_quietly(&self.services, due, at);
         let answer = match (&self.connection.link, &self.source) {
-            (Link::Http(http), Some(source)) => http::deliver(&self.services, source, http.deliver.as_ref(), due).await,
+            (Link::Http(http), Some(source)) => {
+                http::deliver(&self.services, source, http.deliver.as_ref(), due).await
+            }
             (Link::Folder(folder), _) => folder::deliver(&self.services, folder, due).await,
             (Link::Http(_), None) => Answer::local("the connection has no client; restart marsadd"),
         };
@@ -142,16 +177,28 @@ impl Courier {
 
     async fn ask(&self, due: &Due) -> Result<(), StoreError> {
         let (id, number, at) = (due.id, due.attempts, self.services.clock.now());
-        self.services.store.ledger.call(move |ledger| ledger.begin_question(id, number, at)).await?;
+        self.services
+            .store
+            .ledger
+            .call(move |ledger| ledger.begin_question(id, number, at))
+            .await?;
         let answer = match (&self.connection.link, &self.source) {
             (Link::Http(http), Some(source)) => http::ask(source, http.deliver.as_ref(), due).await,
             (Link::Folder(folder), _) => folder::ask(folder, due).await,
-            (Link::Http(_), None) => Answer::unsure(None, "the connection has no client; restart marsadd"),
+            (Link::Http(_), None) => {
+                Answer::unsure(None, "the connection has no client; restart marsadd")
+            }
         };
         self.end(due, Asked::Ask, number, answer).await
     }
 
-    async fn end(&self, due: &Due, kind: Asked, number: u32, answer: Answer) -> Result<(), StoreError> {
+    async fn end(
+        &self,
+        due: &Due,
+        kind: Asked,
+        number: u32,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
         let now = self.services.clock.now();
         if let Some(result) = answer.health {
             self.services.report_health(&self.connection.id, result, answer.reason.clone()).await;
@@ -163,7 +210,12 @@ impl Courier {
             reason: answer.reason.clone(),
         };
         let (id, end) = (due.id, AttemptEnd { kind, number, at: now, status: answer.status });
-        let state = self.services.store.ledger.call(move |ledger| ledger.end_attempt(id, &end, &step)).await?;
+        let state = self
+            .services
+            .store
+            .ledger
+            .call(move |ledger| ledger.end_attempt(id, &end, &step))
+            .await?;
         info!(exchange = %id, connection = %self.connection.id, attempt = number, state = state.word(), error = answer.reason, "attempt ended");
         ring_quietly(&self.services, due, now);
         Ok(())
@@ -179,7 +231,11 @@ impl Courier {
 
 /// Tells listeners, and not the courier itself: it is at work on it.
 fn ring_quietly(services: &Services, due: &Due, at: Timestamp) {
-    services.events.tell(at, marsad_shared::protocol::EventKind::Exchange, Some(due.id.to_string()));
+    services.events.tell(
+        at,
+        marsad_shared::protocol::EventKind::Exchange,
+        Some(due.id.to_string()),
+    );
 }
 
 /// When there is something to do about an exchange; `None`: at once.
@@ -190,7 +246,8 @@ fn due_at(due: &Due) -> Option<Timestamp> {
 
 /// When to look at an exchange again, given what came of the last look.
 fn next_at(due: &Due, number: u32, answer: &Answer, now: Timestamp) -> Option<Timestamp> {
-    let random = jitter(&due.idempotency_key, u64::from(number) ^ now.as_millisecond().unsigned_abs());
+    let random =
+        jitter(&due.idempotency_key, u64::from(number) ^ now.as_millisecond().unsigned_abs());
     let wait = match answer.event {
         Event::Failed => RETRY.after(number, random, answer.retry_after),
         // Asked and not there: the next attempt needs no wait of its own, unless this goes on and on.

@@ -34,8 +34,19 @@ struct Held {
 
 impl HealthBoard {
     /// What a restart goes on from.
-    pub fn restore(&self, connection: &ConnectionId, standing: Standing, detail: Option<String>, now: Timestamp) {
+    pub fn restore(
+        &self,
+        connection: &ConnectionId,
+        standing: Standing,
+        detail: Option<String>,
+        now: Timestamp,
+    ) {
         self.lock().insert(connection.clone(), Held { standing, detail, saved_at: now });
+    }
+
+    /// How the connection stands; `None` if nothing was ever measured.
+    pub fn standing(&self, connection: &ConnectionId) -> Option<Standing> {
+        self.lock().get(connection).map(|held| held.standing)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Held>> {
@@ -45,7 +56,12 @@ impl HealthBoard {
 
 impl Services {
     /// Counts what a connection just showed.
-    pub async fn report_health(&self, connection: &ConnectionId, result: PollResult, detail: Option<String>) {
+    pub async fn report_health(
+        &self,
+        connection: &ConnectionId,
+        result: PollResult,
+        detail: Option<String>,
+    ) {
         let now = self.clock.now();
         let Some(held) = self.health.apply(connection, result, detail, now) else { return };
         let Held { standing, detail, .. } = held;

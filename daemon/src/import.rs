@@ -25,10 +25,7 @@ use marsad_shared::{
     },
     untrusted::show,
 };
-use tokio::{
-    sync::mpsc,
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -135,7 +132,9 @@ impl Importer {
             "cannot read the folder {} ({error}); make it, or let marsadd read it",
             show(&self.folder.to_string_lossy())
         ));
-        self.services.report_health(&self.connection.id, trouble.result(), Some(trouble.text())).await;
+        self.services
+            .report_health(&self.connection.id, trouble.result(), Some(trouble.text()))
+            .await;
         for at in 0..self.desks.len() {
             self.record(at, Ending::of_trouble(&trouble), None).await;
         }
@@ -182,7 +181,9 @@ impl Importer {
 
     async fn import(&mut self, path: &Path, stop: &CancellationToken) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let wanted: Vec<usize> = (0..self.desks.len()).filter(|&at| self.desks.get(at).is_some_and(|desk| desk.wants(&name))).collect();
+        let wanted: Vec<usize> = (0..self.desks.len())
+            .filter(|&at| self.desks.get(at).is_some_and(|desk| desk.wants(&name)))
+            .collect();
         if wanted.is_empty() {
             warn!(connection = %self.connection.id, file = %show(&name), "no feed reads such a file; it stays where it is");
             return;
@@ -197,7 +198,10 @@ impl Importer {
                 return self.hold_unread(path, &name, &wanted, &reason).await;
             }
             Err(TakeError::Unreadable(error)) => {
-                let trouble = Trouble::File(format!("cannot read {} ({error}); let marsadd read it", show(&name)));
+                let trouble = Trouble::File(format!(
+                    "cannot read {} ({error}); let marsadd read it",
+                    show(&name)
+                ));
                 for at in wanted {
                     self.record(at, Ending::of_trouble(&trouble), Some(name.clone())).await;
                 }
@@ -213,7 +217,13 @@ impl Importer {
                 Ok(Became::Later) => return,
                 Err(error) => {
                     error!(file = %show(&found.name), %error, "a file could not be imported; it stays where it is and is tried again");
-                    self.services.report_health(&self.connection.id, PollResult::Local(Reason::Disk), Some(error.to_string())).await;
+                    self.services
+                        .report_health(
+                            &self.connection.id,
+                            PollResult::Local(Reason::Disk),
+                            Some(error.to_string()),
+                        )
+                        .await;
                     return;
                 }
             }
@@ -251,9 +261,22 @@ impl Importer {
                 original_hash: None,
                 bytes: 0,
             };
-            let ending = Ending { outcome: Outcome::Held, reason: Some(reason.to_owned()), cause: Some(Reason::Decode), event_at: None, next_at: None };
+            let ending = Ending {
+                outcome: Outcome::Held,
+                reason: Some(reason.to_owned()),
+                cause: Some(Reason::Decode),
+                event_at: None,
+                next_at: None,
+            };
             let done = async {
-                let run = self.services.begin_run(desk.start(Trigger::File, Some(name.to_owned()), self.services.clock.now())).await?;
+                let run = self
+                    .services
+                    .begin_run(desk.start(
+                        Trigger::File,
+                        Some(name.to_owned()),
+                        self.services.clock.now(),
+                    ))
+                    .await?;
                 self.services.refuse(&run, vec![refusal]).await?;
                 self.services.end_run(&run, ending).await
             };
@@ -265,13 +288,25 @@ impl Importer {
         self.put_away(path, Some(reason)).await;
     }
 
-    async fn import_into(&mut self, at: usize, found: &Found, stop: &CancellationToken) -> Result<Became, StoreError> {
+    async fn import_into(
+        &mut self,
+        at: usize,
+        found: &Found,
+        stop: &CancellationToken,
+    ) -> Result<Became, StoreError> {
         let Some(desk) = self.desks.get_mut(at) else { return Ok(Became::Had) };
         let (feed, hash) = (desk.feed.id.clone(), found.hash.clone());
-        let had = self.services.store.cache.call(move |cache| cache.run_of_file(&feed, &hash)).await?;
+        let had =
+            self.services.store.cache.call(move |cache| cache.run_of_file(&feed, &hash)).await?;
         if let Some(run) = had {
             let reason = Some(format!("the same content as run {run} brought"));
-            let ending = Ending { outcome: Outcome::Unchanged, reason, cause: None, event_at: None, next_at: None };
+            let ending = Ending {
+                outcome: Outcome::Unchanged,
+                reason,
+                cause: None,
+                event_at: None,
+                next_at: None,
+            };
             self.record(at, ending, Some(found.name.clone())).await;
             return Ok(Became::Had);
         }
@@ -292,13 +327,20 @@ impl Importer {
             }
             Err(trouble) => trouble,
         };
-        if matches!(trouble, Trouble::Decode { .. } | Trouble::TooManyRefused | Trouble::Store(StoreError::Layout(_))) {
+        if matches!(
+            trouble,
+            Trouble::Decode { .. }
+                | Trouble::TooManyRefused
+                | Trouble::Store(StoreError::Layout(_))
+        ) {
             let reason = trouble.text();
             hold(&self.services, &mut run, found, &trouble).await?;
             return Ok(Became::Held(reason));
         }
         if let Trouble::Store(error) = &trouble {
-            self.services.report_health(&self.connection.id, trouble.result(), Some(error.to_string())).await;
+            self.services
+                .report_health(&self.connection.id, trouble.result(), Some(error.to_string()))
+                .await;
         }
         run.cached = Counts::default();
         self.services.end_run(&run, Ending::of_trouble(&trouble)).await?;
@@ -307,7 +349,9 @@ impl Importer {
 
     /// A resync of a feed of files: the folder is looked through, and in full every content had is read again.
     async fn obey(&mut self, order: Order, stop: &CancellationToken) {
-        let Some(desk) = self.desks.iter_mut().find(|desk| desk.feed.id == order.feed) else { return };
+        let Some(desk) = self.desks.iter_mut().find(|desk| desk.feed.id == order.feed) else {
+            return;
+        };
         let start = RunStart {
             actor: Some(order.actor),
             full: order.full,
@@ -324,10 +368,21 @@ impl Importer {
         let _ = order.reply.send(Ok(run.id));
         self.watch.rescan();
         let ended = if order.full {
-            desk.read_again(&self.services, &mut run, stop).await.map(|()| Ending::of_balance(&run.counts()))
+            desk.read_again(&self.services, &mut run, stop)
+                .await
+                .map(|()| Ending::of_balance(&run.counts()))
         } else {
-            let reason = Some("the folder is looked through; each complete file becomes a run of its own".to_owned());
-            Ok(Ending { outcome: Outcome::Unchanged, reason, cause: None, event_at: None, next_at: None })
+            let reason = Some(
+                "the folder is looked through; each complete file becomes a run of its own"
+                    .to_owned(),
+            );
+            Ok(Ending {
+                outcome: Outcome::Unchanged,
+                reason,
+                cause: None,
+                event_at: None,
+                next_at: None,
+            })
         };
         let ending = ended.unwrap_or_else(|trouble| {
             run.cached = Counts::default();
@@ -351,7 +406,13 @@ impl Desk {
     }
 
     /// Reads a file beside the live table, and keeps its original meanwhile.
-    async fn read(&mut self, services: &Services, run: &mut Run, found: &Found, stop: &CancellationToken) -> Result<(), Trouble> {
+    async fn read(
+        &mut self,
+        services: &Services,
+        run: &mut Run,
+        found: &Found,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
         if found.bytes > FILE_MAX {
             let text = "the file is larger than 8 GiB; have it split".to_owned();
             return Err(Trouble::decode(show(&found.name), DecodeError::Format(text)));
@@ -359,14 +420,23 @@ impl Desk {
         run.bytes = found.bytes;
         let (path, format) = (found.path.clone(), format_of(&self.feed, &found.name));
         let sample = path.clone();
-        let infer = move |feed: &Feed| intake::infer(feed, format, std::fs::File::open(sample).map_err(DecodeError::Io)?);
+        let infer = move |feed: &Feed| {
+            intake::infer(feed, format, std::fs::File::open(sample).map_err(DecodeError::Io)?)
+        };
         let shaper = self.columns.shaper(services, run.id, &show(&found.name), infer).await?;
         self.begin(services, run.id).await?;
-        let original = if services.store.originals.has(&found.hash) { None } else { Some(services.store.originals.incoming()?) };
+        let original = if services.store.originals.has(&found.hash) {
+            None
+        } else {
+            Some(services.store.originals.incoming()?)
+        };
         let hash = found.hash.clone();
         let source = move || {
             let taken = Taken::open(&path).map_err(|error| Trouble::File(error.to_string()))?;
-            let tee = Tee { file: taken.file.try_clone().map_err(|error| Trouble::File(error.to_string()))?, original };
+            let tee = Tee {
+                file: taken.file.try_clone().map_err(|error| Trouble::File(error.to_string()))?,
+                original,
+            };
             Ok((tee, move |tee: Tee| {
                 if !taken.is_unchanged(&path) {
                     return Err(Trouble::File(TakeError::PutOff.to_string()));
@@ -382,7 +452,12 @@ impl Desk {
     }
 
     /// Reads every original that the feed has had again, oldest first, as one run.
-    async fn read_again(&mut self, services: &Services, run: &mut Run, stop: &CancellationToken) -> Result<(), Trouble> {
+    async fn read_again(
+        &mut self,
+        services: &Services,
+        run: &mut Run,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
         let feed = self.feed.id.clone();
         let files = services.store.cache.call(move |cache| cache.files(&feed)).await?;
         if files.is_empty() {
@@ -407,15 +482,24 @@ impl Desk {
     }
 
     /// Joins what was loaded to the live table, in one step.
-    async fn finish(&self, services: &Services, run: &mut Run, files: Vec<FileEnd>) -> Result<(), Trouble> {
+    async fn finish(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        files: Vec<FileEnd>,
+    ) -> Result<(), Trouble> {
         let (feed, at) = (self.feed.id.clone(), services.clock.now());
-        run.cached = services.store.cache.call(move |cache| cache.finish_files(&feed, &files, at)).await?;
+        run.cached =
+            services.store.cache.call(move |cache| cache.finish_files(&feed, &files, at)).await?;
         Ok(())
     }
 
     /// Reads what `source` opens on one thread, and writes on the store's: each works while the other does. What
     /// `source` gives beside the bytes has the last word when they have been read.
-    #[expect(clippy::too_many_arguments, reason = "what is read, as what, from where, and for whom")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is read, as what, from where, and for whom"
+    )]
     async fn load<R, S, E>(
         &self,
         services: &Services,
@@ -437,32 +521,47 @@ impl Desk {
         let place = show(name).into_owned();
         let reading = tokio::task::spawn_blocking(move || {
             let (mut bytes, last_word) = source()?;
-            let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins, split: true };
-            let hand_over = |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
+            let intake =
+                Intake { feed: &feed, shaper: &shaper, format, seed, origins, split: true };
+            let hand_over =
+                |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
             intake.read(&mut bytes, hand_over).map_err(|error| match error {
                 DecodeError::Io(error) => Trouble::File(format!("{place}: {error}")),
                 error => Trouble::decode(place, error),
             })?;
             // What stands behind the last record belongs to the original too.
-            io::copy(&mut bytes, &mut io::sink()).map_err(|error| Trouble::File(error.to_string()))?;
+            io::copy(&mut bytes, &mut io::sink())
+                .map_err(|error| Trouble::File(error.to_string()))?;
             last_word(bytes)
         });
         let mut written = Ok(());
         while let Some(piece) = taken.recv().await {
-            written = if stop.is_cancelled() { Err(Trouble::Stopped) } else { self.keep(services, run, piece).await };
+            written = if stop.is_cancelled() {
+                Err(Trouble::Stopped)
+            } else {
+                self.keep(services, run, piece).await
+            };
             if written.is_err() {
                 break;
             }
         }
         drop(taken);
         let read = reading.await.unwrap_or_else(|_| {
-            Err(Trouble::decode(show(name), DecodeError::Format("it could not be decoded; report this".to_owned())))
+            Err(Trouble::decode(
+                show(name),
+                DecodeError::Format("it could not be decoded; report this".to_owned()),
+            ))
         });
         // The writer's trouble is the cause where both have one.
         written.and(read)
     }
 
-    async fn keep(&self, services: &Services, run: &mut Run, Piece { batch, refused }: Piece) -> Result<(), Trouble> {
+    async fn keep(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        Piece { batch, refused }: Piece,
+    ) -> Result<(), Trouble> {
         let counted = run.count_refused(refused.len());
         services.refuse(run, refused).await?;
         counted?;
@@ -480,11 +579,17 @@ impl Found {
 }
 
 /// Holds a whole file: its original is kept, and one item in quarantine stands for all of it.
-async fn hold(services: &Services, run: &mut Run, found: &Found, trouble: &Trouble) -> Result<(), StoreError> {
+async fn hold(
+    services: &Services,
+    run: &mut Run,
+    found: &Found,
+    trouble: &Trouble,
+) -> Result<(), StoreError> {
     let (originals, path) = (services.store.originals.clone(), found.path.clone());
     let kept = tokio::task::spawn_blocking(move || {
         let mut original = originals.incoming()?;
-        let copied = std::fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut original));
+        let copied =
+            std::fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut original));
         copied.map_err(|source| StoreError::Io { path, source })?;
         original.keep()
     });

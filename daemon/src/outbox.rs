@@ -1,6 +1,11 @@
 //! One task an outbox folder: each complete file that our own systems put there becomes an exchange of its connection.
 
-use std::{io, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use marsad_shared::{
@@ -109,9 +114,11 @@ pub fn ring(services: &Services, connection: &ConnectionId, id: ExchangeId, at: 
 }
 
 /// How long an exchange of this connection may take.
-fn deadline(connection: &Connection) -> Duration {
+pub fn deadline(connection: &Connection) -> Duration {
     match &connection.link {
-        Link::Http(http) => http.deliver.as_ref().map(|deliver| deliver.deadline).unwrap_or_default(),
+        Link::Http(http) => {
+            http.deliver.as_ref().map(|deliver| deliver.deadline).unwrap_or_default()
+        }
         Link::Folder(folder) => folder.deadline,
     }
 }
@@ -128,7 +135,10 @@ impl From<StoreError> for Refusal {
     }
 }
 
-fn keep(originals: &marsad_shared::store::Originals, path: &Path) -> Result<(Kept, String), Refusal> {
+fn keep(
+    originals: &marsad_shared::store::Originals,
+    path: &Path,
+) -> Result<(Kept, String), Refusal> {
     let mut taken = match Taken::open(path) {
         Ok(taken) => taken,
         Err(TakeError::PutOff) => return Err(Refusal::PutOff),

@@ -107,12 +107,22 @@ impl Poller {
         let mut planned = self.next_at;
         let pulled = self
             .puller
-            .pull(&self.request, errand, begun, |at, trouble| { planned = plan(at, trouble); planned }, stop)
+            .pull(
+                &self.request,
+                errand,
+                begun,
+                |at, trouble| {
+                    planned = plan(at, trouble);
+                    planned
+                },
+                stop,
+            )
             .await;
         match pulled {
             Ok(pulled) => {
                 self.next_at = planned;
-                self.state.fails = if pulled.trouble.is_some() { fails.saturating_add(1) } else { 0 };
+                self.state.fails =
+                    if pulled.trouble.is_some() { fails.saturating_add(1) } else { 0 };
             }
             Err(problem) => {
                 error!(feed = %self.puller.feed.id, error = %problem, "a run could not be written down; it is tried again");
@@ -124,7 +134,13 @@ impl Poller {
 }
 
 /// When a feed is due first after a start: where it stood, or soon.
-fn first(schedule: &Schedule, now: Timestamp, state: &FeedState, jitter: f64, feeds: usize) -> Timestamp {
+fn first(
+    schedule: &Schedule,
+    now: Timestamp,
+    state: &FeedState,
+    jitter: f64,
+    feeds: usize,
+) -> Timestamp {
     let spread = SPREAD_EACH.saturating_mul(u32::try_from(feeds).unwrap_or(u32::MAX)).min(SPREAD);
     let soon = plus(now, spread.mul_f64(jitter));
     match state.next_at {
@@ -148,11 +164,18 @@ fn next(
     let scheduled = schedule.next_after(now, Some(started_at), jitter(feed, 0));
     let Some(trouble) = trouble else { return scheduled };
     let retry_in = match trouble {
-        Trouble::Fetch(FetchError::Throttled { retry_after: Some(wait), .. }) => return scheduled.max(plus(now, *wait)),
+        Trouble::Fetch(FetchError::Throttled { retry_after: Some(wait), .. }) => {
+            return scheduled.max(plus(now, *wait));
+        }
         // Asking again soon cannot help, and may lock us out.
-        Trouble::Fetch(FetchError::Final { reason, .. }) if reason.is_final_at_once() => Limits::default().interval,
+        Trouble::Fetch(FetchError::Final { reason, .. }) if reason.is_final_at_once() => {
+            Limits::default().interval
+        }
         _ if trouble.reason().is_some_and(marsad_shared::health::Reason::is_local) => LOCAL_RETRY,
-        _ => RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_nanosecond().unsigned_abs() as u64)),
+        _ => RETRY.delay(
+            fails.saturating_add(1),
+            jitter(feed, now.as_nanosecond().unsigned_abs() as u64),
+        ),
     };
     scheduled.min(plus(now, retry_in))
 }
@@ -168,14 +191,19 @@ mod tests {
     }
 
     fn throttled(seconds: u64) -> Trouble {
-        Trouble::Fetch(FetchError::Throttled { retry_after: Some(Duration::from_secs(seconds)), text: String::new() })
+        Trouble::Fetch(FetchError::Throttled {
+            retry_after: Some(Duration::from_secs(seconds)),
+            text: String::new(),
+        })
     }
 
     #[test]
     fn a_failed_feed_comes_back_before_its_schedule_and_never_before_it_may() {
         let daily = Schedule::Every { every: Duration::from_hours(24) };
         let noon = at("2026-11-24T12:00:00Z");
-        let fault = |reason| Trouble::Fetch(FetchError::of(reason, &"http://p.example".parse().unwrap(), "x"));
+        let fault = |reason| {
+            Trouble::Fetch(FetchError::of(reason, &"http://p.example".parse().unwrap(), "x"))
+        };
         for (trouble, fails, least, most, why) in [
             (None, 0, 86_400, 86_400, "nothing wrong"),
             (Some(fault(Reason::Http5xx)), 0, 30, 60, "confirmed within minutes"),
@@ -184,11 +212,15 @@ mod tests {
             (Some(throttled(7_200)), 0, 86_400, 86_400, "the schedule is later anyhow"),
             (Some(Trouble::File("x".to_owned())), 9, 5, 5, "our own fault may pass at once"),
         ] {
-            let wait = next(&daily, noon, noon, trouble.as_ref(), fails, "a/b").duration_since(noon).as_secs();
+            let wait = next(&daily, noon, noon, trouble.as_ref(), fails, "a/b")
+                .duration_since(noon)
+                .as_secs();
             assert!((least..=most).contains(&wait), "{why}: {wait}");
         }
         let often = Schedule::Every { every: Duration::from_secs(10) };
-        let wait = next(&often, noon, noon, Some(&throttled(120)), 0, "a/b").duration_since(noon).as_secs();
+        let wait = next(&often, noon, noon, Some(&throttled(120)), 0, "a/b")
+            .duration_since(noon)
+            .as_secs();
         assert_eq!(wait, 120, "Retry-After is honoured in full, whatever the schedule says");
     }
 
@@ -204,7 +236,11 @@ mod tests {
         };
         for (state, expected, why) in [
             (state("2026-11-24T12:05:00Z", 0), "2026-11-24T12:05:00Z", "as planned"),
-            (state("2026-11-24T18:00:00Z", 0), "2026-11-24T12:05:00Z", "the schedule was shortened"),
+            (
+                state("2026-11-24T18:00:00Z", 0),
+                "2026-11-24T12:05:00Z",
+                "the schedule was shortened",
+            ),
             (state("2026-11-24T12:30:00Z", 3), "2026-11-24T12:30:00Z", "the wait goes on"),
         ] {
             assert_eq!(first(&schedule, noon, &state, 0.0, 1), at(expected), "{why}");

@@ -16,7 +16,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{services::Services, source::{fault::FetchError, http::HttpSource}};
+use crate::{
+    services::Services,
+    source::{fault::FetchError, http::HttpSource},
+};
 
 /// Feeds that are due at the same moment come first.
 const SLACK: Duration = Duration::from_secs(30);
@@ -54,7 +57,8 @@ impl Probe {
                 Some(standing) if !self.has_feeds => standing.next_probe_after(&limits),
                 _ => limits.interval,
             };
-            let heard = standing.and_then(|standing| standing.last_result_at).filter(|at| *at <= now);
+            let heard =
+                standing.and_then(|standing| standing.last_result_at).filter(|at| *at <= now);
             let due = plus(heard.unwrap_or(began), wait.saturating_add(SLACK));
             if due <= now {
                 self.measure().await;
@@ -67,10 +71,13 @@ impl Probe {
     }
 
     async fn measure(&self) {
-        let answer = self.source.send(&self.url, |url| self.source.request(Method::HEAD, url)).await;
+        let answer =
+            self.source.send(&self.url, |url| self.source.request(Method::HEAD, url)).await;
         let (result, detail) = match answer {
             Ok(_) => (PollResult::Ok { near_limit: false }, None),
-            Err((status, error)) if reached(status, error.fetch()) => (PollResult::Ok { near_limit: false }, None),
+            Err((status, error)) if reached(status, error.fetch()) => {
+                (PollResult::Ok { near_limit: false }, None)
+            }
             Err((_, error)) => (error.fetch().result(), Some(error.fetch().to_string())),
         };
         self.services.report_health(&self.source.id, result, detail).await;
@@ -80,6 +87,7 @@ impl Probe {
 /// Whether an answer that is no success still shows that the partner is there.
 fn reached(status: Option<u16>, error: &FetchError) -> bool {
     let unknown_method = status == Some(StatusCode::NOT_IMPLEMENTED.as_u16());
-    let refused = matches!(status, Some(401 | 403)) || matches!(error, FetchError::Throttled { .. });
+    let refused =
+        matches!(status, Some(401 | 403)) || matches!(error, FetchError::Throttled { .. });
     unknown_method || (matches!(status, Some(300..500)) && !refused)
 }

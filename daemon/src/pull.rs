@@ -169,14 +169,21 @@ impl Puller {
     }
 
     /// Asks whether anything changed since a walk that was one page; `None`: it cannot be asked, or a walk is open.
-    async fn unchanged(&self, request: &Request, position: &Position) -> Option<Result<Seen, FetchError>> {
+    async fn unchanged(
+        &self,
+        request: &Request,
+        position: &Position,
+    ) -> Option<Result<Seen, FetchError>> {
         if position.walk.is_some() || !fits_one_page(&request.pagination) {
             return None;
         }
         let since = self.since(request, position.cursor.as_deref());
         let walker = Walker::new(&self.source.http.base_url, request, since.as_deref(), 0).ok()?;
         let url = walker.url(&Ask::First).ok()?;
-        let known = position.validators.as_ref().filter(|known| known.url == xxh3_64(url.as_str().as_bytes()));
+        let known = position
+            .validators
+            .as_ref()
+            .filter(|known| known.url == xxh3_64(url.as_str().as_bytes()));
         let answer = match self.source.get(&url, known).await {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk.
@@ -189,8 +196,12 @@ impl Puller {
         self.report(self.pace(&answer), None).await;
         let bytes = answer.body.len() as u64;
         Some(Ok(match known {
-            Some(known) if answer.status == StatusCode::NOT_MODIFIED => Seen::Unchanged(known.rows, bytes),
-            Some(known) if known.body == xxh3_64(&answer.body) => Seen::Unchanged(known.rows, bytes),
+            Some(known) if answer.status == StatusCode::NOT_MODIFIED => {
+                Seen::Unchanged(known.rows, bytes)
+            }
+            Some(known) if known.body == xxh3_64(&answer.body) => {
+                Seen::Unchanged(known.rows, bytes)
+            }
             _ => Seen::New(answer),
         }))
     }
@@ -247,18 +258,23 @@ impl Puller {
         first: Option<Answer>,
         stop: &CancellationToken,
     ) -> (Run, Result<Ending, Trouble>) {
-        let of = xxh3_64(format!("{}{}{:?}", self.source.http.base_url, request.path, request.pagination).as_bytes());
-        let resumed = position.walk.as_ref().filter(|walk| walk.full || !errand.full).and_then(|walk| {
-            let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
-            (next.of == of).then(|| (walk.clone(), next.ask))
-        });
+        let of = xxh3_64(
+            format!("{}{}{:?}", self.source.http.base_url, request.path, request.pagination)
+                .as_bytes(),
+        );
+        let resumed =
+            position.walk.as_ref().filter(|walk| walk.full || !errand.full).and_then(|walk| {
+                let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
+                (next.of == of).then(|| (walk.clone(), next.ask))
+            });
         let full = errand.full || resumed.as_ref().is_some_and(|(walk, _)| walk.full);
         let (since, best, pages_before, ask) = match resumed {
             Some((walk, ask)) => (walk.since, walk.best, walk.pages, ask),
             None if full => (None, None, 0, Ask::First),
             None => (position.cursor.clone(), None, 0, Ask::First),
         };
-        let mut course = Course { run, errand: Errand { full, ..errand }, since, best, pages_before };
+        let mut course =
+            Course { run, errand: Errand { full, ..errand }, since, best, pages_before };
         let ended = self.pages(request, &mut course, of, ask, first, stop).await;
         (course.run, ended)
     }
@@ -334,11 +350,13 @@ impl Puller {
             };
             let wait = match &trouble {
                 Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
-                    Some(retry_after.unwrap_or(Duration::from_secs(1))).filter(|wait| *wait <= PATIENCE)
+                    Some(retry_after.unwrap_or(Duration::from_secs(1)))
+                        .filter(|wait| *wait <= PATIENCE)
                 }
-                _ if trouble.is_transient() => {
-                    Some(RETRY.delay(tried, jitter(self.feed.id.as_str(), course.run.id.0.cast_unsigned() ^ page)))
-                }
+                _ if trouble.is_transient() => Some(RETRY.delay(
+                    tried,
+                    jitter(self.feed.id.as_str(), course.run.id.0.cast_unsigned() ^ page),
+                )),
                 _ => None,
             };
             self.report(trouble.result(), Some(trouble.text())).await;
@@ -443,7 +461,9 @@ impl Puller {
         let end = match onward {
             Onward::Broken => PageEnd::Broken,
             // Our own words always make JSON.
-            Onward::More(next) => PageEnd::More(Walk { next: serde_json::to_value(next).unwrap_or_default(), ..walk }),
+            Onward::More(next) => {
+                PageEnd::More(Walk { next: serde_json::to_value(next).unwrap_or_default(), ..walk })
+            }
             Onward::Last { alone, request } => {
                 let cursor = self.moved(request, course);
                 let validators = (alone && clean && fits_one_page(&request.pagination))
@@ -454,7 +474,11 @@ impl Puller {
         };
         move |cached| match end {
             PageEnd::More(walk) => PageEnd::More(Walk {
-                counts: Counts { received: cached.received + refused, quarantined: refused, ..cached },
+                counts: Counts {
+                    received: cached.received + refused,
+                    quarantined: refused,
+                    ..cached
+                },
                 ..walk
             }),
             end => end,
@@ -464,7 +488,9 @@ impl Puller {
     fn moved(&self, request: &Request, course: &Course) -> Option<String> {
         request.incremental.as_ref()?;
         match self.rule() {
-            Some(rule) => rule.moved(course.since.as_deref(), course.best.clone(), course.run.start.at),
+            Some(rule) => {
+                rule.moved(course.since.as_deref(), course.best.clone(), course.run.start.at)
+            }
             None => course.since.clone(),
         }
     }
@@ -489,14 +515,19 @@ impl Puller {
     fn since(&self, request: &Request, cursor: Option<&str>) -> Option<String> {
         let (incremental, cursor) = (request.incremental.as_ref()?, cursor?);
         // Before the columns are known the cursor is asked with as it stands: `lookback` needs its type.
-        let declared = || marsad_shared::record::Layout::new(self.feed.fields.clone(), &self.feed.key).ok();
+        let declared =
+            || marsad_shared::record::Layout::new(self.feed.fields.clone(), &self.feed.key).ok();
         let rule = self.rule().or_else(|| CursorRule::of(incremental, &declared()?));
         Some(rule.map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)))
     }
 
     fn pace(&self, answer: &Answer) -> PollResult {
         let (took, slow) = (answer.first_byte, self.source.http.slow);
-        if took > slow { PollResult::Slow } else { PollResult::Ok { near_limit: took * 5 > slow * 4 } }
+        if took > slow {
+            PollResult::Slow
+        } else {
+            PollResult::Ok { near_limit: took * 5 > slow * 4 }
+        }
     }
 
     async fn report(&self, result: PollResult, detail: Option<String>) {
@@ -568,7 +599,10 @@ fn format_of(answer: &Answer) -> Format {
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.as_str() {
         "text/csv" | "application/csv" => Format::Csv,
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/jsonlines" => Format::Ndjson,
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/jsonlines" => Format::Ndjson,
         _ => Format::Json,
     }
 }

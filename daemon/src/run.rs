@@ -107,8 +107,7 @@ impl Services {
     pub async fn begin_run(&self, start: RunStart) -> Result<Run, StoreError> {
         let stored = start.clone();
         let id = self.store.ledger.call(move |ledger| ledger.begin_run(&stored)).await?;
-        let run =
-            Run { id, start, pages: 0, bytes: 0, cached: Counts::default(), refused: 0 };
+        let run = Run { id, start, pages: 0, bytes: 0, cached: Counts::default(), refused: 0 };
         self.show_progress(&run);
         self.events.tell(run.start.at, EventKind::Run, Some(id.to_string()));
         Ok(run)
@@ -150,7 +149,11 @@ impl Services {
     }
 
     /// Records a run that needed no number while it went. Nobody waits for it: it is durable with the next commit.
-    pub async fn record_run(self: &std::sync::Arc<Self>, start: RunStart, end: RunEnd) -> Result<(), StoreError> {
+    pub async fn record_run(
+        self: &std::sync::Arc<Self>,
+        start: RunStart,
+        end: RunEnd,
+    ) -> Result<(), StoreError> {
         let services = std::sync::Arc::clone(self);
         let (stored, told, at) = (start.clone(), start, end.at);
         self.store

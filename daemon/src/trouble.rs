@@ -34,7 +34,9 @@ pub enum Trouble {
     #[error("{0}")]
     File(String),
     /// So many bad rows are a bad layout.
-    #[error("more than {REFUSED_MAX} rows were refused; compare the layout with the feed's fields, mend it and resync")]
+    #[error(
+        "more than {REFUSED_MAX} rows were refused; compare the layout with the feed's fields, mend it and resync"
+    )]
     TooManyRefused,
     /// Rows are unaccounted for: our bug, and never green (promise 2).
     #[error("the run does not balance: {0}; nothing of it can be trusted, report this")]

@@ -20,10 +20,14 @@ use crate::services::Services;
 /// One attempt.
 pub(super) async fn deliver(services: &Services, folder: &Folder, due: &Due) -> Answer {
     let Some(export) = folder.export.clone() else {
-        return Answer::local("the connection no longer has an `export` folder; mend it, or cancel the exchange");
+        return Answer::local(
+            "the connection no longer has an `export` folder; mend it, or cancel the exchange",
+        );
     };
     let (originals, due) = (services.store.originals.clone(), due.clone());
-    let put = tokio::task::spawn_blocking(move || put(&originals, &export, &due).map_err(|error| (export, error)));
+    let put = tokio::task::spawn_blocking(move || {
+        put(&originals, &export, &due).map_err(|error| (export, error))
+    });
     match put.await {
         Ok(Ok(())) => {
             let health = Some(PollResult::Ok { near_limit: false });
@@ -43,11 +47,22 @@ pub(super) async fn ask(folder: &Folder, due: &Due) -> Answer {
         return Answer::unsure(None, "the connection no longer has an `export` folder; mend it");
     };
     let due = due.clone();
-    let found = tokio::task::spawn_blocking(move || find(&export, &due).map(|found| found.is_some()));
+    let found =
+        tokio::task::spawn_blocking(move || find(&export, &due).map(|found| found.is_some()));
     match found.await {
-        Ok(Ok(true)) => Answer::new(Event::Found, None, Some("marsadd had stopped; the file is in place".to_owned())),
-        Ok(Ok(false)) => Answer::new(Event::NotFound, None, Some("marsadd had stopped; the file is not in place".to_owned())),
-        Ok(Err(error)) => Answer::unsure(None, format!("cannot look into the export folder ({error})")),
+        Ok(Ok(true)) => Answer::new(
+            Event::Found,
+            None,
+            Some("marsadd had stopped; the file is in place".to_owned()),
+        ),
+        Ok(Ok(false)) => Answer::new(
+            Event::NotFound,
+            None,
+            Some("marsadd had stopped; the file is not in place".to_owned()),
+        ),
+        Ok(Err(error)) => {
+            Answer::unsure(None, format!("cannot look into the export folder ({error})"))
+        }
         Err(_) => Answer::unsure(None, "cannot look into the export folder"),
     }
 }
@@ -70,7 +85,9 @@ fn put(originals: &Originals, export: &Path, due: &Due) -> io::Result<()> {
 /// The names that an exchange may have: its document's, or that behind its own id.
 fn names(export: &Path, due: &Due) -> [PathBuf; 2] {
     // A name is one part of a path, whatever somebody sent.
-    let name = Path::new(&due.name).file_name().map_or_else(|| due.id.to_string(), |name| name.to_string_lossy().into_owned());
+    let name = Path::new(&due.name)
+        .file_name()
+        .map_or_else(|| due.id.to_string(), |name| name.to_string_lossy().into_owned());
     [export.join(&name), export.join(format!("{}-{name}", due.id))]
 }
 

@@ -5,7 +5,7 @@ use std::{io::Read, time::Duration};
 use marsad_shared::{
     connection::{Deliver, DeliverMethod},
     exchange::Event,
-    health::{PollResult, Reason},
+    health::PollResult,
     store::{Originals, StoreError, ledger::Due},
 };
 use reqwest::{Method, header};
@@ -24,9 +24,18 @@ use crate::{
 pub const DOCUMENT_MAX: u64 = 256 * 1024 * 1024;
 
 /// One attempt.
-pub(super) async fn deliver(services: &Services, source: &HttpSource, how: Option<&Deliver>, due: &Due) -> Answer {
-    let Some(how) = how else { return Answer::local("the connection no longer delivers; mend `deliver`, or cancel it") };
-    let Some(url) = url_of(source, &how.path, due) else { return Answer::local("`deliver.path` makes no URL; mend it") };
+pub(super) async fn deliver(
+    services: &Services,
+    source: &HttpSource,
+    how: Option<&Deliver>,
+    due: &Due,
+) -> Answer {
+    let Some(how) = how else {
+        return Answer::local("the connection no longer delivers; mend `deliver`, or cancel it");
+    };
+    let Some(url) = url_of(source, &how.path, due) else {
+        return Answer::local("`deliver.path` makes no URL; mend it");
+    };
     let document = match document(services.store.originals.clone(), due).await {
         Ok(document) => document,
         Err(error) => return Answer::local(error.to_string()),
@@ -53,7 +62,8 @@ pub(super) async fn deliver(services: &Services, source: &HttpSource, how: Optio
     let (reason, retry_after) = (Some(error.fetch().to_string()), retry_after(error.fetch()));
     let event = event_of(status, &error);
     // What the partner will not take is the document's trouble, not the connection's.
-    let health = if event == Event::Refused { Some(PollResult::Ok { near_limit: false }) } else { health };
+    let health =
+        if event == Event::Refused { Some(PollResult::Ok { near_limit: false }) } else { health };
     Answer { retry_after, health, ..Answer::new(event, status, reason) }
 }
 
@@ -81,7 +91,10 @@ pub(super) async fn ask(source: &HttpSource, how: Option<&Deliver>, due: &Due) -
             Answer::new(Event::Found, Some(status.as_u16()), reason)
         }
         Err((Some(404), _)) => {
-            let reason = Some("the answer was lost; asked, the partner does not have it, so it is sent again".to_owned());
+            let reason = Some(
+                "the answer was lost; asked, the partner does not have it, so it is sent again"
+                    .to_owned(),
+            );
             Answer::new(Event::NotFound, Some(404), reason)
         }
         Err((status, error)) => Answer {
@@ -103,7 +116,9 @@ fn url_of(source: &HttpSource, path: &str, due: &Due) -> Option<Url> {
 
 async fn document(originals: Originals, due: &Due) -> Result<bytes::Bytes, StoreError> {
     if due.bytes > DOCUMENT_MAX {
-        return Err(StoreError::Conflict("the document is larger than 256 MiB; deliver it through a folder".to_owned()));
+        return Err(StoreError::Conflict(
+            "the document is larger than 256 MiB; deliver it through a folder".to_owned(),
+        ));
     }
     let (hash, size) = (due.hash.clone(), usize::try_from(due.bytes).unwrap_or(0));
     let read = tokio::task::spawn_blocking(move || {
@@ -130,11 +145,13 @@ fn media_type(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use marsad_shared::health::Reason;
 
     #[test]
     fn a_lost_answer_is_doubt_and_never_failure() {
         let error = |lost: bool| {
-            let fetch = FetchError::of(Reason::ReadTimeout, &"http://p.example".parse().unwrap(), "x");
+            let fetch =
+                FetchError::of(Reason::ReadTimeout, &"http://p.example".parse().unwrap(), "x");
             if lost { Transport::Lost(fetch) } else { Transport::NotSent(fetch) }
         };
         for (status, lost, expected, why) in [

@@ -30,7 +30,8 @@ const SCAN: Duration = Duration::from_secs(10);
 /// The same where it does not.
 const SCAN_BLIND: Duration = Duration::from_secs(1);
 /// Beginnings and endings of names that programs give to what they have not finished (security T8).
-const UNFINISHED: ([&str; 3], [&str; 4]) = ([".", "~$", "_tmp_"], [".part", ".tmp", ".filepart", ".crdownload"]);
+const UNFINISHED: ([&str; 3], [&str; 4]) =
+    ([".", "~$", "_tmp_"], [".part", ".tmp", ".filepart", ".crdownload"]);
 
 /// What tells a file that has not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,8 @@ pub struct Stamp {
 
 impl Stamp {
     pub fn of(about: &Metadata) -> Self {
-        let modified_ns = i128::from(about.mtime()) * 1_000_000_000 + i128::from(about.mtime_nsec());
+        let modified_ns =
+            i128::from(about.mtime()) * 1_000_000_000 + i128::from(about.mtime_nsec());
         Self { inode: about.ino(), size: about.size(), modified_ns }
     }
 
@@ -130,7 +132,15 @@ impl Watch {
     pub fn new(folder: PathBuf, settle: Duration) -> Self {
         let (sender, hints) = mpsc::channel(HINTS);
         let waiting = Waiting { settle, files: HashMap::new() };
-        Self { folder, waiting, ready: Vec::new(), hints, sender, watcher: None, scan_at: Instant::now() }
+        Self {
+            folder,
+            waiting,
+            ready: Vec::new(),
+            hints,
+            sender,
+            watcher: None,
+            scan_at: Instant::now(),
+        }
     }
 
     /// The next thing to know. Cancel safe.
@@ -143,7 +153,8 @@ impl Watch {
             let complete = self.waiting.take(now);
             if !complete.is_empty() {
                 // The stack gives the oldest first.
-                self.ready = complete.into_iter().rev().map(|(name, _)| self.folder.join(name)).collect();
+                self.ready =
+                    complete.into_iter().rev().map(|(name, _)| self.folder.join(name)).collect();
                 continue;
             }
             if now >= self.scan_at {
@@ -161,8 +172,12 @@ impl Watch {
         let now = Instant::now();
         match hint {
             Hint::Rescan => self.scan_at = now,
-            Hint::Touched(name) => self.look(&name, |waiting, name, stamp| waiting.see(name, stamp, now)),
-            Hint::Arrived(name) => self.look(&name, |waiting, name, stamp| waiting.arrive(name, stamp, now)),
+            Hint::Touched(name) => {
+                self.look(&name, |waiting, name, stamp| waiting.see(name, stamp, now))
+            }
+            Hint::Arrived(name) => {
+                self.look(&name, |waiting, name, stamp| waiting.arrive(name, stamp, now))
+            }
         }
     }
 
@@ -245,16 +260,20 @@ fn hints_of(event: notify::Result<notify::Event>) -> Vec<Hint> {
         return vec![Hint::Rescan];
     }
     let names = |paths: &[PathBuf]| -> Vec<OsString> {
-        paths.iter().filter_map(|path| path.file_name()).filter(|name| !is_unfinished(name)).map(OsStr::to_owned).collect()
+        paths
+            .iter()
+            .filter_map(|path| path.file_name())
+            .filter(|name| !is_unfinished(name))
+            .map(OsStr::to_owned)
+            .collect()
     };
     match event.kind {
         EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
             names(&event.paths).into_iter().map(Hint::Arrived).collect()
         }
         // Told again as one `To` each.
-        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) | EventKind::Access(notify::event::AccessKind::Open(_)) => {
-            Vec::new()
-        }
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both))
+        | EventKind::Access(notify::event::AccessKind::Open(_)) => Vec::new(),
         _ => names(&event.paths).into_iter().map(Hint::Touched).collect(),
     }
 }
@@ -262,7 +281,8 @@ fn hints_of(event: notify::Result<notify::Event>) -> Vec<Hint> {
 /// Whether programs use such names for what they have not finished.
 pub fn is_unfinished(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    UNFINISHED.0.iter().any(|start| name.starts_with(start)) || UNFINISHED.1.iter().any(|end| name.ends_with(end))
+    UNFINISHED.0.iter().any(|start| name.starts_with(start))
+        || UNFINISHED.1.iter().any(|end| name.ends_with(end))
 }
 
 /// Why a file cannot be taken.
@@ -293,8 +313,12 @@ impl Taken {
         let file = match fs::OpenOptions::new().read(true).custom_flags(flags).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(TakeError::PutOff),
-            Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => return Err(TakeError::Odd("a link")),
-            Err(error) if error.raw_os_error() == Some(nix::libc::ENXIO) => return Err(TakeError::Odd("a socket or pipe")),
+            Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => {
+                return Err(TakeError::Odd("a link"));
+            }
+            Err(error) if error.raw_os_error() == Some(nix::libc::ENXIO) => {
+                return Err(TakeError::Odd("a socket or pipe"));
+            }
             Err(error) => return Err(TakeError::Unreadable(error)),
         };
         let about = file.metadata().map_err(TakeError::Unreadable)?;
@@ -309,7 +333,8 @@ impl Taken {
 
     /// Whether it is still what it was when it was opened, and still what stands at `path`.
     pub fn is_unchanged(&self, path: &Path) -> bool {
-        let same = |about: io::Result<Metadata>| about.is_ok_and(|about| Stamp::of(&about) == self.stamp);
+        let same =
+            |about: io::Result<Metadata>| about.is_ok_and(|about| Stamp::of(&about) == self.stamp);
         same(self.file.metadata()) && same(fs::symlink_metadata(path))
     }
 }
@@ -317,7 +342,8 @@ impl Taken {
 /// Moves a file into the folder `kind` beside it (`done`, `held`), under a name that is free there, and syncs both
 /// folders. Gives where it is now.
 pub fn put_away(path: &Path, kind: &str) -> io::Result<PathBuf> {
-    let (folder, name) = (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
+    let (folder, name) =
+        (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
     let target = folder.join(kind);
     if !target.exists() {
         fs::create_dir(&target)?;
@@ -367,9 +393,14 @@ mod tests {
 
     #[test]
     fn what_is_being_written_is_known_by_its_name() {
-        for (name, unfinished) in
-            [("a.csv", false), (".a.csv", true), ("a.csv.part", true), ("~$a.xlsx", true), ("a.tmp", true), ("قيد.csv", false)]
-        {
+        for (name, unfinished) in [
+            ("a.csv", false),
+            (".a.csv", true),
+            ("a.csv.part", true),
+            ("~$a.xlsx", true),
+            ("a.tmp", true),
+            ("قيد.csv", false),
+        ] {
             assert_eq!(is_unfinished(OsStr::new(name)), unfinished, "{name}");
         }
     }
