@@ -115,7 +115,7 @@ impl Plan {
             plan: self,
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&front));
-        Ok(Api { server: Server::start(router, port).await?, front: front })
+        Ok(Api { server: Server::start(router, port).await?, front })
     }
 }
 
