@@ -1,1 +1,3 @@
+//! The console: a terminal UI, and the same verbs as a command line for scripts.
 
+pub mod client;

@@ -137,7 +137,10 @@ fn header(record: &ByteRecord) -> Result<Vec<String>, DecodeError> {
     let mut names = Vec::with_capacity(record.len());
     for (index, cell) in record.iter().enumerate() {
         let name = std::str::from_utf8(cell).map_err(|_| {
-            DecodeError::Format(format!("column {} of the header is not UTF-8; have the file written in UTF-8", index + 1))
+            DecodeError::Format(format!(
+                "column {} of the header is not UTF-8; have the file written in UTF-8",
+                index + 1
+            ))
         })?;
         // The byte-order mark is the file's, not the name's; a name ends where people would say that it ends.
         names.push(name.trim_start_matches('\u{feff}').trim().to_owned());
@@ -177,11 +180,15 @@ mod tests {
 
     const COMMA: Dialect = Dialect { delimiter: b',', header_row: 1 };
 
-    fn rows(text: &[u8], dialect: Dialect) -> Result<Vec<(u64, Result<Vec<String>, BadRow>)>, DecodeError> {
+    fn rows(
+        text: &[u8],
+        dialect: Dialect,
+    ) -> Result<Vec<(u64, Result<Vec<String>, BadRow>)>, DecodeError> {
         let begin = |names: &[String]| Ok((names.len(), Vec::new()));
         let (_, rows) = read(text, dialect, begin, |(width, rows), row| {
-            let cells =
-                row.cells().map(|cells| (0..*width).filter_map(|i| cells.get(i)).map(str::to_owned).collect());
+            let cells = row
+                .cells()
+                .map(|cells| (0..*width).filter_map(|i| cells.get(i)).map(str::to_owned).collect());
             rows.push((row.line, cells));
             Flow::More
         })?;

@@ -18,6 +18,10 @@ pub struct ListQuery {
     /// Behind the row of this id, in the order of the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// The rows right before this id, still in the order of the list; empty: the last rows of all. Of runs,
+    /// quarantine, exchanges and records, whose lists have no end in sight; not together with `after`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partner: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

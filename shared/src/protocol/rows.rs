@@ -13,6 +13,7 @@ use crate::{
     id::{ConnectionId, ExchangeId, FeedId, PartnerId, QuarantineId, RunId},
     partner::{Agreement, Name},
     quarantine::{Kind, Place},
+    role::Roles,
     run::{Counts, Outcome, Trigger},
 };
 
@@ -34,6 +35,9 @@ pub struct Status {
     pub incidents: u64,
     /// Runs under way.
     pub running: Vec<Running>,
+    /// What the asker may do; null where nobody was asked: in a state folder that is read without the daemon.
+    #[serde(default)]
+    pub roles: Option<Roles>,
 }
 
 /// The daemon itself.

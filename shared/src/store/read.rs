@@ -4,8 +4,10 @@
 //! goes behind a key; whatever a screen would have to count is kept counted.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use jiff::Timestamp;
@@ -16,6 +18,7 @@ use crate::{
     exchange,
     freshness::Freshness,
     health::Health,
+    id::IdError,
     protocol::{DaemonRow, LIST_LIMIT, LIST_MAX, ListQuery, Status},
 };
 
@@ -80,6 +83,7 @@ impl Reader {
             quarantine: self.counts("quarantine")?.values().sum(),
             incidents: 0,
             running: Vec::new(),
+            roles: None,
         })
     }
 
@@ -110,6 +114,62 @@ fn zeroes<const N: usize>(words: [&str; N]) -> BTreeMap<String, u64> {
     words.into_iter().map(|word| (word.to_owned(), 0)).collect()
 }
 
+/// Where a page of a list that counts downwards stands.
+enum Page {
+    /// The rows of ids below this one.
+    Below(i64),
+    /// The rows of ids above this one that are nearest to it.
+    Above(i64),
+}
+
+impl Page {
+    fn of<T: FromStr<Err = IdError>>(
+        query: &ListQuery,
+        number: impl Fn(T) -> i64,
+    ) -> Result<Self, StoreError> {
+        let parsed = |text: &str| {
+            text.parse()
+                .map(&number)
+                .map_err(|error: IdError| StoreError::Conflict(error.to_string()))
+        };
+        match (&query.after, &query.before) {
+            (Some(_), Some(_)) => Err(StoreError::Conflict(
+                "a page is after a row or before one, not both".to_owned(),
+            )),
+            (Some(id), None) => Ok(Self::Below(parsed(id)?)),
+            (None, Some(end)) if end.is_empty() => Ok(Self::Above(i64::MIN)),
+            (None, Some(id)) => Ok(Self::Above(parsed(id)?)),
+            (None, None) => Ok(Self::Below(i64::MAX)),
+        }
+    }
+
+    /// The id that the page stands behind or before.
+    const fn bound(&self) -> i64 {
+        match self {
+            Self::Below(id) | Self::Above(id) => *id,
+        }
+    }
+
+    /// A statement that reads downwards from `id < ?1`, turned to this page's direction.
+    fn statement<'a>(&self, downwards: &'a str, id: &str) -> Cow<'a, str> {
+        match self {
+            Self::Below(_) => downwards.into(),
+            Self::Above(_) => downwards
+                .replace(&format!("{id} < ?1"), &format!("{id} > ?1"))
+                .replace(&format!("{id} DESC"), &format!("{id} ASC"))
+                .into(),
+        }
+    }
+
+    /// The rows that such a statement brought, in the order of the list.
+    fn in_order<T>(&self, mut rows: Vec<T>) -> Vec<T> {
+        if matches!(self, Self::Above(_)) {
+            rows.reverse();
+        }
+        rows
+    }
+}
+
 /// How many rows a query may have.
 fn limit(query: &ListQuery) -> u32 {
     query.limit.unwrap_or(LIST_LIMIT).clamp(1, LIST_MAX)
@@ -126,4 +186,44 @@ fn page<T>(rows: impl Iterator<Item = T>, query: &ListQuery, id: impl Fn(&T) -> 
 /// Whether a row passes a filter that may not be set.
 fn passes(filter: Option<&String>, value: &str) -> bool {
     filter.is_none_or(|wanted| wanted == value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::RunId;
+
+    #[test]
+    fn a_page_of_a_list_that_counts_downwards_is_found_from_either_side() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(
+            "CREATE TABLE runs (id INTEGER PRIMARY KEY); INSERT INTO runs VALUES (1), (2), (4), (5), (6)",
+        )
+        .unwrap();
+        for (after, before, expected, why) in [
+            (None, None, vec![6, 5], "the newest first"),
+            (Some("r5"), None, vec![4, 2], "behind a row"),
+            (None, Some(""), vec![2, 1], "the end of the list"),
+            (None, Some("r2"), vec![5, 4], "right before a row, in the list's order"),
+            (None, Some("r6"), vec![], "nothing is before the first"),
+        ] {
+            let query = ListQuery {
+                after: after.map(str::to_owned),
+                before: before.map(str::to_owned),
+                ..ListQuery::default()
+            };
+            let page = Page::of(&query, |id: RunId| id.0).unwrap();
+            let sql =
+                page.statement("SELECT id FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT 2", "id");
+            let mut statement = db.prepare(&sql).unwrap();
+            let rows = statement.query_map([page.bound()], |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!(page.in_order(rows.map(Result::unwrap).collect()), expected, "{why}");
+        }
+        let both = ListQuery {
+            after: Some("r1".to_owned()),
+            before: Some("r2".to_owned()),
+            ..ListQuery::default()
+        };
+        assert!(matches!(Page::of(&both, |id: RunId| id.0), Err(StoreError::Conflict(_))));
+    }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Reader, limit};
+use super::{Page, Reader, limit};
 use crate::{
     id::ExchangeId,
     protocol::{AttemptRow, ExchangeRow, ListQuery},
@@ -17,12 +17,9 @@ impl Reader {
     /// Exchanges, newest first.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if `after` is no exchange's id.
+    /// [`StoreError::Conflict`] if `after` or `before` is no exchange's id.
     pub fn exchanges(&self, query: &ListQuery) -> Result<Vec<ExchangeRow>, StoreError> {
-        let after = query.after.as_deref().map(str::parse::<ExchangeId>).transpose();
-        let before = after
-            .map_err(|error| StoreError::Conflict(error.to_string()))?
-            .map_or(i64::MAX, |id| id.0);
+        let page = Page::of(query, |id: ExchangeId| id.0)?;
         let sql = match (&query.connection, &query.state) {
             (None, None) => {
                 "SELECT * FROM exchanges WHERE id < ?1 AND ?3 IS NULL AND ?4 IS NULL ORDER BY id DESC LIMIT ?2"
@@ -35,12 +32,12 @@ impl Reader {
                 "SELECT * FROM exchanges WHERE state = ?4 AND id < ?1 AND ?3 IS NULL ORDER BY id DESC LIMIT ?2"
             }
         };
-        let mut statement = self.ledger.prepare_cached(sql)?;
+        let mut statement = self.ledger.prepare_cached(&page.statement(sql, "id"))?;
         let rows = statement.query_map(
-            params![before, limit(query), query.connection, query.state],
+            params![page.bound(), limit(query), query.connection, query.state],
             exchange_row,
         )?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        Ok(page.in_order(rows.collect::<Result<_, _>>()?))
     }
 
     /// One exchange, with its attempts.

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{Reader, limit};
+use super::{Page, Reader, limit};
 use crate::{
     id::{QuarantineId, RunId},
     protocol::{ListQuery, QuarantineRow},
@@ -17,12 +17,9 @@ impl Reader {
     /// Quarantine items, newest first.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if `after` is no item's id.
+    /// [`StoreError::Conflict`] if `after` or `before` is no item's id.
     pub fn quarantine(&self, query: &ListQuery) -> Result<Vec<QuarantineRow>, StoreError> {
-        let after = query.after.as_deref().map(str::parse::<QuarantineId>).transpose();
-        let before = after
-            .map_err(|error| StoreError::Conflict(error.to_string()))?
-            .map_or(i64::MAX, |id| id.0);
+        let page = Page::of(query, |id: QuarantineId| id.0)?;
         let sql = match &query.feed {
             Some(_) => {
                 "SELECT * FROM quarantine WHERE feed = ?3 AND id < ?1 AND (?4 IS NULL OR kind = ?4) \
@@ -33,12 +30,12 @@ impl Reader {
                  ORDER BY id DESC LIMIT ?2"
             }
         };
-        let mut statement = self.ledger.prepare_cached(sql)?;
+        let mut statement = self.ledger.prepare_cached(&page.statement(sql, "id"))?;
         let rows = statement.query_map(
-            rusqlite::params![before, limit(query), query.feed, query.state],
+            rusqlite::params![page.bound(), limit(query), query.feed, query.state],
             quarantine_row,
         )?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        Ok(page.in_order(rows.collect::<Result<_, _>>()?))
     }
 
     /// One item.

@@ -19,26 +19,34 @@ use crate::{
 const MASK: &str = "•••";
 
 impl Reader {
-    /// Records in the order of their keys, behind `after`. A feed that has no table yet has none.
+    /// Records in the order of their keys, behind `after` or up to `before`. A feed that has no table yet has none.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if `after` is no key of this feed.
+    /// [`StoreError::Conflict`] if `after` or `before` is no key of this feed.
     pub fn records(&self, feed: &FeedId, query: &ListQuery) -> Result<Vec<RecordRow>, StoreError> {
         let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(Vec::new()) };
-        let key = key_list(&table);
-        let (filter, mut values) = match &query.after {
+        let key = key_list(&table, "");
+        let back = query.before.is_some();
+        let bound = query.after.as_ref().or(query.before.as_ref()).filter(|text| !text.is_empty());
+        let (filter, mut values) = match bound {
             None => (String::new(), Vec::new()),
             Some(text) => {
                 let values = key_of(&table, text)?;
                 let marks = vec!["?"; values.len()].join(", ");
-                (format!("WHERE ({key}) > ({marks})"), values)
+                let side = if back { '<' } else { '>' };
+                (format!("WHERE ({key}) {side} ({marks})"), values)
             }
         };
+        let order = key_list(&table, if back { " DESC" } else { "" });
         let columns = columns(&table);
         let sql =
-            format!("SELECT {columns} FROM {} {filter} ORDER BY {key} LIMIT ?", table.quoted());
+            format!("SELECT {columns} FROM {} {filter} ORDER BY {order} LIMIT ?", table.quoted());
         values.push(types::Value::Integer(limit(query).into()));
-        self.select(&table, &sql, values)
+        let mut rows = self.select(&table, &sql, values)?;
+        if back {
+            rows.reverse();
+        }
+        Ok(rows)
     }
 
     /// The record of that key: its one value, or a JSON array of its values.
@@ -46,7 +54,7 @@ impl Reader {
         let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(None) };
         let values = key_of(&table, key)?;
         let marks = vec!["?"; values.len()].join(", ");
-        let (columns, list) = (columns(&table), key_list(&table));
+        let (columns, list) = (columns(&table), key_list(&table, ""));
         let sql = format!("SELECT {columns} FROM {} WHERE ({list}) = ({marks})", table.quoted());
         Ok(self.select(&table, &sql, values)?.pop())
     }
@@ -63,8 +71,10 @@ impl Reader {
     }
 }
 
-fn key_list(table: &Table) -> String {
-    table.layout().key_fields().map(|field| quoted(&field.name)).collect::<Vec<_>>().join(", ")
+/// The key's columns, each with `suffix`.
+fn key_list(table: &Table, suffix: &str) -> String {
+    let names = table.layout().key_fields().map(|field| quoted(&field.name) + suffix);
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn columns(table: &Table) -> String {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Reader, limit};
+use super::{Page, Reader, limit};
 use crate::{
     audit::{Entry, Verifier},
     id::{FeedId, RunId},
@@ -19,9 +19,9 @@ impl Reader {
     /// Runs, newest first.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if `after` is no run's id.
+    /// [`StoreError::Conflict`] if `after` or `before` is no run's id.
     pub fn runs(&self, query: &ListQuery) -> Result<Vec<RunRow>, StoreError> {
-        let before = before::<RunId>(query)?.map_or(i64::MAX, |id| id.0);
+        let page = Page::of(query, |id: RunId| id.0)?;
         // One statement for each way to ask, so that each goes behind its own index.
         let sql = match (&query.feed, &query.state) {
             (None, None) => "SELECT * FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
@@ -39,15 +39,15 @@ impl Reader {
                 "SELECT * FROM runs WHERE id < ?1 AND feed = ?3 AND outcome = ?4 ORDER BY id DESC LIMIT ?2"
             }
         };
-        let mut statement = self.ledger.prepare_cached(sql)?;
+        let mut statement = self.ledger.prepare_cached(&page.statement(sql, "id"))?;
         for (at, value) in [(3, &query.feed), (4, &query.state)] {
             if at <= statement.parameter_count() {
                 statement.raw_bind_parameter(at, value)?;
             }
         }
-        statement.raw_bind_parameter(1, before)?;
+        statement.raw_bind_parameter(1, page.bound())?;
         statement.raw_bind_parameter(2, limit(query))?;
-        Ok(statement.raw_query().mapped(run_row).collect::<Result<_, _>>()?)
+        Ok(page.in_order(statement.raw_query().mapped(run_row).collect::<Result<_, _>>()?))
     }
 
     /// One run.
@@ -124,13 +124,6 @@ impl Reader {
             }
         })
     }
-}
-
-fn before<T: std::str::FromStr<Err = crate::id::IdError>>(
-    query: &ListQuery,
-) -> Result<Option<T>, StoreError> {
-    let after = query.after.as_deref().map(str::parse).transpose();
-    after.map_err(|error: crate::id::IdError| StoreError::Conflict(error.to_string()))
 }
 
 fn duration_s(run: &RunRow) -> Option<u64> {
