@@ -1,22 +1,27 @@
 //! From the files as written to values that everyone else can rely on. Pure but for the secrets, which are read here,
 //! because whether they are there and closed to others belongs to the check.
 
+mod auth;
 mod connection;
 mod feed;
 mod field;
 mod request;
 mod secret;
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 
 use super::{
     Environment,
-    raw::{Name as RawName, RawDaemon, RawPartner, RawPartnerFile, RawRoles},
+    raw::{Name as RawName, RawConnection, RawDaemon, RawPartner, RawPartnerFile, RawRoles},
     source::{Place, Report, quoted},
     table::{At, Given, Or},
-    value::{Location, Span},
+    value::{Id, Location, Span},
 };
 use crate::{
     connection::Connection,
@@ -162,11 +167,7 @@ fn partner(raw: &RawPartner, met: &mut Met, report: &mut Report<'_>) -> Option<P
     Some(Partner { id, name, agreement, runbook })
 }
 
-fn partner_id(
-    id: &At<super::value::Id>,
-    met: &mut Met,
-    report: &mut Report<'_>,
-) -> Option<PartnerId> {
+fn partner_id(id: &At<Id>, met: &mut Met, report: &mut Report<'_>) -> Option<PartnerId> {
     let text = &id.value.0;
     // Its tables begin with it, and SQLite keeps `sqlite_` for its own.
     if text.split('-').next() == Some("sqlite") {
@@ -181,13 +182,13 @@ fn partner_id(
     text.parse().ok()
 }
 
-fn shown(path: &std::path::Path) -> String {
+fn shown(path: &Path) -> String {
     crate::untrusted::show(&path.to_string_lossy()).into_owned()
 }
 
 /// Connections and feeds of a partner share one set of names.
 fn unique<'r>(
-    id: &'r Given<super::value::Id>,
+    id: &'r Given<Id>,
     what: &'static str,
     names: &mut HashMap<&'r str, &'static str>,
     report: &mut Report<'_>,
@@ -202,7 +203,7 @@ fn unique<'r>(
 
 /// Two watchers of one folder would take each other's files.
 fn folders_are_its_own(
-    raw: &super::raw::RawConnection,
+    raw: &RawConnection,
     partner: &PartnerId,
     met: &mut Met,
     report: &mut Report<'_>,

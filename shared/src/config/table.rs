@@ -4,7 +4,6 @@
 //! is said of a key that is unknown or missing.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde_json::{Map, Value as Json, json};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -205,38 +204,6 @@ fn either(words: &[&str]) -> String {
     }
 }
 
-/// One key of a table, for its schema.
-pub(super) struct Property {
-    pub name: &'static str,
-    pub about: &'static str,
-    pub need: Need,
-    pub schema: Schema,
-}
-
-/// The schema of a table.
-pub(super) fn table_schema(about: &str, properties: impl IntoIterator<Item = Property>) -> Schema {
-    let (mut keys, mut required) = (Map::new(), Vec::new());
-    for Property { name, about, need, mut schema } in properties {
-        schema.insert("description".to_owned(), prose(about).into());
-        keys.insert(name.to_owned(), schema.into());
-        if need == Need::Must {
-            required.push(Json::from(name));
-        }
-    }
-    let mut schema = json_schema!({ "type": "object", "description": prose(about) });
-    schema.insert("properties".to_owned(), keys.into());
-    schema.insert("additionalProperties".to_owned(), json!(false));
-    if !required.is_empty() {
-        schema.insert("required".to_owned(), required.into());
-    }
-    schema
-}
-
-/// A doc comment's lines as one.
-fn prose(about: &str) -> String {
-    about.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// A key's name; a word of the language stands with `r#` in our own source.
 pub(super) fn name_of(key: &'static str) -> &'static str {
     key.strip_prefix("r#").unwrap_or(key)
@@ -366,7 +333,7 @@ macro_rules! table {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                use $crate::config::table::{Property, name_of, table_schema};
+                use $crate::config::{schema::{Property, table_schema}, table::name_of};
                 table_schema(concat!($($about, "\n"),*), [$( Property {
                     name: name_of(stringify!($key)),
                     about: concat!($($doc, "\n"),*),

@@ -10,6 +10,9 @@ use crate::{
     schedule::Schedule,
 };
 
+mod mutated;
+mod wrong;
+
 /// The example of the design, word for word in its keys.
 const EDUCATION: &str = r#"
 [partner]

@@ -2,20 +2,15 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use secrecy::SecretString;
-use url::Url;
-
-use super::{Scope, is_path, name, secret::secret, span};
+use super::{Scope, auth::auth, is_path, name, span};
 use crate::{
     config::{
-        raw::{RawAuth, RawConnection, RawDeliver, RawSecret, RawTimeouts},
-        source::{Place, Report, quoted},
-        table::{At, Given},
-        value::{AuthKind, BadUrl, Span, web_url},
+        raw::{RawConnection, RawDeliver, RawTimeouts},
+        source::{Report, quoted},
+        table::{At, Given, nearest},
+        value::{Id, Location, Span},
     },
-    connection::{
-        Auth, Connection, Deliver, DeliverMethod, Folder, Http, KeyPlace, Link, Timeouts,
-    },
+    connection::{Auth, Connection, Deliver, DeliverMethod, Folder, Http, Link, Timeouts},
     id::{ConnectionId, PartnerId},
 };
 
@@ -53,17 +48,13 @@ impl<'r> Names<'r> {
     }
 
     /// The connection that a feed names.
-    pub(super) fn find(
-        &self,
-        named: &At<crate::config::value::Id>,
-        report: &mut Report<'_>,
-    ) -> Option<Reach> {
+    pub(super) fn find(&self, named: &At<Id>, report: &mut Report<'_>) -> Option<Reach> {
         let id = named.value.0.as_str();
         let found = self.by_id.get(id).copied();
         if found.is_none() && self.complete {
             let mut ids: Vec<&str> = self.by_id.keys().copied().collect();
             ids.sort_unstable();
-            let remedy = match crate::config::table::nearest(id, &ids) {
+            let remedy = match nearest(id, &ids) {
                 Some(near) => format!("did you mean {near}?"),
                 None if ids.is_empty() => "add a [[connection]] with that id".to_owned(),
                 None => format!("the connections of this partner are: {}", ids.join(", ")),
@@ -134,7 +125,7 @@ fn folder(raw: &RawConnection, report: &mut Report<'_>) -> Option<Folder> {
             report.missing(&at.place, "needs a folder to put documents into", "add `export`");
         }
     }
-    let path = |given: &Given<crate::config::value::Location>| given.value().map(|l| l.0.clone());
+    let path = |given: &Given<Location>| given.value().map(|l| l.0.clone());
     Some(Folder { import: path(&raw.import), export: path(&raw.export), deadline: deadline? })
 }
 
@@ -197,144 +188,4 @@ fn deliver(at: &At<RawDeliver>, report: &mut Report<'_>) -> Option<Deliver> {
         status_path: status_path.map(|at| at.value.clone()),
         deadline: deadline?,
     })
-}
-
-fn auth(
-    at: &At<RawAuth>,
-    base: Option<&Url>,
-    scope: &Scope<'_>,
-    report: &mut Report<'_>,
-) -> Option<Auth> {
-    let (raw, place) = (&at.value, &at.place);
-    let kind = *raw.kind.value()?;
-    refuse_others(raw, kind, report);
-    match kind {
-        AuthKind::None => Some(Auth::None),
-        AuthKind::ApiKey => {
-            let carrier = key_place(at, report);
-            let key = need_secret(&raw.key, place, "key", scope, report);
-            let (place, name) = carrier?;
-            Some(Auth::ApiKey { place, name, key: key? })
-        }
-        AuthKind::Basic => {
-            let user = need(&raw.user, place, "user", report);
-            let password = need_secret(&raw.password, place, "password", scope, report);
-            Some(Auth::Basic { user: user?.value.clone(), password: password? })
-        }
-        AuthKind::Bearer => {
-            let token = need_secret(&raw.token, place, "token", scope, report)?;
-            Some(Auth::Bearer { token })
-        }
-        AuthKind::OAuth2 => {
-            let token_url = need(&raw.token_url, place, "token_url", report);
-            let token_url = token_url.and_then(|at| self::token_url(at, base, report));
-            let client_id = need(&raw.client_id, place, "client_id", report);
-            let secret = need_secret(&raw.client_secret, place, "client_secret", scope, report);
-            Some(Auth::OAuth2 {
-                token_url: token_url?,
-                client_id: client_id?.value.clone(),
-                client_secret: secret?,
-                scope: raw.scope.value().cloned(),
-            })
-        }
-    }
-}
-
-/// Refuses the keys that belong to another kind.
-fn refuse_others(raw: &RawAuth, kind: AuthKind, report: &mut Report<'_>) {
-    let mut texts = Vec::new();
-    let mut secrets = Vec::new();
-    if kind != AuthKind::ApiKey {
-        texts.extend([&raw.header, &raw.query]);
-        secrets.push(&raw.key);
-    }
-    if kind != AuthKind::Basic {
-        texts.push(&raw.user);
-        secrets.push(&raw.password);
-    }
-    if kind != AuthKind::Bearer {
-        secrets.push(&raw.token);
-    }
-    if kind != AuthKind::OAuth2 {
-        texts.extend([&raw.token_url, &raw.client_id, &raw.scope]);
-        secrets.push(&raw.client_secret);
-    }
-    let problem = "does not belong to this kind";
-    for given in texts {
-        given.refuse(report, problem);
-    }
-    for given in secrets {
-        given.refuse(report, problem);
-    }
-}
-
-fn need<'r>(
-    given: &'r Given<String>,
-    place: &Place,
-    key: &str,
-    report: &mut Report<'_>,
-) -> Option<&'r At<String>> {
-    if given.is_absent() {
-        report.missing(&place.child(key), "is missing", "add it to `auth`");
-    }
-    given.here()
-}
-
-fn need_secret(
-    given: &Given<RawSecret>,
-    place: &Place,
-    key: &str,
-    scope: &Scope<'_>,
-    report: &mut Report<'_>,
-) -> Option<SecretString> {
-    if given.is_absent() {
-        let remedy = format!("add {key} = {{ file = \"NAME\" }}");
-        report.missing(&place.child(key), "is missing", remedy);
-    }
-    secret(given.here()?, scope, report)
-}
-
-fn key_place(auth: &At<RawAuth>, report: &mut Report<'_>) -> Option<(KeyPlace, String)> {
-    let raw = &auth.value;
-    if raw.header.is_absent() == raw.query.is_absent() {
-        let problem = "must have exactly one of header and query";
-        let remedy = "add header = \"X-Api-Key\", or query with the parameter's name";
-        report.missing(&auth.place, problem, remedy);
-        return None;
-    }
-    if let Some(at) = raw.query.here() {
-        return Some((KeyPlace::Query, at.value.clone()));
-    }
-    let at = raw.header.here()?;
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if !at.value.bytes().all(token) {
-        let problem = format!("{} is not the name of a header", quoted(&at.value));
-        report.wrong(&at.place, problem, "write a name such as \"X-Api-Key\"");
-        return None;
-    }
-    Some((KeyPlace::Header, at.value.clone()))
-}
-
-/// Absolute, or from the root of the base URL.
-fn token_url(at: &At<String>, base: Option<&Url>, report: &mut Report<'_>) -> Option<Url> {
-    let text = &at.value;
-    if text.starts_with('/') {
-        return base?.join(text).ok();
-    }
-    let (problem, remedy) = match web_url(text) {
-        Ok(url) => return Some(url),
-        Err(BadUrl::Secret) => (
-            "holds a user name or password".to_owned(),
-            "put them into client_id and client_secret",
-        ),
-        Err(BadUrl::Tail) => {
-            (format!("{} has a query or a fragment", quoted(text)), "leave them out")
-        }
-        Err(BadUrl::Scheme | BadUrl::Relative) => (
-            format!("{} is neither an absolute URL nor a path from /", quoted(text)),
-            "write it as \"https://login.partner.example/token\" or \"/oauth/token\"",
-        ),
-    };
-    report.wrong(&at.place, problem, remedy);
-    None
 }

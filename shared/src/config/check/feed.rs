@@ -1,6 +1,6 @@
 //! A feed: where its data comes from, and only with the keys that mean something there.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -9,11 +9,12 @@ use crate::{
     config::{
         raw::{RawFeed, RawFreshness},
         source::{Report, quoted},
-        table::{At, Given},
+        table::{At, Given, nearest},
     },
     feed::{Feed, Field, Format, Origin},
     freshness::Promise,
     id::{ConnectionId, FeedId, PartnerId},
+    untrusted::show,
 };
 
 /// Checks one feed.
@@ -157,8 +158,8 @@ pub(super) fn is_a_field<T>(
     let Some(fields) = fields.filter(|fields| !fields.is_empty()) else { return };
     if fields.iter().all(|field| field.name != column) {
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-        let remedy = match crate::config::table::nearest(column, &names) {
-            Some(near) => format!("did you mean {}?", crate::untrusted::show(near)),
+        let remedy = match nearest(column, &names) {
+            Some(near) => format!("did you mean {}?", show(near)),
             None => "add it to `fields`, or name one that is there".to_owned(),
         };
         report.missing(&at.place, format!("{} is not a field", quoted(column)), remedy);
@@ -202,7 +203,8 @@ fn csv(raw: &RawFeed, report: &mut Report<'_>) -> Option<(u8, u32)> {
 }
 
 fn promise(raw: &RawFreshness, report: &mut Report<'_>) -> Option<Promise> {
-    let every = span(&raw.every, std::time::Duration::ZERO, report)?;
+    raw.every.here()?;
+    let every = span(&raw.every, Duration::ZERO, report)?;
     let default = Promise::every(every);
     let error_after = span(&raw.error_after, default.error_after, report)?;
     let Some(grace) = raw.grace.here() else {

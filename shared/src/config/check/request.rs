@@ -10,11 +10,10 @@ use crate::{
         raw::{RawFeed, RawIncremental, RawPagination, RawSchedule},
         source::{Place, Report, quoted},
         table::{At, Given},
-        value::PagingKind,
+        value::{PagingKind, Span},
     },
     feed::{Field, FieldType, Format, Incremental, PageSize, Pagination, RecordsPath, Request},
     schedule::{Schedule, ScheduleError},
-    untrusted::show_at_most,
 };
 
 /// How often a feed is asked for where nothing else is said.
@@ -108,8 +107,9 @@ fn path(at: &At<String>, report: &mut Report<'_>) -> Option<JsonPath> {
     match JsonPath::parse(&at.value) {
         Ok(path) => Some(path),
         Err(error) => {
-            let said = show_at_most(&error.message().replace("; ", ", "), 120);
-            let problem = format!("{} is not a JSONPath ({said})", quoted(&at.value));
+            let behind = error.position() + 1;
+            let problem =
+                format!("{} is not a JSONPath (see character {behind})", quoted(&at.value));
             report.wrong(&at.place, problem, "write one such as \"$.data[*]\" or \"$.meta.next\"");
             None
         }
@@ -213,7 +213,7 @@ fn incremental(raw: &RawIncremental) -> Option<Incremental> {
     Some(Incremental {
         field: raw.field.value()?.clone(),
         param: raw.param.value()?.clone(),
-        lookback: raw.lookback.or(crate::config::value::Span(Duration::ZERO))?.0,
+        lookback: raw.lookback.or(Span(Duration::ZERO))?.0,
     })
 }
 
