@@ -1,6 +1,7 @@
 //! The console: a terminal UI, and the same verbs as a command line for scripts.
 
 pub mod catalogue;
+pub mod cli;
 pub mod client;
 pub mod keys;
 pub mod message;

@@ -19,7 +19,9 @@ pub const FIELD_MAX: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// It ends in the middle.
-    #[error("it ends in the middle (line {line}, column {column}); it was cut off on the way: fetch it again")]
+    #[error(
+        "it ends in the middle (line {line}, column {column}); it was cut off on the way: fetch it again"
+    )]
     Truncated { line: usize, column: usize },
     /// It is not in the format that it should be in.
     #[error("{0}")]
@@ -28,7 +30,9 @@ pub enum DecodeError {
     #[error("{0}")]
     Layout(String),
     /// One row is longer than [`ROW_MAX`].
-    #[error("the row that begins at line {line} is longer than 16 MiB; look for a quote or bracket that is never closed")]
+    #[error(
+        "the row that begins at line {line} is longer than 16 MiB; look for a quote or bracket that is never closed"
+    )]
     RowTooLong { line: u64 },
     /// Reading the bytes failed.
     #[error("reading failed")]

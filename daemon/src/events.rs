@@ -1,8 +1,6 @@
 //! What changed, told to whoever listens: the source of the socket's event stream.
 
-use std::sync::{
-    Mutex, PoisonError,
-};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use marsad_shared::protocol::{Event, EventKind};

@@ -34,8 +34,19 @@ struct Held {
 
 impl HealthBoard {
     /// What a restart goes on from.
-    pub fn restore(&self, connection: &ConnectionId, standing: Standing, detail: Option<String>, now: Timestamp) {
+    pub fn restore(
+        &self,
+        connection: &ConnectionId,
+        standing: Standing,
+        detail: Option<String>,
+        now: Timestamp,
+    ) {
         self.lock().insert(connection.clone(), Held { standing, detail, saved_at: now });
+    }
+
+    /// How the connection stands; `None` if nothing was ever measured.
+    pub fn standing(&self, connection: &ConnectionId) -> Option<Standing> {
+        self.lock().get(connection).map(|held| held.standing)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Held>> {
@@ -45,7 +56,12 @@ impl HealthBoard {
 
 impl Services {
     /// Counts what a connection just showed.
-    pub async fn report_health(&self, connection: &ConnectionId, result: PollResult, detail: Option<String>) {
+    pub async fn report_health(
+        &self,
+        connection: &ConnectionId,
+        result: PollResult,
+        detail: Option<String>,
+    ) {
         let now = self.clock.now();
         let Some(held) = self.health.apply(connection, result, detail, now) else { return };
         let Held { standing, detail, .. } = held;
@@ -81,16 +97,19 @@ impl HealthBoard {
         });
         let before = held.standing;
         held.standing = before.apply(result, now, now, &Limits::default());
-        if matches!(result, PollResult::Fail(_)) {
+        if matches!(result, PollResult::Fail(_) | PollResult::Local(_)) {
             held.detail = detail;
         } else if held.standing.reason.is_none() {
             held.detail = None;
         }
         let (old, new) = (before.state, held.standing.state);
         if old != new {
-            info!(%connection, from = old.word(), to = new.word(), reason = held.standing.reason.map(|r| r.word()), "health changed");
+            info!(%connection, from = old.word(), to = new.word(), reason = held.standing.reason.map(marsad_shared::health::Reason::word), "health changed");
         }
-        let changed = old != new || before.reason != held.standing.reason;
+        let blind = |standing: &Standing| standing.local_in_a_row > 0;
+        let changed = old != new
+            || before.reason != held.standing.reason
+            || blind(&before) != blind(&held.standing);
         if !changed && now.duration_since(held.saved_at) < SAVE_EVERY && now >= held.saved_at {
             return None;
         }

@@ -38,7 +38,9 @@ impl Piece {
     }
 
     fn is_full(&self) -> bool {
-        self.batch.len() >= BATCH_ROWS || self.batch.text_len() >= BATCH_BYTES || self.refused.len() >= BATCH_ROWS
+        self.batch.len() >= BATCH_ROWS
+            || self.batch.text_len() >= BATCH_BYTES
+            || self.refused.len() >= BATCH_ROWS
     }
 }
 
@@ -65,7 +67,11 @@ impl Intake<'_> {
     ///
     /// # Errors
     /// [`DecodeError`] if they cannot be read to their end. What was handed on before stands.
-    pub fn read(&self, bytes: impl Read, take: impl FnMut(Piece) -> Flow) -> Result<(), DecodeError> {
+    pub fn read(
+        &self,
+        bytes: impl Read,
+        take: impl FnMut(Piece) -> Flow,
+    ) -> Result<(), DecodeError> {
         let mut rows = Rows { intake: self, piece: self.piece(), take };
         match self.format {
             Format::Json => self.json(bytes, &mut rows)?,
@@ -80,16 +86,26 @@ impl Intake<'_> {
         Piece::new(&self.shaper.layout, self.seed)
     }
 
-    fn json(&self, bytes: impl Read, rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>) -> Result<(), DecodeError> {
+    fn json(
+        &self,
+        bytes: impl Read,
+        rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
+    ) -> Result<(), DecodeError> {
         let mut number = 0;
         decode::json::read(bytes, records_of(self.feed), |record| {
             number += 1;
             let shaped = self.shaper.json(record, &mut rows.piece.batch);
-            rows.next(shaped, || (record.as_bytes().to_vec(), Place { row: Some(number), ..Place::default() }))
+            rows.next(shaped, || {
+                (record.as_bytes().to_vec(), Place { row: Some(number), ..Place::default() })
+            })
         })
     }
 
-    fn lines(&self, bytes: impl Read, rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>) -> Result<(), DecodeError> {
+    fn lines(
+        &self,
+        bytes: impl Read,
+        rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
+    ) -> Result<(), DecodeError> {
         let mut row = 0;
         decode::json::read_lines(BufReader::with_capacity(256 * 1024, bytes), |record, line| {
             row += 1;
@@ -104,7 +120,11 @@ impl Intake<'_> {
         })
     }
 
-    fn csv(&self, bytes: impl Read, rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>) -> Result<(), DecodeError> {
+    fn csv(
+        &self,
+        bytes: impl Read,
+        rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
+    ) -> Result<(), DecodeError> {
         let delimiter = self.feed.delimiter;
         let begin = |names: &[String]| self.shaper.headers(names);
         decode::csv::read(bytes, dialect_of(self.feed), begin, |headers: &mut Headers, row| {
@@ -112,8 +132,11 @@ impl Intake<'_> {
                 Ok(cells) => self.shaper.cells(headers, cells, &mut rows.piece.batch),
                 Err(bad) => Err(Refused { field: None, reason: bad.0 }),
             };
-            let place = Place { line: Some(row.line), row: Some(row.number), ..Place::default() };
-            rows.next(shaped, || (row.original(delimiter), place))
+            rows.next(shaped, || {
+                let place =
+                    Place { line: Some(row.line()), row: Some(row.number), ..Place::default() };
+                (row.original(delimiter), place)
+            })
         })
         .map(drop)
     }
@@ -128,14 +151,25 @@ struct Rows<'a, F> {
 
 impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
     /// Counts a row in, or keeps why not, and hands the piece on when it is full.
-    fn next(&mut self, shaped: Result<(), Refused>, origin: impl FnOnce() -> (Vec<u8>, Place)) -> Flow {
+    fn next(
+        &mut self,
+        shaped: Result<(), Refused>,
+        origin: impl FnOnce() -> (Vec<u8>, Place),
+    ) -> Flow {
         if let Err(Refused { field, reason }) = shaped {
             let (mut original, place) = origin();
             let bytes = original.len() as u64;
             original.truncate(ORIGINAL_MAX);
             let Origins { file, page } = self.intake.origins.clone();
             let place = Place { file, page, field, ..place };
-            self.piece.refused.push(Refusal { kind: Kind::Row, reason, place, original, original_hash: None, bytes });
+            self.piece.refused.push(Refusal {
+                kind: Kind::Row,
+                reason,
+                place,
+                original,
+                original_hash: None,
+                bytes,
+            });
         }
         if !self.intake.split || !self.piece.is_full() {
             return Flow::More;
@@ -171,7 +205,9 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     let read = if format == Format::Json {
         decode::json::read(bytes, records_of(feed), keep)
     } else {
-        decode::json::read_lines(BufReader::new(bytes), |line, _| line.map_or(Flow::More, &mut keep))
+        decode::json::read_lines(BufReader::new(bytes), |line, _| {
+            line.map_or(Flow::More, &mut keep)
+        })
     };
     match read {
         Ok(()) | Err(DecodeError::Stopped) => {}

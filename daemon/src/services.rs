@@ -1,18 +1,81 @@
 //! What every worker needs: the store, the clock, and the boards on which the present is written.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use marsad_shared::{clock::Clock, config::Config, store::Store};
+use marsad_shared::{
+    clock::Clock,
+    id::{ConnectionId, FeedId, RunId},
+    protocol::Problem,
+    store::Store,
+};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{events::Events, health::HealthBoard, progress::ProgressBoard, readers::Readers};
 
 /// The handles that workers share.
 pub struct Services {
-    pub config: Config,
     pub store: Store,
     pub readers: Arc<Readers>,
     pub clock: Arc<dyn Clock>,
     pub events: Events,
     pub health: HealthBoard,
     pub progress: ProgressBoard,
+    pub orders: Orders,
+    pub bells: Bells,
+}
+
+/// An operator's resync, on its way to the worker that reads the feed.
+#[derive(Debug)]
+pub struct Order {
+    pub feed: FeedId,
+    /// From the very beginning, not from the cursor.
+    pub full: bool,
+    /// Who ordered it.
+    pub actor: String,
+    /// Told the run's number as soon as it has one, or why there will be none.
+    pub reply: oneshot::Sender<Result<RunId, Problem>>,
+}
+
+/// Orders of one feed that may wait: an operator who orders more has been answered by none of them yet.
+const ORDERS: usize = 8;
+
+/// The way to each feed's worker.
+#[derive(Debug, Default)]
+pub struct Orders {
+    desks: Mutex<HashMap<FeedId, mpsc::Sender<Order>>>,
+}
+
+impl Orders {
+    /// Opens a desk for `feeds`, which one worker reads.
+    pub fn open<'f>(&self, feeds: impl Iterator<Item = &'f FeedId>) -> mpsc::Receiver<Order> {
+        let (sender, receiver) = mpsc::channel(ORDERS);
+        let mut desks = lock(&self.desks);
+        desks.extend(feeds.map(|feed| (feed.clone(), sender.clone())));
+        receiver
+    }
+
+    /// The way to a feed's worker; `None` if nobody reads it.
+    pub fn desk(&self, feed: &FeedId) -> Option<mpsc::Sender<Order>> {
+        lock(&self.desks).get(feed).cloned()
+    }
+}
+
+/// A bell for each courier: rung when an exchange of its connection changed under its hands.
+#[derive(Debug, Default)]
+pub struct Bells {
+    bells: Mutex<HashMap<ConnectionId, Arc<Notify>>>,
+}
+
+impl Bells {
+    /// The connection's bell.
+    pub fn of(&self, connection: &ConnectionId) -> Arc<Notify> {
+        Arc::clone(lock(&self.bells).entry(connection.clone()).or_default())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

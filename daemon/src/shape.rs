@@ -68,7 +68,9 @@ impl Shaper {
         let mut slots: Vec<Option<&RawValue>> = vec![None; self.slots.len()];
         let members = Members { names: &self.slots, slots: &mut slots };
         let mut json = serde_json::Deserializer::from_str(record);
-        json.deserialize_map(members).and_then(|()| json.end()).map_err(|error| not_an_object(&error))?;
+        json.deserialize_map(members)
+            .and_then(|()| json.end())
+            .map_err(|error| not_an_object(&error))?;
         self.fill(batch, |column| {
             let found = column.ways.iter().find_map(|(slot, rest)| {
                 let value = slots.get(*slot).copied().flatten()?;
@@ -112,7 +114,12 @@ impl Shaper {
     ///
     /// # Errors
     /// As [`Self::json`].
-    pub fn cells(&self, headers: &Headers, cells: Cells<'_>, batch: &mut Batch) -> Result<(), Refused> {
+    pub fn cells(
+        &self,
+        headers: &Headers,
+        cells: Cells<'_>,
+        batch: &mut Batch,
+    ) -> Result<(), Refused> {
         let mut at = headers.0.iter();
         self.fill(batch, |_| {
             let cell = at.next().and_then(|&at| cells.get(at)).filter(|cell| !cell.is_empty());
@@ -156,7 +163,11 @@ impl Column {
 
 fn zone_of(field: &Field, feed: &Feed) -> TimeZone {
     // The configuration was checked: a zone that it names is there.
-    field.zone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(|| feed.zone.clone())
+    field
+        .zone
+        .as_deref()
+        .and_then(|name| TimeZone::get(name).ok())
+        .unwrap_or_else(|| feed.zone.clone())
 }
 
 /// The slot of a `from`'s first name, and the names behind it. `$.a.b` goes down, anything else is one name.
@@ -170,7 +181,9 @@ fn way(from: &str, slots: &mut HashMap<String, usize>) -> (usize, Vec<String>) {
 /// The names of a path such as `$.a.b`; `None` for any other text.
 pub fn plain_path(path: &str) -> Option<Vec<String>> {
     let names = path.strip_prefix("$.")?.split('.').map(str::to_owned).collect::<Vec<_>>();
-    let plain = |name: &String| !name.is_empty() && !name.contains(['[', ']', '*', '?', '(', '\'', '"', ' ']);
+    let plain = |name: &String| {
+        !name.is_empty() && !name.contains(['[', ']', '*', '?', '(', '\'', '"', ' '])
+    };
     names.iter().all(plain).then_some(names)
 }
 
@@ -198,7 +211,9 @@ impl Held<'_> {
 fn raw_of(value: &RawValue) -> Result<Held<'_>, &'static str> {
     let text = value.get();
     Ok(match text.as_bytes().first() {
-        Some(b'"') => Held::Text(BorrowedText::of(text).map_err(|_| "is no readable text (a broken escape)")?),
+        Some(b'"') => {
+            Held::Text(BorrowedText::of(text).map_err(|_| "is no readable text (a broken escape)")?)
+        }
         Some(b't') => Raw::Bool(true).into(),
         Some(b'f') => Raw::Bool(false).into(),
         Some(b'{' | b'[') => Raw::Nested(text).into(),
@@ -230,7 +245,8 @@ fn descend<'r>(value: &'r RawValue, names: &[String]) -> Option<&'r RawValue> {
 
 fn not_an_object(error: &serde_json::Error) -> Refused {
     let reason = if error.is_data() && error.to_string().starts_with(TWICE) {
-        "a name stands twice in the record; which value is meant? have the partner mend it".to_owned()
+        "a name stands twice in the record; which value is meant? have the partner mend it"
+            .to_owned()
     } else {
         format!("the record is not a JSON object (column {})", error.column())
     };

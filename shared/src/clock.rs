@@ -59,8 +59,13 @@ impl Clock for ManualClock {
 /// How far clocks may differ before a time from the future is a fault and not drift.
 pub(crate) const DRIFT: Duration = Duration::from_mins(10);
 
+/// How long it is from `now` until `at`; nothing if that has passed.
+pub fn until(now: Timestamp, at: Timestamp) -> Duration {
+    between(now, at).unwrap_or_default()
+}
+
 /// `at` and `by` later, at most the last instant there is.
-pub(crate) fn plus(at: Timestamp, by: Duration) -> Timestamp {
+pub fn plus(at: Timestamp, by: Duration) -> Timestamp {
     // Only spans with calendar units can fail here, and a `Duration` has none.
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,14 +1,43 @@
 //! The configuration: files as people write them, checked whole into values that everyone else can rely on.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+mod check;
+mod environment;
+mod error;
+mod init;
+mod raw;
+mod schema;
+mod source;
+mod table;
+mod value;
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 
+use self::{
+    check::{Met, Scope},
+    raw::{RawDaemon, RawPartnerFile},
+    source::{Place, Report, Source},
+    table::Value,
+};
+pub use self::{
+    environment::Environment,
+    error::{ConfigError, ConfigErrors},
+    init::{InitError, init},
+    schema::schema,
+};
 use crate::{
     connection::Connection,
     feed::Feed,
     partner::Partner,
     role::{Grant, Role},
+    untrusted::show,
 };
 
 /// The whole configuration, checked.
@@ -33,3 +62,124 @@ pub struct Config {
     /// BLAKE3 of all files read, in hex: tells one configuration from another.
     pub hash: String,
 }
+
+impl Config {
+    /// Reads `file` and every partner's file that belongs to it, and checks all of it. Touches neither the network nor
+    /// `state_dir`; it does read the files that secrets are kept in.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] with every mistake of every file, so that one reading mends them all.
+    #[expect(clippy::missing_panics_doc, reason = "the top of a TOML file is always a table")]
+    pub fn load(file: &Path, environment: &Environment) -> Result<Self, ConfigErrors> {
+        let mut read = Read::default();
+        let Some(source) = read.open(file) else { return Err(ConfigErrors::of(read.found)) };
+        let (value, mut report) = source.parse();
+        let raw = RawDaemon::read(&value, &Place::default(), &mut report);
+        let daemon = check::daemon(&raw.expect("the top is a table"), &mut report);
+        let files = partner_files(&daemon, &mut report);
+        read.note(report);
+
+        let scope = Scope { timezone: &daemon.timezone, environment };
+        for file in files {
+            read.partner(&file, &scope);
+        }
+        if !read.found.is_empty() {
+            return Err(ConfigErrors::of(read.found));
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            state_dir: daemon.state_dir,
+            socket: daemon.socket,
+            timezone: daemon.timezone,
+            http: daemon.http,
+            grace: daemon.grace,
+            roles: daemon.roles,
+            partners: read.partners,
+            connections: read.connections,
+            feeds: read.feeds,
+            hash: read.hash.finalize().to_hex().to_string(),
+        })
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Read {
+    files: usize,
+    found: Vec<(usize, ConfigError)>,
+    hash: blake3::Hasher,
+    met: Met,
+    partners: Vec<Partner>,
+    connections: Vec<Connection>,
+    feeds: Vec<Feed>,
+}
+
+impl Read {
+    /// Reads the next file, or notes why that cannot be.
+    fn open(&mut self, file: &Path) -> Option<Source> {
+        self.files += 1;
+        let error = match Source::read(file) {
+            Ok(source) => {
+                // Name and text, each with its length, so that no two configurations look alike.
+                for part in [source.file.as_os_str().as_encoded_bytes(), source.bytes()] {
+                    self.hash.update(&(part.len() as u64).to_le_bytes());
+                    self.hash.update(part);
+                }
+                return Some(source);
+            }
+            Err(error) => error,
+        };
+        let remedy = if self.files == 1 && error.kind() == io::ErrorKind::NotFound {
+            "name it with --config, or make a start with: marsad config init DIR"
+        } else {
+            "let it be a text file that the daemon may read"
+        };
+        let problem = format!("cannot be read ({})", show(&error.to_string()));
+        let (key, remedy) = ("file".to_owned(), remedy.to_owned());
+        let error = ConfigError { file: file.to_owned(), line: 1, key, problem, remedy };
+        self.found.push((self.files, error));
+        None
+    }
+
+    fn partner(&mut self, file: &Path, scope: &Scope<'_>) {
+        let Some(source) = self.open(file) else { return };
+        let (value, mut report) = source.parse();
+        if let Some(raw) = RawPartnerFile::read(&value, &Place::default(), &mut report) {
+            let checked = check::partner_file(&raw, scope, &mut self.met, &mut report);
+            self.partners.extend(checked.partner);
+            self.connections.extend(checked.connections);
+            self.feeds.extend(checked.feeds);
+        }
+        self.note(report);
+    }
+
+    fn note(&mut self, report: Report<'_>) {
+        self.found.extend(report.found.into_iter().map(|error| (self.files, error)));
+    }
+}
+
+/// The partners' files, sorted by name; those with a leading dot are an editor's, not a person's.
+fn partner_files(daemon: &check::Daemon, report: &mut Report<'_>) -> Vec<PathBuf> {
+    let listed = fs::read_dir(&daemon.partners)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>());
+    match listed {
+        Ok(mut files) => {
+            let hidden = |path: &Path| {
+                path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"."))
+            };
+            files.retain(|path| path.extension() == Some(OsStr::new("toml")) && !hidden(path));
+            files.sort();
+            files
+        }
+        Err(error) => {
+            let shown = daemon.partners.to_string_lossy();
+            let shown = show(&shown);
+            let problem = format!("{shown} cannot be read ({error})");
+            report.missing(&daemon.partners_place, problem, format!("run: mkdir {shown}"));
+            Vec::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

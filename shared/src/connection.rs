@@ -25,6 +25,7 @@ pub struct Connection {
 
 /// What carries the data.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are as many as connections, not as records")]
 pub enum Link {
     Http(Http),
     Folder(Folder),
@@ -102,9 +103,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_secs(60),
+            first_byte: Duration::from_mins(1),
             idle: Duration::from_secs(30),
-            total: Duration::from_secs(600),
+            total: Duration::from_mins(10),
         }
     }
 }

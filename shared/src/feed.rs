@@ -15,6 +15,9 @@ use crate::{
     word::words,
 };
 
+/// The most columns of a feed: SQLite's own limit is 2,000, and the bank's come beside them.
+pub const COLUMNS_MAX: usize = 1_900;
+
 /// One dataset: where it is, how it is decoded, its key, its fields, its schedule and its promise.
 #[derive(Clone, Debug)]
 pub struct Feed {
@@ -40,6 +43,7 @@ pub struct Feed {
 
 /// Where a feed's bytes come from.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are as many as feeds, not as records")]
 pub enum Origin {
     Http(Request),
     /// Files of the connection's import folder whose name matches.
@@ -110,7 +114,7 @@ pub struct Field {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: FieldType,
-    /// Where it stands in a record: names, headers or JSONPaths, the first that is there. Never empty.
+    /// Where it stands in a record: names, headers or paths, the first that is there. Never empty.
     pub from: Vec<String>,
     /// A record without it is quarantined. Key fields are always required.
     pub required: bool,

@@ -129,7 +129,7 @@ impl Screen {
         } else {
             queue!(out, CopyToClipboard::to_clipboard_from(text))?;
         }
-        out.flush()
+        io::Write::flush(out)
     }
 }
 

@@ -17,13 +17,19 @@ use super::{DecodeError, Flow, ROW_MAX};
 /// # Errors
 /// [`DecodeError::Truncated`] if it ends in the middle, [`DecodeError::Format`] if it is no JSON, and
 /// [`DecodeError::Layout`] if there is nothing at `records`: that is not the same as no records.
-pub fn read(bytes: impl Read, records: &RecordsPath, each: impl FnMut(&str) -> Flow) -> Result<(), DecodeError> {
+pub fn read(
+    bytes: impl Read,
+    records: &RecordsPath,
+    each: impl FnMut(&str) -> Flow,
+) -> Result<(), DecodeError> {
     let mut each = each;
     match records {
         RecordsPath::Plain(names) => {
             let mut json = serde_json::Deserializer::from_reader(bytes);
             let mut walk = Walk { names, each: &mut each, found: false, stopped: false };
-            let end = Descend { depth: 0, walk: &mut walk }.deserialize(&mut json).and_then(|()| json.end());
+            let end = Descend { depth: 0, walk: &mut walk }
+                .deserialize(&mut json)
+                .and_then(|()| json.end());
             if walk.stopped {
                 return Err(DecodeError::Stopped);
             }
@@ -31,7 +37,8 @@ pub fn read(bytes: impl Read, records: &RecordsPath, each: impl FnMut(&str) -> F
             if walk.found { Ok(()) } else { Err(nothing_at(&format!("$.{}[*]", names.join(".")))) }
         }
         RecordsPath::Path(path) => {
-            let document: serde_json::Value = serde_json::from_reader(bytes).map_err(|error| failure(&error))?;
+            let document: serde_json::Value =
+                serde_json::from_reader(bytes).map_err(|error| failure(&error))?;
             let found = path.query(&document);
             if found.is_empty() {
                 return Err(nothing_at(&path.to_string()));
@@ -58,7 +65,8 @@ pub fn read_lines(
     loop {
         line.clear();
         let limit = ROW_MAX as u64 + 1;
-        let read = bytes.by_ref().take(limit).read_until(b'\n', &mut line).map_err(DecodeError::Io)?;
+        let read =
+            bytes.by_ref().take(limit).read_until(b'\n', &mut line).map_err(DecodeError::Io)?;
         if read == 0 {
             return Ok(());
         }
@@ -67,8 +75,11 @@ pub fn read_lines(
             return Err(DecodeError::RowTooLong { line: number });
         }
         let text = line.trim_ascii();
-        let text = if number == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text };
-        if !text.is_empty() && each(std::str::from_utf8(text).map_err(|_| text), number) == Flow::Stop {
+        let text =
+            if number == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text };
+        if !text.is_empty()
+            && each(std::str::from_utf8(text).map_err(|_| text), number) == Flow::Stop
+        {
             return Err(DecodeError::Stopped);
         }
     }
@@ -91,23 +102,44 @@ pub fn scalar_at(bytes: &[u8], names: &[String]) -> Result<Option<String>, Decod
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
+/// As [`scalar_at`], for a path that is not plain: the document is held.
+///
+/// # Errors
+/// As [`read`].
+pub fn scalar_by(
+    bytes: &[u8],
+    path: &serde_json_path::JsonPath,
+) -> Result<Option<String>, DecodeError> {
+    let document: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
+    let text = path.query(&document).first().map(|value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    });
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
 fn nothing_at(path: &str) -> DecodeError {
-    DecodeError::Layout(format!("there is nothing at {path}; see what the answer looks like and mend `records`"))
+    DecodeError::Layout(format!(
+        "there is nothing at {path}; see what the answer looks like and mend `records`"
+    ))
 }
 
 fn failure(error: &serde_json::Error) -> DecodeError {
     let (line, column) = (error.line(), error.column());
     match error.classify() {
         serde_json::error::Category::Eof => DecodeError::Truncated { line, column },
-        serde_json::error::Category::Io => {
-            DecodeError::Io(std::io::Error::new(error.io_error_kind().unwrap_or(std::io::ErrorKind::Other), error.to_string()))
-        }
+        serde_json::error::Category::Io => DecodeError::Io(std::io::Error::new(
+            error.io_error_kind().unwrap_or(std::io::ErrorKind::Other),
+            error.to_string(),
+        )),
         serde_json::error::Category::Syntax => DecodeError::Format(format!(
             "it is not JSON (line {line}, column {column}); a login or error page may stand in its place"
         )),
-        serde_json::error::Category::Data => {
-            DecodeError::Layout(format!("it is laid out otherwise (line {line}, column {column}): mend `records`"))
-        }
+        serde_json::error::Category::Data => DecodeError::Layout(format!(
+            "it is laid out otherwise (line {line}, column {column}): mend `records`"
+        )),
     }
 }
 
@@ -204,7 +236,9 @@ impl<'de> Visitor<'de> for At<'_> {
         let mut found = None;
         while let Some(name) = map.next_key::<Cow<'_, str>>()? {
             match self.names.split_first() {
-                Some((wanted, rest)) if name == wanted.as_str() => found = map.next_value_seed(At { names: rest })?,
+                Some((wanted, rest)) if name == wanted.as_str() => {
+                    found = map.next_value_seed(At { names: rest })?;
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -265,7 +299,11 @@ mod tests {
             [r#"{"id":1.10}"#, r#"{"id":784000000000001123456}"#]
         );
         assert_eq!(records("[1, 2]", &[]).unwrap(), ["1", "2"]);
-        assert_eq!(records(r#"{"data":[]}"#, &["data"]).unwrap(), [""; 0], "no records is a good answer");
+        assert_eq!(
+            records(r#"{"data":[]}"#, &["data"]).unwrap(),
+            [""; 0],
+            "no records is a good answer"
+        );
     }
 
     #[test]
@@ -294,8 +332,18 @@ mod tests {
             scalar_at(text.as_bytes(), &["meta".to_owned(), "next".to_owned()]).unwrap()
         };
         assert_eq!(at(r#"{"data":[1],"meta":{"next":"a\"b"}}"#).as_deref(), Some("a\"b"));
-        assert_eq!(at(r#"{"meta":{"next":12345678901234567890123}}"#).as_deref(), Some("12345678901234567890123"));
-        for none in [r#"{"meta":{"next":null}}"#, r#"{"meta":{}}"#, r#"{"meta":{"next":""}}"#, "{}", "[1]", r#"{"meta":3}"#] {
+        assert_eq!(
+            at(r#"{"meta":{"next":12345678901234567890123}}"#).as_deref(),
+            Some("12345678901234567890123")
+        );
+        for none in [
+            r#"{"meta":{"next":null}}"#,
+            r#"{"meta":{}}"#,
+            r#"{"meta":{"next":""}}"#,
+            "{}",
+            "[1]",
+            r#"{"meta":3}"#,
+        ] {
             assert_eq!(at(none), None, "{none}");
         }
     }

@@ -19,7 +19,9 @@ pub const SAMPLE: usize = 1_000;
 pub enum InferError {
     #[error("the first data has no column {0:?}, which is the key; mend `key`")]
     Key(String),
-    #[error("column {0:?} cannot be kept under that name; declare `fields` and give it another, with `from`")]
+    #[error(
+        "column {0:?} cannot be kept under that name; declare `fields` and give it another, with `from`"
+    )]
     Name(String),
     #[error("there is nothing to take the columns from yet")]
     Nothing,
@@ -32,7 +34,10 @@ pub fn from_header(names: &[String], key: &[String]) -> Result<Layout, InferErro
 }
 
 /// The layout of JSON records.
-pub fn from_records<'r>(records: impl Iterator<Item = &'r str>, key: &[String]) -> Result<Layout, InferError> {
+pub fn from_records<'r>(
+    records: impl Iterator<Item = &'r str>,
+    key: &[String],
+) -> Result<Layout, InferError> {
     let mut fields: Vec<Field> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for record in records.take(SAMPLE) {
@@ -46,12 +51,11 @@ pub fn from_records<'r>(records: impl Iterator<Item = &'r str>, key: &[String]) 
                 });
                 continue;
             };
-            match places.get(&name).and_then(|&at| fields.get_mut(at)) {
-                Some(field) => field.kind = both(field.kind, kind),
-                None => {
-                    places.insert(name.clone(), fields.len());
-                    fields.push(Field::new(name, kind));
-                }
+            if let Some(field) = places.get(&name).and_then(|&at| fields.get_mut(at)) {
+                field.kind = both(field.kind, kind)
+            } else {
+                places.insert(name.clone(), fields.len());
+                fields.push(Field::new(name, kind));
             }
         }
     }
@@ -62,7 +66,8 @@ fn finish(fields: Vec<Field>, key: &[String]) -> Result<Layout, InferError> {
     let mut met = std::collections::HashSet::new();
     for field in &fields {
         let folded = field.name.to_lowercase();
-        let reserved = folded.is_empty() || folded.starts_with('_') || folded == "rowid" || folded == "oid";
+        let reserved =
+            folded.is_empty() || folded.starts_with('_') || folded == "rowid" || folded == "oid";
         if reserved || !met.insert(folded) {
             return Err(InferError::Name(field.name.clone()));
         }
@@ -86,7 +91,9 @@ fn kind_of(json: &str) -> Option<FieldType> {
 fn both(one: FieldType, other: FieldType) -> FieldType {
     match (one, other) {
         (one, other) if one == other => one,
-        (FieldType::Integer, FieldType::Decimal) | (FieldType::Decimal, FieldType::Integer) => FieldType::Decimal,
+        (FieldType::Integer, FieldType::Decimal) | (FieldType::Decimal, FieldType::Integer) => {
+            FieldType::Decimal
+        }
         (FieldType::Json, _) | (_, FieldType::Json) => FieldType::Json,
         _ => FieldType::Text,
     }
@@ -105,7 +112,10 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Ordered<'a> {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Ordered<'de>, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Ordered<'de>, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);

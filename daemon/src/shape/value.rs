@@ -34,11 +34,16 @@ pub(super) fn put(
             row.text(if yes { "true" } else { "false" });
             return Ok(());
         }
-        (FieldType::Json, Raw::Nested(text) | Raw::Number(text)) | (FieldType::Text, Raw::Text(text) | Raw::Number(text)) => {
+        (FieldType::Json, Raw::Nested(text) | Raw::Number(text))
+        | (FieldType::Text, Raw::Text(text) | Raw::Number(text)) => {
             row.text(text);
             return Ok(());
         }
-        (_, Raw::Nested(_)) => return Err("holds an object or a list; name what is wanted of it in `from`, or type it \"json\""),
+        (_, Raw::Nested(_)) => {
+            return Err(
+                "holds an object or a list; name what is wanted of it in `from`, or type it \"json\"",
+            );
+        }
         (_, Raw::Bool(_)) => return Err(expected(kind)),
         (_, Raw::Text(text) | Raw::Number(text)) => digits_folded(text.trim()),
     };
@@ -70,7 +75,9 @@ fn typed(
 
 const fn expected(kind: FieldType) -> &'static str {
     match kind {
-        FieldType::Integer => "is not a whole number of 64 bits; mend the value, or type the field \"text\"",
+        FieldType::Integer => {
+            "is not a whole number of 64 bits; mend the value, or type the field \"text\""
+        }
         FieldType::Decimal => "is not a decimal number; mend the value, or type the field \"text\"",
         FieldType::Boolean => "is neither true nor false (true, false, 1, 0, yes, no)",
         FieldType::Date => "is not a date (YYYY-MM-DD, or as its `format` says)",
@@ -140,7 +147,12 @@ fn is_plain_date(text: &[u8]) -> bool {
     all_digits && (1..=12).contains(&two(m1, m2)) && (1..=28).contains(&two(d1, d2))
 }
 
-fn timestamp(text: &str, format: Option<&str>, zone: &TimeZone, row: &mut RowBuilder<'_>) -> Option<()> {
+fn timestamp(
+    text: &str,
+    format: Option<&str>,
+    zone: &TimeZone,
+    row: &mut RowBuilder<'_>,
+) -> Option<()> {
     if format.is_none() && is_plain_timestamp(text.as_bytes()) {
         row.text(text);
         return Some(());
@@ -159,7 +171,7 @@ fn is_plain_timestamp(text: &[u8]) -> bool {
 }
 
 fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestamp> {
-    let local = |time: civil::DateTime| Some(time.to_zoned(zone.clone()).ok()?.timestamp());
+    let local = |time: civil::DateTime| zone.to_timestamp(time).ok();
     let Some(format) = format else {
         // With an offset or a `Z` it is an instant; without, it is local.
         return text.parse().ok().or_else(|| local(text.parse().ok()?));
@@ -174,7 +186,10 @@ fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestam
 /// The 15 digits, if the prefix and the check digit (Luhn) are right.
 fn emirates_id(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
-    if digits.len() != 15 || !digits.starts_with("784") || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if digits.len() != 15
+        || !digits.starts_with("784")
+        || !digits.bytes().all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let sum: u32 = digits
@@ -186,7 +201,7 @@ fn emirates_id(text: &str) -> Option<String> {
             if digit > 9 { digit - 9 } else { digit }
         })
         .sum();
-    (sum % 10 == 0).then_some(digits)
+    sum.is_multiple_of(10).then_some(digits)
 }
 
 #[cfg(test)]
@@ -222,7 +237,13 @@ mod tests {
             (Integer, Raw::Number("1.0"), None, None, "not written as a whole number"),
             (Integer, Raw::Text("9223372036854775808"), None, None, "past 64 bits"),
             (Integer, Raw::Text(""), None, Some("null".to_owned()), "an empty cell is nothing"),
-            (Decimal, Raw::Number("12345678901234567890.10"), None, good("12345678901234567890.10"), "exact"),
+            (
+                Decimal,
+                Raw::Number("12345678901234567890.10"),
+                None,
+                good("12345678901234567890.10"),
+                "exact",
+            ),
             (Decimal, Raw::Text("-5"), None, good("-5"), "a plain negative"),
             (Decimal, Raw::Text("1,5"), None, None, "a decimal comma is not guessed"),
             (Decimal, Raw::Text("."), None, None, "no digit at all"),
@@ -231,13 +252,49 @@ mod tests {
             (Date, Raw::Text("2026-02-29"), None, None, "not a leap year"),
             (Date, Raw::Text("2028-02-29"), None, good("2028-02-29"), "a leap year"),
             (Date, Raw::Text("5/3/2026"), None, None, "day and month are never guessed"),
-            (Date, Raw::Text("5/3/2026"), Some("%d/%m/%Y"), good("2026-03-05"), "as the format says"),
-            (Timestamp, Raw::Text("2026-11-24T14:05:31Z"), None, good("2026-11-24T14:05:31Z"), "UTC"),
-            (Timestamp, Raw::Text("2026-11-24T18:05:31+04:00"), None, good("2026-11-24T14:05:31Z"), "offset"),
-            (Timestamp, Raw::Text("2026-11-24T18:05:31"), None, good("2026-11-24T14:05:31Z"), "local"),
+            (
+                Date,
+                Raw::Text("5/3/2026"),
+                Some("%d/%m/%Y"),
+                good("2026-03-05"),
+                "as the format says",
+            ),
+            (
+                Timestamp,
+                Raw::Text("2026-11-24T14:05:31Z"),
+                None,
+                good("2026-11-24T14:05:31Z"),
+                "UTC",
+            ),
+            (
+                Timestamp,
+                Raw::Text("2026-11-24T18:05:31+04:00"),
+                None,
+                good("2026-11-24T14:05:31Z"),
+                "offset",
+            ),
+            (
+                Timestamp,
+                Raw::Text("2026-11-24T18:05:31"),
+                None,
+                good("2026-11-24T14:05:31Z"),
+                "local",
+            ),
             (Timestamp, Raw::Text("2026-11-24T24:00:00Z"), None, None, "no such hour"),
-            (Timestamp, Raw::Text("15/11/2026 13:20"), Some("%d/%m/%Y %H:%M"), good("2026-11-15T09:20:00Z"), "format"),
-            (Timestamp, Raw::Number("1763201000"), Some("%s"), good("2025-11-15T10:03:20Z"), "seconds"),
+            (
+                Timestamp,
+                Raw::Text("15/11/2026 13:20"),
+                Some("%d/%m/%Y %H:%M"),
+                good("2026-11-15T09:20:00Z"),
+                "format",
+            ),
+            (
+                Timestamp,
+                Raw::Number("1763201000"),
+                Some("%s"),
+                good("2025-11-15T10:03:20Z"),
+                "seconds",
+            ),
             (EmiratesId, Raw::Text("784-0000-1234567-8"), None, None, "wrong check digit"),
             (EmiratesId, Raw::Text("000000000000000"), None, None, "a placeholder is no number"),
             (Json, Raw::Nested("[1, 2]"), None, good("[1, 2]"), "as written"),
@@ -248,7 +305,9 @@ mod tests {
 
     #[test]
     fn an_emirates_id_is_fifteen_digits_with_a_right_check_digit() {
-        let good = (0..10).filter_map(|last| emirates_id(&format!("78400001234567{last}"))).collect::<Vec<_>>();
+        let good = (0..10)
+            .filter_map(|last| emirates_id(&format!("78400001234567{last}")))
+            .collect::<Vec<_>>();
         assert_eq!(good.len(), 1, "exactly one check digit is right");
     }
 }

@@ -34,8 +34,12 @@ impl CursorRule {
     fn greater(&self, best: Option<String>, value: &str) -> Option<String> {
         let keep = best.as_deref().is_some_and(|best| match self.kind {
             FieldType::Integer => best.parse::<i64>().ok() >= value.parse::<i64>().ok(),
-            FieldType::Timestamp => best.parse::<Timestamp>().ok() >= value.parse::<Timestamp>().ok(),
-            FieldType::Decimal => best.parse::<f64>().unwrap_or(f64::MIN) >= value.parse::<f64>().unwrap_or(f64::MIN),
+            FieldType::Timestamp => {
+                best.parse::<Timestamp>().ok() >= value.parse::<Timestamp>().ok()
+            }
+            FieldType::Decimal => {
+                best.parse::<f64>().unwrap_or(f64::MIN) >= value.parse::<f64>().unwrap_or(f64::MIN)
+            }
             _ => best >= value,
         });
         if keep { best } else { Some(value.to_owned()) }
@@ -43,7 +47,12 @@ impl CursorRule {
 
     /// Where the cursor stands after a whole walk: never behind where it was, and never in the future, or rows that
     /// are written meanwhile would be passed over (sources.md row 24).
-    pub fn moved(&self, since: Option<&str>, best: Option<String>, started_at: Timestamp) -> Option<String> {
+    pub fn moved(
+        &self,
+        since: Option<&str>,
+        best: Option<String>,
+        started_at: Timestamp,
+    ) -> Option<String> {
         let best = match since {
             Some(since) => self.greater(best, since),
             None => best,
@@ -60,7 +69,10 @@ impl CursorRule {
         if self.kind != FieldType::Timestamp || self.incremental.lookback.is_zero() {
             return cursor.to_owned();
         }
-        let back = cursor.parse::<Timestamp>().ok().and_then(|at| at.checked_sub(self.incremental.lookback).ok());
+        let back = cursor
+            .parse::<Timestamp>()
+            .ok()
+            .and_then(|at| at.checked_sub(self.incremental.lookback).ok());
         back.map_or_else(|| cursor.to_owned(), |at| at.to_string())
     }
 
@@ -90,7 +102,11 @@ mod tests {
     #[test]
     fn values_are_compared_as_what_they_are() {
         for (kind, values, expected) in [
-            (FieldType::Timestamp, ["2026-11-24T10:00:05.5Z", "2026-11-24T10:00:05Z"], "2026-11-24T10:00:05.5Z"),
+            (
+                FieldType::Timestamp,
+                ["2026-11-24T10:00:05.5Z", "2026-11-24T10:00:05Z"],
+                "2026-11-24T10:00:05.5Z",
+            ),
             (FieldType::Integer, ["9", "10"], "10"),
             (FieldType::Text, ["b", "a"], "b"),
         ] {
@@ -104,10 +120,21 @@ mod tests {
     fn the_cursor_moves_neither_back_nor_into_the_future() {
         let rule = rule(FieldType::Timestamp, 600);
         let noon: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        let moved = |since: Option<&str>, best: Option<&str>| rule.moved(since, best.map(str::to_owned), noon);
-        assert_eq!(moved(Some("2026-11-24T11:00:00Z"), Some("2026-11-24T10:55:00Z")).as_deref(), Some("2026-11-24T11:00:00Z"));
-        assert_eq!(moved(Some("2026-11-24T11:00:00Z"), None).as_deref(), Some("2026-11-24T11:00:00Z"));
-        assert_eq!(moved(None, Some("2027-01-01T00:00:00Z")).as_deref(), Some("2026-11-24T12:00:00Z"));
+        let moved = |since: Option<&str>, best: Option<&str>| {
+            rule.moved(since, best.map(str::to_owned), noon)
+        };
+        assert_eq!(
+            moved(Some("2026-11-24T11:00:00Z"), Some("2026-11-24T10:55:00Z")).as_deref(),
+            Some("2026-11-24T11:00:00Z")
+        );
+        assert_eq!(
+            moved(Some("2026-11-24T11:00:00Z"), None).as_deref(),
+            Some("2026-11-24T11:00:00Z")
+        );
+        assert_eq!(
+            moved(None, Some("2027-01-01T00:00:00Z")).as_deref(),
+            Some("2026-11-24T12:00:00Z")
+        );
         assert_eq!(rule.since("2026-11-24T11:00:00Z"), "2026-11-24T10:50:00Z");
     }
 }

@@ -1,6 +1,6 @@
 //! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, io::ErrorKind as Kind, time::Duration};
 
 use marsad_shared::health::{PollResult, Reason};
 use reqwest::{StatusCode, header::HeaderMap};
@@ -23,12 +23,31 @@ pub enum FetchError {
     Local { reason: Reason, text: String },
 }
 
+/// A request that hands something over and failed: whether it can have arrived decides what is done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// It never left.
+    NotSent(FetchError),
+    /// It may have arrived: no answer came, or not the whole of it.
+    Lost(FetchError),
+}
+
+impl Transport {
+    pub fn fetch(&self) -> &FetchError {
+        match self {
+            Self::NotSent(error) | Self::Lost(error) => error,
+        }
+    }
+}
+
 impl FetchError {
     /// What it means for the connection's health.
     pub fn result(&self) -> PollResult {
         match self {
             Self::Throttled { .. } => PollResult::Throttled,
-            Self::Transient { reason, .. } | Self::Final { reason, .. } => PollResult::Fail(*reason),
+            Self::Transient { reason, .. } | Self::Final { reason, .. } => {
+                PollResult::Fail(*reason)
+            }
             Self::Local { reason, .. } => PollResult::Local(*reason),
         }
     }
@@ -37,7 +56,9 @@ impl FetchError {
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Self::Throttled { .. } => None,
-            Self::Transient { reason, .. } | Self::Final { reason, .. } | Self::Local { reason, .. } => Some(*reason),
+            Self::Transient { reason, .. }
+            | Self::Final { reason, .. }
+            | Self::Local { reason, .. } => Some(*reason),
         }
     }
 
@@ -46,7 +67,8 @@ impl FetchError {
         let text = format!("{}: {what}; {}", shown(url), remedy(reason));
         if reason.is_local() {
             Self::Local { reason, text }
-        } else if reason.is_final_at_once() || matches!(reason, Reason::Http4xx | Reason::TooLarge) {
+        } else if reason.is_final_at_once() || matches!(reason, Reason::Http4xx | Reason::TooLarge)
+        {
             Self::Final { reason, text }
         } else {
             Self::Transient { reason, text }
@@ -62,14 +84,22 @@ impl FetchError {
         let retry_after = retry_after(headers);
         Some(match status.as_u16() {
             429 | 503 if status == StatusCode::TOO_MANY_REQUESTS || retry_after.is_some() => {
-                let wait = retry_after.map_or_else(String::new, |wait| format!(" and asks us to wait {} s", wait.as_secs()));
-                let text = format!("{}: {what}{wait}; nothing is lost, Marsad goes on by itself", shown(url));
+                let wait = retry_after.map_or_else(String::new, |wait| {
+                    format!(" and asks us to wait {} s", wait.as_secs())
+                });
+                let text = format!(
+                    "{}: {what}{wait}; nothing is lost, Marsad goes on by itself",
+                    shown(url)
+                );
                 Self::Throttled { retry_after, text }
             }
             401 | 403 => Self::of(Reason::Auth, url, &what),
             300..400 => {
                 let what = format!("{what}: it redirects, and redirects are not followed");
-                Self::Final { reason: Reason::Http4xx, text: format!("{}: {what}; put the new address into base_url", shown(url)) }
+                Self::Final {
+                    reason: Reason::Http4xx,
+                    text: format!("{}: {what}; put the new address into base_url", shown(url)),
+                }
             }
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
             400..500 => Self::of(Reason::Http4xx, url, &what),
@@ -107,7 +137,9 @@ fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
         if let Some(error) = error.downcast_ref::<std::io::Error>() {
             io = Some(error.kind());
             // rustls' verdict is wrapped in an I/O error that does not name it as its source.
-            if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            if let Some(tls) =
+                error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            {
                 return of_tls(tls);
             }
         }
@@ -123,17 +155,22 @@ fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
             (Reason::ConnectTimeout, "no connection in time".to_owned())
         };
     }
-    use std::io::ErrorKind as Kind;
     match io {
         Some(Kind::ConnectionRefused) => (Reason::ConnectRefused, "connection refused".to_owned()),
         Some(Kind::TimedOut) => (Reason::ConnectTimeout, "no connection in time".to_owned()),
-        Some(Kind::NetworkUnreachable | Kind::HostUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable) => {
-            (Reason::Network, "our network has no way there".to_owned())
-        }
+        Some(
+            Kind::NetworkUnreachable
+            | Kind::HostUnreachable
+            | Kind::NetworkDown
+            | Kind::AddrNotAvailable,
+        ) => (Reason::Network, "our network has no way there".to_owned()),
         _ if body => (Reason::Truncated, "the answer was cut off on the way".to_owned()),
-        Some(Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::UnexpectedEof) => {
-            (Reason::Truncated, "the connection was cut before an answer came".to_owned())
-        }
+        Some(
+            Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe
+            | Kind::UnexpectedEof,
+        ) => (Reason::Truncated, "the connection was cut before an answer came".to_owned()),
         _ if error.is_connect() => (Reason::ConnectRefused, format!("cannot connect ({deepest})")),
         _ => (Reason::Truncated, format!("no whole answer came ({deepest})")),
     }
@@ -145,7 +182,9 @@ fn of_tls(error: &rustls::Error) -> (Reason, String) {
         Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
             (Reason::TlsExpired, "the certificate has expired (or our clock is wrong)".to_owned())
         }
-        Error::InvalidCertificate(_) => (Reason::TlsUntrusted, format!("the certificate is not trusted ({error})")),
+        Error::InvalidCertificate(_) => {
+            (Reason::TlsUntrusted, format!("the certificate is not trusted ({error})"))
+        }
         _ => (Reason::TlsHandshake, format!("TLS failed ({error})")),
     }
 }
@@ -154,13 +193,19 @@ fn of_tls(error: &rustls::Error) -> (Reason, String) {
 const fn remedy(reason: Reason) -> &'static str {
     match reason {
         Reason::Dns => "check the name in base_url and our resolver",
-        Reason::ConnectRefused | Reason::ConnectTimeout => "ask the partner whether the service runs; it is tried again",
-        Reason::TlsHandshake | Reason::TlsUntrusted => "compare the partner's certificate with what was agreed",
+        Reason::ConnectRefused | Reason::ConnectTimeout => {
+            "ask the partner whether the service runs; it is tried again"
+        }
+        Reason::TlsHandshake | Reason::TlsUntrusted => {
+            "compare the partner's certificate with what was agreed"
+        }
         Reason::TlsExpired => "ask the partner for a new certificate",
         Reason::Auth => "check the credentials, or ask the partner to let us in",
         Reason::Http4xx => "check path and parameters against the partner's documentation",
         Reason::Network | Reason::Resolver => "check our own network; the partner is not to blame",
-        Reason::Disk | Reason::DbBusy | Reason::Clock => "mend it here; the partner is not to blame",
+        Reason::Disk | Reason::DbBusy | Reason::Clock => {
+            "mend it here; the partner is not to blame"
+        }
         Reason::TooLarge => "ask for smaller pages (`size`)",
         _ => "it is tried again; if it stays, tell the partner",
     }
@@ -194,7 +239,10 @@ mod tests {
     #[test]
     fn a_status_says_whether_time_may_cure_it() {
         assert_eq!(of(200, &[]), None);
-        assert!(matches!(of(500, &[]), Some(FetchError::Transient { reason: Reason::Http5xx, .. })));
+        assert!(matches!(
+            of(500, &[]),
+            Some(FetchError::Transient { reason: Reason::Http5xx, .. })
+        ));
         assert!(matches!(of(503, &[]), Some(FetchError::Transient { .. })));
         assert!(matches!(of(403, &[]), Some(FetchError::Final { reason: Reason::Auth, .. })));
         assert!(matches!(of(404, &[]), Some(FetchError::Final { reason: Reason::Http4xx, .. })));
@@ -223,6 +271,11 @@ mod tests {
     #[test]
     fn an_error_shows_no_credentials() {
         let text = of(404, &[]).unwrap().to_string();
-        assert!(text.contains("https://p.example/v1/x:") && !text.contains("secret") && !text.contains("pw"), "{text}");
+        assert!(
+            text.contains("https://p.example/v1/x:")
+                && !text.contains("secret")
+                && !text.contains("pw"),
+            "{text}"
+        );
     }
 }

@@ -20,7 +20,10 @@ use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
-use super::{fault::FetchError, oauth::TokenKeeper};
+use super::{
+    fault::{FetchError, Transport},
+    oauth::TokenKeeper,
+};
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
 pub const PAGE_MAX: usize = 256 * 1024 * 1024;
@@ -96,7 +99,11 @@ impl HttpSource {
     }
 
     /// Asks for a page. With `validators`, the partner may say that nothing changed (304).
-    pub async fn get(&self, url: &Url, validators: Option<&Validators>) -> Result<Answer, FetchError> {
+    pub async fn get(
+        &self,
+        url: &Url,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, FetchError> {
         self.ask(url, |url| {
             let mut request = self.client.get(url);
             if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
@@ -116,16 +123,26 @@ impl HttpSource {
     }
 
     /// Sends what `build` makes and takes the answer, within the limits. A token that is refused is renewed once.
-    pub async fn ask(&self, url: &Url, build: impl Fn(Url) -> RequestBuilder) -> Result<Answer, FetchError> {
+    pub async fn ask(
+        &self,
+        url: &Url,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<Answer, FetchError> {
         let answer = self.ask_once(url, &build).await;
-        if let (Auth::OAuth2 { .. }, Err(FetchError::Final { reason: Reason::Auth, .. })) = (&self.http.auth, &answer) {
+        if let (Auth::OAuth2 { .. }, Err(FetchError::Final { reason: Reason::Auth, .. })) =
+            (&self.http.auth, &answer)
+        {
             self.token.forget().await;
             return self.ask_once(url, &build).await;
         }
         answer
     }
 
-    async fn ask_once(&self, url: &Url, build: impl Fn(Url) -> RequestBuilder) -> Result<Answer, FetchError> {
+    async fn ask_once(
+        &self,
+        url: &Url,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<Answer, FetchError> {
         if let Some(limiter) = &self.limiter {
             limiter.until_ready().await;
         }
@@ -136,7 +153,8 @@ impl HttpSource {
             let what = format!("no answer began within {} s", limits.first_byte.as_secs());
             return Err(FetchError::of(Reason::FirstByteTimeout, url, &what));
         };
-        let response = sent.map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
+        let response =
+            sent.map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
         let first_byte = began.elapsed();
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(error) = FetchError::of_status(status, &headers, url) {
@@ -146,16 +164,62 @@ impl HttpSource {
         Ok(Answer { status, headers, body, first_byte })
     }
 
-    async fn signed(&self, url: &Url, build: impl Fn(Url) -> RequestBuilder) -> Result<RequestBuilder, FetchError> {
+    /// Hands over what `build` makes. An answer that is no success comes with its status; without one, the error says
+    /// whether the request can have arrived.
+    ///
+    /// # Errors
+    /// The status, where there was one, and what went wrong.
+    pub async fn send(
+        &self,
+        url: &Url,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+        if let Some(limiter) = &self.limiter {
+            limiter.until_ready().await;
+        }
+        let request =
+            self.signed(url, build).await.map_err(|error| (None, Transport::NotSent(error)))?;
+        let limits = self.http.timeouts;
+        let Ok(sent) = timeout(limits.total, request.send()).await else {
+            let what = format!("no answer came within {} s", limits.total.as_secs());
+            let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
+            return Err((None, Transport::Lost(error)));
+        };
+        let answer = sent.map_err(|error| {
+            let left = !error.is_connect();
+            let error = FetchError::of_transport(&error.without_url(), url, false);
+            (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
+        })?;
+        let status = answer.status();
+        match FetchError::of_status(status, answer.headers(), url) {
+            None => Ok(status),
+            Some(error) => {
+                if status == StatusCode::UNAUTHORIZED {
+                    self.token.forget().await;
+                }
+                Err((Some(status.as_u16()), Transport::Lost(error)))
+            }
+        }
+    }
+
+    async fn signed(
+        &self,
+        url: &Url,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<RequestBuilder, FetchError> {
         Ok(match &self.http.auth {
             Auth::None => build(url.clone()),
-            Auth::ApiKey { place: KeyPlace::Header, name, key } => build(url.clone()).header(name, key.expose_secret()),
+            Auth::ApiKey { place: KeyPlace::Header, name, key } => {
+                build(url.clone()).header(name, key.expose_secret())
+            }
             Auth::ApiKey { place: KeyPlace::Query, name, key } => {
                 let mut url = url.clone();
                 url.query_pairs_mut().append_pair(name, key.expose_secret());
                 build(url)
             }
-            Auth::Basic { user, password } => build(url.clone()).basic_auth(user, Some(password.expose_secret())),
+            Auth::Basic { user, password } => {
+                build(url.clone()).basic_auth(user, Some(password.expose_secret()))
+            }
             Auth::Bearer { token } => build(url.clone()).bearer_auth(token.expose_secret()),
             Auth::OAuth2 { .. } => {
                 let token = self.token.token(&self.client, &self.http.auth).await?;
@@ -164,7 +228,12 @@ impl HttpSource {
         })
     }
 
-    async fn body(&self, mut response: Response, url: &Url, until: Instant) -> Result<Bytes, FetchError> {
+    async fn body(
+        &self,
+        mut response: Response,
+        url: &Url,
+        until: Instant,
+    ) -> Result<Bytes, FetchError> {
         let idle = self.http.timeouts.idle;
         let mut body = BytesMut::new();
         loop {
@@ -172,10 +241,16 @@ impl HttpSource {
             let Ok(chunk) = chunk else {
                 return Err(FetchError::of(Reason::ReadTimeout, url, "the answer stopped coming"));
             };
-            match chunk.map_err(|error| FetchError::of_transport(&error.without_url(), url, true))? {
+            match chunk
+                .map_err(|error| FetchError::of_transport(&error.without_url(), url, true))?
+            {
                 None => return Ok(body.freeze()),
                 Some(chunk) if body.len() + chunk.len() > PAGE_MAX => {
-                    return Err(FetchError::of(Reason::TooLarge, url, "the answer is larger than 256 MiB"));
+                    return Err(FetchError::of(
+                        Reason::TooLarge,
+                        url,
+                        "the answer is larger than 256 MiB",
+                    ));
                 }
                 // Most answers are one piece, which is then taken as it is.
                 Some(chunk) => body.extend_from_slice(&chunk),

@@ -13,7 +13,7 @@ use super::fault::FetchError;
 /// A token is renewed this long before it ends.
 const MARGIN: Duration = Duration::from_secs(30);
 /// How long a token lives that does not say: never for ever (sources.md row 7).
-const LIFE: Duration = Duration::from_secs(300);
+const LIFE: Duration = Duration::from_mins(5);
 /// The longest answer of a token server.
 const ANSWER_MAX: usize = 64 * 1024;
 
@@ -37,7 +37,11 @@ struct Answer {
 
 impl TokenKeeper {
     /// The token, fetched if there is none or it is about to end.
-    pub async fn token(&self, client: &reqwest::Client, auth: &Auth) -> Result<SecretString, FetchError> {
+    pub async fn token(
+        &self,
+        client: &reqwest::Client,
+        auth: &Auth,
+    ) -> Result<SecretString, FetchError> {
         let mut held = self.held.lock().await;
         if let Some(token) = held.as_ref().filter(|token| token.until > Instant::now()) {
             return Ok(token.text.clone());
@@ -67,10 +71,16 @@ async fn fetch(client: &reqwest::Client, auth: &Auth) -> Result<Token, FetchErro
         // A token server says 400 where others say 401 (RFC 6749 section 5.2).
         return Err(if answer.status().as_u16() == 400 { refused(token_url) } else { error });
     }
-    let body = answer.bytes().await.map_err(|error| FetchError::of_transport(&error, token_url, true))?;
+    let body =
+        answer.bytes().await.map_err(|error| FetchError::of_transport(&error, token_url, true))?;
     let body = body.get(..body.len().min(ANSWER_MAX)).unwrap_or_default();
-    let answer: Answer = serde_json::from_slice(body)
-        .map_err(|_| FetchError::of(Reason::NotJson, token_url, "the token server's answer holds no access_token"))?;
+    let answer: Answer = serde_json::from_slice(body).map_err(|_| {
+        FetchError::of(
+            Reason::NotJson,
+            token_url,
+            "the token server's answer holds no access_token",
+        )
+    })?;
     let life = answer.expires_in.map_or(LIFE, Duration::from_secs).saturating_sub(MARGIN);
     Ok(Token { text: answer.access_token, until: Instant::now() + life })
 }

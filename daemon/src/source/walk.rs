@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use marsad_shared::feed::{Pagination, PageSize, Request};
+use marsad_shared::feed::{PageSize, Pagination, Request};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -36,13 +36,19 @@ pub struct Facts {
 /// Why a walk cannot go on. The partner's doing, each of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WalkError {
-    #[error("page {page} leads back to one already read: the partner's paging runs in a circle; tell the partner")]
+    #[error(
+        "page {page} leads back to one already read: the partner's paging runs in a circle; tell the partner"
+    )]
     Circle { page: u64 },
-    #[error("page {page} is the same as the one before: the partner ignores {param:?}; mend `pagination`")]
+    #[error(
+        "page {page} is the same as the one before: the partner ignores {param:?}; mend `pagination`"
+    )]
     SamePage { page: u64, param: String },
     #[error("there are more than {most} pages; raise `max_pages` if that is right")]
     TooMany { most: u64 },
-    #[error("page {page} leads to another origin ({origin}), where our credentials must not go; tell the partner")]
+    #[error(
+        "page {page} leads to another origin ({origin}), where our credentials must not go; tell the partner"
+    )]
     OtherOrigin { page: u64, origin: String },
     #[error("page {page} leads to something that is no URL; tell the partner")]
     NoUrl { page: u64 },
@@ -64,7 +70,12 @@ impl<'a> Walker<'a> {
     ///
     /// # Errors
     /// [`WalkError::NoUrl`] if base and path make no URL.
-    pub fn new(base: &Url, request: &'a Request, since: Option<&str>, pages: u64) -> Result<Self, WalkError> {
+    pub fn new(
+        base: &Url,
+        request: &'a Request,
+        since: Option<&str>,
+        pages: u64,
+    ) -> Result<Self, WalkError> {
         let text = format!("{}{}", base.as_str().trim_end_matches('/'), request.path);
         let mut first: Url = text.parse().map_err(|_| WalkError::NoUrl { page: 0 })?;
         if let (Some(incremental), Some(since)) = (&request.incremental, since) {
@@ -95,7 +106,10 @@ impl<'a> Walker<'a> {
             (Ask::First, Pagination::Offset { param, .. }) => {
                 url.query_pairs_mut().append_pair(param, "0");
             }
-            (Ask::Number(number), Pagination::Page { param, .. } | Pagination::Offset { param, .. }) => {
+            (
+                Ask::Number(number),
+                Pagination::Page { param, .. } | Pagination::Offset { param, .. },
+            ) => {
                 url.query_pairs_mut().append_pair(param, &number.to_string());
             }
             (Ask::Token(token), Pagination::Cursor { param, .. }) => {
@@ -213,19 +227,24 @@ mod tests {
             pagination,
             max_pages: 5,
             incremental: None,
-            schedule: Schedule::Every { every: Duration::from_secs(60) },
+            schedule: Schedule::Every { every: Duration::from_mins(1) },
         }
     }
 
     /// Walks over pages of so many rows each, with what each says of the next; gives the paths asked.
-    fn walk(pagination: Pagination, pages: &[(u64, Option<&str>)]) -> (Vec<String>, Option<WalkError>) {
+    fn walk(
+        pagination: Pagination,
+        pages: &[(u64, Option<&str>)],
+    ) -> (Vec<String>, Option<WalkError>) {
         let base = "http://p.example/api/".parse().unwrap();
         let request = request(pagination);
         let mut walker = Walker::new(&base, &request, None, 0).unwrap();
         let (mut ask, mut asked) = (Ask::First, Vec::new());
         for (at, (rows, next)) in pages.iter().enumerate() {
             match walker.url(&ask) {
-                Ok(url) => asked.push(format!("{}?{}", url.path(), url.query().unwrap_or_default())),
+                Ok(url) => {
+                    asked.push(format!("{}?{}", url.path(), url.query().unwrap_or_default()));
+                }
                 Err(error) => return (asked, Some(error)),
             }
             let next = next.map(str::to_owned);
@@ -252,7 +271,11 @@ mod tests {
             (
                 Pagination::Page { param: param(), start: 1, size: size() },
                 vec![(2, None), (1, None), (0, None)],
-                vec!["/api/v1/x?open=1&p=1&limit=2", "/api/v1/x?open=1&p=2&limit=2", "/api/v1/x?open=1&p=3&limit=2"],
+                vec![
+                    "/api/v1/x?open=1&p=1&limit=2",
+                    "/api/v1/x?open=1&p=2&limit=2",
+                    "/api/v1/x?open=1&p=3&limit=2",
+                ],
                 "a short page is not the last, an empty one is",
             ),
             (
@@ -275,7 +298,11 @@ mod tests {
             ),
         ] {
             let (asked, error) = walk(pagination, &pages);
-            assert_eq!((asked, error), (expected.into_iter().map(str::to_owned).collect(), None), "{why}");
+            assert_eq!(
+                (asked, error),
+                (expected.into_iter().map(str::to_owned).collect(), None),
+                "{why}"
+            );
         }
     }
 
@@ -285,7 +312,10 @@ mod tests {
         let url = || Pagination::NextUrl { next: path("$.n"), size: None };
         let (_, error) = walk(cursor(), &[(1, Some("a")), (1, Some("b")), (1, Some("a"))]);
         assert_eq!(error, Some(WalkError::Circle { page: 3 }));
-        let (_, error) = walk(cursor(), &[(1, Some("a")), (1, Some("b")), (1, Some("c")), (1, Some("d")), (1, Some("e"))]);
+        let (_, error) = walk(
+            cursor(),
+            &[(1, Some("a")), (1, Some("b")), (1, Some("c")), (1, Some("d")), (1, Some("e"))],
+        );
         assert_eq!(error, Some(WalkError::TooMany { most: 5 }));
         let (asked, error) = walk(url(), &[(1, Some("http://p.example:8080/x")), (1, None)]);
         assert!(matches!(error, Some(WalkError::OtherOrigin { .. })));

@@ -2,7 +2,7 @@
 //!
 //! A run reads either pages or a file. A page goes straight into the live table, in one transaction with the position
 //! behind it. A file is loaded beside the live table, piece by piece, so that a long one delays nobody, and joins it in
-//! one step at its end ([`Cache::finish_file`]); until then nothing of it is visible, and a crash leaves nothing of it.
+//! one step at its end ([`Cache::finish_files`]); until then nothing of it is visible, and a crash leaves nothing of it.
 
 use std::{
     collections::HashMap,
@@ -77,6 +77,8 @@ pub struct Validators {
 pub enum PageEnd {
     /// More pages follow.
     More(Walk),
+    /// The walk cannot go on and the next one begins anew: the rows are kept, the cursor stays.
+    Broken,
     /// The walk has reached its end; the cursor moves.
     Last {
         cursor: Option<String>,
@@ -185,6 +187,10 @@ impl Cache {
                 let sql = "UPDATE marsad_feed SET walk = ?2, rows = rows + ?3 WHERE feed = ?1";
                 self.db.prepare_cached(sql)?.execute(params![feed.as_str(), walk, inserted])?;
             }
+            PageEnd::Broken => {
+                let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2 WHERE feed = ?1";
+                self.db.prepare_cached(sql)?.execute(params![feed.as_str(), inserted])?;
+            }
             PageEnd::Last { cursor, validators, reason, actor } => {
                 let run = reading.run;
                 let validators = validators.as_ref().map(text_of).transpose()?;
@@ -198,6 +204,13 @@ impl Cache {
             }
         }
         Ok(counts)
+    }
+
+    /// Forgets a walk that cannot be gone on with; the next one begins anew.
+    pub fn forget_walk(&mut self, feed: &FeedId) -> Result<(), StoreError> {
+        let sql = "UPDATE marsad_feed SET walk = NULL WHERE feed = ?";
+        self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
+        Ok(())
     }
 
     /// Sets the cursor, and keeps the move with its run, reason and person; nothing where it stands there already.
@@ -226,6 +239,16 @@ impl Cache {
         Ok(run.optional()?.map(RunId))
     }
 
+    /// Every content that the feed has had, oldest first.
+    pub fn files(&self, feed: &FeedId) -> Result<Vec<FileEnd>, StoreError> {
+        let sql = "SELECT hash, name FROM marsad_file WHERE feed = ? ORDER BY at, run, hash";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let files = statement.query_map([feed.as_str()], |row| {
+            Ok(FileEnd { hash: row.get(0)?, name: row.get(1)? })
+        })?;
+        Ok(files.collect::<Result<_, _>>()?)
+    }
+
     /// Begins a run that loads a file beside the live table.
     pub fn begin_file(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
         let reading = Reading::of_file(&self.db, feed, run)?;
@@ -246,11 +269,12 @@ impl Cache {
         Ok(reading.counts)
     }
 
-    /// Joins what was loaded to the live table and marks the file as had, in one step.
-    pub fn finish_file(
+    /// Joins what was loaded to the live table and marks its files as had, in one step. Files without rows leave the
+    /// live table as it is.
+    pub fn finish_files(
         &mut self,
         feed: &FeedId,
-        end: &FileEnd,
+        had: &[FileEnd],
         at: Timestamp,
     ) -> Result<Counts, StoreError> {
         self.touch(feed);
@@ -261,8 +285,11 @@ impl Cache {
         self.db.prepare_cached(sql)?.execute(params![feed.as_str(), inserted])?;
         let sql =
             "INSERT OR REPLACE INTO marsad_file (feed, hash, name, run, at) VALUES (?, ?, ?, ?, ?)";
-        let had = params![feed.as_str(), end.hash, end.name, reading.run.0, at.as_microsecond()];
-        self.db.prepare_cached(sql)?.execute(had)?;
+        for file in had {
+            let had =
+                params![feed.as_str(), file.hash, file.name, reading.run.0, at.as_microsecond()];
+            self.db.prepare_cached(sql)?.execute(had)?;
+        }
         Ok(reading.counts)
     }
 

@@ -6,14 +6,11 @@ use std::fmt::Write as _;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    feed::Field,
+    feed::{COLUMNS_MAX, Field},
     id::FeedId,
     record::{Layout, storage},
     store::StoreError,
 };
-
-/// The most columns of a feed: SQLite's own limit is 2,000, and ours come beside them.
-pub(crate) const COLUMNS_MAX: usize = 1_900;
 
 /// One table with its side index.
 #[derive(Clone, Debug)]

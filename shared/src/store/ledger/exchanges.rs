@@ -142,6 +142,18 @@ impl Ledger {
         Ok(next)
     }
 
+    /// Gives an exchange whose deadline has passed a new one: a person wants it all the same.
+    pub fn extend(
+        &mut self,
+        id: ExchangeId,
+        now: Timestamp,
+        deadline_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE exchanges SET deadline_at = ?3 WHERE id = ?1 AND deadline_at <= ?2";
+        self.db.prepare_cached(sql)?.execute(params![id.0, micros(now), micros(deadline_at)])?;
+        Ok(())
+    }
+
     /// Begins an attempt: the exchange is `sending`, and says so before a byte leaves.
     pub fn begin_attempt(&mut self, id: ExchangeId, at: Timestamp) -> Result<u32, StoreError> {
         self.step(id, &Step { event: Event::Sent, at, next_at: None, reason: None })?;

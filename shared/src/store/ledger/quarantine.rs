@@ -51,6 +51,13 @@ impl Ledger {
         }
         Ok(())
     }
+
+    /// Takes back the rows that a run refused, because the whole file they stand in waits instead.
+    pub fn take_back(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM quarantine WHERE run = ? AND feed = ? AND kind = 'row'";
+        self.db.prepare_cached(sql)?.execute(params![run.0, feed.as_str()])?;
+        Ok(())
+    }
 }
 
 /// The place as one text: what makes a repeat a repeat. The field is left out: a row is refused once.

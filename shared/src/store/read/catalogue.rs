@@ -93,7 +93,7 @@ impl FeedCard {
             id: feed.id.clone(),
             name: feed.name.clone(),
             connection: feed.connection.clone(),
-            promise: feed.promise.clone(),
+            promise: feed.promise,
         }
     }
 }

@@ -101,9 +101,11 @@ impl Reader {
                 address: card.address,
                 health: standing.state,
                 since_at: standing.since,
-                reason: standing
-                    .reason
-                    .map(|reason| detail.unwrap_or_else(|| reason.word().to_owned())),
+                reason: match standing.reason {
+                    Some(reason) => Some(detail.unwrap_or_else(|| reason.word().to_owned())),
+                    // Our own trouble is told beside the state, which it never changes.
+                    None => detail.filter(|_| standing.local_in_a_row > 0),
+                },
                 cause: standing.reason,
                 overlays: Vec::new(),
                 last_ok_at: standing.last_ok_at,

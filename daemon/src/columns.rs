@@ -1,0 +1,85 @@
+//! A feed's columns: those that its file declares, or those of its first data, frozen in the ledger.
+
+use std::sync::Arc;
+
+use marsad_shared::{feed::Feed, id::RunId, record::Layout, store::StoreError};
+
+use crate::{decode::DecodeError, services::Services, shape::Shaper, trouble::Trouble};
+
+/// What turns the rows of one feed into typed ones, once its columns are known and its table stands.
+#[derive(Debug)]
+pub struct Columns {
+    feed: Arc<Feed>,
+    shaper: Option<Arc<Shaper>>,
+}
+
+impl Columns {
+    pub fn new(feed: Arc<Feed>) -> Self {
+        Self { feed, shaper: None }
+    }
+
+    /// The shaper, if the columns are known already.
+    pub fn known(&self) -> Option<&Arc<Shaper>> {
+        self.shaper.as_ref()
+    }
+
+    /// The shaper. Where the feed declares no fields and has met no data, `infer` takes them from this run's.
+    pub async fn shaper<F>(
+        &mut self,
+        services: &Services,
+        run: RunId,
+        place: &str,
+        infer: F,
+    ) -> Result<Arc<Shaper>, Trouble>
+    where
+        F: FnOnce(&Feed) -> Result<Layout, DecodeError> + Send + 'static,
+    {
+        if let Some(shaper) = &self.shaper {
+            return Ok(Arc::clone(shaper));
+        }
+        let layout = match self.declared(services).await? {
+            Some(layout) => layout,
+            None => self.freeze(services, run, place, infer).await?,
+        };
+        let (feed, prepared) = (self.feed.id.clone(), layout.clone());
+        services.store.cache.call(move |cache| cache.prepare(&feed, &prepared)).await?;
+        let shaper = Arc::new(Shaper::new(&self.feed, layout));
+        Ok(Arc::clone(self.shaper.insert(shaper)))
+    }
+
+    async fn declared(&self, services: &Services) -> Result<Option<Layout>, StoreError> {
+        let feed = &self.feed;
+        if feed.fields.is_empty() {
+            let id = feed.id.clone();
+            return services.store.ledger.call(move |ledger| ledger.layout(&id)).await;
+        }
+        let layout = Layout::new(feed.fields.clone(), &feed.key);
+        layout.map(Some).map_err(|error| StoreError::Layout(error.to_string()))
+    }
+
+    async fn freeze<F>(
+        &self,
+        services: &Services,
+        run: RunId,
+        place: &str,
+        infer: F,
+    ) -> Result<Layout, Trouble>
+    where
+        F: FnOnce(&Feed) -> Result<Layout, DecodeError> + Send + 'static,
+    {
+        let feed = Arc::clone(&self.feed);
+        let inferred = tokio::task::spawn_blocking(move || infer(&feed)).await;
+        let layout = inferred
+            .unwrap_or_else(|_| {
+                Err(DecodeError::Format("its columns could not be told".to_owned()))
+            })
+            .map_err(|error| Trouble::decode(place, error))?;
+        let (id, frozen, at) = (self.feed.id.clone(), layout.clone(), services.clock.now());
+        services
+            .store
+            .ledger
+            .call(move |ledger| ledger.freeze_layout(&id, run, &frozen, at))
+            .await?;
+        Ok(layout)
+    }
+}

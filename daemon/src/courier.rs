@@ -1,0 +1,313 @@
+//! One task a connection that delivers: offers what is due, asks about what is in doubt, and writes down each step
+//! before it takes the next (promise 3).
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use marsad_shared::{
+    backoff::Backoff,
+    clock::{plus, until},
+    connection::{Connection, Link},
+    exchange::{Event, State},
+    health::PollResult,
+    store::{
+        StoreError,
+        ledger::{Asked, AttemptEnd, Due, Step},
+    },
+};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::{jitter::jitter, outbox::ring, services::Services, source::http::HttpSource};
+
+mod folder;
+mod http;
+
+pub use http::DOCUMENT_MAX;
+
+/// How many exchanges are looked at together, oldest first.
+const LOOK: u32 = 256;
+/// The longest sleep before the queue is looked at again, so that a clock that was set is noticed.
+const NAP: Duration = Duration::from_mins(1);
+/// Waits between attempts.
+const RETRY: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_mins(15));
+/// Waits between questions about an exchange in doubt: the first comes soon, for nobody knows whether it arrived.
+const ASK: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_mins(15));
+/// How soon the queue is looked at again after a fault of our own.
+const LOCAL_RETRY: Duration = Duration::from_secs(5);
+
+/// What came of an attempt or a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub event: Event,
+    /// The partner's status code, where there was an answer.
+    pub status: Option<u16>,
+    /// What was said, in words.
+    pub reason: Option<String>,
+    /// The partner asked us to wait so long.
+    pub retry_after: Option<Duration>,
+    /// What it says of the connection; `None`: nothing.
+    pub health: Option<PollResult>,
+}
+
+/// What delivers the exchanges of one connection.
+pub struct Courier {
+    services: Arc<Services>,
+    connection: Arc<Connection>,
+    source: Option<Arc<HttpSource>>,
+}
+
+impl Courier {
+    /// The courier of `connection`; `source` is its HTTP interface, if it has one.
+    pub fn new(
+        services: Arc<Services>,
+        connection: Arc<Connection>,
+        source: Option<Arc<HttpSource>>,
+    ) -> Self {
+        Self { services, connection, source }
+    }
+
+    /// Delivers until `stop`. A delivery under way is finished, so that its answer is not lost.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let bell = self.services.bells.of(&self.connection.id);
+        loop {
+            let wait = match self.round(&stop).await {
+                Ok(next_at) => {
+                    next_at.map_or(NAP, |at| until(self.services.clock.now(), at).min(NAP))
+                }
+                Err(error) => {
+                    error!(connection = %self.connection.id, %error, "the courier rests; it goes on by itself");
+                    LOCAL_RETRY
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = bell.notified() => {}
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Does all that is due; gives when the next thing will be.
+    async fn round(&self, stop: &CancellationToken) -> Result<Option<Timestamp>, StoreError> {
+        loop {
+            let id = self.connection.id.clone();
+            let open = self
+                .services
+                .store
+                .ledger
+                .call(move |ledger| ledger.open_exchanges(&id, LOOK))
+                .await?;
+            let now = self.services.clock.now();
+            let (due, later): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|due| due_at(due).is_none_or(|at| at <= now));
+            if due.is_empty() {
+                return Ok(later.iter().filter_map(due_at).min());
+            }
+            for due in due {
+                if stop.is_cancelled() {
+                    return Ok(None);
+                }
+                match self.attend(&due).await {
+                    // A person was quicker: the exchange is looked at again as it is now.
+                    Ok(()) | Err(StoreError::Conflict(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    /// Takes an exchange one step further.
+    async fn attend(&self, due: &Due) -> Result<(), StoreError> {
+        let now = self.services.clock.now();
+        if due.deadline_at.is_some_and(|deadline| deadline <= now)
+            && due.state.allows(Event::DeadlinePassed)
+        {
+            let reason = Some(
+                "its deadline passed before it was delivered; retry it if it is still wanted"
+                    .to_owned(),
+            );
+            return self
+                .step(due, Step { event: Event::DeadlinePassed, at: now, next_at: None, reason })
+                .await;
+        }
+        match due.state {
+            State::Scheduled => {
+                self.step(due, Step { event: Event::Due, at: now, next_at: None, reason: None })
+                    .await
+            }
+            State::InDoubt if self.can_ask() => self.ask(due).await,
+            State::Pending | State::Retrying | State::InDoubt => self.deliver(due).await,
+            // Being sent by nobody: a courier that was aborted left it so.
+            State::Sending => {
+                self.step(
+                    due,
+                    Step { event: Event::Interrupted, at: now, next_at: None, reason: None },
+                )
+                .await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn can_ask(&self) -> bool {
+        match &self.connection.link {
+            Link::Http(http) => {
+                http.deliver.as_ref().is_some_and(|deliver| deliver.status_path.is_some())
+            }
+            Link::Folder(_) => true,
+        }
+    }
+
+    async fn deliver(&self, due: &Due) -> Result<(), StoreError> {
+        let (id, at) = (due.id, self.services.clock.now());
+        let number =
+            self.services.store.ledger.call(move |ledger| ledger.begin_attempt(id, at)).await?;
+        ring_quietly(&self.services, due, at);
+        let answer = match (&self.connection.link, &self.source) {
+            (Link::Http(http), Some(source)) => {
+                http::deliver(&self.services, source, http.deliver.as_ref(), due).await
+            }
+            (Link::Folder(folder), _) => folder::deliver(&self.services, folder, due).await,
+            (Link::Http(_), None) => Answer::local("the connection has no client; restart marsadd"),
+        };
+        self.end(due, Asked::Deliver, number, answer).await
+    }
+
+    async fn ask(&self, due: &Due) -> Result<(), StoreError> {
+        let (id, number, at) = (due.id, due.attempts, self.services.clock.now());
+        self.services
+            .store
+            .ledger
+            .call(move |ledger| ledger.begin_question(id, number, at))
+            .await?;
+        let answer = match (&self.connection.link, &self.source) {
+            (Link::Http(http), Some(source)) => http::ask(source, http.deliver.as_ref(), due).await,
+            (Link::Folder(folder), _) => folder::ask(folder, due).await,
+            (Link::Http(_), None) => {
+                Answer::unsure(None, "the connection has no client; restart marsadd")
+            }
+        };
+        self.end(due, Asked::Ask, number, answer).await
+    }
+
+    async fn end(
+        &self,
+        due: &Due,
+        kind: Asked,
+        number: u32,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let now = self.services.clock.now();
+        if let Some(result) = answer.health {
+            self.services.report_health(&self.connection.id, result, answer.reason.clone()).await;
+        }
+        let step = Step {
+            event: answer.event,
+            at: now,
+            next_at: next_at(due, number, &answer, now),
+            reason: answer.reason.clone(),
+        };
+        let (id, end) = (due.id, AttemptEnd { kind, number, at: now, status: answer.status });
+        let state = self
+            .services
+            .store
+            .ledger
+            .call(move |ledger| ledger.end_attempt(id, &end, &step))
+            .await?;
+        info!(exchange = %id, connection = %self.connection.id, attempt = number, state = state.word(), error = answer.reason, "attempt ended");
+        ring_quietly(&self.services, due, now);
+        Ok(())
+    }
+
+    async fn step(&self, due: &Due, step: Step) -> Result<(), StoreError> {
+        let (id, at) = (due.id, step.at);
+        self.services.store.ledger.call(move |ledger| ledger.step(id, &step)).await?;
+        ring(&self.services, &self.connection.id, id, at);
+        Ok(())
+    }
+}
+
+/// Tells listeners, and not the courier itself: it is at work on it.
+fn ring_quietly(services: &Services, due: &Due, at: Timestamp) {
+    services.events.tell(
+        at,
+        marsad_shared::protocol::EventKind::Exchange,
+        Some(due.id.to_string()),
+    );
+}
+
+/// When there is something to do about an exchange; `None`: at once.
+fn due_at(due: &Due) -> Option<Timestamp> {
+    let next_at = due.next_at?;
+    Some(due.deadline_at.map_or(next_at, |deadline| deadline.min(next_at)))
+}
+
+/// When to look at an exchange again, given what came of the last look.
+fn next_at(due: &Due, number: u32, answer: &Answer, now: Timestamp) -> Option<Timestamp> {
+    let random =
+        jitter(&due.idempotency_key, u64::from(number) ^ now.as_millisecond().unsigned_abs());
+    let wait = match answer.event {
+        Event::Failed => RETRY.after(number, random, answer.retry_after),
+        // Asked and not there: the next attempt needs no wait of its own, unless this goes on and on.
+        Event::NotFound if number <= 1 => Duration::ZERO,
+        Event::NotFound => RETRY.delay(number - 1, random),
+        Event::AnswerLost => ASK.delay(1, random),
+        Event::Unsure => ASK.after(number.saturating_add(1), random, answer.retry_after),
+        _ => return None,
+    };
+    Some(plus(now, wait))
+}
+
+impl Answer {
+    fn new(event: Event, status: Option<u16>, reason: Option<String>) -> Self {
+        Self { event, status, reason, retry_after: None, health: None }
+    }
+
+    /// Nothing was sent, for a reason of ours.
+    fn local(reason: impl Into<String>) -> Self {
+        let health = Some(PollResult::Local(marsad_shared::health::Reason::Disk));
+        Self { health, ..Self::new(Event::Failed, None, Some(reason.into())) }
+    }
+
+    /// Asked, and none the wiser.
+    fn unsure(status: Option<u16>, reason: impl Into<String>) -> Self {
+        Self::new(Event::Unsure, status, Some(reason.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use marsad_shared::id::ExchangeId;
+
+    #[test]
+    fn waits_grow_and_a_deadline_is_met_in_time() {
+        let noon: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let due = Due {
+            id: ExchangeId(1),
+            state: State::Retrying,
+            attempts: 1,
+            next_at: Some(plus(noon, Duration::from_mins(10))),
+            deadline_at: Some(plus(noon, Duration::from_mins(3))),
+            idempotency_key: "k".to_owned(),
+            name: "a.json".to_owned(),
+            hash: String::new(),
+            bytes: 0,
+        };
+        assert_eq!(due_at(&due), due.deadline_at, "it expires when it expires");
+        let wait = |number, answer: Answer| {
+            next_at(&due, number, &answer, noon).map(|at| at.duration_since(noon).as_secs())
+        };
+        let failed = |after: u64| Answer {
+            retry_after: Some(Duration::from_secs(after)),
+            ..Answer::new(Event::Failed, None, None)
+        };
+        assert!(wait(1, failed(0)).is_some_and(|s| s <= 5));
+        assert!(wait(30, failed(0)).is_some_and(|s| (450..=900).contains(&s)));
+        assert_eq!(wait(1, failed(7_200)), Some(7_200), "Retry-After is honoured in full");
+        assert_eq!(wait(1, Answer::new(Event::Accepted, Some(201), None)), None);
+        assert_eq!(wait(1, Answer::new(Event::NotFound, Some(404), None)), Some(0));
+    }
+}

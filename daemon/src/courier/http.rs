@@ -1,0 +1,172 @@
+//! Handing a document over by HTTP, and asking whether an earlier one arrived.
+
+use std::{io::Read, time::Duration};
+
+use marsad_shared::{
+    connection::{Deliver, DeliverMethod},
+    exchange::Event,
+    health::PollResult,
+    store::{Originals, StoreError, ledger::Due},
+};
+use reqwest::{Method, header};
+use url::Url;
+
+use super::Answer;
+use crate::{
+    services::Services,
+    source::{
+        fault::{FetchError, Transport},
+        http::HttpSource,
+    },
+};
+
+/// The largest document that is handed over by HTTP, in bytes: it is held in memory while it is sent.
+pub const DOCUMENT_MAX: u64 = 256 * 1024 * 1024;
+
+/// One attempt.
+pub(super) async fn deliver(
+    services: &Services,
+    source: &HttpSource,
+    how: Option<&Deliver>,
+    due: &Due,
+) -> Answer {
+    let Some(how) = how else {
+        return Answer::local("the connection no longer delivers; mend `deliver`, or cancel it");
+    };
+    let Some(url) = url_of(source, &how.path, due) else {
+        return Answer::local("`deliver.path` makes no URL; mend it");
+    };
+    let document = match document(services.store.originals.clone(), due).await {
+        Ok(document) => document,
+        Err(error) => return Answer::local(error.to_string()),
+    };
+    let method = match how.method {
+        DeliverMethod::Post => Method::POST,
+        DeliverMethod::Put => Method::PUT,
+    };
+    let sent = source.send(&url, |url| {
+        source
+            .request(method.clone(), url)
+            .header("Idempotency-Key", &due.idempotency_key)
+            .header(header::CONTENT_TYPE, media_type(&due.name))
+            .body(document.clone())
+    });
+    let (status, error) = match sent.await {
+        Ok(status) => {
+            let health = Some(PollResult::Ok { near_limit: false });
+            return Answer { health, ..Answer::new(Event::Accepted, Some(status.as_u16()), None) };
+        }
+        Err(failure) => failure,
+    };
+    let health = Some(error.fetch().result());
+    let (reason, retry_after) = (Some(error.fetch().to_string()), retry_after(error.fetch()));
+    let event = event_of(status, &error);
+    // What the partner will not take is the document's trouble, not the connection's.
+    let health =
+        if event == Event::Refused { Some(PollResult::Ok { near_limit: false }) } else { health };
+    Answer { retry_after, health, ..Answer::new(event, status, reason) }
+}
+
+/// What a failed attempt means: surely not received, perhaps received, or never to be taken.
+fn event_of(status: Option<u16>, error: &Transport) -> Event {
+    match (status, error) {
+        (Some(status), _) if !matches!(status, 502 | 504) => match status {
+            401 | 403 | 408 | 425 | 429 | 500.. => Event::Failed,
+            _ => Event::Refused,
+        },
+        // A gateway that got no answer cannot know what happened behind it.
+        (Some(_), _) | (None, Transport::Lost(_)) => Event::AnswerLost,
+        (None, Transport::NotSent(_)) => Event::Failed,
+    }
+}
+
+/// One question.
+pub(super) async fn ask(source: &HttpSource, how: Option<&Deliver>, due: &Due) -> Answer {
+    let path = how.and_then(|how| how.status_path.as_deref());
+    let Some(url) = path.and_then(|path| url_of(source, path, due)) else {
+        return Answer::unsure(None, "`deliver.status_path` makes no URL; mend it");
+    };
+    match source.send(&url, |url| source.request(Method::GET, url)).await {
+        Ok(status) => {
+            let reason = Some("the answer was lost; asked, the partner has it".to_owned());
+            Answer::new(Event::Found, Some(status.as_u16()), reason)
+        }
+        Err((Some(404), _)) => {
+            let reason = Some(
+                "the answer was lost; asked, the partner does not have it, so it is sent again"
+                    .to_owned(),
+            );
+            Answer::new(Event::NotFound, Some(404), reason)
+        }
+        Err((status, error)) => Answer {
+            retry_after: retry_after(error.fetch()),
+            health: Some(error.fetch().result()),
+            ..Answer::unsure(status, error.fetch().to_string())
+        },
+    }
+}
+
+fn retry_after(error: &FetchError) -> Option<Duration> {
+    if let FetchError::Throttled { retry_after, .. } = error { *retry_after } else { None }
+}
+
+fn url_of(source: &HttpSource, path: &str, due: &Due) -> Option<Url> {
+    let base = source.http.base_url.as_str().trim_end_matches('/');
+    format!("{base}{}", path.replace("{key}", &due.idempotency_key)).parse().ok()
+}
+
+async fn document(originals: Originals, due: &Due) -> Result<bytes::Bytes, StoreError> {
+    if due.bytes > DOCUMENT_MAX {
+        return Err(StoreError::Conflict(
+            "the document is larger than 256 MiB; deliver it through a folder".to_owned(),
+        ));
+    }
+    let (hash, size) = (due.hash.clone(), usize::try_from(due.bytes).unwrap_or(0));
+    let read = tokio::task::spawn_blocking(move || {
+        let mut document = Vec::with_capacity(size);
+        let copied = originals.open(&hash)?.take(DOCUMENT_MAX + 1).read_to_end(&mut document);
+        copied.map_err(|source| StoreError::Io { path: hash.into(), source })?;
+        Ok(document.into())
+    });
+    read.await.map_err(|_| StoreError::Closed)?
+}
+
+fn media_type(name: &str) -> &'static str {
+    match name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "json" => "application/json",
+        "ndjson" | "jsonl" => "application/x-ndjson",
+        "xml" => "application/xml",
+        "csv" => "text/csv",
+        "txt" => "text/plain",
+        "pdf" => "application/pdf",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use marsad_shared::health::Reason;
+
+    #[test]
+    fn a_lost_answer_is_doubt_and_never_failure() {
+        let error = |lost: bool| {
+            let fetch =
+                FetchError::of(Reason::ReadTimeout, &"http://p.example".parse().unwrap(), "x");
+            if lost { Transport::Lost(fetch) } else { Transport::NotSent(fetch) }
+        };
+        for (status, lost, expected, why) in [
+            (None, true, Event::AnswerLost, "sent, and no answer"),
+            (None, false, Event::Failed, "never left"),
+            (Some(504), true, Event::AnswerLost, "the gateway cannot know"),
+            (Some(500), true, Event::Failed, "it says that it has it not"),
+            (Some(503), true, Event::Failed, "come later"),
+            (Some(429), true, Event::Failed, "come later"),
+            (Some(401), true, Event::Failed, "our credentials, which somebody mends"),
+            (Some(409), true, Event::Refused, "never taken"),
+            (Some(422), true, Event::Refused, "never taken"),
+        ] {
+            assert_eq!(event_of(status, &error(lost)), expected, "{why}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What has to be done now and then: saying that the daemon lives, and letting go of what is too old.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::services::Services;
+
+/// How often the daemon writes that it lives.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How often old runs are looked for, in heartbeats.
+const PRUNE_EVERY: u64 = 30;
+/// Runs that found nothing new are kept for so long.
+const KEEP_UNCHANGED: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The most runs that go at once: small commits that nobody waits behind.
+const PRUNE: u32 = 2_000;
+
+/// Keeps house until `stop`. `beat` is called at each heartbeat that the writer has answered.
+pub async fn run(
+    services: Arc<Services>,
+    stop: CancellationToken,
+    beat: impl Fn() + Send + Sync,
+) -> anyhow::Result<()> {
+    let mut tick = interval(HEARTBEAT);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut turn = 0_u64;
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        let now = services.clock.now();
+        let prune = turn.is_multiple_of(PRUNE_EVERY);
+        turn += 1;
+        let done = services.store.ledger.call(move |ledger| {
+            ledger.daemon_seen(now)?;
+            if prune {
+                ledger.prune_runs(now - KEEP_UNCHANGED, PRUNE)?;
+            }
+            Ok(())
+        });
+        match done.await {
+            Ok(()) => beat(),
+            Err(error) => warn!(%error, "the heartbeat could not be written; it is tried again"),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! One task a feed over HTTP: waits until it is due, or until an operator orders it, and pulls it.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use marsad_shared::{
+    backoff::Backoff,
+    clock::{plus, until},
+    feed::{Feed, Request},
+    health::Limits,
+    run::Trigger,
+    schedule::Schedule,
+    store::ledger::FeedState,
+};
+use tokio::{sync::mpsc, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::{
+    jitter::jitter,
+    pull::{Errand, Puller},
+    services::{Order, Services},
+    source::{fault::FetchError, http::HttpSource},
+    trouble::Trouble,
+};
+
+/// Feeds that were never read start within so long for each feed there is, at most [`SPREAD`]: quick where they are few.
+const SPREAD_EACH: Duration = Duration::from_millis(10);
+/// The most by which first starts are spread out.
+const SPREAD: Duration = Duration::from_secs(30);
+/// How soon a feed that failed is tried again, and how late at most; never later than its schedule says. The last word
+/// is the connection's silence: a failing feed is heard of more often than that.
+const RETRY: Backoff = Backoff::new(Duration::from_mins(1), Duration::from_mins(5));
+/// How soon it is tried again after a fault of our own.
+const LOCAL_RETRY: Duration = Duration::from_secs(5);
+/// The longest sleep before the clock is looked at again, so that a clock that was set is noticed.
+const NAP: Duration = Duration::from_mins(1);
+
+/// What polls one feed.
+pub struct Poller {
+    pub puller: Puller,
+    request: Request,
+    orders: mpsc::Receiver<Order>,
+    state: FeedState,
+    next_at: Timestamp,
+}
+
+impl Poller {
+    /// The poller of `feed`, one of `feeds`, going on from `state`.
+    pub fn new(
+        services: Arc<Services>,
+        feed: Arc<Feed>,
+        request: Request,
+        source: Arc<HttpSource>,
+        state: FeedState,
+        feeds: usize,
+    ) -> Self {
+        let orders = services.orders.open(std::iter::once(&feed.id));
+        let now = services.clock.now();
+        let next_at = first(&request.schedule, now, &state, jitter(feed.id.as_str(), 0), feeds);
+        Self { puller: Puller::new(services, feed, source), request, orders, state, next_at }
+    }
+
+    /// When it is due first.
+    pub fn next_at(&self) -> Timestamp {
+        self.next_at
+    }
+
+    /// Polls until `stop`. A partner's fault is a failed run, not an `Err`; neither is our own, which passes.
+    pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        loop {
+            let wait = until(self.puller.services.clock.now(), self.next_at).min(NAP);
+            let order = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                Some(order) = self.orders.recv() => Some(order),
+                () = sleep(wait) => None,
+            };
+            if order.is_none() && self.puller.services.clock.now() < self.next_at {
+                continue;
+            }
+            self.poll_once(order, &stop).await;
+        }
+    }
+
+    async fn poll_once(&mut self, order: Option<Order>, stop: &CancellationToken) {
+        let trigger = match &order {
+            Some(_) => Trigger::Person,
+            None if self.state.fails > 0 => Trigger::Retry,
+            None => Trigger::Schedule,
+        };
+        let (full, actor, reply) = match order {
+            Some(order) => (order.full, Some(order.actor), Some(order.reply)),
+            None => (false, None, None),
+        };
+        let (clock, feed) = (Arc::clone(&self.puller.services.clock), self.puller.feed.id.clone());
+        let (schedule, fails) = (self.request.schedule.clone(), self.state.fails);
+        let plan = move |started_at, trouble: Option<&Trouble>| {
+            next(&schedule, clock.now(), started_at, trouble, fails, feed.as_str())
+        };
+        let begun = |id| {
+            if let Some(reply) = reply {
+                // An operator who went away has no use for the number; the run goes on all the same.
+                let _ = reply.send(Ok(id));
+            }
+        };
+        let errand = Errand { trigger, actor, full };
+        let mut planned = self.next_at;
+        let pulled = self
+            .puller
+            .pull(
+                &self.request,
+                errand,
+                begun,
+                |at, trouble| {
+                    planned = plan(at, trouble);
+                    planned
+                },
+                stop,
+            )
+            .await;
+        match pulled {
+            Ok(pulled) => {
+                self.next_at = planned;
+                self.state.fails =
+                    if pulled.trouble.is_some() { fails.saturating_add(1) } else { 0 };
+            }
+            Err(problem) => {
+                error!(feed = %self.puller.feed.id, error = %problem, "a run could not be written down; it is tried again");
+                self.state.fails = fails.saturating_add(1);
+                self.next_at = plus(self.puller.services.clock.now(), LOCAL_RETRY);
+            }
+        }
+    }
+}
+
+/// When a feed is due first after a start: where it stood, or soon.
+fn first(
+    schedule: &Schedule,
+    now: Timestamp,
+    state: &FeedState,
+    jitter: f64,
+    feeds: usize,
+) -> Timestamp {
+    let spread = SPREAD_EACH.saturating_mul(u32::try_from(feeds).unwrap_or(u32::MAX)).min(SPREAD);
+    let soon = plus(now, spread.mul_f64(jitter));
+    match state.next_at {
+        None => soon,
+        Some(at) if at <= now => soon,
+        // A wait that was imposed on us goes on; a schedule that became shorter counts at once.
+        Some(at) if state.fails > 0 => at,
+        Some(at) => at.min(schedule.next_after(now, state.started_at, jitter)),
+    }
+}
+
+/// When a feed is due after a run.
+fn next(
+    schedule: &Schedule,
+    now: Timestamp,
+    started_at: Timestamp,
+    trouble: Option<&Trouble>,
+    fails: u32,
+    feed: &str,
+) -> Timestamp {
+    let scheduled = schedule.next_after(now, Some(started_at), jitter(feed, 0));
+    let Some(trouble) = trouble else { return scheduled };
+    let retry_in = match trouble {
+        Trouble::Fetch(FetchError::Throttled { retry_after: Some(wait), .. }) => {
+            return scheduled.max(plus(now, *wait));
+        }
+        // Asking again soon cannot help, and may lock us out.
+        Trouble::Fetch(FetchError::Final { reason, .. }) if reason.is_final_at_once() => {
+            Limits::default().interval
+        }
+        _ if trouble.reason().is_some_and(marsad_shared::health::Reason::is_local) => LOCAL_RETRY,
+        _ => {
+            RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()))
+        }
+    };
+    scheduled.min(plus(now, retry_in))
+}
+
+#[cfg(test)]
+mod tests {
+    use marsad_shared::health::Reason;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn throttled(seconds: u64) -> Trouble {
+        Trouble::Fetch(FetchError::Throttled {
+            retry_after: Some(Duration::from_secs(seconds)),
+            text: String::new(),
+        })
+    }
+
+    #[test]
+    fn a_failed_feed_comes_back_before_its_schedule_and_never_before_it_may() {
+        let daily = Schedule::Every { every: Duration::from_hours(24) };
+        let noon = at("2026-11-24T12:00:00Z");
+        let fault = |reason| {
+            Trouble::Fetch(FetchError::of(reason, &"http://p.example".parse().unwrap(), "x"))
+        };
+        for (trouble, fails, least, most, why) in [
+            (None, 0, 86_400, 86_400, "nothing wrong"),
+            (Some(fault(Reason::Http5xx)), 0, 30, 60, "confirmed within minutes"),
+            (Some(fault(Reason::Http5xx)), 50, 150, 300, "a cap"),
+            (Some(fault(Reason::Auth)), 0, 300, 300, "no storm of refused log-ins"),
+            (Some(throttled(7_200)), 0, 86_400, 86_400, "the schedule is later anyhow"),
+            (Some(Trouble::File("x".to_owned())), 9, 5, 5, "our own fault may pass at once"),
+        ] {
+            let wait = next(&daily, noon, noon, trouble.as_ref(), fails, "a/b")
+                .duration_since(noon)
+                .as_secs();
+            assert!((least..=most).contains(&wait), "{why}: {wait}");
+        }
+        let often = Schedule::Every { every: Duration::from_secs(10) };
+        let wait = next(&often, noon, noon, Some(&throttled(120)), 0, "a/b")
+            .duration_since(noon)
+            .as_secs();
+        assert_eq!(wait, 120, "Retry-After is honoured in full, whatever the schedule says");
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_the_feed_stood() {
+        let schedule = Schedule::Every { every: Duration::from_mins(10) };
+        let noon = at("2026-11-24T12:00:00Z");
+        let state = |next: &str, fails| FeedState {
+            next_at: Some(at(next)),
+            started_at: Some(at("2026-11-24T11:55:00Z")),
+            fails,
+            ..FeedState::default()
+        };
+        for (state, expected, why) in [
+            (state("2026-11-24T12:05:00Z", 0), "2026-11-24T12:05:00Z", "as planned"),
+            (
+                state("2026-11-24T18:00:00Z", 0),
+                "2026-11-24T12:05:00Z",
+                "the schedule was shortened",
+            ),
+            (state("2026-11-24T12:30:00Z", 3), "2026-11-24T12:30:00Z", "the wait goes on"),
+        ] {
+            assert_eq!(first(&schedule, noon, &state, 0.0, 1), at(expected), "{why}");
+        }
+        let missed = first(&schedule, noon, &state("2026-11-24T11:58:00Z", 0), 0.5, 100);
+        assert_eq!(missed.duration_since(noon).as_millis(), 500, "missed while stopped: soon");
+    }
+}

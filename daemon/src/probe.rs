@@ -1,0 +1,93 @@
+//! One task an HTTP connection: measures it when nothing else has for a while, so that its health is known between two
+//! polls of a daily feed, and after the last exchange.
+//!
+//! A probe asks for the head of a page. Any answer but an error of the server's or a refused credential says that the
+//! partner can be reached: not every server knows `HEAD`.
+
+use std::{sync::Arc, time::Duration};
+
+use marsad_shared::{
+    clock::{plus, until},
+    feed::{Feed, Origin},
+    health::{Limits, PollResult},
+};
+use reqwest::{Method, StatusCode};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    services::Services,
+    source::{fault::FetchError, http::HttpSource},
+};
+
+/// Feeds that are due at the same moment come first.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// What measures one connection.
+pub struct Probe {
+    services: Arc<Services>,
+    source: Arc<HttpSource>,
+    url: Url,
+    /// Whether feeds poll the connection: then they also try again while it fails.
+    has_feeds: bool,
+}
+
+impl Probe {
+    /// The probe of `source`, whose feeds are `feeds`.
+    pub fn new(services: Arc<Services>, source: Arc<HttpSource>, feeds: &[Arc<Feed>]) -> Self {
+        let path = feeds.iter().find_map(|feed| match &feed.origin {
+            Origin::Http(request) => Some(request.path.as_str()),
+            Origin::Files(_) => None,
+        });
+        let base = &source.http.base_url;
+        let text = format!("{}{}", base.as_str().trim_end_matches('/'), path.unwrap_or_default());
+        let url = text.parse().unwrap_or_else(|_| base.clone());
+        Self { services, source, url, has_feeds: path.is_some() }
+    }
+
+    /// Measures until `stop`.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let began = self.services.clock.now();
+        loop {
+            let now = self.services.clock.now();
+            let standing = self.services.health.standing(&self.source.id);
+            let limits = Limits::default();
+            let wait = match standing {
+                Some(standing) if !self.has_feeds => standing.next_probe_after(&limits),
+                _ => limits.interval,
+            };
+            let heard =
+                standing.and_then(|standing| standing.last_result_at).filter(|at| *at <= now);
+            let due = plus(heard.unwrap_or(began), wait.saturating_add(SLACK));
+            if due <= now {
+                self.measure().await;
+                continue;
+            }
+            if stop.run_until_cancelled(sleep(until(now, due))).await.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn measure(&self) {
+        let answer =
+            self.source.send(&self.url, |url| self.source.request(Method::HEAD, url)).await;
+        let (result, detail) = match answer {
+            Ok(_) => (PollResult::Ok { near_limit: false }, None),
+            Err((status, error)) if reached(status, error.fetch()) => {
+                (PollResult::Ok { near_limit: false }, None)
+            }
+            Err((_, error)) => (error.fetch().result(), Some(error.fetch().to_string())),
+        };
+        self.services.report_health(&self.source.id, result, detail).await;
+    }
+}
+
+/// Whether an answer that is no success still shows that the partner is there.
+fn reached(status: Option<u16>, error: &FetchError) -> bool {
+    let unknown_method = status == Some(StatusCode::NOT_IMPLEMENTED.as_u16());
+    let refused =
+        matches!(status, Some(401 | 403)) || matches!(error, FetchError::Throttled { .. });
+    unknown_method || (matches!(status, Some(300..500)) && !refused)
+}

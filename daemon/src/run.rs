@@ -1,0 +1,206 @@
+//! One run of a feed, from its number to its balance: what pulling pages and importing files have in common.
+
+use jiff::Timestamp;
+use marsad_shared::{
+    health::Reason,
+    id::RunId,
+    protocol::{EventKind, Running},
+    quarantine::Refusal,
+    run::{Counts, Outcome},
+    store::{
+        StoreError,
+        ledger::{RunEnd, RunStart},
+    },
+};
+use tracing::{info, warn};
+
+use crate::{intake::REFUSED_MAX, services::Services, trouble::Trouble};
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Run {
+    pub id: RunId,
+    pub start: RunStart,
+    pub pages: u64,
+    pub bytes: u64,
+    /// What the cache counted.
+    pub cached: Counts,
+    /// Rows that went to quarantine.
+    pub refused: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub outcome: Outcome,
+    pub reason: Option<String>,
+    pub cause: Option<Reason>,
+    pub event_at: Option<Timestamp>,
+    pub next_at: Option<Timestamp>,
+}
+
+impl Ending {
+    /// The run was read to its end: its balance says how it went.
+    pub fn of_balance(counts: &Counts) -> Self {
+        let outcome = counts.outcome();
+        let reason = match outcome {
+            Outcome::Partial => Some(format!(
+                "{} of {} rows were refused and wait in quarantine, each with its reason",
+                counts.quarantined, counts.received
+            )),
+            Outcome::Failed => Some(Trouble::Unbalanced(format!("{counts:?}")).text()),
+            _ => None,
+        };
+        Self { outcome, reason, cause: None, event_at: None, next_at: None }
+    }
+
+    /// Something ended it before.
+    pub fn of_trouble(trouble: &Trouble) -> Self {
+        Self {
+            outcome: trouble.outcome(),
+            reason: Some(trouble.text()),
+            cause: trouble.reason(),
+            event_at: None,
+            next_at: None,
+        }
+    }
+}
+
+impl Run {
+    /// What became of the rows so far.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            received: self.cached.received + self.refused,
+            quarantined: self.refused,
+            ..self.cached
+        }
+    }
+
+    /// Counts rows into quarantine.
+    ///
+    /// # Errors
+    /// [`Trouble::TooManyRefused`] beyond [`REFUSED_MAX`] of one run.
+    pub fn count_refused(&mut self, refused: usize) -> Result<(), Trouble> {
+        self.refused += refused as u64;
+        if self.refused > REFUSED_MAX { Err(Trouble::TooManyRefused) } else { Ok(()) }
+    }
+
+    /// The end of this run as the ledger takes it.
+    fn end(&self, ending: Ending, at: Timestamp) -> RunEnd {
+        let Ending { outcome, reason, cause, event_at, next_at } = ending;
+        RunEnd {
+            outcome,
+            reason,
+            cause,
+            at,
+            pages: self.pages,
+            bytes: self.bytes,
+            counts: self.counts(),
+            event_at,
+            next_at,
+        }
+    }
+}
+
+impl Services {
+    /// Gives a run its number; it is seen to be running.
+    pub async fn begin_run(&self, start: RunStart) -> Result<Run, StoreError> {
+        let stored = start.clone();
+        let id = self.store.ledger.call(move |ledger| ledger.begin_run(&stored)).await?;
+        let run = Run { id, start, pages: 0, bytes: 0, cached: Counts::default(), refused: 0 };
+        self.show_progress(&run);
+        self.events.tell(run.start.at, EventKind::Run, Some(id.to_string()));
+        Ok(run)
+    }
+
+    /// Puts what a run refused into quarantine: before anything that counts on it being there.
+    pub async fn refuse(&self, run: &Run, refused: Vec<Refusal>) -> Result<(), StoreError> {
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let (feed, id, at) = (run.start.feed.clone(), run.id, self.clock.now());
+        self.store.ledger.call(move |ledger| ledger.refuse(&feed, id, &refused, at)).await?;
+        self.events.tell(at, EventKind::Quarantine, None);
+        Ok(())
+    }
+
+    /// Shows how far a run is.
+    pub fn show_progress(&self, run: &Run) {
+        self.progress.set(Running {
+            feed: run.start.feed.clone(),
+            run: Some(run.id),
+            trigger: run.start.trigger,
+            started_at: run.start.at,
+            pages: run.pages,
+            rows: run.counts().received,
+            bytes: run.bytes,
+        });
+    }
+
+    /// Ends a run with its balance.
+    pub async fn end_run(&self, run: &Run, ending: Ending) -> Result<(), StoreError> {
+        let end = run.end(ending, self.clock.now());
+        log(run.id, &run.start, &end);
+        let (id, start, at) = (run.id, run.start.clone(), end.at);
+        let ended = self.store.ledger.call(move |ledger| ledger.end_run(id, &start, &end)).await;
+        self.progress.clear(&run.start.feed);
+        self.tell_run(at, run.id, &run.start);
+        ended
+    }
+
+    /// Records a run that needed no number while it went. Nobody waits for it: it is durable with the next commit.
+    pub async fn record_run(
+        self: &std::sync::Arc<Self>,
+        start: RunStart,
+        end: RunEnd,
+    ) -> Result<(), StoreError> {
+        let services = std::sync::Arc::clone(self);
+        let (stored, told, at) = (start.clone(), start, end.at);
+        self.store
+            .ledger
+            .cast(
+                move |ledger| {
+                    let id = ledger.record_run(&stored, &end)?;
+                    if !end.outcome.is_good() {
+                        log(id, &stored, &end);
+                    }
+                    Ok(id)
+                },
+                move |recorded| match recorded {
+                    Ok(id) => services.tell_run(at, id, &told),
+                    Err(error) => warn!(feed = %told.feed, %error, "a run could not be recorded"),
+                },
+            )
+            .await
+    }
+
+    fn tell_run(&self, at: Timestamp, id: RunId, start: &RunStart) {
+        self.events.tell(at, EventKind::Run, Some(id.to_string()));
+        self.events.tell(at, EventKind::Feed, Some(start.feed.to_string()));
+    }
+}
+
+fn log(run: RunId, start: &RunStart, end: &RunEnd) {
+    let elapsed_ms = end.at.duration_since(start.at).as_millis();
+    let (feed, outcome) = (&start.feed, end.outcome.word());
+    let (rows, bytes) = (end.counts.received, end.bytes);
+    if end.outcome.is_good() {
+        info!(%feed, %run, outcome, rows, bytes, elapsed_ms, "run ended");
+    } else {
+        let error = end.reason.as_deref().unwrap_or_default();
+        warn!(%feed, %run, outcome, rows, bytes, elapsed_ms, error, "run ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_does_not_balance_is_never_green() {
+        let counts = Counts { received: 3, inserted: 2, ..Counts::default() };
+        let ending = Ending::of_balance(&counts);
+        assert_eq!(ending.outcome, Outcome::Failed);
+        assert!(ending.reason.is_some_and(|reason| reason.contains("does not balance")));
+    }
+}

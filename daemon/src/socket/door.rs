@@ -1,0 +1,118 @@
+//! Where clients come in: at most so many at once, each known by the credentials that the kernel gives.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::serve::Listener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{UnixListener, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::sleep,
+};
+use tracing::warn;
+
+use super::peer::Credentials;
+
+/// Clients at once: many consoles and scripts, and far below the files that a process may open.
+const GUESTS: usize = 256;
+/// How long to wait when the system has no file left for a client.
+const BREATH: Duration = Duration::from_millis(200);
+/// What a client too many is told.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
+{\"code\":\"unavailable\",\"what\":\"marsadd does not answer\",\"why\":\"too many clients\",\"do\":\"close some and try again\"}";
+
+/// The listening socket.
+pub(super) struct Door {
+    listener: UnixListener,
+    room: Arc<Semaphore>,
+}
+
+impl Door {
+    pub(super) fn new(listener: UnixListener) -> Self {
+        Self { listener, room: Arc::new(Semaphore::new(GUESTS)) }
+    }
+}
+
+impl Listener for Door {
+    type Io = Guest;
+    type Addr = Credentials;
+
+    async fn accept(&mut self) -> (Guest, Credentials) {
+        loop {
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    warn!(%error, "a client could not be let in");
+                    sleep(BREATH).await;
+                    continue;
+                }
+            };
+            let Ok(credentials) = stream.peer_cred() else { continue };
+            let credentials = Credentials { uid: credentials.uid(), gid: credentials.gid() };
+            if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+                return (Guest { stream, _permit: permit }, credentials);
+            }
+            // A small answer fits the socket's buffer, or the client does without.
+            let _ = stream.try_write(FULL);
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Credentials> {
+        Ok(Credentials {
+            uid: nix::unistd::geteuid().as_raw(),
+            gid: nix::unistd::getegid().as_raw(),
+        })
+    }
+}
+
+/// A client that was let in; its place is free again when it goes.
+pub(super) struct Guest {
+    stream: UnixStream,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Guest {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Guest {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

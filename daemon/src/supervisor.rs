@@ -1,0 +1,275 @@
+//! Starting in order, watching over the workers, and stopping in order.
+//!
+//! What a killed daemon left is put right before anything new begins: runs that were under way are ended, and exchanges
+//! that were being sent are in doubt.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use marsad_shared::{
+    clock::{Clock, SystemClock},
+    config::Config,
+    connection::{Connection, Link},
+    feed::{Feed, Origin},
+    id::ConnectionId,
+    run::Outcome,
+    store::{
+        Ledger, Store, StoreError,
+        cache::Position,
+        ledger::{CatalogueEntry, FeedState, RunEnd},
+    },
+};
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    courier::Courier,
+    events::Events,
+    health::HealthBoard,
+    housekeeping,
+    import::Importer,
+    outbox::Outbox,
+    poll::Poller,
+    probe::Probe,
+    progress::ProgressBoard,
+    readers::Readers,
+    services::{Bells, Orders, Services},
+    socket::Socket,
+    source::http::{Clients, HttpSource},
+};
+
+/// How long closing the databases may take: one checkpoint of each.
+const CLOSE: Duration = Duration::from_secs(10);
+
+/// The daemon, ready to run.
+pub struct Supervisor {
+    services: Arc<Services>,
+    config: Config,
+    workers: JoinSet<anyhow::Result<()>>,
+    stop: CancellationToken,
+}
+
+impl Supervisor {
+    /// Takes `state_dir` over, puts right what a killed daemon left, binds the socket and starts every worker.
+    ///
+    /// # Errors
+    /// What keeps the daemon from starting, for the person who started it.
+    pub async fn start(config: Config, stop: CancellationToken) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let folder = config.state_dir.clone();
+        let store = tokio::task::spawn_blocking(move || Store::open(&folder)).await??;
+        let services = Arc::new(Services {
+            readers: Arc::new(Readers::new(store.folder.path().to_owned())),
+            store,
+            clock,
+            events: Events::default(),
+            health: HealthBoard::default(),
+            progress: ProgressBoard::default(),
+            orders: Orders::default(),
+            bells: Bells::default(),
+        });
+        let mut supervisor = Self { services, config, workers: JoinSet::new(), stop };
+        supervisor.recover().await?;
+        let connections: Vec<_> = supervisor.config.connections.drain(..).map(Arc::new).collect();
+        let feeds: Vec<_> = supervisor.config.feeds.drain(..).map(Arc::new).collect();
+        let socket = Socket::bind(
+            &supervisor.config,
+            &connections,
+            Arc::clone(&supervisor.services),
+            supervisor.stop.clone(),
+        )?;
+        supervisor.spawn_workers(&connections, &feeds).await?;
+        supervisor.workers.spawn(socket.serve());
+        info!(connections = connections.len(), feeds = feeds.len(), "marsadd runs");
+        Ok(supervisor)
+    }
+
+    /// What is true before anything new begins.
+    async fn recover(&self) -> anyhow::Result<()> {
+        let services = &self.services;
+        let now = services.clock.now();
+        let (entries, hash) = (CatalogueEntry::of(&self.config), self.config.hash.clone());
+        let ids: Vec<_> =
+            self.config.connections.iter().map(|connection| connection.id.clone()).collect();
+        let (interrupted, doubted, standings) = services
+            .store
+            .ledger
+            .call(move |ledger| {
+                ledger.daemon_started(env!("CARGO_PKG_VERSION"), &hash, now)?;
+                ledger.set_catalogue(&entries)?;
+                let standings = ids
+                    .into_iter()
+                    .map(|id| Ok((ledger.health(&id)?, id)))
+                    .collect::<Result<Vec<_>, StoreError>>()?;
+                Ok((ledger.interrupted_runs()?, ledger.doubt_interrupted(now)?, standings))
+            })
+            .await
+            .context("the ledger could not be brought up to date")?;
+        for (standing, id) in standings {
+            if let (Some((standing, detail)), id) = (standing, id) {
+                services.health.restore(&id, standing, detail, now);
+            }
+        }
+        for exchange in doubted {
+            warn!(%exchange, "was being sent when marsadd stopped: in doubt, so the partner is asked");
+        }
+        for (run, start) in interrupted {
+            let feed = start.feed.clone();
+            let position = services.store.cache.call(move |cache| cache.position(&feed)).await?;
+            let end = interrupted_end(run, &position, now);
+            warn!(feed = %start.feed, %run, "was under way when marsadd stopped");
+            services
+                .store
+                .ledger
+                .call(move |ledger: &mut Ledger| ledger.end_run(run, &start, &end))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn spawn_workers(
+        &mut self,
+        connections: &[Arc<Connection>],
+        feeds: &[Arc<Feed>],
+    ) -> anyhow::Result<()> {
+        let clients = Clients::default();
+        let mut states = self.feed_states(feeds).await?;
+        let mut by_connection: HashMap<&ConnectionId, Vec<Arc<Feed>>> = HashMap::new();
+        for feed in feeds {
+            by_connection.entry(&feed.connection).or_default().push(Arc::clone(feed));
+        }
+        let mut plans = Vec::new();
+        for connection in connections {
+            let mine = by_connection.remove(&connection.id).unwrap_or_default();
+            let source = HttpSource::new(connection, &clients)
+                .context("the HTTP client could not be made")?;
+            if let Some(source) = &source {
+                let probe = Probe::new(Arc::clone(&self.services), Arc::clone(source), &mine);
+                self.workers.spawn(probe.run(self.stop.clone()));
+                for feed in &mine {
+                    let Origin::Http(request) = &feed.origin else { continue };
+                    let state = states.remove(feed.id.as_str()).unwrap_or_default();
+                    let (services, source) = (Arc::clone(&self.services), Arc::clone(source));
+                    let poller = Poller::new(
+                        services,
+                        Arc::clone(feed),
+                        request.clone(),
+                        source,
+                        state,
+                        feeds.len(),
+                    );
+                    plans.push((feed.id.clone(), poller.next_at()));
+                    self.workers.spawn(poller.run(self.stop.clone()));
+                }
+            }
+            if let Link::Folder(folder) = &connection.link
+                && let Some(import) = folder.import.clone()
+            {
+                let importer =
+                    Importer::new(Arc::clone(&self.services), Arc::clone(connection), import, mine);
+                self.workers.spawn(importer.run(self.stop.clone()));
+            }
+            if connection.delivers() {
+                let courier =
+                    Courier::new(Arc::clone(&self.services), Arc::clone(connection), source);
+                self.workers.spawn(courier.run(self.stop.clone()));
+                if let Some(folder) = connection.outbox.clone() {
+                    let outbox =
+                        Outbox::new(Arc::clone(&self.services), Arc::clone(connection), folder);
+                    self.workers.spawn(outbox.run(self.stop.clone()));
+                }
+            }
+        }
+        self.services
+            .store
+            .ledger
+            .call(move |ledger| plans.iter().try_for_each(|(feed, at)| ledger.plan_feed(feed, *at)))
+            .await?;
+        Ok(())
+    }
+
+    async fn feed_states(
+        &self,
+        feeds: &[Arc<Feed>],
+    ) -> Result<HashMap<String, FeedState>, StoreError> {
+        let ids: Vec<_> = feeds.iter().map(|feed| feed.id.clone()).collect();
+        let states = self.services.store.ledger.call(move |ledger| {
+            ids.iter().map(|id| Ok((id.to_string(), ledger.feed_state(id)?))).collect()
+        });
+        states.await
+    }
+
+    /// Runs until `stop` or until a worker ends, which none should: half a daemon is worse than none. Then all others
+    /// are given the configured time to end what they are at; what is left is aborted, which is as safe as `kill -9`.
+    /// `beat` is called as long as the store's writer answers.
+    pub async fn run(mut self, beat: impl Fn() + Send + Sync + 'static) -> anyhow::Result<()> {
+        self.workers.spawn(housekeeping::run(Arc::clone(&self.services), self.stop.clone(), beat));
+        let outcome = tokio::select! {
+            () = self.stop.cancelled() => Ok(()),
+            Some(ended) = self.workers.join_next() => {
+                ended.map_err(anyhow::Error::from).flatten().and(Err(anyhow::anyhow!("a worker ended by itself")))
+            }
+        };
+        self.stop.cancel();
+        info!("stopping");
+        let drained =
+            timeout(self.config.grace, async { while self.workers.join_next().await.is_some() {} })
+                .await;
+        if drained.is_err() {
+            warn!(left = self.workers.len(), "workers did not end in time and are aborted");
+            self.workers.shutdown().await;
+        }
+        let now = self.services.clock.now();
+        if let Err(error) =
+            self.services.store.ledger.call(move |ledger| ledger.daemon_stopped(now)).await
+        {
+            warn!(%error, "the stop could not be written down");
+        }
+        close(self.services).await;
+        outcome
+    }
+}
+
+/// Closes the store in order. Where somebody still holds it, the next start finds all that was committed all the same.
+async fn close(services: Arc<Services>) {
+    let Some(services) = Arc::into_inner(services) else { return };
+    let closed = tokio::task::spawn_blocking(move || {
+        let Services { store, readers, .. } = services;
+        drop(readers);
+        store.close();
+    });
+    if timeout(CLOSE, closed).await.is_err() {
+        warn!("the store took too long to close");
+    }
+}
+
+/// How a run ends that a killed daemon left: with what its walk had counted, all of which is in the cache.
+fn interrupted_end(
+    run: marsad_shared::id::RunId,
+    position: &Position,
+    at: jiff::Timestamp,
+) -> RunEnd {
+    let walk = position.walk.as_ref().filter(|walk| walk.run == run);
+    let reason = match walk {
+        Some(walk) => format!(
+            "marsadd stopped in the middle of it; the next run goes on behind page {}",
+            walk.pages
+        ),
+        None => {
+            "marsadd stopped in the middle of it; the next run reads it again, and nothing is lost"
+                .to_owned()
+        }
+    };
+    RunEnd {
+        outcome: Outcome::Failed,
+        reason: Some(reason),
+        cause: None,
+        at,
+        pages: walk.map_or(0, |walk| walk.pages),
+        bytes: walk.map_or(0, |walk| walk.bytes),
+        counts: walk.map(|walk| walk.counts).unwrap_or_default(),
+        event_at: None,
+        next_at: Some(at),
+    }
+}

@@ -1,0 +1,114 @@
+//! Why a run did not reach its end: one word for all the ways, with what each means for the run, the connection's
+//! health and the next try.
+
+use std::error::Error as _;
+
+use marsad_shared::{
+    health::{PollResult, Reason},
+    run::Outcome,
+    store::StoreError,
+    untrusted::show_at_most,
+};
+
+use crate::{
+    decode::DecodeError,
+    intake::REFUSED_MAX,
+    source::{fault::FetchError, walk::WalkError},
+};
+
+/// The longest reason of a run, in characters: partners write into it.
+const REASON_MAX: usize = 600;
+
+/// What ended a run before its time.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("{place}: {error}")]
+    Decode { place: String, error: DecodeError },
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The source file could not be read, or changed while it was.
+    #[error("{0}")]
+    File(String),
+    /// So many bad rows are a bad layout.
+    #[error(
+        "more than {REFUSED_MAX} rows were refused; compare the layout with the feed's fields, mend it and resync"
+    )]
+    TooManyRefused,
+    /// Rows are unaccounted for: our bug, and never green (promise 2).
+    #[error("the run does not balance: {0}; nothing of it can be trusted, report this")]
+    Unbalanced(String),
+    /// The daemon stops.
+    #[error("marsadd was stopped; the next run goes on where this one was")]
+    Stopped,
+}
+
+impl Trouble {
+    /// A page or file that cannot be read to its end.
+    pub fn decode(place: impl Into<String>, error: DecodeError) -> Self {
+        Self::Decode { place: place.into(), error }
+    }
+
+    /// The reason among the closed set, where there is one.
+    pub fn reason(&self) -> Option<Reason> {
+        Some(match self {
+            Self::Fetch(error) => return error.reason(),
+            Self::Decode { error, .. } => error.reason(),
+            Self::Walk(_) => Reason::RemoteFault,
+            Self::Store(error) => reason_of(error)?,
+            Self::File(_) => Reason::Disk,
+            Self::TooManyRefused => Reason::Schema,
+            Self::Unbalanced(_) | Self::Stopped => return None,
+        })
+    }
+
+    /// What it says of the connection.
+    pub fn result(&self) -> PollResult {
+        match self {
+            Self::Fetch(error) => error.result(),
+            other => other.reason().map_or(PollResult::Skipped, PollResult::failed),
+        }
+    }
+
+    /// How the run ends.
+    pub fn outcome(&self) -> Outcome {
+        if matches!(self, Self::Stopped) { Outcome::Cancelled } else { Outcome::Failed }
+    }
+
+    /// What happened, where and what to do, safe for any screen.
+    pub fn text(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        show_at_most(&text, REASON_MAX)
+    }
+
+    /// Whether the same page may come whole a moment later.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Fetch(FetchError::Transient { .. })
+                | Self::Decode { error: DecodeError::Truncated { .. }, .. }
+        )
+    }
+}
+
+/// Our own reason behind a store's refusal; a layout that does not fit is the configuration's.
+fn reason_of(error: &StoreError) -> Option<Reason> {
+    match error {
+        StoreError::Busy(_) => Some(Reason::DbBusy),
+        StoreError::Layout(_) => Some(Reason::Schema),
+        StoreError::Conflict(_) => None,
+        StoreError::Commit(error) => reason_of(error),
+        _ => Some(Reason::Disk),
+    }
+}

@@ -1,0 +1,269 @@
+//! From the files as written to values that everyone else can rely on. Pure but for the secrets, which are read here,
+//! because whether they are there and closed to others belongs to the check.
+
+mod auth;
+mod connection;
+mod feed;
+mod field;
+mod request;
+mod secret;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::tz::TimeZone;
+
+use super::{
+    Environment,
+    raw::{Name as RawName, RawConnection, RawDaemon, RawPartner, RawPartnerFile, RawRoles},
+    source::{Place, Report, quoted},
+    table::{At, Given, Or},
+    value::{Id, Location, Span},
+};
+use crate::{
+    connection::Connection,
+    feed::Feed,
+    id::PartnerId,
+    partner::{Agreement, Name, Partner},
+    role::{Grant, Role},
+};
+
+/// The longest name of a Unix socket that Linux takes, in bytes.
+const SOCKET_MAX: usize = 107;
+
+/// What `marsad.toml` says, checked.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    pub state_dir: PathBuf,
+    pub socket: PathBuf,
+    pub timezone: TimeZone,
+    pub partners: PathBuf,
+    /// Where `partners` stands, for what is wrong with the folder.
+    pub partners_place: Place,
+    pub http: Option<std::net::SocketAddr>,
+    pub grace: Duration,
+    pub roles: Vec<(Role, Vec<Grant>)>,
+}
+
+/// Checks the daemon's file. What is wrong is replaced by its default, so that the partners can be checked as well.
+pub(super) fn daemon(raw: &RawDaemon, report: &mut Report<'_>) -> Daemon {
+    let path = |given: &Given<Location>, default: &str| {
+        given.value().map_or_else(|| PathBuf::from(default), |location| location.0.clone())
+    };
+    let socket = path(&raw.socket, "/run/marsad/marsad.sock");
+    if let Some(at) = raw.socket.here()
+        && socket.as_os_str().len() > SOCKET_MAX
+    {
+        let problem =
+            format!("is longer than the {SOCKET_MAX} bytes that a socket's path may have");
+        report.wrong(&at.place, problem, "choose a shorter path");
+    }
+    let beside = report.source.folder().join("partners.d");
+    let partners_place = raw
+        .partners
+        .here()
+        .map_or_else(|| Place::default().child("partners"), |at| at.place.clone());
+    Daemon {
+        state_dir: path(&raw.state_dir, "/var/lib/marsad"),
+        socket,
+        timezone: raw.timezone.value().map_or_else(dubai, |zone| zone.0.clone()),
+        partners: raw.partners.value().map_or(beside, |location| location.0.clone()),
+        partners_place,
+        http: raw.http.value().map(|address| address.0),
+        grace: raw.grace.value().map_or(Duration::from_secs(10), |span| span.0),
+        roles: raw.roles.value().map(roles).unwrap_or_default(),
+    }
+}
+
+fn dubai() -> TimeZone {
+    TimeZone::get("Asia/Dubai").expect("the zones are built in")
+}
+
+fn roles(raw: &RawRoles) -> Vec<(Role, Vec<Grant>)> {
+    Role::ALL
+        .into_iter()
+        .filter_map(|role| {
+            let grants = match role {
+                Role::Viewer => &raw.viewer,
+                Role::Operator => &raw.operator,
+                Role::Supervisor => &raw.supervisor,
+                Role::Auditor => &raw.auditor,
+                Role::Admin => &raw.admin,
+            };
+            Some((role, grants.value()?.clone()))
+        })
+        .collect()
+}
+
+/// What a partner's file is checked against.
+#[derive(Debug)]
+pub(super) struct Scope<'a> {
+    pub timezone: &'a TimeZone,
+    pub environment: &'a Environment,
+}
+
+/// What was met in the files before: ids and folders that may not come twice, each with who has it.
+#[derive(Debug, Default)]
+pub(super) struct Met {
+    partners: HashMap<String, PathBuf>,
+    folders: HashMap<PathBuf, String>,
+}
+
+/// What a partner's file says, checked. Incomplete where the report says something.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub partner: Option<Partner>,
+    pub connections: Vec<Connection>,
+    pub feeds: Vec<Feed>,
+}
+
+/// Checks a partner's file.
+pub(super) fn partner_file(
+    raw: &RawPartnerFile,
+    scope: &Scope<'_>,
+    met: &mut Met,
+    report: &mut Report<'_>,
+) -> Checked {
+    let partner = raw.partner.value().and_then(|raw| partner(raw, met, report));
+    // With a wrong id all else can still be checked; nothing of it is used.
+    let id = partner.as_ref().map_or_else(
+        || "unnamed".parse().expect("it is a name"),
+        |partner: &Partner| partner.id.clone(),
+    );
+    let mut checked = Checked { partner, ..Checked::default() };
+    let empty = Vec::new();
+    let raw_connections = raw.connection.value().unwrap_or(&empty);
+    let connected = connection::Names::of(raw_connections, !matches!(raw.connection, Given::Wrong));
+    let mut names = HashMap::new();
+    for raw in raw_connections {
+        unique(&raw.value.id, "connection", &mut names, report);
+        folders_are_its_own(&raw.value, &id, met, report);
+        checked.connections.extend(connection::connection(raw, &id, scope, report));
+    }
+    let mut patterns = HashMap::new();
+    for raw in raw.feed.value().unwrap_or(&Vec::new()) {
+        unique(&raw.value.id, "feed", &mut names, report);
+        feed::files_are_its_own(&raw.value, &mut patterns, report);
+        checked.feeds.extend(feed::feed(raw, &id, &connected, scope, report));
+    }
+    checked
+}
+
+fn partner(raw: &RawPartner, met: &mut Met, report: &mut Report<'_>) -> Option<Partner> {
+    let id = raw.id.here().and_then(|id| partner_id(id, met, report));
+    let agreement = match raw.agreement.value() {
+        None => None,
+        Some(agreement) => Some(Agreement {
+            reference: agreement.reference.value()?.clone(),
+            valid_until: agreement.valid_until.value().map(|day| day.0),
+        }),
+    };
+    let id: PartnerId = id?;
+    let name = name(&raw.name, id.as_str())?;
+    let runbook = raw.runbook.value().map(|location| location.0.clone());
+    Some(Partner { id, name, agreement, runbook })
+}
+
+fn partner_id(id: &At<Id>, met: &mut Met, report: &mut Report<'_>) -> Option<PartnerId> {
+    let text = &id.value.0;
+    // Its tables begin with it, and SQLite keeps `sqlite_` for its own.
+    if text.split('-').next() == Some("sqlite") {
+        let problem = format!("{} would name tables that SQLite keeps for itself", quoted(text));
+        report.wrong(&id.place, problem, "choose an id that does not begin with sqlite");
+    }
+    if let Some(other) = met.partners.get(text) {
+        let problem = format!("{} is already the partner of {}", quoted(text), shown(other));
+        report.wrong(&id.place, problem, "give each partner an id of its own");
+    }
+    met.partners.insert(text.clone(), report.source.file.clone());
+    text.parse().ok()
+}
+
+fn shown(path: &Path) -> String {
+    crate::untrusted::show(&path.to_string_lossy()).into_owned()
+}
+
+/// Connections and feeds of a partner share one set of names.
+fn unique<'r>(
+    id: &'r Given<Id>,
+    what: &'static str,
+    names: &mut HashMap<&'r str, &'static str>,
+    report: &mut Report<'_>,
+) {
+    let Some(id) = id.here() else { return };
+    if let Some(other) = names.insert(&id.value.0, what) {
+        let problem = format!("{} is already the id of a {other}", quoted(&id.value.0));
+        let remedy = "give each connection and feed of a partner an id of its own";
+        report.wrong(&id.place, problem, remedy);
+    }
+}
+
+/// Two watchers of one folder would take each other's files.
+fn folders_are_its_own(
+    raw: &RawConnection,
+    partner: &PartnerId,
+    met: &mut Met,
+    report: &mut Report<'_>,
+) {
+    let id = raw.id.value().map_or("?", |id| id.0.as_str());
+    for (what, folder) in
+        [("import", &raw.import), ("outbox", &raw.outbox), ("export", &raw.export)]
+    {
+        let Some(at) = folder.here() else { continue };
+        let whose = format!("the {what} of {partner}/{id}");
+        // Several connections may well hand files to one folder, but nobody may watch it.
+        let other = met.folders.get(&at.value.0);
+        if let Some(other) = other.filter(|other| what != "export" || !other.contains("export")) {
+            let problem = format!("{} is already {other}", quoted(&at.value.0.to_string_lossy()));
+            report.wrong(&at.place, problem, "give each its own folder");
+        }
+        met.folders.insert(at.value.0.clone(), whose);
+    }
+}
+
+/// The name that was given, or `id` where none was.
+fn name(given: &Given<RawName>, id: &str) -> Option<Name> {
+    Some(match given {
+        Given::Wrong => return None,
+        Given::Absent => Name { en: id.to_owned(), ar: None },
+        Given::Here(at) => match &at.value {
+            Or::Text(en) => Name { en: en.clone(), ar: None },
+            Or::Other(raw) => Name { en: raw.en.value()?.clone(), ar: raw.ar.value().cloned() },
+        },
+    })
+}
+
+/// A duration that was given, or `default`. Nothing at all is no duration here.
+fn span(given: &Given<Span>, default: Duration, report: &mut Report<'_>) -> Option<Duration> {
+    let found = given.or(Span(default))?.0;
+    if let Some(at) = given.here()
+        && found.is_zero()
+    {
+        report.wrong(&at.place, "is no time at all", "write a longer one");
+        return None;
+    }
+    Some(found)
+}
+
+/// Whether text can stand behind a base URL.
+fn is_path(at: &At<String>, report: &mut Report<'_>) -> bool {
+    let text = &at.value;
+    if !text.starts_with('/') {
+        let problem = format!("{} does not begin with /", quoted(text));
+        report.wrong(
+            &at.place,
+            problem,
+            "write what stands behind `base_url`, such as \"/v1/records\"",
+        );
+        return false;
+    }
+    if text.contains('#') || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        let problem = format!("{} has a #, a blank or a control character", quoted(text));
+        report.wrong(&at.place, problem, "write it percent-encoded, as %23 or %20");
+        return false;
+    }
+    true
+}

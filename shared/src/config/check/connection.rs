@@ -1,0 +1,191 @@
+//! A connection: either HTTP or folders, and only with the keys that mean something to it.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{Scope, auth::auth, is_path, name, span};
+use crate::{
+    config::{
+        raw::{RawConnection, RawDeliver, RawTimeouts},
+        source::{Report, quoted},
+        table::{At, Given, nearest},
+        value::{Id, Location, Span},
+    },
+    connection::{Auth, Connection, Deliver, DeliverMethod, Folder, Http, Link, Timeouts},
+    id::{ConnectionId, PartnerId},
+};
+
+/// An answer later than this is slow where nothing else is said.
+const SLOW: Duration = Duration::from_secs(5);
+/// A file that is still for so long is complete where nothing else is said.
+const SETTLE: Duration = Duration::from_secs(5);
+/// A document expires after this where nothing else is said.
+const DEADLINE: Duration = Duration::from_hours(48);
+
+/// What a feed needs to know of the connections beside it, even of those with mistakes.
+#[derive(Debug)]
+pub(super) struct Names<'r> {
+    by_id: HashMap<&'r str, Reach>,
+    /// Whether all of them could be read; else one that is not here may well exist.
+    complete: bool,
+}
+
+/// What can be read over a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    pub http: bool,
+    pub import: bool,
+}
+
+impl<'r> Names<'r> {
+    pub(super) fn of(raw: &'r [At<RawConnection>], complete: bool) -> Self {
+        let each = |at: &'r At<RawConnection>| {
+            let raw = &at.value;
+            let reach = Reach { http: !raw.base_url.is_absent(), import: !raw.import.is_absent() };
+            Some((raw.id.value()?.0.as_str(), reach))
+        };
+        let complete = complete && raw.iter().all(|at| at.value.id.here().is_some());
+        Self { by_id: raw.iter().filter_map(each).collect(), complete }
+    }
+
+    /// The connection that a feed names.
+    pub(super) fn find(&self, named: &At<Id>, report: &mut Report<'_>) -> Option<Reach> {
+        let id = named.value.0.as_str();
+        let found = self.by_id.get(id).copied();
+        if found.is_none() && self.complete {
+            let mut ids: Vec<&str> = self.by_id.keys().copied().collect();
+            ids.sort_unstable();
+            let remedy = match nearest(id, &ids) {
+                Some(near) => format!("did you mean {near}?"),
+                None if ids.is_empty() => "add a [[connection]] with that id".to_owned(),
+                None => format!("the connections of this partner are: {}", ids.join(", ")),
+            };
+            report.missing(&named.place, format!("there is no connection {}", quoted(id)), remedy);
+        }
+        found
+    }
+}
+
+/// Checks one connection.
+pub(super) fn connection(
+    block: &At<RawConnection>,
+    partner: &PartnerId,
+    scope: &Scope<'_>,
+    report: &mut Report<'_>,
+) -> Option<Connection> {
+    let raw = &block.value;
+    let http = !raw.base_url.is_absent();
+    let folder = !raw.import.is_absent() || !raw.export.is_absent();
+    let link = match (http, folder) {
+        (true, false) => self::http(raw, scope, report).map(Link::Http),
+        (false, true) => self::folder(raw, report).map(Link::Folder),
+        (false, false) => {
+            let problem = "has neither base_url nor import or export";
+            let remedy =
+                "say where the partner is: base_url for HTTP, import and export for folders";
+            report.missing(&block.place, problem, remedy);
+            None
+        }
+        (true, true) => {
+            let problem = "has both base_url and a folder";
+            report.wrong(&block.place, problem, "make two connections of it");
+            None
+        }
+    };
+    let settle = raw.settle.or(Span(SETTLE));
+    if let (Some(at), true) = (raw.outbox.here(), raw.deliver.is_absent() && raw.export.is_absent())
+    {
+        let problem = "has nowhere to be delivered";
+        report.missing(&at.place, problem, "add `deliver`, or `export` for a folder");
+    }
+    let id = &raw.id.value()?.0;
+    Some(Connection {
+        id: ConnectionId::of(partner, id).ok()?,
+        partner: partner.clone(),
+        name: name(&raw.name, id)?,
+        link: link?,
+        outbox: raw.outbox.value().map(|location| location.0.clone()),
+        settle: settle?.0,
+    })
+}
+
+fn folder(raw: &RawConnection, report: &mut Report<'_>) -> Option<Folder> {
+    let problem = "means nothing to a connection of folders";
+    raw.auth.refuse(report, problem);
+    raw.rate_limit.refuse(report, problem);
+    raw.timeouts.refuse(report, problem);
+    raw.slow.refuse(report, problem);
+    let mut deadline = Some(DEADLINE);
+    if let Some(at) = raw.deliver.here() {
+        let deliver = &at.value;
+        deliver.method.refuse(report, problem);
+        deliver.path.refuse(report, problem);
+        deliver.status_path.refuse(report, problem);
+        deadline = span(&deliver.deadline, DEADLINE, report);
+        if raw.export.is_absent() {
+            report.missing(&at.place, "needs a folder to put documents into", "add `export`");
+        }
+    }
+    let path = |given: &Given<Location>| given.value().map(|l| l.0.clone());
+    Some(Folder { import: path(&raw.import), export: path(&raw.export), deadline: deadline? })
+}
+
+fn http(raw: &RawConnection, scope: &Scope<'_>, report: &mut Report<'_>) -> Option<Http> {
+    let base_url = raw.base_url.value().map(|url| url.0.clone());
+    let auth = match &raw.auth {
+        Given::Absent => Some(Auth::None),
+        Given::Wrong => None,
+        Given::Here(at) => auth(at, base_url.as_ref(), scope, report),
+    };
+    let timeouts = match &raw.timeouts {
+        Given::Absent => Some(Timeouts::default()),
+        Given::Wrong => None,
+        Given::Here(at) => timeouts(&at.value, report),
+    };
+    let slow = span(&raw.slow, SLOW, report);
+    let deliver = match &raw.deliver {
+        Given::Absent => None,
+        Given::Wrong => return None,
+        Given::Here(at) => Some(deliver(at, report)?),
+    };
+    Some(Http {
+        base_url: base_url?,
+        auth: auth?,
+        rate_limit: raw.rate_limit.value().copied(),
+        timeouts: timeouts?,
+        slow: slow?,
+        deliver,
+    })
+}
+
+fn timeouts(raw: &RawTimeouts, report: &mut Report<'_>) -> Option<Timeouts> {
+    let default = Timeouts::default();
+    let connect = span(&raw.connect, default.connect, report);
+    let first_byte = span(&raw.first_byte, default.first_byte, report);
+    let idle = span(&raw.idle, default.idle, report);
+    let total = span(&raw.total, default.total, report);
+    Some(Timeouts { connect: connect?, first_byte: first_byte?, idle: idle?, total: total? })
+}
+
+fn deliver(at: &At<RawDeliver>, report: &mut Report<'_>) -> Option<Deliver> {
+    let raw = &at.value;
+    let deadline = span(&raw.deadline, DEADLINE, report);
+    if raw.path.is_absent() {
+        let remedy = "add where documents are put, behind `base_url`";
+        report.missing(&at.place.child("path"), "is missing", remedy);
+    }
+    let path = raw.path.here().filter(|at| is_path(at, report));
+    let status_path = raw.status_path.here().filter(|at| {
+        let keyed = at.value.contains("{key}");
+        if !keyed {
+            let problem = format!("{} does not say which document", quoted(&at.value));
+            report.wrong(&at.place, problem, "put {key} where the Idempotency-Key belongs");
+        }
+        keyed && is_path(at, report)
+    });
+    Some(Deliver {
+        method: raw.method.or(DeliverMethod::Post)?,
+        path: path?.value.clone(),
+        status_path: status_path.map(|at| at.value.clone()),
+        deadline: deadline?,
+    })
+}

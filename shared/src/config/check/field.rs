@@ -1,0 +1,156 @@
+//! The columns of a feed: names that the bank can hold, and types with only what they need.
+
+use std::{collections::HashSet, path::Path};
+
+use jiff::{ZonedDateTime, civil::date, fmt::strtime};
+
+use crate::{
+    config::{
+        raw::{Fields, RawFeed, RawField, RawFieldTable},
+        source::{Place, Report, quoted},
+        table::{At, Given, Or},
+    },
+    feed::{COLUMNS_MAX, Field, FieldType, Format},
+};
+
+/// The longest name of a column, in bytes.
+const NAME_MAX: usize = 200;
+
+/// Checks the columns.
+pub(super) fn fields(
+    at: &At<Fields>,
+    feed: &RawFeed,
+    report: &mut Report<'_>,
+) -> Option<Vec<Field>> {
+    let fields = &at.value.0;
+    if fields.is_empty() {
+        report.wrong(&at.place, "names no field", "name the columns, or take it out");
+    }
+    if fields.len() > COLUMNS_MAX {
+        let problem = format!("has {} fields, and a table holds {COLUMNS_MAX}", fields.len());
+        report.wrong(&at.place, problem, "leave out what nobody needs");
+    }
+    let paths = takes_paths(feed);
+    let mut met = HashSet::new();
+    let checked: Vec<_> = fields
+        .iter()
+        .map(|(name, at)| {
+            column(name, &at.place, &mut met, report);
+            field(name, at, paths, report)
+        })
+        .collect();
+    checked.into_iter().collect()
+}
+
+/// Whether records are JSON, so that `from` may be a path.
+fn takes_paths(feed: &RawFeed) -> bool {
+    let named_csv = feed.files.value().is_some_and(|files| {
+        Path::new(files).extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"))
+    });
+    feed.format.value() != Some(&Format::Csv) && !named_csv
+}
+
+/// Whether the bank can have a column of that name.
+fn column(name: &str, place: &Place, met: &mut HashSet<String>, report: &mut Report<'_>) {
+    let folded = name.to_lowercase();
+    let remedy = "give the field another name, and this one as its `from`";
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        report.wrong(place, format!("{} is no name for a column", quoted(name)), remedy);
+    } else if name.len() > NAME_MAX {
+        report.wrong(place, format!("is longer than {NAME_MAX} bytes"), remedy);
+    } else if name.starts_with('_') || folded == "rowid" || folded == "oid" {
+        let problem = format!("{} is a name that the bank keeps for itself", quoted(name));
+        report.wrong(place, problem, remedy);
+    }
+    if !met.insert(folded) {
+        let problem = format!("{} differs from another field by case alone", quoted(name));
+        report.wrong(place, problem, remedy);
+    }
+}
+
+fn field(name: &str, at: &At<RawField>, paths: bool, report: &mut Report<'_>) -> Option<Field> {
+    let raw = match &at.value {
+        Or::Text(kind) => return Some(Field::new(name, *kind)),
+        Or::Other(raw) => raw,
+    };
+    let kind = *raw.r#type.value()?;
+    let from = match &raw.from {
+        Given::Absent => Some(vec![name.to_owned()]),
+        Given::Wrong => None,
+        Given::Here(at) => from(at, paths, report),
+    };
+    let times = matches!(kind, FieldType::Date | FieldType::Timestamp);
+    if !times {
+        raw.format.refuse(report, "means nothing to a type that is neither date nor timestamp");
+    }
+    if kind != FieldType::Timestamp {
+        raw.zone.refuse(report, "means nothing to a type that is not timestamp");
+    }
+    let format = raw.format.here().filter(|at| !times || writes_times(kind, at, report));
+    Some(Field {
+        name: name.to_owned(),
+        kind,
+        from: from?,
+        required: raw.required.or(false)?,
+        sensitive: raw.sensitive.or(false)?,
+        format: format.map(|at| at.value.clone()),
+        zone: zone(raw),
+    })
+}
+
+fn zone(raw: &RawFieldTable) -> Option<String> {
+    raw.zone.value().map(|zone| zone.1.clone())
+}
+
+fn from(
+    at: &At<Or<String, Vec<String>>>,
+    paths: bool,
+    report: &mut Report<'_>,
+) -> Option<Vec<String>> {
+    let names = match &at.value {
+        Or::Text(name) => vec![name.clone()],
+        Or::Other(names) => names.clone(),
+    };
+    if names.is_empty() {
+        report.wrong(&at.place, "names nothing", "name where the field stands, or take it out");
+        return None;
+    }
+    let unread = |name: &&String| paths && name.starts_with('$') && !is_plain(name);
+    if let Some(name) = names.iter().find(unread) {
+        let problem = format!("{} is not read by this version", quoted(name));
+        report.wrong(&at.place, problem, "write a path of plain names, such as \"$.child.eid\"");
+        return None;
+    }
+    Some(names)
+}
+
+/// Whether it is a path of plain names, such as `$.child.eid`.
+fn is_plain(path: &str) -> bool {
+    let plain = |name: &str| {
+        !name.is_empty() && !name.contains(['[', ']', '*', '?', '(', ')', '\'', '"', ' ', ','])
+    };
+    path.strip_prefix("$.").is_some_and(|names| names.split('.').all(plain))
+}
+
+/// Whether times can be read with that format: what it writes of a sample must come back.
+fn writes_times(kind: FieldType, at: &At<String>, report: &mut Report<'_>) -> bool {
+    let sample = date(2026, 11, 24).at(13, 5, 9, 0).in_tz("Asia/Dubai");
+    let sample: ZonedDateTime = sample.expect("the zones are built in, and Dubai has no gaps");
+    let read = strtime::format(&at.value, &sample).and_then(|text| {
+        let parsed = strtime::parse(&at.value, text)?;
+        // A timestamp may also be written as the seconds of an epoch.
+        match parsed.to_timestamp() {
+            Ok(instant) if kind == FieldType::Timestamp => {
+                Ok(sample.time_zone().to_datetime(instant).date())
+            }
+            _ => parsed.to_date(),
+        }
+    });
+    if read.is_ok_and(|day| day == sample.date()) {
+        return true;
+    }
+    let example = if kind == FieldType::Date { "%d/%m/%Y" } else { "%d/%m/%Y %H:%M:%S" };
+    let problem = format!("{} does not say which day", quoted(&at.value));
+    report.wrong(&at.place, problem, format!("write it as in strftime, such as \"{example}\""));
+    false
+}

@@ -1,0 +1,379 @@
+//! The files as people write them: every key, with what it means. Only `check` sees these; everyone else gets a
+//! checked [`Config`](super::Config).
+//!
+//! The comments here are the words of the JSON schema, so they speak to whoever writes the files.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::{Spanned, de::DeValue};
+
+use super::{
+    source::{Place, Report},
+    table::{At, Keys, Or, Value, table},
+    value::{
+        AuthKind, BaseUrl, Day, Id, IncrementalMode, Location, Loopback, PagingKind, Span, Utf8,
+        Zone,
+    },
+};
+use crate::{
+    connection::{DeliverMethod, RateLimit},
+    feed::{FieldType, Format},
+    role::Grant,
+};
+
+table! {
+    /// `marsad.toml`: the daemon's own file.
+    pub struct RawDaemon, as "a table" {
+        /// The daemon's own folder, closed to everybody else. Default: `/var/lib/marsad`.
+        may state_dir: Location,
+        /// The Unix socket where console and command line find the daemon. Default: `/run/marsad/marsad.sock`.
+        may socket: Location,
+        /// The IANA zone of times that name none. Default: `Asia/Dubai`.
+        may timezone: Zone,
+        /// The folder whose `*.toml` files are one partner each; names that begin with a dot are passed over. Default:
+        /// `partners.d`, beside this file.
+        may partners: Location,
+        /// A loopback address where health and metrics are served over HTTP. Default: nowhere.
+        may http: Loopback,
+        /// How long a stop may take before what is left is aborted. Default: `10s`.
+        may grace: Span,
+        /// Who may do what. Whoever started the daemon is admin too; a peer without a role gets nothing.
+        may roles: RawRoles,
+    }
+    later {}
+}
+
+table! {
+    /// For each role the users and groups that have it, as `user:NAME` or `group:NAME`.
+    pub struct RawRoles, as "{ viewer = [\"group:NAME\"] }" {
+        /// Looks, masked.
+        may viewer: Vec<Grant>,
+        /// Also resyncs, sends, retries, holds, releases, cancels, pauses.
+        may operator: Vec<Grant>,
+        /// Also discards, rewinds, approves, reveals.
+        may supervisor: Vec<Grant>,
+        /// Looks, and reads the audit.
+        may auditor: Vec<Grant>,
+        /// May do all.
+        may admin: Vec<Grant>,
+    }
+    later {}
+}
+
+table! {
+    /// A file of `partners.d`: one partner, how it is reached, and what is read from it.
+    pub struct RawPartnerFile, as "a table" {
+        /// Who the partner is.
+        must partner: RawPartner,
+        /// The ways to reach it.
+        may connection: Vec<At<RawConnection>>,
+        /// The datasets that are read from it.
+        may feed: Vec<At<RawFeed>>,
+    }
+    later {}
+}
+
+table! {
+    /// An agency that data is exchanged with.
+    pub struct RawPartner, as "[partner]" {
+        /// Names the partner for ever: the first part of every id.
+        must id: Id,
+        /// What people call it. Default: its id.
+        may name: Name,
+        /// What was agreed with it.
+        may agreement: RawAgreement,
+        /// A text file for whoever is called in the night.
+        may runbook: Location,
+    }
+    later {}
+}
+
+/// A name in one language or two.
+pub(super) type Name = Or<String, RawName>;
+
+table! {
+    /// A name in the languages of the house.
+    pub struct RawName, as "text, or { en = \"…\", ar = \"…\" }" {
+        /// In English.
+        must en: String,
+        /// In Arabic. Default: the English one.
+        may ar: String,
+    }
+    later {}
+}
+
+table! {
+    /// An agreement with a partner.
+    pub struct RawAgreement, as "{ reference = \"…\", valid_until = 2027-12-31 }" {
+        /// The reference under which both sides file it.
+        must reference: String,
+        /// Its last day.
+        may valid_until: Day,
+    }
+    later { "fields" }
+}
+
+table! {
+    /// One way to reach a partner: `base_url` for an HTTP interface, or `import`, `export` or both for folders.
+    pub struct RawConnection, as "[[connection]]" {
+        /// Names the connection within its partner.
+        must id: Id,
+        /// What people call it. Default: its id.
+        may name: Name,
+        /// Where the partner's HTTP interface begins; paths are written behind it.
+        may base_url: BaseUrl,
+        /// How requests prove who we are. Default: not at all.
+        may auth: RawAuth,
+        /// The most requests in a period, over all feeds of the connection. Default: no limit.
+        may rate_limit: RateLimit,
+        /// How long each part of a request may take.
+        may timeouts: RawTimeouts,
+        /// An answer later than this is good, but too slow. Default: `5s`.
+        may slow: Span,
+        /// How documents are handed to the partner. Default: they are not; with `export`, as files there.
+        may deliver: RawDeliver,
+        /// A watched folder: complete files are taken from it, then moved to its `done/` or `held/`.
+        may import: Location,
+        /// The partner's folder, where documents are put for it.
+        may export: Location,
+        /// A folder of our own systems: each complete file in it is delivered over this connection.
+        may outbox: Location,
+        /// How long a file that was not renamed in must be still before it counts as complete. Default: `5s`.
+        may settle: Span,
+    }
+    later { "tls" }
+}
+
+table! {
+    /// How requests prove who we are. Which keys belong to it depends on `kind`.
+    pub struct RawAuth, as "{ kind = \"bearer\", token = { file = \"NAME\" } }" {
+        /// The method.
+        must kind: AuthKind,
+        /// `api_key`: the header that carries the key. Either this or `query`.
+        may header: String,
+        /// `api_key`: the query parameter that carries the key. Either this or `header`.
+        may query: String,
+        /// `api_key`: the key.
+        may key: RawSecret,
+        /// `basic`: the user's name.
+        may user: String,
+        /// `basic`: the password.
+        may password: RawSecret,
+        /// `bearer`: the token.
+        may token: RawSecret,
+        /// `oauth2`: where tokens are given out: absolute, or from the root of `base_url`.
+        may token_url: String,
+        /// `oauth2`: who we are.
+        may client_id: String,
+        /// `oauth2`: what proves it.
+        may client_secret: RawSecret,
+        /// `oauth2`: what is asked for. Default: what the server gives.
+        may scope: String,
+    }
+    later { "tls" }
+}
+
+table! {
+    /// Where a secret is kept. It never stands in these files itself.
+    pub struct RawSecret, as "{ file = \"NAME\" }, { env = \"NAME\" } or { credential = \"NAME\" }" {
+        /// A file that holds nothing else and that nobody else may read (mode 0600).
+        may file: Location,
+        /// An environment variable of the daemon.
+        may env: String,
+        /// A credential that systemd hands to the daemon (`LoadCredential=`).
+        may credential: String,
+    }
+    later {}
+}
+
+table! {
+    /// How long each part of a request may take.
+    pub struct RawTimeouts, as "{ connect = \"10s\", total = \"5m\" }" {
+        /// Name, TCP and TLS together. Default: `10s`.
+        may connect: Span,
+        /// From the request sent to the head of the answer. Default: `60s`.
+        may first_byte: Span,
+        /// Between two pieces of a body. Default: `30s`.
+        may idle: Span,
+        /// The whole exchange of request and answer. Default: `10m`.
+        may total: Span,
+    }
+    later {}
+}
+
+table! {
+    /// How documents are handed to a partner. Over folders only `deadline` has a meaning.
+    pub struct RawDeliver, as "{ path = \"/v1/documents\" }" {
+        /// The HTTP method. Default: `POST`.
+        may method: DeliverMethod,
+        /// Where it is put, behind `base_url`.
+        may path: String,
+        /// Where to ask for it when an answer was lost; `{key}` stands for the Idempotency-Key. 2xx: it is there; 404:
+        /// it is not. Default: nobody is asked, and it is sent again under the same key.
+        may status_path: String,
+        /// How long after it was accepted a document expires. Default: `2d`.
+        may deadline: Span,
+    }
+    later {}
+}
+
+table! {
+    /// One dataset: `path` for one of an HTTP interface, `files` for one that comes into an import folder.
+    pub struct RawFeed, as "[[feed]]" {
+        /// Names the feed within its partner, and its table in the bank.
+        must id: Id,
+        /// What people call it. Default: its id.
+        may name: Name,
+        /// The id of the connection that it comes over.
+        must connection: Id,
+        /// Where it is asked for, behind `base_url`; may carry a query of its own.
+        may path: String,
+        /// The names of its files, such as `transfers-*.csv`.
+        may files: String,
+        /// A JSONPath to the records of a page. Plain names that end in `[*]`, such as `$.data[*]`, are read record by
+        /// record; any other form holds its page in memory. Default: `$[*]`.
+        may records: String,
+        /// The columns that tell one record from another.
+        must key: Vec<String>,
+        /// How one page leads to the next. Default: one page is all there is.
+        may pagination: RawPagination,
+        /// How to read only what changed since last time. Default: everything is read each time.
+        may incremental: RawIncremental,
+        /// When it is read, over HTTP. Default: every `15m`. Files are taken when they are complete.
+        may schedule: RawSchedule,
+        /// How old its data may become. Default: nothing is promised.
+        may freshness: RawFreshness,
+        /// The columns. Default: those of the first page or file.
+        may fields: Fields,
+        /// How its bytes are written. Default: by content type or file name.
+        may format: Format,
+        /// How its text is encoded.
+        #[expect(dead_code, reason = "with one value, reading it is all the check there is")]
+        may encoding: Utf8,
+        /// What the absence of a record means: nothing.
+        #[expect(dead_code, reason = "with one value, reading it is all the check there is")]
+        may mode: IncrementalMode,
+        /// CSV: the character between fields. Default: `,`.
+        may delimiter: String,
+        /// CSV: the line of the header, from 1. Default: 1.
+        may header_row: u64,
+    }
+    later { "preset" "sheet" "min_rows" "max_delete_share" "approve" }
+}
+
+table! {
+    /// How one page leads to the next. Which keys belong to it depends on `kind`.
+    pub struct RawPagination, as "{ kind = \"cursor\", param = \"after\", next = \"$.next\" }" {
+        /// The method.
+        must kind: PagingKind,
+        /// `page`, `offset`, `cursor`: the query parameter that says where to go on.
+        may param: String,
+        /// `page`: the number of the first page. Default: 1.
+        may start: u64,
+        /// The query parameter for the size of a page.
+        may size_param: String,
+        /// The size to ask for.
+        may size: u64,
+        /// `cursor`, `next_url`: a JSONPath to what leads on.
+        may next: String,
+        /// The most pages of one run. Default: 100,000.
+        may max_pages: u64,
+    }
+    later {}
+}
+
+table! {
+    /// How to read only what changed since last time.
+    pub struct RawIncremental, as "{ field = \"updated_at\", param = \"updated_since\" }" {
+        /// The column whose greatest value is the cursor.
+        must field: String,
+        /// The query parameter that carries it.
+        must param: String,
+        /// How far to go back behind it, for records that arrive late. Only for a timestamp. Default: not at all.
+        may lookback: Span,
+    }
+    later {}
+}
+
+table! {
+    /// When a feed is read: `every` so long, or by `cron`.
+    pub struct RawSchedule, as "{ every = \"15m\" }" {
+        /// The time from one start to the next.
+        may every: Span,
+        /// Five fields: minute, hour, day of month, month, day of week.
+        may cron: String,
+        /// The IANA zone that `cron` speaks of. Default: `timezone` of marsad.toml.
+        may zone: Zone,
+    }
+    later {}
+}
+
+table! {
+    /// How old a feed's data may become. Both limits count from the moment when new data is owed.
+    pub struct RawFreshness, as "{ every = \"1h\" }" {
+        /// The age at which new data is owed.
+        must every: Span,
+        /// How long past that nobody is troubled. Default: a quarter of `every`.
+        may grace: Span,
+        /// How long past that a warning becomes an error. Default: four times `every`.
+        may error_after: Span,
+    }
+    later { "by" "days" "accept_from" "basis" "calendar" "none" "require_all" "warn_age" "error_age" }
+}
+
+/// A column: its type alone, or a table.
+pub(super) type RawField = Or<FieldType, RawFieldTable>;
+
+table! {
+    /// A column that needs more said than its type.
+    pub struct RawFieldTable, as "a type, or { type = \"text\", from = \"…\" }" {
+        /// What it holds.
+        must r#type: FieldType,
+        /// Where it stands in a record: a name, a header, or a path such as `$.child.eid`; or several, of which the first
+        /// that is there counts. Default: the column's name.
+        may from: Or<String, Vec<String>>,
+        /// Whether a record without it is refused. The key always is. Default: false.
+        may required: bool,
+        /// Whether it is masked wherever it is shown. Default: false.
+        may sensitive: bool,
+        /// How a date or timestamp is written, as in strftime. Default: ISO 8601.
+        may format: String,
+        /// The IANA zone of a timestamp that names none. Default: `timezone` of marsad.toml.
+        may zone: Zone,
+    }
+    later {}
+}
+
+/// The columns, in the order of writing.
+#[derive(Debug)]
+pub(super) struct Fields(pub Vec<(String, At<RawField>)>);
+
+impl Value for Fields {
+    fn read(value: &Spanned<DeValue<'_>>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let keys = Keys::of(value, place, "{ id = \"text\", updated_at = \"timestamp\" }", report)?;
+        let read: Vec<_> = keys
+            .all()
+            .into_iter()
+            .map(|(name, at, value)| {
+                let place = place.child(name).at(at);
+                let field = RawField::read(value, &place, report)?;
+                Some((name.to_owned(), At { value: field, place }))
+            })
+            .collect();
+        read.into_iter().collect::<Option<_>>().map(Self)
+    }
+}
+
+impl JsonSchema for Fields {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fields".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let field = generator.subschema_for::<RawField>();
+        json_schema!({ "type": "object", "additionalProperties": field })
+    }
+}

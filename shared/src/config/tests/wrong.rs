@@ -1,0 +1,688 @@
+//! Tables of mistakes: what is written, and what exactly is said.
+
+use super::*;
+
+/// A partner that lacks nothing. Each case adds to it.
+const PARTNER: &str = "[partner]\nid = \"courts\"\n";
+const HTTP: &str = "[[connection]]\nid = \"api\"\nbase_url = \"https://courts.example\"\n";
+const DROP: &str = "[[connection]]\nid = \"drop\"\nimport = \"in\"\n";
+const FEED: &str =
+    "[[feed]]\nid = \"cases\"\nconnection = \"api\"\npath = \"/cases\"\nkey = [\"no\"]\n";
+const FILES: &str =
+    "[[feed]]\nid = \"cases\"\nconnection = \"drop\"\nfiles = \"*.csv\"\nkey = [\"no\"]\n";
+
+/// What is said of a partner's file, without the file's name.
+fn said_of(partner: &str) -> Vec<String> {
+    let folder = Folder::new("", &[("courts", partner)]);
+    let said = folder.said().into_iter();
+    said.map(|line| line.strip_prefix("partners.d/courts.toml:").unwrap_or(&line).to_owned())
+        .collect()
+}
+
+/// Checks that the last line of `before` and `line` is what the one mistake is about.
+fn one_mistake(before: &[&str], line: &str, expected: &str) {
+    let text = format!("{}{line}\n", before.concat());
+    let at = before.concat().lines().count() + 1;
+    assert_eq!(said_of(&text), [format!("{at}: {expected}")], "{line}");
+}
+
+#[test]
+fn of_the_daemons_file() {
+    for (text, expected) in [
+        ("state_dri = \"state\"", "1: state_dri: unknown key; did you mean state_dir?"),
+        (
+            "colour = \"green\"",
+            "1: colour: unknown key; the keys here are: state_dir, socket, timezone, partners, http, grace, roles",
+        ),
+        (
+            "\nstate_dir = 5",
+            "2: state_dir: is a whole number, not a path; write it as a path in quotes, absolute or from this file's folder",
+        ),
+        (
+            "state_dir = \"\"",
+            "1: state_dir: is empty; write it as a path in quotes, absolute or from this file's folder",
+        ),
+        (
+            "grace = \"10\"",
+            "1: grace: \"10\" is not a duration; write it as \"30s\", \"15m\", \"6h\" or \"2d\"",
+        ),
+        (
+            "grace = 10",
+            "1: grace: is a whole number, not a duration; write it as \"30s\", \"15m\", \"6h\" or \"2d\"",
+        ),
+        ("grace = \"3years\"", "1: grace: \"3years\" is longer than a year; write a shorter time"),
+        (
+            "http = \"9464\"",
+            "1: http: \"9464\" is not an address with a port; write it as \"127.0.0.1:9464\"",
+        ),
+        (
+            "http = \"0.0.0.0:9464\"",
+            "1: http: \"0.0.0.0:9464\" can be reached from other machines; use a loopback address such as \"127.0.0.1:9464\"",
+        ),
+        ("roles = { viewr = [] }", "1: roles.viewr: unknown key; did you mean viewer?"),
+        (
+            "roles = { viewer = \"group:a\" }",
+            "1: roles.viewer: is text, not a list; write it as a list in [ ]",
+        ),
+        (
+            "roles = { viewer = [\"group:a\", \"root\"] }",
+            "1: roles.viewer[2]: \"root\" names nobody; write it as \"user:NAME\" or \"group:NAME\"",
+        ),
+        (
+            "timezone = \"Dubai\\u001b[2J\"",
+            "1: timezone: \"Dubai\\u{1b}[2J\" is not a time zone; write it as an IANA name such as \"Asia/Dubai\"",
+        ),
+        (
+            "partners = \"nowhere\"",
+            "1: partners: nowhere cannot be read (No such file or directory (os error 2)); run: mkdir nowhere",
+        ),
+        (
+            "grace = 10s",
+            "1: syntax: string values must be quoted, expected literal string; mend the line: TOML is `key = value`, with text in quotes",
+        ),
+    ] {
+        assert_eq!(Folder::new(text, &[]).said(), [format!("marsad.toml:{expected}")], "{text}");
+    }
+    let long = "s".repeat(108);
+    let said = Folder::new(&format!("socket = \"/{long}\""), &[]).said();
+    assert_eq!(
+        said,
+        [
+            "marsad.toml:1: socket: is longer than the 107 bytes that a socket's path may have; choose a shorter path"
+        ]
+    );
+}
+
+#[test]
+fn of_the_partner() {
+    for (text, expected) in [
+        ("", "1: partner: is missing; add it to this block"),
+        ("[partner]", "1: partner.id: is missing; add it to this block"),
+        ("\n[partner]\nname = \"Courts\"", "2: partner.id: is missing; add it to this block"),
+        (
+            "[partner]\nid = \"Courts\"",
+            "2: partner.id: \"Courts\" is not an id; write it as 1 to 64 of a-z, 0-9 and single '-' inside, such as \"civil-registry\"",
+        ),
+        (
+            "[partner]\nid = \"sqlite-team\"",
+            "2: partner.id: \"sqlite-team\" would name tables that SQLite keeps for itself; choose an id that does not begin with sqlite",
+        ),
+        (
+            "[partner]\nid = \"a\"\nname = { ar = \"محاكم\" }",
+            "3: partner.name.en: is missing; add it to this block",
+        ),
+        (
+            "[partner]\nid = \"a\"\nname = 7",
+            "3: partner.name: is a whole number, not a table; write it as text, or { en = \"…\", ar = \"…\" }",
+        ),
+        (
+            "[partner]\nid = \"a\"\nagreement = { reference = \"M\", valid_until = \"2027\" }",
+            "3: partner.agreement.valid_until: is text, not a day; write it as 2027-12-31, without quotes",
+        ),
+        (
+            "[partner]\nid = \"a\"\nagreement = { reference = \"M\", fields = [] }",
+            "3: partner.agreement.fields: is not read by this version; take it out",
+        ),
+        (
+            "[partner]\nid = \"a\"\n[conection]\nid = \"b\"",
+            "3: conection: unknown key; did you mean connection?",
+        ),
+        (
+            "[partner]\nid = \"a\"\n[connection]\nid = \"b\"",
+            "3: connection: is a table, not a list; write it as [[connection]], a block for each",
+        ),
+    ] {
+        assert_eq!(said_of(text), [expected], "{text}");
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn of_a_connection() {
+    let bare = "[[connection]]\nid = \"api\"\n";
+    for (before, line, expected) in [
+        (
+            bare,
+            "base_url = \"data.example\"",
+            "connection.api.base_url: \"data.example\" is not an absolute URL; write it as \"https://data.partner.example\"",
+        ),
+        (
+            bare,
+            "base_url = \"localhost:80\"",
+            "connection.api.base_url: \"localhost:80\" is not an absolute URL; write it as \"https://data.partner.example\"",
+        ),
+        (
+            bare,
+            "base_url = \"ftp://a.example\"",
+            "connection.api.base_url: \"ftp://a.example\" cannot be polled; use http or https",
+        ),
+        (
+            bare,
+            "base_url = \"https://me:pass@a.example\"",
+            "connection.api.base_url: holds a user name or password; put it into `auth`, as a secret",
+        ),
+        (
+            bare,
+            "base_url = \"https://a.example/?k=v\"",
+            "connection.api.base_url: \"https://a.example/?k=v\" has a query or a fragment; write them in the `path` of each feed",
+        ),
+        (
+            HTTP,
+            "rate_limit = \"60\"",
+            "connection.api.rate_limit: \"60\" is not a rate; write it as \"60/min\", or with /s, /h or /d",
+        ),
+        (
+            HTTP,
+            "rate_limit = \"0/min\"",
+            "connection.api.rate_limit: \"0/min\" is not a rate; write it as \"60/min\", or with /s, /h or /d",
+        ),
+        (
+            HTTP,
+            "rate_limit = \"9000000/s\"",
+            "connection.api.rate_limit: \"9000000/s\" is more than a million requests; write a lower rate, or none",
+        ),
+        (
+            HTTP,
+            "timeouts = { connect = \"0s\" }",
+            "connection.api.timeouts.connect: is no time at all; write a longer one",
+        ),
+        (
+            HTTP,
+            "timeouts = { conect = \"1s\" }",
+            "connection.api.timeouts.conect: unknown key; did you mean connect?",
+        ),
+        (HTTP, "tls = {}", "connection.api.tls: is not read by this version; take it out"),
+        (
+            HTTP,
+            "deliver = {}",
+            "connection.api.deliver.path: is missing; add where documents are put, behind `base_url`",
+        ),
+        (
+            HTTP,
+            "deliver = { path = \"v1\" }",
+            "connection.api.deliver.path: \"v1\" does not begin with /; write what stands behind `base_url`, such as \"/v1/records\"",
+        ),
+        (
+            HTTP,
+            "deliver = { path = \"/a b\" }",
+            "connection.api.deliver.path: \"/a b\" has a #, a blank or a control character; write it percent-encoded, as %23 or %20",
+        ),
+        (
+            HTTP,
+            "deliver = { method = \"GET\", path = \"/v1\" }",
+            "connection.api.deliver.method: \"GET\" is unknown; use \"POST\" or \"PUT\"",
+        ),
+        (
+            HTTP,
+            "deliver = { path = \"/v1\", status_path = \"/v1\" }",
+            "connection.api.deliver.status_path: \"/v1\" does not say which document; put {key} where the Idempotency-Key belongs",
+        ),
+        (
+            HTTP,
+            "outbox = \"out\"",
+            "connection.api.outbox: has nowhere to be delivered; add `deliver`, or `export` for a folder",
+        ),
+        (
+            DROP,
+            "auth = { kind = \"none\" }",
+            "connection.drop.auth: means nothing to a connection of folders; take it out",
+        ),
+        (
+            DROP,
+            "deliver = { deadline = \"1d\" }",
+            "connection.drop.deliver: needs a folder to put documents into; add `export`",
+        ),
+    ] {
+        one_mistake(&[PARTNER, before], line, expected);
+    }
+    for (block, expected) in [
+        (
+            "[[connection]]\nid = \"api\"",
+            "3: connection.api: has neither base_url nor import or export; say where the partner is: base_url for HTTP, import and export for folders",
+        ),
+        (
+            "[[connection]]\nbase_url = \"http://a.example\"",
+            "3: connection[1].id: is missing; add it to this block",
+        ),
+        (
+            "[[connection]]\nid = \"api\"\nbase_url = \"http://a.example\"\nimport = \"in\"",
+            "3: connection.api: has both base_url and a folder; make two connections of it",
+        ),
+        (
+            "[[connection]]\nid = \"a\"\nimport = \"in\"\noutbox = \"in\"\nexport = \"out\"",
+            "6: connection.a.outbox: \"in\" is already the import of courts/a; give each its own folder",
+        ),
+        (
+            "[[connection]]\nid = \"a\"\nimport = \"x\"\n[[connection]]\nid = \"a\"\nimport = \"y\"",
+            "7: connection.a.id: \"a\" is already the id of a connection; give each connection and feed of a partner an id of its own",
+        ),
+    ] {
+        let said = said_of(&format!("{PARTNER}{block}"));
+        let said: Vec<_> = said.iter().map(|line| without_folder(line)).collect();
+        assert_eq!(said, [expected], "{block}");
+    }
+}
+
+/// The folder of a test has another name each time.
+fn without_folder(line: &str) -> String {
+    line.replace("\"partners.d/", "\"")
+}
+
+#[test]
+fn of_how_requests_prove_who_we_are() {
+    for (auth, expected) in [
+        (
+            "kind = \"digest\"",
+            ".kind: \"digest\" is not read by this version; use \"none\", \"api_key\", \"basic\", \"bearer\" or \"oauth2\"",
+        ),
+        (
+            "kind = \"login\"",
+            ".kind: \"login\" is not read by this version; use \"none\", \"api_key\", \"basic\", \"bearer\" or \"oauth2\"",
+        ),
+        (
+            "kind = \"magic\"",
+            ".kind: \"magic\" is unknown; use \"none\", \"api_key\", \"basic\", \"bearer\" or \"oauth2\"",
+        ),
+        ("token = { env = \"TOKEN\" }", ".kind: is missing; add it to this block"),
+        ("kind = \"bearer\"", ".token: is missing; add token = { file = \"NAME\" }"),
+        (
+            "kind = \"bearer\", token = \"hunter2\"",
+            ".token: is text, not a table; write it as { file = \"NAME\" }, { env = \"NAME\" } or { credential = \"NAME\" }",
+        ),
+        (
+            "kind = \"bearer\", token = {}",
+            ".token: must have exactly one of file, env and credential; write { file = \"NAME\" }, { env = \"NAME\" } or { credential = \"NAME\" }",
+        ),
+        (
+            "kind = \"bearer\", token = { env = \"TOKEN\" }",
+            ".token.env: \"TOKEN\" is not set; set it where the daemon is started",
+        ),
+        (
+            "kind = \"bearer\", token = { env = \"hunter-2\" }",
+            ".token.env: is not the name of a variable; name one with letters, digits and _",
+        ),
+        (
+            "kind = \"bearer\", token = { credential = \"a\" }",
+            ".token.credential: there is no $CREDENTIALS_DIRECTORY; start the daemon by systemd with LoadCredential=, or use { file = \"…\" }",
+        ),
+        ("kind = \"none\", user = \"me\"", ".user: does not belong to this kind; take it out"),
+        (
+            "kind = \"api_key\", header = \"X Key\", key = { env = \"SET\" }",
+            ".header: \"X Key\" is not the name of a header; write a name such as \"X-Api-Key\"",
+        ),
+        (
+            "kind = \"api_key\", key = { env = \"SET\" }",
+            ": must have exactly one of header and query; add header = \"X-Api-Key\", or query with the parameter's name",
+        ),
+        (
+            "kind = \"oauth2\", token_url = \"token\", client_id = \"m\", client_secret = { env = \"SET\" }",
+            ".token_url: \"token\" is neither an absolute URL nor a path from /; write it as \"https://login.partner.example/token\" or \"/oauth/token\"",
+        ),
+    ] {
+        let folder =
+            Folder::new("", &[("courts", &format!("{PARTNER}{HTTP}auth = {{ {auth} }}\n"))]);
+        let environment = Environment::new(|name| (name == "SET").then(|| "s3cret".to_owned()));
+        let said = folder.load(&environment).unwrap_err().to_string();
+        let file = folder.path().join("partners.d/courts.toml");
+        assert_eq!(said, format!("{}:6: connection.api.auth{expected}", file.display()), "{auth}");
+        assert!(!said.contains("hunter"), "a secret in the wrong place is not repeated");
+    }
+}
+
+#[test]
+fn of_secrets_that_are_not_there_or_open_to_others() {
+    for (text, mode, expected) in [
+        (None, 0, "s.token does not exist; put the secret there, then: chmod 600 s.token"),
+        (Some("secret"), 0o640, "s.token is open to others (mode 0640); run: chmod 600 s.token"),
+        (Some("secret"), 0o604, "s.token is open to others (mode 0604); run: chmod 600 s.token"),
+        (Some(""), 0o600, "s.token is empty; put the secret there"),
+        (Some("\n"), 0o600, "s.token is empty; put the secret there"),
+        (
+            Some("one\ntwo"),
+            0o600,
+            "s.token holds more than one line, or control characters; leave the secret alone in it, on one line",
+        ),
+    ] {
+        let auth = "auth = { kind = \"bearer\", token = { file = \"s.token\" } }\n";
+        let folder = Folder::new("", &[("courts", &format!("{PARTNER}{HTTP}{auth}"))]);
+        if let Some(text) = text {
+            folder.secret("partners.d/s.token", text, mode);
+        }
+        let said: Vec<_> = folder
+            .said()
+            .iter()
+            .map(|line| line.replace("partners.d/s.token", "s.token"))
+            .collect();
+        assert_eq!(
+            said,
+            [format!("partners.d/courts.toml:6: connection.api.auth.token.file: {expected}")]
+        );
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn of_a_feed_over_http() {
+    for (line, expected) in [
+        ("pth = \"/x\"", "pth: unknown key; did you mean path?"),
+        ("files = \"*.csv\"", "!4: feed.cases: has both path and files; make two feeds of it"),
+        (
+            "records = \"data\"",
+            "records: \"data\" is not a JSONPath (see character 1); write one such as \"$.data[*]\" or \"$.meta.next\"",
+        ),
+        (
+            "pagination = { kind = \"page\" }",
+            "pagination.param: is missing; add it to `pagination`",
+        ),
+        (
+            "pagination = { kind = \"pages\", param = \"p\" }",
+            "pagination.kind: \"pages\" is unknown; use \"none\", \"page\", \"offset\", \"cursor\", \"link\" or \"next_url\"",
+        ),
+        (
+            "pagination = { kind = \"offset\", param = \"o\", start = 1 }",
+            "pagination.start: does not belong to this kind; take it out",
+        ),
+        (
+            "pagination = { kind = \"cursor\", param = \"a\" }",
+            "pagination.next: is missing; add it to `pagination`",
+        ),
+        (
+            "pagination = { kind = \"cursor\", param = \"a\", next = \"$.\" }",
+            "pagination.next: \"$.\" is not a JSONPath (see character 3); write one such as \"$.data[*]\" or \"$.meta.next\"",
+        ),
+        (
+            "pagination = { kind = \"link\", size = 100 }",
+            "pagination.size: has no parameter to travel in; add size_param, the query parameter that carries it",
+        ),
+        (
+            "pagination = { kind = \"link\", size = 0, size_param = \"n\" }",
+            "pagination.size: is an empty page; write at least 1",
+        ),
+        (
+            "pagination = { kind = \"link\", max_pages = -1 }",
+            "pagination.max_pages: \"-1\" is out of range; write a whole number from 0 on",
+        ),
+        (
+            "pagination = { kind = \"link\", max_pages = 0 }",
+            "pagination.max_pages: reads nothing; write at least 1, or take it out",
+        ),
+        (
+            "schedule = { every = \"5 parsecs\" }",
+            "schedule.every: \"5 parsecs\" is not a duration; write it as \"30s\", \"15m\", \"6h\" or \"2d\"",
+        ),
+        (
+            "schedule = { every = \"10ms\" }",
+            "schedule.every: is shorter than a second; write at least \"1s\"",
+        ),
+        (
+            "schedule = {}",
+            "schedule: must have exactly one of every and cron; write { every = \"15m\" } or { cron = \"0 6 * * *\" }",
+        ),
+        (
+            "schedule = { cron = \"0 6 * *\" }",
+            "schedule.cron: \"0 6 * *\" has 4 fields; give five fields: minute, hour, day of month, month, day of week",
+        ),
+        (
+            "schedule = { cron = \"0 6 31 2 *\" }",
+            "schedule.cron: \"0 6 31 2 *\" never comes; name a day that there is",
+        ),
+        (
+            "schedule = { cron = \"0 6 * * *\", zone = \"Mars\" }",
+            "schedule.zone: \"Mars\" is not a time zone; write it as an IANA name such as \"Asia/Dubai\"",
+        ),
+        (
+            "schedule = { every = \"1h\", zone = \"UTC\" }",
+            "schedule.zone: means nothing without cron; take it out",
+        ),
+        ("freshness = { grace = \"1h\" }", "freshness.every: is missing; add it to this block"),
+        (
+            "freshness = { every = \"1h\", grace = \"5h\" }",
+            "freshness.grace: ends after error_after, so that nobody would be warned before the error; write a shorter grace, or a longer error_after",
+        ),
+        (
+            "freshness = { by = \"10:00\", every = \"1d\" }",
+            "freshness.by: is not read by this version; take it out",
+        ),
+        (
+            "format = \"xml\"",
+            "format: \"xml\" is not read by this version; use \"json\", \"ndjson\" or \"csv\"",
+        ),
+        (
+            "encoding = \"windows-1256\"",
+            "encoding: \"windows-1256\" is not read by this version; use \"utf-8\"",
+        ),
+        (
+            "mode = \"snapshot\"",
+            "mode: \"snapshot\" is not read by this version; use \"incremental\"",
+        ),
+        ("preset = \"odata\"", "preset: is not read by this version; take it out"),
+        (
+            "delimiter = \"||\"",
+            "delimiter: \"||\" is not a delimiter; write one ASCII character, such as \";\" or \"\\t\"",
+        ),
+        (
+            "header_row = 0",
+            "header_row: 0 is not the line of a header; write its line, from 1 to 10000",
+        ),
+    ] {
+        match expected.strip_prefix('!') {
+            Some(expected) => {
+                let said = said_of(&format!("{PARTNER}{HTTP}{FEED}{line}\n"));
+                assert_eq!(said, [expected.replace("4:", "6:")], "{line}");
+            }
+            None => one_mistake(&[PARTNER, HTTP, FEED], line, &format!("feed.cases.{expected}")),
+        }
+    }
+}
+
+#[test]
+fn of_a_feed_of_files() {
+    for (line, expected) in [
+        (
+            "schedule = { every = \"1h\" }",
+            "schedule: means nothing to files, which are taken when they come; take it out",
+        ),
+        (
+            "pagination = { kind = \"link\" }",
+            "pagination: means nothing to files, which are taken when they come; take it out",
+        ),
+        (
+            "format = \"json\"\ndelimiter = \";\"",
+            "delimiter: means nothing to a format that is not CSV; take it out",
+        ),
+    ] {
+        let said = said_of(&format!("{PARTNER}{DROP}{FILES}{line}\n"));
+        let at = 10 + line.lines().count();
+        assert_eq!(said, [format!("{at}: feed.cases.{expected}")], "{line}");
+    }
+    let feed = |connection: &str, origin: &str| {
+        said_of(&format!(
+            "{PARTNER}{HTTP}{DROP}[[feed]]\nid = \"f\"\nkey = [\"no\"]\nconnection = \"{connection}\"\n{origin}"
+        ))
+    };
+    for (connection, origin, expected) in [
+        (
+            "api",
+            "files = \"*.csv\"",
+            "13: feed.f.files: needs a connection with import; use `path`, or name another connection",
+        ),
+        (
+            "drop",
+            "path = \"/x\"",
+            "13: feed.f.path: needs a connection with base_url; use `files`, or name another connection",
+        ),
+        (
+            "drop",
+            "files = \"a/*.csv\"",
+            "13: feed.f.files: \"a/*.csv\" leads into folders; write the names of files in the import folder itself",
+        ),
+        (
+            "drop",
+            "files = \"[a\"",
+            "13: feed.f.files: \"[a\" is not a pattern (unclosed character class, missing ']'); write one such as \"transfers-*.csv\"",
+        ),
+        (
+            "drop",
+            "",
+            "9: feed.f: has neither path nor files; say where its data is: path over HTTP, files in an import folder",
+        ),
+        (
+            "apj",
+            "path = \"/x\"",
+            "12: feed.f.connection: there is no connection \"apj\"; did you mean api?",
+        ),
+        (
+            "zz",
+            "path = \"/x\"",
+            "12: feed.f.connection: there is no connection \"zz\"; the connections of this partner are: api, drop",
+        ),
+    ] {
+        assert_eq!(feed(connection, origin), [expected], "{connection} {origin}");
+    }
+}
+
+#[test]
+fn of_columns() {
+    for (line, expected) in [
+        ("fields = { noo = \"text\" }", "!key: \"no\" is not a field; did you mean noo?"),
+        (
+            "fields = { zzz = \"text\" }",
+            "!key: \"no\" is not a field; add it to `fields`, or name one that is there",
+        ),
+        ("fields = {}", "fields: names no field; name the columns, or take it out"),
+        (
+            "fields = { no = \"string\" }",
+            "fields.no: \"string\" is unknown; use \"text\", \"integer\", \"decimal\", \"boolean\", \"date\", \"timestamp\", \"emirates_id\" or \"json\"",
+        ),
+        (
+            "fields = { no = 5 }",
+            "fields.no: is a whole number, not a table; write it as a type, or { type = \"text\", from = \"…\" }",
+        ),
+        ("fields = { no = {} }", "fields.no.type: is missing; add it to this block"),
+        (
+            "fields = { no = \"text\", _run = \"text\" }",
+            "fields._run: \"_run\" is a name that the bank keeps for itself; give the field another name, and this one as its `from`",
+        ),
+        (
+            "fields = { no = \"text\", RowID = \"text\" }",
+            "fields.RowID: \"RowID\" is a name that the bank keeps for itself; give the field another name, and this one as its `from`",
+        ),
+        (
+            "fields = { no = \"text\", \"\" = \"text\" }",
+            "fields.: \"\" is no name for a column; give the field another name, and this one as its `from`",
+        ),
+        (
+            "fields = { no = \"text\", No = \"text\" }",
+            "fields.No: \"No\" differs from another field by case alone; give the field another name, and this one as its `from`",
+        ),
+        (
+            "fields = { no = { type = \"text\", from = [] } }",
+            "fields.no.from: names nothing; name where the field stands, or take it out",
+        ),
+        (
+            "fields = { no = { type = \"text\", from = \"$.a[0]\" } }",
+            "fields.no.from: \"$.a[0]\" is not read by this version; write a path of plain names, such as \"$.child.eid\"",
+        ),
+        (
+            "fields = { no = { type = \"text\", format = \"%d\" } }",
+            "fields.no.format: means nothing to a type that is neither date nor timestamp; take it out",
+        ),
+        (
+            "fields = { no = { type = \"date\", format = \"%d/%m\" } }",
+            "fields.no.format: \"%d/%m\" does not say which day; write it as in strftime, such as \"%d/%m/%Y\"",
+        ),
+        (
+            "fields = { no = { type = \"date\", zone = \"UTC\" } }",
+            "fields.no.zone: means nothing to a type that is not timestamp; take it out",
+        ),
+        (
+            "fields = { no = { type = \"text\", sensitive = \"yes\" } }",
+            "fields.no.sensitive: is text, not true or false; write it as true or false, without quotes",
+        ),
+        (
+            "incremental = { field = \"at\", param = \"since\" }\nfields = { no = \"text\" }",
+            "incremental.field: \"at\" is not a field; add it to `fields`, or name one that is there",
+        ),
+        (
+            "incremental = { field = \"no\", param = \"since\" }\nfields = { no = \"json\" }",
+            "incremental.field: \"no\" of type json has no greatest value; name a timestamp or a number that grows",
+        ),
+        (
+            "incremental = { field = \"no\", param = \"since\", lookback = \"1h\" }\nfields = { no = \"integer\" }",
+            "incremental.lookback: cannot go back behind \"no\", which is no timestamp; take it out",
+        ),
+    ] {
+        let text = format!("{PARTNER}{HTTP}{FEED}{line}\n");
+        let (at, expected) =
+            expected.strip_prefix('!').map_or((11, expected), |expected| (10, expected));
+        assert_eq!(said_of(&text), [format!("{at}: feed.cases.{expected}")], "{line}");
+    }
+    let many: Vec<_> = (0..crate::feed::COLUMNS_MAX).map(|n| format!("c{n} = \"text\"")).collect();
+    let said =
+        said_of(&format!("{PARTNER}{HTTP}{FEED}fields = {{ no = \"text\", {} }}", many.join(", ")));
+    assert_eq!(
+        said,
+        [
+            "11: feed.cases.fields: has 1901 fields, and a table holds 1900; leave out what nobody needs"
+        ]
+    );
+    let said = said_of(&format!("{PARTNER}{HTTP}{}", FEED.replace("\"no\"", "\"no\", \"no\"")));
+    assert_eq!(said, ["10: feed.cases.key: names \"no\" twice; name it once"]);
+    let said = said_of(&format!("{PARTNER}{HTTP}{}", FEED.replace("\"no\"", "")));
+    assert_eq!(
+        said,
+        ["10: feed.cases.key: names no column; name the columns that tell one record from another"]
+    );
+}
+
+#[test]
+fn across_files() {
+    let other = format!("{PARTNER}{DROP}");
+    let folder = Folder::new("", &[("a", &other), ("b", &other)]);
+    assert_eq!(
+        folder.said(),
+        [
+            "partners.d/b.toml:2: partner.id: \"courts\" is already the partner of partners.d/a.toml; give each partner an id of its own",
+            "partners.d/b.toml:5: connection.drop.import: \"partners.d/in\" is already the import of courts/drop; give each its own folder",
+        ]
+    );
+    // An editor's file is nobody's, and neither is one of another kind.
+    folder.write("partners.d/b.toml", "[partner]\nid = \"b\"\n");
+    folder.write("partners.d/.#c.toml", "broken");
+    folder.write("partners.d/c.toml~", "broken");
+    assert_eq!(folder.said(), Vec::<String>::new());
+    // What cannot be read is one mistake of many.
+    fs::create_dir(folder.path().join("partners.d/d.toml")).unwrap();
+    fs::write(folder.path().join("partners.d/e.toml"), b"a = \"\xff\"").unwrap();
+    assert_eq!(
+        folder.said(),
+        [
+            "partners.d/d.toml:1: file: cannot be read (it is not a regular file); let it be a text file that the daemon may read",
+            "partners.d/e.toml:1: file: cannot be read (byte 6 is not UTF-8); let it be a text file that the daemon may read",
+        ]
+    );
+}
+
+#[test]
+fn of_a_file_that_is_not_there() {
+    let error = Config::load(Path::new("nowhere/marsad.toml"), &Environment::empty()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "nowhere/marsad.toml:1: file: cannot be read (No such file or directory (os error 2)); \
+         name it with --config, or make a start with: marsad config init DIR"
+    );
+}
+
+#[test]
+fn broken_syntax_hides_no_other_mistake_and_invents_none() {
+    let said = said_of(
+        "[partner]\nid = \"courts\nname = 7\n\n[[connection]]\nid = \"api\"\nbase_url = \"ftp://a.example\"\nrate = = 1\n",
+    );
+    let places: Vec<_> =
+        said.iter().map(|line| line.split(": ").take(2).collect::<Vec<_>>().join(": ")).collect();
+    assert_eq!(
+        places,
+        ["2: syntax", "3: partner.name", "7: connection.api.base_url", "8: syntax"],
+        "{said:#?}"
+    );
+}
