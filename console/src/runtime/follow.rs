@@ -181,7 +181,12 @@ impl Follower {
         } else if !changed.feeds.is_empty() {
             let mut rows = Vec::new();
             for id in &changed.feeds {
-                rows.push(self.client.one::<FeedRow>(&(), id).await?);
+                match self.client.one::<FeedRow>(&(), id).await {
+                    Ok(row) => rows.push(row),
+                    // Gone from the configuration: the next status counts it no more.
+                    Err(ClientError::Problem(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
             self.send(Message::SomeFeeds(rows)).await?;
         }

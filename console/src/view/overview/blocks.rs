@@ -139,7 +139,7 @@ pub(super) fn needs(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.skip(1);
         let (kind, id, rest) = said(model, trouble);
         pen.column(&kind, 5, Tone::Dim, false);
-        pen.column(&id, (pen.left() / 2).clamp(12, 30), Tone::Plain, false);
+        pen.column(&id, (pen.left() / 2).clamp(12, 24), Tone::Plain, false);
         pen.skip(1);
         let age = trouble.since.map(|at| text::age(&model.catalogue, model.now, at));
         pen.column(&age.unwrap_or_default(), 5, Tone::Plain, true);
@@ -364,7 +364,7 @@ pub(super) fn events(model: &Model, area: Rect, buf: &mut Buffer) {
             News::Feed(row) => ("kind-feed", row.id.to_string(), words::fresh_key(row.freshness)),
         };
         pen.column(&model.say(kind), 5, Tone::Dim, false);
-        pen.column(&id, (pen.left() / 3).clamp(12, 34), Tone::Plain, false);
+        pen.column(&id, (pen.left() * 2 / 5).clamp(12, 34), Tone::Plain, false);
         pen.skip(1);
         pen.column(&model.say(state), 17, weight.into(), false);
         if let News::Run(row) = item {
