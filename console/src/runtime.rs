@@ -57,10 +57,8 @@ pub struct Options {
     /// Which of several installations this is; shown in the header.
     pub site: String,
     pub zone: TimeZone,
-    /// Whether colours may be used: not under `NO_COLOR`.
-    pub colour: bool,
-    /// Whether frames have to do without line characters: where the locale is not UTF-8.
-    pub ascii: bool,
+    /// No colours under `NO_COLOR`; frames without line characters where the locale is not UTF-8.
+    pub theme: Theme,
     /// Whether the terminal is at the other end of a network: under `SSH_CONNECTION`.
     pub remote: bool,
     /// Whether tmux stands in between: under `TMUX`.
@@ -112,7 +110,7 @@ impl Console {
         signals: Signals,
         screen: Screen,
     ) -> anyhow::Result<Self> {
-        let theme = Theme { colour: options.colour, ascii: options.ascii };
+        let theme = options.theme;
         let link = if client.is_offline() { Link::Offline } else { Link::Connecting };
         let now = options.clock.now();
         let mut model = Model::new(options.site.clone(), theme, options.zone.clone(), link, now);

@@ -349,13 +349,11 @@ pub(super) fn place(model: &Model, place: &marsad_shared::quarantine::Place) -> 
     if let Some(page) = place.page {
         said.push_str(&model.say_with("place-page", [("n", page.into())]));
     }
-    match (place.line, place.row) {
-        (Some(line), _) => said.push_str(&format!(":{line}")),
-        (None, Some(row)) => said.push_str(&format!(":{row}")),
-        (None, None) => {}
+    if let Some(number) = place.line.or(place.row) {
+        said = format!("{said}:{number}");
     }
     if let Some(field) = &place.field {
-        said.push_str(&format!(" {field}"));
+        said = format!("{said} {field}");
     }
     said
 }

@@ -48,29 +48,21 @@ fn title(model: &Model) -> String {
     let n = u64::try_from(list.rows.len()).unwrap_or(u64::MAX);
     let whole = list.loaded && list.begins && list.ends;
     let count = if whole { format!(" {}", columns::number(model, n)) } else { String::new() };
-    let mut said = String::new();
-    match &place.subject {
-        Some(subject) => {
-            for (at, tab) in subject.tabs().iter().enumerate() {
-                let name = model.say(tab.key());
-                let gap = if at == 0 { "" } else { "  " };
-                let shown = if *tab == place.view { format!("[{name}{count}]") } else { name };
-                said.push_str(gap);
-                said.push_str(&shown);
-            }
-        }
-        None => {
-            let digit = place.view.digit().map(|c| format!("{c} ")).unwrap_or_default();
-            said = format!("{digit}{}", model.say(place.view.key()));
-            if whole {
-                said.push_str(&format!(" ({})", columns::number(model, n)));
-            }
-        }
-    }
+    let mut said = if let Some(subject) = &place.subject {
+        let tabs = subject.tabs().iter().map(|tab| {
+            let name = model.say(tab.key());
+            if *tab == place.view { format!("[{name}{count}]") } else { name }
+        });
+        tabs.collect::<Vec<_>>().join("  ")
+    } else {
+        let digit = place.view.digit().map(|c| format!("{c} ")).unwrap_or_default();
+        let count = if whole { format!(" ({})", columns::number(model, n)) } else { String::new() };
+        format!("{digit}{}{count}", model.say(place.view.key()))
+    };
     if place.source().is_none() && matches!(place.view, View::Connections | View::Feeds) {
         let order = model.say(list.sort.by.key());
         let key = if list.sort.reversed { "sort-title_reversed" } else { "sort-title" };
-        said.push_str(&format!("  {}", model.say_with(key, [("order", order.into())])));
+        said = format!("{said}  {}", model.say_with(key, [("order", order.into())]));
     }
     said
 }

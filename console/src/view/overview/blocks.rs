@@ -292,13 +292,13 @@ pub(super) fn running(model: &Model, area: Rect, buf: &mut Buffer) {
 /// Exchanges by state, as bars against the longest.
 pub(super) fn queue(model: &Model, area: Rect, buf: &mut Buffer) {
     let Some(status) = &model.status else { return };
-    let states = State::ALL.into_iter().filter_map(|state| {
+    let counted = State::ALL.into_iter().filter_map(|state| {
         let n = status.exchanges.get(state.word()).copied().unwrap_or(0);
         (n > 0).then_some((state, n))
     });
-    let states: Vec<_> = states.collect();
-    let most = states.iter().map(|(_, n)| *n).max().unwrap_or(1);
-    for (y, (state, n)) in (0..area.height).zip(&states) {
+    let bars: Vec<_> = counted.collect();
+    let most = bars.iter().map(|(_, n)| *n).max().unwrap_or(1);
+    for (y, (state, n)) in (0..area.height).zip(&bars) {
         let weight = Weight::from(*state);
         let mut pen = Pen::new(model, buf, area, y);
         pen.skip(1);
