@@ -112,9 +112,5 @@ fn balance(model: &Model, run: &RunRow) -> Vec<Fact> {
 }
 
 fn document(exchange: &ExchangeRow) -> Vec<Fact> {
-    vec![
-        fact("noun-file", &exchange.name),
-        fact("exch-correlation_id", &exchange.idempotency_key),
-        fact("fact-hash", &exchange.hash),
-    ]
+    vec![fact("exch-correlation_id", &exchange.idempotency_key), fact("fact-hash", &exchange.hash)]
 }

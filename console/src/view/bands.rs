@@ -77,6 +77,9 @@ fn link(model: &Model) -> (String, Tone) {
 }
 
 fn daemon(model: &Model) -> Option<String> {
+    if matches!(model.link, Link::Away { .. } | Link::Offline) {
+        return None; // the top line says so already, louder
+    }
     let daemon = &model.status.as_ref()?.daemon;
     let version = daemon.version.clone().unwrap_or_default();
     let started = daemon.started_at.filter(|_| daemon.running && model.link == Link::Live);

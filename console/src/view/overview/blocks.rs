@@ -13,7 +13,7 @@ use crate::{
     view::{Pen, columns},
 };
 
-/// Counts of one kind: its name, and each state that occurs, the worst last and loudest.
+/// Counts of one kind: its name, and each state that occurs, the worst first: what matters is never cut off.
 struct Group {
     name: &'static str,
     states: Vec<(u64, &'static str, Weight)>,
@@ -35,7 +35,7 @@ fn groups(model: &Model) -> Vec<Group> {
     let held = (status.quarantine, "status-held", Weight::Warn);
     let sorted = |mut states: Vec<(u64, &'static str, Weight)>| {
         states.retain(some);
-        states.sort_by_key(|(.., weight)| *weight);
+        states.sort_by_key(|(.., weight)| std::cmp::Reverse(*weight));
         states
     };
     vec![
@@ -48,6 +48,7 @@ fn groups(model: &Model) -> Vec<Group> {
 
 fn group(pen: &mut Pen<'_>, group: &Group) {
     pen.say(group.name, Tone::Title);
+    pen.put(" ", Tone::Plain);
     if group.states.is_empty() {
         pen.put(" ", Tone::Plain);
         pen.say("none", Tone::Dim);
@@ -55,17 +56,21 @@ fn group(pen: &mut Pen<'_>, group: &Group) {
     for (n, word, weight) in &group.states {
         let loud = if *weight >= Weight::Warn { weight.symbol() } else { "" };
         let word = pen.model.say(word).to_lowercase();
-        let said = format!("  {loud}{} {word}", columns::number(pen.model, *n));
+        let said = format!(" {loud}{} {word}", columns::number(pen.model, *n));
         pen.put(&said, Tone::from(*weight));
     }
 }
 
 /// Two lines of two groups each.
 pub(super) fn health(model: &Model, area: Rect, buf: &mut Buffer) {
-    let half = area.width / 2;
+    let left = area.width * 2 / 5;
     for (at, one) in groups(model).iter().enumerate() {
         let at = u16::try_from(at).unwrap_or(u16::MAX);
-        let cell = Rect { x: area.x + (at % 2) * half, width: half, ..area };
+        let cell = if at.is_multiple_of(2) {
+            Rect { width: left, ..area }
+        } else {
+            Rect { x: area.x + left, width: area.width - left, ..area }
+        };
         let mut pen = Pen::new(model, buf, cell, at / 2);
         pen.skip(1);
         group(&mut pen, one);
@@ -78,7 +83,7 @@ pub(super) fn counts_line(model: &Model, area: Rect, buf: &mut Buffer) {
     pen.skip(1);
     for (at, one) in groups(model).iter().enumerate() {
         if at > 0 {
-            pen.put("  |  ", Tone::Dim);
+            pen.put(" | ", Tone::Dim);
         }
         group(&mut pen, one);
     }
