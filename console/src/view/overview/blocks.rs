@@ -48,7 +48,6 @@ fn groups(model: &Model) -> Vec<Group> {
 
 fn group(pen: &mut Pen<'_>, group: &Group) {
     pen.say(group.name, Tone::Title);
-    pen.put(" ", Tone::Plain);
     if group.states.is_empty() {
         pen.put(" ", Tone::Plain);
         pen.say("none", Tone::Dim);
