@@ -92,7 +92,8 @@ struct Columns {
 impl Columns {
     /// The statement, with whatever guards the table taken away first: a thief with the disk would do so too.
     fn free(&self, statement: &str) -> String {
-        let drops: Vec<_> = self.triggers.iter().map(|name| format!("DROP TRIGGER \"{name}\"")).collect();
+        let drops: Vec<_> =
+            self.triggers.iter().map(|name| format!("DROP TRIGGER \"{name}\"")).collect();
         format!("{}; {statement};", drops.join("; "))
     }
 }
