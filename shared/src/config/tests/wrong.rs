@@ -479,6 +479,10 @@ fn of_a_feed_over_http() {
 fn of_a_feed_of_files() {
     for (line, expected) in [
         (
+            "format = \"ndjson\"\nrecords = \"$[*]\"",
+            "records: means nothing to a format that is not JSON; take it out",
+        ),
+        (
             "schedule = { every = \"1h\" }",
             "schedule: means nothing to files, which are taken when they come; take it out",
         ),
