@@ -29,7 +29,7 @@ pub async fn run(
     let mut turn = 0_u64;
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         let now = services.clock.now();
-        let prune = turn % PRUNE_EVERY == 0;
+        let prune = turn.is_multiple_of(PRUNE_EVERY);
         turn += 1;
         let done = services.store.ledger.call(move |ledger| {
             ledger.daemon_seen(now)?;

@@ -132,8 +132,11 @@ impl Intake<'_> {
                 Ok(cells) => self.shaper.cells(headers, cells, &mut rows.piece.batch),
                 Err(bad) => Err(Refused { field: None, reason: bad.0 }),
             };
-            let place = Place { line: Some(row.line), row: Some(row.number), ..Place::default() };
-            rows.next(shaped, || (row.original(delimiter), place))
+            rows.next(shaped, || {
+                let place =
+                    Place { line: Some(row.line()), row: Some(row.number), ..Place::default() };
+                (row.original(delimiter), place)
+            })
         })
         .map(drop)
     }

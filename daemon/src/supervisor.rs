@@ -3,7 +3,7 @@
 //! What a killed daemon left is put right before anything new begins: runs that were under way are ended, and exchanges
 //! that were being sent are in doubt.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use marsad_shared::{
@@ -38,6 +38,9 @@ use crate::{
     socket::Socket,
     source::http::{Clients, HttpSource},
 };
+
+/// How long closing the databases may take: one checkpoint of each.
+const CLOSE: Duration = Duration::from_secs(10);
 
 /// The daemon, ready to run.
 pub struct Supervisor {
@@ -223,7 +226,21 @@ impl Supervisor {
         {
             warn!(%error, "the stop could not be written down");
         }
+        close(self.services).await;
         outcome
+    }
+}
+
+/// Closes the store in order. Where somebody still holds it, the next start finds all that was committed all the same.
+async fn close(services: Arc<Services>) {
+    let Some(services) = Arc::into_inner(services) else { return };
+    let closed = tokio::task::spawn_blocking(move || {
+        let Services { store, readers, .. } = services;
+        drop(readers);
+        store.close();
+    });
+    if timeout(CLOSE, closed).await.is_err() {
+        warn!("the store took too long to close");
     }
 }
 

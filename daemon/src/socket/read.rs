@@ -32,7 +32,7 @@ type Answer<T> = Result<Json<T>, Refusal>;
 type Asked = Result<Query<ListQuery>, QueryRejection>;
 
 /// The longest that a client may wait for a run with one request.
-const WAIT_MAX: Duration = Duration::from_secs(60);
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 impl Api {
     async fn read<R, F>(&self, read: F) -> Result<R, Refusal>

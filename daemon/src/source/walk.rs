@@ -223,7 +223,7 @@ mod tests {
             pagination,
             max_pages: 5,
             incremental: None,
-            schedule: Schedule::Every { every: Duration::from_secs(60) },
+            schedule: Schedule::Every { every: Duration::from_mins(1) },
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
         for (at, (rows, next)) in pages.iter().enumerate() {
             match walker.url(&ask) {
                 Ok(url) => {
-                    asked.push(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
+                    asked.push(format!("{}?{}", url.path(), url.query().unwrap_or_default()));
                 }
                 Err(error) => return (asked, Some(error)),
             }

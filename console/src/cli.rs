@@ -1,0 +1,234 @@
+//! The verbs: what a person or a script asks on the command line, and how the answer is said.
+//!
+//! Arguments become checked types in [`args`], a [`crate::client::Client`] answers, and each verb writes to an
+//! [`out::Out`] either text for people or the JSON that is documented at the verb and at its row in the protocol.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use jiff::tz::TimeZone;
+use marsad_shared::{
+    clock::Clock,
+    protocol::{
+        AuditRow, ConnectionRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT, ListQuery,
+        PartnerRow, QuarantineRow, RecordRow, RunRow,
+    },
+    untrusted::show_lines,
+};
+
+mod args;
+mod check;
+mod detail;
+mod fail;
+mod list;
+mod orders;
+mod out;
+mod place;
+#[cfg(test)]
+mod samples;
+mod shown;
+mod status;
+mod table;
+mod when;
+
+use self::{
+    args::{AuditVerbs, Cli, ExchangeVerbs, Show, ShowRecord, Verb},
+    fail::{Done, Fail, USAGE},
+    list::{list, show},
+    out::Out,
+    shown::Shown,
+    when::Look,
+};
+use crate::client::Client;
+
+/// What the world gives to a command. Asked for in `main` alone.
+pub struct Surroundings {
+    pub clock: Arc<dyn Clock>,
+    /// In which times are said to people.
+    pub zone: TimeZone,
+    /// Whether colours are unwanted.
+    pub no_color: bool,
+}
+
+/// Does what the command line says; the program's name comes first. The exit codes are those of DESIGN section 7.
+pub async fn run(words: Vec<OsString>, around: Surroundings) -> ExitCode {
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error, is_check(&words)),
+    };
+    let look = Look {
+        now: around.clock.now(),
+        zone: around.zone.clone(),
+        colour: io::stdout().is_terminal() && !around.no_color,
+        width: io::stdout().is_terminal().then(width),
+    };
+    let mut out = Out::new(io::stdout(), cli.json, look);
+    match dispatch(cli, &around, &mut out).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fail) => {
+            if let Some(text) = fail.text() {
+                complain(&text);
+            }
+            fail.exit()
+        }
+    }
+}
+
+/// The terminal's cells; 80 where it does not tell.
+fn width() -> usize {
+    crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns.max(20)))
+}
+
+async fn dispatch(cli: Cli, around: &Surroundings, out: &mut Out) -> Done {
+    let Some(verb) = cli.verb else {
+        return Err(Fail::Usage("a command is missing"));
+    };
+    let client = place::client(&cli.place, Arc::clone(&around.clock)).await;
+    match verb {
+        Verb::Check(asked) => check(&asked, client, around, out).await,
+        Verb::Status => status::status(&client?, out).await,
+        Verb::Partners(asked) => {
+            rows::<PartnerRow, _>(asked.query(), asked.show, &client?, out).await
+        }
+        Verb::Connections(asked) => {
+            rows::<ConnectionRow, _>(asked.query(), asked.show, &client?, out).await
+        }
+        Verb::Feeds(asked) => rows::<FeedRow, _>(asked.query(), asked.show, &client?, out).await,
+        Verb::Runs(asked) => rows::<RunRow, _>(asked.query(), asked.show, &client?, out).await,
+        Verb::Quarantine(asked) => {
+            rows::<QuarantineRow, _>(asked.query(), asked.show, &client?, out).await
+        }
+        Verb::Records(asked) => records(asked, &client?, out).await,
+        Verb::Exchanges(asked) => exchanges(asked, &client?, out).await,
+        Verb::Audit(asked) => match asked.verb {
+            Some(AuditVerbs::Verify) => orders::verify(&client?, out).await,
+            Some(AuditVerbs::Show { seq }) => {
+                one::<AuditRow>(&asked.query(), &(), &seq, &client?, out).await
+            }
+            None => list::<AuditRow>(&client?, (), asked.query(), out).await,
+        },
+        Verb::Resync(order) => orders::resync(&client?, order, out).await,
+        Verb::Send(order) => orders::send(&client?, order, out).await,
+    }
+}
+
+async fn check(
+    asked: &args::Check,
+    client: Result<Client, Fail>,
+    around: &Surroundings,
+    out: &mut Out,
+) -> Done {
+    let client = client.map_err(|fail| fail.line());
+    let report = check::run(asked, client, || around.clock.now()).await;
+    out.answer(&report, |_| report.text(asked.verbose))?;
+    Err(Fail::Said(report.exit_code()))
+}
+
+async fn rows<T: Shown<Of = ()>, I>(
+    query: ListQuery,
+    asked: Option<Show<I>>,
+    client: &Client,
+    out: &mut Out,
+) -> Done
+where
+    I: args::Id,
+{
+    match asked {
+        Some(Show::Show { id }) => one::<T>(&query, &(), &id, client, out).await,
+        None => list::<T>(client, (), query, out).await,
+    }
+}
+
+async fn one<T: Shown>(
+    query: &ListQuery,
+    of: &T::Of,
+    id: &impl ToString,
+    client: &Client,
+    out: &mut Out,
+) -> Done {
+    if *query != (ListQuery { limit: Some(LIST_LIMIT), ..ListQuery::default() }) {
+        return Err(Fail::Usage("filters go with a list, and this shows one row"));
+    }
+    show::<T>(client, of, &id.to_string(), out).await
+}
+
+async fn records(asked: args::Records, client: &Client, out: &mut Out) -> Done {
+    let query = asked.query();
+    match (asked.show, asked.feed) {
+        (Some(ShowRecord::Show { feed, key }), None) => {
+            one::<RecordRow>(&query, &feed, &key, client, out).await
+        }
+        (None, Some(feed)) => list::<RecordRow>(client, feed, query, out).await,
+        _ => Err(Fail::Usage("either records FEED, or records show FEED KEY")),
+    }
+}
+
+async fn exchanges(asked: args::Exchanges, client: &Client, out: &mut Out) -> Done {
+    let query = asked.query();
+    let (verb, order) = match asked.act {
+        None => return list::<ExchangeRow>(client, (), query, out).await,
+        Some(ExchangeVerbs::Show { id }) => {
+            return one::<ExchangeRow>(&query, &(), &id, client, out).await;
+        }
+        Some(ExchangeVerbs::Retry(order)) => (ExchangeVerb::Retry, order),
+        Some(ExchangeVerbs::Hold(order)) => (ExchangeVerb::Hold, order),
+        Some(ExchangeVerbs::Release(order)) => (ExchangeVerb::Release, order),
+        Some(ExchangeVerbs::Cancel(order)) => (ExchangeVerb::Cancel, order),
+        Some(ExchangeVerbs::Confirm(order)) => (ExchangeVerb::Confirm, order),
+    };
+    orders::act(client, verb, order, out).await
+}
+
+/// Help and version, or what is wrong with the command line. Monitoring reads 2 as critical, so that inside `check`
+/// all of this is 3, unknown, and the line that it expects comes first.
+fn refused(error: &clap::Error, check: bool) -> ExitCode {
+    let told = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let text = error.render().to_string();
+    let text = show_lines(&text);
+    let written = match (told, check) {
+        (true, _) => io::stdout().write_all(text.as_bytes()),
+        (false, true) => {
+            let first = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .replace('|', "/");
+            complain(&text);
+            io::stdout().write_all(format!("MARSAD UNKNOWN - {first}\n").as_bytes())
+        }
+        (false, false) => {
+            complain(&text);
+            Ok(())
+        }
+    };
+    match (told, check) {
+        (_, true) => ExitCode::from(check::Code::Unknown.number()),
+        (false, false) => ExitCode::from(USAGE),
+        (true, false) => {
+            written.map_or_else(|error| Fail::Output(error).exit(), |()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Whether these words ask for a check, be they right or wrong.
+fn is_check(words: &[OsString]) -> bool {
+    let lenient =
+        Cli::command().ignore_errors(true).disable_help_flag(true).disable_version_flag(true);
+    lenient
+        .try_get_matches_from(words)
+        .is_ok_and(|matches| matches.subcommand_name() == Some("check"))
+}
+
+/// To stderr; where that is gone too there is nobody left to tell.
+fn complain(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! A full disk: intake rests and says so, nothing is lost, nothing is blamed on the partner, and it goes on by itself.
+
+use std::{fs, path::Path, process::Command};
+
+use marsad_shared::{health::Reason, run::Outcome};
+use marsad_tests::{
+    bank,
+    daemon::{Daemon, Home},
+    partner::{Office, Truth, data::REQUESTS},
+};
+
+use crate::waits;
+
+/// A small disk of its own for the state, by a mount that only the daemon sees.
+const SMALL_DISK: &str =
+    "mkdir -p state && chmod 700 state && mount -t tmpfs -o size=8m,mode=700 tmpfs state";
+
+/// Whether this machine lets us have such a mount: as root, or in a namespace of our own.
+fn namespace() -> Option<&'static [&'static str]> {
+    let works = |arguments: &[&str]| {
+        let script = "mount -t tmpfs -o size=1m tmpfs /mnt";
+        let done = Command::new("unshare").args(arguments).args(["sh", "-c", script]).output();
+        done.is_ok_and(|output| output.status.success())
+    };
+    [&["-m"][..], &["-rm"]].into_iter().find(|arguments| works(arguments))
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_intake_and_nothing_else() -> anyhow::Result<()> {
+    let home = Home::new()?;
+    let office = Office::new("housing", &home.join("in"), Truth::new(&REQUESTS, 5, 120_000))?;
+    home.partner(&office.file("2s"))?;
+    let Some(arguments) = namespace() else {
+        eprintln!(
+            "not run: no mount of a small disk is allowed here; needs root, or user namespaces"
+        );
+        return Ok(());
+    };
+    let again = format!(
+        "[ -n \"$MARSAD_APART\" ] || MARSAD_APART=1 exec unshare {} sh \"$PWD/start\" \"$0\" \"$@\"",
+        arguments.join(" ")
+    );
+    fs::write(home.path().join("start"), format!("{SMALL_DISK} || exit 70\nexec \"$@\"\n"))?;
+    let daemon = Daemon::start(home.before(&again)).await?;
+    office.drop_file("requests-1.csv", office.csv().as_bytes())?;
+    let (run, reason) = waits::failed_run(&daemon, &office.feed(), 0).await?;
+    assert!(run.cause.is_some_and(Reason::is_local), "our own fault: {run:?}");
+    assert!(
+        reason.contains("disk") || reason.contains("full") || reason.contains("space"),
+        "{reason}"
+    );
+    assert_eq!(office.left()[0], ["requests-1.csv"], "the file stays where it is");
+    let row = daemon.client.connection(&office.connection()).await?;
+    assert_ne!(row.health.word(), "down", "not blamed on the partner: {row:?}");
+    assert_eq!(daemon.ended(), None);
+    assert_eq!(daemon.cli(&["status"]).await?.code, 0, "one can still look");
+
+    let root = format!("/proc/{}/root{}", daemon.pid()?, daemon.state_dir().display());
+    let grown = Command::new("nsenter")
+        .args(["-t", &daemon.pid()?.to_string(), "-m", "-U", "--preserve-credentials"])
+        .args(["mount", "-o", "remount,size=256m", "tmpfs"])
+        .arg(daemon.state_dir())
+        .output()?;
+    let grown = if grown.status.success() {
+        grown
+    } else {
+        Command::new("nsenter")
+            .args([
+                "-t",
+                &daemon.pid()?.to_string(),
+                "-m",
+                "mount",
+                "-o",
+                "remount,size=256m",
+                "tmpfs",
+            ])
+            .arg(daemon.state_dir())
+            .output()?
+    };
+    assert!(grown.status.success(), "{}", String::from_utf8_lossy(&grown.stderr));
+    waits::run(&daemon, &office.feed(), waits::number(&run), "succeeded", |run| {
+        run.outcome == Outcome::Succeeded
+    })
+    .await?;
+    let found = bank::differences(Path::new(&root), &office.feed(), &office.truth)?;
+    assert_eq!(found, Vec::<String>::new());
+    bank::check(Path::new(&root))
+}

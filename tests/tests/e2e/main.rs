@@ -1,0 +1,39 @@
+//! The whole path through the real processes: simulated partners, `marsadd`, its databases, `marsad`.
+//!
+//! One program for all of it, so that it is linked once. A promise of the design has the tests named after it; each tries
+//! to break it.
+
+#[cfg(test)]
+mod bad_files;
+#[cfg(test)]
+mod bad_partners;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod console_on_a_pty;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod healthy_partners;
+#[cfg(test)]
+mod promise_01_page_and_cursor;
+#[cfg(test)]
+mod promise_02_balance;
+#[cfg(test)]
+mod promise_03_exchanges;
+#[cfg(test)]
+mod promise_04_source_files;
+#[cfg(test)]
+mod promise_06_roles_and_audit;
+#[cfg(test)]
+mod promise_07_untrusted_text;
+#[cfg(test)]
+mod promise_08_no_input_ends_it;
+#[cfg(test)]
+mod promise_09_trouble_stays_its_own;
+#[cfg(test)]
+mod promise_11_secrets;
+#[cfg(test)]
+mod promise_12_restart;
+#[cfg(test)]
+mod waits;

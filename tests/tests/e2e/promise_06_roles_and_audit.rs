@@ -1,0 +1,173 @@
+//! Promise 6: every command is allowed by a role, audited before it takes effect and its outcome after; the audit is a
+//! chain that shows what was done to it.
+
+use marsad_shared::protocol::{AuditProof, AuditRow};
+use marsad_tests::{
+    daemon::{Daemon, Home},
+    partner::{Paging, api::Plan, data::VISITS},
+};
+use nix::unistd::geteuid;
+
+use crate::waits;
+
+async fn with_partner() -> anyhow::Result<(Daemon, marsad_tests::partner::Api)> {
+    let api = Plan::new("health", &VISITS, Paging::Cursor).start().await?;
+    let daemon = Daemon::start(Home::with(&[&api.file("1h")])?).await?;
+    waits::good_run(&daemon, &api.feed(), 0).await?;
+    Ok((daemon, api))
+}
+
+async fn audit(daemon: &Daemon) -> anyhow::Result<Vec<AuditRow>> {
+    let mut rows: Vec<AuditRow> = daemon.client.get("audit?limit=1000").await?;
+    rows.sort_by_key(|row| row.seq);
+    Ok(rows)
+}
+
+#[tokio::test]
+async fn promise_6_a_command_is_in_the_audit_before_and_after() -> anyhow::Result<()> {
+    let (daemon, api) = with_partner().await?;
+    let feed = api.feed();
+    let said = daemon.cli(&["resync", &feed, "--wait", "--reason", "because I say so"]).await?;
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let rows = audit(&daemon).await?;
+    let begun =
+        rows.iter().find(|row| row.phase == "begun" && row.object.contains(&feed)).expect("begun");
+    let done = rows.iter().find(|row| row.of == Some(begun.seq)).expect("its outcome");
+    assert_eq!((done.phase.as_str(), begun.action.as_str()), ("done", "resync"));
+    assert!(begun.seq < done.seq);
+    assert_eq!(
+        (begun.uid, begun.reason.as_deref()),
+        (geteuid().as_raw(), Some("because I say so"))
+    );
+
+    let refused = daemon.cli(&["resync", "health/nothing"]).await?;
+    assert_ne!(refused.code, 0);
+    let verified = daemon.cli(&["audit", "verify"]).await?;
+    assert_eq!(verified.code, 0, "{}{}", verified.out, verified.err);
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_6_an_audit_that_was_touched_is_found_out() -> anyhow::Result<()> {
+    let (mut daemon, api) = with_partner().await?;
+    for _ in 0..3 {
+        daemon.cli(&["resync", &api.feed(), "--wait"]).await?;
+    }
+    let columns = touchable(&daemon)?;
+    for (touch, what) in [
+        (
+            format!("UPDATE audit SET {} = 'nobody' WHERE seq = 2", columns.user),
+            "an entry was changed",
+        ),
+        ("DELETE FROM audit WHERE seq = 3".to_owned(), "an entry was taken out"),
+        (
+            "DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)".to_owned(),
+            "the end was cut off",
+        ),
+    ] {
+        daemon.sigterm().await?;
+        let ledger = daemon.state_dir().join("ledger.db");
+        let kept = std::fs::read(&ledger)?;
+        rusqlite::Connection::open(&ledger)?.execute_batch(&columns.free(&touch))?;
+        daemon.go().await?;
+        let proof: AuditProof = daemon.client.get("audit/verify").await?;
+        assert!(proof.broken.is_some(), "{what}, and nobody noticed");
+        let said = daemon.cli(&["audit", "verify"]).await?;
+        assert_eq!(said.code, 1, "{what}: {}{}", said.out, said.err);
+        daemon.sigterm().await?;
+        std::fs::write(&ledger, kept)?;
+        daemon.go().await?;
+        let proof: AuditProof = daemon.client.get("audit/verify").await?;
+        assert_eq!(proof.broken, None, "as it was, it holds");
+    }
+    Ok(())
+}
+
+/// How the audit stands in the ledger.
+struct Columns {
+    user: String,
+    triggers: Vec<String>,
+}
+
+impl Columns {
+    /// The statement, with whatever guards the table taken away first: a thief with the disk would do so too.
+    fn free(&self, statement: &str) -> String {
+        let drops: Vec<_> = self.triggers.iter().map(|name| format!("DROP TRIGGER \"{name}\"")).collect();
+        format!("{}; {statement};", drops.join("; "))
+    }
+}
+
+fn touchable(daemon: &Daemon) -> anyhow::Result<Columns> {
+    let db = marsad_tests::bank::open(&daemon.state_dir(), "ledger.db")?;
+    let mut triggers =
+        db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit'")?;
+    let triggers = triggers.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let user = db.query_row(
+        "SELECT name FROM pragma_table_info('audit') WHERE name IN ('user', 'user_name', 'name')",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(Columns { user, triggers })
+}
+
+/// Needs root: only root can be somebody else.
+#[tokio::test]
+async fn promise_6_a_peer_without_a_role_gets_nothing_needs_root() -> anyhow::Result<()> {
+    if !geteuid().is_root() {
+        say("not run: becoming another user needs root");
+        return Ok(());
+    }
+    let api = Plan::new("health", &VISITS, Paging::Cursor).start().await?;
+    let home = Home::with(&[&api.file("1h")])?.extra("roles = { viewer = [\"user:daemon\"] }")?;
+    let daemon = Daemon::start(home).await?;
+    let feed = api.feed();
+    waits::good_run(&daemon, &feed, 0).await?;
+    open_to_all(&daemon)?;
+    for (user, arguments, code, why) in [
+        ("nobody", vec!["status"], 3, "no role, nothing"),
+        ("nobody", vec!["feeds"], 3, "no role, nothing"),
+        ("daemon", vec!["status"], 0, "a viewer looks"),
+        ("daemon", vec!["resync", &feed], 3, "a viewer does not act"),
+        ("daemon", vec!["audit"], 3, "a viewer reads no audit"),
+    ] {
+        let said = as_user(&daemon, user, &arguments).await?;
+        assert_eq!(said.0, code, "{user} {arguments:?}, {why}: {}", said.1);
+    }
+    let refused = audit(&daemon).await?;
+    assert!(
+        refused.iter().any(|row| row.phase == "refused" && row.user == "daemon"),
+        "refusals are audited: {refused:#?}"
+    );
+    Ok(())
+}
+
+/// Lets others come as far as the socket, as a group of users would be let.
+fn open_to_all(daemon: &Daemon) -> anyhow::Result<()> {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+    let set =
+        |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    set(daemon.path(), 0o755)?;
+    let socket = daemon.home.socket();
+    set(socket.parent().unwrap_or(&socket), 0o755)?;
+    set(&socket, 0o666)?;
+    Ok(())
+}
+
+async fn as_user(daemon: &Daemon, user: &str, arguments: &[&str]) -> anyhow::Result<(i32, String)> {
+    let user = nix::unistd::User::from_name(user)?.expect("a system's own user");
+    // A copy that others may run, wherever the build folder is.
+    let program = daemon.path().join("marsad");
+    if !program.exists() {
+        std::fs::copy(&marsad_tests::build::programs()?.marsad, &program)?;
+    }
+    let mut command = tokio::process::Command::new(&program);
+    command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).current_dir("/");
+    command.arg("--socket").arg(daemon.home.socket()).args(arguments);
+    let output = command.output().await?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok((marsad_tests::daemon::code_of(output.status), String::from_utf8_lossy(&text).into_owned()))
+}
+
+fn say(why: &str) {
+    eprintln!("{why}");
+}
