@@ -116,8 +116,8 @@ fn all<T>(
     let mut rows = Vec::new();
     loop {
         let page = list(&query)?;
-        let Some(last) = page.last() else { return Ok(rows) };
-        query.after = Some(id(last));
+        let Some(end) = page.last() else { return Ok(rows) };
+        query.after = Some(id(end));
         rows.extend(page);
     }
 }

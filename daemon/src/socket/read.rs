@@ -142,7 +142,7 @@ pub(super) async fn feed(
 }
 
 pub(super) async fn runs(State(api): State<Arc<Api>>, asked: Asked) -> Answer<Vec<RunRow>> {
-    let query = query(asked, &["feed", "state"])?;
+    let query = query(asked, &["partner", "feed", "state"])?;
     api.read(move |reader, _| reader.runs(&query)).await.map(Json)
 }
 
@@ -222,7 +222,7 @@ pub(super) async fn quarantine(
     State(api): State<Arc<Api>>,
     asked: Asked,
 ) -> Answer<Vec<QuarantineRow>> {
-    let query = query(asked, &["feed", "state"])?;
+    let query = query(asked, &["partner", "feed", "state"])?;
     api.read(move |reader, _| reader.quarantine(&query)).await.map(Json)
 }
 
@@ -238,7 +238,7 @@ pub(super) async fn exchanges(
     State(api): State<Arc<Api>>,
     asked: Asked,
 ) -> Answer<Vec<ExchangeRow>> {
-    let query = query(asked, &["connection", "state"])?;
+    let query = query(asked, &["partner", "connection", "state"])?;
     api.read(move |reader, _| reader.exchanges(&query)).await.map(Json)
 }
 
