@@ -6,6 +6,7 @@
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write},
+    path::Path,
     process::ExitCode,
     sync::Arc,
 };
@@ -14,6 +15,7 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 use jiff::tz::TimeZone;
 use marsad_shared::{
     clock::Clock,
+    config::Environment,
     protocol::{
         AuditRow, ConnectionRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT, ListQuery,
         PartnerRow, QuarantineRow, RecordRow, RunRow,
@@ -23,6 +25,7 @@ use marsad_shared::{
 
 mod args;
 mod check;
+mod config;
 mod detail;
 mod fail;
 mod list;
@@ -37,7 +40,7 @@ mod table;
 mod when;
 
 use self::{
-    args::{AuditVerbs, Cli, ExchangeVerbs, Show, ShowRecord, Verb},
+    args::{Ask, AuditVerbs, Cli, ExchangeVerbs, Place, Show, ShowRecord, Verb},
     fail::{Done, Fail, USAGE},
     list::{list, show},
     out::Out,
@@ -53,6 +56,8 @@ pub struct Surroundings {
     pub zone: TimeZone,
     /// Whether colours are unwanted.
     pub no_color: bool,
+    /// For secrets that a configuration takes from there.
+    pub environment: Environment,
 }
 
 /// Does what the command line says; the program's name comes first. The exit codes are those of DESIGN section 7.
@@ -85,35 +90,38 @@ fn width() -> usize {
 }
 
 async fn dispatch(cli: Cli, around: &Surroundings, out: &mut Out) -> Done {
-    let Some(verb) = cli.verb else {
-        return Err(Fail::Usage("a command is missing"));
-    };
-    let client = place::client(&cli.place, Arc::clone(&around.clock)).await;
-    match verb {
-        Verb::Check(asked) => check(&asked, client, around, out).await,
-        Verb::Status => status::status(&client?, out).await,
-        Verb::Partners(asked) => {
-            rows::<PartnerRow, _>(asked.query(), asked.show, &client?, out).await
+    let client = async || place::client(&cli.place, Arc::clone(&around.clock)).await;
+    match cli.verb {
+        None => Err(Fail::Usage("a command is missing")),
+        Some(Verb::Ask(asked)) => answer(asked, &client().await?, out).await,
+        Some(Verb::Check(asked)) => check(&asked, client().await, around, out).await,
+        Some(Verb::Config(asked)) => configuration(&asked, &cli.place, around, out),
+    }
+}
+
+async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
+    match asked {
+        Ask::Status => status::status(client, out).await,
+        Ask::Partners(asked) => rows::<PartnerRow, _>(asked.query(), asked.show, client, out).await,
+        Ask::Connections(asked) => {
+            rows::<ConnectionRow, _>(asked.query(), asked.show, client, out).await
         }
-        Verb::Connections(asked) => {
-            rows::<ConnectionRow, _>(asked.query(), asked.show, &client?, out).await
+        Ask::Feeds(asked) => rows::<FeedRow, _>(asked.query(), asked.show, client, out).await,
+        Ask::Runs(asked) => rows::<RunRow, _>(asked.query(), asked.show, client, out).await,
+        Ask::Quarantine(asked) => {
+            rows::<QuarantineRow, _>(asked.query(), asked.show, client, out).await
         }
-        Verb::Feeds(asked) => rows::<FeedRow, _>(asked.query(), asked.show, &client?, out).await,
-        Verb::Runs(asked) => rows::<RunRow, _>(asked.query(), asked.show, &client?, out).await,
-        Verb::Quarantine(asked) => {
-            rows::<QuarantineRow, _>(asked.query(), asked.show, &client?, out).await
-        }
-        Verb::Records(asked) => records(asked, &client?, out).await,
-        Verb::Exchanges(asked) => exchanges(asked, &client?, out).await,
-        Verb::Audit(asked) => match asked.verb {
-            Some(AuditVerbs::Verify) => orders::verify(&client?, out).await,
+        Ask::Records(asked) => records(asked, client, out).await,
+        Ask::Exchanges(asked) => exchanges(asked, client, out).await,
+        Ask::Audit(asked) => match asked.verb {
+            Some(AuditVerbs::Verify) => orders::verify(client, out).await,
             Some(AuditVerbs::Show { seq }) => {
-                one::<AuditRow>(&asked.query(), &(), &seq, &client?, out).await
+                one::<AuditRow>(&asked.query(), &(), &seq, client, out).await
             }
-            None => list::<AuditRow>(&client?, (), asked.query(), out).await,
+            None => list::<AuditRow>(client, (), asked.query(), out).await,
         },
-        Verb::Resync(order) => orders::resync(&client?, order, out).await,
-        Verb::Send(order) => orders::send(&client?, order, out).await,
+        Ask::Resync(order) => orders::resync(client, order, out).await,
+        Ask::Send(order) => orders::send(client, order, out).await,
     }
 }
 
@@ -127,6 +135,23 @@ async fn check(
     let report = check::run(asked, client, || around.clock.now()).await;
     out.answer(&report, |_| report.text(asked.verbose))?;
     Err(Fail::Said(report.exit_code()))
+}
+
+fn configuration(
+    asked: &args::Config,
+    place: &Place,
+    around: &Surroundings,
+    out: &mut Out,
+) -> Done {
+    match asked {
+        args::Config::Init { dir } => config::init(dir, out),
+        args::Config::Check { file } => {
+            let file =
+                file.as_deref().or(place.config.as_deref()).unwrap_or(Path::new(place::CONFIG));
+            config::check(file, &around.environment, out)
+        }
+        args::Config::Schema => config::schema(out),
+    }
 }
 
 async fn rows<T: Shown<Of = ()>, I>(

@@ -20,10 +20,12 @@ mod offline;
 mod pages;
 mod socket;
 
+pub(crate) use self::socket::chain;
 pub use self::{events::Events, list::Listed, pages::Pages};
 use self::{offline::Offline, socket::Socket};
 
-/// Why there is no answer. One variant for each thing that a caller does differently.
+/// Why there is no answer. One variant for each thing that a caller does differently. Its texts may quote what came
+/// from outside: they reach a person through the gate of [`marsad_shared::untrusted`] only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// No daemon answers there: it is tried again, or the state folder is opened instead.
@@ -116,7 +118,7 @@ impl Client {
         match &self.0 {
             Source::Socket(socket) => {
                 let mut path = T::path(of);
-                path.push(list::segment(id));
+                path.extend(T::parts(id));
                 socket.get(&path.iter().map(String::as_str).collect::<Vec<_>>(), &()).await
             }
             Source::Offline(offline) => {

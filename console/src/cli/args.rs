@@ -47,10 +47,20 @@ pub(super) struct Place {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// One screen of truth
-    Status,
+    #[command(flatten)]
+    Ask(Ask),
     /// One line and performance data, for monitoring
     Check(Check),
+    /// Write, check or describe the configuration
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// What the daemon is asked.
+#[derive(Debug, Subcommand)]
+pub(super) enum Ask {
+    /// One screen of truth
+    Status,
     /// Partner agencies
     #[command(visible_alias = "partner")]
     Partners(Partners),
@@ -197,6 +207,9 @@ pub(super) struct Runs {
     pub(super) show: Option<Show<RunId>>,
     #[command(flatten)]
     part: Part<RunId>,
+    /// Only those of this partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<PartnerId>,
     /// Only those of this feed
     #[arg(long, value_name = "ID")]
     feed: Option<FeedId>,
@@ -233,6 +246,9 @@ pub(super) struct Quarantine {
     pub(super) show: Option<Show<QuarantineId>>,
     #[command(flatten)]
     part: Part<QuarantineId>,
+    /// Only those of this partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<PartnerId>,
     /// Only what this feed refused
     #[arg(long, value_name = "ID")]
     feed: Option<FeedId>,
@@ -247,6 +263,9 @@ pub(super) struct Exchanges {
     pub(super) act: Option<ExchangeVerbs>,
     #[command(flatten)]
     part: Part<ExchangeId>,
+    /// Only those of this partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<PartnerId>,
     /// Only those over this connection
     #[arg(long, value_name = "ID")]
     connection: Option<ConnectionId>,
@@ -332,6 +351,23 @@ pub(super) struct Document {
     pub(super) reason: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum Config {
+    /// Write a configuration to start from
+    Init {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Name every mistake of the configuration's files
+    Check {
+        /// The daemon's configuration [default: that of --config]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Print the JSON schema of the configuration
+    Schema,
+}
+
 impl Partners {
     pub(super) fn query(&self) -> ListQuery {
         self.part.query()
@@ -362,6 +398,7 @@ impl Feeds {
 impl Runs {
     pub(super) fn query(&self) -> ListQuery {
         ListQuery {
+            partner: text(self.partner.as_ref()),
             feed: text(self.feed.as_ref()),
             state: text(self.state.as_ref()),
             ..self.part.query()
@@ -378,6 +415,7 @@ impl Records {
 impl Quarantine {
     pub(super) fn query(&self) -> ListQuery {
         ListQuery {
+            partner: text(self.partner.as_ref()),
             feed: text(self.feed.as_ref()),
             state: text(self.state.as_ref()),
             ..self.part.query()
@@ -388,6 +426,7 @@ impl Quarantine {
 impl Exchanges {
     pub(super) fn query(&self) -> ListQuery {
         ListQuery {
+            partner: text(self.partner.as_ref()),
             connection: text(self.connection.as_ref()),
             state: text(self.state.as_ref()),
             ..self.part.query()

@@ -25,6 +25,11 @@ pub trait Listed: Serialize + DeserializeOwned + Send + 'static {
     /// The list's name behind `/v1`, in parts.
     fn path(of: &Self::Of) -> Vec<String>;
 
+    /// An id as parts of a path, behind the list's name.
+    fn parts(id: &str) -> Vec<String> {
+        id.split('/').map(segment).collect()
+    }
+
     /// What `--after` takes to go on behind this row; `None` where that may not be seen.
     fn after(&self) -> Option<String>;
 
@@ -46,12 +51,12 @@ pub trait Listed: Serialize + DeserializeOwned + Send + 'static {
 
 /// A row's id as a part of a path. A `..` would be taken for a step upwards; only a record can be called that,
 /// and a record's key may also be written as an array.
-pub(super) fn segment(id: &str) -> String {
+fn segment(id: &str) -> String {
     if id.chars().all(|c| c == '.') { Value::from(vec![id]).to_string() } else { id.to_owned() }
 }
 
 pub(super) fn not_found<T: Listed>(id: &str) -> Problem {
-    let (noun, id) = (T::NOUN, marsad_shared::untrusted::show_at_most(id, 80));
+    let noun = T::NOUN;
     Problem {
         code: ProblemCode::NotFound,
         what: format!("there is no {noun} {id}"),
@@ -178,6 +183,11 @@ impl Listed for RecordRow {
 
     fn path(feed: &FeedId) -> Vec<String> {
         vec!["records".to_owned(), feed.partner().to_string(), feed.name().to_owned()]
+    }
+
+    /// A key may hold anything, a `/` too: it is one part.
+    fn parts(key: &str) -> Vec<String> {
+        vec![segment(key)]
     }
 
     fn after(&self) -> Option<String> {

@@ -21,7 +21,7 @@ use super::{Answer, ClientError, events::Events};
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long the daemon may take to walk its whole audit, or to take a document in.
 const LONG: Duration = Duration::from_mins(30);
-/// How much of an answer that is none is quoted.
+/// How much of an answer that is none is quoted, in characters.
 const QUOTED: usize = 120;
 
 /// One daemon's socket.
@@ -150,9 +150,9 @@ fn url(path: &[&str]) -> Url {
     url
 }
 
+/// Quotes what came instead of an answer, as it came: like every text from outside it is shown through the gate.
 fn garbled(body: &[u8], error: &serde_json::Error) -> ClientError {
-    let begin = String::from_utf8_lossy(body.get(..QUOTED * 4).unwrap_or(body));
-    let begin = marsad_shared::untrusted::show_at_most(&begin, QUOTED);
+    let begin: String = String::from_utf8_lossy(body).chars().take(QUOTED).collect();
     ClientError::Garbled(format!("{error}, in an answer that begins with \"{begin}\""))
 }
 
@@ -168,7 +168,7 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
 }
 
 /// An error and its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

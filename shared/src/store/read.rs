@@ -170,6 +170,15 @@ impl Page {
     }
 }
 
+/// A statement that keeps, where a partner is asked for (`?5`), to the rows whose `column` is an id of that partner.
+fn of_partner(sql: &str, query: &ListQuery, column: &str) -> String {
+    let clause = match query.partner {
+        None => "AND ?5 IS NULL ORDER BY".to_owned(),
+        Some(_) => format!("AND substr({column}, 1, length(?5) + 1) = ?5 || '/' ORDER BY"),
+    };
+    sql.replace("ORDER BY", &clause)
+}
+
 /// How many rows a query may have.
 fn limit(query: &ListQuery) -> u32 {
     query.limit.unwrap_or(LIST_LIMIT).clamp(1, LIST_MAX)
@@ -225,5 +234,75 @@ mod tests {
             ..ListQuery::default()
         };
         assert!(matches!(Page::of(&both, |id: RunId| id.0), Err(StoreError::Conflict(_))));
+    }
+
+    #[test]
+    fn a_partners_rows_are_its_own_and_not_those_of_a_longer_name() {
+        use crate::store::ledger::{NewExchange, RunStart};
+
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let store = crate::store::Store::open(&state).unwrap();
+        let at = Timestamp::UNIX_EPOCH;
+        let fill = store.ledger.call_blocking(move |ledger| {
+            for partner in ["courts", "courts-north", "police"] {
+                let feed: crate::id::FeedId = format!("{partner}/orders").parse().unwrap();
+                let trigger = crate::run::Trigger::Schedule;
+                let start = RunStart {
+                    feed: feed.clone(),
+                    trigger,
+                    at,
+                    actor: None,
+                    full: false,
+                    file: None,
+                };
+                let run = ledger.begin_run(&start)?;
+                let refusal = crate::quarantine::Refusal {
+                    kind: crate::quarantine::Kind::Row,
+                    reason: "no date".to_owned(),
+                    place: crate::quarantine::Place::default(),
+                    original: b"x".to_vec(),
+                    original_hash: None,
+                    bytes: 1,
+                };
+                ledger.refuse(&feed, run, &[refusal], at)?;
+                ledger.accept(&NewExchange {
+                    connection: format!("{partner}/out").parse().unwrap(),
+                    origin: partner.to_owned(),
+                    name: "a.json".to_owned(),
+                    hash: "ab".to_owned(),
+                    bytes: 1,
+                    idempotency_key: partner.to_owned(),
+                    at,
+                    deadline_at: at,
+                })?;
+            }
+            Ok(())
+        });
+        fill.unwrap();
+        let reader = Reader::open(&state).unwrap();
+        for (partner, n) in [(None, 3), (Some("courts"), 1), (Some("court"), 0), (Some("%"), 0)] {
+            for (feed, connection, state) in
+                [(None, None, None), (Some("courts/orders"), Some("courts/out"), None)]
+            {
+                let query = ListQuery {
+                    partner: partner.map(str::to_owned),
+                    feed: feed.map(str::to_owned),
+                    connection: connection.map(str::to_owned),
+                    state,
+                    ..ListQuery::default()
+                };
+                let n = if feed.is_some() { n.min(1) } else { n };
+                assert_eq!(reader.runs(&query).unwrap().len(), n, "{query:?}");
+                assert_eq!(reader.quarantine(&query).unwrap().len(), n, "{query:?}");
+                assert_eq!(reader.exchanges(&query).unwrap().len(), n, "{query:?}");
+            }
+        }
+        let running = ListQuery {
+            partner: Some("police".to_owned()),
+            state: Some("running".to_owned()),
+            ..ListQuery::default()
+        };
+        assert_eq!(reader.runs(&running).unwrap().len(), 1);
     }
 }

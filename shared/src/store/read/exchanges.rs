@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Page, Reader, limit};
+use super::{Page, Reader, limit, of_partner};
 use crate::{
     id::ExchangeId,
     protocol::{AttemptRow, ExchangeRow, ListQuery},
@@ -32,9 +32,10 @@ impl Reader {
                 "SELECT * FROM exchanges WHERE state = ?4 AND id < ?1 AND ?3 IS NULL ORDER BY id DESC LIMIT ?2"
             }
         };
-        let mut statement = self.ledger.prepare_cached(&page.statement(sql, "id"))?;
+        let sql = of_partner(sql, query, "connection");
+        let mut statement = self.ledger.prepare_cached(&page.statement(&sql, "id"))?;
         let rows = statement.query_map(
-            params![page.bound(), limit(query), query.connection, query.state],
+            params![page.bound(), limit(query), query.connection, query.state, query.partner],
             exchange_row,
         )?;
         Ok(page.in_order(rows.collect::<Result<_, _>>()?))

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{Page, Reader, limit};
+use super::{Page, Reader, limit, of_partner};
 use crate::{
     id::{QuarantineId, RunId},
     protocol::{ListQuery, QuarantineRow},
@@ -30,9 +30,10 @@ impl Reader {
                  ORDER BY id DESC LIMIT ?2"
             }
         };
-        let mut statement = self.ledger.prepare_cached(&page.statement(sql, "id"))?;
+        let sql = of_partner(sql, query, "feed");
+        let mut statement = self.ledger.prepare_cached(&page.statement(&sql, "id"))?;
         let rows = statement.query_map(
-            rusqlite::params![page.bound(), limit(query), query.feed, query.state],
+            rusqlite::params![page.bound(), limit(query), query.feed, query.state, query.partner],
             quarantine_row,
         )?;
         Ok(page.in_order(rows.collect::<Result<_, _>>()?))

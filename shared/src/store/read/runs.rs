@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Page, Reader, limit};
+use super::{Page, Reader, limit, of_partner};
 use crate::{
     audit::{Entry, Verifier},
     id::{FeedId, RunId},
@@ -39,8 +39,9 @@ impl Reader {
                 "SELECT * FROM runs WHERE id < ?1 AND feed = ?3 AND outcome = ?4 ORDER BY id DESC LIMIT ?2"
             }
         };
-        let mut statement = self.ledger.prepare_cached(&page.statement(sql, "id"))?;
-        for (at, value) in [(3, &query.feed), (4, &query.state)] {
+        let sql = of_partner(sql, query, "feed");
+        let mut statement = self.ledger.prepare_cached(&page.statement(&sql, "id"))?;
+        for (at, value) in [(3, &query.feed), (4, &query.state), (5, &query.partner)] {
             if at <= statement.parameter_count() {
                 statement.raw_bind_parameter(at, value)?;
             }
