@@ -33,10 +33,7 @@ async fn promise_8_no_file_ends_the_daemon() -> anyhow::Result<()> {
             "a-long-field".to_owned(),
             [&good[..], b"H1,", &vec![b'x'; 3 << 20], b",a,b,2026-01-01,1,c,d\n"].concat(),
         ),
-        (
-            "many-columns".to_owned(),
-            "c,".repeat(50_000).into_bytes(),
-        ),
+        ("many-columns".to_owned(), "c,".repeat(50_000).into_bytes()),
         ("one-long-line".to_owned(), vec![b'x'; 20 << 20]),
         ("doubled-header".to_owned(), b"request_no,request_no,request_no\n1,2,3\n".to_vec()),
     ];
@@ -60,7 +57,8 @@ async fn promise_8_no_file_ends_the_daemon() -> anyhow::Result<()> {
     daemon
         .until("every file put away, in done/ or in held/", async |_| {
             let [left, done, held] = office.left();
-            let dealt_with = done.len() + held.iter().filter(|name| !name.ends_with(".reason.txt")).count();
+            let dealt_with =
+                done.len() + held.iter().filter(|name| !name.ends_with(".reason.txt")).count();
             Ok((left.is_empty() && dealt_with == number).then_some(()))
         })
         .await?;

@@ -64,7 +64,11 @@ pub(crate) async fn same(daemon: &Daemon, api: &Api) -> anyhow::Result<()> {
 }
 
 /// As [`same`], for the rows of an office.
-pub(crate) async fn same_rows(daemon: &Daemon, office: &Office, truth: &Truth) -> anyhow::Result<()> {
+pub(crate) async fn same_rows(
+    daemon: &Daemon,
+    office: &Office,
+    truth: &Truth,
+) -> anyhow::Result<()> {
     let feed = office.feed();
     daemon
         .until(&format!("bank and files alike in {feed}"), async |_| {
