@@ -29,7 +29,7 @@ pub use http::DOCUMENT_MAX;
 /// How many exchanges are looked at together, oldest first.
 const LOOK: u32 = 256;
 /// The longest sleep before the queue is looked at again, so that a clock that was set is noticed.
-const NAP: Duration = Duration::from_secs(60);
+const NAP: Duration = Duration::from_mins(1);
 /// Waits between attempts.
 const RETRY: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_mins(15));
 /// Waits between questions about an exchange in doubt: the first comes soon, for nobody knows whether it arrived.

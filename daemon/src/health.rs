@@ -104,7 +104,7 @@ impl HealthBoard {
         }
         let (old, new) = (before.state, held.standing.state);
         if old != new {
-            info!(%connection, from = old.word(), to = new.word(), reason = held.standing.reason.map(|r| r.word()), "health changed");
+            info!(%connection, from = old.word(), to = new.word(), reason = held.standing.reason.map(marsad_shared::health::Reason::word), "health changed");
         }
         let blind = |standing: &Standing| standing.local_in_a_row > 0;
         let changed = old != new

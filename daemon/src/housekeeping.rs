@@ -1,6 +1,9 @@
 //! What has to be done now and then: saying that the daemon lives, and letting go of what is too old.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -29,7 +32,7 @@ pub async fn run(
     let mut turn = 0_u64;
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         let now = services.clock.now();
-        let prune = turn % PRUNE_EVERY == 0;
+        let prune = turn.is_multiple_of(PRUNE_EVERY);
         turn += 1;
         let done = services.store.ledger.call(move |ledger| {
             ledger.daemon_seen(now)?;
@@ -39,7 +42,10 @@ pub async fn run(
             Ok(())
         });
         match done.await {
-            Ok(()) => beat(),
+            Ok(()) => {
+                services.beat_ms.store(now.as_millisecond(), Ordering::Relaxed);
+                beat();
+            }
             Err(error) => warn!(%error, "the heartbeat could not be written; it is tried again"),
         }
     }

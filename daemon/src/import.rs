@@ -46,7 +46,7 @@ const FILE_MAX: u64 = 8 * 1024 * 1024 * 1024;
 /// Pieces that may wait between the thread that reads and the one that writes: one each is enough to keep both busy.
 const PIECES: usize = 2;
 /// How often a folder that is well, or one that is not, is reported.
-const REPORT: Duration = Duration::from_secs(60);
+const REPORT: Duration = Duration::from_mins(1);
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
@@ -190,7 +190,7 @@ impl Importer {
         }
         let at = path.to_owned();
         let looked = tokio::task::spawn_blocking(move || look(&at)).await;
-        let (hash, bytes) = match looked.unwrap_or_else(|_| Err(TakeError::PutOff)) {
+        let (hash, bytes) = match looked.unwrap_or(Err(TakeError::PutOff)) {
             Ok(found) => found,
             Err(TakeError::PutOff) => return,
             Err(TakeError::Odd(what)) => {

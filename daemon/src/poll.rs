@@ -30,11 +30,11 @@ const SPREAD_EACH: Duration = Duration::from_millis(10);
 const SPREAD: Duration = Duration::from_secs(30);
 /// How soon a feed that failed is tried again, and how late at most; never later than its schedule says. The last word
 /// is the connection's silence: a failing feed is heard of more often than that.
-const RETRY: Backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(300));
+const RETRY: Backoff = Backoff::new(Duration::from_mins(1), Duration::from_mins(5));
 /// How soon it is tried again after a fault of our own.
 const LOCAL_RETRY: Duration = Duration::from_secs(5);
 /// The longest sleep before the clock is looked at again, so that a clock that was set is noticed.
-const NAP: Duration = Duration::from_secs(60);
+const NAP: Duration = Duration::from_mins(1);
 
 /// What polls one feed.
 pub struct Poller {
@@ -172,10 +172,9 @@ fn next(
             Limits::default().interval
         }
         _ if trouble.reason().is_some_and(marsad_shared::health::Reason::is_local) => LOCAL_RETRY,
-        _ => RETRY.delay(
-            fails.saturating_add(1),
-            jitter(feed, now.as_nanosecond().unsigned_abs() as u64),
-        ),
+        _ => {
+            RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()))
+        }
     };
     scheduled.min(plus(now, retry_in))
 }

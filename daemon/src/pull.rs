@@ -110,12 +110,11 @@ impl Puller {
         stop: &CancellationToken,
     ) -> Result<Pulled, StoreError> {
         let started_at = self.services.clock.now();
-        let position = match self.position.take() {
-            Some(position) => position,
-            None => {
-                let id = self.feed.id.clone();
-                self.services.store.cache.call(move |cache| cache.position(&id)).await?
-            }
+        let position = if let Some(position) = self.position.take() {
+            position
+        } else {
+            let id = self.feed.id.clone();
+            self.services.store.cache.call(move |cache| cache.position(&id)).await?
         };
         let start = RunStart {
             feed: self.feed.id.clone(),
@@ -377,13 +376,12 @@ impl Puller {
     ) -> Result<Page, Trouble> {
         let place = format!("page {page} of {}", shown(url));
         let format = self.feed.format.unwrap_or_else(|| format_of(&answer));
-        let shaper = match self.columns.known() {
-            Some(shaper) => Arc::clone(shaper),
-            None => {
-                let body = answer.body.clone();
-                let infer = move |feed: &Feed| intake::infer(feed, format, Cursor::new(body));
-                self.columns.shaper(&self.services, course.run.id, &place, infer).await?
-            }
+        let shaper = if let Some(shaper) = self.columns.known() {
+            Arc::clone(shaper)
+        } else {
+            let body = answer.body.clone();
+            let infer = move |feed: &Feed| intake::infer(feed, format, Cursor::new(body));
+            self.columns.shaper(&self.services, course.run.id, &place, infer).await?
         };
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
         let body = answer.body.clone();

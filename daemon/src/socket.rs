@@ -1,11 +1,11 @@
 //! The Unix socket: who asks, whether they may, what they get. HTTP and JSON as [`marsad_shared::protocol`] says.
 //!
-//! Every command passes the same gate: role, audit, effect, audit ([`act`]).
+//! Every command passes the same gate: role, audit, effect, audit (`act`).
 
 use std::{
     collections::HashMap,
     fs, io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -164,11 +164,11 @@ async fn nowhere() -> Refusal {
 fn close_folder(folder: &Path, socket: &Path) -> anyhow::Result<()> {
     let shown = folder.display();
     if !folder.exists() {
-        return fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o750)
-            .create(folder)
-            .with_context(|| format!("cannot make {shown} for the socket"));
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {shown} for the socket"))?;
+        // Whatever the mask: the group that may connect must get through.
+        return fs::set_permissions(folder, fs::Permissions::from_mode(0o750))
+            .with_context(|| format!("cannot close {shown} to others"));
     }
     let about = fs::metadata(folder).with_context(|| format!("cannot look at {shown}"))?;
     let (me, mode) = (nix::unistd::geteuid().as_raw(), about.mode() & 0o7777);

@@ -3,7 +3,11 @@
 //! What a killed daemon left is put right before anything new begins: runs that were under way are ended, and exchanges
 //! that were being sent are in doubt.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use marsad_shared::{
@@ -37,7 +41,11 @@ use crate::{
     services::{Bells, Orders, Services},
     socket::Socket,
     source::http::{Clients, HttpSource},
+    watch::Page,
 };
+
+/// How long closing the databases may take: one checkpoint of each.
+const CLOSE: Duration = Duration::from_secs(10);
 
 /// The daemon, ready to run.
 pub struct Supervisor {
@@ -65,6 +73,7 @@ impl Supervisor {
             progress: ProgressBoard::default(),
             orders: Orders::default(),
             bells: Bells::default(),
+            beat_ms: AtomicI64::new(0),
         });
         let mut supervisor = Self { services, config, workers: JoinSet::new(), stop };
         supervisor.recover().await?;
@@ -78,6 +87,10 @@ impl Supervisor {
         )?;
         supervisor.spawn_workers(&connections, &feeds).await?;
         supervisor.workers.spawn(socket.serve());
+        if let Some(address) = supervisor.config.http {
+            let (services, stop) = (Arc::clone(&supervisor.services), supervisor.stop.clone());
+            supervisor.workers.spawn(Page::bind(address, services, stop).await?.serve());
+        }
         info!(connections = connections.len(), feeds = feeds.len(), "marsadd runs");
         Ok(supervisor)
     }
@@ -223,7 +236,21 @@ impl Supervisor {
         {
             warn!(%error, "the stop could not be written down");
         }
+        close(self.services).await;
         outcome
+    }
+}
+
+/// Closes the store in order. Where somebody still holds it, the next start finds all that was committed all the same.
+async fn close(services: Arc<Services>) {
+    let Some(services) = Arc::into_inner(services) else { return };
+    let closed = tokio::task::spawn_blocking(move || {
+        let Services { store, readers, .. } = services;
+        drop(readers);
+        store.close();
+    });
+    if timeout(CLOSE, closed).await.is_err() {
+        warn!("the store took too long to close");
     }
 }
 

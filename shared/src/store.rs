@@ -151,4 +151,11 @@ impl Store {
             seed,
         })
     }
+
+    /// Closes both databases in order, so that nothing is left beside them. Blocks until that is done. Readers that are
+    /// still open keep their companions alive, and nothing else.
+    pub fn close(self) {
+        self.cache.close();
+        self.ledger.close();
+    }
 }

@@ -70,12 +70,13 @@ pub(super) async fn deliver(
 /// What a failed attempt means: surely not received, perhaps received, or never to be taken.
 fn event_of(status: Option<u16>, error: &Transport) -> Event {
     match (status, error) {
+        (Some(status), _) if !matches!(status, 502 | 504) => match status {
+            401 | 403 | 408 | 425 | 429 | 500.. => Event::Failed,
+            _ => Event::Refused,
+        },
         // A gateway that got no answer cannot know what happened behind it.
-        (Some(502 | 504), _) => Event::AnswerLost,
-        (Some(401 | 403 | 408 | 425 | 429 | 500..), _) => Event::Failed,
-        (Some(_), _) => Event::Refused,
+        (Some(_), _) | (None, Transport::Lost(_)) => Event::AnswerLost,
         (None, Transport::NotSent(_)) => Event::Failed,
-        (None, Transport::Lost(_)) => Event::AnswerLost,
     }
 }
 

@@ -1,7 +1,7 @@
 //! CSV: a header line, then rows. Strict UTF-8; a byte-order mark is passed over; lines are counted as an editor does.
 
 use std::{
-    cell::Cell,
+    cell::RefCell,
     io::{self, Read},
     rc::Rc,
 };
@@ -9,6 +9,9 @@ use std::{
 use csv::{ByteRecord, Position, ReaderBuilder};
 
 use super::{DecodeError, Flow, ROW_MAX};
+
+/// Bytes read at once.
+const CHUNK: usize = 256 * 1024;
 
 /// How the file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +25,7 @@ pub struct Dialect {
 #[derive(Debug)]
 pub struct Row<'a> {
     record: &'a ByteRecord,
-    /// The line where it begins, from 1.
-    pub line: u64,
+    end: LineEnd,
     /// Which row it is, from 1.
     pub number: u64,
     width: usize,
@@ -34,6 +36,11 @@ pub struct Row<'a> {
 pub struct BadRow(pub String);
 
 impl Row<'_> {
+    /// The line where it begins, from 1.
+    pub fn line(&self) -> u64 {
+        self.end.begin(self.record)
+    }
+
     /// The row's cells as text.
     ///
     /// # Errors
@@ -93,25 +100,25 @@ pub fn read<S>(
     begin: impl FnOnce(&[String]) -> Result<S, DecodeError>,
     mut each: impl FnMut(&mut S, Row<'_>) -> Flow,
 ) -> Result<S, DecodeError> {
-    let since = Rc::new(Cell::new(0));
-    let bounded = Bounded { bytes, since: Rc::clone(&since) };
+    let seen = Rc::new(RefCell::new(Seen::default()));
+    let bounded = Bounded { bytes, seen: Rc::clone(&seen) };
     let mut reader = ReaderBuilder::new()
         .delimiter(dialect.delimiter)
         .flexible(true)
         .has_headers(false)
-        .buffer_capacity(256 * 1024)
+        .buffer_capacity(CHUNK)
         .from_reader(bounded);
     let mut record = ByteRecord::new();
-    let failed = |error: csv::Error, at: &Position| failure(error, at);
     loop {
         let at = reader.position().clone();
-        if !reader.read_byte_record(&mut record).map_err(|error| failed(error, &at))? {
+        if !reader.read_byte_record(&mut record).map_err(|error| failure(error, &at))? {
             return Err(DecodeError::Format(format!(
                 "there is no header: the file ends before line {}",
                 dialect.header_row
             )));
         }
-        if reader.position().line() > u64::from(dialect.header_row) || reader.is_done() {
+        let end = LineEnd::of(reader.position(), &seen);
+        if end.begin(&record) >= u64::from(dialect.header_row) {
             break;
         }
     }
@@ -119,17 +126,38 @@ pub fn read<S>(
     let mut state = begin(&names)?;
     let mut number = 0;
     loop {
-        since.set(0);
+        seen.borrow_mut().since = 0;
         let at = reader.position().clone();
-        if !reader.read_byte_record(&mut record).map_err(|error| failed(error, &at))? {
+        if !reader.read_byte_record(&mut record).map_err(|error| failure(error, &at))? {
             return Ok(state);
         }
         number += 1;
-        let line = record.position().map_or(at.line(), Position::line);
-        let row = Row { record: &record, line, number, width: names.len() };
+        let end = LineEnd::of(reader.position(), &seen);
+        let row = Row { record: &record, end, number, width: names.len() };
         if each(&mut state, row) == Flow::Stop {
             return Err(DecodeError::Stopped);
         }
+    }
+}
+
+/// Where a row ended: the line that the reader stands on, and whether the row's own line feed was counted into it.
+///
+/// The reader tells where it began to look for a row, which is before any empty lines; where the row itself began
+/// follows from its end.
+#[derive(Clone, Copy, Debug)]
+struct LineEnd {
+    line: u64,
+    counted: bool,
+}
+
+impl LineEnd {
+    fn of(end: &Position, seen: &RefCell<Seen>) -> Self {
+        Self { line: end.line(), counted: seen.borrow().byte_before(end.byte()) == Some(b'\n') }
+    }
+
+    fn begin(self, record: &ByteRecord) -> u64 {
+        let inside = record.as_slice().split(|byte| *byte == b'\n').count() as u64 - 1;
+        (self.line - u64::from(self.counted)).saturating_sub(inside)
     }
 }
 
@@ -158,19 +186,41 @@ fn failure(error: csv::Error, at: &Position) -> DecodeError {
     }
 }
 
+/// What the reader has taken.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Bytes since the row began; a buffer's worth of earlier rows may be among them.
+    since: usize,
+    /// The last piece, and how many bytes there were before it. A row that has been read ends in it.
+    piece: Vec<u8>,
+    before: u64,
+}
+
+impl Seen {
+    /// The byte that stands before the position `end`.
+    fn byte_before(&self, end: u64) -> Option<u8> {
+        let at = usize::try_from(end.checked_sub(self.before + 1)?).ok()?;
+        self.piece.get(at).copied()
+    }
+}
+
 /// Ends the reading of a row that never ends: the CSV reader itself would take all there is.
 struct Bounded<R> {
     bytes: R,
-    /// Bytes read since the row began; a buffer's worth of earlier rows may be among them.
-    since: Rc<Cell<usize>>,
+    seen: Rc<RefCell<Seen>>,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read(buffer)?;
-        let since = self.since.get() + read;
-        self.since.set(since);
-        if since > ROW_MAX { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(read) }
+        let mut seen = self.seen.borrow_mut();
+        if read > 0 {
+            seen.before += seen.piece.len() as u64;
+            seen.piece.clear();
+            seen.piece.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        }
+        seen.since += read;
+        if seen.since > ROW_MAX { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(read) }
     }
 }
 
@@ -180,16 +230,16 @@ mod tests {
 
     const COMMA: Dialect = Dialect { delimiter: b',', header_row: 1 };
 
-    fn rows(
-        text: &[u8],
-        dialect: Dialect,
-    ) -> Result<Vec<(u64, Result<Vec<String>, BadRow>)>, DecodeError> {
+    /// Each row's line, with its cells or why it has none.
+    type Lines = Vec<(u64, Result<Vec<String>, BadRow>)>;
+
+    fn rows(text: &[u8], dialect: Dialect) -> Result<Lines, DecodeError> {
         let begin = |names: &[String]| Ok((names.len(), Vec::new()));
         let (_, rows) = read(text, dialect, begin, |(width, rows), row| {
             let cells = row
                 .cells()
                 .map(|cells| (0..*width).filter_map(|i| cells.get(i)).map(str::to_owned).collect());
-            rows.push((row.line, cells));
+            rows.push((row.line(), cells));
             Flow::More
         })?;
         Ok(rows)
@@ -200,6 +250,9 @@ mod tests {
         let text = "\u{feff}id,note\n1,\"two\nlines\"\n\n2,x\n".as_bytes();
         let lines: Vec<_> = rows(text, COMMA).unwrap().into_iter().map(|(line, _)| line).collect();
         assert_eq!(lines, [2, 5]);
+        let text = b"id,note\r\n1,\"two\r\nlines\"\r\n\r\n2,x";
+        let lines: Vec<_> = rows(text, COMMA).unwrap().into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, [2, 5], "with carriage returns, and no end of line at the end");
     }
 
     #[test]

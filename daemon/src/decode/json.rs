@@ -237,7 +237,7 @@ impl<'de> Visitor<'de> for At<'_> {
         while let Some(name) = map.next_key::<Cow<'_, str>>()? {
             match self.names.split_first() {
                 Some((wanted, rest)) if name == wanted.as_str() => {
-                    found = map.next_value_seed(At { names: rest })?
+                    found = map.next_value_seed(At { names: rest })?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;

@@ -51,12 +51,11 @@ pub fn from_records<'r>(
                 });
                 continue;
             };
-            match places.get(&name).and_then(|&at| fields.get_mut(at)) {
-                Some(field) => field.kind = both(field.kind, kind),
-                None => {
-                    places.insert(name.clone(), fields.len());
-                    fields.push(Field::new(name, kind));
-                }
+            if let Some(field) = places.get(&name).and_then(|&at| fields.get_mut(at)) {
+                field.kind = both(field.kind, kind)
+            } else {
+                places.insert(name.clone(), fields.len());
+                fields.push(Field::new(name, kind));
             }
         }
     }

@@ -201,7 +201,7 @@ fn emirates_id(text: &str) -> Option<String> {
             if digit > 9 { digit - 9 } else { digit }
         })
         .sum();
-    (sum % 10 == 0).then_some(digits)
+    sum.is_multiple_of(10).then_some(digits)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, io::ErrorKind as Kind, time::Duration};
 
 use marsad_shared::health::{PollResult, Reason};
 use reqwest::{StatusCode, header::HeaderMap};
@@ -155,7 +155,6 @@ fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
             (Reason::ConnectTimeout, "no connection in time".to_owned())
         };
     }
-    use std::io::ErrorKind as Kind;
     match io {
         Some(Kind::ConnectionRefused) => (Reason::ConnectRefused, "connection refused".to_owned()),
         Some(Kind::TimedOut) => (Reason::ConnectTimeout, "no connection in time".to_owned()),

@@ -173,10 +173,10 @@ impl Watch {
         match hint {
             Hint::Rescan => self.scan_at = now,
             Hint::Touched(name) => {
-                self.look(&name, |waiting, name, stamp| waiting.see(name, stamp, now))
+                self.look(&name, |waiting, name, stamp| waiting.see(name, stamp, now));
             }
             Hint::Arrived(name) => {
-                self.look(&name, |waiting, name, stamp| waiting.arrive(name, stamp, now))
+                self.look(&name, |waiting, name, stamp| waiting.arrive(name, stamp, now));
             }
         }
     }

@@ -13,7 +13,7 @@ use super::fault::FetchError;
 /// A token is renewed this long before it ends.
 const MARGIN: Duration = Duration::from_secs(30);
 /// How long a token lives that does not say: never for ever (sources.md row 7).
-const LIFE: Duration = Duration::from_secs(300);
+const LIFE: Duration = Duration::from_mins(5);
 /// The longest answer of a token server.
 const ANSWER_MAX: usize = 64 * 1024;
 

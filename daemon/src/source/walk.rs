@@ -215,19 +215,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use marsad_shared::{
-        feed::{Incremental, RecordsPath},
-        schedule::Schedule,
-    };
+    use marsad_shared::{feed::Incremental, schedule::Schedule};
 
     fn request(pagination: Pagination) -> Request {
         Request {
             path: "/v1/x?open=1".to_owned(),
-            records: RecordsPath::Plain(vec![]),
             pagination,
             max_pages: 5,
             incremental: None,
-            schedule: Schedule::Every { every: Duration::from_secs(60) },
+            schedule: Schedule::Every { every: Duration::from_mins(1) },
         }
     }
 
@@ -243,7 +239,7 @@ mod tests {
         for (at, (rows, next)) in pages.iter().enumerate() {
             match walker.url(&ask) {
                 Ok(url) => {
-                    asked.push(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
+                    asked.push(format!("{}?{}", url.path(), url.query().unwrap_or_default()));
                 }
                 Err(error) => return (asked, Some(error)),
             }

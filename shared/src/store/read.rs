@@ -179,9 +179,13 @@ fn of_partner(sql: &str, query: &ListQuery, column: &str) -> String {
     sql.replace("ORDER BY", &clause)
 }
 
-/// How many rows a query may have.
+/// How many rows a query may have; 0 asks for as many as there may be.
 fn limit(query: &ListQuery) -> u32 {
-    query.limit.unwrap_or(LIST_LIMIT).clamp(1, LIST_MAX)
+    match query.limit {
+        None => LIST_LIMIT,
+        Some(0) => LIST_MAX,
+        Some(limit) => limit.min(LIST_MAX),
+    }
 }
 
 /// The part of a list behind `after`, at most as long as asked; `rows` are in the order of their ids.

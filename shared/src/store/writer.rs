@@ -43,16 +43,11 @@ struct Job<D> {
     urgent: bool,
 }
 
-/// The handle to a database's writer. Clones share it; the thread ends when the last one is gone.
+/// The handle to a database's writer. The thread ends when it is gone.
 #[derive(Debug)]
 pub struct Writer<D> {
     queue: mpsc::Sender<Job<D>>,
-}
-
-impl<D> Clone for Writer<D> {
-    fn clone(&self) -> Self {
-        Self { queue: self.queue.clone() }
-    }
+    thread: thread::JoinHandle<()>,
 }
 
 impl<D: Database> Writer<D> {
@@ -61,11 +56,18 @@ impl<D: Database> Writer<D> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|source| StoreError::io(name.as_ref(), source))?;
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || runtime.block_on(drive(database, jobs)))
             .map_err(|source| StoreError::io(name.as_ref(), source))?;
-        Ok(Self { queue })
+        Ok(Self { queue, thread })
+    }
+
+    /// Waits until all that was handed over is durable and the database is closed. Blocks.
+    pub(super) fn close(self) {
+        drop(self.queue);
+        // A writer that panicked has nothing left to close.
+        let _ = self.thread.join();
     }
 
     /// Does `work` and returns when it is durable.
