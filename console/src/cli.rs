@@ -1,7 +1,7 @@
 //! The verbs: what a person or a script asks on the command line, and how the answer is said.
 //!
-//! Arguments become checked types in [`args`], a [`crate::client::Client`] answers, and each verb writes to an
-//! [`out::Out`] either text for people or the JSON that is documented at the verb and at its row in the protocol.
+//! Arguments become checked types in `args`, a [`crate::client::Client`] answers, and each verb writes to an
+//! `Out` either text for people or the JSON that is documented at the verb and at its row in the protocol.
 
 use std::{
     ffi::OsString,

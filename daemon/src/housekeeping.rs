@@ -1,6 +1,9 @@
 //! What has to be done now and then: saying that the daemon lives, and letting go of what is too old.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -39,7 +42,10 @@ pub async fn run(
             Ok(())
         });
         match done.await {
-            Ok(()) => beat(),
+            Ok(()) => {
+                services.beat_ms.store(now.as_millisecond(), Ordering::Relaxed);
+                beat();
+            }
             Err(error) => warn!(%error, "the heartbeat could not be written; it is tried again"),
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read};
 
 use marsad_shared::{
-    feed::{Feed, Format, Origin, RecordsPath},
+    feed::{Feed, Format},
     quarantine::{Kind, ORIGINAL_MAX, Place, Refusal},
     record::{Batch, Layout},
 };
@@ -92,7 +92,7 @@ impl Intake<'_> {
         rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
     ) -> Result<(), DecodeError> {
         let mut number = 0;
-        decode::json::read(bytes, records_of(self.feed), |record| {
+        decode::json::read(bytes, &self.feed.records, |record| {
             number += 1;
             let shaped = self.shaper.json(record, &mut rows.piece.batch);
             rows.next(shaped, || {
@@ -203,7 +203,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
         if sample.len() < infer::SAMPLE { Flow::More } else { Flow::Stop }
     };
     let read = if format == Format::Json {
-        decode::json::read(bytes, records_of(feed), keep)
+        decode::json::read(bytes, &feed.records, keep)
     } else {
         decode::json::read_lines(BufReader::new(bytes), |line, _| {
             line.map_or(Flow::More, &mut keep)
@@ -214,15 +214,6 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
         Err(error) => return Err(error),
     }
     infer::from_records(sample.iter().map(String::as_str), &feed.key).map_err(unfit)
-}
-
-/// Where a feed's records stand; those of a file at the top, unless it says otherwise.
-fn records_of(feed: &Feed) -> &RecordsPath {
-    const TOP: &RecordsPath = &RecordsPath::Plain(Vec::new());
-    match &feed.origin {
-        Origin::Http(request) => &request.records,
-        Origin::Files(_) => TOP,
-    }
 }
 
 fn dialect_of(feed: &Feed) -> Dialect {

@@ -22,3 +22,4 @@ pub mod socket;
 pub mod source;
 pub mod supervisor;
 pub mod trouble;
+pub mod watch;

@@ -2,9 +2,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
+use jiff::Timestamp;
 use marsad_shared::{
     clock::Clock,
     id::{ConnectionId, FeedId, RunId},
@@ -25,6 +29,16 @@ pub struct Services {
     pub progress: ProgressBoard,
     pub orders: Orders,
     pub bells: Bells,
+    /// When the ledger's writer last answered the heartbeat, in milliseconds since 1970; 0: never.
+    pub beat_ms: AtomicI64,
+}
+
+impl Services {
+    /// When the ledger's writer last answered the heartbeat.
+    pub fn heartbeat(&self) -> Option<Timestamp> {
+        let beat = self.beat_ms.load(Ordering::Relaxed);
+        Timestamp::from_millisecond(beat).ok().filter(|_| beat > 0)
+    }
 }
 
 /// An operator's resync, on its way to the worker that reads the feed.

@@ -1,6 +1,6 @@
 //! The Unix socket: who asks, whether they may, what they get. HTTP and JSON as [`marsad_shared::protocol`] says.
 //!
-//! Every command passes the same gate: role, audit, effect, audit ([`act`]).
+//! Every command passes the same gate: role, audit, effect, audit (`act`).
 
 use std::{
     collections::HashMap,

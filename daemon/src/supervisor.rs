@@ -3,7 +3,11 @@
 //! What a killed daemon left is put right before anything new begins: runs that were under way are ended, and exchanges
 //! that were being sent are in doubt.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use marsad_shared::{
@@ -37,6 +41,7 @@ use crate::{
     services::{Bells, Orders, Services},
     socket::Socket,
     source::http::{Clients, HttpSource},
+    watch::Page,
 };
 
 /// How long closing the databases may take: one checkpoint of each.
@@ -68,6 +73,7 @@ impl Supervisor {
             progress: ProgressBoard::default(),
             orders: Orders::default(),
             bells: Bells::default(),
+            beat_ms: AtomicI64::new(0),
         });
         let mut supervisor = Self { services, config, workers: JoinSet::new(), stop };
         supervisor.recover().await?;
@@ -81,6 +87,10 @@ impl Supervisor {
         )?;
         supervisor.spawn_workers(&connections, &feeds).await?;
         supervisor.workers.spawn(socket.serve());
+        if let Some(address) = supervisor.config.http {
+            let (services, stop) = (Arc::clone(&supervisor.services), supervisor.stop.clone());
+            supervisor.workers.spawn(Page::bind(address, services, stop).await?.serve());
+        }
         info!(connections = connections.len(), feeds = feeds.len(), "marsadd runs");
         Ok(supervisor)
     }

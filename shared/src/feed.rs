@@ -27,6 +27,8 @@ pub struct Feed {
     pub origin: Origin,
     /// `None`: by content type or file name.
     pub format: Option<Format>,
+    /// JSON only: where the records stand in a page or file.
+    pub records: RecordsPath,
     /// CSV only: the byte between fields.
     pub delimiter: u8,
     /// CSV only: the line of the header, from 1; what stands above it is passed over.
@@ -55,7 +57,6 @@ pub enum Origin {
 pub struct Request {
     /// Written behind the connection's `base_url`; may carry a query of its own.
     pub path: String,
-    pub records: RecordsPath,
     pub pagination: Pagination,
     /// The most pages of one run.
     pub max_pages: u64,

@@ -91,7 +91,7 @@ pub struct Batch {
 pub const BATCH_TEXT_MAX: usize = 1 << 30;
 
 impl Batch {
-    /// An empty batch of rows of `layout`; `seed` is the store's ([`crate::store::Seed`]).
+    /// An empty batch of rows of `layout`; `seed` is the store's own ([`crate::store::Store::seed`]).
     pub fn new(layout: &Layout, seed: u64) -> Self {
         Self {
             width: layout.fields.len(),

@@ -156,7 +156,7 @@ impl LineEnd {
     }
 
     fn begin(self, record: &ByteRecord) -> u64 {
-        let inside = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+        let inside = record.as_slice().split(|byte| *byte == b'\n').count() as u64 - 1;
         (self.line - u64::from(self.counted)).saturating_sub(inside)
     }
 }

@@ -56,8 +56,23 @@ impl Api {
     }
 }
 
-fn query(asked: Asked) -> Result<ListQuery, Refusal> {
-    asked.map(|Query(query)| query).map_err(|error| bad_request(error.body_text()).into())
+/// The query, if it asks for nothing but what this list's rows have: a filter that is passed over would lie.
+fn query(asked: Asked, filters: &[&str]) -> Result<ListQuery, Refusal> {
+    let Query(query) = asked.map_err(|error| bad_request(error.body_text()))?;
+    let given = [
+        ("partner", query.partner.is_some()),
+        ("connection", query.connection.is_some()),
+        ("feed", query.feed.is_some()),
+        ("state", query.state.is_some()),
+    ];
+    match given.into_iter().find(|(name, given)| *given && !filters.contains(name)) {
+        None => Ok(query),
+        Some((name, _)) => {
+            let have = if filters.is_empty() { "no filter".to_owned() } else { filters.join(", ") };
+            Err(bad_request(format!("this list cannot be filtered by {name}; it has: {have}"))
+                .into())
+        }
+    }
 }
 
 fn id<T: std::str::FromStr<Err = marsad_shared::id::IdError>>(text: &str) -> Result<T, Refusal> {
@@ -79,7 +94,7 @@ pub(super) async fn status(
 }
 
 pub(super) async fn partners(State(api): State<Arc<Api>>, asked: Asked) -> Answer<Vec<PartnerRow>> {
-    let query = query(asked)?;
+    let query = query(asked, &["partner"])?;
     api.read(move |reader, now| reader.partners(&query, now)).await.map(Json)
 }
 
@@ -96,7 +111,7 @@ pub(super) async fn connections(
     State(api): State<Arc<Api>>,
     asked: Asked,
 ) -> Answer<Vec<ConnectionRow>> {
-    let query = query(asked)?;
+    let query = query(asked, &["partner", "connection", "state"])?;
     api.read(move |reader, now| reader.connections(&query, now)).await.map(Json)
 }
 
@@ -113,7 +128,7 @@ pub(super) async fn connection(
 }
 
 pub(super) async fn feeds(State(api): State<Arc<Api>>, asked: Asked) -> Answer<Vec<FeedRow>> {
-    let query = query(asked)?;
+    let query = query(asked, &["partner", "connection", "feed", "state"])?;
     api.read(move |reader, now| reader.feeds(&query, now)).await.map(Json)
 }
 
@@ -127,7 +142,7 @@ pub(super) async fn feed(
 }
 
 pub(super) async fn runs(State(api): State<Arc<Api>>, asked: Asked) -> Answer<Vec<RunRow>> {
-    let query = query(asked)?;
+    let query = query(asked, &["partner", "feed", "state"])?;
     api.read(move |reader, _| reader.runs(&query)).await.map(Json)
 }
 
@@ -177,7 +192,7 @@ pub(super) async fn records(
     Path((partner, name)): Path<(String, String)>,
     asked: Asked,
 ) -> Answer<Vec<RecordRow>> {
-    let (feed, query) = (known_feed(&api, &partner, &name).await?, query(asked)?);
+    let (feed, query) = (known_feed(&api, &partner, &name).await?, query(asked, &[])?);
     api.read(move |reader, _| reader.records(&feed, &query)).await.map(Json)
 }
 
@@ -207,7 +222,7 @@ pub(super) async fn quarantine(
     State(api): State<Arc<Api>>,
     asked: Asked,
 ) -> Answer<Vec<QuarantineRow>> {
-    let query = query(asked)?;
+    let query = query(asked, &["partner", "feed", "state"])?;
     api.read(move |reader, _| reader.quarantine(&query)).await.map(Json)
 }
 
@@ -223,7 +238,7 @@ pub(super) async fn exchanges(
     State(api): State<Arc<Api>>,
     asked: Asked,
 ) -> Answer<Vec<ExchangeRow>> {
-    let query = query(asked)?;
+    let query = query(asked, &["partner", "connection", "state"])?;
     api.read(move |reader, _| reader.exchanges(&query)).await.map(Json)
 }
 
@@ -241,7 +256,7 @@ pub(super) async fn audit(
     asked: Asked,
 ) -> Answer<Vec<AuditRow>> {
     may_read_audit(&peer)?;
-    let query = query(asked)?;
+    let query = query(asked, &[])?;
     api.read(move |reader, _| reader.audit(&query)).await.map(Json)
 }
 

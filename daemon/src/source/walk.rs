@@ -215,15 +215,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use marsad_shared::{
-        feed::{Incremental, RecordsPath},
-        schedule::Schedule,
-    };
+    use marsad_shared::{feed::Incremental, schedule::Schedule};
 
     fn request(pagination: Pagination) -> Request {
         Request {
             path: "/v1/x?open=1".to_owned(),
-            records: RecordsPath::Plain(vec![]),
             pagination,
             max_pages: 5,
             incremental: None,

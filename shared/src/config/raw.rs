@@ -229,8 +229,8 @@ table! {
         may path: String,
         /// The names of its files, such as `transfers-*.csv`.
         may files: String,
-        /// A JSONPath to the records of a page. Plain names that end in `[*]`, such as `$.data[*]`, are read record by
-        /// record; any other form holds its page in memory. Default: `$[*]`.
+        /// JSON: a path (RFC 9535) to the records of a page or file. Plain names that end in `[*]`, such as `$.data[*]`, are read record by
+        /// record; any other form holds the page in memory. Default: `$[*]`.
         may records: String,
         /// The columns that tell one record from another.
         must key: Vec<String>,

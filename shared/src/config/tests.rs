@@ -153,7 +153,7 @@ fn the_example_of_the_design_loads_and_means_what_it_says() {
     );
     assert!(enrolments.fields[2].sensitive && enrolments.fields[2].kind == FieldType::EmiratesId);
     let Origin::Http(request) = &enrolments.origin else { panic!("over HTTP") };
-    assert!(matches!(&request.records, RecordsPath::Plain(names) if names == &["data"]));
+    assert!(matches!(&enrolments.records, RecordsPath::Plain(names) if names == &["data"]));
     assert!(matches!(&request.pagination, Pagination::Cursor { param, .. } if param == "after"));
     assert_eq!(request.schedule, Schedule::Every { every: Duration::from_mins(5) });
     assert_eq!(request.max_pages, 100_000);

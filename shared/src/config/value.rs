@@ -190,7 +190,7 @@ impl Text for Span {
         Ok(Self(span))
     }
 }
-text!(Span, { "type": "string", "pattern": "^([0-9]+ *[a-zA-Z]+ *)+$", "examples": ["30s", "15m", "6h", "2d"] });
+text!(Span, { "type": "string", "pattern": "^([0-9]+ *[a-zA-Z]+ *)+$" });
 
 /// A path; a relative one has been led on from the folder of its file.
 #[derive(Clone, Debug)]

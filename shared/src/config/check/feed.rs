@@ -27,6 +27,7 @@ pub(super) fn feed(
 ) -> Option<Feed> {
     let raw = &block.value;
     let origin = origin(block, connections, scope, report);
+    let records = request::records(raw, report);
     let csv = csv(raw, report);
     let fields = match &raw.fields {
         Given::Absent => Some(Vec::new()),
@@ -48,6 +49,7 @@ pub(super) fn feed(
         connection: ConnectionId::of(partner, &raw.connection.value()?.0).ok()?,
         origin: origin?,
         format: raw.format.value().copied(),
+        records: records?,
         delimiter,
         header_row,
         key: key?,

@@ -37,14 +37,6 @@ pub(super) fn request(
     report: &mut Report<'_>,
 ) -> Option<Unaddressed> {
     let json = raw.format.value().is_none_or(|format| *format == Format::Json);
-    if !json {
-        raw.records.refuse(report, "means nothing to a format that is not JSON");
-    }
-    let records = match &raw.records {
-        Given::Absent => Some(RecordsPath::Plain(Vec::new())),
-        Given::Wrong => None,
-        Given::Here(at) => records(at, report),
-    };
     let paging = match &raw.pagination {
         Given::Absent => Some((Pagination::None, MAX_PAGES)),
         Given::Wrong => None,
@@ -63,7 +55,6 @@ pub(super) fn request(
     let (pagination, max_pages) = paging?;
     Some(Unaddressed(Request {
         path: String::new(),
-        records: records?,
         pagination,
         max_pages,
         incremental: incremental?,
@@ -74,15 +65,25 @@ pub(super) fn request(
 /// Refuses what means nothing to files.
 pub(super) fn refuse_for_files(raw: &RawFeed, report: &mut Report<'_>) {
     let problem = "means nothing to files, which are taken when they come";
-    raw.records
-        .refuse(report, "is not read for files by this version: each must be a list of records");
     raw.pagination.refuse(report, problem);
     raw.incremental.refuse(report, problem);
     raw.schedule.refuse(report, problem);
 }
 
+/// Where the records of a page or file stand.
+pub(super) fn records(raw: &RawFeed, report: &mut Report<'_>) -> Option<RecordsPath> {
+    if raw.format.value().is_some_and(|format| *format != Format::Json) {
+        raw.records.refuse(report, "means nothing to a format that is not JSON");
+    }
+    match &raw.records {
+        Given::Absent => Some(RecordsPath::Plain(Vec::new())),
+        Given::Wrong => None,
+        Given::Here(at) => records_path(at, report),
+    }
+}
+
 /// Plain names ending in `[*]` are streamed; all else is a JSONPath.
-fn records(at: &At<String>, report: &mut Report<'_>) -> Option<RecordsPath> {
+fn records_path(at: &At<String>, report: &mut Report<'_>) -> Option<RecordsPath> {
     let names = at.value.strip_prefix('$').and_then(|rest| rest.strip_suffix("[*]"));
     let names = names.and_then(|names| match names.strip_prefix('.') {
         None if names.is_empty() => Some(Vec::new()),

@@ -1,0 +1,282 @@
+//! Mistakes in a feed and its columns.
+
+use super::{DROP, FEED, FILES, HTTP, PARTNER, one_mistake, said_of};
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn of_a_feed_over_http() {
+    for (line, expected) in [
+        ("pth = \"/x\"", "pth: unknown key; did you mean path?"),
+        ("files = \"*.csv\"", "!4: feed.cases: has both path and files; make two feeds of it"),
+        (
+            "records = \"data\"",
+            "records: \"data\" is not a JSONPath (see character 1); write one such as \"$.data[*]\" or \"$.meta.next\"",
+        ),
+        (
+            "pagination = { kind = \"page\" }",
+            "pagination.param: is missing; add it to `pagination`",
+        ),
+        (
+            "pagination = { kind = \"pages\", param = \"p\" }",
+            "pagination.kind: \"pages\" is unknown; use \"none\", \"page\", \"offset\", \"cursor\", \"link\" or \"next_url\"",
+        ),
+        (
+            "pagination = { kind = \"offset\", param = \"o\", start = 1 }",
+            "pagination.start: does not belong to this kind; take it out",
+        ),
+        (
+            "pagination = { kind = \"cursor\", param = \"a\" }",
+            "pagination.next: is missing; add it to `pagination`",
+        ),
+        (
+            "pagination = { kind = \"cursor\", param = \"a\", next = \"$.\" }",
+            "pagination.next: \"$.\" is not a JSONPath (see character 3); write one such as \"$.data[*]\" or \"$.meta.next\"",
+        ),
+        (
+            "pagination = { kind = \"link\", size = 100 }",
+            "pagination.size: has no parameter to travel in; add size_param, the query parameter that carries it",
+        ),
+        (
+            "pagination = { kind = \"link\", size = 0, size_param = \"n\" }",
+            "pagination.size: is an empty page; write at least 1",
+        ),
+        (
+            "pagination = { kind = \"link\", max_pages = -1 }",
+            "pagination.max_pages: \"-1\" is out of range; write a whole number from 0 on",
+        ),
+        (
+            "pagination = { kind = \"link\", max_pages = 0 }",
+            "pagination.max_pages: reads nothing; write at least 1, or take it out",
+        ),
+        (
+            "schedule = { every = \"5 parsecs\" }",
+            "schedule.every: \"5 parsecs\" is not a duration; write it as \"30s\", \"15m\", \"6h\" or \"2d\"",
+        ),
+        (
+            "schedule = { every = \"10ms\" }",
+            "schedule.every: is shorter than a second; write at least \"1s\"",
+        ),
+        (
+            "schedule = {}",
+            "schedule: must have exactly one of every and cron; write { every = \"15m\" } or { cron = \"0 6 * * *\" }",
+        ),
+        (
+            "schedule = { cron = \"0 6 * *\" }",
+            "schedule.cron: \"0 6 * *\" has 4 fields; give five fields: minute, hour, day of month, month, day of week",
+        ),
+        (
+            "schedule = { cron = \"0 6 31 2 *\" }",
+            "schedule.cron: \"0 6 31 2 *\" never comes; name a day that there is",
+        ),
+        (
+            "schedule = { cron = \"0 6 * * *\", zone = \"Mars\" }",
+            "schedule.zone: \"Mars\" is not a time zone; write it as an IANA name such as \"Asia/Dubai\"",
+        ),
+        (
+            "schedule = { every = \"1h\", zone = \"UTC\" }",
+            "schedule.zone: means nothing without cron; take it out",
+        ),
+        ("freshness = { grace = \"1h\" }", "freshness.every: is missing; add it to this block"),
+        (
+            "freshness = { every = \"1h\", grace = \"5h\" }",
+            "freshness.grace: ends after error_after, so that nobody would be warned before the error; write a shorter grace, or a longer error_after",
+        ),
+        (
+            "freshness = { by = \"10:00\", every = \"1d\" }",
+            "freshness.by: is not read by this version; take it out",
+        ),
+        (
+            "format = \"xml\"",
+            "format: \"xml\" is not read by this version; use \"json\", \"ndjson\" or \"csv\"",
+        ),
+        (
+            "encoding = \"windows-1256\"",
+            "encoding: \"windows-1256\" is not read by this version; use \"utf-8\"",
+        ),
+        (
+            "mode = \"snapshot\"",
+            "mode: \"snapshot\" is not read by this version; use \"incremental\"",
+        ),
+        ("preset = \"odata\"", "preset: is not read by this version; take it out"),
+        (
+            "delimiter = \"||\"",
+            "delimiter: \"||\" is not a delimiter; write one ASCII character, such as \";\" or \"\\t\"",
+        ),
+        (
+            "header_row = 0",
+            "header_row: 0 is not the line of a header; write its line, from 1 to 10000",
+        ),
+    ] {
+        match expected.strip_prefix('!') {
+            Some(expected) => {
+                let said = said_of(&format!("{PARTNER}{HTTP}{FEED}{line}\n"));
+                assert_eq!(said, [expected.replace("4:", "6:")], "{line}");
+            }
+            None => one_mistake(&[PARTNER, HTTP, FEED], line, &format!("feed.cases.{expected}")),
+        }
+    }
+}
+
+#[test]
+fn of_a_feed_of_files() {
+    for (line, expected) in [
+        (
+            "format = \"ndjson\"\nrecords = \"$[*]\"",
+            "records: means nothing to a format that is not JSON; take it out",
+        ),
+        (
+            "schedule = { every = \"1h\" }",
+            "schedule: means nothing to files, which are taken when they come; take it out",
+        ),
+        (
+            "pagination = { kind = \"link\" }",
+            "pagination: means nothing to files, which are taken when they come; take it out",
+        ),
+        (
+            "format = \"json\"\ndelimiter = \";\"",
+            "delimiter: means nothing to a format that is not CSV; take it out",
+        ),
+    ] {
+        let said = said_of(&format!("{PARTNER}{DROP}{FILES}{line}\n"));
+        let at = 10 + line.lines().count();
+        assert_eq!(said, [format!("{at}: feed.cases.{expected}")], "{line}");
+    }
+    let feed = |connection: &str, origin: &str| {
+        said_of(&format!(
+            "{PARTNER}{HTTP}{DROP}[[feed]]\nid = \"f\"\nkey = [\"no\"]\nconnection = \"{connection}\"\n{origin}"
+        ))
+    };
+    for (connection, origin, expected) in [
+        (
+            "api",
+            "files = \"*.csv\"",
+            "13: feed.f.files: needs a connection with import; use `path`, or name another connection",
+        ),
+        (
+            "drop",
+            "path = \"/x\"",
+            "13: feed.f.path: needs a connection with base_url; use `files`, or name another connection",
+        ),
+        (
+            "drop",
+            "files = \"a/*.csv\"",
+            "13: feed.f.files: \"a/*.csv\" leads into folders; write the names of files in the import folder itself",
+        ),
+        (
+            "drop",
+            "files = \"[a\"",
+            "13: feed.f.files: \"[a\" is not a pattern (unclosed character class, missing ']'); write one such as \"transfers-*.csv\"",
+        ),
+        (
+            "drop",
+            "",
+            "9: feed.f: has neither path nor files; say where its data is: path over HTTP, files in an import folder",
+        ),
+        (
+            "apj",
+            "path = \"/x\"",
+            "12: feed.f.connection: there is no connection \"apj\"; did you mean api?",
+        ),
+        (
+            "zz",
+            "path = \"/x\"",
+            "12: feed.f.connection: there is no connection \"zz\"; the connections of this partner are: api, drop",
+        ),
+    ] {
+        assert_eq!(feed(connection, origin), [expected], "{connection} {origin}");
+    }
+}
+
+#[test]
+fn of_columns() {
+    for (line, expected) in [
+        ("fields = { noo = \"text\" }", "!key: \"no\" is not a field; did you mean noo?"),
+        (
+            "fields = { zzz = \"text\" }",
+            "!key: \"no\" is not a field; add it to `fields`, or name one that is there",
+        ),
+        ("fields = {}", "fields: names no field; name the columns, or take it out"),
+        (
+            "fields = { no = \"string\" }",
+            "fields.no: \"string\" is unknown; use \"text\", \"integer\", \"decimal\", \"boolean\", \"date\", \"timestamp\", \"emirates_id\" or \"json\"",
+        ),
+        (
+            "fields = { no = 5 }",
+            "fields.no: is a whole number, not a table; write it as a type, or { type = \"text\", from = \"…\" }",
+        ),
+        ("fields = { no = {} }", "fields.no.type: is missing; add it to this block"),
+        (
+            "fields = { no = \"text\", _run = \"text\" }",
+            "fields._run: \"_run\" is a name that the bank keeps for itself; give the field another name, and this one as its `from`",
+        ),
+        (
+            "fields = { no = \"text\", RowID = \"text\" }",
+            "fields.RowID: \"RowID\" is a name that the bank keeps for itself; give the field another name, and this one as its `from`",
+        ),
+        (
+            "fields = { no = \"text\", \"\" = \"text\" }",
+            "fields.: \"\" is no name for a column; give the field another name, and this one as its `from`",
+        ),
+        (
+            "fields = { no = \"text\", No = \"text\" }",
+            "fields.No: \"No\" differs from another field by case alone; give the field another name, and this one as its `from`",
+        ),
+        (
+            "fields = { no = { type = \"text\", from = [] } }",
+            "fields.no.from: names nothing; name where the field stands, or take it out",
+        ),
+        (
+            "fields = { no = { type = \"text\", from = \"$.a[0]\" } }",
+            "fields.no.from: \"$.a[0]\" is not read by this version; write a path of plain names, such as \"$.child.eid\"",
+        ),
+        (
+            "fields = { no = { type = \"text\", format = \"%d\" } }",
+            "fields.no.format: means nothing to a type that is neither date nor timestamp; take it out",
+        ),
+        (
+            "fields = { no = { type = \"date\", format = \"%d/%m\" } }",
+            "fields.no.format: \"%d/%m\" does not say which day; write it as in strftime, such as \"%d/%m/%Y\"",
+        ),
+        (
+            "fields = { no = { type = \"date\", zone = \"UTC\" } }",
+            "fields.no.zone: means nothing to a type that is not timestamp; take it out",
+        ),
+        (
+            "fields = { no = { type = \"text\", sensitive = \"yes\" } }",
+            "fields.no.sensitive: is text, not true or false; write it as true or false, without quotes",
+        ),
+        (
+            "incremental = { field = \"at\", param = \"since\" }\nfields = { no = \"text\" }",
+            "incremental.field: \"at\" is not a field; add it to `fields`, or name one that is there",
+        ),
+        (
+            "incremental = { field = \"no\", param = \"since\" }\nfields = { no = \"json\" }",
+            "incremental.field: \"no\" of type json has no greatest value; name a timestamp or a number that grows",
+        ),
+        (
+            "incremental = { field = \"no\", param = \"since\", lookback = \"1h\" }\nfields = { no = \"integer\" }",
+            "incremental.lookback: cannot go back behind \"no\", which is no timestamp; take it out",
+        ),
+    ] {
+        let text = format!("{PARTNER}{HTTP}{FEED}{line}\n");
+        let (at, expected) =
+            expected.strip_prefix('!').map_or((11, expected), |expected| (10, expected));
+        assert_eq!(said_of(&text), [format!("{at}: feed.cases.{expected}")], "{line}");
+    }
+    let many: Vec<_> = (0..crate::feed::COLUMNS_MAX).map(|n| format!("c{n} = \"text\"")).collect();
+    let said =
+        said_of(&format!("{PARTNER}{HTTP}{FEED}fields = {{ no = \"text\", {} }}", many.join(", ")));
+    assert_eq!(
+        said,
+        [
+            "11: feed.cases.fields: has 1901 fields, and a table holds 1900; leave out what nobody needs"
+        ]
+    );
+    let said = said_of(&format!("{PARTNER}{HTTP}{}", FEED.replace("\"no\"", "\"no\", \"no\"")));
+    assert_eq!(said, ["10: feed.cases.key: names \"no\" twice; name it once"]);
+    let said = said_of(&format!("{PARTNER}{HTTP}{}", FEED.replace("\"no\"", "")));
+    assert_eq!(
+        said,
+        ["10: feed.cases.key: names no column; name the columns that tell one record from another"]
+    );
+}
