@@ -3,8 +3,11 @@ use std::{path::Path, sync::Arc};
 use jiff::Timestamp;
 use marsad_shared::{
     clock::ManualClock,
-    protocol::{ExchangeRow, ListQuery},
-    store::{Store, ledger::NewExchange},
+    feed::{Field, FieldType},
+    id::{FeedId, RunId},
+    protocol::{ExchangeRow, ListQuery, RecordRow},
+    record::{Batch, Layout},
+    store::{Store, cache::FileEnd, ledger::NewExchange},
 };
 
 use super::*;
@@ -80,4 +83,62 @@ async fn a_client_of_a_folder_says_what_is_not_there_and_what_it_cannot_do() {
     assert_eq!(refused, super::super::ClientError::Offline("sending"));
     let none = Client::offline(&folder.path().join("none"), clock).await.unwrap_err();
     assert!(matches!(none, super::super::ClientError::Problem(p) if p.code == ProblemCode::Failed));
+}
+
+/// A state folder with so many records of one feed, whose key is sensitive or not.
+async fn bank(folder: &Path, records: i64, sensitive: bool) -> FeedId {
+    let store = Store::open(folder).unwrap();
+    let feed: FeedId = "health/children".parse().unwrap();
+    let id = Field {
+        name: "id".to_owned(),
+        kind: FieldType::Integer,
+        from: vec!["id".to_owned()],
+        required: true,
+        sensitive,
+        format: None,
+        zone: None,
+    };
+    let layout = Layout::new(vec![id], &["id".to_owned()]).unwrap();
+    let mut batch = Batch::new(&layout, store.seed);
+    for n in 0..records {
+        let mut row = batch.row();
+        row.integer(n);
+        row.finish();
+    }
+    let mine = feed.clone();
+    let filled = store.cache.call(move |cache| {
+        cache.prepare(&mine, &layout)?;
+        cache.begin_file(&mine, RunId(1))?;
+        cache.load(&mine, &batch, Timestamp::UNIX_EPOCH)?;
+        let had = FileEnd { hash: "ab".to_owned(), name: "a.csv".to_owned() };
+        cache.finish_files(&mine, &[had], Timestamp::UNIX_EPOCH)
+    });
+    filled.await.unwrap();
+    feed
+}
+
+#[tokio::test]
+async fn records_are_listed_to_their_end_or_it_is_said_that_they_cannot_be() {
+    for (sensitive, records, total, ends_well, why) in [
+        (false, 1_001, 1_001, true, "behind a plain key"),
+        (true, 999, 999, true, "one answer is enough"),
+        (true, 1_001, 1_000, false, "nothing can be asked for behind a masked key"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let state_dir = folder.path().join("state");
+        let feed = bank(&state_dir, records, sensitive).await;
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let client = Client::offline(&state_dir, clock).await.unwrap();
+        let query = ListQuery { limit: Some(0), ..ListQuery::default() };
+        let mut pages = client.pages::<RecordRow>(feed, query);
+        let mut got = 0;
+        let end = loop {
+            match pages.next().await {
+                Ok(Some(page)) => got += page.len(),
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        assert_eq!((got, end), (total, ends_well), "{why}");
+    }
 }
