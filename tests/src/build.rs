@@ -34,6 +34,11 @@ fn build() -> anyhow::Result<Programs> {
     let programs =
         Programs { marsadd: place.folder.join("marsadd"), marsad: place.folder.join("marsad") };
     let mut command = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_of_another_build) {
+            command.env_remove(name);
+        }
+    }
     command.current_dir(workspace()).args(["build", "--quiet", "--locked", "--workspace"]);
     command.args(["--bin", "marsadd", "--bin", "marsad", "--profile", &place.profile]);
     command.arg("--target-dir").arg(&place.target).stdin(Stdio::null());
@@ -48,6 +53,22 @@ fn build() -> anyhow::Result<Programs> {
         Err(error) => return Err(error).with_context(|| format!("cannot start {}", env!("CARGO"))),
     }
     Ok(programs)
+}
+
+/// Whether the variable tells a program about the build that it came from. Some build scripts read such, and would take
+/// ours for another one, so that everything behind them was built anew each time.
+fn is_of_another_build(name: &str) -> bool {
+    let parts = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+        "__CARGO",
+        "NEXTEST",
+    ];
+    matches!(name, "CARGO" | "OUT_DIR" | "CARGO_TARGET_TMPDIR")
+        || parts.iter().any(|part| name.starts_with(part))
 }
 
 /// Where Cargo puts what it builds, as told by where this program stands: `TARGET[/TRIPLE]/PROFILE[/deps]/PROGRAM`.

@@ -64,7 +64,7 @@ async fn promise_2_of_a_key_that_comes_twice_the_last_wins() -> anyhow::Result<(
 #[tokio::test]
 async fn promise_2_kill_9_among_bad_rows_leaves_each_of_them_in_quarantine_once()
 -> anyhow::Result<()> {
-    let api = Plan::new("health", &VISITS, Paging::Cursor).rows(1_000).start().await?;
+    let api = Plan::new("health", &VISITS, Paging::Link).rows(1_000).start().await?;
     let mut daemon = Daemon::start(Home::with(&[&api.file("1h")])?).await?;
     waits::good_run(&daemon, &api.feed(), 0).await?;
     api.switch().set(Fault::BadRows);
