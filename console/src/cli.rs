@@ -6,13 +6,12 @@
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use jiff::tz::TimeZone;
 use marsad_shared::{
     clock::Clock,
     config::Environment,
@@ -37,6 +36,7 @@ mod samples;
 mod shown;
 mod status;
 mod table;
+mod up;
 mod when;
 
 use self::{
@@ -47,17 +47,19 @@ use self::{
     shown::Shown,
     when::Look,
 };
-use crate::client::Client;
+use crate::{
+    client::{Client, chain},
+    runtime::{self, Options},
+};
 
 /// What the world gives to a command. Asked for in `main` alone.
 pub struct Surroundings {
-    pub clock: Arc<dyn Clock>,
-    /// In which times are said to people.
-    pub zone: TimeZone,
-    /// Whether colours are unwanted.
-    pub no_color: bool,
+    /// The time, the zone and the terminal; the verbs look and ask by the same.
+    pub console: Options,
     /// For secrets that a configuration takes from there.
     pub environment: Environment,
+    /// The file of this program: `marsadd` stands beside it.
+    pub program: Option<PathBuf>,
 }
 
 /// Does what the command line says; the program's name comes first. The exit codes are those of DESIGN section 7.
@@ -67,13 +69,13 @@ pub async fn run(words: Vec<OsString>, around: Surroundings) -> ExitCode {
         Err(error) => return refused(&error, is_check(&words)),
     };
     let look = Look {
-        now: around.clock.now(),
-        zone: around.zone.clone(),
-        colour: io::stdout().is_terminal() && !around.no_color,
+        now: around.console.clock.now(),
+        zone: around.console.zone.clone(),
+        colour: io::stdout().is_terminal() && around.console.colour,
         width: io::stdout().is_terminal().then(width),
     };
     let mut out = Out::new(io::stdout(), cli.json, look);
-    match dispatch(cli, &around, &mut out).await {
+    match dispatch(cli, around, &mut out).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(fail) => {
             if let Some(text) = fail.text() {
@@ -89,14 +91,52 @@ fn width() -> usize {
     crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns.max(20)))
 }
 
-async fn dispatch(cli: Cli, around: &Surroundings, out: &mut Out) -> Done {
-    let client = async || place::client(&cli.place, Arc::clone(&around.clock)).await;
+async fn dispatch(cli: Cli, around: Surroundings, out: &mut Out) -> Done {
+    let clock = Arc::clone(&around.console.clock);
+    let client = async || place::client(&cli.place, Arc::clone(&clock)).await;
     match cli.verb {
-        None => Err(Fail::Usage("a command is missing")),
+        None => open(client().await?, around.console).await,
         Some(Verb::Ask(asked)) => answer(asked, &client().await?, out).await,
-        Some(Verb::Check(asked)) => check(&asked, client().await, around, out).await,
-        Some(Verb::Config(asked)) => configuration(&asked, &cli.place, around, out),
+        Some(Verb::Check(asked)) => check(&asked, client().await, &clock, out).await,
+        Some(Verb::Config(asked)) => configuration(&asked, &cli.place, &around.environment, out),
+        Some(Verb::Up(asked)) => start(&asked, &cli.place, around).await,
     }
+}
+
+/// Opens the console.
+async fn open(client: Client, options: Options) -> Done {
+    needs_terminal()?;
+    Box::pin(runtime::run(client, options)).await.map_err(|error| {
+        Fail::here(
+            "cannot show the console",
+            &chain(error.as_ref()),
+            "use the commands: marsad --help",
+        )
+    })
+}
+
+fn needs_terminal() -> Done {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return Ok(());
+    }
+    let why = "it needs a terminal, and this is none";
+    Err(Fail::here(
+        "cannot show the console",
+        &why,
+        "use the commands, as in: marsad status --json",
+    ))
+}
+
+/// Opens the console beside a daemon of its own, and stops that one when it is closed.
+async fn start(asked: &args::Up, place: &Place, around: Surroundings) -> Done {
+    needs_terminal()?;
+    let file = up::configuration(place, &asked.dir)?;
+    let (client, daemon) = up::start(&file, around.program.as_deref()).await?;
+    let done = open(client, around.console).await;
+    if let Some(daemon) = daemon {
+        daemon.stop().await;
+    }
+    done
 }
 
 async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
@@ -128,11 +168,11 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
 async fn check(
     asked: &args::Check,
     client: Result<Client, Fail>,
-    around: &Surroundings,
+    clock: &Arc<dyn Clock>,
     out: &mut Out,
 ) -> Done {
     let client = client.map_err(|fail| fail.line());
-    let report = check::run(asked, client, || around.clock.now()).await;
+    let report = check::run(asked, client, || clock.now()).await;
     out.answer(&report, |_| report.text(asked.verbose))?;
     Err(Fail::Said(report.exit_code()))
 }
@@ -140,7 +180,7 @@ async fn check(
 fn configuration(
     asked: &args::Config,
     place: &Place,
-    around: &Surroundings,
+    environment: &Environment,
     out: &mut Out,
 ) -> Done {
     match asked {
@@ -148,7 +188,7 @@ fn configuration(
         args::Config::Check { file } => {
             let file =
                 file.as_deref().or(place.config.as_deref()).unwrap_or(Path::new(place::CONFIG));
-            config::check(file, &around.environment, out)
+            config::check(file, environment, out)
         }
         args::Config::Schema => config::schema(out),
     }

@@ -54,6 +54,8 @@ pub(super) enum Verb {
     /// Write, check or describe the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Start marsadd beside the console, for a desk or a trial
+    Up(Up),
 }
 
 /// What the daemon is asked.
@@ -366,6 +368,13 @@ pub(super) enum Config {
     },
     /// Print the JSON schema of the configuration
     Schema,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// Where a trial configuration is made, if --config names none
+    #[arg(value_name = "DIR", default_value = "marsad-trial")]
+    pub(super) dir: PathBuf,
 }
 
 impl Partners {

@@ -32,7 +32,7 @@ impl Events {
         let bytes = answer.bytes_stream().map_err(std::io::Error::other);
         let lines =
             FramedRead::new(StreamReader::new(bytes), LinesCodec::new_with_max_length(LINE));
-        Self(Box::pin(stream::unfold(Some(lines), move |lines| {
+        let events = stream::unfold(Some(lines), move |lines| {
             let socket = socket.clone();
             async move {
                 let mut lines = lines?;
@@ -47,7 +47,8 @@ impl Events {
                 let rest = item.is_ok().then_some(lines);
                 Some((item, rest))
             }
-        })))
+        });
+        Self(Box::pin(events.fuse()))
     }
 }
 

@@ -74,3 +74,6 @@ fn masked() -> Problem {
         remedy: format!("ask for at most {LIST_MAX} with --limit"),
     }
 }
+
+#[cfg(test)]
+mod tests;

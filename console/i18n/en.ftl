@@ -1,0 +1,403 @@
+# What the console says, in English. Keys and terms are the glossary's, with - for a dot.
+
+## What can be done
+
+act-back = Back
+act-cancel = Cancel
+act-confirm = Confirm
+act-copy = Copy
+act-filter = Filter
+act-hold = Put on hold
+act-open_details = Open details
+act-quit = Quit
+act-refresh_view = Refresh view
+act-release = Release
+act-resync = Resync
+act-retry = Retry
+act-sort = Sort
+act-why = Why
+
+## The program
+
+app-title-short = Marsad
+
+## Tries
+
+attempt-ask = asked
+attempt-deliver = offered
+
+## What became of rows
+
+balance-deleted = Deleted
+balance-duplicate = Duplicate
+balance-filtered = Left out by rule
+balance-inserted = New
+balance-off = Not balanced
+balance-ok = Balanced
+balance-quarantined = Quarantined
+balance-received = Received
+balance-unchanged = Unchanged
+balance-updated = Updated
+
+## The banner
+
+banner-away = ({ $age }); what is shown is from then, trying again
+
+## Columns
+
+col-address = Address
+col-age = Age
+col-answer = Answer
+col-changed = Changed
+col-changed_at = Changed
+col-direction = Direction
+col-fails = Fails
+col-id = Id
+col-kind = Kind
+col-last_ok = Last ok
+col-last_run = Last run
+col-name = Name
+col-overlays = Overlays
+col-place = Place
+col-result = Result
+col-size = Size
+col-start = Start
+col-took = Took
+col-tries = Tries
+col-trigger = Trigger
+col-value = Value
+
+## Questions
+
+confirm-accept_key = y accepts, n or Esc cancels
+confirm-exchange = { $verb }: { $id }
+confirm-quit = A sync that you started is under way. It goes on without you. Leave?
+confirm-step = { $from } becomes { $to }
+confirm-wait = n or Esc cancels; nothing can be accepted before the preview is here
+
+## So many
+
+count-exchanges = { $n ->
+    [0] no exchanges
+    [one] 1 exchange
+   *[other] { $n } exchanges
+}
+
+## Events
+
+event-run = { $id }, { $changed } changed
+
+## Exchanges
+
+exch-attempts = Attempts
+exch-cancelled = Cancelled
+exch-confirmed = Confirmed
+exch-correlation_id = Correlation number
+exch-delivered = Delivered
+exch-expired = Expired
+exch-held = On hold
+exch-in_doubt = In doubt
+exch-inbound = Inbound
+exch-next_try = Next try
+exch-next_try-short = Next
+exch-outbound = Outbound
+exch-pending = Pending
+exch-rejected = Rejected
+exch-retrying = Retrying
+exch-scheduled = Scheduled
+exch-sending = Sending
+
+## Facts
+
+fact-first_seen = First seen
+fact-hash = Content hash (BLAKE3)
+fact-refused = Refused at
+
+## Filters
+
+filter-hits = { $n ->
+    [0] no hit
+    [one] 1 hit
+   *[other] { $n } hits
+}
+filter-paused = { $n } among { $scanned } looked at; move on to look further
+filter-so_far = { $n } among { $scanned } looked at so far
+
+## Freshness
+
+fresh-due = Due
+fresh-exempt = Exempt
+fresh-expired = Expired
+fresh-fresh = Up to date
+fresh-future = Dated in the future
+fresh-last_success = Last success
+fresh-late = Late
+fresh-since = Since
+fresh-stale = Stale
+fresh-unknown = Unknown
+
+## The top line
+
+header-away = AWAY { $age }
+header-daemon = daemon { $version } up { $age }
+header-daemon_off = daemon { $version } not running
+header-live = LIVE { $age } ago
+header-offline = OFFLINE, as of { $time }
+header-site = site:{ $site }
+
+## Health
+
+health-degraded = Degraded
+health-down = Down
+health-recovering = Recovering
+health-suspect = Suspect
+health-unknown = Unknown
+health-up = Up
+
+## Help
+
+help-filter = Filters: words, field:value, !not.  Pasted text is never a command.
+
+## Keys
+
+key-accept = yes, do it
+key-actions = Actions
+key-choose = choose
+key-complete = complete
+key-copy_id = Copy the id
+key-down = down
+key-earlier = To where you were before
+key-first = To the first row
+key-half_down = Half a page down
+key-half_up = Half a page up
+key-keep_filter = keep this filter
+key-last = To the last row
+key-later = Forward again
+key-next_tab = Next tab or block
+key-old_filter = back to the old one
+key-open = Open
+key-page_down = A page down
+key-page_up = A page up
+key-palette = Command
+key-prev_tab = Tab or block before
+key-refuse = no
+key-repaint = Draw the screen again
+key-reverse = Turn the order round
+key-run = run
+key-scope = all or only what is new
+key-suspend = Suspend
+key-swap = To the last place and back
+key-up = up
+
+## Kinds, short
+
+kind-connection = conn
+kind-exchange = exch
+kind-feed = feed
+kind-file = file
+kind-quarantine = quar
+kind-row = row
+kind-run = run
+
+## Lists
+
+list-empty = There is nothing here
+list-no_exchanges = No exchanges
+list-no_hit = Nothing passes the filter; Esc clears it
+list-no_quarantine = Nothing is held
+list-waiting = Reading …
+
+## Modes
+
+mode-connecting = CONNECTING
+mode-live = Live
+
+## What is said in passing
+
+msg-blocked_away = The daemon does not answer
+msg-blocked_offline = Offline: nothing can be changed
+msg-blocked_role = Needs the role: { $role }
+msg-blocked_state = Not while it is: { $state }
+msg-burst = { $n } keys came at once: taken for a paste, nothing was done
+msg-copied = Sent to the clipboard of the terminal: { $text }
+msg-daemon_away = Daemon away since { $time }
+msg-daemon_back = Daemon is back
+msg-exchange_is = { $id } is now: { $state }
+msg-fixed_order = This list has one order only
+msg-gone = no longer configured
+msg-interrupt_again = Once more to leave
+msg-no_command = No such command: { $command }
+msg-no_feed = No feed is selected
+msg-no_further = No further
+msg-not_found = There is no { $id }
+msg-nothing_selected = Nothing is selected
+msg-paste_ignored = Pasted text is never a command: nothing was done
+msg-problem = { $what }: { $why }; { $do }
+msg-run_ended = { $feed }: { $outcome }, { $changed } changed, { $held } held
+msg-run_started = Sync started: { $feed }
+
+## Views
+
+nav-connections = Connections
+nav-connections-short = Conn
+nav-exchanges = Exchanges
+nav-exchanges-short = Exch
+nav-facts = Details
+nav-feeds = Data feeds
+nav-feeds-short = Feeds
+nav-help = Help
+nav-overview = Overview
+nav-quarantine = Quarantine
+nav-quarantine-short = Quar
+nav-records = Records
+nav-runs = Sync runs
+
+## Things
+
+noun-attempt = Attempt
+noun-balance = Balance
+noun-connection = Connection
+noun-cursor = Cursor
+noun-deadline = Deadline
+noun-feed = Feed
+noun-field = Field
+noun-file = File
+noun-line = Line
+noun-operator = Operator
+noun-original = Original file
+noun-page = Page
+noun-promise = Promise
+noun-reason = Reason
+noun-row = Row
+noun-run = Sync run
+noun-state = State
+noun-table = Table
+
+## Overlays
+
+overlay-paused = Paused
+
+## The overview
+
+overview-all_well = Nothing needs you
+overview-events = Last events
+overview-freshness = Freshness
+overview-health = Health
+overview-held = Held by feed
+overview-legend = . within the promise  - late  # past  | deadline
+overview-more = +{ $n } more
+overview-needs = Needs you now ({ $n })
+overview-nothing_runs = Nothing is running
+overview-queue = Running, and the queue
+overview-running = Running
+
+## What is selected
+
+peek-nothing = Nothing is selected
+
+## Places
+
+place-page =  page { $n }
+
+## Resync
+
+resync-after = as far as run { $id } tells
+resync-asking = Asking what it would do …
+resync-beginning = the beginning
+resync-from = Reads from { $from }
+resync-full = Full
+resync-incremental = Incremental
+resync-keeps = { $n } records are in the bank now; none of them is lost by it
+resync-no_past = no run of this kind yet to tell by
+resync-reads = Rows: { $rows }   pages: { $pages }   takes: { $time }
+resync-title = Resync { $feed }
+
+## Roles
+
+role-admin = Administrator
+role-auditor = Auditor
+role-operator = Operator
+role-supervisor = Supervisor
+role-viewer = Viewer
+
+## Runs
+
+run-balance = { $received } received = { $changed } changed + { $unchanged } unchanged + { $held } held + others
+
+## Runs under way
+
+running-progress = { $rows } rows, { $rate }/s, { $age }
+
+## Whose side
+
+side-data = Data
+side-gateway = Gateway
+side-label = Fault lies with
+side-network = Network
+side-ours = Ours
+side-partner = Partner
+side-tls = TLS
+
+## Orders
+
+sort-name = name
+sort-newest = last read
+sort-size = size
+sort-title = by { $order }
+sort-title_reversed = by { $order }, turned round
+sort-worst = worst first
+
+## States
+
+state-since = { $symbol } { $state } since { $time } ({ $age })
+
+## Outcomes
+
+status-cancelled = Cancelled
+status-failed = Failed
+status-held = Held
+status-partial = Partly succeeded
+status-running = Running
+status-succeeded = Succeeded
+status-unchanged = No change
+
+## Triggers
+
+trigger-file = file
+trigger-person = person
+trigger-retry = retry
+trigger-schedule = schedule
+
+## What needs somebody
+
+trouble-exchanges = wait for a person
+trouble-feeds_hit = { $n ->
+    [one] 1 feed behind
+   *[other] { $n } feeds behind
+}
+trouble-held = { $n } held
+trouble-last_run = the last run failed
+trouble-promised = promised { $promise }
+
+## Units
+
+unit-day = { $n }d
+unit-hour = { $n }h
+unit-hour-minute = { $h }h{ $m }
+unit-minute = { $n }m
+unit-second = { $n }s
+
+## Causes
+
+why-connection = connection { $id } is { $state } since { $time }
+why-exchanges = { $n } exchanges: { $state }
+why-feed = feed { $id } is { $state }; promised { $promise }, last success { $last }
+why-last_run = run { $id }: { $state }
+why-side = the fault lies with: { $side }
+why-state = exchange { $id }: { $state }
+
+## Words that stand alone
+
+never = never
+none = none
+number = { $n }

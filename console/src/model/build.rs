@@ -1,0 +1,287 @@
+//! Models for tests: all is valid as it stands, a test names only what it is about.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use marsad_shared::{
+    exchange::{Direction, State},
+    freshness::Freshness,
+    health::Health,
+    id::{ExchangeId, QuarantineId, RunId},
+    partner::Name,
+    protocol::{
+        ConnectionRow, DaemonRow, ExchangeRow, FeedRow, QuarantineRow, RecordRow, RunRow, Running,
+        Status,
+    },
+    quarantine::{Kind, Place},
+    role::{Role, Roles},
+    run::{Counts, Outcome, Trigger},
+};
+use serde_json::json;
+
+use super::{Link, Model};
+use crate::theme::Theme;
+
+/// 14:05:31 in Dubai.
+pub fn now() -> Timestamp {
+    "2026-09-17T10:05:31Z".parse().unwrap()
+}
+
+/// So many seconds before [`now`].
+pub fn ago(seconds: i64) -> Timestamp {
+    now() - SignedDuration::from_secs(seconds)
+}
+
+pub struct Build(Model);
+
+pub fn model() -> Build {
+    let theme = Theme { colour: true, ascii: false };
+    let zone = TimeZone::get("Asia/Dubai").unwrap();
+    let mut model = Model::new("sharjah".to_owned(), theme, zone, Link::Live, now());
+    model.status = Some(status());
+    Build(model)
+}
+
+impl Build {
+    pub fn feed(self, id: &str, freshness: Freshness) -> Self {
+        self.feed_row(feed(id, freshness))
+    }
+
+    pub fn feed_row(mut self, row: FeedRow) -> Self {
+        let word = row.freshness.word().to_owned();
+        *self.status().feeds.entry(word).or_default() += 1;
+        self.status().quarantine += row.quarantine;
+        self.0.feeds.push(Arc::new(row));
+        self
+    }
+
+    pub fn connection(self, id: &str, health: Health) -> Self {
+        self.connection_row(connection(id, health))
+    }
+
+    pub fn connection_row(mut self, row: ConnectionRow) -> Self {
+        let word = row.health.word().to_owned();
+        *self.status().connections.entry(word).or_default() += 1;
+        self.0.connections.push(Arc::new(row));
+        self
+    }
+
+    pub fn exchanges(mut self, state: State, n: u64) -> Self {
+        self.status().exchanges.insert(state.word().to_owned(), n);
+        self
+    }
+
+    pub fn run(mut self, row: RunRow) -> Self {
+        self.0.recent.push(Arc::new(row));
+        self
+    }
+
+    pub fn running(mut self, feed: &str, rows: u64, seconds: i64) -> Self {
+        self.status().running.push(Running {
+            feed: feed.parse().unwrap(),
+            run: Some(RunId(4822)),
+            trigger: Trigger::Person,
+            started_at: ago(seconds),
+            pages: 3,
+            rows,
+            bytes: 1_200_000,
+        });
+        self
+    }
+
+    pub fn size(mut self, width: u16, height: u16) -> Self {
+        self.0.size = (width, height);
+        self
+    }
+
+    pub fn link(mut self, link: Link) -> Self {
+        self.0.link = link;
+        self
+    }
+
+    pub fn roles(mut self, roles: &[Role]) -> Self {
+        self.status().roles = Some(roles.iter().copied().collect::<Roles>());
+        self
+    }
+
+    fn status(&mut self) -> &mut Status {
+        self.0.status.get_or_insert_with(status)
+    }
+
+    pub fn build(mut self) -> Model {
+        self.0.rebuild();
+        self.0
+    }
+}
+
+/// A bank of the usual kind, with something of everything.
+pub fn usual() -> Build {
+    let mut orders = feed("courts/orders", Freshness::Fresh);
+    orders.quarantine = 18;
+    let mut down = connection("education/api", Health::Down);
+    (down.reason, down.fails) = (Some("TLS handshake: certificate expired".to_owned()), 9);
+    let mut behind = feed("education/enrolments", Freshness::Stale);
+    behind.connection = "education/api".parse().unwrap();
+    behind.reason = Some("the last 9 runs failed: certificate expired".to_owned());
+    model()
+        .connection("courts/api", Health::Up)
+        .connection_row(down)
+        .connection("health/api", Health::Degraded)
+        .connection("social/drop", Health::Up)
+        .feed_row(orders)
+        .feed_row(behind)
+        .feed("health/births", Freshness::Late)
+        .feed("health/vaccinations", Freshness::Fresh)
+        .feed("social/cases", Freshness::Unknown)
+        .feed("housing/grants", Freshness::Exempt)
+        .exchanges(State::Pending, 212)
+        .exchanges(State::Rejected, 3)
+        .running("courts/orders", 31_200, 64)
+        .run(run(4821, "education/enrolments", Outcome::Failed))
+        .run(run(4820, "courts/orders", Outcome::Partial))
+        .run(run(4819, "health/births", Outcome::Succeeded))
+}
+
+pub fn status() -> Status {
+    Status {
+        at: now(),
+        daemon: DaemonRow {
+            running: true,
+            version: Some("0.1.0".to_owned()),
+            started_at: Some(ago(6 * 86_400)),
+            seen_at: Some(ago(1)),
+        },
+        connections: [].into(),
+        feeds: [].into(),
+        exchanges: [].into(),
+        oldest_pending_s: Some(7_800),
+        quarantine: 0,
+        incidents: 0,
+        running: Vec::new(),
+        roles: Some(Roles::NONE.with(Role::Operator)),
+    }
+}
+
+pub fn feed(id: &str, freshness: Freshness) -> FeedRow {
+    let partner = id.split('/').next().unwrap();
+    let checked = match freshness {
+        Freshness::Unknown => None,
+        Freshness::Stale | Freshness::Expired => Some(ago(7_800)),
+        Freshness::Late => Some(ago(1_000)),
+        _ => Some(ago(180)),
+    };
+    FeedRow {
+        id: id.parse().unwrap(),
+        name: Name { en: format!("{id}, as people call it"), ar: None },
+        connection: format!("{partner}/api").parse().unwrap(),
+        freshness,
+        since_at: checked,
+        reason: None,
+        checked_at: checked,
+        arrived_at: checked,
+        event_at: None,
+        deadline_at: None,
+        every_s: (freshness != Freshness::Exempt).then_some(900),
+        rows: 1_284,
+        cursor: Some("2026-09-17T10:02:31Z".to_owned()),
+        last_run: Some(RunId(4819)),
+        last_outcome: Some(Outcome::Succeeded),
+        next_at: Some(ago(-120)),
+        paused: false,
+        quarantine: 0,
+        table: id.replace('/', "__"),
+    }
+}
+
+pub fn connection(id: &str, health: Health) -> ConnectionRow {
+    ConnectionRow {
+        id: id.parse().unwrap(),
+        name: Name { en: format!("{id}, as people call it"), ar: None },
+        kind: "http".to_owned(),
+        address: format!("https://{}.example", id.replace('/', ".")),
+        health,
+        since_at: ago(240),
+        reason: None,
+        cause: None,
+        overlays: Vec::new(),
+        last_ok_at: Some(ago(245)),
+        next_at: Some(ago(-40)),
+        fails: 0,
+        feeds: 2,
+    }
+}
+
+pub fn run(id: i64, feed: &str, outcome: Outcome) -> RunRow {
+    let failed = outcome == Outcome::Failed;
+    RunRow {
+        id: RunId(id),
+        feed: feed.parse().unwrap(),
+        trigger: Trigger::Schedule,
+        outcome,
+        reason: failed.then(|| "certificate expired at 2026-09-16 23:59".to_owned()),
+        cause: failed.then_some(marsad_shared::health::Reason::TlsExpired),
+        started_at: ago((4_900 - id) * 10),
+        ended_at: (outcome != Outcome::Running).then(|| ago((4_900 - id) * 10 - 6)),
+        pages: 2,
+        bytes: 48_000,
+        file: None,
+        actor: None,
+        counts: if failed {
+            Counts::default()
+        } else {
+            Counts { received: 1_284, inserted: 31, unchanged: 1_253, ..Counts::default() }
+        },
+    }
+}
+
+pub fn exchange(id: i64, state: State) -> ExchangeRow {
+    ExchangeRow {
+        id: ExchangeId(id),
+        direction: Direction::Outgoing,
+        connection: "education/referrals".parse().unwrap(),
+        state,
+        attempts: 2,
+        created_at: ago(7_800),
+        next_at: Some(ago(-30)),
+        deadline_at: Some(ago(-100_000)),
+        bytes: 12_345,
+        idempotency_key: "0191f2a4-6c1e-7c3a-9d11-0a5b6c7d8e9f".to_owned(),
+        reason: (state == State::Rejected).then(|| "422: unknown family".to_owned()),
+        name: format!("referral-{id}.json"),
+        hash: "af1349b9f5f9a1a6".to_owned(),
+        since_at: ago(600),
+        delivered_at: None,
+        timeline: Vec::new(),
+    }
+}
+
+pub fn quarantined(id: i64) -> QuarantineRow {
+    QuarantineRow {
+        id: QuarantineId(id),
+        feed: "courts/orders".parse().unwrap(),
+        run: RunId(4820),
+        kind: Kind::Row,
+        reason: "issued_on is no date; write it as YYYY-MM-DD".to_owned(),
+        place: Place {
+            file: Some("orders-2026-09.csv".to_owned()),
+            line: Some(u64::try_from(id).unwrap()),
+            field: Some("issued_on".to_owned()),
+            ..Place::default()
+        },
+        at: ago(400),
+        bytes: 212,
+    }
+}
+
+pub fn record(id: i64) -> RecordRow {
+    let fields =
+        json!({ "id": id, "family_id": format!("F-{id}"), "child_eid": "•••", "grade": 4 });
+    RecordRow {
+        key: vec![json!(id)],
+        fields: fields.as_object().unwrap().clone(),
+        first_seen_at: ago(90_000),
+        changed_at: ago(600),
+        deleted_at: None,
+        run: RunId(4819),
+    }
+}

@@ -1,0 +1,191 @@
+//! One line of any list: what it is, how it is found again, and which of its words a filter reads.
+
+use std::{borrow::Cow, sync::Arc};
+
+use marsad_shared::{
+    id::FeedId,
+    protocol::{AttemptRow, ConnectionRow, ExchangeRow, FeedRow, QuarantineRow, RecordRow, RunRow},
+};
+use serde_json::Value;
+
+use super::{Trouble, Weight};
+use crate::client::Listed;
+
+/// A line of a list. Cheap to clone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    Trouble(Arc<Trouble>),
+    Connection(Arc<ConnectionRow>),
+    Feed(Arc<FeedRow>),
+    Exchange(Arc<ExchangeRow>),
+    Quarantine(Arc<QuarantineRow>),
+    Run(Arc<RunRow>),
+    Record(Arc<RecordRow>),
+    Attempt(Arc<AttemptRow>),
+    Fact(Fact),
+}
+
+/// A name and what it has to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    pub name: Label,
+    pub value: String,
+    pub weight: Weight,
+}
+
+/// What stands before a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// A key of the catalogue.
+    Key(&'static str),
+    /// Somebody else's word: a column of a record.
+    Column(String),
+}
+
+impl Row {
+    /// By what it is found again after its list was read anew.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Trouble(trouble) => trouble.key(),
+            Self::Connection(row) => row.id.to_string(),
+            Self::Feed(row) => row.id.to_string(),
+            Self::Exchange(row) => row.id.to_string(),
+            Self::Quarantine(row) => row.id.to_string(),
+            Self::Run(row) => row.id.to_string(),
+            Self::Record(row) => record_key(row),
+            Self::Attempt(row) => format!("{}{}", row.kind, row.number),
+            Self::Fact(fact) => match &fact.name {
+                Label::Key(key) => (*key).to_owned(),
+                Label::Column(name) => name.clone(),
+            },
+        }
+    }
+
+    /// Behind what its list goes on; `None` where the key may not be seen.
+    pub fn cursor(&self) -> Option<String> {
+        match self {
+            Self::Record(row) => Listed::after(row.as_ref()),
+            _ => Some(self.key()),
+        }
+    }
+
+    /// The feed that it is, or belongs to.
+    pub fn feed(&self) -> Option<&FeedId> {
+        match self {
+            Self::Feed(row) => Some(&row.id),
+            Self::Run(row) => Some(&row.feed),
+            Self::Quarantine(row) => Some(&row.feed),
+            Self::Trouble(trouble) => trouble.feed(),
+            _ => None,
+        }
+    }
+
+    pub fn weight(&self) -> Weight {
+        match self {
+            Self::Trouble(trouble) => trouble.weight,
+            Self::Connection(row) => row.health.into(),
+            Self::Feed(row) => row.freshness.into(),
+            Self::Exchange(row) => row.state.into(),
+            Self::Quarantine(_) => Weight::Warn,
+            Self::Run(row) => row.outcome.into(),
+            Self::Record(row) => {
+                if row.deleted_at.is_some() {
+                    Weight::Watch
+                } else {
+                    Weight::Calm
+                }
+            }
+            Self::Attempt(row) => row.state.map_or(Weight::Blank, Weight::from),
+            Self::Fact(fact) => fact.weight,
+        }
+    }
+
+    /// Its words, each with the name that a filter may ask for.
+    pub fn words(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+        fn word<'a>(name: &'a str, text: &'a str) -> (Cow<'a, str>, Cow<'a, str>) {
+            (name.into(), text.into())
+        }
+        fn made(name: &str, text: String) -> (Cow<'_, str>, Cow<'_, str>) {
+            (name.into(), text.into())
+        }
+        fn said(reason: Option<&String>) -> (Cow<'_, str>, Cow<'_, str>) {
+            word("reason", reason.map_or("", String::as_str))
+        }
+        match self {
+            Self::Trouble(trouble) => vec![made("id", trouble.key())],
+            Self::Connection(row) => vec![
+                word("state", row.health.word()),
+                word("id", row.id.as_str()),
+                word("name", &row.name.en),
+                word("name", row.name.ar.as_deref().unwrap_or_default()),
+                word("kind", &row.kind),
+                word("address", &row.address),
+                said(row.reason.as_ref()),
+                made("overlay", row.overlays.join(" ")),
+            ],
+            Self::Feed(row) => vec![
+                word("state", row.freshness.word()),
+                word("id", row.id.as_str()),
+                word("name", &row.name.en),
+                word("name", row.name.ar.as_deref().unwrap_or_default()),
+                word("connection", row.connection.as_str()),
+                word("outcome", row.last_outcome.map_or("", |outcome| outcome.word())),
+                word("overlay", if row.paused { "paused" } else { "" }),
+                said(row.reason.as_ref()),
+            ],
+            Self::Exchange(row) => vec![
+                word("state", row.state.word()),
+                made("id", row.id.to_string()),
+                word("direction", row.direction.word()),
+                word("connection", row.connection.as_str()),
+                word("name", &row.name),
+                said(row.reason.as_ref()),
+            ],
+            Self::Quarantine(row) => vec![
+                word("kind", row.kind.word()),
+                made("id", row.id.to_string()),
+                word("feed", row.feed.as_str()),
+                made("run", row.run.to_string()),
+                word("file", row.place.file.as_deref().unwrap_or_default()),
+                word("field", row.place.field.as_deref().unwrap_or_default()),
+                word("reason", &row.reason),
+            ],
+            Self::Run(row) => vec![
+                word("state", row.outcome.word()),
+                word("outcome", row.outcome.word()),
+                made("id", row.id.to_string()),
+                word("feed", row.feed.as_str()),
+                word("trigger", row.trigger.word()),
+                word("file", row.file.as_deref().unwrap_or_default()),
+                word("actor", row.actor.as_deref().unwrap_or_default()),
+                said(row.reason.as_ref()),
+            ],
+            Self::Record(row) => {
+                let fields = row.fields.iter().map(|(n, v)| (n.as_str().into(), value(v).into()));
+                fields.chain([made("run", row.run.to_string())]).collect()
+            }
+            Self::Attempt(row) => vec![word("kind", &row.kind), said(row.reason.as_ref())],
+            Self::Fact(fact) => {
+                let name = match &fact.name {
+                    Label::Key(key) => key,
+                    Label::Column(name) => name.as_str(),
+                };
+                vec![word("name", name), word("value", &fact.value)]
+            }
+        }
+    }
+}
+
+/// A record's key as people read it.
+pub fn record_key(row: &RecordRow) -> String {
+    row.key.iter().map(value).collect::<Vec<_>>().join(" ")
+}
+
+/// A value as people read it: text without its quotes.
+pub fn value(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,139 @@
+//! What needs somebody now: one ranked list out of everything that stands wrong.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use marsad_shared::{
+    exchange::State,
+    freshness::Freshness,
+    health::Health,
+    id::FeedId,
+    protocol::{ConnectionRow, FeedRow, Status},
+    run::Outcome,
+};
+
+use super::Weight;
+
+/// One thing that needs somebody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    pub weight: Weight,
+    pub about: About,
+    /// Since when, where that is known.
+    pub since: Option<Timestamp>,
+}
+
+/// What it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum About {
+    /// A connection, and how many of its feeds are not fresh by it.
+    Connection(Arc<ConnectionRow>, usize),
+    Feed(Arc<FeedRow>),
+    /// A feed that is fresh, and whose last run failed.
+    LastRun(Arc<FeedRow>),
+    /// What a feed has in quarantine.
+    Held(Arc<FeedRow>),
+    /// So many exchanges that wait for a person.
+    Exchanges(State, u64),
+}
+
+impl Trouble {
+    /// By what it is found again.
+    pub fn key(&self) -> String {
+        match &self.about {
+            About::Connection(row, _) => format!("connection:{}", row.id),
+            About::Feed(row) => format!("feed:{}", row.id),
+            About::LastRun(row) => format!("run:{}", row.id),
+            About::Held(row) => format!("quarantine:{}", row.id),
+            About::Exchanges(state, _) => format!("exchanges:{state}"),
+        }
+    }
+
+    pub fn feed(&self) -> Option<&FeedId> {
+        match &self.about {
+            About::Feed(row) | About::LastRun(row) | About::Held(row) => Some(&row.id),
+            About::Connection(..) | About::Exchanges(..) => None,
+        }
+    }
+}
+
+/// Everything that needs somebody, the worst first, among equals the oldest. A feed that is behind because its
+/// connection is down is counted there and not named again: the cause comes once.
+pub fn troubles(
+    connections: &[Arc<ConnectionRow>],
+    feeds: &[Arc<FeedRow>],
+    status: Option<&Status>,
+) -> Vec<Trouble> {
+    let down = |feed: &FeedRow| {
+        connections.iter().any(|row| row.id == feed.connection && row.health == Health::Down)
+    };
+    let behind = |feed: &FeedRow| Weight::from(feed.freshness) >= Weight::Watch;
+    let mut all = Vec::new();
+    for row in connections {
+        let weight = Weight::from(row.health);
+        if weight >= Weight::Watch && !row.overlays.iter().any(|overlay| overlay == "paused") {
+            let hit = feeds.iter().filter(|feed| feed.connection == row.id && behind(feed)).count();
+            let about = About::Connection(Arc::clone(row), hit);
+            all.push(Trouble { weight, about, since: Some(row.since_at) });
+        }
+    }
+    for row in feeds.iter().filter(|row| !row.paused) {
+        if behind(row) && row.freshness != Freshness::Due && !down(row) {
+            let about = About::Feed(Arc::clone(row));
+            all.push(Trouble { weight: row.freshness.into(), about, since: row.since_at });
+        } else if row.last_outcome == Some(Outcome::Failed) && !down(row) {
+            let about = About::LastRun(Arc::clone(row));
+            all.push(Trouble { weight: Weight::Watch, about, since: row.checked_at });
+        }
+    }
+    for row in feeds.iter().filter(|row| row.quarantine > 0) {
+        let about = About::Held(Arc::clone(row));
+        all.push(Trouble { weight: Weight::Warn, about, since: None });
+    }
+    for state in [State::Rejected, State::Expired, State::InDoubt, State::Held] {
+        let n = status.and_then(|status| status.exchanges.get(state.word())).copied().unwrap_or(0);
+        if n > 0 {
+            let about = About::Exchanges(state, n);
+            all.push(Trouble { weight: state.into(), about, since: None });
+        }
+    }
+    all.sort_by_key(|trouble| {
+        (std::cmp::Reverse(trouble.weight), trouble.since.unwrap_or(Timestamp::MAX))
+    });
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::build;
+
+    #[test]
+    fn the_worst_comes_first_and_a_cause_once() {
+        let mut behind = build::feed("education/enrolments", Freshness::Expired);
+        behind.connection = "education/api".parse().unwrap();
+        let mut held = build::feed("courts/orders", Freshness::Fresh);
+        held.quarantine = 18;
+        let mut failed = build::feed("police/notices", Freshness::Fresh);
+        failed.last_outcome = Some(Outcome::Failed);
+        let mut paused = build::feed("health/births", Freshness::Stale);
+        paused.paused = true;
+        let feeds = [behind, held, failed, paused, build::feed("x/late", Freshness::Late)];
+        let connections = [build::connection("education/api", Health::Down)];
+        let mut status = build::status();
+        status.exchanges.insert("rejected".to_owned(), 2);
+        let found = troubles(&connections.map(Arc::new), &feeds.map(Arc::new), Some(&status));
+        let keys: Vec<_> = found.iter().map(Trouble::key).collect();
+        assert_eq!(
+            keys,
+            [
+                "connection:education/api",
+                "exchanges:rejected",
+                "quarantine:courts/orders",
+                "feed:x/late",
+                "run:police/notices"
+            ]
+        );
+        assert!(matches!(found.first().map(|t| &t.about), Some(About::Connection(_, 1))));
+    }
+}

@@ -1,0 +1,173 @@
+//! What the daemon says: rows, pages, outcomes, and whether it is there at all.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use marsad_shared::{
+    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RunRow},
+    run::Outcome,
+};
+
+use crate::{
+    message::{Effect, Message},
+    model::{Address, Link, Model, Place, Row, Source, Subject, View, words},
+    theme::Tone,
+};
+
+pub(super) fn take(model: &mut Model, message: Message) -> Option<Effect> {
+    match message {
+        Message::Back(at) => back(model, at),
+        Message::Away(at, why) => away(model, at, why),
+        Message::Heard(event) => heard(model, &event),
+        Message::Status(status) => {
+            model.status = Some(*status);
+            model.rebuild();
+        }
+        Message::Connections(rows) => {
+            model.connections = rows.into_iter().map(Arc::new).collect();
+            model.rebuild();
+        }
+        Message::Feeds(rows) => {
+            model.feeds = rows.into_iter().map(Arc::new).collect();
+            model.rebuild();
+        }
+        Message::SomeFeeds(rows) => some_feeds(model, rows),
+        Message::Recent(rows) => model.recent = rows.into_iter().map(Arc::new).collect(),
+        Message::Page(ticket, page) => {
+            let height = model.height();
+            model.here_mut().list.take(ticket, page, height);
+        }
+        Message::Found(address, row) => found(model, &address, row),
+        Message::Previewed(asked, reply) => super::resync::previewed(model, &asked, reply),
+        Message::Ordered(reply) => return super::resync::ordered(model, reply),
+        Message::Ended(run) => ended(model, &run),
+        Message::Acted(outcomes) => acted(model, outcomes),
+        _ => {}
+    }
+    None
+}
+
+fn back(model: &mut Model, at: Timestamp) {
+    model.now = model.now.max(at);
+    if matches!(model.link, Link::Away { .. }) {
+        model.tell(model.say("msg-daemon_back"), Tone::Good);
+    }
+    if model.link != Link::Live {
+        model.link = Link::Live;
+        let height = model.height();
+        let list = &mut model.here_mut().list;
+        list.problem = None;
+        list.refresh();
+        list.reveal(height);
+    }
+}
+
+/// It keeps the time at which it was first missed.
+fn away(model: &mut Model, at: Timestamp, why: String) {
+    match &mut model.link {
+        Link::Away { why: known, .. } => *known = why,
+        link => *link = Link::Away { since: at, why },
+    }
+    model.here_mut().list.lost();
+}
+
+/// Asks for the page on screen again if what it shows has changed.
+fn heard(model: &mut Model, event: &Event) {
+    let all = matches!(event.kind, EventKind::Lagged);
+    let touched = match model.here().source() {
+        Some(Source::Exchanges) => event.kind == EventKind::Exchange,
+        Some(Source::Quarantine) => event.kind == EventKind::Quarantine,
+        Some(Source::Runs) => event.kind == EventKind::Run,
+        Some(Source::Records(feed)) => {
+            event.kind == EventKind::Feed
+                && event.id.as_deref().is_none_or(|id| id == feed.as_str())
+        }
+        None => false,
+    };
+    if touched || all {
+        model.here_mut().list.refresh();
+    }
+}
+
+fn some_feeds(model: &mut Model, rows: Vec<FeedRow>) {
+    for row in rows {
+        match model.feeds.iter_mut().find(|held| held.id == row.id) {
+            Some(held) => *held = Arc::new(row),
+            None => model.feeds.push(Arc::new(row)),
+        }
+    }
+    model.rebuild();
+}
+
+/// What was asked for by its address. An exchange that is looked at only gets its attempts.
+fn found(model: &mut Model, address: &Address, row: Result<Row, Problem>) {
+    let row = match row {
+        Ok(row) => row,
+        Err(problem) => return refused(model, &problem),
+    };
+    let (root, subject) = match row {
+        Row::Exchange(row) => {
+            if let Some(Subject::Exchange(held)) = &mut model.here_mut().subject
+                && held.id == row.id
+            {
+                *held = row;
+                return model.rebuild();
+            }
+            (View::Exchanges, Subject::Exchange(row))
+        }
+        Row::Run(row) => (View::Runs, Subject::Run(row)),
+        Row::Quarantine(row) => (View::Quarantine, Subject::Quarantine(row)),
+        _ => return,
+    };
+    if matches!(address, Address::Exchange(_) | Address::Run(_) | Address::Quarantine(_)) {
+        model.trail.jump(Place::new(root, None));
+        super::moving::enter(model, Place::of(subject));
+    }
+}
+
+fn ended(model: &mut Model, run: &RunRow) {
+    model.ordered.remove(&run.id);
+    let word = model.say(words::outcome_key(run.outcome));
+    let args = [
+        ("feed", run.feed.to_string().into()),
+        ("outcome", word.into()),
+        ("changed", run.counts.changed().into()),
+        ("held", run.counts.quarantined.into()),
+    ];
+    let tone = match run.outcome {
+        Outcome::Failed => Tone::Bad,
+        Outcome::Partial | Outcome::Held | Outcome::Cancelled => Tone::Warn,
+        Outcome::Running | Outcome::Succeeded | Outcome::Unchanged => Tone::Good,
+    };
+    model.tell(model.say_with("msg-run_ended", args), tone);
+}
+
+fn acted(model: &mut Model, outcomes: Result<Vec<ActOutcome>, Problem>) {
+    match outcomes {
+        Ok(outcomes) => {
+            for outcome in outcomes {
+                let state = outcome.state.map_or("fresh-unknown", words::state_key);
+                let id = outcome.id.to_string();
+                let args = [("id", id.into()), ("state", model.say(state).into())];
+                let done = model.say_with("msg-exchange_is", args);
+                let (text, tone) = match outcome.problem {
+                    Some(problem) => (problem, Tone::Bad),
+                    None => (done, Tone::Good),
+                };
+                model.tell(text, tone);
+            }
+            model.here_mut().list.refresh();
+        }
+        Err(problem) => refused(model, &problem),
+    }
+}
+
+/// Says what failed, why, and what to do.
+pub(super) fn refused(model: &mut Model, problem: &Problem) {
+    let args = [
+        ("what", problem.what.clone().into()),
+        ("why", problem.why.clone().into()),
+        ("do", problem.remedy.clone().into()),
+    ];
+    model.tell(model.say_with("msg-problem", args), Tone::Bad);
+}
