@@ -125,7 +125,6 @@ filter-so_far = { $n } among { $scanned } looked at so far
 
 ## Freshness
 
-fresh-age = Age of data
 fresh-due = Due
 fresh-exempt = Exempt
 fresh-expired = Expired

@@ -4,12 +4,13 @@
 use std::{
     io::{self, IsTerminal as _},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
 use crossterm::event::{Event, EventStream, KeyEvent, KeyEventKind};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use marsad_shared::clock::Clock;
 use tokio::{
@@ -46,6 +47,8 @@ const FRAME_SLOWEST: Duration = Duration::from_millis(400);
 const SLOW: Duration = Duration::from_millis(50);
 /// More keys than this in one reading were not typed by a hand.
 const BURST: usize = 8;
+/// The most events of one reading.
+const TAKEN: usize = 4096;
 /// How long the first frame waits for something to show.
 const PATIENCE: Duration = Duration::from_millis(40);
 
@@ -54,10 +57,8 @@ pub struct Options {
     /// Which of several installations this is; shown in the header.
     pub site: String,
     pub zone: TimeZone,
-    /// Whether colours may be used: not under `NO_COLOR`.
-    pub colour: bool,
-    /// Whether frames have to do without line characters: where the locale is not UTF-8.
-    pub ascii: bool,
+    /// No colours under `NO_COLOR`; frames without line characters where the locale is not UTF-8.
+    pub theme: Theme,
     /// Whether the terminal is at the other end of a network: under `SSH_CONNECTION`.
     pub remote: bool,
     /// Whether tmux stands in between: under `TMUX`.
@@ -109,7 +110,7 @@ impl Console {
         signals: Signals,
         screen: Screen,
     ) -> anyhow::Result<Self> {
-        let theme = Theme { colour: options.colour, ascii: options.ascii };
+        let theme = options.theme;
         let link = if client.is_offline() { Link::Offline } else { Link::Connecting };
         let now = options.clock.now();
         let mut model = Model::new(options.site.clone(), theme, options.zone.clone(), link, now);
@@ -153,7 +154,7 @@ impl Console {
             tokio::select! {
                 event = input.next() => match event {
                     Some(Ok(event)) => {
-                        if self.input(event, &mut input)?.is_some() { return Ok(()) }
+                        if self.input(event, &mut input).await?.is_some() { return Ok(()) }
                     }
                     Some(Err(_)) | None => return Ok(()), // the terminal is gone
                 },
@@ -209,10 +210,15 @@ impl Console {
     }
 
     /// One event and all that have come with it: what came at once was pasted, or is a key held down.
-    fn input(&mut self, first: Event, input: &mut EventStream) -> anyhow::Result<Option<Quit>> {
+    async fn input(
+        &mut self,
+        first: Event,
+        input: &mut EventStream,
+    ) -> anyhow::Result<Option<Quit>> {
         let mut events = vec![first];
-        while events.len() < 4096
-            && let Some(Some(Ok(event))) = input.next().now_or_never()
+        // Polled as this task: the stream keeps the first waker that it is given.
+        while events.len() < TAKEN
+            && let Poll::Ready(Some(Ok(event))) = futures_util::poll!(input.next())
         {
             events.push(event);
         }

@@ -62,9 +62,8 @@ pub fn wrap(text: &str, most: usize) -> Vec<String> {
     for paragraph in text.lines() {
         let mut line = String::new();
         let mut used = 0;
-        for word in paragraph.split_word_bounds() {
-            let wide = width(word);
-            if used + wide > most && used > 0 {
+        for word in paragraph.split_inclusive(char::is_whitespace) {
+            if used + width(word.trim_end()) > most && used > 0 {
                 lines.push(line.trim_end().to_owned());
                 (line, used) = (String::new(), 0);
             }
@@ -72,7 +71,7 @@ pub fn wrap(text: &str, most: usize) -> Vec<String> {
                 continue;
             }
             for cluster in word.graphemes(true) {
-                if used + cluster.width() > most && used > 0 {
+                if used + cluster.width() > most && used > 0 && !cluster.trim().is_empty() {
                     lines.push(std::mem::take(&mut line));
                     used = 0;
                 }

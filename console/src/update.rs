@@ -84,13 +84,11 @@ fn browse(model: &mut Model, action: Action) -> Option<Effect> {
 fn interrupt(model: &mut Model) -> Option<Effect> {
     let asked = model.say("msg-interrupt_again");
     if model.popup.is_some() {
-        return match Mode::of(model) {
-            Mode::Filter => prompt::act(model, Action::Back),
-            _ => {
-                model.popup = None;
-                None
-            }
-        };
+        if Mode::of(model) == Mode::Filter {
+            return prompt::act(model, Action::Back);
+        }
+        model.popup = None;
+        return None;
     }
     if model.toast.as_ref().is_some_and(|toast| toast.text == asked) {
         return Some(Effect::Quit);

@@ -3,7 +3,7 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::Style,
+    style::{Modifier, Style},
     symbols::{border, merge::MergeStrategy},
     widgets::{Block, Clear, Widget},
 };
@@ -137,7 +137,7 @@ fn panel(model: &Model, area: Rect, buf: &mut Buffer, title: &str) -> Rect {
     block.render(area, buf);
     if !title.is_empty() && area.width > 6 {
         let most = usize::from(area.width - 4);
-        let style = model.theme.style(Tone::Title);
+        let style = model.theme.style(Tone::Title).remove_modifier(Modifier::DIM);
         text::paint(buf, (area.x + 2, area.y), most, &format!(" {title} "), style);
     }
     inner

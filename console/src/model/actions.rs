@@ -84,8 +84,7 @@ pub fn items(model: &Model) -> Vec<Item> {
 /// The exchange that is selected, or that this place is about.
 pub fn exchange(model: &Model) -> Option<Arc<ExchangeRow>> {
     match (model.selected(), &model.here().subject) {
-        (Some(Row::Exchange(row)), _) => Some(Arc::clone(row)),
-        (_, Some(Subject::Exchange(row))) => Some(Arc::clone(row)),
+        (Some(Row::Exchange(row)), _) | (_, Some(Subject::Exchange(row))) => Some(Arc::clone(row)),
         _ => None,
     }
 }

@@ -68,11 +68,11 @@ pub fn parts(model: &Model) -> Parts {
     let about = model.here().subject.is_some();
     if body.width >= WIDE {
         let left = body.width * 5 / 8;
-        let right = Rect { x: body.x + left, width: body.width - left, ..body };
+        let right = Rect { x: body.x + left - 1, width: body.width - left + 1, ..body };
         let list = Rect { width: left, ..body };
         return if about {
             let half = body.height.min(SUMMARY + 5);
-            let peek = Rect { y: body.y + half, height: body.height - half, ..right };
+            let peek = Rect { y: body.y + half - 1, height: body.height - half + 1, ..right };
             Parts { summary: Rect { height: half, ..right }, list, peek }
         } else {
             Parts { summary: nothing, list, peek: right }

@@ -17,7 +17,7 @@ pub const SCAN: usize = 1_000;
 /// The most rows that are held; more than two pages, so that turning round costs nothing.
 pub const HELD: usize = 3 * PAGE;
 /// Pages that a filter may read without being asked again, so that a word that is nowhere does not read a whole bank.
-pub const PATIENCE: u32 = 20;
+const PATIENCE: u32 = 20;
 
 /// A page that the list wants.
 #[derive(Clone, Debug, PartialEq, Eq)]

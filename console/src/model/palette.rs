@@ -1,6 +1,12 @@
 //! The palette: commands as text, what they mean, and how one that has been begun could go on.
 
-use marsad_shared::id::{ExchangeId, FeedId, QuarantineId, RunId};
+use marsad_shared::{
+    exchange::State,
+    freshness::Freshness,
+    health::Health,
+    id::{ExchangeId, FeedId, QuarantineId, RunId},
+    run::Outcome,
+};
 
 use super::{Address, Model, View};
 
@@ -91,10 +97,10 @@ pub fn completions(model: &Model, line: &str) -> Vec<String> {
             }
             None => feeds().collect(),
         },
-        "feeds" => marsad_shared::freshness::Freshness::ALL.map(|word| word.word()).to_vec(),
-        "connections" => marsad_shared::health::Health::ALL.map(|word| word.word()).to_vec(),
-        "exchanges" => marsad_shared::exchange::State::ALL.map(|word| word.word()).to_vec(),
-        "runs" => marsad_shared::run::Outcome::ALL.map(|word| word.word()).to_vec(),
+        "feeds" => Freshness::ALL.map(Freshness::word).to_vec(),
+        "connections" => Health::ALL.map(Health::word).to_vec(),
+        "exchanges" => State::ALL.map(State::word).to_vec(),
+        "runs" => Outcome::ALL.map(Outcome::word).to_vec(),
         _ => Vec::new(),
     };
     let mut found: Vec<&str> = words.iter().copied().filter(|w| w.contains(rest)).collect();
@@ -104,8 +110,6 @@ pub fn completions(model: &Model, line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use marsad_shared::{freshness::Freshness, health::Health};
-
     use super::*;
     use crate::model::build;
 

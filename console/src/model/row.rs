@@ -105,10 +105,10 @@ impl Row {
         fn word<'a>(name: &'a str, text: &'a str) -> (Cow<'a, str>, Cow<'a, str>) {
             (name.into(), text.into())
         }
-        fn made<'a>(name: &'a str, text: impl ToString) -> (Cow<'a, str>, Cow<'a, str>) {
-            (name.into(), text.to_string().into())
+        fn made(name: &str, text: String) -> (Cow<'_, str>, Cow<'_, str>) {
+            (name.into(), text.into())
         }
-        fn said<'a>(reason: Option<&'a String>) -> (Cow<'a, str>, Cow<'a, str>) {
+        fn said(reason: Option<&String>) -> (Cow<'_, str>, Cow<'_, str>) {
             word("reason", reason.map_or("", String::as_str))
         }
         match self {
@@ -135,7 +135,7 @@ impl Row {
             ],
             Self::Exchange(row) => vec![
                 word("state", row.state.word()),
-                made("id", row.id),
+                made("id", row.id.to_string()),
                 word("direction", row.direction.word()),
                 word("connection", row.connection.as_str()),
                 word("name", &row.name),
@@ -143,9 +143,9 @@ impl Row {
             ],
             Self::Quarantine(row) => vec![
                 word("kind", row.kind.word()),
-                made("id", row.id),
+                made("id", row.id.to_string()),
                 word("feed", row.feed.as_str()),
-                made("run", row.run),
+                made("run", row.run.to_string()),
                 word("file", row.place.file.as_deref().unwrap_or_default()),
                 word("field", row.place.field.as_deref().unwrap_or_default()),
                 word("reason", &row.reason),
@@ -153,7 +153,7 @@ impl Row {
             Self::Run(row) => vec![
                 word("state", row.outcome.word()),
                 word("outcome", row.outcome.word()),
-                made("id", row.id),
+                made("id", row.id.to_string()),
                 word("feed", row.feed.as_str()),
                 word("trigger", row.trigger.word()),
                 word("file", row.file.as_deref().unwrap_or_default()),
@@ -162,7 +162,7 @@ impl Row {
             ],
             Self::Record(row) => {
                 let fields = row.fields.iter().map(|(n, v)| (n.as_str().into(), value(v).into()));
-                fields.chain([made("run", row.run)]).collect()
+                fields.chain([made("run", row.run.to_string())]).collect()
             }
             Self::Attempt(row) => vec![word("kind", &row.kind), said(row.reason.as_ref())],
             Self::Fact(fact) => {

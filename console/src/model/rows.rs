@@ -8,7 +8,7 @@ use super::{Fact, Label, Model, Place, Row, Subject, View, Weight, row, troubles
 use crate::text;
 
 /// The rows of the place that is shown, unfiltered; `None` if they come page by page from the daemon.
-pub fn held(model: &Model) -> Option<Vec<Row>> {
+pub(super) fn held(model: &Model) -> Option<Vec<Row>> {
     let place = model.here();
     match (place.view, &place.subject) {
         (View::Overview, _) => Some(overview(model, place)),
@@ -64,13 +64,13 @@ pub fn facts(model: &Model, subject: &Subject) -> Vec<Fact> {
     }
 }
 
-fn fact(name: &'static str, value: impl ToString) -> Fact {
-    Fact { name: Label::Key(name), value: value.to_string(), weight: Weight::Calm }
+fn fact(name: &'static str, value: impl Into<String>) -> Fact {
+    Fact { name: Label::Key(name), value: value.into(), weight: Weight::Calm }
 }
 
 fn quarantined(model: &Model, item: &QuarantineRow) -> Vec<Fact> {
     let place = &item.place;
-    let number = |name, value: Option<u64>| value.map(|value| fact(name, value));
+    let number = |name, value: Option<u64>| value.map(|value| fact(name, value.to_string()));
     let given = |name, value: &Option<String>| value.as_ref().map(|value| fact(name, value));
     let mut facts = vec![Fact { weight: Weight::Warn, ..fact("noun-reason", &item.reason) }];
     facts.extend(given("noun-file", &place.file));
@@ -78,8 +78,8 @@ fn quarantined(model: &Model, item: &QuarantineRow) -> Vec<Fact> {
     facts.extend(number("noun-page", place.page));
     facts.extend(number("noun-row", place.row));
     facts.extend(given("noun-field", &place.field));
-    facts.push(fact("noun-feed", &item.feed));
-    facts.push(fact("noun-run", item.run));
+    facts.push(fact("noun-feed", item.feed.as_str()));
+    facts.push(fact("noun-run", item.run.to_string()));
     facts.push(fact("noun-original", text::bytes(item.bytes)));
     facts.push(fact("fact-refused", text::moment(item.at, model.now, &model.zone)));
     facts
@@ -112,9 +112,5 @@ fn balance(model: &Model, run: &RunRow) -> Vec<Fact> {
 }
 
 fn document(exchange: &ExchangeRow) -> Vec<Fact> {
-    vec![
-        fact("noun-file", &exchange.name),
-        fact("exch-correlation_id", &exchange.idempotency_key),
-        fact("fact-hash", &exchange.hash),
-    ]
+    vec![fact("exch-correlation_id", &exchange.idempotency_key), fact("fact-hash", &exchange.hash)]
 }

@@ -130,8 +130,8 @@ mod tests {
                 "connection:education/api",
                 "exchanges:rejected",
                 "quarantine:courts/orders",
-                "run:police/notices",
-                "feed:x/late"
+                "feed:x/late",
+                "run:police/notices"
             ]
         );
         assert!(matches!(found.first().map(|t| &t.about), Some(About::Connection(_, 1))));

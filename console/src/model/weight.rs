@@ -57,8 +57,12 @@ impl From<Freshness> for Weight {
 impl From<State> for Weight {
     fn from(state: State) -> Self {
         match state {
-            State::Delivered | State::Confirmed | State::Cancelled => Self::Calm,
-            State::Pending | State::Scheduled | State::Sending => Self::Blank,
+            State::Delivered
+            | State::Confirmed
+            | State::Cancelled
+            | State::Pending
+            | State::Scheduled
+            | State::Sending => Self::Calm,
             State::Retrying | State::Held => Self::Watch,
             State::InDoubt => Self::Warn,
             State::Rejected | State::Expired => Self::Grave,
@@ -69,8 +73,7 @@ impl From<State> for Weight {
 impl From<Outcome> for Weight {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Succeeded | Outcome::Unchanged => Self::Calm,
-            Outcome::Running => Self::Blank,
+            Outcome::Succeeded | Outcome::Unchanged | Outcome::Running => Self::Calm,
             Outcome::Cancelled => Self::Watch,
             Outcome::Partial | Outcome::Held => Self::Warn,
             Outcome::Failed => Self::Grave,

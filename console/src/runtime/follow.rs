@@ -171,51 +171,72 @@ impl Follower {
             before.feeds != status.feeds || before.connections != status.connections
         });
         self.status = Some(status.clone());
-        if changed.connections || changed.all || moved {
+        if changed.has(Kind::Connections) || changed.has(Kind::All) || moved {
             let rows = everything(&self.client).await?;
             self.send(Message::Connections(rows)).await?;
         }
-        if changed.all || moved || changed.feeds.len() > ONE_BY_ONE {
+        if changed.has(Kind::All) || moved || changed.feeds.len() > ONE_BY_ONE {
             let rows = everything(&self.client).await?;
             self.send(Message::Feeds(rows)).await?;
         } else if !changed.feeds.is_empty() {
             let mut rows = Vec::new();
             for id in &changed.feeds {
-                rows.push(self.client.one::<FeedRow>(&(), id).await?);
+                match self.client.one::<FeedRow>(&(), id).await {
+                    Ok(row) => rows.push(row),
+                    // Gone from the configuration: the next status counts it no more.
+                    Err(ClientError::Problem(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
             self.send(Message::SomeFeeds(rows)).await?;
         }
         self.send(Message::Status(Box::new(status))).await?;
-        if changed.runs || changed.all { self.read_recent().await } else { Ok(()) }
+        if changed.has(Kind::Runs) || changed.has(Kind::All) {
+            self.read_recent().await?;
+        }
+        Ok(())
     }
 }
 
 /// What has changed since the last reading.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changed {
-    /// Something was missed.
-    all: bool,
-    status: bool,
-    connections: bool,
-    runs: bool,
+    kinds: BTreeSet<Kind>,
     feeds: BTreeSet<String>,
 }
 
+/// A kind of thing that is read again together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// Something was missed: all of it.
+    All,
+    /// The counts.
+    Status,
+    Connections,
+    Runs,
+}
+
 impl Changed {
+    fn has(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
     fn any(&self) -> bool {
         *self != Self::default()
     }
 
     fn note(&mut self, event: &Event) {
         match event.kind {
-            EventKind::Lagged => self.all = true,
-            EventKind::Connection => self.connections = true,
-            EventKind::Run => self.runs = true,
+            EventKind::Lagged => _ = self.kinds.insert(Kind::All),
+            EventKind::Connection => _ = self.kinds.insert(Kind::Connections),
+            EventKind::Run => _ = self.kinds.insert(Kind::Runs),
             EventKind::Feed => match &event.id {
                 Some(id) => _ = self.feeds.insert(id.clone()),
-                None => self.all = true,
+                None => _ = self.kinds.insert(Kind::All),
             },
-            EventKind::Exchange | EventKind::Quarantine | EventKind::Ping => self.status = true,
+            EventKind::Exchange | EventKind::Quarantine | EventKind::Ping => {
+                self.kinds.insert(Kind::Status);
+            }
             EventKind::Hello | EventKind::Audit | EventKind::Bye | EventKind::Other => {}
         }
     }
@@ -249,20 +270,21 @@ mod tests {
             id: id.map(str::to_owned),
         };
         let none = Changed::default;
+        let some = |kind| Changed { kinds: [kind].into(), ..none() };
         for (kind, id, expected, why) in [
             (EventKind::Hello, Some("0.1.0"), none(), "nothing yet"),
             (EventKind::Audit, Some("7"), none(), "no screen shows it"),
             (EventKind::Other, None, none(), "of a later version"),
-            (EventKind::Ping, None, Changed { status: true, ..none() }, "states age"),
-            (EventKind::Lagged, None, Changed { all: true, ..none() }, "who knows what"),
-            (EventKind::Run, Some("r1"), Changed { runs: true, ..none() }, "a run"),
+            (EventKind::Ping, None, some(Kind::Status), "states age"),
+            (EventKind::Lagged, None, some(Kind::All), "who knows what"),
+            (EventKind::Run, Some("r1"), some(Kind::Runs), "a run"),
             (
                 EventKind::Feed,
                 Some("a/b"),
                 Changed { feeds: ["a/b".to_owned()].into(), ..none() },
                 "one feed",
             ),
-            (EventKind::Feed, None, Changed { all: true, ..none() }, "some feed"),
+            (EventKind::Feed, None, some(Kind::All), "some feed"),
         ] {
             let mut changed = Changed::default();
             changed.note(&event(kind, id));

@@ -26,11 +26,12 @@ pub(super) fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     }
     pen.skip(1);
     pen.say("app-title-short", Tone::Title);
-    if area.width >= 60 && !model.site.is_empty() {
+    let overview = model.trail.is_root() && model.here().view == View::Overview;
+    if area.width >= if overview { 60 } else { 100 } && !model.site.is_empty() {
         let site = model.say_with("header-site", [("site", model.site.clone().into())]);
         pen.put(&format!("  {site}"), Tone::Dim);
     }
-    if model.trail.is_root() && model.here().view == View::Overview {
+    if overview {
         if area.width < 100
             && let Some(daemon) = daemon(model)
         {
@@ -76,6 +77,9 @@ fn link(model: &Model) -> (String, Tone) {
 }
 
 fn daemon(model: &Model) -> Option<String> {
+    if matches!(model.link, Link::Away { .. } | Link::Offline) {
+        return None; // the top line says so already, louder
+    }
     let daemon = &model.status.as_ref()?.daemon;
     let version = daemon.version.clone().unwrap_or_default();
     let started = daemon.started_at.filter(|_| daemon.running && model.link == Link::Live);

@@ -44,9 +44,9 @@ const fn column(
 const SYMBOL: Column = column("", Cells(2), false, 0, |_, row| {
     (row.weight().symbol().to_owned(), row.weight().into())
 });
-const ID: Column = column("col-id", Cells(8), false, 0, |_, row| plain(row.key()));
+const ID: Column = column("col-id", Cells(7), false, 0, |_, row| plain(row.key()));
 const STATE: Column =
-    column("noun-state", Cells(12), false, 0, |model, row| (state(model, row), tone(row)));
+    column("noun-state", Cells(11), false, 0, |model, row| (state(model, row), tone(row)));
 
 static CONNECTIONS: &[Column] = &[
     SYMBOL,
@@ -89,19 +89,19 @@ static FEEDS: &[Column] = &[
     SYMBOL,
     STATE,
     column("noun-feed", Share(3), false, 0, |_, row| plain(row.key())),
-    column("fresh-age", Cells(6), true, 0, |model, row| match row {
+    column("col-age", Cells(6), true, 0, |model, row| match row {
         Row::Feed(feed) => (ago(model, feed.checked_at), tone(row)),
         _ => nothing(),
     }),
-    column("noun-promise", Cells(8), true, 0, |model, row| match row {
+    column("noun-promise", Cells(7), true, 0, |model, row| match row {
         Row::Feed(row) => dim(promise(model, row.every_s)),
         _ => nothing(),
     }),
-    column("nav-records", Cells(11), true, 50, |model, row| match row {
+    column("nav-records", Cells(10), true, 50, |model, row| match row {
         Row::Feed(row) => plain(number(model, row.rows)),
         _ => nothing(),
     }),
-    column("status-held", Cells(6), true, 60, |model, row| match row {
+    column("status-held", Cells(5), true, 60, |model, row| match row {
         Row::Feed(row) if row.quarantine > 0 => (number(model, row.quarantine), Tone::Warn),
         _ => nothing(),
     }),
@@ -110,7 +110,7 @@ static FEEDS: &[Column] = &[
         Row::Feed(row) => dim(until(model, row.next_at)),
         _ => nothing(),
     }),
-    column("col-last_run", Cells(16), false, 76, |model, row| match row {
+    column("col-last_run", Cells(16), false, 96, |model, row| match row {
         Row::Feed(row) => match row.last_outcome {
             Some(outcome) => (model.say(words::outcome_key(outcome)), Weight::from(outcome).into()),
             None => dim(model.say("never")),
@@ -135,7 +135,7 @@ static EXCHANGES: &[Column] = &[
         Row::Exchange(row) => plain(row.name.clone()),
         _ => nothing(),
     }),
-    column("noun-connection", Share(3), false, 60, |_, row| match row {
+    column("noun-connection", Share(2), false, 76, |_, row| match row {
         Row::Exchange(row) => dim(row.connection.to_string()),
         _ => nothing(),
     }),
@@ -196,32 +196,32 @@ static RUNS: &[Column] = &[
         Row::Run(row) => plain(row.feed.to_string()),
         _ => nothing(),
     }),
-    column("col-start", Cells(16), false, 60, |model, row| match row {
+    column("col-start", Cells(16), false, 96, |model, row| match row {
         Row::Run(row) => dim(text::moment(row.started_at, model.now, &model.zone)),
         _ => nothing(),
     }),
-    column("col-took", Cells(6), true, 0, |model, row| match row {
+    column("col-took", Cells(5), true, 0, |model, row| match row {
         Row::Run(row) => {
             let end = row.ended_at.unwrap_or(model.now);
             dim(text::span(&model.catalogue, text::seconds_between(row.started_at, end)))
         }
         _ => nothing(),
     }),
-    column("balance-received", Cells(10), true, 50, |model, row| match row {
+    column("balance-received", Cells(9), true, 50, |model, row| match row {
         Row::Run(row) => plain(number(model, row.counts.received)),
         _ => nothing(),
     }),
-    column("col-changed", Cells(8), true, 0, |model, row| match row {
+    column("col-changed", Cells(7), true, 0, |model, row| match row {
         Row::Run(row) => plain(number(model, row.counts.changed())),
         _ => nothing(),
     }),
-    column("status-held", Cells(6), true, 60, |model, row| match row {
+    column("status-held", Cells(5), true, 60, |model, row| match row {
         Row::Run(row) if row.counts.quarantined > 0 => {
             (number(model, row.counts.quarantined), Tone::Warn)
         }
         _ => nothing(),
     }),
-    column("col-trigger", Cells(9), false, 100, |model, row| match row {
+    column("col-trigger", Cells(9), false, 110, |model, row| match row {
         Row::Run(row) => dim(model.say(words::trigger_key(row.trigger))),
         _ => nothing(),
     }),
@@ -349,13 +349,11 @@ pub(super) fn place(model: &Model, place: &marsad_shared::quarantine::Place) -> 
     if let Some(page) = place.page {
         said.push_str(&model.say_with("place-page", [("n", page.into())]));
     }
-    match (place.line, place.row) {
-        (Some(line), _) => said.push_str(&format!(":{line}")),
-        (None, Some(row)) => said.push_str(&format!(":{row}")),
-        (None, None) => {}
+    if let Some(number) = place.line.or(place.row) {
+        said = format!("{said}:{number}");
     }
     if let Some(field) = &place.field {
-        said.push_str(&format!(" {field}"));
+        said = format!("{said} {field}");
     }
     said
 }

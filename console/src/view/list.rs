@@ -8,13 +8,16 @@ use super::{
     panel, window,
 };
 use crate::{
-    model::{Model, Place, Row, View, row},
+    model::{Model, Place, Row, Subject, View, row},
     text,
     theme::Tone,
 };
 
 /// The widest a column of a record gets.
 const FIELD: usize = 24;
+
+/// What a column of names takes.
+const SAID: u16 = 20;
 
 /// Draws the list of the place that is shown.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
@@ -41,31 +44,25 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
 /// The list's name with its digit, how much of it there is, and its order.
 fn title(model: &Model) -> String {
     let place = model.here();
-    let mut said = String::new();
-    match &place.subject {
-        Some(subject) => {
-            for (at, tab) in subject.tabs().iter().enumerate() {
-                let name = model.say(tab.key());
-                let gap = if at == 0 { "" } else { "  " };
-                let shown = if *tab == place.view { format!("[{name}]") } else { name };
-                said.push_str(gap);
-                said.push_str(&shown);
-            }
-        }
-        None => {
-            let digit = place.view.digit().map(|c| format!("{c} ")).unwrap_or_default();
-            said = format!("{digit}{}", model.say(place.view.key()));
-        }
-    }
     let list = &place.list;
     let n = u64::try_from(list.rows.len()).unwrap_or(u64::MAX);
-    if list.loaded && list.begins && list.ends {
-        said.push_str(&format!(" ({})", columns::number(model, n)));
-    }
+    let whole = list.loaded && list.begins && list.ends;
+    let count = if whole { format!(" {}", columns::number(model, n)) } else { String::new() };
+    let mut said = if let Some(subject) = &place.subject {
+        let tabs = subject.tabs().iter().map(|tab| {
+            let name = model.say(tab.key());
+            if *tab == place.view { format!("[{name}{count}]") } else { name }
+        });
+        tabs.collect::<Vec<_>>().join("  ")
+    } else {
+        let digit = place.view.digit().map(|c| format!("{c} ")).unwrap_or_default();
+        let count = if whole { format!(" ({})", columns::number(model, n)) } else { String::new() };
+        format!("{digit}{}{count}", model.say(place.view.key()))
+    };
     if place.source().is_none() && matches!(place.view, View::Connections | View::Feeds) {
         let order = model.say(list.sort.by.key());
         let key = if list.sort.reversed { "sort-title_reversed" } else { "sort-title" };
-        said.push_str(&format!("  {}", model.say_with(key, [("order", order.into())])));
+        said = format!("{said}  {}", model.say_with(key, [("order", order.into())]));
     }
     said
 }
@@ -96,8 +93,17 @@ fn empty(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
 }
 
 fn plain(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
-    let fitting: Vec<&Column> =
-        columns::of(place.view).iter().filter(|column| column.from <= area.width).collect();
+    // What is the same in every row stands above the list already, and leaves room for something else.
+    let said = match (&place.subject, place.view) {
+        (Some(Subject::Feed(_) | Subject::Run(_)), View::Runs | View::Quarantine) => "noun-feed",
+        (Some(Subject::Connection(_)), View::Exchanges) => "noun-connection",
+        _ => "-",
+    };
+    let room = if said == "-" { area.width } else { area.width.saturating_add(SAID) };
+    let fitting: Vec<&Column> = columns::of(place.view)
+        .iter()
+        .filter(|column| column.head != said && column.from <= room)
+        .collect();
     let widths = widths(&fitting, area.width.saturating_sub(1));
     let mut pen = Pen::new(model, buf, area, 0);
     pen.skip(1);

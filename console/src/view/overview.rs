@@ -77,7 +77,8 @@ fn stacked(model: &Model, area: Rect, buf: &mut Buffer) {
 
 /// 120x40: the same blocks in two columns, and what is selected.
 fn medium(model: &Model, area: Rect, buf: &mut Buffer) {
-    let [health, upper, lower, events] = stack(area, [1, 9, 0, 4]);
+    let busy = blocks::needs_count(model).max(blocks::running_lines(model)).clamp(4, 10);
+    let [health, upper, lower, events] = stack(area, [1, busy, 0, 5]);
     let middle = area.width * 3 / 5;
     let [needs, running] = side_by_side(upper, [middle, area.width]);
     let [fresh, peek] = side_by_side(lower, [middle, area.width]);

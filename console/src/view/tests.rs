@@ -1,23 +1,21 @@
-use marsad_shared::{exchange::State, run::Outcome};
-use ratatui::{buffer::Buffer, layout::Rect};
+use std::fmt::Write as _;
+
+use marsad_shared::{exchange::State, freshness::Freshness, protocol::Preview, run::Outcome};
+use ratatui::{buffer::Cell, layout::Rect, style::Modifier};
 
 use super::*;
 use crate::{
     keys::Action,
     message::Message,
-    model::{Link, Subject, build},
+    model::{
+        Choice, Deed, Form, Item, Link, Place, Popup, Subject, build,
+        build::{Build, exchange, quarantined, record, run, usual},
+    },
+    theme::Theme,
     update::update,
 };
 
-/// The screen as lines of text.
-fn text_of(buf: &Buffer) -> String {
-    let lines = buf.content.chunks(usize::from(buf.area.width.max(1)));
-    let line = |cells: &[ratatui::buffer::Cell]| {
-        let text: String = cells.iter().map(ratatui::buffer::Cell::symbol).collect();
-        text.trim_end().to_owned()
-    };
-    lines.map(line).collect::<Vec<_>>().join("\n")
-}
+const SIZES: [(u16, u16); 2] = [(80, 24), (120, 40)];
 
 fn screen(model: &Model) -> Buffer {
     let area = Rect::new(0, 0, model.size.0, model.size.1);
@@ -26,29 +24,243 @@ fn screen(model: &Model) -> Buffer {
     buf
 }
 
-#[test]
-fn preview() {
-    for (w, h) in [(80, 24), (120, 40), (200, 60)] {
-        let mut model = build::usual().size(w, h).build();
-        println!("{}\n=====", text_of(&screen(&model)));
-        update(&mut model, Message::Do(Action::Go(View::Feeds)));
-        println!("{}\n=====", text_of(&screen(&model)));
-        update(&mut model, Message::Do(Action::Open));
-        let rows = [4821, 4820, 4819].map(|n| {
-            Row::Run(
-                build::run(
-                    n,
-                    "education/enrolments",
-                    if n == 4821 { Outcome::Failed } else { Outcome::Unchanged },
-                )
-                .into(),
-            )
-        });
-        let f = model.fetch().unwrap();
-        update(&mut model, Message::Page(f.ticket, Ok(rows.to_vec())));
-        println!("{}\n=====", text_of(&screen(&model)));
-        update(&mut model, Message::Do(Action::Help));
-        println!("{}\n=====", text_of(&screen(&model)));
+/// The screen as lines of text.
+fn text_of(buf: &Buffer) -> String {
+    let lines = buf.content.chunks(usize::from(buf.area.width.max(1)));
+    let line = |cells: &[Cell]| {
+        let text: String = cells.iter().map(Cell::symbol).collect();
+        text.trim_end().to_owned()
+    };
+    lines.map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Which lines have cells of which look: the text has none.
+fn looks_of(buf: &Buffer) -> String {
+    let mut out = String::new();
+    for (y, line) in buf.content.chunks(usize::from(buf.area.width.max(1))).enumerate() {
+        let mut x = 0;
+        for run in line.chunk_by(|a, b| (a.fg, a.modifier) == (b.fg, b.modifier)) {
+            let text: String = run.iter().map(Cell::symbol).collect();
+            if let Some(cell) = run.first()
+                && !text.trim().is_empty()
+            {
+                let look = format!("{:?} {:?}", cell.fg, cell.modifier);
+                let _ = writeln!(out, "{y}:{x} {look} {}", text.trim());
+            }
+            x += run.len();
+        }
     }
-    let _ = (State::Pending, Link::Live, Subject::Feed("a/b".parse().unwrap()));
+    out
+}
+
+/// Opens a place and gives its list the rows, if it asks for some.
+fn at(build: Build, size: (u16, u16), place: Place, rows: Vec<Row>) -> Model {
+    let mut model = build.size(size.0, size.1).build();
+    let root = place.view;
+    if place.subject.is_some() {
+        model.trail.jump(Place::new(View::Feeds, None));
+        model.trail.push(place);
+    } else {
+        model.trail.jump(Place::new(root, None));
+        *model.here_mut() = place;
+    }
+    model.rebuild();
+    if let Some(fetch) = model.fetch() {
+        update(&mut model, Message::Page(fetch.ticket, Ok(rows)));
+    }
+    model
+}
+
+fn exchanges() -> Vec<Row> {
+    let states =
+        [State::Rejected, State::InDoubt, State::Retrying, State::Pending, State::Delivered];
+    (0..5).zip(states).map(|(n, state)| Row::Exchange(exchange(1042 - n, state).into())).collect()
+}
+
+fn runs() -> Vec<Row> {
+    let outcomes = [Outcome::Running, Outcome::Failed, Outcome::Partial, Outcome::Unchanged];
+    (0..4)
+        .zip(outcomes)
+        .map(|(n, outcome)| Row::Run(run(4822 - n, "education/enrolments", outcome).into()))
+        .collect()
+}
+
+fn held() -> Vec<Row> {
+    (1..4).rev().map(|n| Row::Quarantine(quarantined(n).into())).collect()
+}
+
+fn records() -> Vec<Row> {
+    (1..40).map(|n| Row::Record(record(n).into())).collect()
+}
+
+fn feed() -> Option<Subject> {
+    Some(Subject::Feed("education/enrolments".parse().unwrap()))
+}
+
+#[test]
+fn every_view_has_its_looks() {
+    let places: [(&str, Place, Vec<Row>); 11] = [
+        ("overview", Place::new(View::Overview, None), vec![]),
+        ("connections", Place::new(View::Connections, None), vec![]),
+        ("feeds", Place::new(View::Feeds, None), vec![]),
+        ("exchanges", Place::new(View::Exchanges, None), exchanges()),
+        ("quarantine", Place::new(View::Quarantine, None), held()),
+        ("runs", Place::new(View::Runs, None), runs()),
+        ("feed", Place::of(feed().unwrap()), runs()),
+        ("records", Place::new(View::Records, feed()), records()),
+        ("connection", Place::of(Subject::Connection("education/api".parse().unwrap())), vec![]),
+        ("exchange", Place::of(Subject::Exchange(exchange(1042, State::Rejected).into())), vec![]),
+        ("item", Place::of(Subject::Quarantine(quarantined(14).into())), vec![]),
+    ];
+    for (name, place, rows) in places {
+        for size in SIZES {
+            let model = at(usual(), size, place.clone(), rows.clone());
+            let name = format!("{name}_{}x{}", size.0, size.1);
+            insta::assert_snapshot!(name, text_of(&screen(&model)));
+        }
+    }
+}
+
+#[test]
+fn a_large_screen_is_used() {
+    let model = at(usual(), (200, 60), Place::new(View::Overview, None), vec![]);
+    insta::assert_snapshot!("overview_200x60", text_of(&screen(&model)));
+    let model = at(usual(), (200, 60), Place::of(feed().unwrap()), runs());
+    insta::assert_snapshot!("feed_200x60", text_of(&screen(&model)));
+}
+
+#[test]
+fn what_lies_in_front_has_its_looks() {
+    let preview = Preview {
+        feed: "education/enrolments".parse().unwrap(),
+        scope: "full".to_owned(),
+        from: None,
+        after_run: Some(marsad_shared::id::RunId(4820)),
+        pages: Some(50),
+        rows: Some(50_000),
+        duration_s: Some(100),
+        rows_now: 1_284,
+    };
+    let form = Form {
+        full: true,
+        preview: Some(Ok(preview)),
+        ..Form::new("education/enrolments".parse().unwrap())
+    };
+    let blocked =
+        Item { choice: Choice::Resync, blocked: Some("Needs the role: Operator".to_owned()) };
+    let popups = [
+        ("help", Popup::Help { top: 0 }),
+        (
+            "menu",
+            Popup::Menu {
+                items: vec![Item { choice: Choice::Open, blocked: None }, blocked],
+                selected: 1,
+            },
+        ),
+        ("resync", Popup::Resync(form)),
+        (
+            "confirm",
+            Popup::Confirm(Deed::Exchange(
+                marsad_shared::protocol::ExchangeVerb::Retry,
+                exchange(1042, State::Rejected).into(),
+            )),
+        ),
+        ("palette", Popup::Palette { input: "feeds la".into(), selected: 0 }),
+        ("filter", Popup::Filter { input: "edu".into(), before: String::new() }),
+    ];
+    for (name, popup) in popups {
+        let mut model = at(usual(), (80, 24), Place::new(View::Feeds, None), vec![]);
+        model.popup = Some(popup);
+        insta::assert_snapshot!(format!("popup_{name}"), text_of(&screen(&model)));
+    }
+    let mut model = at(usual(), (80, 24), Place::new(View::Feeds, None), vec![]);
+    update(&mut model, Message::Do(Action::Why));
+    insta::assert_snapshot!("popup_why", text_of(&screen(&model)));
+}
+
+#[test]
+fn the_top_says_whether_the_daemon_is_there() {
+    let away = Link::Away { since: build::ago(266), why: "connection refused".to_owned() };
+    for (name, link) in
+        [("away", away), ("offline", Link::Offline), ("connecting", Link::Connecting)]
+    {
+        let model = usual().link(link).build();
+        let text = text_of(&screen(&model));
+        let top = text.lines().take(3).collect::<Vec<_>>().join("\n");
+        insta::assert_snapshot!(format!("top_{name}"), top);
+    }
+}
+
+#[test]
+fn colours_only_underline_what_words_say() {
+    let mut model = at(usual(), (80, 24), Place::new(View::Feeds, None), vec![]);
+    let coloured = screen(&model);
+    insta::assert_snapshot!("looks_feeds", looks_of(&coloured));
+    model.theme = Theme { colour: false, ascii: true };
+    let plain = screen(&model);
+    assert!(plain.content.iter().all(|cell| cell.fg == ratatui::style::Color::Reset));
+    assert!(plain.content.iter().any(|cell| cell.modifier.contains(Modifier::REVERSED)));
+    insta::assert_snapshot!("ascii_feeds", text_of(&plain));
+}
+
+#[test]
+fn what_came_from_outside_is_shown_and_not_obeyed() {
+    let mut row = build::feed("a/b", Freshness::Stale);
+    row.reason = Some("\u{1b}]52;c;ZXZpbA==\u{7}\u{202e}".to_owned());
+    let mut model = build::model().feed_row(row).size(160, 24).build();
+    update(&mut model, Message::Do(Action::Go(View::Feeds)));
+    for action in [Action::Why, Action::Back, Action::Open] {
+        update(&mut model, Message::Do(action));
+        let buf = screen(&model);
+        let raw = |cell: &Cell| cell.symbol().chars().any(|c| c.is_control() || c == '\u{202e}');
+        assert!(!buf.content.iter().any(raw), "{action:?}");
+        assert!(text_of(&buf).contains("\\u{1b}]52;c;"), "{action:?}");
+    }
+}
+
+#[test]
+fn no_size_is_too_small_and_an_unchanged_frame_is_the_same() {
+    for view in View::ROOTS {
+        for build in [build::model(), usual()] {
+            let rows = match view {
+                View::Exchanges => exchanges(),
+                View::Quarantine => held(),
+                View::Runs => runs(),
+                _ => vec![],
+            };
+            let mut model = at(build, (80, 24), Place::new(view, None), rows);
+            for (width, height) in (1..=40).flat_map(|w| (1..=10).map(move |h| (w, h))) {
+                update(&mut model, Message::Resized(width, height));
+                assert_eq!(screen(&model), screen(&model), "{view:?} at {width}x{height}");
+            }
+            for size in [(1, 1), (7, 3), (40, 10)] {
+                update(&mut model, Message::Resized(size.0, size.1));
+                for action in [Action::Help, Action::Back, Action::Menu, Action::Back, Action::Why]
+                {
+                    update(&mut model, Message::Do(action));
+                    let _ = screen(&model);
+                }
+                update(&mut model, Message::Do(Action::Back));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_thing_fits_any_size() {
+    let places = [
+        (Place::of(feed().unwrap()), runs()),
+        (Place::new(View::Records, feed()), records()),
+        (Place::of(Subject::Run(run(1, "a/b", Outcome::Failed).into())), held()),
+        (Place::of(Subject::Exchange(exchange(1, State::Held).into())), vec![]),
+        (Place::of(Subject::Quarantine(quarantined(1).into())), vec![]),
+    ];
+    for (place, rows) in places {
+        for size in
+            [(1, 1), (2, 2), (5, 3), (39, 9), (79, 23), (100, 15), (159, 33), (160, 12), (300, 90)]
+        {
+            let model = at(usual(), size, place.clone(), rows.clone());
+            let _ = screen(&model);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
     view::{Pen, columns},
 };
 
-/// Counts of one kind: its name, and each state that occurs, the worst last and loudest.
+/// Counts of one kind: its name, and each state that occurs, the worst first: what matters is never cut off.
 struct Group {
     name: &'static str,
     states: Vec<(u64, &'static str, Weight)>,
@@ -35,7 +35,7 @@ fn groups(model: &Model) -> Vec<Group> {
     let held = (status.quarantine, "status-held", Weight::Warn);
     let sorted = |mut states: Vec<(u64, &'static str, Weight)>| {
         states.retain(some);
-        states.sort_by_key(|(.., weight)| *weight);
+        states.sort_by_key(|(.., weight)| std::cmp::Reverse(*weight));
         states
     };
     vec![
@@ -55,17 +55,21 @@ fn group(pen: &mut Pen<'_>, group: &Group) {
     for (n, word, weight) in &group.states {
         let loud = if *weight >= Weight::Warn { weight.symbol() } else { "" };
         let word = pen.model.say(word).to_lowercase();
-        let said = format!("  {loud}{} {word}", columns::number(pen.model, *n));
+        let said = format!(" {loud}{} {word}", columns::number(pen.model, *n));
         pen.put(&said, Tone::from(*weight));
     }
 }
 
 /// Two lines of two groups each.
 pub(super) fn health(model: &Model, area: Rect, buf: &mut Buffer) {
-    let half = area.width / 2;
+    let left = area.width * 2 / 5;
     for (at, one) in groups(model).iter().enumerate() {
         let at = u16::try_from(at).unwrap_or(u16::MAX);
-        let cell = Rect { x: area.x + (at % 2) * half, width: half, ..area };
+        let cell = if at.is_multiple_of(2) {
+            Rect { width: left, ..area }
+        } else {
+            Rect { x: area.x + left, width: area.width - left, ..area }
+        };
         let mut pen = Pen::new(model, buf, cell, at / 2);
         pen.skip(1);
         group(&mut pen, one);
@@ -78,7 +82,7 @@ pub(super) fn counts_line(model: &Model, area: Rect, buf: &mut Buffer) {
     pen.skip(1);
     for (at, one) in groups(model).iter().enumerate() {
         if at > 0 {
-            pen.put("  |  ", Tone::Dim);
+            pen.put(" | ", Tone::Dim);
         }
         group(&mut pen, one);
     }
@@ -139,7 +143,7 @@ pub(super) fn needs(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.skip(1);
         let (kind, id, rest) = said(model, trouble);
         pen.column(&kind, 5, Tone::Dim, false);
-        pen.column(&id, (pen.left() / 2).clamp(12, 30), Tone::Plain, false);
+        pen.column(&id, (pen.left() / 2).clamp(12, 24), Tone::Plain, false);
         pen.skip(1);
         let age = trouble.since.map(|at| text::age(&model.catalogue, model.now, at));
         pen.column(&age.unwrap_or_default(), 5, Tone::Plain, true);
@@ -292,13 +296,13 @@ pub(super) fn running(model: &Model, area: Rect, buf: &mut Buffer) {
 /// Exchanges by state, as bars against the longest.
 pub(super) fn queue(model: &Model, area: Rect, buf: &mut Buffer) {
     let Some(status) = &model.status else { return };
-    let states = State::ALL.into_iter().filter_map(|state| {
+    let counted = State::ALL.into_iter().filter_map(|state| {
         let n = status.exchanges.get(state.word()).copied().unwrap_or(0);
         (n > 0).then_some((state, n))
     });
-    let states: Vec<_> = states.collect();
-    let most = states.iter().map(|(_, n)| *n).max().unwrap_or(1);
-    for (y, (state, n)) in (0..area.height).zip(&states) {
+    let bars: Vec<_> = counted.collect();
+    let most = bars.iter().map(|(_, n)| *n).max().unwrap_or(1);
+    for (y, (state, n)) in (0..area.height).zip(&bars) {
         let weight = Weight::from(*state);
         let mut pen = Pen::new(model, buf, area, y);
         pen.skip(1);
@@ -364,7 +368,7 @@ pub(super) fn events(model: &Model, area: Rect, buf: &mut Buffer) {
             News::Feed(row) => ("kind-feed", row.id.to_string(), words::fresh_key(row.freshness)),
         };
         pen.column(&model.say(kind), 5, Tone::Dim, false);
-        pen.column(&id, (pen.left() / 3).clamp(12, 34), Tone::Plain, false);
+        pen.column(&id, (pen.left() * 2 / 5).clamp(12, 34), Tone::Plain, false);
         pen.skip(1);
         pen.column(&model.say(state), 17, weight.into(), false);
         if let News::Run(row) = item {
