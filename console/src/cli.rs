@@ -71,7 +71,7 @@ pub async fn run(words: Vec<OsString>, around: Surroundings) -> ExitCode {
     let look = Look {
         now: around.console.clock.now(),
         zone: around.console.zone.clone(),
-        colour: io::stdout().is_terminal() && around.console.colour,
+        colour: io::stdout().is_terminal() && around.console.theme.colour,
         width: io::stdout().is_terminal().then(width),
     };
     let mut out = Out::new(io::stdout(), cli.json, look);

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use marsad_console::{
     cli::{self, Surroundings},
     runtime::Options,
+    theme::Theme,
 };
 use marsad_shared::{clock::SystemClock, config::Environment};
 
@@ -21,8 +22,7 @@ fn main() -> ExitCode {
         console: Options {
             site: site(),
             zone: TimeZone::system(),
-            colour: !is_set("NO_COLOR"),
-            ascii: !speaks_utf8(),
+            theme: Theme { colour: !is_set("NO_COLOR"), ascii: !speaks_utf8() },
             remote: is_set("SSH_CONNECTION"),
             tmux: is_set("TMUX"),
             clock: Arc::new(SystemClock),
