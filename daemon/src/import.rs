@@ -4,7 +4,7 @@
 //! its original is kept. It is moved only when all of that is safe (promise 4).
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -12,39 +12,32 @@ use std::{
 
 use marsad_shared::{
     connection::Connection,
-    feed::{Feed, Format, Origin},
+    feed::Feed,
     health::{PollResult, Reason},
-    id::RunId,
     quarantine::{Kind, Place, Refusal},
     run::{Counts, Outcome, Trigger},
-    store::{
-        StoreError,
-        cache::FileEnd,
-        ledger::{RunEnd, RunStart},
-        originals::Incoming,
-    },
+    store::{StoreError, cache::FileEnd, ledger::RunStart},
     untrusted::show,
 };
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::{
     columns::Columns,
-    decode::{DecodeError, Flow},
-    intake::{self, Intake, Origins, Piece},
-    run::{Ending, Run},
+    run::Ending,
     services::{Order, Services},
-    shape::Shaper,
     socket::problem::failed,
     source::folder::{News, TakeError, Taken, Watch, put_away},
     trouble::Trouble,
 };
 
-/// The largest file, in bytes (DESIGN section 6).
-const FILE_MAX: u64 = 8 * 1024 * 1024 * 1024;
-/// Pieces that may wait between the thread that reads and the one that writes: one each is enough to keep both busy.
-const PIECES: usize = 2;
+mod desk;
+mod hold;
+
+use desk::Desk;
+use hold::hold;
+
 /// How often a folder that is well, or one that is not, is reported.
 const REPORT: Duration = Duration::from_mins(1);
 /// Bytes read at once.
@@ -59,12 +52,6 @@ pub struct Importer {
     orders: mpsc::Receiver<Order>,
     watch: Watch,
     reported_at: Option<(bool, Instant)>,
-}
-
-/// One feed of the folder.
-struct Desk {
-    feed: Arc<Feed>,
-    columns: Columns,
 }
 
 /// A file that was looked at once.
@@ -162,18 +149,7 @@ impl Importer {
             full: false,
             file,
         };
-        let Ending { outcome, reason, cause, .. } = ending;
-        let end = RunEnd {
-            outcome,
-            reason,
-            cause,
-            at,
-            pages: 0,
-            bytes: 0,
-            counts: Counts::default(),
-            event_at: None,
-            next_at: None,
-        };
+        let end = ending.at(at, 0, 0, Counts::default());
         if let Err(error) = self.services.record_run(start, end).await {
             error!(feed = %desk.feed.id, %error, "a run could not be written down");
         }
@@ -300,13 +276,7 @@ impl Importer {
             self.services.store.cache.call(move |cache| cache.run_of_file(&feed, &hash)).await?;
         if let Some(run) = had {
             let reason = Some(format!("the same content as run {run} brought"));
-            let ending = Ending {
-                outcome: Outcome::Unchanged,
-                reason,
-                cause: None,
-                event_at: None,
-                next_at: None,
-            };
+            let ending = Ending::unchanged(reason);
             self.record(at, ending, Some(found.name.clone())).await;
             return Ok(Became::Had);
         }
@@ -376,13 +346,7 @@ impl Importer {
                 "the folder is looked through; each complete file becomes a run of its own"
                     .to_owned(),
             );
-            Ok(Ending {
-                outcome: Outcome::Unchanged,
-                reason,
-                cause: None,
-                event_at: None,
-                next_at: None,
-            })
+            Ok(Ending::unchanged(reason))
         };
         let ending = ended.unwrap_or_else(|trouble| {
             run.cached = Counts::default();
@@ -396,224 +360,10 @@ impl Importer {
     }
 }
 
-impl Desk {
-    fn wants(&self, name: &str) -> bool {
-        matches!(&self.feed.origin, Origin::Files(glob) if glob.is_match(name))
-    }
-
-    fn start(&self, trigger: Trigger, file: Option<String>, at: jiff::Timestamp) -> RunStart {
-        RunStart { feed: self.feed.id.clone(), trigger, at, actor: None, full: false, file }
-    }
-
-    /// Reads a file beside the live table, and keeps its original meanwhile.
-    async fn read(
-        &mut self,
-        services: &Services,
-        run: &mut Run,
-        found: &Found,
-        stop: &CancellationToken,
-    ) -> Result<(), Trouble> {
-        if found.bytes > FILE_MAX {
-            let text = "the file is larger than 8 GiB; have it split".to_owned();
-            return Err(Trouble::decode(show(&found.name), DecodeError::Format(text)));
-        }
-        run.bytes = found.bytes;
-        let (path, format) = (found.path.clone(), format_of(&self.feed, &found.name));
-        let sample = path.clone();
-        let infer = move |feed: &Feed| {
-            intake::infer(feed, format, std::fs::File::open(sample).map_err(DecodeError::Io)?)
-        };
-        let shaper = self.columns.shaper(services, run.id, &show(&found.name), infer).await?;
-        self.begin(services, run.id).await?;
-        let original = if services.store.originals.has(&found.hash) {
-            None
-        } else {
-            Some(services.store.originals.incoming()?)
-        };
-        let hash = found.hash.clone();
-        let source = move || {
-            let taken = Taken::open(&path).map_err(|error| Trouble::File(error.to_string()))?;
-            let tee = Tee {
-                file: taken.file.try_clone().map_err(|error| Trouble::File(error.to_string()))?,
-                original,
-            };
-            Ok((tee, move |tee: Tee| {
-                if !taken.is_unchanged(&path) {
-                    return Err(Trouble::File(TakeError::PutOff.to_string()));
-                }
-                let kept = tee.original.map(Incoming::keep).transpose()?;
-                if kept.is_some_and(|kept| kept.hash != hash) {
-                    return Err(Trouble::File(TakeError::PutOff.to_string()));
-                }
-                Ok(())
-            }))
-        };
-        self.load(services, run, shaper, format, &found.name, source, stop).await
-    }
-
-    /// Reads every original that the feed has had again, oldest first, as one run.
-    async fn read_again(
-        &mut self,
-        services: &Services,
-        run: &mut Run,
-        stop: &CancellationToken,
-    ) -> Result<(), Trouble> {
-        let feed = self.feed.id.clone();
-        let files = services.store.cache.call(move |cache| cache.files(&feed)).await?;
-        if files.is_empty() {
-            return Ok(());
-        }
-        let nothing = |_: &Feed| Err(DecodeError::Layout("the feed has no columns yet".to_owned()));
-        let shaper = self.columns.shaper(services, run.id, "the feed", nothing).await?;
-        self.begin(services, run.id).await?;
-        for file in &files {
-            let (originals, hash) = (services.store.originals.clone(), file.hash.clone());
-            let source = move || Ok((originals.open(&hash)?, |_| Ok(())));
-            let format = format_of(&self.feed, &file.name);
-            self.load(services, run, Arc::clone(&shaper), format, &file.name, source, stop).await?;
-            run.pages += 1;
-        }
-        self.finish(services, run, files).await
-    }
-
-    async fn begin(&self, services: &Services, run: RunId) -> Result<(), StoreError> {
-        let feed = self.feed.id.clone();
-        services.store.cache.call(move |cache| cache.begin_file(&feed, run)).await
-    }
-
-    /// Joins what was loaded to the live table, in one step.
-    async fn finish(
-        &self,
-        services: &Services,
-        run: &mut Run,
-        files: Vec<FileEnd>,
-    ) -> Result<(), Trouble> {
-        let (feed, at) = (self.feed.id.clone(), services.clock.now());
-        run.cached =
-            services.store.cache.call(move |cache| cache.finish_files(&feed, &files, at)).await?;
-        Ok(())
-    }
-
-    /// Reads what `source` opens on one thread, and writes on the store's: each works while the other does. What
-    /// `source` gives beside the bytes has the last word when they have been read.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what is read, as what, from where, and for whom"
-    )]
-    async fn load<R, S, E>(
-        &self,
-        services: &Services,
-        run: &mut Run,
-        shaper: Arc<Shaper>,
-        format: Format,
-        name: &str,
-        source: S,
-        stop: &CancellationToken,
-    ) -> Result<(), Trouble>
-    where
-        R: Read,
-        S: FnOnce() -> Result<(R, E), Trouble> + Send + 'static,
-        E: FnOnce(R) -> Result<(), Trouble>,
-    {
-        let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES);
-        let (feed, seed) = (Arc::clone(&self.feed), services.store.seed);
-        let origins = Origins { file: Some(name.to_owned()), page: None };
-        let place = show(name).into_owned();
-        let reading = tokio::task::spawn_blocking(move || {
-            let (mut bytes, last_word) = source()?;
-            let intake =
-                Intake { feed: &feed, shaper: &shaper, format, seed, origins, split: true };
-            let hand_over =
-                |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
-            intake.read(&mut bytes, hand_over).map_err(|error| match error {
-                DecodeError::Io(error) => Trouble::File(format!("{place}: {error}")),
-                error => Trouble::decode(place, error),
-            })?;
-            // What stands behind the last record belongs to the original too.
-            io::copy(&mut bytes, &mut io::sink())
-                .map_err(|error| Trouble::File(error.to_string()))?;
-            last_word(bytes)
-        });
-        let mut written = Ok(());
-        while let Some(piece) = taken.recv().await {
-            written = if stop.is_cancelled() {
-                Err(Trouble::Stopped)
-            } else {
-                self.keep(services, run, piece).await
-            };
-            if written.is_err() {
-                break;
-            }
-        }
-        drop(taken);
-        let read = reading.await.unwrap_or_else(|_| {
-            Err(Trouble::decode(
-                show(name),
-                DecodeError::Format("it could not be decoded; report this".to_owned()),
-            ))
-        });
-        // The writer's trouble is the cause where both have one.
-        written.and(read)
-    }
-
-    async fn keep(
-        &self,
-        services: &Services,
-        run: &mut Run,
-        Piece { batch, refused }: Piece,
-    ) -> Result<(), Trouble> {
-        let counted = run.count_refused(refused.len());
-        services.refuse(run, refused).await?;
-        counted?;
-        let (feed, at) = (self.feed.id.clone(), services.clock.now());
-        run.cached = services.store.cache.call(move |cache| cache.load(&feed, &batch, at)).await?;
-        services.show_progress(run);
-        Ok(())
-    }
-}
-
 impl Found {
     fn end(&self) -> FileEnd {
         FileEnd { hash: self.hash.clone(), name: self.name.clone() }
     }
-}
-
-/// Holds a whole file: its original is kept, and one item in quarantine stands for all of it.
-async fn hold(
-    services: &Services,
-    run: &mut Run,
-    found: &Found,
-    trouble: &Trouble,
-) -> Result<(), StoreError> {
-    let (originals, path) = (services.store.originals.clone(), found.path.clone());
-    let kept = tokio::task::spawn_blocking(move || {
-        let mut original = originals.incoming()?;
-        let copied =
-            std::fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut original));
-        copied.map_err(|source| StoreError::Io { path, source })?;
-        original.keep()
-    });
-    let kept = kept.await.map_err(|_| StoreError::Closed)??;
-    let line = match trouble {
-        Trouble::Decode { error: DecodeError::RowTooLong { line }, .. } => Some(*line),
-        Trouble::Decode { error: DecodeError::Truncated { line, .. }, .. } => Some(*line as u64),
-        _ => None,
-    };
-    let refusal = Refusal {
-        kind: Kind::File,
-        reason: trouble.text(),
-        place: Place { file: Some(found.name.clone()), line, ..Place::default() },
-        original: Vec::new(),
-        original_hash: Some(kept.hash),
-        bytes: kept.bytes,
-    };
-    let (feed, id) = (run.start.feed.clone(), run.id);
-    services.store.ledger.call(move |ledger| ledger.take_back(&feed, id)).await?;
-    services.refuse(run, vec![refusal]).await?;
-    (run.cached, run.refused) = (Counts::default(), 0);
-    info!(feed = %run.start.feed, run = %run.id, file = %show(&found.name), "file held");
-    let ending = Ending { outcome: Outcome::Held, ..Ending::of_trouble(trouble) };
-    services.end_run(run, ending).await
 }
 
 /// Reads a file once: its hash and its length.
@@ -632,30 +382,4 @@ fn look(path: &Path) -> Result<(String, u64), TakeError> {
         return Err(TakeError::PutOff);
     }
     Ok((hasher.finalize().to_hex().to_string(), bytes))
-}
-
-/// The format that the feed says, or the file's name.
-fn format_of(feed: &Feed, name: &str) -> Format {
-    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    feed.format.unwrap_or(match ending.as_str() {
-        "json" => Format::Json,
-        "ndjson" | "jsonl" => Format::Ndjson,
-        _ => Format::Csv,
-    })
-}
-
-/// A file's bytes, on their way to the decoder and to the original at once.
-struct Tee {
-    file: std::fs::File,
-    original: Option<Incoming>,
-}
-
-impl Read for Tee {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        if let Some(original) = &mut self.original {
-            original.write_all(buffer.get(..read).unwrap_or_default())?;
-        }
-        Ok(read)
-    }
 }

@@ -72,7 +72,7 @@ impl Probe {
 
     async fn measure(&self) {
         let answer =
-            self.source.send(&self.url, |url| self.source.request(Method::HEAD, url)).await;
+            self.source.send(&self.url, 0, |url| self.source.request(Method::HEAD, url)).await;
         let (result, detail) = match answer {
             Ok(_) => (PollResult::Ok { near_limit: false }, None),
             Err((status, error)) if reached(status, error.fetch()) => {

@@ -1,51 +1,34 @@
 //! One run over a partner's pages: fetch, decode, shape, check, cache; each page whole with its position, or not at all.
 
-use std::{io::Cursor, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use marsad_shared::{
-    feed::{Feed, Format, Pagination, Request},
+    feed::{Feed, Request},
     health::PollResult,
     id::RunId,
-    run::{Counts, Outcome, Trigger},
-    store::{
-        StoreError,
-        cache::{PageEnd, Position, Validators, Walk},
-        ledger::{RunEnd, RunStart},
-    },
+    run::{Counts, Trigger},
+    store::{StoreError, cache::Position, ledger::RunStart},
 };
-use reqwest::{StatusCode, header};
-use serde::{Deserialize, Serialize};
+use reqwest::StatusCode;
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     columns::Columns,
-    decode::{self, Flow},
-    intake::{self, Intake, Origins, Piece},
-    jitter::jitter,
-    run::{Ending, Run},
+    run::Ending,
     services::Services,
-    shape::{Shaper, plain_path},
     source::{
         cursor::CursorRule,
-        fault::{FetchError, shown},
+        fault::FetchError,
         http::{Answer, HttpSource},
-        walk::{Ask, Facts, Walker},
+        walk::{Ask, Walker},
     },
     trouble::Trouble,
 };
 
-/// How often one page is asked for before the run gives up; the next run goes on at that page.
-const TRIES: u32 = 4;
-/// The waits between those tries.
-const RETRY: marsad_shared::backoff::Backoff =
-    marsad_shared::backoff::Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
-/// A partner that asks us to wait longer than this ends the run; it goes on when the wait is over.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
-const SMALL: usize = 32 * 1024;
+mod page;
+mod walk;
 
 /// What pulls the pages of one feed. It alone moves the feed's position, and so remembers it between runs.
 pub struct Puller {
@@ -70,25 +53,6 @@ pub struct Errand {
 pub struct Pulled {
     pub started_at: Timestamp,
     pub trouble: Option<Trouble>,
-}
-
-/// The walker's own words behind a [`Walk`].
-#[derive(Debug, Serialize, Deserialize)]
-struct Next {
-    ask: Ask,
-    /// What was asked for, as a hash: a walk of another request is not gone on with.
-    of: u64,
-}
-
-/// One walk under way.
-struct Course {
-    run: Run,
-    errand: Errand,
-    /// The cursor when the walk began.
-    since: Option<String>,
-    best: Option<String>,
-    /// Pages of the walk, of earlier runs too.
-    pages_before: u64,
 }
 
 impl Puller {
@@ -131,7 +95,10 @@ impl Puller {
                 Some(Ok(Seen::Unchanged(rows, bytes))) => {
                     self.position = Some(position);
                     let next_at = Some(plan(started_at, None));
-                    self.record_unchanged(start, rows, bytes, next_at).await?;
+                    let ending = Ending { next_at, ..Ending::unchanged(None) };
+                    let counts = Counts { received: rows, unchanged: rows, ..Counts::default() };
+                    let end = ending.at(self.services.clock.now(), 1, bytes, counts);
+                    self.services.record_run(start, end).await?;
                     return Ok(Pulled { started_at, trouble: None });
                 }
                 Some(Ok(Seen::New(answer))) => first = Some(answer),
@@ -139,7 +106,9 @@ impl Puller {
                     self.position = Some(position);
                     let trouble = Trouble::Fetch(error);
                     let next_at = Some(plan(started_at, Some(&trouble)));
-                    self.record_failed(start, &trouble, next_at).await?;
+                    let ending = Ending { next_at, ..Ending::of_trouble(&trouble) };
+                    let end = ending.at(self.services.clock.now(), 0, 0, Counts::default());
+                    self.services.record_run(start, end).await?;
                     return Ok(Pulled { started_at, trouble: Some(trouble) });
                 }
                 None => {}
@@ -173,7 +142,7 @@ impl Puller {
         request: &Request,
         position: &Position,
     ) -> Option<Result<Seen, FetchError>> {
-        if position.walk.is_some() || !fits_one_page(&request.pagination) {
+        if position.walk.is_some() || !page::fits_one_page(&request.pagination) {
             return None;
         }
         let since = self.since(request, position.cursor.as_deref());
@@ -203,305 +172,6 @@ impl Puller {
             }
             _ => Seen::New(answer),
         }))
-    }
-
-    async fn record_unchanged(
-        &self,
-        start: RunStart,
-        rows: u64,
-        bytes: u64,
-        next_at: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let counts = Counts { received: rows, unchanged: rows, ..Counts::default() };
-        let end = RunEnd {
-            outcome: Outcome::Unchanged,
-            reason: None,
-            cause: None,
-            at: self.services.clock.now(),
-            pages: 1,
-            bytes,
-            counts,
-            event_at: None,
-            next_at,
-        };
-        self.services.record_run(start, end).await
-    }
-
-    async fn record_failed(
-        &self,
-        start: RunStart,
-        trouble: &Trouble,
-        next_at: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let end = RunEnd {
-            outcome: trouble.outcome(),
-            reason: Some(trouble.text()),
-            cause: trouble.reason(),
-            at: self.services.clock.now(),
-            pages: 0,
-            bytes: 0,
-            counts: Counts::default(),
-            event_at: None,
-            next_at,
-        };
-        self.services.record_run(start, end).await
-    }
-
-    /// The walk itself: from where an earlier one stopped, or from the cursor, or from the beginning.
-    async fn walk(
-        &mut self,
-        request: &Request,
-        errand: Errand,
-        run: Run,
-        position: Position,
-        first: Option<Answer>,
-        stop: &CancellationToken,
-    ) -> (Run, Result<Ending, Trouble>) {
-        let of = xxh3_64(
-            format!("{}{}{:?}", self.source.http.base_url, request.path, request.pagination)
-                .as_bytes(),
-        );
-        let resumed =
-            position.walk.as_ref().filter(|walk| walk.full || !errand.full).and_then(|walk| {
-                let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
-                (next.of == of).then(|| (walk.clone(), next.ask))
-            });
-        let full = errand.full || resumed.as_ref().is_some_and(|(walk, _)| walk.full);
-        let (since, best, pages_before, ask) = match resumed {
-            Some((walk, ask)) => (walk.since, walk.best, walk.pages, ask),
-            None if full => (None, None, 0, Ask::First),
-            None => (position.cursor.clone(), None, 0, Ask::First),
-        };
-        let mut course =
-            Course { run, errand: Errand { full, ..errand }, since, best, pages_before };
-        let ended = self.pages(request, &mut course, of, ask, first, stop).await;
-        (course.run, ended)
-    }
-
-    async fn pages(
-        &mut self,
-        request: &Request,
-        course: &mut Course,
-        of: u64,
-        mut ask: Ask,
-        mut first: Option<Answer>,
-        stop: &CancellationToken,
-    ) -> Result<Ending, Trouble> {
-        let asked = self.since(request, course.since.as_deref());
-        let base = self.source.http.base_url.clone();
-        let mut walker = Walker::new(&base, request, asked.as_deref(), course.pages_before)?;
-        let resumed = ask != Ask::First;
-        loop {
-            if stop.is_cancelled() {
-                return Err(Trouble::Stopped);
-            }
-            let url = walker.url(&ask)?;
-            let page = walker.pages + 1;
-            let fetched = match first.take() {
-                Some(answer) => self.page(course, answer, page, &url).await,
-                None => self.fetch(course, page, &url, stop).await,
-            };
-            let read = match fetched {
-                Ok(read) => read,
-                Err(trouble) => {
-                    if resumed && matches!(trouble, Trouble::Fetch(FetchError::Final { .. })) {
-                        // What it gave us to go on with has died: the next run begins anew.
-                        self.forget_walk().await?;
-                    }
-                    return Err(trouble);
-                }
-            };
-            let facts = read.facts(&request.pagination)?;
-            let next = walker.next(&ask, &facts);
-            let onward = match &next {
-                Ok(Some(next)) => Onward::More(Next { ask: next.clone(), of }),
-                Ok(None) => Onward::Last { alone: page == 1, request },
-                Err(_) => Onward::Broken,
-            };
-            self.keep(course, read, walker.pages, onward).await?;
-            match next? {
-                Some(next) => ask = next,
-                None => return Ok(self.ending(request, course)),
-            }
-        }
-    }
-
-    /// A page, asked for again as long as that may help.
-    async fn fetch(
-        &mut self,
-        course: &mut Course,
-        page: u64,
-        url: &url::Url,
-        stop: &CancellationToken,
-    ) -> Result<Page, Trouble> {
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let trouble = match self.source.get(url, None).await {
-                Ok(answer) => {
-                    self.report(self.pace(&answer), None).await;
-                    match self.page(course, answer, page, url).await {
-                        Ok(read) => return Ok(read),
-                        Err(trouble) => trouble,
-                    }
-                }
-                Err(error) => Trouble::Fetch(error),
-            };
-            let wait = match &trouble {
-                Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
-                    Some(retry_after.unwrap_or(Duration::from_secs(1)))
-                        .filter(|wait| *wait <= PATIENCE)
-                }
-                _ if trouble.is_transient() => Some(RETRY.delay(
-                    tried,
-                    jitter(self.feed.id.as_str(), course.run.id.0.cast_unsigned() ^ page),
-                )),
-                _ => None,
-            };
-            self.report(trouble.result(), Some(trouble.text())).await;
-            let Some(wait) = wait.filter(|_| tried < TRIES) else { return Err(trouble) };
-            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                return Err(Trouble::Stopped);
-            }
-        }
-    }
-
-    /// Decodes, shapes and checks one answer.
-    async fn page(
-        &mut self,
-        course: &Course,
-        answer: Answer,
-        page: u64,
-        url: &url::Url,
-    ) -> Result<Page, Trouble> {
-        let place = format!("page {page} of {}", shown(url));
-        let format = self.feed.format.unwrap_or_else(|| format_of(&answer));
-        let shaper = if let Some(shaper) = self.columns.known() {
-            Arc::clone(shaper)
-        } else {
-            let body = answer.body.clone();
-            let infer = move |feed: &Feed| intake::infer(feed, format, Cursor::new(body));
-            self.columns.shaper(&self.services, course.run.id, &place, infer).await?
-        };
-        let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
-        let body = answer.body.clone();
-        let read = move || read(&feed, &shaper, format, seed, page, body);
-        let piece = if answer.body.len() <= SMALL {
-            read()
-        } else {
-            tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
-                Err(decode::DecodeError::Format("it could not be decoded; report this".to_owned()))
-            })
-        };
-        let piece = piece.map_err(|error| Trouble::decode(place, error))?;
-        Ok(Page { answer, piece, url: xxh3_64(url.as_str().as_bytes()) })
-    }
-
-    /// Puts a page where it belongs: refusals first, then rows and position together.
-    async fn keep(
-        &mut self,
-        course: &mut Course,
-        page: Page,
-        pages: u64,
-        onward: Onward<'_>,
-    ) -> Result<(), Trouble> {
-        let Page { answer, piece: Piece { batch, refused }, url } = page;
-        let rows = (batch.len() + refused.len()) as u64;
-        course.run.pages += 1;
-        course.run.bytes += answer.body.len() as u64;
-        let counted = course.run.count_refused(refused.len());
-        let clean = course.run.refused == 0;
-        self.services.refuse(&course.run, refused).await?;
-        counted?;
-        if let Some(rule) = self.rule() {
-            course.best = rule.best(course.best.take(), &batch);
-        }
-        let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
-        let end = self.page_end(course, &answer, url, rows, pages, clean, onward, at);
-        let (run, opens) = (course.run.id, course.run.pages == 1);
-        let applied = self.services.store.cache.call(move |cache| {
-            if opens {
-                cache.begin_pages(&feed, run)?;
-            }
-            cache.apply_page(&feed, &batch, at, end)
-        });
-        course.run.cached = applied.await?;
-        self.services.show_progress(&course.run);
-        Ok(())
-    }
-
-    /// The position behind a page.
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the page, used once")]
-    fn page_end(
-        &self,
-        course: &Course,
-        answer: &Answer,
-        url: u64,
-        rows: u64,
-        pages: u64,
-        clean: bool,
-        onward: Onward<'_>,
-        at: Timestamp,
-    ) -> impl FnOnce(Counts) -> PageEnd + Send + 'static {
-        let walk = Walk {
-            run: course.run.id,
-            at,
-            full: course.errand.full,
-            since: course.since.clone(),
-            best: course.best.clone(),
-            next: serde_json::Value::Null,
-            pages,
-            bytes: course.run.bytes,
-            counts: course.run.counts(),
-        };
-        let refused = course.run.refused;
-        let actor = course.errand.actor.clone();
-        let end = match onward {
-            Onward::Broken => PageEnd::Broken,
-            // Our own words always make JSON.
-            Onward::More(next) => {
-                PageEnd::More(Walk { next: serde_json::to_value(next).unwrap_or_default(), ..walk })
-            }
-            Onward::Last { alone, request } => {
-                let cursor = self.moved(request, course);
-                let validators = (alone && clean && fits_one_page(&request.pagination))
-                    .then(|| validators(answer, url, rows));
-                let reason = if course.errand.full { "full read" } else { "read to the end" };
-                PageEnd::Last { cursor, validators, reason, actor }
-            }
-        };
-        move |cached| match end {
-            PageEnd::More(walk) => PageEnd::More(Walk {
-                counts: Counts {
-                    received: cached.received + refused,
-                    quarantined: refused,
-                    ..cached
-                },
-                ..walk
-            }),
-            end => end,
-        }
-    }
-
-    fn moved(&self, request: &Request, course: &Course) -> Option<String> {
-        request.incremental.as_ref()?;
-        match self.rule() {
-            Some(rule) => {
-                rule.moved(course.since.as_deref(), course.best.clone(), course.run.start.at)
-            }
-            None => course.since.clone(),
-        }
-    }
-
-    fn ending(&self, request: &Request, course: &Course) -> Ending {
-        let newest = course.best.as_deref().filter(|_| request.incremental.is_some());
-        let event_at = self.rule().and_then(|rule| rule.event_at(newest));
-        Ending { event_at, ..Ending::of_balance(&course.run.counts()) }
-    }
-
-    async fn forget_walk(&self) -> Result<(), StoreError> {
-        let id = self.feed.id.clone();
-        self.services.store.cache.call(move |cache| cache.forget_walk(&id)).await
     }
 
     fn rule(&self) -> Option<CursorRule> {
@@ -538,88 +208,4 @@ enum Seen {
     /// The same rows and how many bytes it took to learn that.
     Unchanged(u64, u64),
     New(Answer),
-}
-
-/// Where the walk goes behind a page.
-enum Onward<'r> {
-    More(Next),
-    Last { alone: bool, request: &'r Request },
-    Broken,
-}
-
-/// One page, decoded.
-struct Page {
-    answer: Answer,
-    piece: Piece,
-    /// A hash of its URL.
-    url: u64,
-}
-
-impl Page {
-    fn facts(&self, pagination: &Pagination) -> Result<Facts, Trouble> {
-        let next = match pagination {
-            Pagination::Cursor { next, .. } | Pagination::NextUrl { next, .. } => {
-                let found = match plain_path(&next.to_string()) {
-                    Some(names) => decode::json::scalar_at(&self.answer.body, &names),
-                    None => decode::json::scalar_by(&self.answer.body, next),
-                };
-                found.map_err(|error| Trouble::decode("the way to the next page", error))?
-            }
-            _ => None,
-        };
-        Ok(Facts {
-            rows: self.piece.rows(),
-            next,
-            link: self.answer.header(header::LINK).map(str::to_owned),
-            body: xxh3_64(&self.answer.body),
-        })
-    }
-}
-
-/// Whether a whole walk of this paging can be one request, so that its validators speak for all of it.
-fn fits_one_page(pagination: &Pagination) -> bool {
-    matches!(pagination, Pagination::None | Pagination::Cursor { .. } | Pagination::NextUrl { .. })
-}
-
-fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
-    Validators {
-        url,
-        etag: answer.header(header::ETAG).map(str::to_owned),
-        last_modified: answer.header(header::LAST_MODIFIED).map(str::to_owned),
-        body: xxh3_64(&answer.body),
-        rows,
-    }
-}
-
-/// The format that the answer says it is in; JSON where it says nothing that we know.
-fn format_of(answer: &Answer) -> Format {
-    let kind = answer.header(header::CONTENT_TYPE).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
-        "text/csv" | "application/csv" => Format::Csv,
-        "application/x-ndjson"
-        | "application/ndjson"
-        | "application/jsonl"
-        | "application/jsonlines" => Format::Ndjson,
-        _ => Format::Json,
-    }
-}
-
-fn read(
-    feed: &Feed,
-    shaper: &Shaper,
-    format: Format,
-    seed: u64,
-    page: u64,
-    body: Bytes,
-) -> Result<Piece, decode::DecodeError> {
-    let origins = Origins { file: None, page: Some(page) };
-    let intake = Intake { feed, shaper, format, seed, origins, split: false };
-    let mut whole = None;
-    intake.read(Cursor::new(body), |piece| {
-        whole = Some(piece);
-        Flow::More
-    })?;
-    // Unsplit, the intake hands over exactly one piece.
-    whole.ok_or(decode::DecodeError::Stopped)
 }

@@ -54,6 +54,17 @@ impl Ending {
         Self { outcome, reason, cause: None, event_at: None, next_at: None }
     }
 
+    /// It found what was there already.
+    pub fn unchanged(reason: Option<String>) -> Self {
+        Self { outcome: Outcome::Unchanged, reason, cause: None, event_at: None, next_at: None }
+    }
+
+    /// The end as the ledger takes it.
+    pub fn at(self, at: Timestamp, pages: u64, bytes: u64, counts: Counts) -> RunEnd {
+        let Self { outcome, reason, cause, event_at, next_at } = self;
+        RunEnd { outcome, reason, cause, at, pages, bytes, counts, event_at, next_at }
+    }
+
     /// Something ended it before.
     pub fn of_trouble(trouble: &Trouble) -> Self {
         Self {
@@ -83,22 +94,6 @@ impl Run {
     pub fn count_refused(&mut self, refused: usize) -> Result<(), Trouble> {
         self.refused += refused as u64;
         if self.refused > REFUSED_MAX { Err(Trouble::TooManyRefused) } else { Ok(()) }
-    }
-
-    /// The end of this run as the ledger takes it.
-    fn end(&self, ending: Ending, at: Timestamp) -> RunEnd {
-        let Ending { outcome, reason, cause, event_at, next_at } = ending;
-        RunEnd {
-            outcome,
-            reason,
-            cause,
-            at,
-            pages: self.pages,
-            bytes: self.bytes,
-            counts: self.counts(),
-            event_at,
-            next_at,
-        }
     }
 }
 
@@ -139,7 +134,7 @@ impl Services {
 
     /// Ends a run with its balance.
     pub async fn end_run(&self, run: &Run, ending: Ending) -> Result<(), StoreError> {
-        let end = run.end(ending, self.clock.now());
+        let end = ending.at(self.clock.now(), run.pages, run.bytes, run.counts());
         log(run.id, &run.start, &end);
         let (id, start, at) = (run.id, run.start.clone(), end.at);
         let ended = self.store.ledger.call(move |ledger| ledger.end_run(id, &start, &end)).await;

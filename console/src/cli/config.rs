@@ -71,9 +71,10 @@ pub(super) fn init(dir: &Path, out: &mut Out) -> Done {
     Ok(out.answer(&names, text)?)
 }
 
-/// Prints the JSON schema of both kinds of files.
+/// Prints the JSON schema of both kinds of files: laid out for eyes, because it is kept in a file; with `--json` in one line.
 pub(super) fn schema(out: &mut Out) -> Done {
-    Ok(out.value(&config::schema())?)
+    let schema = config::schema();
+    Ok(out.answer(&schema, |_| format!("{schema:#}\n"))?)
 }
 
 #[cfg(test)]

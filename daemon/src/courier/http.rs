@@ -44,7 +44,7 @@ pub(super) async fn deliver(
         DeliverMethod::Post => Method::POST,
         DeliverMethod::Put => Method::PUT,
     };
-    let sent = source.send(&url, |url| {
+    let sent = source.send(&url, due.bytes, |url| {
         source
             .request(method.clone(), url)
             .header("Idempotency-Key", &due.idempotency_key)
@@ -86,7 +86,7 @@ pub(super) async fn ask(source: &HttpSource, how: Option<&Deliver>, due: &Due) -
     let Some(url) = path.and_then(|path| url_of(source, path, due)) else {
         return Answer::unsure(None, "`deliver.status_path` makes no URL; mend it");
     };
-    match source.send(&url, |url| source.request(Method::GET, url)).await {
+    match source.send(&url, 0, |url| source.request(Method::GET, url)).await {
         Ok(status) => {
             let reason = Some("the answer was lost; asked, the partner has it".to_owned());
             Answer::new(Event::Found, Some(status.as_u16()), reason)

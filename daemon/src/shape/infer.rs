@@ -52,7 +52,7 @@ pub fn from_records<'r>(
                 continue;
             };
             if let Some(field) = places.get(&name).and_then(|&at| fields.get_mut(at)) {
-                field.kind = both(field.kind, kind)
+                field.kind = both(field.kind, kind);
             } else {
                 places.insert(name.clone(), fields.len());
                 fields.push(Field::new(name, kind));

@@ -28,6 +28,9 @@ use super::{
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
 pub const PAGE_MAX: usize = 256 * 1024 * 1024;
 
+/// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
+const SLOWEST: u64 = 64 * 1024;
+
 /// One client for each connect time-out: connections, and what TLS needs, are shared.
 #[derive(Debug, Default)]
 pub struct Clients {
@@ -164,14 +167,15 @@ impl HttpSource {
         Ok(Answer { status, headers, body, first_byte })
     }
 
-    /// Hands over what `build` makes. An answer that is no success comes with its status; without one, the error says
-    /// whether the request can have arrived.
+    /// Hands over what `build` makes, a body of `bytes`. An answer that is no success comes with its status; without
+    /// one, the error says whether the request can have arrived.
     ///
     /// # Errors
     /// The status, where there was one, and what went wrong.
     pub async fn send(
         &self,
         url: &Url,
+        bytes: u64,
         build: impl Fn(Url) -> RequestBuilder,
     ) -> Result<StatusCode, (Option<u16>, Transport)> {
         if let Some(limiter) = &self.limiter {
@@ -180,8 +184,10 @@ impl HttpSource {
         let request =
             self.signed(url, build).await.map_err(|error| (None, Transport::NotSent(error)))?;
         let limits = self.http.timeouts;
-        let Ok(sent) = timeout(limits.total, request.send()).await else {
-            let what = format!("no answer came within {} s", limits.total.as_secs());
+        let upload = Duration::from_secs(bytes / SLOWEST);
+        let patience = limits.first_byte.saturating_add(upload).min(limits.total);
+        let Ok(sent) = timeout(patience, request.send()).await else {
+            let what = format!("no answer came within {} s", patience.as_secs());
             let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
             return Err((None, Transport::Lost(error)));
         };

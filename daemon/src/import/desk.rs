@@ -1,0 +1,245 @@
+//! One feed of an import folder: reads files beside its live table, on one thread while the store writes on another.
+
+use std::{
+    io::{self, Read, Write},
+    sync::Arc,
+};
+
+use marsad_shared::{
+    feed::{Feed, Format, Origin},
+    id::RunId,
+    run::Trigger,
+    store::{StoreError, cache::FileEnd, ledger::RunStart, originals::Incoming},
+    untrusted::show,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::Found;
+use crate::{
+    columns::Columns,
+    decode::{DecodeError, Flow},
+    intake::{self, Intake, Origins, Piece},
+    run::Run,
+    services::Services,
+    shape::Shaper,
+    source::folder::{TakeError, Taken},
+    trouble::Trouble,
+};
+
+/// The largest file, in bytes (DESIGN section 6).
+const FILE_MAX: u64 = 8 * 1024 * 1024 * 1024;
+/// Pieces that may wait between the thread that reads and the one that writes: one each is enough to keep both busy.
+const PIECES: usize = 2;
+/// One feed of the folder.
+pub(super) struct Desk {
+    pub(super) feed: Arc<Feed>,
+    pub(super) columns: Columns,
+}
+
+impl Desk {
+    pub(super) fn wants(&self, name: &str) -> bool {
+        matches!(&self.feed.origin, Origin::Files(glob) if glob.is_match(name))
+    }
+
+    pub(super) fn start(
+        &self,
+        trigger: Trigger,
+        file: Option<String>,
+        at: jiff::Timestamp,
+    ) -> RunStart {
+        RunStart { feed: self.feed.id.clone(), trigger, at, actor: None, full: false, file }
+    }
+
+    /// Reads a file beside the live table, and keeps its original meanwhile.
+    pub(super) async fn read(
+        &mut self,
+        services: &Services,
+        run: &mut Run,
+        found: &Found,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
+        if found.bytes > FILE_MAX {
+            let text = "the file is larger than 8 GiB; have it split".to_owned();
+            return Err(Trouble::decode(show(&found.name), DecodeError::Format(text)));
+        }
+        run.bytes = found.bytes;
+        let (path, format) = (found.path.clone(), format_of(&self.feed, &found.name));
+        let sample = path.clone();
+        let infer = move |feed: &Feed| {
+            intake::infer(feed, format, std::fs::File::open(sample).map_err(DecodeError::Io)?)
+        };
+        let shaper = self.columns.shaper(services, run.id, &show(&found.name), infer).await?;
+        self.begin(services, run.id).await?;
+        let original = if services.store.originals.has(&found.hash) {
+            None
+        } else {
+            Some(services.store.originals.incoming()?)
+        };
+        let hash = found.hash.clone();
+        let source = move || {
+            let taken = Taken::open(&path).map_err(|error| Trouble::File(error.to_string()))?;
+            let tee = Tee {
+                file: taken.file.try_clone().map_err(|error| Trouble::File(error.to_string()))?,
+                original,
+            };
+            Ok((tee, move |tee: Tee| {
+                if !taken.is_unchanged(&path) {
+                    return Err(Trouble::File(TakeError::PutOff.to_string()));
+                }
+                let kept = tee.original.map(Incoming::keep).transpose()?;
+                if kept.is_some_and(|kept| kept.hash != hash) {
+                    return Err(Trouble::File(TakeError::PutOff.to_string()));
+                }
+                Ok(())
+            }))
+        };
+        self.load(services, run, shaper, format, &found.name, source, stop).await
+    }
+
+    /// Reads every original that the feed has had again, oldest first, as one run.
+    pub(super) async fn read_again(
+        &mut self,
+        services: &Services,
+        run: &mut Run,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
+        let feed = self.feed.id.clone();
+        let files = services.store.cache.call(move |cache| cache.files(&feed)).await?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        let nothing = |_: &Feed| Err(DecodeError::Layout("the feed has no columns yet".to_owned()));
+        let shaper = self.columns.shaper(services, run.id, "the feed", nothing).await?;
+        self.begin(services, run.id).await?;
+        for file in &files {
+            let (originals, hash) = (services.store.originals.clone(), file.hash.clone());
+            let source = move || Ok((originals.open(&hash)?, |_| Ok(())));
+            let format = format_of(&self.feed, &file.name);
+            self.load(services, run, Arc::clone(&shaper), format, &file.name, source, stop).await?;
+            run.pages += 1;
+        }
+        self.finish(services, run, files).await
+    }
+
+    async fn begin(&self, services: &Services, run: RunId) -> Result<(), StoreError> {
+        let feed = self.feed.id.clone();
+        services.store.cache.call(move |cache| cache.begin_file(&feed, run)).await
+    }
+
+    /// Joins what was loaded to the live table, in one step.
+    pub(super) async fn finish(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        files: Vec<FileEnd>,
+    ) -> Result<(), Trouble> {
+        let (feed, at) = (self.feed.id.clone(), services.clock.now());
+        run.cached =
+            services.store.cache.call(move |cache| cache.finish_files(&feed, &files, at)).await?;
+        Ok(())
+    }
+
+    /// Reads what `source` opens on one thread, and writes on the store's: each works while the other does. What
+    /// `source` gives beside the bytes has the last word when they have been read.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is read, as what, from where, and for whom"
+    )]
+    async fn load<R, S, E>(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        shaper: Arc<Shaper>,
+        format: Format,
+        name: &str,
+        source: S,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble>
+    where
+        R: Read,
+        S: FnOnce() -> Result<(R, E), Trouble> + Send + 'static,
+        E: FnOnce(R) -> Result<(), Trouble>,
+    {
+        let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES);
+        let (feed, seed) = (Arc::clone(&self.feed), services.store.seed);
+        let origins = Origins { file: Some(name.to_owned()), page: None };
+        let place = show(name).into_owned();
+        let reading = tokio::task::spawn_blocking(move || {
+            let (mut bytes, last_word) = source()?;
+            let intake =
+                Intake { feed: &feed, shaper: &shaper, format, seed, origins, split: true };
+            let hand_over =
+                |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
+            intake.read(&mut bytes, hand_over).map_err(|error| match error {
+                DecodeError::Io(error) => Trouble::File(format!("{place}: {error}")),
+                error => Trouble::decode(place, error),
+            })?;
+            // What stands behind the last record belongs to the original too.
+            io::copy(&mut bytes, &mut io::sink())
+                .map_err(|error| Trouble::File(error.to_string()))?;
+            last_word(bytes)
+        });
+        let mut written = Ok(());
+        while let Some(piece) = taken.recv().await {
+            written = if stop.is_cancelled() {
+                Err(Trouble::Stopped)
+            } else {
+                self.keep(services, run, piece).await
+            };
+            if written.is_err() {
+                break;
+            }
+        }
+        drop(taken);
+        let read = reading.await.unwrap_or_else(|_| {
+            Err(Trouble::decode(
+                show(name),
+                DecodeError::Format("it could not be decoded; report this".to_owned()),
+            ))
+        });
+        // The writer's trouble is the cause where both have one.
+        written.and(read)
+    }
+
+    async fn keep(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        Piece { batch, refused }: Piece,
+    ) -> Result<(), Trouble> {
+        let counted = run.count_refused(refused.len());
+        services.refuse(run, refused).await?;
+        counted?;
+        let (feed, at) = (self.feed.id.clone(), services.clock.now());
+        run.cached = services.store.cache.call(move |cache| cache.load(&feed, &batch, at)).await?;
+        services.show_progress(run);
+        Ok(())
+    }
+}
+
+/// The format that the feed says, or the file's name.
+fn format_of(feed: &Feed, name: &str) -> Format {
+    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    feed.format.unwrap_or(match ending.as_str() {
+        "json" => Format::Json,
+        "ndjson" | "jsonl" => Format::Ndjson,
+        _ => Format::Csv,
+    })
+}
+
+/// A file's bytes, on their way to the decoder and to the original at once.
+struct Tee {
+    file: std::fs::File,
+    original: Option<Incoming>,
+}
+
+impl Read for Tee {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        if let Some(original) = &mut self.original {
+            original.write_all(buffer.get(..read).unwrap_or_default())?;
+        }
+        Ok(read)
+    }
+}

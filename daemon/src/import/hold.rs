@@ -1,0 +1,57 @@
+//! A file that waits for a person, whole: its original is kept, and one item in quarantine stands for all of it.
+
+use std::io;
+
+use marsad_shared::{
+    quarantine::{Kind, Place, Refusal},
+    run::{Counts, Outcome},
+    store::StoreError,
+    untrusted::show,
+};
+use tracing::info;
+
+use super::Found;
+use crate::{
+    decode::DecodeError,
+    run::{Ending, Run},
+    services::Services,
+    trouble::Trouble,
+};
+
+/// Holds a whole file: its original is kept, and one item in quarantine stands for all of it.
+pub(super) async fn hold(
+    services: &Services,
+    run: &mut Run,
+    found: &Found,
+    trouble: &Trouble,
+) -> Result<(), StoreError> {
+    let (originals, path) = (services.store.originals.clone(), found.path.clone());
+    let kept = tokio::task::spawn_blocking(move || {
+        let mut original = originals.incoming()?;
+        let copied =
+            std::fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut original));
+        copied.map_err(|source| StoreError::Io { path, source })?;
+        original.keep()
+    });
+    let kept = kept.await.map_err(|_| StoreError::Closed)??;
+    let line = match trouble {
+        Trouble::Decode { error: DecodeError::RowTooLong { line }, .. } => Some(*line),
+        Trouble::Decode { error: DecodeError::Truncated { line, .. }, .. } => Some(*line as u64),
+        _ => None,
+    };
+    let refusal = Refusal {
+        kind: Kind::File,
+        reason: trouble.text(),
+        place: Place { file: Some(found.name.clone()), line, ..Place::default() },
+        original: Vec::new(),
+        original_hash: Some(kept.hash),
+        bytes: kept.bytes,
+    };
+    let (feed, id) = (run.start.feed.clone(), run.id);
+    services.store.ledger.call(move |ledger| ledger.take_back(&feed, id)).await?;
+    services.refuse(run, vec![refusal]).await?;
+    (run.cached, run.refused) = (Counts::default(), 0);
+    info!(feed = %run.start.feed, run = %run.id, file = %show(&found.name), "file held");
+    let ending = Ending { outcome: Outcome::Held, ..Ending::of_trouble(trouble) };
+    services.end_run(run, ending).await
+}
