@@ -10,6 +10,7 @@ use marsad_shared::protocol::{ConnectionRow, FeedRow, ListQuery, ProblemCode, St
 mod perf;
 mod range;
 mod report;
+mod select;
 mod subject;
 mod verdict;
 

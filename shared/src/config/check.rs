@@ -29,6 +29,7 @@ use crate::{
     id::PartnerId,
     partner::{Agreement, Name, Partner},
     role::{Grant, Role},
+    untrusted::show,
 };
 
 /// The longest name of a Unix socket that Linux takes, in bytes.
@@ -109,7 +110,14 @@ pub(super) struct Scope<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Met {
     partners: HashMap<String, PathBuf>,
-    folders: HashMap<PathBuf, String>,
+    folders: HashMap<PathBuf, FolderUse>,
+}
+
+/// What a folder is to which connection.
+#[derive(Debug)]
+struct FolderUse {
+    role: &'static str,
+    of: String,
 }
 
 /// What a partner's file says, checked. Incomplete where the report says something.
@@ -183,7 +191,7 @@ fn partner_id(id: &At<Id>, met: &mut Met, report: &mut Report<'_>) -> Option<Par
 }
 
 fn shown(path: &Path) -> String {
-    crate::untrusted::show(&path.to_string_lossy()).into_owned()
+    show(&path.to_string_lossy()).into_owned()
 }
 
 /// Connections and feeds of a partner share one set of names.
@@ -201,7 +209,8 @@ fn unique<'r>(
     }
 }
 
-/// Two watchers of one folder would take each other's files.
+/// Two watchers of one folder would take each other's files. Several connections may well put files into one that
+/// nobody watches.
 fn folders_are_its_own(
     raw: &RawConnection,
     partner: &PartnerId,
@@ -209,18 +218,17 @@ fn folders_are_its_own(
     report: &mut Report<'_>,
 ) {
     let id = raw.id.value().map_or("?", |id| id.0.as_str());
-    for (what, folder) in
+    for (role, folder) in
         [("import", &raw.import), ("outbox", &raw.outbox), ("export", &raw.export)]
     {
         let Some(at) = folder.here() else { continue };
-        let whose = format!("the {what} of {partner}/{id}");
-        // Several connections may well hand files to one folder, but nobody may watch it.
-        let other = met.folders.get(&at.value.0);
-        if let Some(other) = other.filter(|other| what != "export" || !other.contains("export")) {
-            let problem = format!("{} is already {other}", quoted(&at.value.0.to_string_lossy()));
+        let path = &at.value.0;
+        let other = met.folders.get(path).filter(|other| [role, other.role] != ["export"; 2]);
+        if let Some(FolderUse { role, of }) = other {
+            let problem = format!("\"{}\" is already the {role} of {of}", shown(path));
             report.wrong(&at.place, problem, "give each its own folder");
         }
-        met.folders.insert(at.value.0.clone(), whose);
+        met.folders.insert(path.clone(), FolderUse { role, of: format!("{partner}/{id}") });
     }
 }
 

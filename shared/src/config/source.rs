@@ -1,6 +1,7 @@
 //! A file of the configuration as it was read, and what is found wrong in it.
 
 use std::{
+    collections::BTreeSet,
     fs::{File, Metadata, OpenOptions},
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
@@ -24,6 +25,8 @@ const FILE_MAX: u64 = 4 * 1024 * 1024;
 pub(super) struct Source {
     pub file: PathBuf,
     text: String,
+    /// Where each line but the first begins, in bytes.
+    lines: Vec<usize>,
 }
 
 /// The way to a value, and where it begins, in bytes.
@@ -52,7 +55,8 @@ impl Source {
         let text = String::from_utf8(bytes).map_err(|error| {
             io::Error::other(format!("byte {} is not UTF-8", error.utf8_error().valid_up_to() + 1))
         })?;
-        Ok(Self { file: file.to_owned(), text })
+        let lines = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        Ok(Self { file: file.to_owned(), text, lines })
     }
 
     /// The folder where relative paths in this file begin.
@@ -67,7 +71,7 @@ impl Source {
     /// The file as a table, as far as it can be read, and a report that holds the mistakes of its syntax.
     pub(super) fn parse(&self) -> (Spanned<DeValue<'_>>, Report<'_>) {
         let (table, errors) = DeTable::parse_recoverable(&self.text);
-        let mut report = Report { source: self, broken: Vec::new(), found: Vec::new() };
+        let mut report = Report { source: self, broken: BTreeSet::new(), found: Vec::new() };
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
             report.syntax(at, error.message());
@@ -76,9 +80,9 @@ impl Source {
         (Spanned::new(span, DeValue::Table(table.into_inner())), report)
     }
 
+    /// The line of a byte, from 1.
     fn line(&self, at: usize) -> usize {
-        let before = self.bytes().get(..at).unwrap_or(self.bytes());
-        before.split(|byte| *byte == b'\n').count()
+        self.lines.partition_point(|begin| *begin <= at) + 1
     }
 }
 
@@ -103,7 +107,7 @@ pub(super) fn read_file(file: &Path, most: u64) -> io::Result<(Vec<u8>, Metadata
 pub(super) struct Report<'s> {
     pub source: &'s Source,
     /// Lines that are no TOML. What else is said of them, or said to be missing, may only follow from that.
-    broken: Vec<usize>,
+    broken: BTreeSet<usize>,
     pub found: Vec<ConfigError>,
 }
 
@@ -134,8 +138,7 @@ impl Report<'_> {
 
     fn syntax(&mut self, at: usize, message: &str) {
         let line = self.source.line(at);
-        if !self.broken.contains(&line) {
-            self.broken.push(line);
+        if self.broken.insert(line) {
             let problem = message.lines().collect::<Vec<_>>().join(", ").replace("; ", ", ");
             let remedy = "mend the line: TOML is `key = value`, with text in quotes";
             self.push(line, "syntax".to_owned(), show_at_most(&problem, 200), remedy.to_owned());

@@ -1,23 +1,15 @@
 //! The verdict: a pure function over rows. Which state is which code stands here alone.
 
 use jiff::Timestamp;
-use marsad_shared::{
-    freshness::Freshness,
-    health::Health,
-    protocol::{ConnectionRow, FeedRow, Status},
-};
+use marsad_shared::{freshness::Freshness, health::Health};
 
 use super::{
     Code, Question, Range, Snapshot, Subject,
     perf::Perf,
     report::{Daemon, Item, Report, counts, summary, unanswered},
+    select::select,
 };
-use crate::cli::{args::Handled, table::Tone, when::span};
-
-/// How long the oldest pending exchange may wait, in seconds: a warning, and an alert.
-const QUEUE: (u32, u32) = (600, 3600);
-/// How old the daemon's last sign of life may be, in seconds: several of its heartbeats, for a disk may be slow.
-const SIGN_OF_LIFE: u32 = 60;
+use crate::cli::{args::Handled, table::Tone};
 
 /// A state that is not well, and how many are in it.
 pub(super) type Trouble = (&'static str, usize);
@@ -101,161 +93,6 @@ pub(super) fn judge(now: Timestamp, snapshot: &Snapshot, question: &Question) ->
 /// The label of the measure that limits are held against where there are several subjects.
 const PROBLEMS: &str = "problems";
 
-fn select(now: Timestamp, snapshot: &Snapshot, subject: Option<&Subject>) -> Vec<Item> {
-    let kind = |row: &FeedRow| {
-        snapshot.connections.iter().find(|c| c.id == row.connection).map(|c| c.kind.as_str())
-    };
-    let connections = snapshot.connections.iter();
-    let connections =
-        connections.filter(|row| subject.is_none_or(|subject| subject.takes_connection(row)));
-    let feeds = snapshot.feeds.iter();
-    let feeds =
-        feeds.filter(|row| subject.is_none_or(|subject| subject.takes_feed(row, kind(row))));
-    let status = &snapshot.status;
-    let mut checks: Vec<Item> = connections.map(|row| connection(now, row)).collect();
-    checks.extend(feeds.map(|row| feed(now, row)));
-    checks.extend(matches!(subject, None | Some(Subject::Exchanges)).then(|| exchanges(status)));
-    checks.extend(matches!(subject, None | Some(Subject::Oneself)).then(|| oneself(now, status)));
-    checks
-}
-
-fn connection(now: Timestamp, row: &ConnectionRow) -> Item {
-    let code = of_health(row.health);
-    let flaps = row.overlays.iter().any(|overlay| overlay == "flapping");
-    let silence = row.last_ok_at.map(|at| Perf::seconds("silence", since(now, at)));
-    let fails = Perf::count("fails", row.fails as usize, None);
-    Item {
-        state: if flaps { code.worst(Code::Warning) } else { code },
-        reason: row.cause.map(|cause| cause.word().to_owned()),
-        perfdata: silence.into_iter().chain([fails]).collect(),
-        is_handled: is_handled(&row.overlays),
-        suppressed_by: row.overlays.iter().filter(|overlay| suppresses(overlay)).cloned().collect(),
-        ..item(
-            now,
-            row.id.to_string(),
-            "connection",
-            row.health.word(),
-            Some(row.since_at),
-            row.reason.as_deref(),
-        )
-    }
-}
-
-fn feed(now: Timestamp, row: &FeedRow) -> Item {
-    let age = row.checked_at.map(|at| Perf::seconds("age", since(now, at)));
-    let count = |label, n: u64| Perf::count(label, usize::try_from(n).unwrap_or(usize::MAX), None);
-    Item {
-        state: of_freshness(row.freshness),
-        reason: row.reason.clone(),
-        next_deadline: row.deadline_at,
-        perfdata: age
-            .into_iter()
-            .chain([count("rows", row.rows), count("quarantine", row.quarantine)])
-            .collect(),
-        ..item(
-            now,
-            row.id.to_string(),
-            "feed",
-            row.freshness.word(),
-            row.since_at,
-            row.reason.as_deref(),
-        )
-    }
-}
-
-/// Every exchange on its way, as one: late if the oldest waits too long or one has passed its deadline.
-fn exchanges(status: &Status) -> Item {
-    let n = |state: &str| status.exchanges.get(state).copied().unwrap_or_default();
-    let age = i64::try_from(status.oldest_pending_s.unwrap_or_default()).unwrap_or(i64::MAX);
-    let (warn, crit) = (Range::up_to(QUEUE.0), Range::up_to(QUEUE.1));
-    let queue = Perf::seconds("queue_age", age).limits(Some(warn), Some(crit));
-    let expired = Perf::count(
-        "expired_deliveries",
-        usize::try_from(n("expired")).unwrap_or(usize::MAX),
-        None,
-    )
-    .limits(None, Some(Range::up_to(0)));
-    let state = queue.code().worst(expired.code());
-    let words: Vec<_> = ["pending", "retrying", "in_doubt", "held", "rejected", "expired"]
-        .into_iter()
-        .filter(|word| n(word) > 0)
-        .map(|word| format!("{} {word}", n(word)))
-        .collect();
-    let what = if words.is_empty() { "nothing waits".to_owned() } else { words.join(", ") };
-    let oldest = status
-        .oldest_pending_s
-        .map(|age| format!(", the oldest for {}", span(age)))
-        .unwrap_or_default();
-    Item {
-        state,
-        age_s: status.oldest_pending_s,
-        business_age_s: status.oldest_pending_s,
-        output: format!("{what}{oldest}"),
-        perfdata: vec![queue, expired],
-        ..item(
-            status.at,
-            "exchanges".to_owned(),
-            "exchanges",
-            if state == Code::Ok { "ok" } else { "late" },
-            None,
-            None,
-        )
-    }
-}
-
-fn oneself(now: Timestamp, status: &Status) -> Item {
-    let seen = status.daemon.seen_at.map(|at| since(now, at).max(since(now, status.at)));
-    let life = seen.map(|age| {
-        Perf::seconds("sign_of_life", age).limits(None, Some(Range::up_to(SIGN_OF_LIFE)))
-    });
-    let silent = life.as_ref().is_some_and(|life| life.code() == Code::Critical);
-    let (state, word) = match (status.daemon.running, silent) {
-        (true, false) => (Code::Ok, "running"),
-        (true, true) => (Code::Critical, "silent"),
-        (false, _) => (Code::Critical, "not_running"),
-    };
-    let since =
-        if status.daemon.running { status.daemon.started_at } else { status.daemon.seen_at };
-    Item {
-        state,
-        perfdata: life.into_iter().collect(),
-        ..item(now, "self".to_owned(), "self", word, since, None)
-    }
-}
-
-/// What every item has, its state left to the caller.
-fn item(
-    now: Timestamp,
-    id: String,
-    kind: &'static str,
-    word: &'static str,
-    at: Option<Timestamp>,
-    reason: Option<&str>,
-) -> Item {
-    let age = at.map(|at| u64::try_from(since(now, at)).unwrap_or_default());
-    let for_ = age.map(|age| format!(" for {}", span(age))).unwrap_or_default();
-    let why =
-        reason.map(|reason| format!(": {}", marsad_shared::untrusted::show_at_most(reason, 160)));
-    Item {
-        id,
-        kind,
-        state: Code::Ok,
-        marsad_state: word,
-        reason: None,
-        since: at,
-        output: format!("{word}{for_}{}", why.unwrap_or_default()),
-        incident: None,
-        acknowledged: None,
-        suppressed_by: Vec::new(),
-        age_s: age,
-        business_age_s: age,
-        next_deadline: None,
-        perfdata: Vec::new(),
-        checks: Vec::new(),
-        is_handled: false,
-    }
-}
-
 impl Item {
     /// Holds the limits of the command line against its first measure; the worse verdict wins.
     fn limit(&mut self, (warn, crit): (Option<Range>, Option<Range>)) {
@@ -306,18 +143,6 @@ fn troubles(checks: &[Item]) -> Vec<Trouble> {
     }
     troubles.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
     troubles.into_iter().map(|(_, trouble)| trouble).collect()
-}
-
-fn since(now: Timestamp, at: Timestamp) -> i64 {
-    now.duration_since(at).as_secs().max(0)
-}
-
-fn is_handled(overlays: &[String]) -> bool {
-    overlays.iter().any(|overlay| matches!(overlay.as_str(), "acknowledged" | "maintenance"))
-}
-
-fn suppresses(overlay: &str) -> bool {
-    matches!(overlay, "silenced" | "maintenance" | "parent_down" | "flapping")
 }
 
 #[cfg(test)]

@@ -106,6 +106,10 @@ fn of_the_partner() {
             "2: partner.id: \"Courts\" is not an id; write it as 1 to 64 of a-z, 0-9 and single '-' inside, such as \"civil-registry\"",
         ),
         (
+            "[partner]\nid = \"a\"\nid = \"b\"",
+            "3: syntax: duplicate key; mend the line: TOML is `key = value`, with text in quotes",
+        ),
+        (
             "[partner]\nid = \"sqlite-team\"",
             "2: partner.id: \"sqlite-team\" would name tables that SQLite keeps for itself; choose an id that does not begin with sqlite",
         ),
@@ -359,6 +363,43 @@ fn of_secrets_that_are_not_there_or_open_to_others() {
             said,
             [format!("partners.d/courts.toml:6: connection.api.auth.token.file: {expected}")]
         );
+    }
+}
+
+#[test]
+fn files_without_measure_are_survived() {
+    let deep = format!("a = {}", "[".repeat(100_000));
+    let wide = (1..=20_000).map(|n| format!("key{n} = {n}\n")).collect::<Vec<_>>().concat();
+    let long = format!("state_dir = \"{}\"", "x".repeat(5 * 1024 * 1024));
+    for (text, least, said_of_it) in [
+        (deep, 1, "syntax"),
+        (wide, 20_000, "marsad.toml:20000: key20000: unknown key; "),
+        (long, 1, "marsad.toml:1: file: cannot be read (it is longer than 4194304 bytes); "),
+    ] {
+        let said = Folder::new(&text, &[]).said();
+        assert!(
+            said.len() >= least && said.iter().any(|line| line.contains(said_of_it)),
+            "{said_of_it}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_may_be_written_by_many_and_watched_by_one() {
+    let two = |one: &str, other: &str| {
+        said_of(&format!(
+            "{PARTNER}[[connection]]\nid = \"export-a\"\n{one}\n[[connection]]\nid = \"b\"\n{other}\n"
+        ))
+    };
+    assert_eq!(two("export = \"/out\"", "export = \"/out\""), Vec::<String>::new());
+    for (one, other, role) in [
+        ("import = \"/x\"", "export = \"/x\"", "import"),
+        ("export = \"/x\"", "import = \"/x\"", "export"),
+        ("import = \"/x\"", "import = \"/x/\"", "import"),
+    ] {
+        let said = two(one, other);
+        let [line] = &said[..] else { panic!("{said:?}") };
+        assert!(line.contains(&format!("is already the {role} of courts/export-a; ")), "{line}");
     }
 }
 

@@ -1,0 +1,281 @@
+//! The lists: which rows, and how many of them.
+
+use std::{error::Error, str::FromStr};
+
+use clap::{Args, Subcommand};
+use marsad_shared::{
+    exchange::State,
+    freshness::Freshness,
+    health::Health,
+    id::{ConnectionId, ExchangeId, FeedId, PartnerId, QuarantineId, RunId},
+    protocol::ListQuery,
+    quarantine::Kind,
+    run::Outcome,
+};
+
+use super::Exchange;
+
+/// What names a row on the command line.
+pub(in crate::cli) trait Id:
+    Clone + Send + Sync + ToString + FromStr<Err: Error + Send + Sync + 'static> + 'static
+{
+}
+
+impl<T: Clone + Send + Sync + ToString + FromStr<Err: Error + Send + Sync + 'static> + 'static> Id
+    for T
+{
+}
+
+/// How much of a list.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Part<T: Id> {
+    /// At most so many rows; 0: all
+    #[arg(long, value_name = "N", default_value_t = marsad_shared::protocol::LIST_LIMIT)]
+    limit: u32,
+    /// Only rows behind this one
+    #[arg(long, value_name = "ID")]
+    after: Option<T>,
+}
+
+impl<T: Id> Part<T> {
+    fn query(&self) -> ListQuery {
+        let after = self.after.as_ref().map(T::to_string);
+        ListQuery { limit: Some(self.limit), after, ..ListQuery::default() }
+    }
+}
+
+fn text(value: Option<&impl ToString>) -> Option<String> {
+    value.map(ToString::to_string)
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Partners {
+    #[command(subcommand)]
+    pub(in crate::cli) show: Option<Show<PartnerId>>,
+    #[command(flatten)]
+    part: Part<PartnerId>,
+}
+
+/// One row, whole.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Show<T: Id> {
+    /// One of them, whole
+    Show {
+        #[arg(value_name = "ID")]
+        id: T,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Connections {
+    #[command(subcommand)]
+    pub(in crate::cli) show: Option<Show<ConnectionId>>,
+    #[command(flatten)]
+    part: Part<ConnectionId>,
+    /// Only those of this partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<PartnerId>,
+    /// Only those whose health is this
+    #[arg(long, value_name = "HEALTH")]
+    state: Option<Health>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Feeds {
+    #[command(subcommand)]
+    pub(in crate::cli) show: Option<Show<FeedId>>,
+    #[command(flatten)]
+    part: Part<FeedId>,
+    /// Only those of this partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<PartnerId>,
+    /// Only those over this connection
+    #[arg(long, value_name = "ID")]
+    connection: Option<ConnectionId>,
+    /// Only those whose freshness is this
+    #[arg(long, value_name = "FRESHNESS")]
+    state: Option<Freshness>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Runs {
+    #[command(subcommand)]
+    pub(in crate::cli) show: Option<Show<RunId>>,
+    #[command(flatten)]
+    part: Part<RunId>,
+    /// Only those of this partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<PartnerId>,
+    /// Only those of this feed
+    #[arg(long, value_name = "ID")]
+    feed: Option<FeedId>,
+    /// Only those that ended so
+    #[arg(long, value_name = "OUTCOME")]
+    state: Option<Outcome>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Records {
+    #[command(subcommand)]
+    pub(in crate::cli) show: Option<ShowRecord>,
+    #[arg(value_name = "FEED", required = true)]
+    pub(in crate::cli) feed: Option<FeedId>,
+    #[command(flatten)]
+    part: Part<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ShowRecord {
+    /// One record, whole
+    Show {
+        #[arg(value_name = "FEED")]
+        feed: FeedId,
+        /// Its key; of several values, a JSON array
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Quarantine {
+    #[command(subcommand)]
+    pub(in crate::cli) show: Option<Show<QuarantineId>>,
+    #[command(flatten)]
+    part: Part<QuarantineId>,
+    /// Only those of this partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<PartnerId>,
+    /// Only what this feed refused
+    #[arg(long, value_name = "ID")]
+    feed: Option<FeedId>,
+    /// Only rows, or only whole files
+    #[arg(long, value_name = "KIND")]
+    state: Option<Kind>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Exchanges {
+    #[command(subcommand)]
+    pub(in crate::cli) act: Option<ExchangeVerbs>,
+    #[command(flatten)]
+    part: Part<ExchangeId>,
+    /// Only those of this partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<PartnerId>,
+    /// Only those over this connection
+    #[arg(long, value_name = "ID")]
+    connection: Option<ConnectionId>,
+    /// Only those in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<State>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ExchangeVerbs {
+    /// One of them, whole, with every attempt
+    Show {
+        #[arg(value_name = "ID")]
+        id: ExchangeId,
+    },
+    /// Try again now
+    Retry(Exchange),
+    /// Stop before it leaves, until released
+    Hold(Exchange),
+    /// Let go on what is held
+    Release(Exchange),
+    /// Give up
+    Cancel(Exchange),
+    /// Write down that the partner accepted it
+    Confirm(Exchange),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Audit {
+    #[command(subcommand)]
+    pub(in crate::cli) verb: Option<AuditVerbs>,
+    #[command(flatten)]
+    part: Part<i64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum AuditVerbs {
+    /// One entry, whole
+    Show {
+        #[arg(value_name = "NUMBER")]
+        seq: i64,
+    },
+    /// Prove that nothing was changed or taken out
+    Verify,
+}
+
+impl Partners {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        self.part.query()
+    }
+}
+
+impl Connections {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        ListQuery {
+            partner: text(self.partner.as_ref()),
+            state: text(self.state.as_ref()),
+            ..self.part.query()
+        }
+    }
+}
+
+impl Feeds {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        ListQuery {
+            partner: text(self.partner.as_ref()),
+            connection: text(self.connection.as_ref()),
+            state: text(self.state.as_ref()),
+            ..self.part.query()
+        }
+    }
+}
+
+impl Runs {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        ListQuery {
+            partner: text(self.partner.as_ref()),
+            feed: text(self.feed.as_ref()),
+            state: text(self.state.as_ref()),
+            ..self.part.query()
+        }
+    }
+}
+
+impl Records {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        self.part.query()
+    }
+}
+
+impl Quarantine {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        ListQuery {
+            partner: text(self.partner.as_ref()),
+            feed: text(self.feed.as_ref()),
+            state: text(self.state.as_ref()),
+            ..self.part.query()
+        }
+    }
+}
+
+impl Exchanges {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        ListQuery {
+            partner: text(self.partner.as_ref()),
+            connection: text(self.connection.as_ref()),
+            state: text(self.state.as_ref()),
+            ..self.part.query()
+        }
+    }
+}
+
+impl Audit {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        self.part.query()
+    }
+}

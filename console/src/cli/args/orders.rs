@@ -1,0 +1,45 @@
+//! The orders: what is to be done, to what, and why.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use marsad_shared::id::{ConnectionId, ExchangeId, FeedId};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Exchange {
+    #[arg(value_name = "ID", required = true)]
+    pub(in crate::cli) ids: Vec<ExchangeId>,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Resync {
+    #[arg(value_name = "FEED")]
+    pub(in crate::cli) feed: FeedId,
+    /// From the very beginning, not from the cursor
+    #[arg(long)]
+    pub(in crate::cli) full: bool,
+    /// Only say what it would do
+    #[arg(long, conflicts_with = "wait")]
+    pub(in crate::cli) dry_run: bool,
+    /// Until it has ended; exit 5 if that was not well
+    #[arg(long)]
+    pub(in crate::cli) wait: bool,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Document {
+    /// The connection over which it is delivered
+    #[arg(value_name = "PARTNER/CONNECTION")]
+    pub(in crate::cli) connection: ConnectionId,
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: PathBuf,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
