@@ -43,6 +43,9 @@ pub async fn run(
         });
         match done.await {
             Ok(()) => {
+                if prune {
+                    services.store.folder.keep_reserve();
+                }
                 services.beat_ms.store(now.as_millisecond(), Ordering::Relaxed);
                 beat();
             }

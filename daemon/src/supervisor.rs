@@ -216,6 +216,8 @@ impl Supervisor {
     pub async fn run(mut self, beat: impl Fn() + Send + Sync + 'static) -> anyhow::Result<()> {
         self.workers.spawn(housekeeping::run(Arc::clone(&self.services), self.stop.clone(), beat));
         let outcome = tokio::select! {
+            // First: a worker that ends because it was stopped did not end by itself.
+            biased;
             () = self.stop.cancelled() => Ok(()),
             Some(ended) = self.workers.join_next() => {
                 ended.map_err(anyhow::Error::from).flatten().and(Err(anyhow::anyhow!("a worker ended by itself")))

@@ -1,6 +1,7 @@
 //! Where the real programs are. Cargo builds no other package's programs for a test or for the demo, so this does.
 
 use std::{
+    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
@@ -39,11 +40,15 @@ fn build() -> anyhow::Result<Programs> {
             command.env_remove(name);
         }
     }
-    command.current_dir(workspace()).args(["build", "--quiet", "--locked", "--workspace"]);
+    command.current_dir(workspace()).args(["build", "--locked", "--workspace"]);
     command.args(["--bin", "marsadd", "--bin", "marsad", "--profile", &place.profile]);
     command.arg("--target-dir").arg(&place.target).stdin(Stdio::null());
     if let Some(triple) = &place.triple {
         command.args(["--target", triple]);
+    }
+    if !std::io::stderr().is_terminal() {
+        // Nobody watches: only what goes wrong is worth a word.
+        command.arg("--quiet");
     }
     match command.status() {
         Ok(status) if status.success() => {}

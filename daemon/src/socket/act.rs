@@ -12,7 +12,7 @@ use axum::{
 };
 use futures_util::StreamExt as _;
 use marsad_shared::{
-    audit::{Deed, Phase},
+    audit::{Deed, Head, Phase},
     clock::plus,
     connection::Link,
     exchange::Event,
@@ -29,6 +29,8 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
+
+use tracing::{info, warn};
 
 use super::{
     Api, Peer,
@@ -95,7 +97,12 @@ impl Api {
         let entry = self.services.store.ledger.call(move |ledger| ledger.audit(deed)).await;
         let entry =
             entry.map_err(|error| failed("it could not be audited, so it was not done", &error))?;
-        self.services.events.tell(at, EventKind::Audit, Some(entry.deed.seq.to_string()));
+        let head = Head { seq: entry.deed.seq, hash: entry.hash };
+        if let Err(error) = self.services.store.folder.note_head(head) {
+            warn!(%error, "the audit's head could not be noted");
+        }
+        info!(seq = head.seq, hash = %head.hash, "audit head");
+        self.services.events.tell(at, EventKind::Audit, Some(head.seq.to_string()));
         Ok(entry.deed.seq)
     }
 }

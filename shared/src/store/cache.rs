@@ -251,6 +251,8 @@ impl Cache {
 
     /// Begins a run that loads a file beside the live table.
     pub fn begin_file(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
+        // What a load left that the disk had no room to take back.
+        Table::of(&self.db, feed)?.load().drop(&self.db)?;
         let reading = Reading::of_file(&self.db, feed, run)?;
         self.remember(feed, reading);
         Ok(())
@@ -295,10 +297,12 @@ impl Cache {
 
     /// Ends the feed's run: forgets what it knew, and drops what it had loaded and not finished.
     pub fn end(&mut self, feed: &FeedId) -> Result<(), StoreError> {
-        if self.readings.remove(feed).is_none() {
-            return Ok(());
+        // A load that failed was forgotten with its transaction; its tables may stand all the same.
+        let loads = self.readings.remove(feed).is_none_or(|reading| reading.is_load());
+        match Table::find_of(&self.db, feed)? {
+            Some(table) if loads => table.load().drop(&self.db),
+            _ => Ok(()),
         }
-        Table::of(&self.db, feed)?.load().drop(&self.db)
     }
 
     fn remember(&mut self, feed: &FeedId, reading: Reading) {

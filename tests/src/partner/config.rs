@@ -6,6 +6,18 @@ use anyhow::Context as _;
 
 use super::data::Dataset;
 
+/// What the agencies of the simulation are called.
+const NAMES: &[(&str, &str, &str)] = &[
+    ("health", "Health authority", "هيئة الصحة"),
+    ("education", "Education authority", "هيئة التعليم"),
+    ("housing", "Housing department", "دائرة الإسكان"),
+    ("social", "Social services department", "دائرة الخدمات الاجتماعية"),
+    ("police", "Police", "الشرطة"),
+    ("child-protection", "Child protection centre", "مركز حماية الطفل"),
+    ("municipality", "Municipality", "البلدية"),
+    ("employment", "Employment department", "دائرة التوظيف"),
+];
+
 /// The file and the secrets that it names.
 #[derive(Clone, Debug)]
 pub struct PartnerFile {
@@ -17,9 +29,10 @@ pub struct PartnerFile {
 impl PartnerFile {
     /// A partner of that id, with nothing yet.
     pub fn new(partner: &str) -> Self {
-        let text = format!(
-            "[partner]\nid = \"{partner}\"\nname = {{ en = \"{partner}\", ar = \"شريك\" }}\n"
-        );
+        let named = NAMES.iter().find(|(id, ..)| *id == partner);
+        let (_, en, ar) = named.copied().unwrap_or((partner, partner, "شريك"));
+        let text =
+            format!("[partner]\nid = \"{partner}\"\nname = {{ en = \"{en}\", ar = \"{ar}\" }}\n");
         Self { partner: partner.to_owned(), text, secrets: Vec::new() }
     }
 

@@ -59,6 +59,11 @@ impl Reading {
         Ok(Self { run, counts: Counts::default(), live, target, memory })
     }
 
+    /// Whether it loads beside the live table.
+    pub(super) const fn is_load(&self) -> bool {
+        matches!(self.target, Target::Load { .. })
+    }
+
     /// Puts the rows of `batch` in their place and counts them.
     pub(super) fn apply(
         &mut self,

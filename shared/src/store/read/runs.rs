@@ -5,13 +5,14 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Page, Reader, limit, of_partner};
 use crate::{
-    audit::{Entry, Verifier},
+    audit::{Entry, Head, Verifier},
     id::{FeedId, RunId},
     protocol::{AuditProof, AuditRow, ListQuery, Preview, RunRow},
     run::Counts,
     store::{
         StoreError,
         ledger::{maybe_parsed, maybe_time_at, parsed, time_at},
+        state_dir,
     },
 };
 
@@ -101,12 +102,18 @@ impl Reader {
         texts.map(|text| Ok(audit_row(entry(&text?)?))).collect()
     }
 
+    /// The head that was noted beside the database. None is as if none had ever been noted: it may be gone with a disk.
+    fn noted_head(&self) -> Option<Head> {
+        let text = std::fs::read_to_string(self.folder().join(state_dir::HEAD)).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
     /// Walks the whole chain and names the first thing that does not hold.
     pub fn audit_verify(&self) -> Result<AuditProof, StoreError> {
         let mut statement =
             self.ledger.prepare_cached("SELECT seq, entry FROM audit ORDER BY seq")?;
         let mut rows = statement.query([])?;
-        let (mut verifier, mut entries) = (Verifier::new([]), 0);
+        let (mut verifier, mut entries) = (Verifier::new(self.noted_head()), 0);
         while let Some(row) = rows.next()? {
             let seq: i64 = row.get(0)?;
             let checked = match entry(&row.get::<_, String>(1)?) {

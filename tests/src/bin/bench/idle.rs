@@ -1,0 +1,92 @@
+//! Row 7: many feeds every ten seconds, with nothing new.
+
+use std::time::Duration;
+
+use marsad_shared::freshness::Freshness;
+use marsad_tests::{
+    daemon::{Daemon, Home},
+    partner::PartnerFile,
+};
+
+use super::{
+    Setting,
+    measure::{Cost, Watched, of_command, resident},
+    peers,
+    report::Report,
+    serve,
+};
+
+/// From one poll of a feed to the next, in seconds.
+const EVERY_S: u64 = 10;
+
+pub(crate) async fn run(
+    setting: &Setting,
+    feeds: &[u32],
+    length: Duration,
+) -> anyhow::Result<Report> {
+    let mut report =
+        Report::new(format!("idle: feeds polled every {EVERY_S} s, nothing new, for {length:?}"));
+    let server = serve::start(std::env::temp_dir()).await?;
+    let port = server.address().port();
+    for &count in feeds {
+        let daemon = polling(port, count).await?;
+        let pid = daemon.pid()?;
+        let watched = Watched::start(pid)?;
+        tokio::time::sleep(length).await;
+        let cost = Cost { peak_mib: resident(pid)?, ..watched.stop()? };
+        judge(&mut report, count, cost);
+        report.add(&format!("marsad {count}"), cost);
+        drop(daemon);
+        if let Some(limit) = peers::limit(setting, &mut report) {
+            let work = tempfile::tempdir()?;
+            let (limit, db, secs) =
+                (limit.display(), work.path().join("poll.db"), length.as_secs());
+            let command = format!(
+                "{limit} poll --port {port} --n {count} --interval {EVERY_S} --secs {secs} --mode 304 --db {} > /dev/null",
+                db.display()
+            );
+            let cost = tokio::task::spawn_blocking(move || of_command(&command)).await??;
+            report.add(&format!("limit poll {count}"), cost);
+        }
+    }
+    Ok(report)
+}
+
+/// A daemon whose feeds have all been read once.
+async fn polling(port: u16, count: u32) -> anyhow::Result<Daemon> {
+    let home = Home::new()?;
+    let mut file = PartnerFile::new("statistics");
+    file.connection("api", &format!("base_url = \"http://127.0.0.1:{port}\"\n"));
+    for number in 0..count {
+        file.add(&format!(
+            "\n[[feed]]\nid = \"e{number}\"\nconnection = \"api\"\nkey = [\"record_id\"]\npath = \"/e/{number}.json\"\n\
+             records = \"$.records[*]\"\nschedule = {{ every = \"{EVERY_S}s\" }}\nfreshness = {{ every = \"1h\" }}\n\
+             fields = {{ record_id = \"text\", status = \"text\" }}"
+        ));
+    }
+    home.partner(&file)?;
+    let daemon = Daemon::start_quietly(home).await?;
+    let fresh = async |client: &marsad_tests::daemon::Client| {
+        let status = client.status().await?;
+        let fresh = status.feeds.get(Freshness::Fresh.word()).copied().unwrap_or_default();
+        Ok((fresh >= u64::from(count)).then_some(()))
+    };
+    daemon.until(&format!("{count} feeds read once"), fresh).await?;
+    Ok(daemon)
+}
+
+fn judge(report: &mut Report, count: u32, cost: Cost) {
+    let share = cost.cpu_s / cost.wall_s * 100.0;
+    // Between the two sizes of the budget there is none: the larger one's holds.
+    let (most_share, most_mib) = match count {
+        0..=100 => (0.6, 24.0),
+        _ => (20.0, 32.0 + f64::from(count) * 32.0 / 1024.0),
+    };
+    for (what, value, most, unit) in
+        [("CPU", share, most_share, "% of a core"), ("resident", cost.peak_mib, most_mib, "MiB")]
+    {
+        let kept = if value <= most { "kept" } else { "NOT KEPT" };
+        report
+            .note(format!("{what} of marsad {count}: {value:.2} {unit}; budget {most:.2}: {kept}"));
+    }
+}
