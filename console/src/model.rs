@@ -33,7 +33,7 @@ pub mod why;
 pub mod words;
 
 #[cfg(test)]
-pub mod build;
+pub(crate) mod build;
 
 pub use self::{
     filter::Filter,

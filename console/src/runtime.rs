@@ -4,12 +4,11 @@
 use std::{
     io::{self, IsTerminal as _},
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
-use crossterm::event::{Event, EventStream, KeyEvent, KeyEventKind};
+use crossterm::event::EventStream;
 use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use marsad_shared::clock::Clock;
@@ -21,7 +20,6 @@ use tokio::{
 
 use crate::{
     client::Client,
-    keys,
     message::{Effect, Message},
     model::{Link, Model},
     theme::Theme,
@@ -29,6 +27,7 @@ use crate::{
 };
 
 mod follow;
+mod input;
 mod screen;
 mod signals;
 mod work;
@@ -45,10 +44,6 @@ const FRAME_REMOTE: Duration = Duration::from_millis(100);
 const FRAME_SLOWEST: Duration = Duration::from_millis(400);
 /// A terminal that takes longer than this for a frame is slow.
 const SLOW: Duration = Duration::from_millis(50);
-/// More keys than this in one reading were not typed by a hand.
-const BURST: usize = 8;
-/// The most events of one reading.
-const TAKEN: usize = 4096;
 /// How long the first frame waits for something to show.
 const PATIENCE: Duration = Duration::from_millis(40);
 
@@ -209,57 +204,6 @@ impl Console {
         Ok(())
     }
 
-    /// One event and all that have come with it: what came at once was pasted, or is a key held down.
-    async fn input(
-        &mut self,
-        first: Event,
-        input: &mut EventStream,
-    ) -> anyhow::Result<Option<Quit>> {
-        let mut events = vec![first];
-        // Polled as this task: the stream keeps the first waker that it is given.
-        while events.len() < TAKEN
-            && let Poll::Ready(Some(Ok(event))) = futures_util::poll!(input.next())
-        {
-            events.push(event);
-        }
-        let typed: Vec<KeyEvent> = events
-            .iter()
-            .filter_map(|event| match event {
-                Event::Key(key) if key.kind != KeyEventKind::Release => Some(*key),
-                _ => None,
-            })
-            .collect();
-        let acts = typed.iter().filter(|key| !keys::moves(**key)).count();
-        let burst = is_burst(&typed);
-        if burst && self.model.popup.is_none() && acts > 0 {
-            self.apply(Message::Burst(typed.len()))?;
-            events.retain(|event| !matches!(event, Event::Key(_)));
-            self.urgent = true;
-        }
-        for event in events {
-            let message = match event {
-                Event::Key(key) => {
-                    self.urgent = true;
-                    // What was pasted into a prompt does not submit it.
-                    let submits = burst && keys::submits(key);
-                    if submits { None } else { keys::message(&self.model, key) }
-                }
-                Event::Paste(text) => {
-                    self.urgent = true;
-                    Some(Message::Pasted(text))
-                }
-                Event::Resize(width, height) => Some(Message::Resized(width, height)),
-                _ => None,
-            };
-            if let Some(message) = message
-                && let Some(quit) = self.apply(message)?
-            {
-                return Ok(Some(quit));
-            }
-        }
-        Ok(None)
-    }
-
     fn apply(&mut self, message: Message) -> anyhow::Result<Option<Quit>> {
         self.dirty = true;
         match update(&mut self.model, message) {
@@ -305,31 +249,3 @@ impl Console {
 
 /// Somebody leaves.
 struct Quit;
-
-/// Whether so many keys came in one reading that no hand typed them; one key held down is no burst.
-fn is_burst(typed: &[KeyEvent]) -> bool {
-    let same = typed.windows(2).all(|pair| matches!(pair, [a, b] if a == b));
-    typed.len() > BURST && !same
-}
-
-#[cfg(test)]
-mod tests {
-    use crossterm::event::{KeyCode, KeyModifiers};
-
-    use super::*;
-
-    #[test]
-    fn a_paste_is_told_from_a_key_held_down() {
-        let keys = |text: &str| -> Vec<KeyEvent> {
-            text.chars().map(|c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)).collect()
-        };
-        for (text, expected, why) in [
-            ("", false, "nothing"),
-            ("resync q", false, "eight may be fast fingers"),
-            ("resync qq", true, "nine are not"),
-            ("jjjjjjjjjjjjjjjj", false, "one key held down"),
-        ] {
-            assert_eq!(is_burst(&keys(text)), expected, "{why}");
-        }
-    }
-}

@@ -23,18 +23,18 @@ use super::{Link, Model};
 use crate::theme::Theme;
 
 /// 14:05:31 in Dubai.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-09-17T10:05:31Z".parse().unwrap()
 }
 
 /// So many seconds before [`now`].
-pub fn ago(seconds: i64) -> Timestamp {
+pub(crate) fn ago(seconds: i64) -> Timestamp {
     now() - SignedDuration::from_secs(seconds)
 }
 
-pub struct Build(Model);
+pub(crate) struct Build(Model);
 
-pub fn model() -> Build {
+pub(crate) fn model() -> Build {
     let theme = Theme { colour: true, ascii: false };
     let zone = TimeZone::get("Asia/Dubai").unwrap();
     let mut model = Model::new("sharjah".to_owned(), theme, zone, Link::Live, now());
@@ -43,11 +43,11 @@ pub fn model() -> Build {
 }
 
 impl Build {
-    pub fn feed(self, id: &str, freshness: Freshness) -> Self {
+    pub(crate) fn feed(self, id: &str, freshness: Freshness) -> Self {
         self.feed_row(feed(id, freshness))
     }
 
-    pub fn feed_row(mut self, row: FeedRow) -> Self {
+    pub(crate) fn feed_row(mut self, row: FeedRow) -> Self {
         let word = row.freshness.word().to_owned();
         *self.status().feeds.entry(word).or_default() += 1;
         self.status().quarantine += row.quarantine;
@@ -55,28 +55,28 @@ impl Build {
         self
     }
 
-    pub fn connection(self, id: &str, health: Health) -> Self {
+    pub(crate) fn connection(self, id: &str, health: Health) -> Self {
         self.connection_row(connection(id, health))
     }
 
-    pub fn connection_row(mut self, row: ConnectionRow) -> Self {
+    pub(crate) fn connection_row(mut self, row: ConnectionRow) -> Self {
         let word = row.health.word().to_owned();
         *self.status().connections.entry(word).or_default() += 1;
         self.0.connections.push(Arc::new(row));
         self
     }
 
-    pub fn exchanges(mut self, state: State, n: u64) -> Self {
+    pub(crate) fn exchanges(mut self, state: State, n: u64) -> Self {
         self.status().exchanges.insert(state.word().to_owned(), n);
         self
     }
 
-    pub fn run(mut self, row: RunRow) -> Self {
+    pub(crate) fn run(mut self, row: RunRow) -> Self {
         self.0.recent.push(Arc::new(row));
         self
     }
 
-    pub fn running(mut self, feed: &str, rows: u64, seconds: i64) -> Self {
+    pub(crate) fn running(mut self, feed: &str, rows: u64, seconds: i64) -> Self {
         self.status().running.push(Running {
             feed: feed.parse().unwrap(),
             run: Some(RunId(4822)),
@@ -89,17 +89,17 @@ impl Build {
         self
     }
 
-    pub fn size(mut self, width: u16, height: u16) -> Self {
+    pub(crate) fn size(mut self, width: u16, height: u16) -> Self {
         self.0.size = (width, height);
         self
     }
 
-    pub fn link(mut self, link: Link) -> Self {
+    pub(crate) fn link(mut self, link: Link) -> Self {
         self.0.link = link;
         self
     }
 
-    pub fn roles(mut self, roles: &[Role]) -> Self {
+    pub(crate) fn roles(mut self, roles: &[Role]) -> Self {
         self.status().roles = Some(roles.iter().copied().collect::<Roles>());
         self
     }
@@ -108,14 +108,14 @@ impl Build {
         self.0.status.get_or_insert_with(status)
     }
 
-    pub fn build(mut self) -> Model {
+    pub(crate) fn build(mut self) -> Model {
         self.0.rebuild();
         self.0
     }
 }
 
 /// A bank of the usual kind, with something of everything.
-pub fn usual() -> Build {
+pub(crate) fn usual() -> Build {
     let mut orders = feed("courts/orders", Freshness::Fresh);
     orders.quarantine = 18;
     let mut down = connection("education/api", Health::Down);
@@ -142,7 +142,7 @@ pub fn usual() -> Build {
         .run(run(4819, "health/births", Outcome::Succeeded))
 }
 
-pub fn status() -> Status {
+pub(crate) fn status() -> Status {
     Status {
         at: now(),
         daemon: DaemonRow {
@@ -162,7 +162,7 @@ pub fn status() -> Status {
     }
 }
 
-pub fn feed(id: &str, freshness: Freshness) -> FeedRow {
+pub(crate) fn feed(id: &str, freshness: Freshness) -> FeedRow {
     let partner = id.split('/').next().unwrap();
     let checked = match freshness {
         Freshness::Unknown => None,
@@ -193,7 +193,7 @@ pub fn feed(id: &str, freshness: Freshness) -> FeedRow {
     }
 }
 
-pub fn connection(id: &str, health: Health) -> ConnectionRow {
+pub(crate) fn connection(id: &str, health: Health) -> ConnectionRow {
     ConnectionRow {
         id: id.parse().unwrap(),
         name: Name { en: format!("{id}, as people call it"), ar: None },
@@ -211,7 +211,7 @@ pub fn connection(id: &str, health: Health) -> ConnectionRow {
     }
 }
 
-pub fn run(id: i64, feed: &str, outcome: Outcome) -> RunRow {
+pub(crate) fn run(id: i64, feed: &str, outcome: Outcome) -> RunRow {
     let failed = outcome == Outcome::Failed;
     RunRow {
         id: RunId(id),
@@ -234,7 +234,7 @@ pub fn run(id: i64, feed: &str, outcome: Outcome) -> RunRow {
     }
 }
 
-pub fn exchange(id: i64, state: State) -> ExchangeRow {
+pub(crate) fn exchange(id: i64, state: State) -> ExchangeRow {
     ExchangeRow {
         id: ExchangeId(id),
         direction: Direction::Outgoing,
@@ -255,7 +255,7 @@ pub fn exchange(id: i64, state: State) -> ExchangeRow {
     }
 }
 
-pub fn quarantined(id: i64) -> QuarantineRow {
+pub(crate) fn quarantined(id: i64) -> QuarantineRow {
     QuarantineRow {
         id: QuarantineId(id),
         feed: "courts/orders".parse().unwrap(),
@@ -273,7 +273,7 @@ pub fn quarantined(id: i64) -> QuarantineRow {
     }
 }
 
-pub fn record(id: i64) -> RecordRow {
+pub(crate) fn record(id: i64) -> RecordRow {
     let fields =
         json!({ "id": id, "family_id": format!("F-{id}"), "child_eid": "•••", "grade": 4 });
     RecordRow {

@@ -5,10 +5,11 @@ use std::{borrow::Cow, sync::Arc};
 use marsad_shared::{
     id::FeedId,
     protocol::{AttemptRow, ConnectionRow, ExchangeRow, FeedRow, QuarantineRow, RecordRow, RunRow},
+    run::Outcome,
 };
 use serde_json::Value;
 
-use super::{Trouble, Weight};
+use super::{About, Trouble, Weight};
 use crate::client::Listed;
 
 /// A line of a list. Cheap to clone.
@@ -101,38 +102,15 @@ impl Row {
     }
 
     /// Its words, each with the name that a filter may ask for.
-    pub fn words(&self) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-        fn word<'a>(name: &'a str, text: &'a str) -> (Cow<'a, str>, Cow<'a, str>) {
-            (name.into(), text.into())
-        }
-        fn made(name: &str, text: String) -> (Cow<'_, str>, Cow<'_, str>) {
-            (name.into(), text.into())
-        }
-        fn said(reason: Option<&String>) -> (Cow<'_, str>, Cow<'_, str>) {
-            word("reason", reason.map_or("", String::as_str))
-        }
+    pub fn words(&self) -> Vec<Word<'_>> {
         match self {
-            Self::Trouble(trouble) => vec![made("id", trouble.key())],
-            Self::Connection(row) => vec![
-                word("state", row.health.word()),
-                word("id", row.id.as_str()),
-                word("name", &row.name.en),
-                word("name", row.name.ar.as_deref().unwrap_or_default()),
-                word("kind", &row.kind),
-                word("address", &row.address),
-                said(row.reason.as_ref()),
-                made("overlay", row.overlays.join(" ")),
-            ],
-            Self::Feed(row) => vec![
-                word("state", row.freshness.word()),
-                word("id", row.id.as_str()),
-                word("name", &row.name.en),
-                word("name", row.name.ar.as_deref().unwrap_or_default()),
-                word("connection", row.connection.as_str()),
-                word("outcome", row.last_outcome.map_or("", |outcome| outcome.word())),
-                word("overlay", if row.paused { "paused" } else { "" }),
-                said(row.reason.as_ref()),
-            ],
+            Self::Trouble(trouble) => match &trouble.about {
+                About::Connection(row, _) => of_connection(row),
+                About::Feed(row) | About::LastRun(row) | About::Held(row) => of_feed(row),
+                About::Exchanges(state, _) => vec![word("state", state.word())],
+            },
+            Self::Connection(row) => of_connection(row),
+            Self::Feed(row) => of_feed(row),
             Self::Exchange(row) => vec![
                 word("state", row.state.word()),
                 made("id", row.id.to_string()),
@@ -174,6 +152,47 @@ impl Row {
             }
         }
     }
+}
+
+/// A word of a row, behind its name.
+type Word<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+fn word<'a>(name: &'a str, text: &'a str) -> Word<'a> {
+    (name.into(), text.into())
+}
+
+fn made(name: &str, text: String) -> Word<'_> {
+    (name.into(), text.into())
+}
+
+fn said(reason: Option<&String>) -> Word<'_> {
+    word("reason", reason.map_or("", String::as_str))
+}
+
+fn of_connection(row: &ConnectionRow) -> Vec<Word<'_>> {
+    vec![
+        word("state", row.health.word()),
+        word("id", row.id.as_str()),
+        word("name", &row.name.en),
+        word("name", row.name.ar.as_deref().unwrap_or_default()),
+        word("kind", &row.kind),
+        word("address", &row.address),
+        said(row.reason.as_ref()),
+        made("overlay", row.overlays.join(" ")),
+    ]
+}
+
+fn of_feed(row: &FeedRow) -> Vec<Word<'_>> {
+    vec![
+        word("state", row.freshness.word()),
+        word("id", row.id.as_str()),
+        word("name", &row.name.en),
+        word("name", row.name.ar.as_deref().unwrap_or_default()),
+        word("connection", row.connection.as_str()),
+        word("outcome", row.last_outcome.map_or("", Outcome::word)),
+        word("overlay", if row.paused { "paused" } else { "" }),
+        said(row.reason.as_ref()),
+    ]
 }
 
 /// A record's key as people read it.

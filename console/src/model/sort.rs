@@ -69,9 +69,18 @@ impl Sort {
                 By::Newest => read_at(b).cmp(&read_at(a)),
                 By::Size => Reverse(size(a)).cmp(&Reverse(size(b))),
             };
-            let order = order.then_with(|| a.key().cmp(&b.key()));
+            let order = order.then_with(|| name(a).cmp(name(b)));
             if self.reversed { order.reverse() } else { order }
         });
+    }
+}
+
+/// What it is called, for lists of thousands without a copy of each.
+fn name(row: &Row) -> &str {
+    match row {
+        Row::Connection(row) => row.id.as_str(),
+        Row::Feed(row) => row.id.as_str(),
+        _ => "",
     }
 }
 

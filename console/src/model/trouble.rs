@@ -1,13 +1,16 @@
 //! What needs somebody now: one ranked list out of everything that stands wrong.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use marsad_shared::{
     exchange::State,
     freshness::Freshness,
     health::Health,
-    id::FeedId,
+    id::{ConnectionId, FeedId},
     protocol::{ConnectionRow, FeedRow, Status},
     run::Outcome,
 };
@@ -64,15 +67,20 @@ pub fn troubles(
     feeds: &[Arc<FeedRow>],
     status: Option<&Status>,
 ) -> Vec<Trouble> {
-    let down = |feed: &FeedRow| {
-        connections.iter().any(|row| row.id == feed.connection && row.health == Health::Down)
-    };
+    let wanted = || connections.iter().filter(|row| row.overlays.iter().all(|o| o != "paused"));
+    let down: HashSet<&ConnectionId> =
+        wanted().filter(|row| row.health == Health::Down).map(|row| &row.id).collect();
+    let down = |feed: &FeedRow| down.contains(&feed.connection);
     let behind = |feed: &FeedRow| Weight::from(feed.freshness) >= Weight::Watch;
+    let mut hit: HashMap<&ConnectionId, usize> = HashMap::new();
+    for feed in feeds.iter().filter(|feed| behind(feed)) {
+        *hit.entry(&feed.connection).or_default() += 1;
+    }
     let mut all = Vec::new();
-    for row in connections {
+    for row in wanted() {
         let weight = Weight::from(row.health);
-        if weight >= Weight::Watch && !row.overlays.iter().any(|overlay| overlay == "paused") {
-            let hit = feeds.iter().filter(|feed| feed.connection == row.id && behind(feed)).count();
+        if weight >= Weight::Watch {
+            let hit = hit.get(&row.id).copied().unwrap_or(0);
             let about = About::Connection(Arc::clone(row), hit);
             all.push(Trouble { weight, about, since: Some(row.since_at) });
         }

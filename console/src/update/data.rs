@@ -18,7 +18,7 @@ pub(super) fn take(model: &mut Model, message: Message) -> Option<Effect> {
     match message {
         Message::Back(at) => back(model, at),
         Message::Away(at, why) => away(model, at, why),
-        Message::Heard(event) => heard(model, &event),
+        Message::Heard(event) => return heard(model, &event),
         Message::Status(status) => {
             model.status = Some(*status);
             model.rebuild();
@@ -71,8 +71,8 @@ fn away(model: &mut Model, at: Timestamp, why: String) {
     model.here_mut().list.lost();
 }
 
-/// Asks for the page on screen again if what it shows has changed.
-fn heard(model: &mut Model, event: &Event) {
+/// Asks again for what is on screen and has changed: the page of a list, or the thing that the place is about.
+fn heard(model: &mut Model, event: &Event) -> Option<Effect> {
     let all = matches!(event.kind, EventKind::Lagged);
     let touched = match model.here().source() {
         Some(Source::Exchanges) => event.kind == EventKind::Exchange,
@@ -87,6 +87,14 @@ fn heard(model: &mut Model, event: &Event) {
     if touched || all {
         model.here_mut().list.refresh();
     }
+    let (about, id) = match &model.here().subject {
+        Some(Subject::Exchange(row)) => (Address::Exchange(row.id), row.id.to_string()),
+        Some(Subject::Run(row)) if row.ended_at.is_none() => {
+            (Address::Run(row.id), row.id.to_string())
+        }
+        _ => return None,
+    };
+    (all || event.id.as_ref() == Some(&id)).then_some(Effect::Find(about))
 }
 
 fn some_feeds(model: &mut Model, rows: Vec<FeedRow>) {
@@ -99,7 +107,7 @@ fn some_feeds(model: &mut Model, rows: Vec<FeedRow>) {
     model.rebuild();
 }
 
-/// What was asked for by its address. An exchange that is looked at only gets its attempts.
+/// What was asked for by its address. What is looked at already is only shown as it is now.
 fn found(model: &mut Model, address: &Address, row: Result<Row, Problem>) {
     let row = match row {
         Ok(row) => row,
@@ -115,7 +123,15 @@ fn found(model: &mut Model, address: &Address, row: Result<Row, Problem>) {
             }
             (View::Exchanges, Subject::Exchange(row))
         }
-        Row::Run(row) => (View::Runs, Subject::Run(row)),
+        Row::Run(row) => {
+            if let Some(Subject::Run(held)) = &mut model.here_mut().subject
+                && held.id == row.id
+            {
+                *held = row;
+                return model.rebuild();
+            }
+            (View::Runs, Subject::Run(row))
+        }
         Row::Quarantine(row) => (View::Quarantine, Subject::Quarantine(row)),
         _ => return,
     };

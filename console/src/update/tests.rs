@@ -258,6 +258,28 @@ fn only_what_is_shown_is_read_again() {
 }
 
 #[test]
+fn the_thing_that_is_looked_at_is_followed() {
+    let mut model = build::usual().build();
+    press(&mut model, "4");
+    serve(&mut model, exchanges(&[State::Sending]));
+    press(&mut model, "\n");
+    let event = |id: &str| {
+        let (kind, id) = (EventKind::Exchange, Some(id.to_owned()));
+        Message::Heard(Event { seq: 1, at: build::now(), kind, id })
+    };
+    assert_eq!(update(&mut model, event("x7")), None, "another one");
+    let again = Effect::Find(Address::Exchange(ExchangeId(1_099)));
+    assert_eq!(update(&mut model, event("x1099")), Some(again));
+    press(&mut model, "6");
+    serve(&mut model, vec![Row::Run(build::run(7, "a/b", Outcome::Running).into())]);
+    press(&mut model, "\n");
+    let ended = build::run(7, "a/b", Outcome::Succeeded);
+    update(&mut model, Message::Found(Address::Run(RunId(7)), Ok(Row::Run(ended.into()))));
+    let Some(Subject::Run(run)) = &model.here().subject else { panic!("elsewhere") };
+    assert_eq!((run.outcome, model.trail.places().count()), (Outcome::Succeeded, 2));
+}
+
+#[test]
 fn when_the_daemon_goes_everything_stays_and_it_says_since_when() {
     let mut model = build::usual().build();
     press(&mut model, "3");

@@ -5,7 +5,10 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{Pen, panel, summary};
 use crate::model::{Model, Row, layout};
 
-mod blocks;
+mod counts;
+mod fresh;
+mod needs;
+mod work;
 
 /// Draws the overview in the form that the space allows.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
@@ -45,50 +48,50 @@ fn side_by_side<const N: usize>(area: Rect, ends: [u16; N]) -> [Rect; N] {
 
 /// One block: the counts, and below them the list that holds the selection.
 fn small(model: &Model, area: Rect, buf: &mut Buffer) {
-    blocks::counts_line(model, area, buf);
+    counts::counts_line(model, area, buf);
     if area.height < 2 {
         return;
     }
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     let feeds = matches!(model.selected(), Some(Row::Feed(_)));
     let title =
-        if feeds { blocks::freshness_title(model, area.width) } else { blocks::needs_title(model) };
+        if feeds { fresh::freshness_title(model, area.width) } else { needs::needs_title(model) };
     let inner = panel(model, below, buf, &title);
     if feeds {
-        blocks::freshness(model, inner, buf);
+        fresh::freshness(model, inner, buf);
     } else {
-        blocks::needs(model, inner, buf);
+        needs::needs(model, inner, buf);
     }
 }
 
 /// 80x24: five blocks on top of each other.
 fn stacked(model: &Model, area: Rect, buf: &mut Buffer) {
     let spare = area.height.saturating_sub(6 + 2 + 2);
-    let running = blocks::running_lines(model).clamp(1, 2);
-    let needs = blocks::needs_count(model).clamp(1, spare.saturating_sub(running) / 2);
+    let running = work::running_lines(model).clamp(1, 2);
+    let needs = needs::needs_count(model).clamp(1, spare.saturating_sub(running) / 2);
     let [health, needs, fresh, running, events] = stack(area, [2, needs, 0, running, 2]);
-    blocks::health(model, panel(model, health, buf, &model.say("overview-health")), buf);
-    blocks::needs(model, panel(model, needs, buf, &blocks::needs_title(model)), buf);
-    let title = blocks::freshness_title(model, area.width);
-    blocks::freshness(model, panel(model, fresh, buf, &title), buf);
-    blocks::running(model, panel(model, running, buf, &model.say("overview-running")), buf);
-    blocks::events(model, panel(model, events, buf, &model.say("overview-events")), buf);
+    counts::health(model, panel(model, health, buf, &model.say("overview-health")), buf);
+    needs::needs(model, panel(model, needs, buf, &needs::needs_title(model)), buf);
+    let title = fresh::freshness_title(model, area.width);
+    fresh::freshness(model, panel(model, fresh, buf, &title), buf);
+    work::running(model, panel(model, running, buf, &model.say("overview-running")), buf);
+    work::events(model, panel(model, events, buf, &model.say("overview-events")), buf);
 }
 
 /// 120x40: the same blocks in two columns, and what is selected.
 fn medium(model: &Model, area: Rect, buf: &mut Buffer) {
-    let busy = blocks::needs_count(model).max(blocks::running_lines(model)).clamp(4, 10);
+    let busy = needs::needs_count(model).max(work::running_lines(model)).clamp(4, 10);
     let [health, upper, lower, events] = stack(area, [1, busy, 0, 5]);
     let middle = area.width * 3 / 5;
     let [needs, running] = side_by_side(upper, [middle, area.width]);
     let [fresh, peek] = side_by_side(lower, [middle, area.width]);
-    blocks::counts_line(model, panel(model, health, buf, &model.say("overview-health")), buf);
-    blocks::needs(model, panel(model, needs, buf, &blocks::needs_title(model)), buf);
-    let title = blocks::freshness_title(model, middle);
-    blocks::freshness(model, panel(model, fresh, buf, &title), buf);
-    blocks::running(model, panel(model, running, buf, &model.say("overview-running")), buf);
+    counts::counts_line(model, panel(model, health, buf, &model.say("overview-health")), buf);
+    needs::needs(model, panel(model, needs, buf, &needs::needs_title(model)), buf);
+    let title = fresh::freshness_title(model, middle);
+    fresh::freshness(model, panel(model, fresh, buf, &title), buf);
+    work::running(model, panel(model, running, buf, &model.say("overview-running")), buf);
     summary::peek(model, peek, buf);
-    blocks::events(model, panel(model, events, buf, &model.say("overview-events")), buf);
+    work::events(model, panel(model, events, buf, &model.say("overview-events")), buf);
 }
 
 /// 200x60: three columns; the queue, the connections and the quarantine by feed join.
@@ -98,23 +101,23 @@ fn large(model: &Model, area: Rect, buf: &mut Buffer) {
     let (first, second) = (area.width * 36 / 100, area.width * 72 / 100);
     let [needs, fresh, peek] = side_by_side(upper, [first, second, area.width]);
     let [running, links, held] = side_by_side(lower, [first, second, area.width]);
-    blocks::counts_line(model, panel(model, health, buf, &model.say("overview-health")), buf);
-    blocks::needs(model, panel(model, needs, buf, &blocks::needs_title(model)), buf);
-    let title = blocks::freshness_title(model, second - first);
-    blocks::freshness(model, panel(model, fresh, buf, &title), buf);
+    counts::counts_line(model, panel(model, health, buf, &model.say("overview-health")), buf);
+    needs::needs(model, panel(model, needs, buf, &needs::needs_title(model)), buf);
+    let title = fresh::freshness_title(model, second - first);
+    fresh::freshness(model, panel(model, fresh, buf, &title), buf);
     summary::peek(model, peek, buf);
     let inner = panel(model, running, buf, &model.say("overview-queue"));
-    let used = blocks::running_lines(model).min(inner.height / 2).max(1);
-    blocks::running(model, Rect { height: used.min(inner.height), ..inner }, buf);
+    let used = work::running_lines(model).min(inner.height / 2).max(1);
+    work::running(model, Rect { height: used.min(inner.height), ..inner }, buf);
     let queue = Rect {
         y: inner.y.saturating_add(used + 1),
         height: inner.height.saturating_sub(used + 1),
         ..inner
     };
-    blocks::queue(model, queue, buf);
-    blocks::links(model, panel(model, links, buf, &model.say("nav-connections")), buf);
-    blocks::held(model, panel(model, held, buf, &model.say("overview-held")), buf);
-    blocks::events(model, panel(model, events, buf, &model.say("overview-events")), buf);
+    work::queue(model, queue, buf);
+    work::links(model, panel(model, links, buf, &model.say("nav-connections")), buf);
+    work::held(model, panel(model, held, buf, &model.say("overview-held")), buf);
+    work::events(model, panel(model, events, buf, &model.say("overview-events")), buf);
 }
 
 /// A line of a block, with room at its left for the mark of the selection.
@@ -126,4 +129,11 @@ fn line<'a>(
     selected: bool,
 ) -> Pen<'a> {
     super::list::start(model, buf, area, line, selected)
+}
+
+/// How many of `whole` to pass over so that `selected` is among the `height` shown.
+fn skip(whole: usize, selected: Option<usize>, height: u16) -> usize {
+    let height = usize::from(height).max(1);
+    let last = whole.saturating_sub(height);
+    selected.map_or(0, |selected| (selected + 1).saturating_sub(height)).min(last)
 }

@@ -93,8 +93,8 @@ fn records() -> Vec<Row> {
     (1..40).map(|n| Row::Record(record(n).into())).collect()
 }
 
-fn feed() -> Option<Subject> {
-    Some(Subject::Feed("education/enrolments".parse().unwrap()))
+fn feed() -> Subject {
+    Subject::Feed("education/enrolments".parse().unwrap())
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn every_view_has_its_looks() {
         ("exchanges", Place::new(View::Exchanges, None), exchanges()),
         ("quarantine", Place::new(View::Quarantine, None), held()),
         ("runs", Place::new(View::Runs, None), runs()),
-        ("feed", Place::of(feed().unwrap()), runs()),
-        ("records", Place::new(View::Records, feed()), records()),
+        ("feed", Place::of(feed()), runs()),
+        ("records", Place::new(View::Records, Some(feed())), records()),
         ("connection", Place::of(Subject::Connection("education/api".parse().unwrap())), vec![]),
         ("exchange", Place::of(Subject::Exchange(exchange(1042, State::Rejected).into())), vec![]),
         ("item", Place::of(Subject::Quarantine(quarantined(14).into())), vec![]),
@@ -125,7 +125,7 @@ fn every_view_has_its_looks() {
 fn a_large_screen_is_used() {
     let model = at(usual(), (200, 60), Place::new(View::Overview, None), vec![]);
     insta::assert_snapshot!("overview_200x60", text_of(&screen(&model)));
-    let model = at(usual(), (200, 60), Place::of(feed().unwrap()), runs());
+    let model = at(usual(), (200, 60), Place::of(feed()), runs());
     insta::assert_snapshot!("feed_200x60", text_of(&screen(&model)));
 }
 
@@ -249,8 +249,8 @@ fn no_size_is_too_small_and_an_unchanged_frame_is_the_same() {
 #[test]
 fn every_thing_fits_any_size() {
     let places = [
-        (Place::of(feed().unwrap()), runs()),
-        (Place::new(View::Records, feed()), records()),
+        (Place::of(feed()), runs()),
+        (Place::new(View::Records, Some(feed())), records()),
         (Place::of(Subject::Run(run(1, "a/b", Outcome::Failed).into())), held()),
         (Place::of(Subject::Exchange(exchange(1, State::Held).into())), vec![]),
         (Place::of(Subject::Quarantine(quarantined(1).into())), vec![]),

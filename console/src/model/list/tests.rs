@@ -159,7 +159,7 @@ proptest! {
             prop_assert!(list.selected < list.rows.len().max(1));
             prop_assert!(list.top <= list.selected && list.selected < list.top + height);
             let numbers: Vec<i64> =
-                list.rows.iter().map(|row| row.key()[1..].parse().unwrap()).collect();
+                list.rows.iter().map(|row| row.key().trim_start_matches('x').parse().unwrap()).collect();
             prop_assert!(numbers.windows(2).all(|pair| pair[0] == pair[1] + 1), "a gap: {numbers:?}");
         }
     }
