@@ -288,7 +288,10 @@ impl Importer {
             Err(trouble) => Err(trouble),
         };
         let feed = desk.feed.id.clone();
-        self.services.store.cache.call(move |cache| cache.end(&feed)).await?;
+        if let Err(error) = self.services.store.cache.call(move |cache| cache.end(&feed)).await {
+            // On a full disk this fails too; the run is ended all the same, and the next one clears up first.
+            warn!(feed = %desk.feed.id, %error, "what a run had loaded could not be dropped");
+        }
         let trouble = match settled {
             Ok(()) => {
                 let ending = Ending::of_balance(&run.counts());

@@ -205,9 +205,16 @@ impl Listed for RecordRow {
         reader: &Reader,
         feed: &FeedId,
         query: &ListQuery,
-        _: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<Self>, StoreError> {
-        reader.records(feed, query)
+        let rows = reader.records(feed, query)?;
+        if rows.is_empty() {
+            let known = ListQuery { feed: Some(feed.to_string()), ..ListQuery::default() };
+            if reader.feeds(&known, now)?.is_empty() {
+                return Err(StoreError::Conflict(format!("there is no feed {feed}")));
+            }
+        }
+        Ok(rows)
     }
 
     fn find(

@@ -27,8 +27,22 @@ pub struct Ledger {
 
 impl Ledger {
     pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
-        Ok(Self { db: schema::open(file, &schema::LEDGER)?, file: file.to_owned() })
+        let db = schema::open(file, &schema::LEDGER)?;
+        // A disk that is full by now leaves the ledger with what it has.
+        let _ = make_room(&db);
+        Ok(Self { db, file: file.to_owned() })
     }
+}
+
+/// Takes some 4 MiB of the disk for file and log, and leaves them empty: when something else has filled the disk, the
+/// ledger can still say so. As many pages as a log has before it is written home, so that it never has to grow.
+fn make_room(db: &Connection) -> rusqlite::Result<()> {
+    // Two commits: pages that are taken and given back in one never reach the disk.
+    db.execute_batch(
+        "DROP TABLE IF EXISTS room;
+         BEGIN; CREATE TABLE room (filler BLOB); INSERT INTO room VALUES (zeroblob(4194304)); COMMIT;
+         DROP TABLE room;",
+    )
 }
 
 impl Database for Ledger {
@@ -100,5 +114,21 @@ where
         Ok(None)
     } else {
         parsed(row, column).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_ledger_has_room_of_its_own_on_the_disk() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("ledger.db");
+        let ledger = Ledger::open(&file).unwrap();
+        let size = |name: &str| std::fs::metadata(temp.path().join(name)).unwrap().len();
+        assert!(size("ledger.db-wal") > 4 << 20, "{}", size("ledger.db-wal"));
+        let free: i64 = ledger.db.query_row("PRAGMA freelist_count", [], |row| row.get(0)).unwrap();
+        assert!(free > 1_000, "{free} pages");
     }
 }

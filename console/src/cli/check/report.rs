@@ -11,7 +11,7 @@ use crate::cli::when::span;
 
 /// How long a summary becomes: with its state before it and a ` …` behind it 80, as far as the name of the first
 /// subject does not make it longer.
-const SUMMARY: usize = 80 - "MARSAD CRITICAL - ".len() - 2;
+pub(super) const SUMMARY: usize = 80 - "MARSAD CRITICAL - ".len() - 2;
 
 /// The answer. As JSON:
 /// `{schema generated_at snapshot_at state exit_code summary counts{ok warning critical unknown handled}
@@ -53,6 +53,9 @@ pub(crate) struct Item {
     pub(super) reason: Option<String>,
     pub(super) since: Option<Timestamp>,
     pub(super) output: String,
+    /// The same for the first line, which is short.
+    #[serde(skip)]
+    pub(super) brief: String,
     pub(super) incident: Option<String>,
     pub(super) acknowledged: Option<Value>,
     pub(super) suppressed_by: Vec<String>,
@@ -77,7 +80,9 @@ impl Report {
     /// The plugin's text: the first line, and more behind it by `verbose`.
     pub(crate) fn text(&self, verbose: u8) -> String {
         let perf: Vec<_> = self.perfdata.iter().map(Perf::to_string).collect();
-        let mut text = format!("MARSAD {} - {}", self.state.word(), self.summary);
+        // A `|` would begin performance data.
+        let summary = self.summary.replace('|', "/");
+        let mut text = format!("MARSAD {} - {summary}", self.state.word());
         if !perf.is_empty() {
             text.push_str(" | ");
             text.push_str(&perf.join(" "));
@@ -98,7 +103,6 @@ impl Item {
     fn line(&self, verbose: u8) -> String {
         let measures: Vec<_> = self.perfdata.iter().map(|perf| format!(" {perf}")).collect();
         let more = if verbose > 2 { measures.concat() } else { String::new() };
-        // A `|` would begin performance data.
         let line =
             format!("{} {} {}: {}{more}", self.state.word(), self.kind, self.id, self.output);
         line.replace('|', "/") + "\n"
@@ -123,9 +127,9 @@ pub(super) fn summary(checks: &[Item], troubles: &[Trouble]) -> String {
     let mut bad: Vec<&Item> = checks.iter().filter(|item| item.state != Code::Ok).collect();
     bad.sort_by_key(|item| std::cmp::Reverse((item.state.rank(), item.age_s)));
     match (bad.as_slice(), checks) {
-        ([], [only]) => format!("{} {}", only.id, only.output),
+        ([], [only]) => format!("{} {}", only.id, only.brief),
         ([], _) => format!("all {} well", checks.len()),
-        ([bad], [_]) => format!("{} {}", bad.id, bad.output),
+        ([bad], [_]) => format!("{} {}", bad.id, bad.brief),
         _ => {
             let counts: Vec<_> = troubles.iter().map(|(word, n)| format!("{n} {word}")).collect();
             let mut text = format!("{} of {}", counts.join(", "), checks.len());
@@ -151,7 +155,7 @@ pub(super) fn unanswered(now: Timestamp, state: Code, why: &str) -> Report {
         snapshot_at: None,
         state,
         exit_code: state.number(),
-        summary: marsad_shared::untrusted::show(why).replace('|', "/"),
+        summary: marsad_shared::untrusted::show(why).into_owned(),
         counts: counts(&[]),
         daemon: Daemon { running: false, version: None, config_hash: None, last_reload_ok: None },
         checks: Vec::new(),

@@ -1,18 +1,24 @@
 //! The parts of a check: what of the snapshot a subject names, and what each of it says of itself.
 
 use jiff::Timestamp;
-use marsad_shared::protocol::{ConnectionRow, FeedRow, Status};
+use marsad_shared::{
+    protocol::{ConnectionRow, FeedRow, Status},
+    untrusted::show_at_most,
+};
 
 use super::{
     Code, Range, Snapshot, Subject,
     perf::Perf,
-    report::Item,
+    report::{Item, SUMMARY},
     verdict::{of_freshness, of_health},
 };
 use crate::cli::when::span;
 
 /// How long the oldest pending exchange may wait, in seconds: a warning, and an alert.
 const QUEUE: (u32, u32) = (600, 3600);
+/// How much of a reason is told, and how much in a first line that is full already.
+const REASON: usize = 160;
+const LEAST: usize = 20;
 /// How old the daemon's last sign of life may be, in seconds: several of its heartbeats, for a disk may be slow.
 const SIGN_OF_LIFE: u32 = 60;
 
@@ -102,11 +108,13 @@ fn exchanges(status: &Status) -> Item {
         .oldest_pending_s
         .map(|age| format!(", the oldest for {}", span(age)))
         .unwrap_or_default();
+    let said = format!("{what}{oldest}");
     Item {
         state,
         age_s: status.oldest_pending_s,
         business_age_s: status.oldest_pending_s,
-        output: format!("{what}{oldest}"),
+        output: said.clone(),
+        brief: said,
         perfdata: vec![queue, expired],
         ..item(
             status.at,
@@ -150,8 +158,13 @@ fn item(
 ) -> Item {
     let age = at.map(|at| u64::try_from(since(now, at)).unwrap_or_default());
     let for_ = age.map(|age| format!(" for {}", span(age))).unwrap_or_default();
-    let why =
-        reason.map(|reason| format!(": {}", marsad_shared::untrusted::show_at_most(reason, 160)));
+    let head = format!("{word}{for_}");
+    let with = |most: usize| match reason {
+        Some(reason) => format!("{head}: {}", show_at_most(reason, most)),
+        None => head.clone(),
+    };
+    let room = SUMMARY.saturating_sub(id.len() + head.len() + 3).max(LEAST);
+    let (output, brief) = (with(REASON), with(room));
     Item {
         id,
         kind,
@@ -159,7 +172,8 @@ fn item(
         marsad_state: word,
         reason: None,
         since: at,
-        output: format!("{word}{for_}{}", why.unwrap_or_default()),
+        output,
+        brief,
         incident: None,
         acknowledged: None,
         suppressed_by: Vec::new(),

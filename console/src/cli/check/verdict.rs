@@ -94,13 +94,20 @@ pub(super) fn judge(now: Timestamp, snapshot: &Snapshot, question: &Question) ->
 const PROBLEMS: &str = "problems";
 
 impl Item {
-    /// Holds the limits of the command line against its first measure; the worse verdict wins.
+    /// Holds the limits of the command line against its measure, which is the one in seconds; the worse verdict wins.
+    /// What was never measured is within no limits: unknown.
     fn limit(&mut self, (warn, crit): (Option<Range>, Option<Range>)) {
-        let Some(first) = self.perfdata.first_mut() else { return };
-        let asked = first.clone().limits(warn.clone(), crit.clone());
+        if warn.is_none() && crit.is_none() {
+            return;
+        }
+        let Some(measure) = self.perfdata.iter_mut().find(|perf| perf.uom == "s") else {
+            self.state = self.state.worst(Code::Unknown);
+            return;
+        };
+        let asked = measure.clone().limits(warn.clone(), crit.clone());
         self.state = self.state.worst(asked.code());
-        first.warn = warn.or_else(|| first.warn.take());
-        first.crit = crit.or_else(|| first.crit.take());
+        measure.warn = warn.or_else(|| measure.warn.take());
+        measure.crit = crit.or_else(|| measure.crit.take());
     }
 }
 

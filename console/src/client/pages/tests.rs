@@ -81,6 +81,11 @@ async fn a_client_of_a_folder_says_what_is_not_there_and_what_it_cannot_do() {
     assert_eq!(code(client.one(&(), "r1").await), ProblemCode::BadRequest);
     let refused = client.send(&"courts/out".parse().unwrap(), "a", "b", None).await.unwrap_err();
     assert_eq!(refused, super::super::ClientError::Offline("sending"));
+    let nowhere: FeedId = "courts/none".parse().unwrap();
+    assert!(
+        client.records(&nowhere, &ListQuery::default()).await.is_err(),
+        "no feed is not an empty one"
+    );
     let none = Client::offline(&folder.path().join("none"), clock).await.unwrap_err();
     assert!(matches!(none, super::super::ClientError::Problem(p) if p.code == ProblemCode::Failed));
 }

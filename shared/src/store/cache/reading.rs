@@ -76,6 +76,8 @@ impl Reading {
             Target::Live => &self.live,
             Target::Load { table, made } => {
                 if !*made {
+                    // Left there by a run that could not clear up, on a full disk or by a kill.
+                    table.drop(db)?;
                     table.create(db)?;
                     *made = true;
                 }

@@ -150,7 +150,7 @@ fn more_lines_come_when_asked_for_and_no_text_begins_performance_data() {
 }
 
 #[test]
-fn limits_are_held_against_the_first_measure_and_the_worse_verdict_wins() {
+fn limits_are_held_against_the_measure_and_the_worse_verdict_wins() {
     for (subject, warning, critical, code, why) in [
         ("education/enrolments", "3600", "", Code::Warning, "older than the warning allows"),
         ("education/enrolments", "3600", "7199", Code::Critical, "critical is judged first"),
@@ -173,6 +173,29 @@ fn limits_are_held_against_the_first_measure_and_the_worse_verdict_wins() {
         };
         assert_eq!(judge(noon(), &small(), &asked).state, code, "{subject}: {why}");
     }
+}
+
+#[test]
+fn limits_for_what_was_never_measured_are_not_kept() {
+    let mut row = feed("a/b", Exempt);
+    row.checked_at = None;
+    let snapshot = snapshot(Vec::new(), vec![row]);
+    assert_eq!(judge(noon(), &snapshot, &question("a/b")).state, Code::Ok, "nobody asked");
+    let asked = Question { warning: "9999".parse().ok(), ..question("a/b") };
+    assert_eq!(judge(noon(), &snapshot, &asked).state, Code::Unknown, "its rows are not its age");
+}
+
+#[test]
+fn the_first_line_stays_short_however_long_a_reason_is() {
+    let mut row = connection("courts/api", Down);
+    row.reason = Some("no | answer from the partner's interface, ".repeat(9));
+    let report = judge(noon(), &snapshot(vec![row], Vec::new()), &question("courts/api"));
+    let text = report.text(1);
+    let (first, rest) = text.split_once('\n').unwrap();
+    let (before, perf) = first.split_once(" | ").unwrap();
+    assert!(before.len() <= 82 && before.ends_with('…'), "{before}");
+    assert!(perf.starts_with("silence="), "{perf}");
+    assert!(rest.len() > 150, "more of it on a line of its own: {rest}");
 }
 
 #[test]
