@@ -84,7 +84,7 @@ async fn it_drills_down_filters_and_steps_back() -> anyhow::Result<()> {
     screen.keys(ESCAPE)?;
     screen.until("all of it again", |text| text.contains("child-protection/notices")).await?;
     screen.keys("?")?;
-    screen.until("help", |text| text.contains("resync") && text.contains("filter")).await?;
+    screen.until("help", |text| text.contains("Resync") && text.contains("Filter")).await?;
     screen.keys(ESCAPE)?;
     screen.keys(":")?;
     screen.keys("quit")?;
