@@ -156,7 +156,7 @@ health-up = Up
 
 ## Help
 
-help-filter = Filters: words, field:value, !not.  Pasted text is never a command.
+help-filter = To filter: words, field:value, !not.  Pasted text is never a command.
 
 ## Keys
 
@@ -233,7 +233,7 @@ msg-not_found = There is no { $id }
 msg-nothing_selected = Nothing is selected
 msg-paste_ignored = Pasted text is never a command: nothing was done
 msg-problem = { $what }: { $why }; { $do }
-msg-run_ended = { $feed }: { $outcome }, { $changed } changed, { $held } held
+msg-run_ended = { $id } { $feed }: { $outcome }, { $changed } changed, { $held } held
 msg-run_started = Sync started: { $feed }
 
 ## Views

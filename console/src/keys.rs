@@ -277,36 +277,30 @@ pub fn message(model: &Model, key: KeyEvent) -> Option<Message> {
     prefix.or_else(edit)
 }
 
-/// Whether the key ends a line that is typed.
-pub fn submits(key: KeyEvent) -> bool {
-    TABLE
-        .iter()
-        .filter(|binding| binding.mode.edits() && binding.action == A::Submit)
-        .any(|binding| binding.chords.iter().any(|chord| chord.is(&key)))
+/// Whether the action only moves: doing it by mistake harms nothing.
+pub const fn is_movement(action: Action) -> bool {
+    matches!(
+        action,
+        A::Up
+            | A::Down
+            | A::HalfUp
+            | A::HalfDown
+            | A::PageUp
+            | A::PageDown
+            | A::First
+            | A::Last
+            | A::NextTab
+            | A::PrevTab
+    )
 }
 
-/// Whether the key only moves: doing it by mistake harms nothing.
+/// Whether the key only moves, where nothing is in front.
 pub fn moves(key: KeyEvent) -> bool {
-    let movement = [
-        A::Up,
-        A::Down,
-        A::HalfUp,
-        A::HalfDown,
-        A::PageUp,
-        A::PageDown,
-        A::First,
-        A::Last,
-        A::NextTab,
-        A::PrevTab,
-    ];
-    TABLE.iter().filter(|binding| binding.mode == Browse && movement.contains(&binding.action)).any(
-        |binding| {
-            binding.chords.iter().any(|chord| match chord {
-                Twice(c) => Char(*c).is(&key),
-                chord => chord.is(&key),
-            })
-        },
-    )
+    let bindings = TABLE.iter().filter(|b| b.mode == Browse && is_movement(b.action));
+    bindings.flat_map(|binding| binding.chords).any(|chord| match chord {
+        Twice(c) => Char(*c).is(&key),
+        chord => chord.is(&key),
+    })
 }
 
 /// The bindings of the footer, in its order.

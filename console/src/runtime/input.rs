@@ -6,7 +6,10 @@ use crossterm::event::{Event, EventStream, KeyEvent, KeyEventKind};
 use futures_util::StreamExt as _;
 
 use super::{Console, Quit};
-use crate::{keys, message::Message};
+use crate::{
+    keys::{self, Mode},
+    message::Message,
+};
 
 /// More keys than this in one reading were not typed by a hand.
 const BURST: usize = 8;
@@ -36,7 +39,7 @@ impl Console {
             .collect();
         let acts = typed.iter().filter(|key| !keys::moves(**key)).count();
         let burst = is_burst(&typed);
-        if burst && self.model.popup.is_none() && acts > 0 {
+        if burst && !Mode::of(&self.model).edits() && acts > 0 {
             self.apply(Message::Burst(typed.len()))?;
             events.retain(|event| !matches!(event, Event::Key(_)));
             self.urgent = true;
@@ -45,9 +48,9 @@ impl Console {
             let message = match event {
                 Event::Key(key) => {
                     self.urgent = true;
-                    // What was pasted into a prompt does not submit it.
-                    let submits = burst && keys::submits(key);
-                    if submits { None } else { keys::message(&self.model, key) }
+                    // What was pasted into a line is text: it neither submits the line nor leaves it.
+                    let message = keys::message(&self.model, key);
+                    message.filter(|message| !burst || only_text(message))
                 }
                 Event::Paste(text) => {
                     self.urgent = true;
@@ -63,6 +66,15 @@ impl Console {
             }
         }
         Ok(None)
+    }
+}
+
+/// Whether the message only writes into a line, or only moves.
+fn only_text(message: &Message) -> bool {
+    match message {
+        Message::Edit(_) | Message::Prefix(_) => true,
+        Message::Do(action) => keys::is_movement(*action),
+        _ => false,
     }
 }
 

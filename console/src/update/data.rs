@@ -145,6 +145,7 @@ fn ended(model: &mut Model, run: &RunRow) {
     model.ordered.remove(&run.id);
     let word = model.say(words::outcome_key(run.outcome));
     let args = [
+        ("id", run.id.to_string().into()),
         ("feed", run.feed.to_string().into()),
         ("outcome", word.into()),
         ("changed", run.counts.changed().into()),

@@ -62,7 +62,9 @@ pub(super) fn ordered(model: &mut Model, reply: Result<ResyncReply, Problem>) ->
     match reply {
         Ok(reply) => {
             let args = [("feed", reply.feed.to_string().into())];
-            model.tell(model.say_with("msg-run_started", args), Tone::Good);
+            let run = reply.run.map(|run| format!("  {run}")).unwrap_or_default();
+            let said = format!("{}{run}", model.say_with("msg-run_started", args));
+            model.tell(said, Tone::Good);
             let run = reply.run?;
             model.ordered.insert(run);
             Some(Effect::Follow(run))

@@ -156,13 +156,13 @@ fn a_resync_is_seen_before_it_is_agreed_to() {
     assert!(order.full && !order.dry_run);
     let effect = update(&mut model, Message::Ordered(Ok(reply(true, Some(RunId(4822))))));
     assert_eq!(effect, Some(Effect::Follow(RunId(4822))));
-    assert_eq!(toast(&model), "Sync started: education/enrolments");
+    assert_eq!(toast(&model), "Sync started: education/enrolments  r4822");
     assert_eq!(press(&mut model, "q"), None, "asked first: a run of one's own is under way");
     assert!(matches!(model.popup, Some(Popup::Confirm(Deed::Quit))));
     press(&mut model, "n");
     let run = build::run(4822, "education/enrolments", Outcome::Succeeded);
     update(&mut model, Message::Ended(Box::new(run)));
-    assert_eq!(toast(&model), "education/enrolments: Succeeded, 31 changed, 0 held");
+    assert_eq!(toast(&model), "r4822 education/enrolments: Succeeded, 31 changed, 0 held");
     press(&mut model, "1");
     assert_eq!(press(&mut model, "q"), Some(Effect::Quit));
 }

@@ -150,10 +150,20 @@ fn feed(model: &Model, id: &FeedId) -> Vec<Line> {
         line(model, "exch-next_try", next, Tone::Plain),
         line(model, "nav-records", columns::number(model, row.rows), Tone::Plain),
         line(model, "nav-quarantine", held, Tone::Warn),
+        line(model, "col-last_run", last_run(model, row), Tone::Plain),
         line(model, "noun-cursor", row.cursor.clone().unwrap_or_default(), Tone::Plain),
         line(model, "noun-table", row.table.clone(), Tone::Plain),
         line(model, "col-name", row.name.en.clone(), Tone::Plain),
     ]
+}
+
+/// The last run, and how it turned out.
+fn last_run(model: &Model, row: &FeedRow) -> String {
+    let outcome = row.last_outcome.map(|outcome| model.say(words::outcome_key(outcome)));
+    match (row.last_run, outcome) {
+        (Some(run), Some(outcome)) => format!("{run} {outcome}"),
+        _ => model.say("never"),
+    }
 }
 
 /// A feed's connection, and how that stands.
