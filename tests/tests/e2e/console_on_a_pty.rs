@@ -98,7 +98,7 @@ async fn it_drills_down_filters_and_steps_back() -> anyhow::Result<()> {
         })
         .await?;
     screen.keys(ESCAPE)?;
-    screen.until("the filtered list again", |text| text.contains("health/visits")).await?;
+    screen.until("the filtered list again", |text| text.contains("3 Data feeds (1)")).await?;
     screen.keys(ESCAPE)?;
     screen.until("all of it again", |text| text.contains("child-protection")).await?;
     screen.keys("?")?;
