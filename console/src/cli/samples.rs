@@ -127,6 +127,7 @@ pub(super) fn run(id: i64, outcome: Outcome) -> RunRow {
 pub(super) fn record(key: serde_json::Value) -> RecordRow {
     let fields = json!({"id": key, "grade": 4, "note": "\u{1b}[2Jأهلا", "left": null});
     RecordRow {
+        place: "#1".to_owned(),
         key: vec![key],
         fields: fields.as_object().unwrap().clone(),
         first_seen_at: ago(90_000),

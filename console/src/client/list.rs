@@ -12,9 +12,6 @@ use marsad_shared::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// What the store writes in place of a value that may not be seen.
-const MASK: &str = "•••";
-
 /// A row of one of the daemon's lists.
 pub trait Listed: Serialize + DeserializeOwned + Send + 'static {
     /// What the list is of, beside its name: the feed of records, nothing for the others.
@@ -191,14 +188,7 @@ impl Listed for RecordRow {
     }
 
     fn after(&self) -> Option<String> {
-        if self.key.iter().any(|part| part.as_str().is_some_and(|text| text.starts_with(MASK))) {
-            return None;
-        }
-        Some(match self.key.as_slice() {
-            [Value::String(text)] if !text.trim_start().starts_with('[') => text.clone(),
-            [plain @ (Value::Number(_) | Value::Bool(_))] => plain.to_string(),
-            several => Value::from(several).to_string(),
-        })
+        Some(self.place.clone())
     }
 
     fn read(
@@ -229,33 +219,7 @@ impl Listed for RecordRow {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn a_record_is_named_by_its_key_as_after_takes_it() {
-        for (key, expected, why) in [
-            (json!(["E-1"]), Some("E-1"), "one plain text"),
-            (json!([42]), Some("42"), "one number"),
-            (json!(["A", 7]), Some(r#"["A",7]"#), "several are an array"),
-            (
-                json!(["[1]"]),
-                Some(r#"["[1]"]"#),
-                "a text that would be read as an array is put into one",
-            ),
-            (json!([null]), Some("[null]"), "a missing value is no text"),
-            (json!(["•••123"]), None, "what is masked names nothing"),
-            (json!(["A", "•••"]), None, "nor does a part of it"),
-        ] {
-            let row: RecordRow = serde_json::from_value(json!({
-                "key": key, "fields": {}, "first_seen_at": "2026-03-01T12:00:00Z",
-                "changed_at": "2026-03-01T12:00:00Z", "deleted_at": null, "run": "r1",
-            }))
-            .unwrap();
-            assert_eq!(row.after().as_deref(), expected, "{why}");
-        }
-    }
 
     #[test]
     fn a_key_of_dots_is_no_step_upwards() {

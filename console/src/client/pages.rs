@@ -1,6 +1,6 @@
 //! A list that is longer than one answer: a page at a time, each behind the last row of the one before.
 
-use marsad_shared::protocol::{LIST_LIMIT, LIST_MAX, ListQuery, Problem, ProblemCode};
+use marsad_shared::protocol::{LIST_LIMIT, LIST_MAX, ListQuery};
 
 use super::{Answer, Client, Listed};
 
@@ -20,8 +20,6 @@ pub struct Pages<T: Listed> {
 enum Next {
     More,
     End,
-    /// More, which cannot be asked for.
-    Masked,
 }
 
 impl<T: Listed> Pages<T> {
@@ -37,12 +35,10 @@ impl<T: Listed> Pages<T> {
     /// The next page, never an empty one; `None` at the end.
     ///
     /// # Errors
-    /// Those of [`Client::list`]; and a [`Problem`] where the last row's key is masked, so that nothing can be asked
-    /// for behind it.
+    /// Those of [`Client::list`].
     pub async fn next(&mut self) -> Answer<Option<Vec<T>>> {
         match self.next {
             Next::End => return Ok(None),
-            Next::Masked => return Err(masked().into()),
             Next::More => {}
         }
         let size = self.wanted.unwrap_or(LIST_MAX).min(LIST_MAX);
@@ -51,27 +47,11 @@ impl<T: Listed> Pages<T> {
         let got = u32::try_from(page.len()).unwrap_or(u32::MAX);
         self.wanted = self.wanted.map(|wanted| wanted.saturating_sub(got));
         let after = page.last().and_then(Listed::after);
-        self.next = if got < size || self.wanted == Some(0) {
-            Next::End
-        } else if after.is_none() {
-            Next::Masked
-        } else if after == self.query.after {
-            Next::End // the list does not move on, and would have no end
-        } else {
-            Next::More
-        };
+        // A list that does not move on would have no end.
+        let over = got < size || self.wanted == Some(0) || after == self.query.after;
+        self.next = if over { Next::End } else { Next::More };
         self.query.after = after;
         Ok((!page.is_empty()).then_some(page))
-    }
-}
-
-fn masked() -> Problem {
-    Problem {
-        code: ProblemCode::NotAllowed,
-        what: format!("cannot list more than {LIST_MAX} records of this feed"),
-        why: "its key is sensitive and masked, so that nothing can be asked for behind it"
-            .to_owned(),
-        remedy: format!("ask for at most {LIST_MAX} with --limit"),
     }
 }
 

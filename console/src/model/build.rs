@@ -277,6 +277,7 @@ pub(crate) fn record(id: i64) -> RecordRow {
     let fields =
         json!({ "id": id, "family_id": format!("F-{id}"), "child_eid": "•••", "grade": 4 });
     RecordRow {
+        place: format!("#{id}"),
         key: vec![json!(id)],
         fields: fields.as_object().unwrap().clone(),
         first_seen_at: ago(90_000),

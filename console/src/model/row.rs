@@ -53,7 +53,7 @@ impl Row {
             Self::Exchange(row) => row.id.to_string(),
             Self::Quarantine(row) => row.id.to_string(),
             Self::Run(row) => row.id.to_string(),
-            Self::Record(row) => record_key(row),
+            Self::Record(row) => row.place.clone(),
             Self::Attempt(row) => format!("{}{}", row.kind, row.number),
             Self::Fact(fact) => match &fact.name {
                 Label::Key(key) => (*key).to_owned(),

@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -76,6 +77,8 @@ fn put(originals: &Originals, export: &Path, due: &Due) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
     let mut original = originals.open(&due.hash).map_err(io::Error::other)?;
     io::copy(&mut original, &mut file)?;
+    // The partner's program runs as another user: the folder's group may read what is put there for it.
+    file.set_permissions(fs::Permissions::from_mode(0o640))?;
     file.sync_all()?;
     let to = free_name(export, due).ok_or(io::ErrorKind::AlreadyExists)?;
     fs::rename(&temporary, to)?;

@@ -13,7 +13,7 @@ use marsad_shared::{
 
 /// There is no such thing.
 pub fn not_found(what: &str, remedy: &str) -> Problem {
-    problem(ProblemCode::NotFound, what, "there is no such thing", remedy)
+    problem(ProblemCode::NotFound, format!("cannot find {what}"), "there is no such thing", remedy)
 }
 
 /// The request makes no sense.

@@ -8,7 +8,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, Metadata},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -347,6 +347,8 @@ pub fn put_away(path: &Path, kind: &str) -> io::Result<PathBuf> {
     let target = folder.join(kind);
     if !target.exists() {
         fs::create_dir(&target)?;
+        // Whatever the daemon's mask: operators, who are of its group, look at what is held.
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o750))?;
     }
     let mut to = target.join(name);
     let mut turn = 1;

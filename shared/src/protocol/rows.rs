@@ -161,8 +161,11 @@ pub struct RunRow {
 /// `records FEED`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordRow {
-    /// The values of the feed's key, in the key's order. A key of one plain value also names the record in
-    /// `--after`; one of several is written there as a JSON array.
+    /// Where it stands in its table, `#17`: names the record in `after`, `before` and `show` without telling its key,
+    /// which may be masked. Good until the table is read anew in full.
+    pub place: String,
+    /// The values of the feed's key, in the key's order. A key of one plain value also names the record; one of
+    /// several is written as a JSON array, as is one that begins with `#` or `[`.
     pub key: Vec<Value>,
     /// Column to value, in the table's order; sensitive ones masked.
     pub fields: Map<String, Value>,

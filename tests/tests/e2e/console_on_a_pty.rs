@@ -31,9 +31,39 @@ async fn open(daemon: &Daemon, size: (u16, u16)) -> anyhow::Result<Screen> {
     let config = daemon.home.config();
     let mut screen =
         Screen::open(&programs()?.marsad, &["--config", &config.to_string_lossy()], size)?;
-    screen.until_text("Overview").await?;
-    screen.until_text("LIVE").await?;
+    screen
+        .until("Overview, live", |text| text.contains("Needs you now") && text.contains("LIVE"))
+        .await?;
     Ok(screen)
+}
+
+/// Filters the feeds down to one, as fast as a person types: what comes faster is taken for pasted text.
+async fn only_visits(screen: &mut Screen) -> anyhow::Result<()> {
+    screen.keys("3")?;
+    screen
+        .until("both feeds", |text| {
+            text.contains("3 Data feeds (2)") && text.contains("child-protection")
+        })
+        .await?;
+    screen.keys("/")?;
+    for (at, letter) in "visits".char_indices() {
+        screen.keys(&letter.to_string())?;
+        let typed = "visits".get(..=at).unwrap_or_default();
+        screen
+            .until(typed, |text| {
+                text.lines().any(|line| {
+                    line.trim_end().ends_with(typed) || line.contains(&format!("/{typed}"))
+                })
+            })
+            .await?;
+    }
+    screen.keys(ENTER)?;
+    screen
+        .until("one feed", |text| {
+            text.contains("health/visits") && !text.contains("child-protection")
+        })
+        .await?;
+    Ok(())
 }
 
 #[tokio::test]
@@ -47,7 +77,7 @@ async fn it_opens_in_overview_and_each_view_is_a_key_away() -> anyhow::Result<()
             ("4", "Exchanges"),
             ("5", "Quarantine"),
             ("6", "r1"),
-            ("1", "Overview"),
+            ("1", "Needs you now"),
         ] {
             screen.keys(key)?;
             screen.until(&format!("{word} after {key}"), |text| text.contains(word)).await?;
@@ -60,19 +90,7 @@ async fn it_opens_in_overview_and_each_view_is_a_key_away() -> anyhow::Result<()
 async fn it_drills_down_filters_and_steps_back() -> anyhow::Result<()> {
     let (daemon, ..) = with_partners().await?;
     let mut screen = open(&daemon, (120, 40)).await?;
-    screen.keys("3")?;
-    screen
-        .until("both feeds", |text| {
-            text.contains("health/visits") && text.contains("child-protection/notices")
-        })
-        .await?;
-    screen.keys("/visits")?;
-    screen.keys(ENTER)?;
-    screen
-        .until("one feed", |text| {
-            !text.contains("child-protection/notices") && text.contains("health/visits")
-        })
-        .await?;
+    only_visits(&mut screen).await?;
     screen.keys(ENTER)?;
     screen
         .until("what is behind it", |text| {
@@ -80,14 +98,15 @@ async fn it_drills_down_filters_and_steps_back() -> anyhow::Result<()> {
         })
         .await?;
     screen.keys(ESCAPE)?;
-    screen.until("the filtered list again", |text| text.contains("health/visits")).await?;
+    screen.until("the filtered list again", |text| text.contains("3 Data feeds (1)")).await?;
     screen.keys(ESCAPE)?;
-    screen.until("all of it again", |text| text.contains("child-protection/notices")).await?;
+    screen.until("all of it again", |text| text.contains("child-protection")).await?;
     screen.keys("?")?;
     screen.until("help", |text| text.contains("Resync") && text.contains("Filter")).await?;
     screen.keys(ESCAPE)?;
     screen.keys(":")?;
     screen.keys("quit")?;
+    screen.until("the command", |text| text.contains("quit")).await?;
     screen.keys(ENTER)?;
     assert_eq!(screen.until_ended().await?, 0);
     Ok(())
@@ -98,11 +117,7 @@ async fn a_resync_is_previewed_and_enter_does_not_start_it() -> anyhow::Result<(
     let (daemon, health, _child) = with_partners().await?;
     let before = waits::last(&daemon, &health.feed()).await?;
     let mut screen = open(&daemon, (120, 40)).await?;
-    screen.keys("3")?;
-    screen.until_text("health/visits").await?;
-    screen.keys("/visits")?;
-    screen.keys(ENTER)?;
-    screen.until("one feed", |text| !text.contains("child-protection/notices")).await?;
+    only_visits(&mut screen).await?;
     screen.keys("r")?;
     screen.until("the form", |text| text.to_lowercase().contains("incremental")).await?;
     screen.keys(ENTER)?;
@@ -113,7 +128,7 @@ async fn a_resync_is_previewed_and_enter_does_not_start_it() -> anyhow::Result<(
     screen.keys("y")?;
     let run = waits::good_run(&daemon, &health.feed(), before).await?;
     assert_eq!(run.trigger.word(), "person");
-    screen.until(&format!("the run {}", run.id), |text| text.contains(&run.id.to_string())).await?;
+    screen.until("what it brought", |text| text.contains("No change")).await?;
     Ok(())
 }
 

@@ -107,11 +107,14 @@ async fn promise_7_hostile_text_cannot_reach_the_terminal_through_the_console() 
     let programs = marsad_tests::build::programs()?;
     let mut screen =
         Screen::open(&programs.marsad, &["--config", &config.to_string_lossy()], (120, 40))?;
-    screen.until_text("health").await?;
-    screen.keys("3")?;
-    screen.until_text("health/evil").await?;
-    screen.keys(ENTER)?;
+    screen.until_text("LIVE").await?;
     screen.keys("7")?;
+    screen
+        .until("the feeds that have records", |text| {
+            text.contains("Records") && text.contains("health/evil")
+        })
+        .await?;
+    screen.keys(ENTER)?;
     screen.until("the records", |text| text.contains("X0000000")).await?;
     screen
         .until("what is hostile, shown", |text| text.contains("title") || text.contains("report"))

@@ -1,6 +1,6 @@
 //! Records of a feed, in the order of their keys, sensitive values masked.
 
-use rusqlite::{Row, params_from_iter, types};
+use rusqlite::{OptionalExtension, Row, params_from_iter, types};
 use serde_json::{Map, Value};
 
 use super::{Reader, limit};
@@ -31,7 +31,7 @@ impl Reader {
         let (filter, mut values) = match bound {
             None => (String::new(), Vec::new()),
             Some(text) => {
-                let values = key_of(&table, text)?;
+                let values = self.key_of(&table, text)?;
                 let marks = vec!["?"; values.len()].join(", ");
                 let side = if back { '<' } else { '>' };
                 (format!("WHERE ({key}) {side} ({marks})"), values)
@@ -52,11 +52,26 @@ impl Reader {
     /// The record of that key: its one value, or a JSON array of its values.
     pub fn record(&self, feed: &FeedId, key: &str) -> Result<Option<RecordRow>, StoreError> {
         let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(None) };
-        let values = key_of(&table, key)?;
+        let values = self.key_of(&table, key)?;
         let marks = vec!["?"; values.len()].join(", ");
         let (columns, list) = (columns(&table), key_list(&table, ""));
         let sql = format!("SELECT {columns} FROM {} WHERE ({list}) = ({marks})", table.quoted());
         Ok(self.select(&table, &sql, values)?.pop())
+    }
+
+    /// The values of a key as a person or a script names it, or those of the record that stands at a place.
+    fn key_of(&self, table: &Table, text: &str) -> Result<Vec<types::Value>, StoreError> {
+        let Some(rowid) = text.strip_prefix('#').and_then(|rowid| rowid.parse::<i64>().ok()) else {
+            return named(table, text);
+        };
+        let width = table.layout().key.len();
+        let sql = format!("SELECT {} FROM {} WHERE rowid = ?", key_list(table, ""), table.quoted());
+        let found = self.cache.prepare_cached(&sql)?.query_row([rowid], |row| {
+            (0..width).map(|at| row.get::<_, types::Value>(at)).collect()
+        });
+        found.optional()?.ok_or_else(|| {
+            StoreError::Conflict(format!("no record stands at {text} any more; list them anew"))
+        })
     }
 
     fn select(
@@ -80,11 +95,11 @@ fn key_list(table: &Table, suffix: &str) -> String {
 fn columns(table: &Table) -> String {
     let fields = table.layout().fields.iter().map(|field| quoted(&field.name));
     let ours = ["_first_seen", "_changed", "_run", "_deleted"].map(str::to_owned);
-    fields.chain(ours).collect::<Vec<_>>().join(", ")
+    fields.chain(ours).chain(["rowid".to_owned()]).collect::<Vec<_>>().join(", ")
 }
 
-/// The values of a key as a person or a script names it.
-fn key_of(table: &Table, text: &str) -> Result<Vec<types::Value>, StoreError> {
+/// The values of a key that is named by them.
+fn named(table: &Table, text: &str) -> Result<Vec<types::Value>, StoreError> {
     let fields: Vec<_> = table.layout().key_fields().collect();
     let parts: Vec<Value> = match serde_json::from_str(text) {
         Ok(Value::Array(parts)) => parts,
@@ -126,6 +141,7 @@ fn record_row(table: &Table, row: &Row<'_>) -> rusqlite::Result<RecordRow> {
         .map(|field| fields.get(&field.name).cloned().unwrap_or_default())
         .collect();
     Ok(RecordRow {
+        place: format!("#{}", row.get::<_, i64>("rowid")?),
         key,
         first_seen_at: time_at(row, "_first_seen")?,
         changed_at: time_at(row, "_changed")?,
