@@ -20,8 +20,6 @@ use crate::daemon::LIMIT;
 /// Keys that are no letters.
 pub const ENTER: &str = "\r";
 pub const ESCAPE: &str = "\u{1b}";
-pub const DOWN: &str = "\u{1b}[B";
-pub const CTRL_C: &str = "\u{3}";
 pub const CTRL_Z: &str = "\u{1a}";
 
 /// The terminal. What runs in it ends with the value.

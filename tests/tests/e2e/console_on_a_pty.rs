@@ -8,7 +8,7 @@ use marsad_tests::{
         api::Plan,
         data::{NOTICES, VISITS},
     },
-    screen::{CTRL_Z, DOWN, ENTER, ESCAPE, Screen},
+    screen::{CTRL_Z, ENTER, ESCAPE, Screen},
 };
 use nix::sys::signal::Signal;
 
@@ -92,7 +92,7 @@ async fn it_drills_down_filters_and_steps_back() -> anyhow::Result<()> {
     let mut screen = open(&daemon, (120, 40)).await?;
     only_visits(&mut screen).await?;
     screen.keys(ENTER)?;
-    screen.until_text("[Sync runs").await?;
+    screen.until("what is behind it", |text| text.contains("Data feeds › ")).await?;
     screen.keys(ESCAPE)?;
     screen.until("the filtered list again", |text| text.contains("3 Data feeds (1)")).await?;
     screen.keys(ESCAPE)?;
@@ -100,6 +100,8 @@ async fn it_drills_down_filters_and_steps_back() -> anyhow::Result<()> {
     screen.keys("?")?;
     screen.until("help", |text| text.contains("Resync") && text.contains("Filter")).await?;
     screen.keys(ESCAPE)?;
+    // A key right behind Esc would be one key with it.
+    screen.until("no help", |text| !text.contains("Half a page down")).await?;
     screen.keys(":")?;
     screen.keys("quit")?;
     screen.until("the command", |text| text.contains("quit")).await?;
@@ -115,11 +117,21 @@ async fn a_resync_is_previewed_and_enter_does_not_start_it() -> anyhow::Result<(
     let mut screen = open(&daemon, (120, 40)).await?;
     only_visits(&mut screen).await?;
     screen.keys("r")?;
-    screen.until("the form", |text| text.to_lowercase().contains("incremental")).await?;
+    screen
+        .until("the preview", |text| {
+            text.contains("y accepts") && text.contains("none of them is lost")
+        })
+        .await?;
     screen.keys(ENTER)?;
-    screen.until("the preview", |text| text.contains("250")).await?;
-    screen.keys(ENTER)?;
-    screen.keys(DOWN)?;
+    // What follows Enter shows on the screen: by then Enter was dealt with.
+    screen.keys("f")?;
+    screen.until("the other scope", |text| text.contains("(x) Full")).await?;
+    screen.keys("f")?;
+    screen
+        .until("the preview again", |text| {
+            text.contains("(x) Incremental") && text.contains("none of them is lost")
+        })
+        .await?;
     assert_eq!(waits::last(&daemon, &health.feed()).await?, before, "Enter is not consent");
     screen.keys("y")?;
     let run = waits::good_run(&daemon, &health.feed(), before).await?;
