@@ -98,7 +98,7 @@ async fn it_drills_down_filters_and_steps_back() -> anyhow::Result<()> {
     screen.keys(ESCAPE)?;
     screen.until("all of it again", |text| text.contains("child-protection")).await?;
     screen.keys("?")?;
-    screen.until("help", |text| text.contains("Resync") && text.contains("Filter")).await?;
+    screen.until("help", |text| text.contains("Half a page down")).await?;
     screen.keys(ESCAPE)?;
     // A key right behind Esc would be one key with it.
     screen.until("no help", |text| !text.contains("Half a page down")).await?;

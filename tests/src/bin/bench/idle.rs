@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use marsad_shared::freshness::Freshness;
 use marsad_tests::{
-    daemon::{Daemon, Home},
+    daemon::{Daemon, Home, LIMIT},
     partner::PartnerFile,
 };
 
@@ -66,12 +67,19 @@ async fn polling(port: u16, count: u32) -> anyhow::Result<Daemon> {
     }
     home.partner(&file)?;
     let daemon = Daemon::start_quietly(home).await?;
-    let fresh = async |client: &marsad_tests::daemon::Client| {
-        let status = client.status().await?;
-        let fresh = status.feeds.get(Freshness::Fresh.word()).copied().unwrap_or_default();
-        Ok((fresh >= u64::from(count)).then_some(()))
+    // Asked once a second: who looked with every event would be what is measured.
+    let all = async {
+        loop {
+            let status = daemon.client.status().await?;
+            let fresh = status.feeds.get(Freshness::Fresh.word()).copied().unwrap_or_default();
+            if fresh >= u64::from(count) {
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     };
-    daemon.until(&format!("{count} feeds read once"), fresh).await?;
+    let read = tokio::time::timeout(LIMIT * 4, all).await;
+    read.with_context(|| format!("{count} feeds are not read in time\n{}", daemon.log()))??;
     Ok(daemon)
 }
 
