@@ -1,7 +1,7 @@
 //! One task an outbox folder: each complete file that our own systems put there becomes an exchange of its connection.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    courier::document_max,
     services::Services,
     source::folder::{News, TakeError, Taken, Watch, put_away},
 };
@@ -64,13 +65,14 @@ impl Outbox {
 
     async fn take(&self, path: &Path) -> Result<(), StoreError> {
         let (originals, at) = (self.services.store.originals.clone(), path.to_owned());
-        let kept = tokio::task::spawn_blocking(move || keep(&originals, &at)).await;
+        let most = document_max(&self.connection);
+        let kept = tokio::task::spawn_blocking(move || keep(&originals, &at, most)).await;
         let (kept, identity) = match kept.unwrap_or(Err(Refusal::PutOff)) {
             Ok(kept) => kept,
             Err(Refusal::PutOff) => return Ok(()),
             Err(Refusal::Odd(reason)) => {
-                warn!(connection = %self.connection.id, file = %show(&path.to_string_lossy()), reason, "a file of the outbox is no document; it is put aside");
-                return away(path, "held").await;
+                warn!(connection = %self.connection.id, file = %show(&path.to_string_lossy()), reason, "a file of the outbox cannot be delivered; it is put aside");
+                return hold(path, reason).await;
             }
             Err(Refusal::Store(error)) => return Err(error),
         };
@@ -79,7 +81,7 @@ impl Outbox {
         let origin = format!("outbox\n{}\n{name}\n{identity}\n{}", self.connection.id, kept.hash);
         let (id, new) = accept(&self.services, &self.connection, name, origin, kept).await?;
         info!(exchange = %id, connection = %self.connection.id, new, "exchange accepted");
-        away(path, "done").await
+        done(path).await
     }
 }
 
@@ -125,6 +127,7 @@ pub fn deadline(connection: &Connection) -> Duration {
 
 enum Refusal {
     PutOff,
+    /// No document, or none that can be delivered: why.
     Odd(String),
     Store(StoreError),
 }
@@ -138,6 +141,7 @@ impl From<StoreError> for Refusal {
 fn keep(
     originals: &marsad_shared::store::Originals,
     path: &Path,
+    most: u64,
 ) -> Result<(Kept, String), Refusal> {
     let mut taken = match Taken::open(path) {
         Ok(taken) => taken,
@@ -147,6 +151,12 @@ fn keep(
             return Err(Refusal::Store(StoreError::Io { path: path.to_owned(), source }));
         }
     };
+    if taken.bytes > most {
+        let most = most / 1024 / 1024;
+        return Err(Refusal::Odd(format!(
+            "it is larger than {most} MiB, the most that its connection delivers; have it split"
+        )));
+    }
     let mut original = originals.incoming()?;
     let copied = io::copy(&mut taken.file, &mut original);
     let bytes = copied.map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
@@ -156,10 +166,28 @@ fn keep(
     Ok((original.keep()?, taken.stamp.identity()))
 }
 
-async fn away(path: &Path, kind: &'static str) -> Result<(), StoreError> {
+/// Moves a file that was accepted.
+async fn done(path: &Path) -> Result<(), StoreError> {
+    away(path, |path| put_away(path, "done").map(drop)).await
+}
+
+/// Moves a file that cannot become an exchange, with the reason beside it.
+async fn hold(path: &Path, reason: String) -> Result<(), StoreError> {
+    away(path, move |path| {
+        let mut beside = put_away(path, "held")?.into_os_string();
+        beside.push(".reason.txt");
+        fs::write(beside, format!("{reason}\n"))
+    })
+    .await
+}
+
+async fn away(
+    path: &Path,
+    how: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+) -> Result<(), StoreError> {
     let path = path.to_owned();
     let moved = tokio::task::spawn_blocking(move || {
-        put_away(&path, kind).map(drop).map_err(|source| StoreError::Io { path, source })
+        how(&path).map_err(|source| StoreError::Io { path, source })
     });
     moved.await.map_err(|_| StoreError::Closed)?
 }

@@ -23,6 +23,8 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
+/// The largest file that is taken from a folder or put into one, in bytes.
+pub const FILE_MAX: u64 = 8 * 1024 * 1024 * 1024;
 /// Hints that may wait; more are forgotten, and a scan takes their place.
 const HINTS: usize = 4_096;
 /// From one scan to the next, where the system tells of changes.
