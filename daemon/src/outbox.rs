@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     services::Services,
-    source::folder::{News, TakeError, Taken, Watch, put_away},
+    source::folder::{News, Stamp, TakeError, Taken, Watch, put_away},
 };
 
 /// What turns files into exchanges.
@@ -65,21 +65,23 @@ impl Outbox {
     async fn take(&self, path: &Path) -> Result<(), StoreError> {
         let (originals, at) = (self.services.store.originals.clone(), path.to_owned());
         let kept = tokio::task::spawn_blocking(move || keep(&originals, &at)).await;
-        let (kept, identity) = match kept.unwrap_or(Err(Refusal::PutOff)) {
+        let (kept, stamp) = match kept.unwrap_or(Err(Refusal::PutOff)) {
             Ok(kept) => kept,
             Err(Refusal::PutOff) => return Ok(()),
             Err(Refusal::Odd(reason)) => {
                 warn!(connection = %self.connection.id, file = %show(&path.to_string_lossy()), reason, "a file of the outbox is no document; it is put aside");
-                return away(path, "held").await;
+                let Ok(about) = std::fs::symlink_metadata(path) else { return Ok(()) };
+                return away(path, "held", Stamp::of(&about)).await;
             }
             Err(Refusal::Store(error)) => return Err(error),
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // A file that was accepted and not yet moved when the daemon was killed is the same file again.
-        let origin = format!("outbox\n{}\n{name}\n{identity}\n{}", self.connection.id, kept.hash);
+        let origin =
+            format!("outbox\n{}\n{name}\n{}\n{}", self.connection.id, stamp.identity(), kept.hash);
         let (id, new) = accept(&self.services, &self.connection, name, origin, kept).await?;
         info!(exchange = %id, connection = %self.connection.id, new, "exchange accepted");
-        away(path, "done").await
+        away(path, "done", stamp).await
     }
 }
 
@@ -138,7 +140,7 @@ impl From<StoreError> for Refusal {
 fn keep(
     originals: &marsad_shared::store::Originals,
     path: &Path,
-) -> Result<(Kept, String), Refusal> {
+) -> Result<(Kept, Stamp), Refusal> {
     let mut taken = match Taken::open(path) {
         Ok(taken) => taken,
         Err(TakeError::PutOff) => return Err(Refusal::PutOff),
@@ -153,13 +155,13 @@ fn keep(
     if bytes != taken.bytes || !taken.is_unchanged(path) {
         return Err(Refusal::PutOff);
     }
-    Ok((original.keep()?, taken.stamp.identity()))
+    Ok((original.keep()?, taken.stamp))
 }
 
-async fn away(path: &Path, kind: &'static str) -> Result<(), StoreError> {
+async fn away(path: &Path, kind: &'static str, stamp: Stamp) -> Result<(), StoreError> {
     let path = path.to_owned();
     let moved = tokio::task::spawn_blocking(move || {
-        put_away(&path, kind).map(drop).map_err(|source| StoreError::Io { path, source })
+        put_away(&path, kind, stamp).map(drop).map_err(|source| StoreError::Io { path, source })
     });
     moved.await.map_err(|_| StoreError::Closed)?
 }

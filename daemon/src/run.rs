@@ -14,7 +14,7 @@ use marsad_shared::{
 };
 use tracing::{info, warn};
 
-use crate::{intake::REFUSED_MAX, services::Services, trouble::Trouble};
+use crate::{decode::DecodeError, intake::REFUSED_MAX, services::Services, trouble::Trouble};
 
 /// A run under way.
 #[derive(Debug)]
@@ -80,21 +80,26 @@ impl Ending {
 impl Run {
     /// What became of the rows so far.
     pub fn counts(&self) -> Counts {
-        Counts {
-            received: self.cached.received + self.refused,
-            quarantined: self.refused,
-            ..self.cached
-        }
+        with_refused(self.cached, self.refused)
     }
 
     /// Counts rows into quarantine.
     ///
     /// # Errors
-    /// [`Trouble::TooManyRefused`] beyond [`REFUSED_MAX`] of one run.
-    pub fn count_refused(&mut self, refused: usize) -> Result<(), Trouble> {
+    /// [`DecodeError::TooManyRefused`] beyond [`REFUSED_MAX`] of one run.
+    pub fn count_refused(&mut self, refused: usize) -> Result<(), DecodeError> {
         self.refused += refused as u64;
-        if self.refused > REFUSED_MAX { Err(Trouble::TooManyRefused) } else { Ok(()) }
+        if self.refused > REFUSED_MAX {
+            Err(DecodeError::TooManyRefused(REFUSED_MAX))
+        } else {
+            Ok(())
+        }
     }
+}
+
+/// What the cache counted, and the rows that went to quarantine instead.
+pub fn with_refused(cached: Counts, refused: u64) -> Counts {
+    Counts { received: cached.received + refused, quarantined: refused, ..cached }
 }
 
 impl Services {

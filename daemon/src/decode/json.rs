@@ -2,9 +2,11 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     fmt,
-    io::{BufRead, Read},
+    io::{self, BufRead, Read},
     marker::PhantomData,
+    rc::Rc,
 };
 
 use marsad_shared::feed::RecordsPath;
@@ -14,6 +16,26 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::{DecodeError, Flow, ROW_MAX};
+
+/// The largest document that is held whole, because its `records` is no plain path, in bytes.
+const HELD_MAX: usize = 256 * 1024 * 1024;
+
+/// Ends the reading of what never ends: a record, what stands between two, or a document that must be held.
+struct Bounded<R> {
+    bytes: R,
+    /// Bytes since the last record ended.
+    since: Rc<Cell<usize>>,
+    most: usize,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        let since = self.since.get() + read;
+        self.since.set(since);
+        if since > self.most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(read) }
+    }
+}
 
 /// Hands each record of a JSON document to `each`, as text, while the document is read.
 ///
@@ -27,9 +49,19 @@ pub fn read(
 ) -> Result<(), DecodeError> {
     match records {
         RecordsPath::Plain(names) => {
-            walk::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(bytes), names, each)
+            let since = Rc::new(Cell::new(0));
+            let bounded = Bounded { bytes, since: Rc::clone(&since), most: ROW_MAX };
+            let mut each = each;
+            let each = |record: &str| {
+                since.set(0);
+                each(record)
+            };
+            walk::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(bounded), names, each)
         }
-        RecordsPath::Path(path) => query(serde_json::from_reader(bytes), path, each),
+        RecordsPath::Path(path) => {
+            let bounded = Bounded { bytes, since: Rc::default(), most: HELD_MAX };
+            query(serde_json::from_reader(bounded), path, each)
+        }
     }
 }
 
@@ -178,8 +210,13 @@ fn failure(error: &serde_json::Error) -> DecodeError {
     let (line, column) = (error.line(), error.column());
     match error.classify() {
         serde_json::error::Category::Eof => DecodeError::Truncated { line, column },
-        serde_json::error::Category::Io => DecodeError::Io(std::io::Error::new(
-            error.io_error_kind().unwrap_or(std::io::ErrorKind::Other),
+        serde_json::error::Category::Io
+            if error.io_error_kind() == Some(io::ErrorKind::FileTooLarge) =>
+        {
+            DecodeError::RowTooLong { line: line as u64 }
+        }
+        serde_json::error::Category::Io => DecodeError::Io(io::Error::new(
+            error.io_error_kind().unwrap_or(io::ErrorKind::Other),
             error.to_string(),
         )),
         serde_json::error::Category::Syntax => DecodeError::Format(format!(
@@ -375,6 +412,20 @@ mod tests {
         ] {
             assert_eq!(records(text, &["data"]).unwrap_err().reason(), expected, "{why}");
         }
+    }
+
+    #[test]
+    fn a_record_without_end_is_refused_and_survived() {
+        let mut text = br#"{"data":[{"id":"a"},{"id":""#.to_vec();
+        text.resize(ROW_MAX + 1024 * 1024, b'x');
+        let path = RecordsPath::Plain(vec!["data".to_owned()]);
+        let mut met = 0;
+        let end = read(text.as_slice(), &path, |_| {
+            met += 1;
+            Flow::More
+        });
+        assert!(matches!(end, Err(DecodeError::RowTooLong { line: 1 })), "{end:?}");
+        assert_eq!(met, 1, "what stood before it was met");
     }
 
     #[test]

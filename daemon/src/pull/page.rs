@@ -9,11 +9,10 @@ use reqwest::header;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    decode,
+    decode::{self, DecodeError},
     intake::{Intake, Origins, Piece},
     shape::{Shaper, plain_path},
     source::{http::Answer, walk::Facts},
-    trouble::Trouble,
 };
 
 /// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
@@ -23,28 +22,34 @@ pub(super) const SMALL: usize = 32 * 1024;
 pub(super) struct Page {
     pub(super) answer: Answer,
     pub(super) piece: Piece,
+    /// What stands at `next`, where the paging has one.
+    pub(super) next: Option<String>,
     /// A hash of its URL.
     pub(super) url: u64,
 }
 
 impl Page {
-    pub(super) fn facts(&self, pagination: &Pagination) -> Result<Facts, Trouble> {
-        let next = match pagination {
-            Pagination::Cursor { next, .. } | Pagination::NextUrl { next, .. } => {
-                let found = match plain_path(&next.to_string()) {
-                    Some(names) => decode::json::scalar_at(&self.answer.body, &names),
-                    None => decode::json::scalar_by(&self.answer.body, next),
-                };
-                found.map_err(|error| Trouble::decode("the way to the next page", error))?
-            }
-            _ => None,
-        };
-        Ok(Facts {
+    /// What the walk needs to know of it.
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
             rows: self.piece.rows(),
-            next,
+            next: self.next.clone(),
             link: self.answer.header(header::LINK).map(str::to_owned),
             body: xxh3_64(&self.answer.body),
-        })
+        }
+    }
+}
+
+/// What stands at `next`, where the paging has one.
+pub(super) fn next_of(pagination: &Pagination, body: &[u8]) -> Result<Option<String>, DecodeError> {
+    match pagination {
+        Pagination::Cursor { next, .. } | Pagination::NextUrl { next, .. } => {
+            match plain_path(&next.to_string()) {
+                Some(names) => decode::json::scalar_at(body, &names),
+                None => decode::json::scalar_by(body, next),
+            }
+        }
+        _ => Ok(None),
     }
 }
 
@@ -85,7 +90,7 @@ pub(super) fn read(
     seed: u64,
     page: u64,
     body: &Bytes,
-) -> Result<Piece, decode::DecodeError> {
+) -> Result<Piece, DecodeError> {
     let origins = Origins { file: None, page: Some(page) };
     Intake { feed, shaper, format, seed, origins }.page(body)
 }

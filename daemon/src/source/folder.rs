@@ -48,6 +48,11 @@ impl Stamp {
         Self { inode: about.ino(), size: about.size(), modified_ns }
     }
 
+    /// Its length, in bytes.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Inode and time of change as one text: which of all files of this name it is.
     pub fn identity(&self) -> String {
         format!("{}:{}:{}", self.inode, self.size, self.modified_ns)
@@ -161,10 +166,11 @@ impl Watch {
                 return self.scan(now).await;
             }
             let wake = self.waiting.next_at().map_or(self.scan_at, |at| at.min(self.scan_at));
-            tokio::select! {
-                Some(hint) = self.hints.recv() => self.hear(hint),
-                () = sleep_until(wake) => {}
-            }
+            let hint = tokio::select! {
+                Some(hint) = self.hints.recv() => hint,
+                () = sleep_until(wake) => continue,
+            };
+            self.hear(hint);
         }
     }
 
@@ -339,9 +345,10 @@ impl Taken {
     }
 }
 
-/// Moves a file into the folder `kind` beside it (`done`, `held`), under a name that is free there, and syncs both
-/// folders. Gives where it is now.
-pub fn put_away(path: &Path, kind: &str) -> io::Result<PathBuf> {
+/// Moves the file that is `stamp` into the folder `kind` beside it (`done`, `held`), under a name that is free there, and
+/// syncs both folders. Gives where it is now; `None` if another file has taken its place meanwhile: that one stays where
+/// it is, and is a file of its own.
+pub fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<PathBuf>> {
     let (folder, name) =
         (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
     let target = folder.join(kind);
@@ -359,13 +366,19 @@ pub fn put_away(path: &Path, kind: &str) -> io::Result<PathBuf> {
         to = target.join(other);
     }
     fs::rename(path, &to)?;
+    // Looked at after the move: nobody can replace it any more.
+    if Stamp::of(&fs::symlink_metadata(&to)?) != stamp {
+        fs::hard_link(&to, path)?;
+        fs::remove_file(&to)?;
+        return Ok(None);
+    }
     for folder in [folder, &target] {
         if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
             // The move stands; at worst it is made again after a power cut.
             warn!(folder = %folder.display(), %error, "a folder could not be synced");
         }
     }
-    Ok(to)
+    Ok(Some(to))
 }
 
 #[cfg(test)]
@@ -428,9 +441,23 @@ mod tests {
         let path = temp.path().join("a.csv");
         for content in ["one", "two"] {
             fs::write(&path, content).unwrap();
-            put_away(&path, "done").unwrap();
+            let stamp = Stamp::of(&fs::metadata(&path).unwrap());
+            put_away(&path, "done", stamp).unwrap().unwrap();
         }
         let read = |name: &str| fs::read_to_string(temp.path().join("done").join(name)).unwrap();
         assert_eq!((read("a.csv"), read("2-a.csv")), ("one".to_owned(), "two".to_owned()));
+    }
+
+    #[test]
+    fn a_file_that_took_the_place_of_another_is_not_put_away_for_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a.csv");
+        fs::write(&path, "read").unwrap();
+        let stamp = Stamp::of(&fs::metadata(&path).unwrap());
+        fs::write(temp.path().join("new"), "not read yet").unwrap();
+        fs::rename(temp.path().join("new"), &path).unwrap();
+        assert_eq!(put_away(&path, "done", stamp).unwrap(), None);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "not read yet");
+        assert_eq!(fs::read_dir(temp.path().join("done")).unwrap().count(), 0);
     }
 }

@@ -66,6 +66,8 @@ pub struct HttpSource {
     client: Client,
     limiter: Option<DefaultDirectRateLimiter>,
     token: TokenKeeper,
+    /// Until when the partner asked to be left alone.
+    rest_until: Mutex<Option<Instant>>,
 }
 
 /// A good answer.
@@ -97,8 +99,22 @@ impl HttpSource {
             client: clients.client(http.timeouts.connect)?,
             limiter: http.rate_limit.map(limiter),
             token: TokenKeeper::default(),
+            rest_until: Mutex::new(None),
             http: http.clone(),
         })))
+    }
+
+    /// Until when the partner asked to be left alone, by whichever request it last said so to.
+    pub fn rest_until(&self) -> Option<Instant> {
+        *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a wait that the partner asked for.
+    fn heed(&self, error: &FetchError) {
+        if let FetchError::Throttled { retry_after: Some(wait), .. } = error {
+            let until = Instant::now().checked_add(*wait);
+            *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        }
     }
 
     /// Asks for a page. With `validators`, the partner may say that nothing changed (304).
@@ -161,6 +177,7 @@ impl HttpSource {
         let first_byte = began.elapsed();
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(error) = FetchError::of_status(status, &headers, url) {
+            self.heed(&error);
             return Err(error);
         }
         let body = self.body(response, url, began + limits.total).await?;
@@ -200,6 +217,7 @@ impl HttpSource {
         match FetchError::of_status(status, answer.headers(), url) {
             None => Ok(status),
             Some(error) => {
+                self.heed(&error);
                 if status == StatusCode::UNAUTHORIZED {
                     self.token.forget().await;
                 }

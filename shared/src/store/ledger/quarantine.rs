@@ -19,8 +19,8 @@ impl Ledger {
         refusals: &[Refusal],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO quarantine (feed, run, kind, reason, file, line, page, row, field, place, hash, original, \
-                   original_hash, bytes, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+        let sql = "INSERT INTO quarantine (feed, run, first_run, kind, reason, file, line, page, row, field, place, hash, original, \
+                   original_hash, bytes, at) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
                    ON CONFLICT (feed, place, hash) DO UPDATE SET run = excluded.run, reason = excluded.reason, \
                    field = excluded.field, original_hash = excluded.original_hash, at = excluded.at";
         let mut statement = self.db.prepare_cached(sql)?;
@@ -52,9 +52,9 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes back the rows that a run refused, because the whole file they stand in waits instead.
+    /// Takes back the rows that a run was the first to refuse, because the whole file they stand in waits instead.
     pub fn take_back(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
-        let sql = "DELETE FROM quarantine WHERE run = ? AND feed = ? AND kind = 'row'";
+        let sql = "DELETE FROM quarantine WHERE first_run = ? AND feed = ? AND kind = 'row'";
         self.db.prepare_cached(sql)?.execute(params![run.0, feed.as_str()])?;
         Ok(())
     }
