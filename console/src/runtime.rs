@@ -160,7 +160,10 @@ impl Console {
                     ended.context("a part of the console broke down")?;
                 }
                 signal = self.signals.next() => match signal {
-                    signals::Signal::End => return Ok(()),
+                    signals::Signal::End => {
+                        self.screen.discard_input();
+                        return Ok(());
+                    }
                     signals::Signal::Stop => self.suspend()?,
                     signals::Signal::Continue => self.resume()?,
                 },

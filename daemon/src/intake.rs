@@ -1,6 +1,6 @@
 //! Decode, shape and check in one pass: bytes in, accepted rows and refusals out. The same for a page and for a file.
 
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use marsad_shared::{
     feed::{Feed, Format},
@@ -13,6 +13,8 @@ use crate::{
     shape::{Headers, Refused, Shaper, infer},
 };
 
+/// Bytes read at once.
+const CHUNK: usize = 256 * 1024;
 /// As many rows are handed on at once: large enough that a commit costs nothing, small enough to hold.
 pub const BATCH_ROWS: usize = 10_000;
 /// A batch is handed on at this size, in bytes, whatever its rows.
@@ -58,12 +60,11 @@ pub struct Intake<'a> {
     pub format: Format,
     pub seed: u64,
     pub origins: Origins,
-    /// Hands full pieces on early; a page is one piece.
-    pub split: bool,
 }
 
 impl Intake<'_> {
-    /// Reads `bytes` to their end and hands each piece to `take`; the last one comes too, even if it is empty.
+    /// Reads `bytes` to their end and hands each piece to `take` as it is full; the last one comes too, even if it is
+    /// empty.
     ///
     /// # Errors
     /// [`DecodeError`] if they cannot be read to their end. What was handed on before stands.
@@ -72,42 +73,62 @@ impl Intake<'_> {
         bytes: impl Read,
         take: impl FnMut(Piece) -> Flow,
     ) -> Result<(), DecodeError> {
-        let mut rows = Rows { intake: self, piece: self.piece(), take };
+        let mut rows = Rows { intake: self, piece: self.piece(), take: Some(take) };
+        let bytes = BufReader::with_capacity(CHUNK, bytes);
         match self.format {
-            Format::Json => self.json(bytes, &mut rows)?,
+            Format::Json => {
+                decode::json::read(bytes, &self.feed.records, self.records(&mut rows))?;
+            }
             Format::Ndjson => self.lines(bytes, &mut rows)?,
             Format::Csv => self.csv(bytes, &mut rows)?,
         }
-        let Rows { piece, mut take, .. } = rows;
-        if take(piece) == Flow::Stop { Err(DecodeError::Stopped) } else { Ok(()) }
+        let Rows { piece, take, .. } = rows;
+        let flow = take.map_or(Flow::More, |mut take| take(piece));
+        if flow == Flow::Stop { Err(DecodeError::Stopped) } else { Ok(()) }
+    }
+
+    /// Reads a page that is held already: one piece, whatever its size.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it cannot be read to its end; then nothing of it is kept.
+    pub fn page(&self, body: &[u8]) -> Result<Piece, DecodeError> {
+        let mut rows = Rows { intake: self, piece: self.piece(), take: None::<fn(Piece) -> Flow> };
+        match self.format {
+            Format::Json => {
+                decode::json::read_slice(body, &self.feed.records, self.records(&mut rows))?;
+            }
+            Format::Ndjson => self.lines(body, &mut rows)?,
+            Format::Csv => self.csv(body, &mut rows)?,
+        }
+        Ok(rows.piece)
     }
 
     fn piece(&self) -> Piece {
         Piece::new(&self.shaper.layout, self.seed)
     }
 
-    fn json(
-        &self,
-        bytes: impl Read,
-        rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
-    ) -> Result<(), DecodeError> {
+    /// Takes JSON records into `rows`.
+    fn records<'r>(
+        &'r self,
+        rows: &'r mut Rows<'_, impl FnMut(Piece) -> Flow>,
+    ) -> impl FnMut(&str) -> Flow + 'r {
         let mut number = 0;
-        decode::json::read(bytes, &self.feed.records, |record| {
+        move |record| {
             number += 1;
             let shaped = self.shaper.json(record, &mut rows.piece.batch);
             rows.next(shaped, || {
                 (record.as_bytes().to_vec(), Place { row: Some(number), ..Place::default() })
             })
-        })
+        }
     }
 
     fn lines(
         &self,
-        bytes: impl Read,
+        bytes: impl BufRead,
         rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
     ) -> Result<(), DecodeError> {
         let mut row = 0;
-        decode::json::read_lines(BufReader::with_capacity(256 * 1024, bytes), |record, line| {
+        decode::json::read_lines(bytes, |record, line| {
             row += 1;
             let shaped = match record {
                 Ok(record) => self.shaper.json(record, &mut rows.piece.batch),
@@ -146,7 +167,8 @@ impl Intake<'_> {
 struct Rows<'a, F> {
     intake: &'a Intake<'a>,
     piece: Piece,
-    take: F,
+    /// Takes full pieces; without it all rows are one piece.
+    take: Option<F>,
 }
 
 impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
@@ -171,11 +193,10 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
                 bytes,
             });
         }
-        if !self.intake.split || !self.piece.is_full() {
+        let Some(take) = self.take.as_mut().filter(|_| self.piece.is_full()) else {
             return Flow::More;
-        }
-        let full = std::mem::replace(&mut self.piece, self.intake.piece());
-        (self.take)(full)
+        };
+        take(std::mem::replace(&mut self.piece, self.intake.piece()))
     }
 }
 
@@ -203,7 +224,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
         if sample.len() < infer::SAMPLE { Flow::More } else { Flow::Stop }
     };
     let read = if format == Format::Json {
-        decode::json::read(bytes, &feed.records, keep)
+        decode::json::read(BufReader::new(bytes), &feed.records, keep)
     } else {
         decode::json::read_lines(BufReader::new(bytes), |line, _| {
             line.map_or(Flow::More, &mut keep)

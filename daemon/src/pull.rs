@@ -161,16 +161,17 @@ impl Puller {
                 return Some(Err(error));
             }
         };
-        self.report(self.pace(&answer), None).await;
         let bytes = answer.body.len() as u64;
-        Some(Ok(match known {
-            Some(known) if answer.status == StatusCode::NOT_MODIFIED => {
+        let same = known.filter(|known| {
+            answer.status == StatusCode::NOT_MODIFIED || known.body == xxh3_64(&answer.body)
+        });
+        Some(Ok(match same {
+            Some(known) => {
+                self.report(self.pace(&answer), None).await;
                 Seen::Unchanged(known.rows, bytes)
             }
-            Some(known) if known.body == xxh3_64(&answer.body) => {
-                Seen::Unchanged(known.rows, bytes)
-            }
-            _ => Seen::New(answer),
+            // How it went is reported once it has been read.
+            None => Seen::New(answer),
         }))
     }
 

@@ -31,7 +31,7 @@ pub struct Shaper {
     pub layout: Layout,
     columns: Vec<Column>,
     /// Where the top-level names of a JSON record go.
-    slots: HashMap<String, usize>,
+    slots: Slots,
 }
 
 /// One column, ready to be filled.
@@ -48,7 +48,7 @@ struct Column {
 impl Shaper {
     /// A shaper for `layout`, whose times are in the feed's zone where nothing else is said.
     pub fn new(feed: &Feed, layout: Layout) -> Self {
-        let mut slots = HashMap::new();
+        let mut slots = Slots::default();
         let columns = layout.fields.iter().enumerate().map(|(at, field)| Column {
             kind: field.kind,
             required: layout.is_required(at),
@@ -65,7 +65,7 @@ impl Shaper {
     /// # Errors
     /// [`Refused`] with the first thing that is wrong with it.
     pub fn json(&self, record: &str, batch: &mut Batch) -> Result<(), Refused> {
-        let mut slots: Vec<Option<&RawValue>> = vec![None; self.slots.len()];
+        let mut slots: Vec<Option<&RawValue>> = vec![None; self.slots.names.len()];
         let members = Members { names: &self.slots, slots: &mut slots };
         let mut json = serde_json::Deserializer::from_str(record);
         json.deserialize_map(members)
@@ -171,11 +171,10 @@ fn zone_of(field: &Field, feed: &Feed) -> TimeZone {
 }
 
 /// The slot of a `from`'s first name, and the names behind it. `$.a.b` goes down, anything else is one name.
-fn way(from: &str, slots: &mut HashMap<String, usize>) -> (usize, Vec<String>) {
+fn way(from: &str, slots: &mut Slots) -> (usize, Vec<String>) {
     let mut names = plain_path(from).unwrap_or_else(|| vec![from.to_owned()]).into_iter();
     let first = names.next().unwrap_or_default();
-    let next = slots.len();
-    (*slots.entry(first).or_insert(next), names.collect())
+    (slots.add(first), names.collect())
 }
 
 /// The names of a path such as `$.a.b`; `None` for any other text.
@@ -235,7 +234,8 @@ impl BorrowedText {
 
 fn descend<'r>(value: &'r RawValue, names: &[String]) -> Option<&'r RawValue> {
     let Some((name, rest)) = names.split_first() else { return Some(value) };
-    let slots = HashMap::from([(name.clone(), 0)]);
+    let mut slots = Slots::default();
+    slots.add(name.clone());
     let mut found = [None];
     let members = Members { names: &slots, slots: &mut found };
     serde_json::Deserializer::from_str(value.get()).deserialize_map(members).ok()?;
@@ -255,9 +255,35 @@ fn not_an_object(error: &serde_json::Error) -> Refused {
 
 const TWICE: &str = "name twice";
 
+/// Names, each with a slot of its own.
+#[derive(Clone, Debug, Default)]
+struct Slots {
+    names: Vec<String>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Slots {
+    /// The slot of `name`, made if it has none.
+    fn add(&mut self, name: String) -> usize {
+        let next = self.names.len();
+        *self.by_name.entry(name).or_insert_with_key(|name| {
+            self.names.push(name.clone());
+            next
+        })
+    }
+
+    /// The slot of `name`; looked for at `expected` first, because records write their members in one order.
+    fn find(&self, name: &str, expected: usize) -> Option<usize> {
+        if self.names.get(expected).is_some_and(|there| there == name) {
+            return Some(expected);
+        }
+        self.by_name.get(name).copied()
+    }
+}
+
 /// The members of an object that have a slot, each at most once.
 struct Members<'m, 'r> {
-    names: &'m HashMap<String, usize>,
+    names: &'m Slots,
     slots: &'m mut [Option<&'r RawValue>],
 }
 
@@ -269,8 +295,14 @@ impl<'r> Visitor<'r> for Members<'_, 'r> {
     }
 
     fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut expected = 0;
         while let Some(Name(name)) = map.next_key()? {
-            match self.names.get(name.as_ref()).and_then(|&slot| self.slots.get_mut(slot)) {
+            let Some(at) = self.names.find(&name, expected) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            expected = at + 1;
+            match self.slots.get_mut(at) {
                 Some(Some(_)) => return Err(serde::de::Error::custom(TWICE)),
                 Some(slot) => *slot = Some(map.next_value()?),
                 None => {

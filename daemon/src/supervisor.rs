@@ -16,6 +16,7 @@ use marsad_shared::{
     connection::{Connection, Link},
     feed::{Feed, Origin},
     id::ConnectionId,
+    record::Layout,
     run::Outcome,
     store::{
         Ledger, Store, StoreError,
@@ -79,6 +80,7 @@ impl Supervisor {
         supervisor.recover().await?;
         let connections: Vec<_> = supervisor.config.connections.drain(..).map(Arc::new).collect();
         let feeds: Vec<_> = supervisor.config.feeds.drain(..).map(Arc::new).collect();
+        supervisor.prepare(&feeds).await?;
         let socket = Socket::bind(
             &supervisor.config,
             &connections,
@@ -134,6 +136,31 @@ impl Supervisor {
                 .ledger
                 .call(move |ledger: &mut Ledger| ledger.end_run(run, &start, &end))
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the tables of feeds that declare their fields, all at once: each change of the schema costs as much as there
+    /// are tables. A table that does not fit is its feed's trouble alone, and its runs say so.
+    async fn prepare(&self, feeds: &[Arc<Feed>]) -> Result<(), StoreError> {
+        let layouts: Vec<_> = feeds
+            .iter()
+            .filter(|feed| !feed.fields.is_empty())
+            .filter_map(|feed| {
+                Some((feed.id.clone(), Layout::new(feed.fields.clone(), &feed.key).ok()?))
+            })
+            .collect();
+        let prepared = self.services.store.cache.call(move |cache| {
+            Ok(layouts
+                .iter()
+                .filter_map(|(feed, layout)| cache.prepare(feed, layout).err())
+                .collect::<Vec<_>>())
+        });
+        for error in prepared.await? {
+            if !matches!(error, StoreError::Layout(_)) {
+                return Err(error);
+            }
+            warn!(%error, "a feed cannot be read into its table");
         }
         Ok(())
     }

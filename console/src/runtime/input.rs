@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use crossterm::event::{Event, EventStream, KeyEvent, KeyEventKind};
+use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use futures_util::StreamExt as _;
 
 use super::{Console, Quit};
@@ -30,6 +30,7 @@ impl Console {
         {
             events.push(event);
         }
+        let mut events: Vec<Event> = events.into_iter().flat_map(apart).collect();
         let typed: Vec<KeyEvent> = events
             .iter()
             .filter_map(|event| match event {
@@ -69,6 +70,18 @@ impl Console {
     }
 }
 
+/// Esc and a key right behind it reach us as that key with Alt, which nothing here needs: they are taken apart again.
+fn apart(event: Event) -> Vec<Event> {
+    match event {
+        Event::Key(key) if key.modifiers.contains(KeyModifiers::ALT) => {
+            let escape = KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE);
+            let rest = KeyEvent { modifiers: key.modifiers - KeyModifiers::ALT, ..key };
+            vec![Event::Key(escape), Event::Key(rest)]
+        }
+        event => vec![event],
+    }
+}
+
 /// Whether the message only writes into a line, or only moves.
 fn only_text(message: &Message) -> bool {
     match message {
@@ -86,9 +99,17 @@ fn is_burst(typed: &[KeyEvent]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crossterm::event::{KeyCode, KeyModifiers};
-
     use super::*;
+
+    #[test]
+    fn escape_and_a_key_are_two_keys() {
+        let key = |code, modifiers| Event::Key(KeyEvent::new(code, modifiers));
+        let colon = KeyCode::Char(':');
+        let both = vec![key(KeyCode::Esc, KeyModifiers::NONE), key(colon, KeyModifiers::NONE)];
+        assert_eq!(apart(key(colon, KeyModifiers::ALT)), both);
+        let control = key(KeyCode::Char('d'), KeyModifiers::CONTROL);
+        assert_eq!(apart(control.clone()), vec![control], "nothing to take apart");
+    }
 
     #[test]
     fn a_paste_is_told_from_a_key_held_down() {

@@ -16,6 +16,7 @@ use crossterm::{
         LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
     },
 };
+use nix::sys::termios::{FlushArg, tcflush};
 use ratatui::{
     backend::{Backend as _, CrosstermBackend},
     buffer::Buffer,
@@ -73,6 +74,13 @@ impl Screen {
     #[expect(clippy::unused_self, reason = "only who has the terminal can give it back")]
     pub(super) fn leave(&mut self) {
         give_back();
+    }
+
+    /// Throws away what was typed and not read: it was meant for us, not for the shell behind us.
+    #[expect(clippy::unused_self, reason = "only who has the terminal can empty it")]
+    pub(super) fn discard_input(&mut self) {
+        // Where that fails there is no terminal any more, and nobody to type.
+        let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
     }
 
     /// The next frame is drawn as if nothing were shown.

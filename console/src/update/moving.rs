@@ -35,14 +35,18 @@ pub(super) fn act(model: &mut Model, action: Action) {
     }
 }
 
-/// Opens a root view; of records, with the feed selected that was looked at.
+/// Opens a root view. Records need a feed: the one that is looked at, or else the one to choose, selected already.
 fn go(model: &mut Model, view: View) {
     let mut place = Place::new(view, None);
+    let within = model.here().subject.as_ref().and_then(Subject::feed).cloned();
     if view == View::Records {
         place.list.seek = model.feed().map(ToString::to_string);
     }
     model.trail.jump(place);
     model.rebuild();
+    if let (View::Records, Some(feed)) = (view, within) {
+        enter(model, Place::new(View::Records, Some(Subject::Feed(feed))));
+    }
 }
 
 /// One step in.

@@ -89,6 +89,7 @@ fn keys_lead_to_places() {
         ("3\nq", View::Feeds, None, "q is out too"),
         ("2\n\n", View::Runs, Some("education/enrolments"), "connection, feed, runs"),
         ("7\n", View::Records, Some("education/enrolments"), "records need a feed"),
+        ("3\n7", View::Records, Some("education/enrolments"), "of the feed that one is in"),
         ("3jj7\n", View::Records, Some("social/cases"), "the one that was looked at"),
         ("\n", View::Feeds, Some("education/api"), "the worst trouble"),
         ("j\n", View::Exchanges, None, "the next: exchanges"),

@@ -31,14 +31,6 @@ pub(super) fn header(model: &Model, area: Rect, buf: &mut Buffer) {
         let site = model.say_with("header-site", [("site", model.site.clone().into())]);
         pen.put(&format!("  {site}"), Tone::Dim);
     }
-    if overview {
-        if area.width < 100
-            && let Some(daemon) = daemon(model)
-        {
-            pen.put(&format!("  {daemon}"), Tone::Dim);
-        }
-        return;
-    }
     let mut path: Vec<String> = Vec::new();
     for (at, place) in model.trail.places().enumerate() {
         if at == 0 {
@@ -50,6 +42,12 @@ pub(super) fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     for name in path {
         pen.put(" › ", Tone::Dim);
         pen.put(&name, Tone::Plain);
+    }
+    if overview
+        && area.width < 100
+        && let Some(daemon) = daemon(model)
+    {
+        pen.put(&format!("  {daemon}"), Tone::Dim);
     }
 }
 

@@ -12,10 +12,12 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Width {
     Cells(u16),
+    /// As wide as what is in sight, for names that must not be cut while there is room.
+    Name,
     /// Its share of what the others leave.
     Share(u16),
 }
-use Width::{Cells, Share};
+use Width::{Cells, Name, Share};
 
 /// One column.
 pub(super) struct Column {
@@ -51,7 +53,7 @@ const STATE: Column =
 static CONNECTIONS: &[Column] = &[
     SYMBOL,
     STATE,
-    column("noun-connection", Share(3), false, 0, |_, row| plain(row.key())),
+    column("noun-connection", Name, false, 0, |_, row| plain(row.key())),
     column("fresh-since", Cells(6), true, 0, |model, row| match row {
         Row::Connection(row) => dim(ago(model, Some(row.since_at))),
         _ => nothing(),
@@ -88,7 +90,7 @@ static CONNECTIONS: &[Column] = &[
 static FEEDS: &[Column] = &[
     SYMBOL,
     STATE,
-    column("noun-feed", Share(3), false, 0, |_, row| plain(row.key())),
+    column("noun-feed", Name, false, 0, |_, row| plain(row.key())),
     column("col-age", Cells(6), true, 0, |model, row| match row {
         Row::Feed(feed) => (ago(model, feed.checked_at), tone(row)),
         _ => nothing(),
@@ -131,11 +133,11 @@ static EXCHANGES: &[Column] = &[
         Row::Exchange(row) => dim(model.say(words::direction_key(row.direction))),
         _ => nothing(),
     }),
-    column("noun-file", Share(3), false, 0, |_, row| match row {
+    column("noun-file", Name, false, 0, |_, row| match row {
         Row::Exchange(row) => plain(row.name.clone()),
         _ => nothing(),
     }),
-    column("noun-connection", Share(2), false, 76, |_, row| match row {
+    column("noun-connection", Name, false, 90, |_, row| match row {
         Row::Exchange(row) => dim(row.connection.to_string()),
         _ => nothing(),
     }),
@@ -167,7 +169,7 @@ static QUARANTINE: &[Column] = &[
         Row::Quarantine(row) => dim(model.say(words::kind_key(row.kind))),
         _ => nothing(),
     }),
-    column("noun-feed", Share(3), false, 0, |_, row| match row {
+    column("noun-feed", Name, false, 0, |_, row| match row {
         Row::Quarantine(row) => plain(row.feed.to_string()),
         _ => nothing(),
     }),
@@ -192,7 +194,7 @@ static QUARANTINE: &[Column] = &[
 static RUNS: &[Column] = &[
     SYMBOL,
     ID,
-    column("noun-feed", Share(3), false, 0, |_, row| match row {
+    column("noun-feed", Name, false, 0, |_, row| match row {
         Row::Run(row) => plain(row.feed.to_string()),
         _ => nothing(),
     }),

@@ -104,10 +104,17 @@ fn plain(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
         .iter()
         .filter(|column| column.head != said && column.from <= room)
         .collect();
-    let widths = widths(&fitting, area.width.saturating_sub(1));
+    let headed = area.height > 1;
+    let height = area.height - u16::from(headed);
+    let top = if headed { place.list.top } else { place.list.selected };
+    let seen: Vec<(usize, &Row)> = window(&place.list.rows, top, height).collect();
+    let natural = |column: &Column| {
+        let cells = seen.iter().map(|(_, row)| text::width(&(column.cell)(model, row).0));
+        u16::try_from(cells.max().unwrap_or(0)).unwrap_or(u16::MAX)
+    };
+    let widths = widths(&fitting, area.width.saturating_sub(1), natural);
     let mut pen = Pen::new(model, buf, area, 0);
     pen.skip(1);
-    let headed = area.height > 1;
     if headed {
         for (column, width) in fitting.iter().zip(&widths) {
             let head = if column.head.is_empty() { String::new() } else { model.say(column.head) };
@@ -115,10 +122,8 @@ fn plain(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
             pen.skip(1);
         }
     }
-    let height = area.height - u16::from(headed);
-    let top = if headed { place.list.top } else { place.list.selected };
-    for (line, (at, row)) in (u16::from(headed)..).zip(window(&place.list.rows, top, height)) {
-        let mut pen = start(model, buf, area, line, at == place.list.selected);
+    for (line, (at, row)) in (u16::from(headed)..).zip(&seen) {
+        let mut pen = start(model, buf, area, line, *at == place.list.selected);
         for (column, width) in fitting.iter().zip(&widths) {
             let (text, tone) = (column.cell)(model, row);
             pen.column(&text, *width, tone, column.right);
@@ -141,32 +146,50 @@ pub(super) fn start<'a>(
     pen
 }
 
-/// Shares out what the fixed columns and the gaps leave.
-fn widths(columns: &[&Column], whole: u16) -> Vec<u16> {
+/// The least that a column of names gets, and that is left for each share.
+const NAME: u16 = 10;
+const SHARE: u16 = 4;
+
+/// Fixed columns get what they ask for, names what they need as far as that goes, and the rest is shared out; where
+/// nobody wants a share, the last name has it.
+fn widths(columns: &[&Column], whole: u16, natural: impl Fn(&Column) -> u16) -> Vec<u16> {
     let gaps = u16::try_from(columns.len().saturating_sub(1)).unwrap_or(u16::MAX);
     let (mut fixed, mut shares) = (gaps, 0);
     for column in columns {
         match column.width {
             Width::Cells(cells) => fixed += cells,
             Width::Share(share) => shares += share,
+            Width::Name => {}
         }
     }
     let mut left = whole.saturating_sub(fixed);
-    let mut shares_left = shares;
-    columns
-        .iter()
-        .map(|column| match column.width {
-            Width::Cells(cells) => cells,
-            Width::Share(share) => {
-                let width = (u32::from(left) * u32::from(share) / u32::from(shares_left.max(1)))
-                    .try_into()
-                    .unwrap_or(left);
-                left -= width;
-                shares_left -= share;
-                width
+    let mut names = columns.iter().filter(|column| matches!(column.width, Width::Name)).count();
+    let mut wanted = shares;
+    let mut widths = vec![0; columns.len()];
+    for (width, column) in widths.iter_mut().zip(columns) {
+        match column.width {
+            Width::Cells(cells) => *width = cells,
+            Width::Name => {
+                let others = u16::try_from(names - 1).unwrap_or(u16::MAX).saturating_mul(NAME);
+                let room = left.saturating_sub(others).saturating_sub(shares * SHARE);
+                let last = names == 1 && shares == 0;
+                *width = if last { left } else { natural(column).clamp(NAME, room.max(NAME)) };
+                *width = (*width).min(left);
+                left -= *width;
+                names -= 1;
             }
-        })
-        .collect()
+            Width::Share(_) => {}
+        }
+    }
+    for (width, column) in widths.iter_mut().zip(columns) {
+        if let Width::Share(share) = column.width {
+            let part = u32::from(left) * u32::from(share) / u32::from(wanted.max(1));
+            *width = u16::try_from(part).unwrap_or(left);
+            left -= *width;
+            wanted -= share;
+        }
+    }
+    widths
 }
 
 /// Records: a column for each field, as wide as what is in sight, as many as there is room for.

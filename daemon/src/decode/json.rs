@@ -4,52 +4,100 @@ use std::{
     borrow::Cow,
     fmt,
     io::{BufRead, Read},
+    marker::PhantomData,
 };
 
 use marsad_shared::feed::RecordsPath;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use super::{DecodeError, Flow, ROW_MAX};
 
-/// Hands each record of a JSON document to `each`, as text.
+/// Hands each record of a JSON document to `each`, as text, while the document is read.
 ///
 /// # Errors
 /// [`DecodeError::Truncated`] if it ends in the middle, [`DecodeError::Format`] if it is no JSON, and
 /// [`DecodeError::Layout`] if there is nothing at `records`: that is not the same as no records.
 pub fn read(
-    bytes: impl Read,
+    bytes: impl BufRead,
     records: &RecordsPath,
     each: impl FnMut(&str) -> Flow,
 ) -> Result<(), DecodeError> {
-    let mut each = each;
     match records {
         RecordsPath::Plain(names) => {
-            let mut json = serde_json::Deserializer::from_reader(bytes);
-            let mut walk = Walk { names, each: &mut each, found: false, stopped: false };
-            let end = Descend { depth: 0, walk: &mut walk }
-                .deserialize(&mut json)
-                .and_then(|()| json.end());
-            if walk.stopped {
-                return Err(DecodeError::Stopped);
-            }
-            end.map_err(|error| failure(&error))?;
-            if walk.found { Ok(()) } else { Err(nothing_at(&format!("$.{}[*]", names.join(".")))) }
+            walk::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(bytes), names, each)
         }
-        RecordsPath::Path(path) => {
-            let document: serde_json::Value =
-                serde_json::from_reader(bytes).map_err(|error| failure(&error))?;
-            let found = path.query(&document);
-            if found.is_empty() {
-                return Err(nothing_at(&path.to_string()));
-            }
-            for record in found {
-                if each(&record.to_string()) == Flow::Stop {
-                    return Err(DecodeError::Stopped);
-                }
-            }
-            Ok(())
+        RecordsPath::Path(path) => query(serde_json::from_reader(bytes), path, each),
+    }
+}
+
+/// As [`read`], of a document that is held already: its records are not copied.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_slice(
+    bytes: &[u8],
+    records: &RecordsPath,
+    each: impl FnMut(&str) -> Flow,
+) -> Result<(), DecodeError> {
+    match records {
+        RecordsPath::Plain(names) => {
+            walk::<_, &RawValue>(serde_json::Deserializer::from_slice(bytes), names, each)
         }
+        RecordsPath::Path(path) => query(serde_json::from_slice(bytes), path, each),
+    }
+}
+
+fn walk<'de, R: serde_json::de::Read<'de>, T: Record<'de>>(
+    mut json: serde_json::Deserializer<R>,
+    names: &[String],
+    mut each: impl FnMut(&str) -> Flow,
+) -> Result<(), DecodeError> {
+    let mut walk =
+        Walk { names, each: &mut each, found: false, stopped: false, record: PhantomData::<T> };
+    let end =
+        Descend { depth: 0, walk: &mut walk }.deserialize(&mut json).and_then(|()| json.end());
+    if walk.stopped {
+        return Err(DecodeError::Stopped);
+    }
+    end.map_err(|error| failure(&error))?;
+    if walk.found { Ok(()) } else { Err(nothing_at(&format!("$.{}[*]", names.join(".")))) }
+}
+
+fn query(
+    document: serde_json::Result<serde_json::Value>,
+    path: &serde_json_path::JsonPath,
+    mut each: impl FnMut(&str) -> Flow,
+) -> Result<(), DecodeError> {
+    let document = document.map_err(|error| failure(&error))?;
+    let found = path.query(&document);
+    if found.is_empty() {
+        return Err(nothing_at(&path.to_string()));
+    }
+    for record in found {
+        if each(&record.to_string()) == Flow::Stop {
+            return Err(DecodeError::Stopped);
+        }
+    }
+    Ok(())
+}
+
+/// A record as it was written: copied while a document streams by, borrowed from one that is held.
+trait Record<'de>: Deserialize<'de> {
+    fn text(&self) -> &str;
+}
+
+impl Record<'_> for Box<RawValue> {
+    fn text(&self) -> &str {
+        self.get()
+    }
+}
+
+impl<'de> Record<'de> for &'de RawValue {
+    fn text(&self) -> &str {
+        self.get()
     }
 }
 
@@ -144,20 +192,21 @@ fn failure(error: &serde_json::Error) -> DecodeError {
 }
 
 /// The way to the array of records, and who takes them.
-struct Walk<'a, F> {
+struct Walk<'a, F, T> {
     names: &'a [String],
     each: &'a mut F,
     found: bool,
     stopped: bool,
+    record: PhantomData<T>,
 }
 
 /// At `depth` names down the way.
-struct Descend<'w, 'a, F> {
+struct Descend<'w, 'a, F, T> {
     depth: usize,
-    walk: &'w mut Walk<'a, F>,
+    walk: &'w mut Walk<'a, F, T>,
 }
 
-impl<'de, F: FnMut(&str) -> Flow> DeserializeSeed<'de> for Descend<'_, '_, F> {
+impl<'de, F: FnMut(&str) -> Flow, T: Record<'de>> DeserializeSeed<'de> for Descend<'_, '_, F, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -165,7 +214,7 @@ impl<'de, F: FnMut(&str) -> Flow> DeserializeSeed<'de> for Descend<'_, '_, F> {
     }
 }
 
-impl<'de, F: FnMut(&str) -> Flow> Visitor<'de> for Descend<'_, '_, F> {
+impl<'de, F: FnMut(&str) -> Flow, T: Record<'de>> Visitor<'de> for Descend<'_, '_, F, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -194,8 +243,8 @@ impl<'de, F: FnMut(&str) -> Flow> Visitor<'de> for Descend<'_, '_, F> {
             return Err(serde::de::Error::invalid_type(serde::de::Unexpected::Seq, &self));
         }
         self.walk.found = true;
-        while let Some(record) = records.next_element::<Box<RawValue>>()? {
-            if (self.walk.each)(record.get()) == Flow::Stop {
+        while let Some(record) = records.next_element::<T>()? {
+            if (self.walk.each)(record.text()) == Flow::Stop {
                 self.walk.stopped = true;
                 return Err(serde::de::Error::custom("stopped"));
             }
@@ -219,7 +268,7 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         if self.names.is_empty() {
-            return serde::Deserialize::deserialize(deserializer).map(Some);
+            return Deserialize::deserialize(deserializer).map(Some);
         }
         deserializer.deserialize_any(self)
     }
@@ -284,11 +333,19 @@ mod tests {
     fn records(text: &str, names: &[&str]) -> Result<Vec<String>, DecodeError> {
         let path = RecordsPath::Plain(names.iter().map(|&name| name.to_owned()).collect());
         let mut records = Vec::new();
-        read(text.as_bytes(), &path, |record| {
+        let mut keep = |record: &str| {
             records.push(record.to_owned());
             Flow::More
-        })?;
-        Ok(records)
+        };
+        let streamed = read(text.as_bytes(), &path, &mut keep).map_err(|error| error.reason());
+        let mut held = Vec::new();
+        let end = read_slice(text.as_bytes(), &path, |record| {
+            held.push(record.to_owned());
+            Flow::More
+        });
+        assert_eq!(streamed, end.as_ref().copied().map_err(DecodeError::reason), "{text}");
+        assert_eq!(records, held, "however it is read");
+        end.map(|()| held)
     }
 
     #[test]

@@ -167,8 +167,7 @@ impl Desk {
         let place = show(name).into_owned();
         let reading = tokio::task::spawn_blocking(move || {
             let (mut bytes, last_word) = source()?;
-            let intake =
-                Intake { feed: &feed, shaper: &shaper, format, seed, origins, split: true };
+            let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
             let hand_over =
                 |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
             intake.read(&mut bytes, hand_over).map_err(|error| match error {

@@ -1,7 +1,5 @@
 //! One page: what its answer says of the walk, and its bytes as rows.
 
-use std::io::Cursor;
-
 use bytes::Bytes;
 use marsad_shared::{
     feed::{Feed, Format, Pagination},
@@ -11,7 +9,7 @@ use reqwest::header;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    decode::{self, Flow},
+    decode,
     intake::{Intake, Origins, Piece},
     shape::{Shaper, plain_path},
     source::{http::Answer, walk::Facts},
@@ -79,21 +77,15 @@ pub(super) fn format_of(answer: &Answer) -> Format {
     }
 }
 
+/// The page's rows.
 pub(super) fn read(
     feed: &Feed,
     shaper: &Shaper,
     format: Format,
     seed: u64,
     page: u64,
-    body: Bytes,
+    body: &Bytes,
 ) -> Result<Piece, decode::DecodeError> {
     let origins = Origins { file: None, page: Some(page) };
-    let intake = Intake { feed, shaper, format, seed, origins, split: false };
-    let mut whole = None;
-    intake.read(Cursor::new(body), |piece| {
-        whole = Some(piece);
-        Flow::More
-    })?;
-    // Unsplit, the intake hands over exactly one piece.
-    whole.ok_or(decode::DecodeError::Stopped)
+    Intake { feed, shaper, format, seed, origins }.page(body)
 }

@@ -103,26 +103,25 @@ impl Puller {
         course: &mut Course,
         of: u64,
         mut ask: Ask,
-        mut first: Option<Answer>,
+        first: Option<Answer>,
         stop: &CancellationToken,
     ) -> Result<Ending, Trouble> {
         let asked = self.since(request, course.since.as_deref());
         let base = self.source.http.base_url.clone();
         let mut walker = Walker::new(&base, request, asked.as_deref(), course.pages_before)?;
         let resumed = ask != Ask::First;
+        // The page that is asked for while the one before is being kept.
+        let mut ahead = first.map(Ok);
         loop {
             if stop.is_cancelled() {
                 return Err(Trouble::Stopped);
             }
             let url = walker.url(&ask)?;
             let page = walker.pages + 1;
-            let fetched = match first.take() {
-                Some(answer) => self.decode(course, answer, page, &url).await,
-                None => self.fetch(course, page, &url, stop).await,
-            };
-            let read = match fetched {
+            let read = match self.fetch(course, page, &url, ahead.take(), stop).await {
                 Ok(read) => read,
                 Err(trouble) => {
+                    self.report(trouble.result(), Some(trouble.text())).await;
                     if resumed && matches!(trouble, Trouble::Fetch(FetchError::Final { .. })) {
                         // What it gave us to go on with has died: the next run begins anew.
                         self.forget_walk().await?;
@@ -130,6 +129,7 @@ impl Puller {
                     return Err(trouble);
                 }
             };
+            self.report(self.pace(&read.answer), None).await;
             let facts = read.facts(&request.pagination)?;
             let next = walker.next(&ask, &facts);
             let onward = match &next {
@@ -137,7 +137,15 @@ impl Puller {
                 Ok(None) => Onward::Last { alone: page == 1, request },
                 Err(_) => Onward::Broken,
             };
-            self.keep(course, read, walker.pages, onward).await?;
+            let keep = self.keep(course, read, walker.pages, onward);
+            if let Ok(Some(next)) = &next {
+                let url = walker.url(next)?;
+                let (kept, answer) = tokio::join!(keep, self.source.get(&url, None));
+                kept?;
+                ahead = Some(answer);
+            } else {
+                keep.await?;
+            }
             match next? {
                 Some(next) => ask = next,
                 None => return Ok(self.ending(request, course)),
@@ -145,25 +153,28 @@ impl Puller {
         }
     }
 
-    /// A page, asked for again as long as that may help.
+    /// A page, asked for again as long as that may help; `ahead` is the answer to the first time, if it was asked
+    /// already. What comes of it in the end is one result for the connection's health, however often it was asked.
     async fn fetch(
         &mut self,
-        course: &mut Course,
+        course: &Course,
         number: u64,
         url: &url::Url,
+        mut ahead: Option<Result<Answer, FetchError>>,
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
         let mut tried = 0;
         loop {
             tried += 1;
-            let trouble = match self.source.get(url, None).await {
-                Ok(answer) => {
-                    self.report(self.pace(&answer), None).await;
-                    match self.decode(course, answer, number, url).await {
-                        Ok(read) => return Ok(read),
-                        Err(trouble) => trouble,
-                    }
-                }
+            let answer = match ahead.take() {
+                Some(answer) => answer,
+                None => self.source.get(url, None).await,
+            };
+            let trouble = match answer {
+                Ok(answer) => match self.decode(course, answer, number, url).await {
+                    Ok(read) => return Ok(read),
+                    Err(trouble) => trouble,
+                },
                 Err(error) => Trouble::Fetch(error),
             };
             let wait = match &trouble {
@@ -177,7 +188,6 @@ impl Puller {
                 )),
                 _ => None,
             };
-            self.report(trouble.result(), Some(trouble.text())).await;
             let Some(wait) = wait.filter(|_| tried < TRIES) else { return Err(trouble) };
             if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 return Err(Trouble::Stopped);
@@ -204,7 +214,7 @@ impl Puller {
         };
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
         let body = answer.body.clone();
-        let read = move || page::read(&feed, &shaper, format, seed, number, body);
+        let read = move || page::read(&feed, &shaper, format, seed, number, &body);
         let piece = if answer.body.len() <= page::SMALL {
             read()
         } else {
@@ -218,7 +228,7 @@ impl Puller {
 
     /// Puts a page where it belongs: refusals first, then rows and position together.
     async fn keep(
-        &mut self,
+        &self,
         course: &mut Course,
         page: Page,
         pages: u64,

@@ -40,9 +40,11 @@ pub(super) fn freshness(model: &Model, area: Rect, buf: &mut Buffer) {
     let height = area.height - u16::from(more);
     let at = all.iter().position(|(at, _)| *at == selected);
     let before = skip(all.len(), at, height);
+    let names = all.iter().skip(before).take(usize::from(height));
+    let widest = names.map(|(_, feed)| text::width(feed.id.as_str())).max().unwrap_or(0);
     for (y, (at, feed)) in (0..height).zip(all.iter().skip(before)) {
         let mut pen = line(model, buf, area, y, *at == selected);
-        freshness_line(&mut pen, model, feed);
+        freshness_line(&mut pen, model, feed, widest);
     }
     if more {
         let left = all.len().saturating_sub(before + usize::from(height));
@@ -53,12 +55,12 @@ pub(super) fn freshness(model: &Model, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn freshness_line(pen: &mut Pen<'_>, model: &Model, feed: &FeedRow) {
+fn freshness_line(pen: &mut Pen<'_>, model: &Model, feed: &FeedRow, widest: usize) {
     let weight = Weight::from(feed.freshness);
     pen.weight(weight);
     let rest = pen.left();
     let state = 12.min(rest / 5);
-    let name = (rest / 3).clamp(10, 34);
+    let name = u16::try_from(widest).unwrap_or(u16::MAX).clamp(10, (rest / 2).max(10));
     pen.column(feed.id.as_str(), name, Tone::Plain, false);
     pen.skip(1);
     let strip = rest.saturating_sub(name + state + 17);
