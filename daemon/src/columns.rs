@@ -4,28 +4,30 @@ use std::sync::Arc;
 
 use marsad_shared::{feed::Feed, id::RunId, record::Layout, store::StoreError};
 
+use tokio::sync::OnceCell;
+
 use crate::{decode::DecodeError, services::Services, shape::Shaper, trouble::Trouble};
 
 /// What turns the rows of one feed into typed ones, once its columns are known and its table stands.
 #[derive(Debug)]
 pub struct Columns {
     feed: Arc<Feed>,
-    shaper: Option<Arc<Shaper>>,
+    shaper: OnceCell<Arc<Shaper>>,
 }
 
 impl Columns {
     pub fn new(feed: Arc<Feed>) -> Self {
-        Self { feed, shaper: None }
+        Self { feed, shaper: OnceCell::new() }
     }
 
     /// The shaper, if the columns are known already.
     pub fn known(&self) -> Option<&Arc<Shaper>> {
-        self.shaper.as_ref()
+        self.shaper.get()
     }
 
     /// The shaper. Where the feed declares no fields and has met no data, `infer` takes them from this run's.
     pub async fn shaper<F>(
-        &mut self,
+        &self,
         services: &Services,
         run: RunId,
         place: &str,
@@ -34,17 +36,16 @@ impl Columns {
     where
         F: FnOnce(&Feed) -> Result<Layout, DecodeError> + Send + 'static,
     {
-        if let Some(shaper) = &self.shaper {
-            return Ok(Arc::clone(shaper));
-        }
-        let layout = match self.declared(services).await? {
-            Some(layout) => layout,
-            None => self.freeze(services, run, place, infer).await?,
-        };
-        let (feed, prepared) = (self.feed.id.clone(), layout.clone());
-        services.store.cache.call(move |cache| cache.prepare(&feed, &prepared)).await?;
-        let shaper = Arc::new(Shaper::new(&self.feed, layout));
-        Ok(Arc::clone(self.shaper.insert(shaper)))
+        let made = self.shaper.get_or_try_init(async || {
+            let layout = match self.declared(services).await? {
+                Some(layout) => layout,
+                None => self.freeze(services, run, place, infer).await?,
+            };
+            let (feed, prepared) = (self.feed.id.clone(), layout.clone());
+            services.store.cache.call(move |cache| cache.prepare(&feed, &prepared)).await?;
+            Ok::<_, Trouble>(Arc::new(Shaper::new(&self.feed, layout)))
+        });
+        made.await.map(Arc::clone)
     }
 
     async fn declared(&self, services: &Services) -> Result<Option<Layout>, StoreError> {

@@ -30,7 +30,7 @@ use crate::{
 /// The largest file, in bytes (DESIGN section 6).
 const FILE_MAX: u64 = 8 * 1024 * 1024 * 1024;
 /// Pieces that may wait between the thread that reads and the one that writes: one each is enough to keep both busy.
-const PIECES: usize = 2;
+const PIECES: usize = 1;
 /// One feed of the folder.
 pub(super) struct Desk {
     pub(super) feed: Arc<Feed>,

@@ -5,6 +5,7 @@ use std::{io::Cursor, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use marsad_shared::{
     feed::{Feed, Request},
+    id::RunId,
     run::Counts,
     store::{
         StoreError,
@@ -110,16 +111,12 @@ impl Puller {
         let base = self.source.http.base_url.clone();
         let mut walker = Walker::new(&base, request, asked.as_deref(), course.pages_before)?;
         let resumed = ask != Ask::First;
-        // The page that is asked for while the one before is being kept.
-        let mut ahead = first.map(Ok);
+        let id = course.run.id;
+        let url = walker.url(&ask)?;
+        let mut read = self.fetch(id, walker.pages + 1, &url, first, stop).await;
         loop {
-            if stop.is_cancelled() {
-                return Err(Trouble::Stopped);
-            }
-            let url = walker.url(&ask)?;
-            let page = walker.pages + 1;
-            let read = match self.fetch(course, page, &url, ahead.take(), stop).await {
-                Ok(read) => read,
+            let page = match read {
+                Ok(page) => page,
                 Err(trouble) => {
                     self.report(trouble.result(), Some(trouble.text())).await;
                     if resumed && matches!(trouble, Trouble::Fetch(FetchError::Final { .. })) {
@@ -129,65 +126,66 @@ impl Puller {
                     return Err(trouble);
                 }
             };
-            self.report(self.pace(&read.answer), None).await;
-            let facts = read.facts(&request.pagination)?;
-            let next = walker.next(&ask, &facts);
+            self.report(self.pace(&page.answer), None).await;
+            let next = walker.next(&ask, &page.facts(&request.pagination)?);
             let onward = match &next {
                 Ok(Some(next)) => Onward::More(Next { ask: next.clone(), of }),
-                Ok(None) => Onward::Last { alone: page == 1, request },
+                Ok(None) => Onward::Last { alone: walker.pages == 1, request },
                 Err(_) => Onward::Broken,
             };
-            let keep = self.keep(course, read, walker.pages, onward);
-            if let Ok(Some(next)) = &next {
-                let url = walker.url(next)?;
-                let (kept, answer) = tokio::join!(keep, self.source.get(&url, None));
-                kept?;
-                ahead = Some(answer);
-            } else {
+            let keep = self.keep(course, page, walker.pages, onward);
+            let Ok(Some(next)) = next else {
                 keep.await?;
-            }
-            match next? {
-                Some(next) => ask = next,
-                None => return Ok(self.ending(request, course)),
-            }
+                return next.map(|_| self.ending(request, course)).map_err(Trouble::from);
+            };
+            // While one page is kept, the next is fetched and read.
+            let url = walker.url(&next)?;
+            let fetch = self.fetch(id, walker.pages + 1, &url, None, stop);
+            let (kept, following) = tokio::join!(keep, fetch);
+            kept?;
+            (ask, read) = (next, following);
         }
     }
 
-    /// A page, asked for again as long as that may help; `ahead` is the answer to the first time, if it was asked
+    /// A page, asked for again as long as that may help; `first` is the answer to the first time, if it was asked
     /// already. What comes of it in the end is one result for the connection's health, however often it was asked.
     async fn fetch(
-        &mut self,
-        course: &Course,
+        &self,
+        run: RunId,
         number: u64,
         url: &url::Url,
-        mut ahead: Option<Result<Answer, FetchError>>,
+        mut first: Option<Answer>,
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
         let mut tried = 0;
         loop {
+            if stop.is_cancelled() {
+                return Err(Trouble::Stopped);
+            }
             tried += 1;
-            let answer = match ahead.take() {
-                Some(answer) => answer,
+            let answer = match first.take() {
+                Some(answer) => Ok(answer),
                 None => self.source.get(url, None).await,
             };
             let trouble = match answer {
-                Ok(answer) => match self.decode(course, answer, number, url).await {
+                Ok(answer) => match self.decode(run, answer, number, url).await {
                     Ok(read) => return Ok(read),
                     Err(trouble) => trouble,
                 },
                 Err(error) => Trouble::Fetch(error),
             };
-            let wait = match &trouble {
-                Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
-                    Some(retry_after.unwrap_or(Duration::from_secs(1)))
-                        .filter(|wait| *wait <= PATIENCE)
-                }
-                _ if trouble.is_transient() => Some(RETRY.delay(
-                    tried,
-                    jitter(self.feed.id.as_str(), course.run.id.0.cast_unsigned() ^ number),
-                )),
-                _ => None,
-            };
+            let wait =
+                match &trouble {
+                    Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
+                        Some(retry_after.unwrap_or(Duration::from_secs(1)))
+                            .filter(|wait| *wait <= PATIENCE)
+                    }
+                    _ if trouble.is_transient() => Some(RETRY.delay(
+                        tried,
+                        jitter(self.feed.id.as_str(), run.0.cast_unsigned() ^ number),
+                    )),
+                    _ => None,
+                };
             let Some(wait) = wait.filter(|_| tried < TRIES) else { return Err(trouble) };
             if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 return Err(Trouble::Stopped);
@@ -197,8 +195,8 @@ impl Puller {
 
     /// Decodes, shapes and checks one answer.
     async fn decode(
-        &mut self,
-        course: &Course,
+        &self,
+        run: RunId,
         answer: Answer,
         number: u64,
         url: &url::Url,
@@ -210,7 +208,7 @@ impl Puller {
         } else {
             let body = answer.body.clone();
             let infer = move |feed: &Feed| intake::infer(feed, format, Cursor::new(body));
-            self.columns.shaper(&self.services, course.run.id, &place, infer).await?
+            self.columns.shaper(&self.services, run, &place, infer).await?
         };
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
         let body = answer.body.clone();

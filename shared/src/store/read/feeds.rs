@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     freshness::{self, Freshness},
-    health::{Limits, Standing},
+    health::{Health, Limits, Standing},
     id::RunId,
     partner::Partner,
     protocol::{ConnectionRow, FeedRow, ListQuery, PartnerRow},
@@ -22,6 +22,9 @@ use crate::{
         ledger::{maybe_parsed, maybe_time_at},
     },
 };
+
+/// Why a connection is degraded (health-and-freshness.md section 1).
+const SLOW: &str = "too many of its last answers came slowly, or asked us to come less often";
 
 impl Reader {
     /// Partners, in the order of their ids.
@@ -103,6 +106,7 @@ impl Reader {
                 since_at: standing.since,
                 reason: match standing.reason {
                     Some(reason) => Some(detail.unwrap_or_else(|| reason.word().to_owned())),
+                    None if standing.state == Health::Degraded => Some(SLOW.to_owned()),
                     // Our own trouble is told beside the state, which it never changes.
                     None => detail.filter(|_| standing.local_in_a_row > 0),
                 },
