@@ -40,7 +40,6 @@ pub async fn run(
         match done.await {
             Ok(()) => {
                 if prune {
-                    services.store.folder.keep_reserve();
                     prune_runs(&services, now, &stop).await;
                 }
                 services.beat_ms.store(now.as_millisecond(), Ordering::Relaxed);

@@ -142,19 +142,11 @@ impl Services {
         let end = ending.at(self.clock.now(), run.pages, run.bytes, run.counts());
         log(run.id, &run.start, &end);
         let at = end.at;
-        let mut ended = self.write_end(run, &end).await;
-        if ended.as_ref().is_err_and(StoreError::is_full) && self.store.folder.free_reserve() {
-            // What the reserve is kept for: that the disk is full must not be lost for want of space.
-            ended = self.write_end(run, &end).await;
-        }
+        let (id, start) = (run.id, run.start.clone());
+        let ended = self.store.ledger.call(move |ledger| ledger.end_run(id, &start, &end)).await;
         self.progress.clear(&run.start.feed);
         self.tell_run(at, run.id, &run.start);
         ended
-    }
-
-    async fn write_end(&self, run: &Run, end: &RunEnd) -> Result<(), StoreError> {
-        let (id, start, end) = (run.id, run.start.clone(), end.clone());
-        self.store.ledger.call(move |ledger| ledger.end_run(id, &start, &end)).await
     }
 
     /// Records a run that needed no number while it went. Nobody waits for it: it is durable with the next commit.
