@@ -26,8 +26,8 @@ mod http;
 
 pub use http::DOCUMENT_MAX;
 
-/// How many exchanges are looked at together, oldest first.
-const LOOK: u32 = 256;
+/// How many exchanges of each kind are looked at together: new ones, and those whose wait is over.
+const LOOK: u32 = 128;
 /// The longest sleep before the queue is looked at again, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_mins(1);
 /// Waits between attempts.
@@ -93,17 +93,14 @@ impl Courier {
     async fn round(&self, stop: &CancellationToken) -> Result<Option<Timestamp>, StoreError> {
         loop {
             let id = self.connection.id.clone();
-            let open = self
-                .services
-                .store
-                .ledger
-                .call(move |ledger| ledger.open_exchanges(&id, LOOK))
-                .await?;
             let now = self.services.clock.now();
-            let (due, later): (Vec<_>, Vec<_>) =
-                open.into_iter().partition(|due| due_at(due).is_none_or(|at| at <= now));
+            let queue = self.services.store.ledger.call(move |ledger| {
+                let due = ledger.due_exchanges(&id, now, LOOK)?;
+                Ok((due, ledger.next_exchange_at(&id)?))
+            });
+            let (due, next_at) = queue.await?;
             if due.is_empty() {
-                return Ok(later.iter().filter_map(due_at).min());
+                return Ok(next_at);
             }
             for due in due {
                 if stop.is_cancelled() {
@@ -238,12 +235,6 @@ fn ring_quietly(services: &Services, due: &Due, at: Timestamp) {
     );
 }
 
-/// When there is something to do about an exchange; `None`: at once.
-fn due_at(due: &Due) -> Option<Timestamp> {
-    let next_at = due.next_at?;
-    Some(due.deadline_at.map_or(next_at, |deadline| deadline.min(next_at)))
-}
-
 /// When to look at an exchange again, given what came of the last look.
 fn next_at(due: &Due, number: u32, answer: &Answer, now: Timestamp) -> Option<Timestamp> {
     let random =
@@ -283,20 +274,18 @@ mod tests {
     use marsad_shared::id::ExchangeId;
 
     #[test]
-    fn waits_grow_and_a_deadline_is_met_in_time() {
+    fn waits_grow_and_a_partner_that_asks_for_more_gets_it() {
         let noon: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
         let due = Due {
             id: ExchangeId(1),
             state: State::Retrying,
             attempts: 1,
-            next_at: Some(plus(noon, Duration::from_mins(10))),
             deadline_at: Some(plus(noon, Duration::from_mins(3))),
             idempotency_key: "k".to_owned(),
             name: "a.json".to_owned(),
             hash: String::new(),
             bytes: 0,
         };
-        assert_eq!(due_at(&due), due.deadline_at, "it expires when it expires");
         let wait = |number, answer: Answer| {
             next_at(&due, number, &answer, noon).map(|at| at.duration_since(noon).as_secs())
         };

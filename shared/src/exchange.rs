@@ -1,7 +1,7 @@
 //! The life of an exchange, as a state machine apart from its I/O.
 //!
 //! An answer that was lost is no failure: the exchange is in doubt until the partner was asked, or
-//! was offered the same Idempotency-Key again. Whatever happens, it is delivered at most once here.
+//! was offered the same Idempotency-Key again, however long a person holds it meanwhile. Whatever happens, it is delivered at most once here.
 
 use crate::word::words;
 
@@ -85,48 +85,103 @@ words! {
 
 /// A step that no exchange can take: our bug or a person's wish, never the partner's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an exchange that is {state} does not allow {event}")]
+#[error("an exchange that is {state} does not allow {event}{}", self.because())]
 pub struct IllegalEvent {
     pub state: State,
     pub event: Event,
+    /// Whether the partner may have it.
+    pub doubted: bool,
 }
 
-impl State {
+impl IllegalEvent {
+    const fn because(self) -> &'static str {
+        match self.event {
+            Event::Cancel if self.doubted => {
+                ": the partner may have it already, and is asked before anything else is done"
+            }
+            _ => "",
+        }
+    }
+}
+
+/// All that decides what may happen to an exchange next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub state: State,
+    /// The partner may have it, and has not said: whatever a person or the clock does meanwhile, it is asked about
+    /// before it is sent again, and not given up before that.
+    pub doubted: bool,
+}
+
+impl Standing {
     /// Where the exchange stands after `event`. Pure: the courier does the I/O, and stores each
     /// state before it acts on it, so that a restart goes on from the store.
     ///
     /// # Errors
-    /// [`IllegalEvent`] if `event` cannot happen in this state.
+    /// [`IllegalEvent`] if `event` cannot happen to it as it stands.
     pub const fn next(self, event: Event) -> Result<Self, IllegalEvent> {
+        match self.state.next(event, self.doubted) {
+            Ok(state) => Ok(Self { state, doubted: event.leaves_doubt(self.doubted) }),
+            Err(illegal) => Err(illegal),
+        }
+    }
+}
+
+impl Event {
+    /// Whether the partner may have it after this, given whether it might before. An attempt that surely failed says
+    /// nothing of the one before it.
+    const fn leaves_doubt(self, doubted: bool) -> bool {
+        match self {
+            Self::AnswerLost | Self::Interrupted | Self::Unsure => true,
+            Self::Accepted | Self::Refused | Self::Found | Self::NotFound => false,
+            _ => doubted,
+        }
+    }
+}
+
+impl State {
+    /// The state after `event`, of an exchange that is `doubted` or not.
+    const fn next(self, event: Event, doubted: bool) -> Result<Self, IllegalEvent> {
         use State::{
             Cancelled, Confirmed, Delivered, Expired, Held, InDoubt, Pending, Rejected, Retrying,
             Scheduled, Sending,
         };
         Ok(match (self, event) {
             (Pending, Event::Scheduled) => Scheduled,
+            // Whoever lets it go on, and whatever became of a later attempt: what is in doubt is asked about first.
+            (Held, Event::Release | Event::Retry)
+            | (Expired, Event::Retry)
+            | (Sending, Event::Failed)
+                if doubted =>
+            {
+                InDoubt
+            }
             (Scheduled, Event::Due)
             | (Held, Event::Release | Event::Retry)
             | (Rejected | Expired | Retrying, Event::Retry) => Pending,
             // In doubt too: a partner that cannot be asked is offered the same key again.
             (Pending | Retrying | InDoubt, Event::Sent) => Sending,
-            (Sending, Event::AnswerLost | Event::Interrupted) | (InDoubt, Event::Unsure) => InDoubt,
-            (Sending, Event::Failed) | (InDoubt, Event::NotFound | Event::Retry) => Retrying,
+            // A person who does not want to wait has it asked about now.
+            (Sending, Event::AnswerLost | Event::Interrupted)
+            | (InDoubt, Event::Unsure | Event::Retry) => InDoubt,
+            (Sending, Event::Failed) | (InDoubt, Event::NotFound) => Retrying,
             (Sending, Event::Accepted) | (InDoubt, Event::Found) => Delivered,
             (Sending, Event::Refused) => Rejected,
             (Delivered, Event::Confirm) => Confirmed,
-            // Held from doubt, the last attempt still says so: the courier asks before it sends.
             (Pending | Scheduled | Retrying | InDoubt, Event::Hold) => Held,
             // Not while sending: the outcome of the attempt decides.
             (Pending | Scheduled | Retrying | InDoubt | Held, Event::DeadlinePassed) => Expired,
             // Not while sending or in doubt: it may be there already.
-            (Pending | Scheduled | Retrying | Held, Event::Cancel) => Cancelled,
-            (state, event) => return Err(IllegalEvent { state, event }),
+            (Pending | Scheduled | Retrying, Event::Cancel) => Cancelled,
+            (Held, Event::Cancel) if !doubted => Cancelled,
+            (state, event) => return Err(IllegalEvent { state, event, doubted }),
         })
     }
 
-    /// Whether [`next`](Self::next) would take this step.
+    /// Whether an exchange in this state takes this step. One that was in doubt before it was held takes fewer: only
+    /// the ledger knows that, and says so.
     pub const fn allows(self, event: Event) -> bool {
-        self.next(event).is_ok()
+        self.next(event, matches!(self, Self::InDoubt)).is_ok()
     }
 
     /// Nothing more is to be done by the courier. A person may still confirm it, or retry what was
@@ -154,52 +209,92 @@ mod tests {
     };
     use super::*;
 
-    const LEGAL: [(State, Event, State, &str); 33] = [
-        (Pending, Event::Scheduled, Scheduled, "meant for later"),
-        (Pending, Event::Sent, Sending, "the first attempt"),
-        (Pending, Event::DeadlinePassed, Expired, "nobody took it in time"),
-        (Pending, Event::Hold, Held, "a person stops it before it leaves"),
-        (Pending, Event::Cancel, Cancelled, "it never left"),
-        (Scheduled, Event::Due, Pending, "its time has come"),
-        (Scheduled, Event::DeadlinePassed, Expired, "meant for a time after its own deadline"),
-        (Scheduled, Event::Hold, Held, "a person stops it before its time"),
-        (Scheduled, Event::Cancel, Cancelled, "it never left"),
-        (Sending, Event::Accepted, Delivered, "the partner has it"),
-        (Sending, Event::Refused, Rejected, "time will not cure it"),
-        (Sending, Event::Failed, Retrying, "surely not received"),
-        (Sending, Event::AnswerLost, InDoubt, "perhaps received: ask first"),
-        (Sending, Event::Interrupted, InDoubt, "killed in mid-air: perhaps received too"),
-        (InDoubt, Event::Found, Delivered, "it had arrived"),
-        (InDoubt, Event::NotFound, Retrying, "it had not: again, under the same key"),
-        (InDoubt, Event::Unsure, InDoubt, "asking failed: nothing new is known"),
-        (InDoubt, Event::Sent, Sending, "who cannot be asked is offered the same key"),
-        (InDoubt, Event::DeadlinePassed, Expired, "doubt does not last for ever"),
-        (InDoubt, Event::Hold, Held, "a person wants to ask the partner himself"),
-        (InDoubt, Event::Retry, Retrying, "a person decides to send again, under the same key"),
-        (Retrying, Event::Sent, Sending, "the next attempt"),
-        (Retrying, Event::DeadlinePassed, Expired, "no attempt came through in time"),
-        (Retrying, Event::Hold, Held, "a person stops the attempts"),
-        (Retrying, Event::Retry, Pending, "a person does not wait for the backoff"),
-        (Retrying, Event::Cancel, Cancelled, "surely not there"),
-        (Delivered, Event::Confirm, Confirmed, "accepted over there"),
-        (Rejected, Event::Retry, Pending, "the cause was mended"),
-        (Held, Event::Release, Pending, "goes on"),
-        (Held, Event::Retry, Pending, "the same wish in another word"),
-        (Held, Event::DeadlinePassed, Expired, "the deadline is the partner's, not ours"),
-        (Held, Event::Cancel, Cancelled, "held, then given up"),
-        (Expired, Event::Retry, Pending, "a person wants it all the same"),
+    /// What happens whether it is in doubt or not, and what happens only if it is, or only if it is not.
+    const LEGAL: [(State, Option<bool>, Event, State, &str); 37] = [
+        (Pending, None, Event::Scheduled, Scheduled, "meant for later"),
+        (Pending, None, Event::Sent, Sending, "the first attempt"),
+        (Pending, None, Event::DeadlinePassed, Expired, "nobody took it in time"),
+        (Pending, None, Event::Hold, Held, "a person stops it before it leaves"),
+        (Pending, None, Event::Cancel, Cancelled, "it never left"),
+        (Scheduled, None, Event::Due, Pending, "its time has come"),
+        (Scheduled, None, Event::DeadlinePassed, Expired, "meant for a time after its deadline"),
+        (Scheduled, None, Event::Hold, Held, "a person stops it before its time"),
+        (Scheduled, None, Event::Cancel, Cancelled, "it never left"),
+        (Sending, None, Event::Accepted, Delivered, "the partner has it"),
+        (Sending, None, Event::Refused, Rejected, "time will not cure it"),
+        (Sending, Some(false), Event::Failed, Retrying, "surely not received"),
+        (Sending, Some(true), Event::Failed, InDoubt, "this one was not, an earlier one may be"),
+        (Sending, None, Event::AnswerLost, InDoubt, "perhaps received: ask first"),
+        (Sending, None, Event::Interrupted, InDoubt, "killed in mid-air: perhaps received too"),
+        (InDoubt, None, Event::Found, Delivered, "it had arrived"),
+        (InDoubt, None, Event::NotFound, Retrying, "it had not: again, under the same key"),
+        (InDoubt, None, Event::Unsure, InDoubt, "asking failed: nothing new is known"),
+        (InDoubt, None, Event::Sent, Sending, "who cannot be asked is offered the same key"),
+        (InDoubt, None, Event::DeadlinePassed, Expired, "doubt does not last for ever"),
+        (InDoubt, None, Event::Hold, Held, "a person wants to ask the partner himself"),
+        (InDoubt, None, Event::Retry, InDoubt, "a person wants it asked about now"),
+        (Retrying, None, Event::Sent, Sending, "the next attempt"),
+        (Retrying, None, Event::DeadlinePassed, Expired, "no attempt came through in time"),
+        (Retrying, None, Event::Hold, Held, "a person stops the attempts"),
+        (Retrying, None, Event::Retry, Pending, "a person does not wait for the backoff"),
+        (Retrying, None, Event::Cancel, Cancelled, "surely not there"),
+        (Delivered, None, Event::Confirm, Confirmed, "accepted over there"),
+        (Rejected, None, Event::Retry, Pending, "the cause was mended"),
+        (Held, Some(false), Event::Release, Pending, "goes on"),
+        (Held, Some(true), Event::Release, InDoubt, "goes on where it stood"),
+        (Held, Some(false), Event::Retry, Pending, "the same wish in another word"),
+        (Held, Some(true), Event::Retry, InDoubt, "the same wish in another word"),
+        (Held, None, Event::DeadlinePassed, Expired, "the deadline is the partner's, not ours"),
+        (Held, Some(false), Event::Cancel, Cancelled, "held, then given up"),
+        (Expired, Some(false), Event::Retry, Pending, "a person wants it all the same"),
+        (Expired, Some(true), Event::Retry, InDoubt, "it may be there: asked about first"),
     ];
 
     #[test]
     fn every_pair_of_state_and_event_is_legal_with_a_reason_or_an_error() {
         for state in State::ALL {
-            for event in Event::ALL {
-                let row = LEGAL.iter().find(|(from, on, ..)| (*from, *on) == (state, event));
-                let expected = row.map(|(.., to, _)| *to).ok_or(IllegalEvent { state, event });
+            for (event, doubted) in
+                Event::ALL.into_iter().flat_map(|event| [(event, false), (event, true)])
+            {
+                let row = LEGAL.iter().find(|(from, doubt, on, ..)| {
+                    (*from, *on) == (state, event) && doubt.is_none_or(|doubt| doubt == doubted)
+                });
+                let expected =
+                    row.map(|(.., to, _)| *to).ok_or(IllegalEvent { state, event, doubted });
                 let why = row.map_or("not in the table", |(.., why)| why);
-                assert_eq!(state.next(event), expected, "{state} + {event}: {why}");
-                assert_eq!(state.allows(event), expected.is_ok());
+                let next = Standing { state, doubted }.next(event);
+                assert_eq!(
+                    next.map(|standing| standing.state),
+                    expected,
+                    "{state} ({doubted}) + {event}: {why}"
+                );
+                if doubted == (state == InDoubt) {
+                    assert_eq!(state.allows(event), expected.is_ok());
+                }
             }
+        }
+    }
+
+    #[test]
+    fn doubt_ends_when_the_partner_has_spoken_and_not_before() {
+        let lost = [Event::Sent, Event::AnswerLost];
+        for (events, state, doubted, why) in [
+            (&[][..], InDoubt, true, "nobody knows"),
+            (&[Event::Hold, Event::Release], InDoubt, true, "a person's pause tells nothing"),
+            (&[Event::DeadlinePassed, Event::Retry], InDoubt, true, "nor does a deadline"),
+            (&[Event::Hold, Event::DeadlinePassed, Event::Retry], InDoubt, true, "nor both"),
+            (&[Event::Unsure, Event::Retry], InDoubt, true, "asked in vain"),
+            (&[Event::Sent, Event::Failed], InDoubt, true, "the second attempt is not the first"),
+            (&[Event::NotFound], Retrying, false, "the partner says that it has it not"),
+            (&[Event::Found], Delivered, false, "the partner says that it has it"),
+            (&[Event::Sent, Event::Accepted], Delivered, false, "it took the same key again"),
+            (&[Event::Sent, Event::Refused], Rejected, false, "it will never take it"),
+        ] {
+            let mut standing = Standing { state: Pending, doubted: false };
+            for event in lost.iter().chain(events) {
+                standing = standing.next(*event).unwrap();
+            }
+            assert_eq!(standing, Standing { state, doubted }, "{why}");
         }
     }
 
@@ -211,8 +306,18 @@ mod tests {
 
     #[test]
     fn a_step_that_is_not_allowed_is_named() {
-        let error = Sending.next(Event::Cancel).unwrap_err();
-        assert_eq!(error.to_string(), "an exchange that is sending does not allow cancel");
+        for (state, doubted, expected) in [
+            (Sending, false, "an exchange that is sending does not allow cancel"),
+            (
+                Held,
+                true,
+                "an exchange that is held does not allow cancel: the partner may have it already, \
+                 and is asked before anything else is done",
+            ),
+        ] {
+            let error = Standing { state, doubted }.next(Event::Cancel).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
     }
 
     proptest! {
@@ -220,18 +325,23 @@ mod tests {
         fn whatever_happens_it_is_delivered_at_most_once(
             events in prop::collection::vec(prop::sample::select(&Event::ALL[..]), 0..200),
         ) {
-            let mut state = Pending;
+            let mut standing = Standing { state: Pending, doubted: false };
             let mut deliveries = 0;
             for event in events {
-                let Ok(next) = state.next(event) else { continue };
+                let Ok(next) = standing.next(event) else { continue };
+                let state = standing.state;
                 if matches!(state, Delivered | Confirmed) {
-                    prop_assert_eq!((event, next), (Event::Confirm, Confirmed), "a delivery is never undone");
+                    prop_assert_eq!((event, next.state), (Event::Confirm, Confirmed), "a delivery is never undone");
                 }
-                if next == Sending {
+                if next.state == Sending {
                     prop_assert!(state.is_open(), "sent from {}", state);
                 }
-                deliveries += u32::from(next == Delivered);
-                state = next;
+                if standing.doubted {
+                    prop_assert!(!matches!(next.state, Pending | Cancelled), "doubt forgotten by {}", event);
+                    prop_assert!(matches!(state, InDoubt | Sending | Held | Expired), "{} is sure", state);
+                }
+                deliveries += u32::from(next.state == Delivered);
+                standing = next;
             }
             prop_assert!(deliveries <= 1);
         }

@@ -370,6 +370,10 @@ impl Database for Cache {
         self.forget_touched();
         Ok(self.db.execute_batch("ROLLBACK TO job; RELEASE job")?)
     }
+
+    fn stands(&self) -> bool {
+        !self.db.is_autocommit()
+    }
 }
 
 impl Cache {

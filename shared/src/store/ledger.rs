@@ -69,6 +69,10 @@ impl Database for Ledger {
     fn undo(&mut self) -> Result<(), StoreError> {
         Ok(self.db.execute_batch("ROLLBACK TO job; RELEASE job")?)
     }
+
+    fn stands(&self) -> bool {
+        !self.db.is_autocommit()
+    }
 }
 
 /// A time as the store keeps it: microseconds of UTC.
@@ -119,7 +123,69 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+    use crate::store::Writer;
+
+    /// Writes a row with `name` in it.
+    fn note(ledger: &mut Ledger, name: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO layouts (feed, layout, run, at) VALUES (?, '', 1, 1)";
+        Ok(ledger.db.execute(sql, [name]).map(drop)?)
+    }
+
+    fn notes(ledger: &Ledger) -> Vec<i64> {
+        let mut statement =
+            ledger.db.prepare("SELECT length(feed) FROM layouts ORDER BY id").unwrap();
+        let notes = statement.query_map([], |row| row.get(0)).unwrap();
+        notes.map(Result::unwrap).collect()
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fills_the_disk_fails_alone_with_what_was_in_its_transaction() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("ledger.db");
+        let ledger = Ledger::open(&file).unwrap();
+        ledger.db.execute_batch("VACUUM; PRAGMA max_page_count = 1").unwrap();
+        let limit: i64 =
+            ledger.db.query_row("PRAGMA max_page_count", [], |row| row.get(0)).unwrap();
+        ledger.db.execute_batch(&format!("PRAGMA max_page_count = {}", limit + 20)).unwrap();
+        let writer = Writer::start("ledger", ledger).unwrap();
+
+        // While the first job waits, all others gather behind it and make one group.
+        let (go, wait) = mpsc::channel::<()>();
+        let (start, begun) = tokio::sync::oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let work = move |_: &mut Ledger| {
+            start.send(()).unwrap();
+            wait.recv().map_err(|_| StoreError::Closed)
+        };
+        let first = async { writer.call(work).await.unwrap() };
+        let others = async {
+            begun.await.unwrap();
+            for (size, name) in [(1, "before"), (1_000_000, "full"), (2, "behind"), (3, "last")] {
+                let tell = tell.clone();
+                let work = move |ledger: &mut Ledger| {
+                    note(ledger, &"x".repeat(size))?;
+                    if size == 2 { Err(StoreError::Conflict("own".to_owned())) } else { Ok(()) }
+                };
+                writer.cast(work, move |result| tell.send((name, result)).unwrap()).await.unwrap();
+            }
+            go.send(()).unwrap();
+        };
+        tokio::join!(first, others);
+        let kept = writer.call(|ledger| Ok(notes(ledger))).await.unwrap();
+        assert_eq!(kept, [3], "what was told to have failed is not there, and the rest is");
+        let told: Vec<_> = told.try_iter().collect();
+        let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["before", "full", "behind", "last"]);
+        let errors: Vec<_> = told.into_iter().map(|(_, result)| result.err()).collect();
+        assert!(errors[0].as_ref().is_some_and(StoreError::is_full), "{errors:?}");
+        assert!(errors[1].as_ref().is_some_and(StoreError::is_full), "{errors:?}");
+        assert!(matches!(&errors[2], Some(StoreError::Conflict(_))), "{errors:?}");
+        assert!(errors[3].is_none(), "{errors:?}");
+        tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    }
 
     #[test]
     fn an_open_ledger_has_room_of_its_own_on_the_disk() {

@@ -201,6 +201,8 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              direction TEXT NOT NULL,
              connection TEXT NOT NULL,
              state TEXT NOT NULL,
+             -- Whether the partner may have it, and has not said.
+             doubted INTEGER NOT NULL DEFAULT 0,
              attempts INTEGER NOT NULL DEFAULT 0,
              created_at INTEGER NOT NULL,
              since_at INTEGER NOT NULL,
@@ -212,10 +214,13 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              origin TEXT NOT NULL UNIQUE,
              reason TEXT,
              name TEXT NOT NULL,
-             hash TEXT NOT NULL
+             hash TEXT NOT NULL,
+             -- When the courier has something to do about it, if it is open: 0: at once. What is held only expires.
+             due_at INTEGER AS (iif(state = 'held', deadline_at,
+                 min(coalesce(next_at, 0), coalesce(deadline_at, 0x7fffffffffffffff)))) VIRTUAL
          ) STRICT;
          CREATE INDEX exchanges_connection ON exchanges (connection, id);
-         CREATE INDEX exchanges_open ON exchanges (connection, id)
+         CREATE INDEX exchanges_due ON exchanges (connection, due_at, id)
              WHERE state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled');
          CREATE INDEX exchanges_oldest ON exchanges (created_at)
              WHERE state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled');

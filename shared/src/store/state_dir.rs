@@ -5,6 +5,7 @@ use std::{
     io::{Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use super::StoreError;
@@ -14,6 +15,8 @@ use crate::audit::Head;
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
+    /// The number of the last audit entry that was noted as head; 0: none yet.
+    noted: Mutex<i64>,
     _lock: File,
 }
 
@@ -39,7 +42,7 @@ impl StateDir {
                     .map_err(|source| StoreError::io(&folder, source))?;
             }
         }
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), noted: Mutex::new(0), _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -59,8 +62,13 @@ impl StateDir {
     }
 
     /// Notes the audit's head where [`crate::store::Reader::audit_verify`] looks for it: a tail that is cut off later
-    /// is found out. One that is noted too late proves less, and nothing wrong.
+    /// is found out. One that is noted too late proves less, and nothing wrong: a head that a later one has overtaken is
+    /// not noted any more. Blocks.
     pub fn note_head(&self, head: Head) -> Result<(), StoreError> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if head.seq <= *noted {
+            return Ok(());
+        }
         let (path, temporary) = (self.path.join(HEAD), self.path.join(format!("{HEAD}.part")));
         let text = serde_json::to_string(&head)
             .map_err(|error| StoreError::Conflict(error.to_string()))?;
@@ -72,9 +80,12 @@ impl StateDir {
                 .mode(0o600)
                 .open(&temporary)?;
             file.write_all(text.as_bytes())?;
+            file.sync_all()?;
             fs::rename(&temporary, &path)
         };
-        write().map_err(|source| StoreError::io(&path, source))
+        write().map_err(|source| StoreError::io(&path, source))?;
+        *noted = head.seq;
+        Ok(())
     }
 }
 
@@ -194,6 +205,31 @@ mod tests {
         mode(&temp.path().join("cache.db"), 0o640);
         let error = StateDir::take(temp.path()).unwrap_err().to_string();
         assert!(error.contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn the_head_that_is_noted_is_whole_and_the_last_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = StateDir::take(temp.path()).unwrap();
+        let head = |seq| Head { seq, hash: crate::audit::GENESIS };
+        std::thread::scope(|scope| {
+            for first in 1..=4 {
+                let dir = &dir;
+                // Each thread goes up by itself, and all of them cross.
+                scope.spawn(move || {
+                    for step in 0..25 {
+                        dir.note_head(head(first + step * 4)).unwrap();
+                    }
+                });
+            }
+        });
+        let noted = || -> Head {
+            serde_json::from_slice(&fs::read(temp.path().join(HEAD)).unwrap()).unwrap()
+        };
+        assert_eq!(noted().seq, 100);
+        dir.note_head(head(7)).unwrap();
+        assert_eq!(noted().seq, 100, "overtaken");
+        assert!(!temp.path().join(format!("{HEAD}.part")).exists());
     }
 
     #[test]

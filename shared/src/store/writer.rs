@@ -30,6 +30,9 @@ pub trait Database: Send + 'static {
     fn keep(&mut self) -> Result<(), StoreError>;
     /// Takes back what was done since [`Self::mark`].
     fn undo(&mut self) -> Result<(), StoreError>;
+    /// Whether the transaction that [`Self::begin`] began is still there. A database may end it by itself, and take back
+    /// all that was done in it, as SQLite does when the disk is full.
+    fn stands(&self) -> bool;
 }
 
 type Work<D> = Box<dyn FnOnce(&mut D) -> Result<(), StoreError> + Send>;
@@ -158,29 +161,57 @@ async fn linger<D>(jobs: &mut mpsc::Receiver<Job<D>>, group: &mut Vec<Job<D>>) {
     }
 }
 
-/// Runs all jobs in one transaction, each behind its own mark, and answers when all is durable.
+/// Runs all jobs and answers when they are durable: in one transaction, or in as few as the database lets stand.
 fn commit<D: Database>(database: &mut D, group: &mut Vec<Job<D>>) {
+    let mut jobs = group.drain(..);
+    while jobs.len() > 0 {
+        transact(database, &mut jobs);
+    }
+}
+
+/// Runs jobs in one transaction, each behind its own mark, and answers when all is durable. A job that takes the
+/// transaction with it is the last one of it.
+fn transact<D: Database>(database: &mut D, jobs: &mut impl Iterator<Item = Job<D>>) {
     if let Err(error) = database.begin() {
-        return refuse(group.drain(..).map(|job| job.answer), error);
+        return refuse(jobs.map(|job| job.answer), error);
     }
-    let mut done = Vec::with_capacity(group.len());
-    for job in group.drain(..) {
-        let result = database.mark().and_then(|()| match (job.work)(database) {
-            Ok(()) => database.keep(),
-            Err(error) => database.undo().and(Err(error)),
-        });
-        done.push((job.answer, result));
-    }
-    match database.commit() {
-        Ok(()) => {
-            for (answer, result) in done {
-                answer(result);
+    let mut done = Vec::new();
+    let mut ended = None;
+    for job in jobs {
+        match attempt(database, job.work) {
+            Ok(result) => done.push((job.answer, result)),
+            Err(error) => {
+                done.push((job.answer, Ok(())));
+                ended = Some(error);
+                break;
             }
         }
-        Err(error) => {
-            database.rollback();
-            refuse(done.into_iter().map(|(answer, _)| answer), error);
-        }
+    }
+    if let Err(error) = ended.map_or_else(|| database.commit(), Err) {
+        database.rollback();
+        // Who failed by himself hears why; all others hear what took their work with it.
+        let (failed, lost): (Vec<_>, Vec<_>) =
+            done.into_iter().partition(|(_, result)| result.is_err());
+        answer(failed);
+        return refuse(lost.into_iter().map(|(answer, _)| answer), error);
+    }
+    answer(done);
+}
+
+/// Runs a job behind its mark and gives how it went; `Err` if the whole transaction went with it, for the job's reason.
+fn attempt<D: Database>(
+    database: &mut D,
+    work: Work<D>,
+) -> Result<Result<(), StoreError>, StoreError> {
+    let result = database.mark().and_then(|()| work(database)).and_then(|()| database.keep());
+    let Err(error) = result else { return Ok(Ok(())) };
+    // What cannot be taken back alone is taken back with all the rest: nothing of a failed job may stay.
+    if database.stands() && database.undo().is_ok() { Ok(Err(error)) } else { Err(error) }
+}
+
+fn answer(done: Vec<(Answer, Result<(), StoreError>)>) {
+    for (answer, result) in done {
+        answer(result);
     }
 }
 

@@ -64,6 +64,40 @@ async fn promise_3_a_lost_answer_is_doubt_and_doubt_is_asked_about() -> anyhow::
 }
 
 #[tokio::test]
+async fn promise_3_doubt_outlasts_a_person_who_holds_and_releases() -> anyhow::Result<()> {
+    let (daemon, desk) = with_desk().await?;
+    desk.post().plan([Some(Fault::NoAnswer)]);
+    desk.ask().set(Fault::Status(500));
+    let id = send(&daemon, &desk, "one.json", "{\"referral\":1}").await?;
+    let until = async |state: State| {
+        daemon
+            .until(&format!("the exchange {state}"), async |_| {
+                Ok((show(&daemon, &id).await?.state == state).then_some(()))
+            })
+            .await
+    };
+    until(State::InDoubt).await?;
+    let said = daemon.cli(&["exchange", "hold", &id]).await?;
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let said = daemon.cli(&["exchange", "cancel", &id]).await?;
+    assert_ne!(said.code, 0, "the partner may have it: {}{}", said.out, said.err);
+    assert!(format!("{}{}", said.out, said.err).contains("may have it already"), "{said:?}");
+    assert_eq!(show(&daemon, &id).await?.state, State::Held);
+    desk.ask().set(None);
+    let said = daemon.cli(&["exchange", "release", &id]).await?;
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    until(State::Delivered).await?;
+    let row = show(&daemon, &id).await?;
+    let handed = desk.handed();
+    let entry = handed.get(&row.idempotency_key).expect("under its own key");
+    assert_eq!((handed.len(), entry.times), (1, 1), "asked about, not sent again: {handed:?}");
+    let kinds: Vec<_> = row.timeline.iter().map(|attempt| attempt.kind.as_str()).collect();
+    assert!(kinds.starts_with(&["deliver", "ask"]), "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|kind| **kind == "deliver").count(), 1, "{kinds:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn promise_3_what_surely_did_not_arrive_is_sent_again_under_the_same_key()
 -> anyhow::Result<()> {
     let (daemon, desk) = with_desk().await?;

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Ledger, maybe_time_at, micros, parsed};
 use crate::{
-    exchange::{Event, State},
+    exchange::{Event, Standing, State},
     id::{ConnectionId, ExchangeId},
     store::StoreError,
 };
@@ -31,7 +31,6 @@ pub struct Due {
     pub id: ExchangeId,
     pub state: State,
     pub attempts: u32,
-    pub next_at: Option<Timestamp>,
     pub deadline_at: Option<Timestamp>,
     pub idempotency_key: String,
     pub name: String,
@@ -66,6 +65,18 @@ pub struct AttemptEnd {
     pub status: Option<u16>,
 }
 
+/// Each half is read off `exchanges_due`, whatever else is open.
+const DUE: &str = "SELECT * FROM ( \
+     SELECT * FROM (SELECT * FROM exchanges WHERE connection = ?1 AND due_at <= 0 \
+     AND state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled') \
+     ORDER BY due_at, id LIMIT ?3) \
+     UNION ALL \
+     SELECT * FROM (SELECT * FROM exchanges WHERE connection = ?1 AND due_at > 0 AND due_at <= ?2 \
+     AND state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled') \
+     ORDER BY due_at, id LIMIT ?3)) ORDER BY id";
+const NEXT: &str = "SELECT min(due_at) AS due_at FROM exchanges WHERE connection = ?1 \
+     AND state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled')";
+
 impl Ledger {
     /// Accepts an exchange. The same origin again gives the one that is there, and `false`.
     pub fn accept(&mut self, new: &NewExchange) -> Result<(ExchangeId, bool), StoreError> {
@@ -93,22 +104,20 @@ impl Ledger {
         Ok((ExchangeId(id), false))
     }
 
-    /// The open exchanges of a connection that wait for the courier, oldest first, at most `limit`.
-    pub fn open_exchanges(
+    /// The exchanges of a connection that the courier has something to do about, oldest first: at most `limit` of those
+    /// that never waited, and as many of those whose wait or deadline is over, so that neither kind holds up the other.
+    pub fn due_exchanges(
         &self,
         connection: &ConnectionId,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Due>, StoreError> {
-        let sql = "SELECT * FROM exchanges WHERE connection = ?1 AND state <> 'held' \
-                   AND state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled') \
-                   ORDER BY id LIMIT ?2";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let due = statement.query_map(params![connection.as_str(), limit], |row| {
+        let mut statement = self.db.prepare_cached(DUE)?;
+        let due = statement.query_map(params![connection.as_str(), micros(now), limit], |row| {
             Ok(Due {
                 id: ExchangeId(row.get("id")?),
                 state: parsed(row, "state")?,
                 attempts: row.get("attempts")?,
-                next_at: maybe_time_at(row, "next_at")?,
                 deadline_at: maybe_time_at(row, "deadline_at")?,
                 idempotency_key: row.get("idempotency_key")?,
                 name: row.get("name")?,
@@ -119,27 +128,40 @@ impl Ledger {
         Ok(due.collect::<Result<_, _>>()?)
     }
 
-    /// Moves an exchange by the rules of [`State::next`].
+    /// When there is next something to do about an exchange of the connection; `None`: nothing is open.
+    pub fn next_exchange_at(
+        &self,
+        connection: &ConnectionId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self
+            .db
+            .prepare_cached(NEXT)?
+            .query_row([connection.as_str()], |row| maybe_time_at(row, "due_at"))?)
+    }
+
+    /// Moves an exchange by the rules of [`Standing::next`].
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if there is no such exchange or the event cannot happen to it now.
     pub fn step(&mut self, id: ExchangeId, step: &Step) -> Result<State, StoreError> {
-        let state = self.state(id)?;
-        let next =
-            state.next(step.event).map_err(|illegal| StoreError::Conflict(illegal.to_string()))?;
+        let standing = self.standing(id)?;
+        let next = standing
+            .next(step.event)
+            .map_err(|illegal| StoreError::Conflict(illegal.to_string()))?;
         let sql = "UPDATE exchanges SET state = ?2, since_at = iif(state = ?2, since_at, ?3), next_at = ?4, \
-                   reason = coalesce(?5, reason), \
+                   reason = coalesce(?5, reason), doubted = ?7, \
                    delivered_at = iif(?2 = 'delivered', coalesce(delivered_at, ?3), delivered_at), \
                    attempts = attempts + ?6 WHERE id = ?1";
         self.db.prepare_cached(sql)?.execute(params![
             id.0,
-            next.word(),
+            next.state.word(),
             micros(step.at),
             step.next_at.map(micros),
             step.reason,
             i64::from(step.event == Event::Sent),
+            next.doubted,
         ])?;
-        Ok(next)
+        Ok(next.state)
     }
 
     /// Gives an exchange whose deadline has passed a new one: a person wants it all the same.
@@ -236,10 +258,14 @@ impl Ledger {
             .optional()?)
     }
 
-    fn state(&self, id: ExchangeId) -> Result<State, StoreError> {
-        let sql = "SELECT state FROM exchanges WHERE id = ?";
-        let state = self.db.prepare_cached(sql)?.query_row([id.0], |row| parsed(row, "state"));
-        state.optional()?.ok_or_else(|| StoreError::Conflict(format!("there is no exchange {id}")))
+    fn standing(&self, id: ExchangeId) -> Result<Standing, StoreError> {
+        let sql = "SELECT state, doubted FROM exchanges WHERE id = ?";
+        let standing = self.db.prepare_cached(sql)?.query_row([id.0], |row| {
+            Ok(Standing { state: parsed(row, "state")?, doubted: row.get("doubted")? })
+        });
+        standing
+            .optional()?
+            .ok_or_else(|| StoreError::Conflict(format!("there is no exchange {id}")))
     }
 }
 
@@ -249,5 +275,141 @@ impl Asked {
             Self::Deliver => "deliver",
             Self::Ask => "ask",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::plus;
+
+    fn noon() -> Timestamp {
+        "2026-11-24T12:00:00Z".parse().unwrap()
+    }
+
+    fn later(seconds: u64) -> Timestamp {
+        plus(noon(), Duration::from_secs(seconds))
+    }
+
+    fn connection() -> ConnectionId {
+        "social/desk".parse().unwrap()
+    }
+
+    struct Bench {
+        ledger: Ledger,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+            Self { ledger, _folder: folder }
+        }
+
+        /// Accepts an exchange at noon, with an hour to be delivered in, and takes it through `events`; the last of them
+        /// puts it off until `next_at`.
+        fn exchange(&mut self, events: &[Event], next_at: Option<Timestamp>) -> ExchangeId {
+            let key = uuid::Uuid::now_v7().to_string();
+            let new = NewExchange {
+                connection: connection(),
+                origin: key.clone(),
+                name: "one.json".to_owned(),
+                hash: "ab".to_owned(),
+                bytes: 2,
+                idempotency_key: key,
+                at: noon(),
+                deadline_at: later(3_600),
+            };
+            let id = self.ledger.accept(&new).unwrap().0;
+            for (number, event) in events.iter().enumerate() {
+                let last = number + 1 == events.len();
+                let next_at = next_at.filter(|_| last);
+                self.step(id, *event, next_at, Some("said")).unwrap();
+            }
+            id
+        }
+
+        fn step(
+            &mut self,
+            id: ExchangeId,
+            event: Event,
+            next_at: Option<Timestamp>,
+            reason: Option<&str>,
+        ) -> Result<State, StoreError> {
+            let reason = reason.map(str::to_owned);
+            self.ledger.step(id, &Step { event, at: noon(), next_at, reason })
+        }
+
+        fn due(&self, now: Timestamp, limit: u32) -> Vec<ExchangeId> {
+            let due = self.ledger.due_exchanges(&connection(), now, limit).unwrap();
+            due.into_iter().map(|due| due.id).collect()
+        }
+    }
+
+    const FAILED: [Event; 2] = [Event::Sent, Event::Failed];
+
+    #[test]
+    fn what_waits_hides_nothing_that_is_due() {
+        let mut bench = Bench::new();
+        for _ in 0..10 {
+            bench.exchange(&FAILED, Some(later(600)));
+        }
+        assert_eq!(bench.due(noon(), 4), [], "nothing yet");
+        assert_eq!(bench.ledger.next_exchange_at(&connection()).unwrap(), Some(later(600)));
+        let fresh: Vec<_> = (0..6).map(|_| bench.exchange(&[], None)).collect();
+        assert_eq!(bench.due(noon(), 4), fresh[..4], "whatever is before it in the queue");
+        let retried = bench.exchange(&FAILED, Some(later(5)));
+        let due = bench.due(later(5), 4);
+        assert_eq!(due, [&fresh[..4], &[retried]].concat(), "a flood of new ones hides no old one");
+        let other = "courts/drop".parse().unwrap();
+        assert_eq!(bench.ledger.next_exchange_at(&other).unwrap(), None, "each its own queue");
+    }
+
+    #[test]
+    fn what_is_held_expires_with_its_deadline_and_is_left_alone_until_then() {
+        let mut bench = Bench::new();
+        let held = bench.exchange(&[Event::Hold], None);
+        let waits = bench.exchange(&FAILED, Some(later(7_200)));
+        let cancelled = bench.exchange(&[Event::Cancel], None);
+        assert_eq!(bench.due(later(3_599), 9), []);
+        assert_eq!(bench.ledger.next_exchange_at(&connection()).unwrap(), Some(later(3_600)));
+        assert_eq!(bench.due(later(3_600), 9), [held, waits], "and not {cancelled}");
+        bench.step(held, Event::DeadlinePassed, None, None).unwrap();
+        assert_eq!(bench.due(later(3_600), 9), [waits]);
+    }
+
+    #[test]
+    fn the_queue_is_read_off_its_index() {
+        let bench = Bench::new();
+        for sql in [DUE, NEXT] {
+            let mut plan = bench.ledger.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let parameters = plan.parameter_count();
+            let all: Vec<_> = (0..parameters).map(|_| 1).collect();
+            let lines = plan
+                .query_map(rusqlite::params_from_iter(all), |row| row.get::<_, String>("detail"))
+                .unwrap();
+            let lines: Vec<_> = lines.map(Result::unwrap).collect();
+            let reads: Vec<_> = lines.iter().filter(|line| line.contains(" exchanges")).collect();
+            assert!(!reads.is_empty(), "{lines:#?}");
+            for line in reads {
+                assert!(line.contains("INDEX exchanges_due"), "{lines:#?}");
+                assert!(!line.starts_with("SCAN exchanges"), "{lines:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn doubt_is_kept_with_the_exchange_until_the_partner_has_spoken() {
+        let mut bench = Bench::new();
+        let id = bench.exchange(&[Event::Sent, Event::AnswerLost, Event::Hold], None);
+        let refused = bench.step(id, Event::Cancel, None, None).unwrap_err().to_string();
+        assert!(refused.contains("may have it already"), "{refused}");
+        assert_eq!(bench.step(id, Event::Release, None, None).unwrap(), State::InDoubt);
+        bench.step(id, Event::NotFound, None, None).unwrap();
+        bench.step(id, Event::Hold, None, None).unwrap();
+        assert_eq!(bench.step(id, Event::Cancel, None, None).unwrap(), State::Cancelled);
     }
 }
