@@ -186,7 +186,7 @@ key-reverse = Turn the order round
 key-run = run
 key-scope = all or only what is new
 key-suspend = Suspend
-key-swap = To the last place and back
+key-swap = Last place and back
 key-up = up
 
 ## Kinds, short
@@ -222,18 +222,19 @@ msg-burst = { $n } keys came at once: taken for a paste, nothing was done
 msg-copied = Sent to the clipboard of the terminal: { $text }
 msg-daemon_away = Daemon away since { $time }
 msg-daemon_back = Daemon is back
-msg-exchange_is = { $id } is now: { $state }
+msg-exchange_is = Done: { $id } became { $state }
 msg-fixed_order = This list has one order only
 msg-gone = no longer configured
 msg-interrupt_again = Once more to leave
 msg-no_command = No such command: { $command }
-msg-no_feed = No feed is selected
+msg-no_feed = No feed is selected; Enter leads to those behind this, 3 to all
 msg-no_further = No further
 msg-not_found = There is no { $id }
 msg-nothing_selected = Nothing is selected
 msg-paste_ignored = Pasted text is never a command: nothing was done
 msg-problem = { $what }: { $why }; { $do }
 msg-run_ended = { $id } { $feed }: { $outcome }, { $changed } changed, { $held } held
+msg-run_failed = { $id } { $feed }: { $outcome }: { $reason }
 msg-run_started = Sync started: { $feed }
 
 ## Views
@@ -279,6 +280,7 @@ overlay-paused = Paused
 
 ## The overview
 
+overview-above = { $n } worse above
 overview-all_well = Nothing needs you
 overview-events = Last events
 overview-freshness = Freshness
@@ -297,7 +299,8 @@ peek-nothing = Nothing is selected
 
 ## Places
 
-place-page =  page { $n }
+place-page = page { $n }
+place-row = row { $n }
 
 ## Resync
 
@@ -376,6 +379,7 @@ trouble-feeds_hit = { $n ->
    *[other] { $n } feeds behind
 }
 trouble-held = { $n } held
+trouble-in_doubt = the answer was lost
 trouble-last_run = the last run failed
 trouble-promised = promised { $promise }
 
@@ -393,6 +397,7 @@ why-connection = connection { $id } is { $state } since { $time }
 why-exchanges = { $n } exchanges: { $state }
 why-feed = feed { $id } is { $state }; promised { $promise }, last success { $last }
 why-last_run = run { $id }: { $state }
+why-holds_up = it holds up: { $feeds }
 why-side = the fault lies with: { $side }
 why-state = exchange { $id }: { $state }
 

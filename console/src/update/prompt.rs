@@ -47,13 +47,16 @@ pub(super) fn edit(model: &mut Model, request: InputRequest) {
     }
 }
 
-/// Pasted text goes into the line that is open, without what is no text in it, and is never a command.
+/// Pasted text goes into the line that is open, its lines side by side and without what is no text in it, and is never
+/// a command.
 pub(super) fn paste(model: &mut Model, text: &str) {
     if !matches!(model.popup, Some(Popup::Filter { .. } | Popup::Palette { .. })) {
         model.tell(model.say("msg-paste_ignored"), Tone::Warn);
         return;
     }
-    for c in text.chars().filter(|c| !c.is_control()).take(LONGEST) {
+    let beside = |c: char| if c.is_whitespace() { ' ' } else { c };
+    let text = text.trim().chars().map(beside);
+    for c in text.filter(|c| !c.is_control()).take(LONGEST) {
         edit(model, InputRequest::InsertChar(c));
     }
 }
@@ -65,7 +68,7 @@ pub(super) fn set_filter(model: &mut Model, text: &str) {
     if model.here().source().is_some() {
         model.here_mut().list.restart();
     } else {
-        model.rebuild();
+        model.rebuild_around();
     }
 }
 
