@@ -120,7 +120,7 @@ filter-hits = { $n ->
     [one] 1 hit
    *[other] { $n } hits
 }
-filter-paused = { $n } among { $scanned } looked at; move on to look further
+filter-paused = { $n } among { $scanned } looked at; j looks further
 filter-so_far = { $n } among { $scanned } looked at so far
 
 ## Freshness
@@ -201,9 +201,11 @@ kind-run = run
 
 ## Lists
 
+list-by_key = A whole key is looked up at once: / key Enter
 list-empty = There is nothing here
 list-no_exchanges = No exchanges
 list-no_hit = Nothing passes the filter; Esc clears it
+list-no_hit_yet = Nothing has passed the filter so far; Esc clears it
 list-no_quarantine = Nothing is held
 list-waiting = Reading …
 
@@ -373,7 +375,7 @@ trigger-schedule = schedule
 
 ## What needs somebody
 
-trouble-exchanges = wait for a person
+trouble-exchanges = somebody has to decide
 trouble-feeds_hit = { $n ->
     [one] 1 feed behind
    *[other] { $n } feeds behind

@@ -128,6 +128,8 @@ pub enum Address {
     Exchange(ExchangeId),
     Quarantine(QuarantineId),
     Run(RunId),
+    /// A record by its feed and its whole key.
+    Record(FeedId, String),
 }
 
 /// Which list of the daemon a place shows; the others are held whole.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RunRow},
+    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RecordRow, RunRow},
     run::Outcome,
 };
 
@@ -135,12 +135,22 @@ fn found(model: &mut Model, address: &Address, row: Result<Row, Problem>) {
             (View::Runs, Subject::Run(row))
         }
         Row::Quarantine(row) => (View::Quarantine, Subject::Quarantine(row)),
+        Row::Record(row) => return record(model, address, row),
         _ => return,
     };
     if matches!(address, Address::Exchange(_) | Address::Run(_) | Address::Quarantine(_)) {
         model.trail.jump(Place::new(root, None));
         super::moving::enter(model, Place::of(subject));
     }
+}
+
+/// A record that was asked for by its key: a step into it from the records of its feed.
+fn record(model: &mut Model, address: &Address, row: Arc<RecordRow>) {
+    let Address::Record(feed, _) = address else { return };
+    if model.here().source() != Some(Source::Records(feed.clone())) {
+        model.trail.jump(Place::new(View::Records, None));
+    }
+    super::moving::enter(model, Place::of(Subject::Record(feed.clone(), row)));
 }
 
 fn ended(model: &mut Model, run: &RunRow) {

@@ -5,7 +5,7 @@ use tui_input::{Input, InputRequest};
 use crate::{
     keys::Action,
     message::Effect,
-    model::{Filter, Model, Place, Popup, View, palette},
+    model::{Address, Filter, Model, Place, Popup, Source, View, palette},
     theme::Tone,
 };
 
@@ -76,7 +76,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Effect> {
     match model.popup.take() {
         Some(Popup::Filter { input, before }) => {
             match action {
-                Action::Submit => {}
+                Action::Submit => return by_key(model),
                 Action::Back => {
                     if before != model.here().list.filter.text() {
                         set_filter(model, &before);
@@ -94,6 +94,19 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Effect> {
             model.popup = other;
             None
         }
+    }
+}
+
+/// Where no record has passed what was typed, it may be a whole key: that is looked up and not searched for.
+fn by_key(model: &Model) -> Option<Effect> {
+    let list = &model.here().list;
+    let key = list.filter.text().trim();
+    let hit = || list.rows.iter().any(|row| list.filter.passes(row));
+    match model.here().source()? {
+        Source::Records(feed) if !key.is_empty() && !hit() => {
+            Some(Effect::Find(Address::Record(feed, key.to_owned())))
+        }
+        _ => None,
     }
 }
 

@@ -352,6 +352,38 @@ fn a_thing_is_found_by_its_address() {
 }
 
 #[test]
+fn a_record_is_found_by_its_key_and_not_by_reading_the_bank() {
+    let feed = || "education/enrolments".parse().unwrap();
+    let asked = Address::Record(feed(), "E-9".to_owned());
+    for (keys, held, expected, why) in [
+        ("3\n]/E-9\n", 0, Some(&asked), "nothing has passed"),
+        ("3\n]/E-9\n", 1, None, "something has"),
+        ("3\n]/\n", 0, None, "nothing was typed"),
+        ("3/E-9\n", 0, None, "no records"),
+        (":go education/enrolments E-9\n", 0, Some(&asked), "from anywhere"),
+    ] {
+        let mut model = build::usual().build();
+        let (before, last) = keys.split_at(keys.len() - 1);
+        press(&mut model, before);
+        if model.here().source().is_some() {
+            let mut row = build::record(1);
+            row.key = vec!["E-9".into()];
+            row.fields.insert("id".to_owned(), "E-9".into());
+            serve(&mut model, std::iter::repeat_n(Row::Record(row.into()), held).collect());
+        }
+        let effect = press(&mut model, last);
+        assert_eq!(effect, expected.cloned().map(Effect::Find), "{keys:?}: {why}");
+    }
+    let mut model = build::usual().build();
+    press(&mut model, "3\n]");
+    let row = Row::Record(build::record(9).into());
+    update(&mut model, Message::Found(asked, Ok(row)));
+    assert!(matches!(model.here().subject, Some(Subject::Record(..))));
+    press(&mut model, "\x1b");
+    assert_eq!(model.here().view, View::Records, "out of it, to the list one was in");
+}
+
+#[test]
 fn a_toast_goes_by_itself() {
     let mut model = build::usual().build();
     press(&mut model, "y");

@@ -173,11 +173,11 @@ static QUARANTINE: &[Column] = &[
         Row::Quarantine(row) => plain(row.feed.to_string()),
         _ => nothing(),
     }),
-    column("noun-reason", Share(6), false, 0, |_, row| match row {
+    column("noun-reason", Share(5), false, 0, |_, row| match row {
         Row::Quarantine(row) => (row.reason.clone(), Tone::Warn),
         _ => nothing(),
     }),
-    column("col-place", Share(3), false, 70, |model, row| match row {
+    column("col-place", Share(4), false, 70, |model, row| match row {
         Row::Quarantine(row) => dim(place(model, &row.place)),
         _ => nothing(),
     }),
