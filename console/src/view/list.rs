@@ -79,7 +79,12 @@ fn empty(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
             pen.put(part, if at == 0 { Tone::Bad } else { Tone::Plain });
         }
     } else if !list.filter.is_empty() && list.loaded {
-        pen.say("list-no_hit", Tone::Dim);
+        pen.say(if list.ends { "list-no_hit" } else { "list-no_hit_yet" }, Tone::Dim);
+        if place.view == View::Records && place.subject.is_some() {
+            let mut pen = Pen::new(model, buf, area, 1);
+            pen.skip(1);
+            pen.say("list-by_key", Tone::Dim);
+        }
     } else if list.loaded {
         let key = match place.view {
             View::Quarantine => "list-no_quarantine",

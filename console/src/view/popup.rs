@@ -171,8 +171,9 @@ fn confirm(model: &Model, area: Rect, buf: &mut Buffer, deed: &Deed) {
         }
     };
     let inner = middle(model, area, buf, (64, 7), &title);
-    for (y, text) in (0..).zip(&said) {
-        Pen::new(model, buf, inner, y).put(text, Tone::Plain);
+    let parts = said.iter().flat_map(|text| text::wrap(text, usize::from(inner.width)));
+    for (y, part) in (0..inner.height.saturating_sub(1)).zip(parts) {
+        Pen::new(model, buf, inner, y).put(&part, Tone::Plain);
     }
     let last = inner.height.saturating_sub(1);
     Pen::new(model, buf, inner, last).say("confirm-accept_key", Tone::Key);
@@ -188,6 +189,8 @@ fn why(model: &Model, area: Rect, buf: &mut Buffer, causes: &[Cause], top: usize
                 ""
             } else if step == 0 {
                 cause.weight.symbol()
+            } else if cause.effect {
+                "->"
             } else {
                 "<-"
             };

@@ -264,3 +264,17 @@ fn every_thing_fits_any_size() {
         }
     }
 }
+
+#[test]
+fn a_filter_that_hides_the_trouble_does_not_say_that_all_is_well() {
+    let mut model = at(usual(), (80, 24), Place::new(View::Overview, None), Vec::new());
+    let well = model.say("overview-all_well");
+    update(&mut model, Message::Do(Action::Filter));
+    update(&mut model, Message::Pasted("nothing like it".to_owned()));
+    let said = text_of(&screen(&model));
+    assert!(!said.contains(&well) && said.contains(&model.say("list-no_hit")), "{said}");
+    model.popup = None;
+    model.tell("something else".to_owned(), Tone::Good);
+    let said = text_of(&screen(&model));
+    assert!(said.contains("/nothing like it"), "a toast does not hide it: {said}");
+}
