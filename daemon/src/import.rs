@@ -5,7 +5,9 @@
 
 use std::{
     collections::HashMap,
-    io::{self, Read},
+    fs::OpenOptions,
+    io::{self, Read, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -245,7 +247,7 @@ impl Importer {
                 let Some(to) = put_away(&path, "held", stamp)? else { return Ok(()) };
                 let mut beside = to.into_os_string();
                 beside.push(".reason.txt");
-                std::fs::write(beside, format!("{reason}\n"))
+                explain(beside.as_ref(), &reason)
             }
         });
         if let Ok(Err(error)) = moved.await {
@@ -324,7 +326,7 @@ impl Importer {
         }
         let trouble = match settled {
             Ok(()) => {
-                let ending = Ending::of_balance(&run.counts());
+                let ending = Ending::of_whole(&run.counts());
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);
             }
@@ -376,7 +378,7 @@ impl Importer {
         let ended = if order.full {
             desk.read_again(&self.services, &mut run, stop)
                 .await
-                .map(|()| Ending::of_balance(&run.counts()))
+                .map(|()| Ending::of_whole(&run.counts()))
         } else {
             let reason = Some(
                 "the folder is looked through; each complete file becomes a run of its own"
@@ -400,6 +402,12 @@ impl Found {
     fn end(&self) -> FileEnd {
         FileEnd { hash: self.hash.clone(), name: self.name.clone() }
     }
+}
+
+/// Writes the reason beside a file that is held; never through a link that somebody put there.
+fn explain(beside: &Path, reason: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
+    writeln!(file, "{reason}")
 }
 
 /// Reads a file once: its hash, and what tells that it is still the same.

@@ -32,7 +32,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    fn new(layout: &Layout, seed: u64) -> Self {
+    /// No rows yet.
+    pub fn new(layout: &Layout, seed: u64) -> Self {
         Self { batch: Batch::new(layout, seed), refused: Vec::new() }
     }
 

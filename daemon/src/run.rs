@@ -54,6 +54,19 @@ impl Ending {
         Self { outcome, reason, cause: None, event_at: None, next_at: None }
     }
 
+    /// As [`Self::of_balance`], of a run that read all there is: where every row was refused, nothing of it is good, and
+    /// all of it waits for a person.
+    pub fn of_whole(counts: &Counts) -> Self {
+        if counts.received == 0 || counts.quarantined < counts.received {
+            return Self::of_balance(counts);
+        }
+        let reason = format!(
+            "every one of {} rows was refused; compare the layout with the feed's fields, mend it and resync",
+            counts.received
+        );
+        Self { outcome: Outcome::Held, reason: Some(reason), ..Self::of_balance(counts) }
+    }
+
     /// It found what was there already.
     pub fn unchanged(reason: Option<String>) -> Self {
         Self { outcome: Outcome::Unchanged, reason, cause: None, event_at: None, next_at: None }

@@ -89,6 +89,15 @@ impl StoreError {
         }
     }
 
+    /// Whether there is no space left.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Full(_) => true,
+            Self::Commit(error) => error.is_full(),
+            _ => false,
+        }
+    }
+
     /// Turns what SQLite said about `file` into what a person can act upon.
     fn of(file: &Path, error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;

@@ -29,13 +29,20 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// A hash of its rows: an envelope that changes all the time does not make another page of it.
+    fn content(&self) -> u64 {
+        let rows = self.piece.batch.hashes().iter().map(|row| row.content);
+        let refused = self.piece.refused.iter().map(|refusal| xxh3_64(&refusal.original));
+        rows.chain(refused).fold(0, |hash: u64, row| hash.rotate_left(5) ^ row)
+    }
+
     /// What the walk needs to know of it.
     pub(super) fn facts(&self) -> Facts {
         Facts {
             rows: self.piece.rows(),
             next: self.next.clone(),
-            link: self.answer.header(header::LINK).map(str::to_owned),
-            body: xxh3_64(&self.answer.body),
+            link: self.answer.link(),
+            content: self.content(),
         }
     }
 }

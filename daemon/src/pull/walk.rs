@@ -13,6 +13,7 @@ use marsad_shared::{
         cache::{Ended, PageEnd, Position, Walk},
     },
 };
+use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
@@ -59,6 +60,8 @@ struct Course {
     /// The cursor when the walk began.
     since: Option<String>,
     best: Option<String>,
+    /// When the walk began, in an earlier run perhaps.
+    began_at: Timestamp,
     /// Pages of the walk, of earlier runs too.
     pages_before: u64,
 }
@@ -104,13 +107,14 @@ impl Puller {
         });
         let full = errand.full || resumed.as_ref().is_some_and(|(walk, _)| walk.full);
         let walked_at = resumed.as_ref().map(|(walk, _)| walk.at);
+        let began_at = resumed.as_ref().map_or(run.start.at, |(walk, _)| walk.began_at);
         let (since, best, pages_before, ask) = match resumed {
             Some((walk, ask)) => (walk.since, walk.best, walk.pages, ask),
             None if full => (None, None, 0, Ask::First),
             None => (position.cursor.clone(), None, 0, Ask::First),
         };
         let mut course =
-            Course { run, errand: Errand { full, ..errand }, since, best, pages_before };
+            Course { run, errand: Errand { full, ..errand }, since, best, began_at, pages_before };
         let ended = self.pages(request, &mut course, of, (ask, walked_at), first, stop).await;
         (course.run, ended)
     }
@@ -235,7 +239,12 @@ impl Puller {
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
         let body = answer.body.clone();
         let pagination = self.pagination();
+        // 204: there is nothing, and nothing is wrong.
+        let empty = answer.status == StatusCode::NO_CONTENT;
         let read = move || {
+            if empty {
+                return Ok((Piece::new(&shaper.layout, seed), None));
+            }
             let piece = page::read(&feed, &shaper, format, seed, number, &body)?;
             Ok((piece, page::next_of(&pagination, &body)?))
         };
@@ -293,7 +302,7 @@ impl Puller {
         let Behind { pages, at, .. } = *behind;
         let (run, full, bytes) = (course.run.id, course.errand.full, course.run.bytes);
         let (own_pages, refused) = (course.run.pages, course.run.refused);
-        let (since, best) = (course.since.clone(), course.best.clone());
+        let (since, best, began_at) = (course.since.clone(), course.best.clone(), course.began_at);
         let actor = course.errand.actor.clone();
         let last = match &onward {
             Onward::Last { alone, request } => Some((
@@ -312,9 +321,18 @@ impl Puller {
         move |cached| {
             let counts = with_refused(cached, refused);
             match (next, last) {
-                (Some(next), _) => {
-                    PageEnd::More(Walk { run, at, full, since, best, next, pages, bytes, counts })
-                }
+                (Some(next), _) => PageEnd::More(Walk {
+                    run,
+                    began_at,
+                    at,
+                    full,
+                    since,
+                    best,
+                    next,
+                    pages,
+                    bytes,
+                    counts,
+                }),
                 (None, None) => PageEnd::Broken,
                 (None, Some((cursor, validators, event_at))) => PageEnd::Last {
                     cursor,
@@ -330,9 +348,7 @@ impl Puller {
     fn moved(&self, request: &Request, course: &Course) -> Option<String> {
         request.incremental.as_ref()?;
         match self.rule() {
-            Some(rule) => {
-                rule.moved(course.since.as_deref(), course.best.clone(), course.run.start.at)
-            }
+            Some(rule) => rule.moved(course.since.as_deref(), course.best.clone(), course.began_at),
             None => course.since.clone(),
         }
     }
@@ -345,7 +361,13 @@ impl Puller {
 
     fn ending(&self, request: &Request, course: &Course) -> Ending {
         let event_at = self.event_at(request, course);
-        Ending { event_at, ..Ending::of_balance(&course.run.counts()) }
+        let counts = course.run.counts();
+        let ending = if course.since.is_none() {
+            Ending::of_whole(&counts)
+        } else {
+            Ending::of_balance(&counts)
+        };
+        Ending { event_at, ..ending }
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {

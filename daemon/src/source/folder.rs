@@ -8,7 +8,10 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, Metadata},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -32,6 +35,9 @@ const SCAN_BLIND: Duration = Duration::from_secs(1);
 /// Beginnings and endings of names that programs give to what they have not finished (security T8).
 const UNFINISHED: ([&str; 3], [&str; 4]) =
     ([".", "~$", "_tmp_"], [".part", ".tmp", ".filepart", ".crdownload"]);
+
+/// The longest name of a file, in bytes, with room for `.reason.txt` behind it.
+const NAME_MAX: usize = 240;
 
 /// What tells a file that has not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -345,6 +351,17 @@ impl Taken {
     }
 }
 
+/// Another name for a file whose own is taken, no longer than a name may be.
+fn numbered(name: &OsStr, turn: u32) -> OsString {
+    let prefix = format!("{turn}-");
+    let bytes = name.as_bytes();
+    // The end tells what it is.
+    let from = bytes.len().saturating_sub(NAME_MAX - prefix.len());
+    let mut other = OsString::from(prefix);
+    other.push(OsStr::from_bytes(bytes.get(from..).unwrap_or_default()));
+    other
+}
+
 /// Moves the file that is `stamp` into the folder `kind` beside it (`done`, `held`), under a name that is free there, and
 /// syncs both folders. Gives where it is now; `None` if another file has taken its place meanwhile: that one stays where
 /// it is, and is a file of its own.
@@ -352,18 +369,20 @@ pub fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<Path
     let (folder, name) =
         (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
     let target = folder.join(kind);
-    if !target.exists() {
+    if fs::symlink_metadata(&target).is_err() {
         fs::create_dir(&target)?;
         // Whatever the daemon's mask: operators, who are of its group, look at what is held.
         fs::set_permissions(&target, fs::Permissions::from_mode(0o750))?;
+    }
+    if !fs::symlink_metadata(&target)?.is_dir() {
+        // A link would lead what is put away to wherever somebody likes.
+        return Err(io::Error::other(format!("{} is no folder; remove it", target.display())));
     }
     let mut to = target.join(name);
     let mut turn = 1;
     while fs::symlink_metadata(&to).is_ok() {
         turn += 1;
-        let mut other = OsString::from(format!("{turn}-"));
-        other.push(name);
-        to = target.join(other);
+        to = target.join(numbered(name, turn));
     }
     fs::rename(path, &to)?;
     // Looked at after the move: nobody can replace it any more.

@@ -85,6 +85,13 @@ impl Answer {
     pub fn header(&self, name: header::HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+
+    /// Every `Link` header as one (RFC 9110 section 5.3), whatever characters its targets hold.
+    pub fn link(&self) -> Option<String> {
+        let lines = self.headers.get_all(header::LINK).iter();
+        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
 }
 
 impl HttpSource {

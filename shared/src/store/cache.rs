@@ -59,6 +59,8 @@ pub struct Ended {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Walk {
     pub run: RunId,
+    /// When its first page was asked for: what was written since then may be missing from the pages already read.
+    pub began_at: Timestamp,
     /// When its last page was committed.
     pub at: Timestamp,
     /// From the very beginning.

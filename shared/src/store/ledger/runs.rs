@@ -140,7 +140,8 @@ impl Ledger {
         let good = end.outcome.is_good();
         self.db.prepare_cached(sql)?.execute(params![
             start.feed.as_str(),
-            good.then(|| micros(end.at)),
+            // Looking through a folder reads nothing, and makes nothing fresh.
+            (good && (end.pages > 0 || start.file.is_some())).then(|| micros(end.at)),
             (end.counts.changed() > 0).then(|| micros(end.at)),
             end.event_at.map(micros),
             id.0,
