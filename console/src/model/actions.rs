@@ -58,8 +58,11 @@ const fn act(verb: ExchangeVerb) -> Act {
 /// Everything that could be done with the selection, each with the reason where it cannot.
 pub fn items(model: &Model) -> Vec<Item> {
     let mut items = Vec::new();
-    if model.selected().is_some() {
+    let leads_on = |row: &Row| !matches!(row, Row::Attempt(_) | Row::Fact(_)); // those are opened already
+    if model.selected().is_some_and(leads_on) {
         items.push(Item { choice: Choice::Open, blocked: None });
+    }
+    if model.selected().is_some() {
         items.push(Item { choice: Choice::Why, blocked: None });
     }
     if model.feed().is_some() {

@@ -5,8 +5,8 @@ use marsad_shared::{
     health::Health,
     id::{ExchangeId, RunId},
     protocol::{
-        ActOutcome, Event, EventKind, ExchangeAct, ExchangeVerb, Preview, Problem, ProblemCode,
-        ResyncReply,
+        ActOutcome, AttemptRow, Event, EventKind, ExchangeAct, ExchangeVerb, Preview, Problem,
+        ProblemCode, ResyncReply,
     },
     role::Role,
     run::Outcome,
@@ -381,6 +381,31 @@ fn a_record_is_found_by_its_key_and_not_by_reading_the_bank() {
     assert!(matches!(model.here().subject, Some(Subject::Record(..))));
     press(&mut model, "\x1b");
     assert_eq!(model.here().view, View::Records, "out of it, to the list one was in");
+}
+
+#[test]
+fn the_menu_opens_only_what_can_be_opened() {
+    let mut row = build::exchange(1042, State::Rejected);
+    row.timeline.push(AttemptRow {
+        number: 1,
+        kind: "deliver".to_owned(),
+        started_at: build::ago(60),
+        ended_at: Some(build::ago(59)),
+        state: Some(State::Rejected),
+        status: Some(422),
+        reason: None,
+    });
+    let mut model = build::usual().build();
+    press(&mut model, "4");
+    serve(&mut model, vec![Row::Exchange(row.into())]);
+    for (keys, expected, why) in
+        [("a", true, "an exchange"), ("\x1b\na", false, "an attempt is open as it stands")]
+    {
+        press(&mut model, keys);
+        let Some(Popup::Menu { items, .. }) = &model.popup else { panic!("no menu: {why}") };
+        let opens = items.iter().any(|item| item.choice == Choice::Open);
+        assert_eq!(opens, expected, "{why}");
+    }
 }
 
 #[test]
