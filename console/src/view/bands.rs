@@ -46,6 +46,7 @@ pub(super) fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if overview
         && area.width < 100
         && let Some(daemon) = daemon(model)
+        && text::width(&daemon) + 2 <= usize::from(pen.left())
     {
         pen.put(&format!("  {daemon}"), Tone::Dim);
     }

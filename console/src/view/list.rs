@@ -8,7 +8,7 @@ use super::{
     panel, window,
 };
 use crate::{
-    model::{Model, Place, Row, Subject, View, row},
+    model::{Link, Model, Place, Row, Subject, View, row},
     text,
     theme::Tone,
 };
@@ -92,6 +92,8 @@ fn empty(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
             _ => "list-empty",
         };
         pen.say(key, Tone::Dim);
+    } else if matches!(model.link, Link::Away { .. }) {
+        pen.say("msg-blocked_away", Tone::Dim); // and so nothing is on its way
     } else {
         pen.say("list-waiting", Tone::Dim);
     }

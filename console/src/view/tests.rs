@@ -278,3 +278,14 @@ fn a_filter_that_hides_the_trouble_does_not_say_that_all_is_well() {
     let said = text_of(&screen(&model));
     assert!(said.contains("/nothing like it"), "a toast does not hide it: {said}");
 }
+
+#[test]
+fn a_list_that_nobody_can_read_does_not_say_that_it_is_being_read() {
+    let away = Link::Away { since: build::ago(60), why: "refused".to_owned() };
+    for (link, key) in [(Link::Live, "list-waiting"), (away, "msg-blocked_away")] {
+        let mut model = usual().link(link).build();
+        model.trail.jump(Place::new(View::Exchanges, None));
+        let said = text_of(&screen(&model));
+        assert!(said.contains(&model.say(key)), "{key}: {said}");
+    }
+}
