@@ -157,9 +157,9 @@ fn confirm(model: &Model, area: Rect, buf: &mut Buffer, deed: &Deed) {
         Deed::Quit => (model.say("act-quit"), vec![model.say("confirm-quit")]),
         Deed::Exchange(verb, row) => {
             let from = model.say(words::state_key(row.state));
-            let to = row.state.next(actions::event(*verb)).map_or_else(
+            let to = actions::standing(row).next(actions::event(*verb)).map_or_else(
                 |_| model.say("fresh-unknown"),
-                |state| model.say(words::state_key(state)),
+                |next| model.say(words::state_key(next.state)),
             );
             let verb = model.say(actions::verb_key(*verb));
             let title = model.say_with(

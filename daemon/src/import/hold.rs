@@ -41,7 +41,10 @@ pub(super) async fn hold(
     });
     let kept = kept.await.map_err(|_| StoreError::Closed)??;
     let line = match trouble {
-        Trouble::Decode { error: DecodeError::RowTooLong { line }, .. } => Some(*line),
+        Trouble::Decode {
+            error: DecodeError::RowTooLong { line } | DecodeError::OpenQuote { line },
+            ..
+        } => Some(*line),
         Trouble::Decode { error: DecodeError::Truncated { line, .. }, .. } => Some(*line as u64),
         _ => None,
     };

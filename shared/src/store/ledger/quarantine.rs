@@ -1,5 +1,7 @@
 //! Quarantine: keyed by feed, place and content, so that the same refusal again only brings its time up to date.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -22,8 +24,9 @@ impl Ledger {
         let sql = "INSERT INTO quarantine (feed, run, first_run, kind, reason, file, line, page, row, field, place, hash, original, \
                    original_hash, bytes, at) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
                    ON CONFLICT (feed, place, hash) DO UPDATE SET run = excluded.run, reason = excluded.reason, \
-                   field = excluded.field, original_hash = excluded.original_hash, at = excluded.at";
+                   field = excluded.field, page = excluded.page, row = excluded.row, original_hash = excluded.original_hash, at = excluded.at";
         let mut statement = self.db.prepare_cached(sql)?;
+        let mut met = HashMap::new();
         for refusal in refusals {
             let Place { file, line, page, row, field } = &refusal.place;
             let original = refusal.original.as_slice();
@@ -41,7 +44,7 @@ impl Ledger {
                 page.map(u64::cast_signed),
                 row.map(u64::cast_signed),
                 field,
-                place_key(&refusal.place),
+                place_key(&refusal.place, &hash, &mut met),
                 hash,
                 (!original.is_empty()).then_some(original),
                 refusal.original_hash,
@@ -60,14 +63,15 @@ impl Ledger {
     }
 }
 
-/// The place as one text: what makes a repeat a repeat. The field is left out: a row is refused once.
-fn place_key(place: &Place) -> String {
+/// The place as one text: what makes a repeat a repeat. The field is left out: a row is refused once. Neither does the
+/// page count, nor the row on it: they move with every row before them, and the same bytes again are the same refusal.
+/// Rows that are equal on one page are told apart by their number.
+fn place_key(place: &Place, hash: &str, met: &mut HashMap<String, u64>) -> String {
+    if place.page.is_some() {
+        let equal = met.entry(hash.to_owned()).or_default();
+        *equal += 1;
+        return format!("page\n{equal}");
+    }
     let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
-    [
-        place.file.clone().unwrap_or_default(),
-        number(place.line),
-        number(place.page),
-        number(place.row),
-    ]
-    .join("\n")
+    [place.file.clone().unwrap_or_default(), number(place.line), number(place.row)].join("\n")
 }
