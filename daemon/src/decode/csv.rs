@@ -140,7 +140,8 @@ pub fn read<S>(
         // Only the last row can have swallowed the rest of the file.
         many_lines = seen.borrow().at_end && record.as_slice().contains(&b'\n');
         if many_lines {
-            last_row = end.begin(&record);
+            // Its last line feed, if any, stands inside the quote.
+            last_row = LineEnd { counted: false, ..end }.begin(&record);
         }
         let row = Row { record: &record, end, number, width: names.len() };
         if each(&mut state, row) == Flow::Stop {
