@@ -120,7 +120,7 @@ filter-hits = { $n ->
     [one] 1 hit
    *[other] { $n } hits
 }
-filter-paused = { $n } among { $scanned } looked at; move on to look further
+filter-paused = { $n } among { $scanned } looked at; j looks further
 filter-so_far = { $n } among { $scanned } looked at so far
 
 ## Freshness
@@ -186,7 +186,7 @@ key-reverse = Turn the order round
 key-run = run
 key-scope = all or only what is new
 key-suspend = Suspend
-key-swap = To the last place and back
+key-swap = Last place and back
 key-up = up
 
 ## Kinds, short
@@ -201,9 +201,11 @@ kind-run = run
 
 ## Lists
 
+list-by_key = A whole key is looked up at once: / key Enter
 list-empty = There is nothing here
 list-no_exchanges = No exchanges
 list-no_hit = Nothing passes the filter; Esc clears it
+list-no_hit_yet = Nothing has passed the filter so far; Esc clears it
 list-no_quarantine = Nothing is held
 list-waiting = Reading …
 
@@ -222,18 +224,19 @@ msg-burst = { $n } keys came at once: taken for a paste, nothing was done
 msg-copied = Sent to the clipboard of the terminal: { $text }
 msg-daemon_away = Daemon away since { $time }
 msg-daemon_back = Daemon is back
-msg-exchange_is = { $id } is now: { $state }
+msg-exchange_is = Done: { $id } became { $state }
 msg-fixed_order = This list has one order only
 msg-gone = no longer configured
 msg-interrupt_again = Once more to leave
 msg-no_command = No such command: { $command }
-msg-no_feed = No feed is selected
+msg-no_feed = No feed is selected; 3 shows them all
 msg-no_further = No further
 msg-not_found = There is no { $id }
 msg-nothing_selected = Nothing is selected
 msg-paste_ignored = Pasted text is never a command: nothing was done
 msg-problem = { $what }: { $why }; { $do }
 msg-run_ended = { $id } { $feed }: { $outcome }, { $changed } changed, { $held } held
+msg-run_failed = { $id } { $feed }: { $outcome }: { $reason }
 msg-run_started = Sync started: { $feed }
 
 ## Views
@@ -279,6 +282,7 @@ overlay-paused = Paused
 
 ## The overview
 
+overview-above = { $n } worse above
 overview-all_well = Nothing needs you
 overview-events = Last events
 overview-freshness = Freshness
@@ -297,7 +301,8 @@ peek-nothing = Nothing is selected
 
 ## Places
 
-place-page =  page { $n }
+place-page = page { $n }
+place-row = row { $n }
 
 ## Resync
 
@@ -370,12 +375,13 @@ trigger-schedule = schedule
 
 ## What needs somebody
 
-trouble-exchanges = wait for a person
+trouble-exchanges = somebody has to decide
 trouble-feeds_hit = { $n ->
     [one] 1 feed behind
    *[other] { $n } feeds behind
 }
 trouble-held = { $n } held
+trouble-in_doubt = the answer was lost
 trouble-last_run = the last run failed
 trouble-promised = promised { $promise }
 
@@ -393,6 +399,7 @@ why-connection = connection { $id } is { $state } since { $time }
 why-exchanges = { $n } exchanges: { $state }
 why-feed = feed { $id } is { $state }; promised { $promise }, last success { $last }
 why-last_run = run { $id }: { $state }
+why-holds_up = it holds up: { $feeds }
 why-side = the fault lies with: { $side }
 why-state = exchange { $id }: { $state }
 

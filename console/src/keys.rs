@@ -118,6 +118,7 @@ impl Chord {
             Self::Code(code) => match code {
                 KeyCode::PageUp => "PgUp".to_owned(),
                 KeyCode::PageDown => "PgDn".to_owned(),
+                KeyCode::BackTab => "S-Tab".to_owned(),
                 other => format!("{other:?}"),
             },
         }

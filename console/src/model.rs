@@ -37,7 +37,7 @@ pub(crate) mod build;
 
 pub use self::{
     filter::Filter,
-    list::{HELD, List, PAGE, SCAN, Want},
+    list::{HELD, List, PAGE, SCAN, Stay, Want},
     place::{Address, Place, Source, Subject, View},
     popup::{Cause, Choice, Deed, Form, Item, Popup},
     recent::{News, recent},
@@ -177,10 +177,27 @@ impl Model {
     pub fn rebuild(&mut self) {
         let Some(mut rows) = rows::held(self) else { return };
         let height = self.height();
+        self.hold_selection();
         let list = &mut self.here_mut().list;
         rows.retain(|row| list.filter.passes(row));
         list.hold_all(rows);
         list.reveal(height);
+    }
+
+    /// The same at somebody's own wish: the selection goes with its row, the first one too.
+    pub fn rebuild_around(&mut self) {
+        let list = &mut self.here_mut().list;
+        if list.seek.is_none() {
+            list.seek = list.selected_row().map(Row::key);
+        }
+        self.rebuild();
+    }
+
+    /// Rows are about to come: what is in front, other than a line of input, is about the row that is selected now.
+    pub fn hold_selection(&mut self) {
+        let typed = matches!(self.popup, Some(Popup::Filter { .. } | Popup::Palette { .. }));
+        let free = self.popup.is_none() || typed;
+        self.here_mut().list.stay = if free { Stay::OnTop } else { Stay::OnItsRow };
     }
 
     /// The page to fetch now, if the list on screen wants one and none is under way.

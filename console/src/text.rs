@@ -84,6 +84,16 @@ pub fn wrap(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// What is wrong, without the address that a reason may begin with. For where there is little room: whose address it is
+/// stands beside it, and the whole reason is a key away.
+pub fn gist(reason: &str) -> &str {
+    let behind = reason.split_once("://").and_then(|(_, rest)| rest.split_once(": "));
+    match behind {
+        Some((address, rest)) if !address.contains(char::is_whitespace) => rest,
+        _ => reason,
+    }
+}
+
 /// A size in bytes, in powers of 1000: `812 B`, `1.2 MB`.
 pub fn bytes(n: u64) -> String {
     if n < 1000 {
@@ -197,6 +207,20 @@ mod tests {
             ("a b", 0, vec!["a", "b"]),
         ] {
             assert_eq!(wrap(text, most), expected, "{text:?} in {most}");
+        }
+    }
+
+    #[test]
+    fn the_gist_of_a_reason_begins_behind_its_address() {
+        for (reason, expected) in [
+            ("https://a.example/v1/x: connection refused; ask", "connection refused; ask"),
+            ("page 1 of http://a.example:81/x: it is not JSON", "it is not JSON"),
+            ("cannot reach http://a.example/x", "cannot reach http://a.example/x"),
+            ("see http://a.example/x for more: or not", "see http://a.example/x for more: or not"),
+            ("TLS handshake: certificate expired", "TLS handshake: certificate expired"),
+            ("", ""),
+        ] {
+            assert_eq!(gist(reason), expected, "{reason:?}");
         }
     }
 

@@ -34,6 +34,22 @@ pub enum DecodeError {
         "the row that begins at line {line} is longer than 16 MiB; look for a quote or bracket that is never closed"
     )]
     RowTooLong { line: u64 },
+    /// A quote is opened and never closed: it may have swallowed any number of rows.
+    #[error(
+        "the row that begins at line {line} opens a quote that is never closed; close it, or double it if it is meant"
+    )]
+    OpenQuote { line: u64 },
+    /// So many bad rows are a bad layout.
+    #[error(
+        "more than {0} rows were refused; compare the layout with the feed's fields, mend it and resync"
+    )]
+    TooManyRefused(u64),
+    /// It holds more than can be held at once.
+    #[error("{0}")]
+    TooLarge(String),
+    /// There is no record yet to take the columns from.
+    #[error("there is nothing to take the columns from yet")]
+    Nothing,
     /// Reading the bytes failed.
     #[error("reading failed")]
     Io(#[source] io::Error),
@@ -48,10 +64,10 @@ impl DecodeError {
         match self {
             Self::Truncated { .. } => Reason::Truncated,
             Self::Format(_) => Reason::NotJson,
-            Self::Layout(_) => Reason::Schema,
-            Self::RowTooLong { .. } => Reason::TooLarge,
+            Self::Layout(_) | Self::TooManyRefused(_) | Self::Nothing => Reason::Schema,
+            Self::RowTooLong { .. } | Self::TooLarge(_) => Reason::TooLarge,
             Self::Io(_) => Reason::Disk,
-            Self::Stopped => Reason::Decode,
+            Self::OpenQuote { .. } | Self::Stopped => Reason::Decode,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -18,6 +18,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(10);
 const PRUNE_EVERY: u64 = 30;
 /// Runs that found nothing new are kept for so long.
 const KEEP_UNCHANGED: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// All others, for so long.
+const KEEP: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// The most runs that go at once: small commits that nobody waits behind.
 const PRUNE: u32 = 2_000;
 
@@ -34,17 +36,11 @@ pub async fn run(
         let now = services.clock.now();
         let prune = turn.is_multiple_of(PRUNE_EVERY);
         turn += 1;
-        let done = services.store.ledger.call(move |ledger| {
-            ledger.daemon_seen(now)?;
-            if prune {
-                ledger.prune_runs(now - KEEP_UNCHANGED, PRUNE)?;
-            }
-            Ok(())
-        });
+        let done = services.store.ledger.call(move |ledger| ledger.daemon_seen(now));
         match done.await {
             Ok(()) => {
                 if prune {
-                    services.store.folder.keep_reserve();
+                    prune_runs(&services, now, &stop).await;
                 }
                 services.beat_ms.store(now.as_millisecond(), Ordering::Relaxed);
                 beat();
@@ -53,4 +49,19 @@ pub async fn run(
         }
     }
     Ok(())
+}
+
+/// Lets go of old runs, a small commit at a time.
+async fn prune_runs(services: &Services, now: Timestamp, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        let pruned = services
+            .store
+            .ledger
+            .call(move |ledger| ledger.prune_runs(now - KEEP_UNCHANGED, now - KEEP, PRUNE));
+        match pruned.await {
+            Ok(gone) if gone as u64 >= u64::from(PRUNE) => {}
+            Ok(_) => return,
+            Err(error) => return warn!(%error, "old runs could not be let go of"),
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! its original is kept. It is moved only when all of that is safe (promise 4).
 
 use std::{
+    collections::HashMap,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,7 +29,7 @@ use crate::{
     run::Ending,
     services::{Order, Services},
     socket::problem::failed,
-    source::folder::{News, TakeError, Taken, Watch, put_away},
+    source::folder::{News, Stamp, TakeError, Taken, Watch, put_aside, put_away},
     trouble::Trouble,
 };
 
@@ -40,6 +41,8 @@ use hold::hold;
 
 /// How often a folder that is well, or one that is not, is reported.
 const REPORT: Duration = Duration::from_mins(1);
+/// How often the same is said of one file that stays where it is.
+const TELL: Duration = Duration::from_mins(30);
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
@@ -52,6 +55,8 @@ pub struct Importer {
     orders: mpsc::Receiver<Order>,
     watch: Watch,
     reported_at: Option<(bool, Instant)>,
+    /// Files of which something was said that need not be said at every scan.
+    told: HashMap<PathBuf, Instant>,
 }
 
 /// A file that was looked at once.
@@ -59,7 +64,7 @@ struct Found {
     path: PathBuf,
     name: String,
     hash: String,
-    bytes: u64,
+    stamp: Stamp,
 }
 
 /// What became of a file in one feed.
@@ -86,7 +91,16 @@ impl Importer {
             .into_iter()
             .map(|feed| Desk { columns: Columns::new(Arc::clone(&feed)), feed })
             .collect();
-        Self { services, connection, folder, desks, orders, watch, reported_at: None }
+        Self {
+            services,
+            connection,
+            folder,
+            desks,
+            orders,
+            watch,
+            reported_at: None,
+            told: HashMap::new(),
+        }
     }
 
     /// Imports until `stop`. A file's fault is a run that says so, not an `Err`.
@@ -137,6 +151,17 @@ impl Importer {
         due
     }
 
+    /// Whether something was said of this file a short while ago; from now on it was.
+    fn was_told(&mut self, path: &Path) -> bool {
+        let now = Instant::now();
+        self.told.retain(|_, at| now < *at + TELL);
+        let told = self.told.contains_key(path);
+        if !told {
+            self.told.insert(path.to_owned(), now);
+        }
+        told
+    }
+
     /// Records a run that read nothing.
     async fn record(&self, desk: usize, ending: Ending, file: Option<String>) {
         let Some(desk) = self.desks.get(desk) else { return };
@@ -161,18 +186,22 @@ impl Importer {
             .filter(|&at| self.desks.get(at).is_some_and(|desk| desk.wants(&name)))
             .collect();
         if wanted.is_empty() {
+            if self.was_told(path) {
+                return;
+            }
             warn!(connection = %self.connection.id, file = %show(&name), "no feed reads such a file; it stays where it is");
             return;
         }
         let at = path.to_owned();
         let looked = tokio::task::spawn_blocking(move || look(&at)).await;
-        let (hash, bytes) = match looked.unwrap_or(Err(TakeError::PutOff)) {
+        let (hash, stamp) = match looked.unwrap_or(Err(TakeError::PutOff)) {
             Ok(found) => found,
             Err(TakeError::PutOff) => return,
             Err(TakeError::Odd(what)) => {
                 let reason = TakeError::Odd(what).to_string();
                 return self.hold_unread(path, &name, &wanted, &reason).await;
             }
+            Err(TakeError::Unreadable(_)) if self.was_told(path) => return,
             Err(TakeError::Unreadable(error)) => {
                 let trouble = Trouble::File(format!(
                     "cannot read {} ({error}); let marsadd read it",
@@ -184,7 +213,7 @@ impl Importer {
                 return;
             }
         };
-        let found = Found { path: path.to_owned(), name, hash, bytes };
+        let found = Found { path: path.to_owned(), name, hash, stamp };
         let mut held = None;
         for at in wanted {
             match self.import_into(at, &found, stop).await {
@@ -204,20 +233,15 @@ impl Importer {
                 }
             }
         }
-        self.put_away(&found.path, held.as_deref()).await;
+        self.put_away(&found.path, found.stamp, held.as_deref()).await;
     }
 
     /// Moves a file that is dealt with, with its reason beside it if it is held.
-    async fn put_away(&self, path: &Path, held: Option<&str>) {
+    async fn put_away(&self, path: &Path, stamp: Stamp, held: Option<&str>) {
         let (path, reason) = (path.to_owned(), held.map(str::to_owned));
         let moved = tokio::task::spawn_blocking(move || match reason {
-            None => put_away(&path, "done").map(drop),
-            Some(reason) => {
-                let to = put_away(&path, "held")?;
-                let mut beside = to.into_os_string();
-                beside.push(".reason.txt");
-                std::fs::write(beside, format!("{reason}\n"))
-            }
+            None => put_away(&path, "done", stamp).map(drop),
+            Some(reason) => put_aside(&path, stamp, &reason),
         });
         if let Ok(Err(error)) = moved.await {
             let folder = show(&self.folder.to_string_lossy()).into_owned();
@@ -261,7 +285,8 @@ impl Importer {
                 return;
             }
         }
-        self.put_away(path, Some(reason)).await;
+        let Ok(about) = std::fs::symlink_metadata(path) else { return };
+        self.put_away(path, Stamp::of(&about), Some(reason)).await;
     }
 
     async fn import_into(
@@ -273,7 +298,7 @@ impl Importer {
         let Some(desk) = self.desks.get_mut(at) else { return Ok(Became::Had) };
         let (feed, hash) = (desk.feed.id.clone(), found.hash.clone());
         let had =
-            self.services.store.cache.call(move |cache| cache.run_of_file(&feed, &hash)).await?;
+            self.services.store.cache.call(move |cache| cache.is_latest_file(&feed, &hash)).await?;
         if let Some(run) = had {
             let reason = Some(format!("the same content as run {run} brought"));
             let ending = Ending::unchanged(reason);
@@ -294,21 +319,20 @@ impl Importer {
         }
         let trouble = match settled {
             Ok(()) => {
-                let ending = Ending::of_balance(&run.counts());
+                let ending = Ending::of_whole(&run.counts());
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);
             }
             Err(trouble) => trouble,
         };
-        if matches!(
-            trouble,
-            Trouble::Decode { .. }
-                | Trouble::TooManyRefused
-                | Trouble::Store(StoreError::Layout(_))
-        ) {
+        if matches!(trouble, Trouble::Decode { .. } | Trouble::Store(StoreError::Layout(_))) {
             let reason = trouble.text();
-            hold(&self.services, &mut run, found, &trouble).await?;
-            return Ok(Became::Held(reason));
+            let Err(trouble) = hold(&self.services, &mut run, found, &trouble).await else {
+                return Ok(Became::Held(reason));
+            };
+            // What keeps it from being held is ours, or the file changed: it stays where it is.
+            self.services.end_run(&run, Ending::of_trouble(&trouble)).await?;
+            return Ok(Became::Later);
         }
         if let Trouble::Store(error) = &trouble {
             self.services
@@ -325,6 +349,10 @@ impl Importer {
         let Some(desk) = self.desks.iter_mut().find(|desk| desk.feed.id == order.feed) else {
             return;
         };
+        if order.reply.is_closed() {
+            // Withdrawn while it waited: whoever ordered it has been told so.
+            return;
+        }
         let start = RunStart {
             actor: Some(order.actor),
             full: order.full,
@@ -343,7 +371,7 @@ impl Importer {
         let ended = if order.full {
             desk.read_again(&self.services, &mut run, stop)
                 .await
-                .map(|()| Ending::of_balance(&run.counts()))
+                .map(|()| Ending::of_whole(&run.counts()))
         } else {
             let reason = Some(
                 "the folder is looked through; each complete file becomes a run of its own"
@@ -369,8 +397,8 @@ impl Found {
     }
 }
 
-/// Reads a file once: its hash and its length.
-fn look(path: &Path) -> Result<(String, u64), TakeError> {
+/// Reads a file once: its hash, and what tells that it is still the same.
+fn look(path: &Path) -> Result<(String, Stamp), TakeError> {
     let mut taken = Taken::open(path)?;
     let (mut hasher, mut buffer, mut bytes) = (blake3::Hasher::new(), vec![0; CHUNK], 0);
     loop {
@@ -384,5 +412,5 @@ fn look(path: &Path) -> Result<(String, u64), TakeError> {
     if bytes != taken.bytes || !taken.is_unchanged(path) {
         return Err(TakeError::PutOff);
     }
-    Ok((hasher.finalize().to_hex().to_string(), bytes))
+    Ok((hasher.finalize().to_hex().to_string(), taken.stamp))
 }

@@ -19,6 +19,8 @@ const CHUNK: usize = 256 * 1024;
 pub const BATCH_ROWS: usize = 10_000;
 /// A batch is handed on at this size, in bytes, whatever its rows.
 pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// The most values of one page: each costs 16 bytes beside its text.
+const PAGE_CELLS: usize = 16_000_000;
 /// More refusals than this in one run are no bad rows but a bad layout: the run is stopped and says so.
 pub const REFUSED_MAX: u64 = 10_000;
 
@@ -30,7 +32,8 @@ pub struct Piece {
 }
 
 impl Piece {
-    fn new(layout: &Layout, seed: u64) -> Self {
+    /// No rows yet.
+    pub fn new(layout: &Layout, seed: u64) -> Self {
         Self { batch: Batch::new(layout, seed), refused: Vec::new() }
     }
 
@@ -93,14 +96,28 @@ impl Intake<'_> {
     /// [`DecodeError`] if it cannot be read to its end; then nothing of it is kept.
     pub fn page(&self, body: &[u8]) -> Result<Piece, DecodeError> {
         let mut rows = Rows { intake: self, piece: self.piece(), take: None::<fn(Piece) -> Flow> };
-        match self.format {
+        let read = match self.format {
             Format::Json => {
-                decode::json::read_slice(body, &self.feed.records, self.records(&mut rows))?;
+                decode::json::read_slice(body, &self.feed.records, self.records(&mut rows))
             }
-            Format::Ndjson => self.lines(body, &mut rows)?,
-            Format::Csv => self.csv(body, &mut rows)?,
-        }
+            Format::Ndjson => self.lines(body, &mut rows),
+            Format::Csv => self.csv(body, &mut rows),
+        };
+        Self::excess(&rows.piece).map_or(read, Err)?;
         Ok(rows.piece)
+    }
+
+    /// Why a page that was read so far is too much, if it is.
+    fn excess(piece: &Piece) -> Option<DecodeError> {
+        if piece.refused.len() as u64 > REFUSED_MAX {
+            return Some(DecodeError::TooManyRefused(REFUSED_MAX));
+        }
+        (piece.batch.cells_len() > PAGE_CELLS).then(|| {
+            DecodeError::TooLarge(
+                "the page holds more than 16 million values; ask for smaller pages (`size`)"
+                    .to_owned(),
+            )
+        })
     }
 
     fn piece(&self) -> Piece {
@@ -193,9 +210,12 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
                 bytes,
             });
         }
-        let Some(take) = self.take.as_mut().filter(|_| self.piece.is_full()) else {
-            return Flow::More;
+        let Some(take) = &mut self.take else {
+            return if Intake::excess(&self.piece).is_some() { Flow::Stop } else { Flow::More };
         };
+        if !self.piece.is_full() {
+            return Flow::More;
+        }
         take(std::mem::replace(&mut self.piece, self.intake.piece()))
     }
 }
@@ -205,7 +225,10 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
 /// # Errors
 /// [`DecodeError`] if the data cannot be read, or has no columns that could be kept.
 pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, DecodeError> {
-    let unfit = |error: infer::InferError| DecodeError::Layout(error.to_string());
+    let unfit = |error: infer::InferError| match error {
+        infer::InferError::Nothing => DecodeError::Nothing,
+        error => DecodeError::Layout(error.to_string()),
+    };
     if format == Format::Csv {
         let mut layout = None;
         let begin = |names: &[String]| {

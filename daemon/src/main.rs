@@ -1,6 +1,6 @@
 //! `marsadd`: polls, imports, delivers and judges, until it is told to stop.
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -11,6 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
+
+/// How long threads that block may hold up the end of the process.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Marsad's daemon: brings what partners publish into the information bank, and delivers what is owed to them.
 #[derive(Debug, Parser)]
@@ -46,7 +49,12 @@ fn main() -> ExitCode {
         .thread_name("marsadd")
         .build()
         .context("the runtime could not be started")
-        .and_then(|runtime| runtime.block_on(run(flags)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(flags));
+            // A thread that hangs on a dead disk or network folder must not keep the process.
+            runtime.shutdown_timeout(LAST_WAIT);
+            outcome
+        });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error),

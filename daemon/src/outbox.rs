@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 use crate::{
     courier::document_max,
     services::Services,
-    source::folder::{News, TakeError, Taken, Watch, put_away},
+    source::folder::{News, Stamp, TakeError, Taken, Watch, put_aside, put_away},
 };
 
 /// What turns files into exchanges.
@@ -67,7 +67,7 @@ impl Outbox {
         let (originals, at) = (self.services.store.originals.clone(), path.to_owned());
         let most = document_max(&self.connection);
         let kept = tokio::task::spawn_blocking(move || keep(&originals, &at, most)).await;
-        let (kept, identity) = match kept.unwrap_or(Err(Refusal::PutOff)) {
+        let (kept, stamp) = match kept.unwrap_or(Err(Refusal::PutOff)) {
             Ok(kept) => kept,
             Err(Refusal::PutOff) => return Ok(()),
             Err(Refusal::Odd(reason)) => {
@@ -78,10 +78,11 @@ impl Outbox {
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // A file that was accepted and not yet moved when the daemon was killed is the same file again.
-        let origin = format!("outbox\n{}\n{name}\n{identity}\n{}", self.connection.id, kept.hash);
+        let origin =
+            format!("outbox\n{}\n{name}\n{}\n{}", self.connection.id, stamp.identity(), kept.hash);
         let (id, new) = accept(&self.services, &self.connection, name, origin, kept).await?;
         info!(exchange = %id, connection = %self.connection.id, new, "exchange accepted");
-        done(path).await
+        done(path, stamp).await
     }
 }
 
@@ -142,7 +143,7 @@ fn keep(
     originals: &marsad_shared::store::Originals,
     path: &Path,
     most: u64,
-) -> Result<(Kept, String), Refusal> {
+) -> Result<(Kept, Stamp), Refusal> {
     let mut taken = match Taken::open(path) {
         Ok(taken) => taken,
         Err(TakeError::PutOff) => return Err(Refusal::PutOff),
@@ -163,20 +164,20 @@ fn keep(
     if bytes != taken.bytes || !taken.is_unchanged(path) {
         return Err(Refusal::PutOff);
     }
-    Ok((original.keep()?, taken.stamp.identity()))
+    Ok((original.keep()?, taken.stamp))
 }
 
 /// Moves a file that was accepted.
-async fn done(path: &Path) -> Result<(), StoreError> {
-    away(path, |path| put_away(path, "done").map(drop)).await
+async fn done(path: &Path, stamp: Stamp) -> Result<(), StoreError> {
+    away(path, move |path| put_away(path, "done", stamp).map(drop)).await
 }
 
 /// Moves a file that cannot become an exchange, with the reason beside it.
 async fn hold(path: &Path, reason: String) -> Result<(), StoreError> {
     away(path, move |path| {
-        let mut beside = put_away(path, "held")?.into_os_string();
-        beside.push(".reason.txt");
-        fs::write(beside, format!("{reason}\n"))
+        // Gone meanwhile: nothing is left to hold.
+        let Ok(about) = fs::symlink_metadata(path) else { return Ok(()) };
+        put_aside(path, Stamp::of(&about), &reason)
     })
     .await
 }

@@ -75,6 +75,10 @@ impl Poller {
                 Some(order) = self.orders.recv() => Some(order),
                 () = sleep(wait) => None,
             };
+            if order.as_ref().is_some_and(|order| order.reply.is_closed()) {
+                // Withdrawn while it waited: whoever ordered it has been told so.
+                continue;
+            }
             if order.is_none() && self.puller.services.clock.now() < self.next_at {
                 continue;
             }
@@ -164,6 +168,8 @@ fn next(
     let scheduled = schedule.next_after(now, Some(started_at), jitter(feed, 0));
     let Some(trouble) = trouble else { return scheduled };
     let retry_in = match trouble {
+        // Gone on with as soon as the daemon runs again.
+        Trouble::Stopped => return now,
         Trouble::Fetch(FetchError::Throttled { retry_after: Some(wait), .. }) => {
             return scheduled.max(plus(now, *wait));
         }

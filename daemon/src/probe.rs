@@ -12,7 +12,7 @@ use marsad_shared::{
     health::{Limits, PollResult},
 };
 use reqwest::{Method, StatusCode};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -60,11 +60,15 @@ impl Probe {
             let heard =
                 standing.and_then(|standing| standing.last_result_at).filter(|at| *at <= now);
             let due = plus(heard.unwrap_or(began), wait.saturating_add(SLACK));
-            if due <= now {
+            let rest = self
+                .source
+                .rest_until()
+                .map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+            if due <= now && rest.is_zero() {
                 self.measure().await;
                 continue;
             }
-            if stop.run_until_cancelled(sleep(until(now, due))).await.is_none() {
+            if stop.run_until_cancelled(sleep(until(now, due).max(rest))).await.is_none() {
                 return Ok(());
             }
         }

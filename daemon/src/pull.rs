@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    feed::{Feed, Request},
+    feed::{Feed, Origin, Pagination, Request},
     health::PollResult,
     id::RunId,
     run::{Counts, Trigger},
@@ -12,10 +12,11 @@ use marsad_shared::{
 };
 use reqwest::StatusCode;
 use tokio_util::sync::CancellationToken;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     columns::Columns,
+    decode::DecodeError,
     run::Ending,
     services::Services,
     source::{
@@ -38,6 +39,8 @@ pub struct Puller {
     columns: Columns,
     /// As it stands in the cache; `None`: to be read there.
     position: Option<Position>,
+    /// A hash of how answers are read: one that was read otherwise tells nothing of whether it is the same.
+    reading: u64,
 }
 
 /// Who set a run going, and how far it is to read.
@@ -58,7 +61,13 @@ pub struct Pulled {
 impl Puller {
     pub fn new(services: Arc<Services>, feed: Arc<Feed>, source: Arc<HttpSource>) -> Self {
         let columns = Columns::new(Arc::clone(&feed));
-        Self { services, feed, source, columns, position: None }
+        let Feed { records, format, delimiter, header_row, key, fields, zone, .. } = &*feed;
+        let reading = format!(
+            "{records:?}{format:?}{delimiter}{header_row}{key:?}{fields:?}{:?}",
+            zone.iana_name()
+        );
+        let reading = xxh3_64(reading.as_bytes());
+        Self { services, feed, source, columns, position: None, reading }
     }
 
     /// One run. `begun` hears its number as soon as it has one; `plan` says when the feed is due after it.
@@ -119,6 +128,10 @@ impl Puller {
         let (mut run, ended) = self.walk(request, errand, run, position, first, stop).await;
         let (ending, trouble) = match ended {
             Ok(ending) => (ending, None),
+            // No record has come yet, of a feed whose columns are those of its first data: nothing is wrong.
+            Err(Trouble::Decode { error: error @ DecodeError::Nothing, .. }) => {
+                (Ending::unchanged(Some(error.to_string())), None)
+            }
             Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
         };
         let next_at = Some(plan(started_at, trouble.as_ref()));
@@ -148,10 +161,7 @@ impl Puller {
         let since = self.since(request, position.cursor.as_deref());
         let walker = Walker::new(&self.source.http.base_url, request, since.as_deref(), 0).ok()?;
         let url = walker.url(&Ask::First).ok()?;
-        let known = position
-            .validators
-            .as_ref()
-            .filter(|known| known.url == xxh3_64(url.as_str().as_bytes()));
+        let known = position.validators.as_ref().filter(|known| known.url == self.url_hash(&url));
         let answer = match self.source.get(&url, known).await {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk.
@@ -176,7 +186,7 @@ impl Puller {
     }
 
     fn rule(&self) -> Option<CursorRule> {
-        let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else { return None };
+        let Origin::Http(request) = &self.feed.origin else { return None };
         CursorRule::of(request.incremental.as_ref()?, &self.columns.known()?.layout)
     }
 
@@ -188,6 +198,18 @@ impl Puller {
             || marsad_shared::record::Layout::new(self.feed.fields.clone(), &self.feed.key).ok();
         let rule = self.rule().or_else(|| CursorRule::of(incremental, &declared()?));
         Some(rule.map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)))
+    }
+
+    /// What an answer of `url`, read as this feed is, is remembered by.
+    fn url_hash(&self, url: &url::Url) -> u64 {
+        xxh3_64_with_seed(url.as_str().as_bytes(), self.reading)
+    }
+
+    fn pagination(&self) -> Pagination {
+        match &self.feed.origin {
+            Origin::Http(request) => request.pagination.clone(),
+            Origin::Files(_) => Pagination::None,
+        }
     }
 
     fn pace(&self, answer: &Answer) -> PollResult {

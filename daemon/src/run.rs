@@ -14,7 +14,7 @@ use marsad_shared::{
 };
 use tracing::{info, warn};
 
-use crate::{intake::REFUSED_MAX, services::Services, trouble::Trouble};
+use crate::{decode::DecodeError, intake::REFUSED_MAX, services::Services, trouble::Trouble};
 
 /// A run under way.
 #[derive(Debug)]
@@ -54,6 +54,19 @@ impl Ending {
         Self { outcome, reason, cause: None, event_at: None, next_at: None }
     }
 
+    /// As [`Self::of_balance`], of a run that read all there is: where every row was refused, nothing of it is good, and
+    /// all of it waits for a person.
+    pub fn of_whole(counts: &Counts) -> Self {
+        if counts.received == 0 || counts.quarantined < counts.received {
+            return Self::of_balance(counts);
+        }
+        let reason = format!(
+            "every one of {} rows was refused; compare the layout with the feed's fields, mend it and resync",
+            counts.received
+        );
+        Self { outcome: Outcome::Held, reason: Some(reason), ..Self::of_balance(counts) }
+    }
+
     /// It found what was there already.
     pub fn unchanged(reason: Option<String>) -> Self {
         Self { outcome: Outcome::Unchanged, reason, cause: None, event_at: None, next_at: None }
@@ -80,21 +93,26 @@ impl Ending {
 impl Run {
     /// What became of the rows so far.
     pub fn counts(&self) -> Counts {
-        Counts {
-            received: self.cached.received + self.refused,
-            quarantined: self.refused,
-            ..self.cached
-        }
+        with_refused(self.cached, self.refused)
     }
 
     /// Counts rows into quarantine.
     ///
     /// # Errors
-    /// [`Trouble::TooManyRefused`] beyond [`REFUSED_MAX`] of one run.
-    pub fn count_refused(&mut self, refused: usize) -> Result<(), Trouble> {
+    /// [`DecodeError::TooManyRefused`] beyond [`REFUSED_MAX`] of one run.
+    pub fn count_refused(&mut self, refused: usize) -> Result<(), DecodeError> {
         self.refused += refused as u64;
-        if self.refused > REFUSED_MAX { Err(Trouble::TooManyRefused) } else { Ok(()) }
+        if self.refused > REFUSED_MAX {
+            Err(DecodeError::TooManyRefused(REFUSED_MAX))
+        } else {
+            Ok(())
+        }
     }
+}
+
+/// What the cache counted, and the rows that went to quarantine instead.
+pub fn with_refused(cached: Counts, refused: u64) -> Counts {
+    Counts { received: cached.received + refused, quarantined: refused, ..cached }
 }
 
 impl Services {
@@ -137,19 +155,11 @@ impl Services {
         let end = ending.at(self.clock.now(), run.pages, run.bytes, run.counts());
         log(run.id, &run.start, &end);
         let at = end.at;
-        let mut ended = self.write_end(run, &end).await;
-        if ended.as_ref().is_err_and(StoreError::is_full) && self.store.folder.free_reserve() {
-            // What the reserve is kept for: that the disk is full must not be lost for want of space.
-            ended = self.write_end(run, &end).await;
-        }
+        let (id, start) = (run.id, run.start.clone());
+        let ended = self.store.ledger.call(move |ledger| ledger.end_run(id, &start, &end)).await;
         self.progress.clear(&run.start.feed);
         self.tell_run(at, run.id, &run.start);
         ended
-    }
-
-    async fn write_end(&self, run: &Run, end: &RunEnd) -> Result<(), StoreError> {
-        let (id, start, end) = (run.id, run.start.clone(), end.clone());
-        self.store.ledger.call(move |ledger| ledger.end_run(id, &start, &end)).await
     }
 
     /// Records a run that needed no number while it went. Nobody waits for it: it is durable with the next commit.

@@ -10,14 +10,15 @@ use std::{
 };
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use marsad_shared::{
     clock::{Clock, SystemClock},
     config::Config,
     connection::{Connection, Link},
     feed::{Feed, Origin},
-    id::ConnectionId,
+    id::{ConnectionId, RunId},
     record::Layout,
-    run::Outcome,
+    run::{Counts, Outcome},
     store::{
         Ledger, Store, StoreError,
         cache::Position,
@@ -39,6 +40,7 @@ use crate::{
     probe::Probe,
     progress::ProgressBoard,
     readers::Readers,
+    run::Ending,
     services::{Bells, Orders, Services},
     socket::Socket,
     source::http::{Clients, HttpSource},
@@ -87,11 +89,18 @@ impl Supervisor {
             Arc::clone(&supervisor.services),
             supervisor.stop.clone(),
         )?;
+        let page = match supervisor.config.http {
+            None => None,
+            Some(address) => {
+                let services = Arc::clone(&supervisor.services);
+                Some(Page::bind(address, services, supervisor.stop.clone()).await?)
+            }
+        };
+        // Nothing begins before all that can keep the daemon from starting has been tried.
         supervisor.spawn_workers(&connections, &feeds).await?;
         supervisor.workers.spawn(socket.serve());
-        if let Some(address) = supervisor.config.http {
-            let (services, stop) = (Arc::clone(&supervisor.services), supervisor.stop.clone());
-            supervisor.workers.spawn(Page::bind(address, services, stop).await?.serve());
+        if let Some(page) = page {
+            supervisor.workers.spawn(page.serve());
         }
         info!(connections = connections.len(), feeds = feeds.len(), "marsadd runs");
         Ok(supervisor)
@@ -129,7 +138,7 @@ impl Supervisor {
         for (run, start) in interrupted {
             let feed = start.feed.clone();
             let position = services.store.cache.call(move |cache| cache.position(&feed)).await?;
-            let end = interrupted_end(run, &position, now);
+            let end = interrupted_end(run, position, start.file.is_none(), now);
             warn!(feed = %start.feed, %run, "was under way when marsadd stopped");
             services
                 .store
@@ -283,32 +292,35 @@ async fn close(services: Arc<Services>) {
     }
 }
 
-/// How a run ends that a killed daemon left: with what its walk had counted, all of which is in the cache.
-fn interrupted_end(
-    run: marsad_shared::id::RunId,
-    position: &Position,
-    at: jiff::Timestamp,
-) -> RunEnd {
-    let walk = position.walk.as_ref().filter(|walk| walk.run == run);
-    let reason = match walk {
-        Some(walk) => format!(
-            "marsadd stopped in the middle of it; the next run goes on behind page {}",
-            walk.pages
-        ),
+/// How a run ends that a killed daemon left: as it had ended, where only the ledger had not heard of it; else with what its
+/// walk had counted, all of which is in the cache.
+fn interrupted_end(run: RunId, position: Position, polled: bool, at: Timestamp) -> RunEnd {
+    let next_at = polled.then_some(at);
+    if let Some(ended) = position.ended.filter(|ended| ended.run == run) {
+        let ending =
+            Ending { event_at: ended.event_at, next_at, ..Ending::of_balance(&ended.counts) };
+        return ending.at(at, ended.pages, ended.bytes, ended.counts);
+    }
+    let walk = position.walk.filter(|walk| walk.run == run);
+    let reason = match &walk {
+        Some(walk) => {
+            format!(
+                "marsadd stopped in the middle of it; the next run goes on behind page {}",
+                walk.pages
+            )
+        }
         None => {
             "marsadd stopped in the middle of it; the next run reads it again, and nothing is lost"
                 .to_owned()
         }
     };
-    RunEnd {
-        outcome: Outcome::Failed,
+    let ending = Ending {
+        outcome: Outcome::Cancelled,
         reason: Some(reason),
         cause: None,
-        at,
-        pages: walk.map_or(0, |walk| walk.pages),
-        bytes: walk.map_or(0, |walk| walk.bytes),
-        counts: walk.map(|walk| walk.counts).unwrap_or_default(),
         event_at: None,
-        next_at: Some(at),
-    }
+        next_at,
+    };
+    let (bytes, counts) = walk.map_or((0, Counts::default()), |walk| (walk.bytes, walk.counts));
+    ending.at(at, 0, bytes, counts)
 }

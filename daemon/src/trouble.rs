@@ -12,7 +12,6 @@ use marsad_shared::{
 
 use crate::{
     decode::DecodeError,
-    intake::REFUSED_MAX,
     source::{fault::FetchError, walk::WalkError},
 };
 
@@ -33,11 +32,6 @@ pub enum Trouble {
     /// The source file could not be read, or changed while it was.
     #[error("{0}")]
     File(String),
-    /// So many bad rows are a bad layout.
-    #[error(
-        "more than {REFUSED_MAX} rows were refused; compare the layout with the feed's fields, mend it and resync"
-    )]
-    TooManyRefused,
     /// Rows are unaccounted for: our bug, and never green (promise 2).
     #[error("the run does not balance: {0}; nothing of it can be trusted, report this")]
     Unbalanced(String),
@@ -60,7 +54,6 @@ impl Trouble {
             Self::Walk(_) => Reason::RemoteFault,
             Self::Store(error) => reason_of(error)?,
             Self::File(_) => Reason::Disk,
-            Self::TooManyRefused => Reason::Schema,
             Self::Unbalanced(_) | Self::Stopped => return None,
         })
     }
@@ -69,6 +62,12 @@ impl Trouble {
     pub fn result(&self) -> PollResult {
         match self {
             Self::Fetch(error) => error.result(),
+            // An answer without records is a good one.
+            Self::Decode { error: DecodeError::Nothing, .. } => {
+                PollResult::Ok { near_limit: false }
+            }
+            // The configuration's trouble, whoever else is at fault: it says nothing of the partner.
+            Self::Store(StoreError::Layout(_)) => PollResult::Skipped,
             other => other.reason().map_or(PollResult::Skipped, PollResult::failed),
         }
     }

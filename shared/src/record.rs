@@ -112,6 +112,11 @@ impl Batch {
         self.hashes.is_empty()
     }
 
+    /// How many values it holds.
+    pub fn cells_len(&self) -> usize {
+        self.cells.len()
+    }
+
     /// How many bytes of text it holds.
     pub fn text_len(&self) -> usize {
         self.text.len()

@@ -5,12 +5,11 @@
 
 mod client;
 mod home;
+mod process;
 
 use std::{
-    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
-    thread::JoinHandle,
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -20,10 +19,11 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
 pub use client::{Client, Stream};
 pub use home::Home;
+pub use process::{Process, code_of};
 
 use crate::build::programs;
 
@@ -94,7 +94,7 @@ impl Daemon {
 
     /// How it ended, if it has.
     pub fn ended(&self) -> Option<ExitStatus> {
-        self.process.as_ref().and_then(|process| *process.ended.borrow())
+        self.process.as_ref().and_then(Process::ended)
     }
 
     /// `kill -9`, as power loss would; comes back when it is gone.
@@ -223,57 +223,4 @@ impl Drop for Daemon {
 )]
 fn show(log: &str) {
     eprintln!("--- log of marsadd ---\n{log}---");
-}
-
-/// The exit code as a shell has it.
-pub fn code_of(status: ExitStatus) -> i32 {
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
-}
-
-/// A process that is waited for by a thread of its own, so that no runtime has to be there for it.
-#[derive(Debug)]
-pub struct Process {
-    pub pid: u32,
-    ended: watch::Receiver<Option<ExitStatus>>,
-    waiter: Option<JoinHandle<()>>,
-}
-
-impl Process {
-    /// Starts `command`.
-    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-        let (tell, ended) = watch::channel(None);
-        let pid = child.id();
-        let waiter = std::thread::spawn(move || {
-            // Waiting can fail only for a process that is not ours.
-            if let Ok(status) = child.wait() {
-                tell.send_replace(Some(status));
-            }
-        });
-        Ok(Self { pid, ended, waiter: Some(waiter) })
-    }
-
-    /// Waits for its end.
-    pub async fn until_ended(&mut self) -> anyhow::Result<ExitStatus> {
-        let ended =
-            self.ended.wait_for(Option::is_some).await.context("nobody waits for the process")?;
-        (*ended).context("the process has not ended")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if self.ended.borrow().is_none()
-            && let Ok(pid) = i32::try_from(self.pid)
-        {
-            // It may have ended just now.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
-        if let Some(waiter) = self.waiter.take() {
-            // It panics nowhere, and a killed process ends.
-            let _ = waiter.join();
-        }
-    }
 }

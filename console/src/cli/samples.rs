@@ -171,6 +171,7 @@ pub(super) fn exchange(id: i64, state: State) -> ExchangeRow {
         direction: Direction::Outgoing,
         connection: "courts/referrals".parse().unwrap(),
         state,
+        doubted: state == State::InDoubt,
         attempts: 1,
         created_at: ago(720),
         next_at: Some(ago(-30)),

@@ -15,7 +15,7 @@ use super::{
     table::{Cell, Column, Table, Tone, paint},
     when::{Look, count, size, span},
 };
-use crate::client::Client;
+use crate::{client::Client, text};
 
 /// How many troubles a screen names, the worst first.
 const NAMED: usize = 10;
@@ -162,7 +162,7 @@ fn troubles(snapshot: &Snapshot, look: &Look) -> String {
                 Cell::new(id),
                 Cell::new(word).tone(tone(*code)),
                 Cell::maybe(since.map(|at| look.short(at))),
-                Cell::short(reason.unwrap_or_default(), REASON),
+                Cell::short(text::gist(reason.unwrap_or_default()), REASON),
             ]
         })
         .collect();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use marsad_shared::{
-    exchange::Event,
+    exchange::{Event, Standing},
     protocol::{ExchangeRow, ExchangeVerb},
     role::{self, Act},
 };
@@ -24,6 +24,11 @@ impl Choice {
 }
 
 /// The key of a verb's name in the catalogue.
+/// All that decides what may happen to it next.
+pub const fn standing(row: &ExchangeRow) -> Standing {
+    Standing { state: row.state, doubted: row.doubted }
+}
+
 pub const fn verb_key(verb: ExchangeVerb) -> &'static str {
     match verb {
         ExchangeVerb::Retry => "act-retry",
@@ -58,8 +63,11 @@ const fn act(verb: ExchangeVerb) -> Act {
 /// Everything that could be done with the selection, each with the reason where it cannot.
 pub fn items(model: &Model) -> Vec<Item> {
     let mut items = Vec::new();
-    if model.selected().is_some() {
+    let leads_on = |row: &Row| !matches!(row, Row::Attempt(_) | Row::Fact(_)); // those are opened already
+    if model.selected().is_some_and(leads_on) {
         items.push(Item { choice: Choice::Open, blocked: None });
+    }
+    if model.selected().is_some() {
         items.push(Item { choice: Choice::Why, blocked: None });
     }
     if model.feed().is_some() {
@@ -70,7 +78,7 @@ pub fn items(model: &Model) -> Vec<Item> {
             choice: Choice::Exchange(verb),
             blocked: blocked(model, act(verb)).or_else(|| {
                 let state = model.catalogue.say(super::words::state_key(row.state)).into_owned();
-                let legal = row.state.allows(event(verb));
+                let legal = standing(&row).next(event(verb)).is_ok();
                 (!legal).then(|| model.say_with("msg-blocked_state", [("state", state.into())]))
             }),
         }));

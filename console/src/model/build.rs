@@ -240,6 +240,7 @@ pub(crate) fn exchange(id: i64, state: State) -> ExchangeRow {
         direction: Direction::Outgoing,
         connection: "education/referrals".parse().unwrap(),
         state,
+        doubted: state == State::InDoubt,
         attempts: 2,
         created_at: ago(7_800),
         next_at: Some(ago(-30)),

@@ -30,6 +30,16 @@ pub enum Want {
     Again,
 }
 
+/// Where the selection stays when rows come before the first, and that is selected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stay {
+    /// The first, whatever row that is, so that what comes is seen.
+    #[default]
+    OnTop,
+    /// Its row: something in front is about it.
+    OnItsRow,
+}
+
 /// What a list stands on, and the place in it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct List {
@@ -51,6 +61,7 @@ pub struct List {
     pub problem: Option<Problem>,
     /// The row to select as soon as it is there.
     pub seek: Option<String>,
+    pub stay: Stay,
     /// How far the window has been looked through, where a filter keeps but some.
     tail: Option<String>,
     want: Option<Want>,
@@ -80,12 +91,19 @@ impl List {
         self.rows.get(self.selected)
     }
 
-    /// Puts all rows in place of those held; the selection stays on its row, or near where it was.
+    /// Puts all rows in place of those held; the selection stays on its row, or near where it was. On the first row it
+    /// stays the first, so that something worse that comes is seen and not scrolled out of sight.
     pub fn hold_all(&mut self, rows: Vec<Row>) {
-        let was = self.seek.take().or_else(|| self.selected_row().map(Row::key));
+        let row = if self.on_top() { None } else { self.selected_row().map(Row::key) };
+        let was = self.seek.take().or(row);
         self.rows = rows;
         (self.begins, self.ends, self.loaded) = (true, true, true);
         self.select_key(was.as_deref());
+    }
+
+    /// Whether the selection stays the first whatever comes, and does not go with its row.
+    const fn on_top(&self) -> bool {
+        self.selected == 0 && matches!(self.stay, Stay::OnTop)
     }
 
     /// Moves the selection, and the screen's first row with it as far as it must.
@@ -206,7 +224,7 @@ impl List {
         let hits: Vec<Row> = page.into_iter().filter(|row| self.passes(row)).collect();
         match want {
             Want::First => {
-                let on_top = self.selected == 0;
+                let on_top = self.on_top();
                 self.replace(hits, (true, short || last.is_none()), last, on_top);
             }
             Want::Last => {

@@ -53,8 +53,13 @@ pub fn parse(model: &Model, line: &str) -> Option<Command> {
     }
 }
 
-/// A thing by its id: `r4821 x1042 q18`, `feed:partner/feed`, `connection:partner/connection`, or the name alone.
+/// A thing by its id: `r4821 x1042 q18`, `feed:partner/feed`, `connection:partner/connection`, or the name alone; a
+/// record by its feed and its key.
 pub fn address(model: &Model, text: &str) -> Option<Address> {
+    if let Some((feed, key)) = text.split_once(char::is_whitespace) {
+        let row = model.feeds.iter().find(|row| row.id.as_str() == feed)?;
+        return Some(Address::Record(row.id.clone(), key.trim().to_owned()));
+    }
     if let Some(id) = text.strip_prefix("feed:") {
         return id.parse().ok().map(Address::Feed);
     }
@@ -134,7 +139,15 @@ mod tests {
                 "go education/api",
                 Some(Command::Go(Address::Connection("education/api".parse().unwrap()))),
             ),
+            (
+                "go health/births  B 7",
+                Some(Command::Go(Address::Record(
+                    "health/births".parse().unwrap(),
+                    "B 7".to_owned(),
+                ))),
+            ),
             ("go nowhere", None),
+            ("go nowhere B-7", None),
             (
                 "resync education/enrolments full",
                 Some(Command::Resync { feed: "education/enrolments".parse().unwrap(), full: true }),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use marsad_shared::{
     id::{ConnectionId, ExchangeId, FeedId, QuarantineId, RunId},
-    protocol::{ExchangeRow, ListQuery, QuarantineRow, RecordRow, RunRow},
+    protocol::{ConnectionRow, ExchangeRow, ListQuery, QuarantineRow, RecordRow, RunRow},
 };
 
 use super::{Filter, List, Row, Sort};
@@ -128,6 +128,8 @@ pub enum Address {
     Exchange(ExchangeId),
     Quarantine(QuarantineId),
     Run(RunId),
+    /// A record by its feed and its whole key.
+    Record(FeedId, String),
 }
 
 /// Which list of the daemon a place shows; the others are held whole.
@@ -154,6 +156,12 @@ impl Place {
             list.only = Some(run.id);
         }
         Self { view, subject, list }
+    }
+
+    /// The place of a connection: its feeds, or its exchanges where it only delivers.
+    pub fn of_connection(row: &ConnectionRow) -> Self {
+        let view = if row.feeds == 0 { View::Exchanges } else { View::Feeds };
+        Self::new(view, Some(Subject::Connection(row.id.clone())))
     }
 
     /// The place of a subject, at its first tab.

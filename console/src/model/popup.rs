@@ -92,4 +92,6 @@ impl Form {
 pub struct Cause {
     pub weight: Weight,
     pub text: String,
+    /// What comes of it, and not where it comes from.
+    pub effect: bool,
 }

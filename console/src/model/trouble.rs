@@ -29,7 +29,7 @@ pub struct Trouble {
 /// What it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum About {
-    /// A connection, and how many of its feeds are not fresh by it.
+    /// A connection, and how many of its feeds are behind.
     Connection(Arc<ConnectionRow>, usize),
     Feed(Arc<FeedRow>),
     /// A feed that is fresh, and whose last run failed.
@@ -60,6 +60,11 @@ impl Trouble {
     }
 }
 
+/// Whether a feed lacks what it promises: it is behind, or nothing of it was ever read.
+pub(super) fn is_behind(feed: &FeedRow) -> bool {
+    !feed.paused && Weight::from(feed.freshness) > Weight::Calm
+}
+
 /// Everything that needs somebody, the worst first, among equals the oldest. A feed that is behind because its
 /// connection is down is counted there and not named again: the cause comes once.
 pub fn troubles(
@@ -73,7 +78,7 @@ pub fn troubles(
     let down = |feed: &FeedRow| down.contains(&feed.connection);
     let behind = |feed: &FeedRow| Weight::from(feed.freshness) >= Weight::Watch;
     let mut hit: HashMap<&ConnectionId, usize> = HashMap::new();
-    for feed in feeds.iter().filter(|feed| behind(feed)) {
+    for feed in feeds.iter().filter(|feed| is_behind(feed)) {
         *hit.entry(&feed.connection).or_default() += 1;
     }
     let mut all = Vec::new();
@@ -126,7 +131,9 @@ mod tests {
         failed.last_outcome = Some(Outcome::Failed);
         let mut paused = build::feed("health/births", Freshness::Stale);
         paused.paused = true;
-        let feeds = [behind, held, failed, paused, build::feed("x/late", Freshness::Late)];
+        let mut never = build::feed("education/grades", Freshness::Unknown);
+        never.connection = "education/api".parse().unwrap();
+        let feeds = [behind, held, failed, paused, build::feed("x/late", Freshness::Late), never];
         let connections = [build::connection("education/api", Health::Down)];
         let mut status = build::status();
         status.exchanges.insert("rejected".to_owned(), 2);
@@ -142,6 +149,6 @@ mod tests {
                 "run:police/notices"
             ]
         );
-        assert!(matches!(found.first().map(|t| &t.about), Some(About::Connection(_, 1))));
+        assert!(matches!(found.first().map(|t| &t.about), Some(About::Connection(_, 2))));
     }
 }

@@ -7,16 +7,19 @@ use marsad_shared::{
     protocol::{ConnectionRow, FeedRow, RunRow},
 };
 
-use super::{About, Cause, Model, Row, Subject, Weight, words};
+use super::{About, Cause, Model, Row, Subject, Weight, trouble::is_behind, words};
 use crate::text;
+
+/// So many feeds are named that a connection holds up.
+const NAMED: usize = 6;
 
 /// The chain for what is selected, or else for what this place is about.
 pub fn chain(model: &Model) -> Vec<Cause> {
     match (model.selected(), &model.here().subject) {
-        (Some(Row::Connection(row)), _) => connection(model, &row.id),
+        (Some(Row::Connection(row)), _) => trunk(model, &row.id),
         (Some(Row::Feed(row)), _) => feed(model, &row.id),
         (Some(Row::Trouble(trouble)), _) => match &trouble.about {
-            About::Connection(row, _) => connection(model, &row.id),
+            About::Connection(row, _) => trunk(model, &row.id),
             About::Feed(row) | About::LastRun(row) | About::Held(row) => feed(model, &row.id),
             About::Exchanges(state, n) => {
                 let word = model.say(words::state_key(*state));
@@ -35,18 +38,20 @@ pub fn chain(model: &Model) -> Vec<Cause> {
             let args = [("id", row.id.to_string().into()), ("state", word.into())];
             let mut all = vec![cause(row.state.into(), model.say_with("why-state", args))];
             all.extend(row.reason.clone().map(|reason| cause(row.state.into(), reason)));
-            all.extend(connection(model, &row.connection));
+            if row.state.is_open() {
+                all.extend(connection(model, &row.connection)); // what is settled waits for no connection
+            }
             all
         }
         (_, Some(Subject::Run(row))) => run(model, row),
         (_, Some(Subject::Feed(id) | Subject::Record(id, _))) => feed(model, id),
-        (_, Some(Subject::Connection(id))) => connection(model, id),
+        (_, Some(Subject::Connection(id))) => trunk(model, id),
         _ => Vec::new(),
     }
 }
 
 fn cause(weight: Weight, text: String) -> Cause {
-    Cause { weight, text }
+    Cause { weight, text, effect: false }
 }
 
 fn feed(model: &Model, id: &FeedId) -> Vec<Cause> {
@@ -87,6 +92,23 @@ fn feed_line(model: &Model, row: &FeedRow) -> String {
     )
 }
 
+/// A connection, and what hangs on it and is behind.
+fn trunk(model: &Model, id: &ConnectionId) -> Vec<Cause> {
+    let mut all = connection(model, id);
+    let behind = model.feeds.iter().filter(|feed| feed.connection == *id && is_behind(feed));
+    let behind: Vec<_> = behind.map(|feed| feed.id.as_str()).collect();
+    if !behind.is_empty() {
+        let mut feeds = behind.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        if let Some(more @ 1..) = behind.len().checked_sub(NAMED) {
+            let n = u64::try_from(more).unwrap_or(u64::MAX);
+            feeds = format!("{feeds}  {}", model.say_with("overview-more", [("n", n.into())]));
+        }
+        let text = model.say_with("why-holds_up", [("feeds", feeds.into())]);
+        all.push(Cause { weight: Weight::Warn, text, effect: true });
+    }
+    all
+}
+
 fn connection(model: &Model, id: &ConnectionId) -> Vec<Cause> {
     let Some(row) = model.connections.iter().find(|row| row.id == *id) else { return Vec::new() };
     let mut all = vec![cause(row.health.into(), connection_line(model, row))];
@@ -124,4 +146,48 @@ fn run_lines(model: &Model, row: &RunRow) -> Vec<Cause> {
 fn side(model: &Model, reason: Reason) -> Cause {
     let side = model.say(words::side_key(reason.side()));
     cause(Weight::Blank, model.say_with("why-side", [("side", side.into())]))
+}
+
+#[cfg(test)]
+mod tests {
+    use marsad_shared::{exchange::State, health::Health};
+
+    use super::*;
+    use crate::model::{Place, build};
+
+    /// The chain for a place, its effects marked.
+    fn said(model: &mut Model, subject: Subject) -> Vec<String> {
+        model.trail.jump(Place::of(subject));
+        let said =
+            |cause: Cause| format!("{}{}", if cause.effect { "-> " } else { "" }, cause.text);
+        chain(model).into_iter().map(said).collect()
+    }
+
+    #[test]
+    fn a_connection_names_what_it_holds_up() {
+        let mut model = build::usual().build();
+        let named = said(&mut model, Subject::Connection("education/api".parse().unwrap()));
+        assert_eq!(
+            named,
+            [
+                "connection education/api is Down since 14:01:31",
+                "TLS handshake: certificate expired",
+                "-> it holds up: education/enrolments",
+            ]
+        );
+        let named = said(&mut model, Subject::Connection("courts/api".parse().unwrap()));
+        assert_eq!(named, ["connection courts/api is Up since 14:01:31"], "nothing is behind");
+    }
+
+    #[test]
+    fn only_what_is_open_waits_for_its_connection() {
+        for (state, expected) in [(State::Retrying, true), (State::Rejected, false)] {
+            let mut row = build::exchange(1, state);
+            row.connection = "education/referrals".parse().unwrap();
+            let mut model = build::model().connection("education/referrals", Health::Down).build();
+            let named = said(&mut model, Subject::Exchange(row.into()));
+            let blamed = named.iter().any(|line| line.starts_with("connection "));
+            assert_eq!(blamed, expected, "{state}: {named:?}");
+        }
+    }
 }

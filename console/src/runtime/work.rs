@@ -77,6 +77,7 @@ async fn find(client: &Client, address: &Address) -> Result<Row, ClientError> {
         Address::Quarantine(id) => {
             Row::Quarantine(client.one::<QuarantineRow>(&(), &id.to_string()).await?.into())
         }
+        Address::Record(feed, key) => Row::Record(client.one::<RecordRow>(feed, key).await?.into()),
         Address::Feed(id) => Row::Feed(client.one(&(), id.as_str()).await.map(Arc::new)?),
         Address::Connection(id) => {
             Row::Connection(client.one(&(), id.as_str()).await.map(Arc::new)?)

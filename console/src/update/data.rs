@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RunRow},
+    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RecordRow, RunRow},
     run::Outcome,
 };
 
 use crate::{
     message::{Effect, Message},
     model::{Address, Link, Model, Place, Row, Source, Subject, View, words},
+    text,
     theme::Tone,
 };
 
@@ -35,6 +36,7 @@ pub(super) fn take(model: &mut Model, message: Message) -> Option<Effect> {
         Message::Recent(rows) => model.recent = rows.into_iter().map(Arc::new).collect(),
         Message::Page(ticket, page) => {
             let height = model.height();
+            model.hold_selection();
             model.here_mut().list.take(ticket, page, height);
         }
         Message::Found(address, row) => found(model, &address, row),
@@ -133,6 +135,7 @@ fn found(model: &mut Model, address: &Address, row: Result<Row, Problem>) {
             (View::Runs, Subject::Run(row))
         }
         Row::Quarantine(row) => (View::Quarantine, Subject::Quarantine(row)),
+        Row::Record(row) => return record(model, address, row),
         _ => return,
     };
     if matches!(address, Address::Exchange(_) | Address::Run(_) | Address::Quarantine(_)) {
@@ -141,22 +144,43 @@ fn found(model: &mut Model, address: &Address, row: Result<Row, Problem>) {
     }
 }
 
+/// A record that was asked for by its key: a step into it from the records of its feed.
+fn record(model: &mut Model, address: &Address, row: Arc<RecordRow>) {
+    let Address::Record(feed, _) = address else { return };
+    if model.here().source() != Some(Source::Records(feed.clone())) {
+        model.trail.jump(Place::new(View::Records, None));
+    }
+    super::moving::enter(model, Place::of(Subject::Record(feed.clone(), row)));
+}
+
 fn ended(model: &mut Model, run: &RunRow) {
     model.ordered.remove(&run.id);
     let word = model.say(words::outcome_key(run.outcome));
-    let args = [
-        ("id", run.id.to_string().into()),
-        ("feed", run.feed.to_string().into()),
-        ("outcome", word.into()),
-        ("changed", run.counts.changed().into()),
-        ("held", run.counts.quarantined.into()),
-    ];
+    let (id, feed) = (run.id.to_string().into(), run.feed.to_string().into());
+    let said = match &run.reason {
+        Some(reason) if run.outcome == Outcome::Failed => {
+            let reason = text::gist(reason).to_owned().into();
+            let args = [("id", id), ("feed", feed), ("outcome", word.into()), ("reason", reason)];
+            model.say_with("msg-run_failed", args)
+        }
+        _ => {
+            let (changed, held) = (run.counts.changed().into(), run.counts.quarantined.into());
+            let args = [
+                ("id", id),
+                ("feed", feed),
+                ("outcome", word.into()),
+                ("changed", changed),
+                ("held", held),
+            ];
+            model.say_with("msg-run_ended", args)
+        }
+    };
     let tone = match run.outcome {
         Outcome::Failed => Tone::Bad,
         Outcome::Partial | Outcome::Held | Outcome::Cancelled => Tone::Warn,
         Outcome::Running | Outcome::Succeeded | Outcome::Unchanged => Tone::Good,
     };
-    model.tell(model.say_with("msg-run_ended", args), tone);
+    model.tell(said, tone);
 }
 
 fn acted(model: &mut Model, outcomes: Result<Vec<ActOutcome>, Problem>) {

@@ -57,7 +57,7 @@ pub(super) fn enter(model: &mut Model, place: Place) {
 
 fn visit(model: &mut Model, step: impl FnOnce(&mut Model) -> bool) {
     if step(model) {
-        model.rebuild();
+        model.rebuild_around();
     } else {
         model.tell(model.say("msg-no_further"), Tone::Dim);
     }
@@ -68,7 +68,7 @@ fn back(model: &mut Model) {
     if model.here().list.filter.text().is_empty() {
         if model.trail.pop() {
             model.here_mut().list.refresh();
-            model.rebuild();
+            model.rebuild_around();
         }
     } else {
         super::prompt::set_filter(model, "");
@@ -123,7 +123,7 @@ fn sort(model: &mut Model, action: Action) {
     }
     let sort = place.list.sort;
     place.list.sort = if action == Action::Sort { sort.next() } else { sort.reverse() };
-    model.rebuild();
+    model.rebuild_around();
 }
 
 /// Into what is selected.
@@ -132,14 +132,14 @@ pub(super) fn open(model: &mut Model) -> Option<Effect> {
     let records = model.here().view == View::Records;
     let place = match row {
         Row::Trouble(trouble) => match &trouble.about {
-            About::Connection(row, _) => Place::of(Subject::Connection(row.id.clone())),
+            About::Connection(row, _) => Place::of_connection(row),
             About::Feed(row) | About::LastRun(row) => Place::of(Subject::Feed(row.id.clone())),
             About::Held(row) => Place::new(View::Quarantine, Some(Subject::Feed(row.id.clone()))),
             About::Exchanges(state, _) => {
                 Place::new(View::Exchanges, None).filtered(&format!("state:{state}"))
             }
         },
-        Row::Connection(row) => Place::of(Subject::Connection(row.id.clone())),
+        Row::Connection(row) => Place::of_connection(&row),
         Row::Feed(row) if records => Place::new(View::Records, Some(Subject::Feed(row.id.clone()))),
         Row::Feed(row) => Place::of(Subject::Feed(row.id.clone())),
         Row::Run(row) => Place::of(Subject::Run(row)),
@@ -163,12 +163,13 @@ pub(super) fn open(model: &mut Model) -> Option<Effect> {
 pub(super) fn to(model: &mut Model, address: Address) -> Option<Effect> {
     match address {
         Address::Connection(id) => {
-            if model.connections.iter().all(|row| row.id != id) {
+            let found = model.connections.iter().find(|row| row.id == id);
+            let Some(place) = found.map(|row| Place::of_connection(row)) else {
                 not_found(model, id.as_str());
                 return None;
-            }
+            };
             model.trail.jump(Place::new(View::Connections, None));
-            enter(model, Place::of(Subject::Connection(id)));
+            enter(model, place);
         }
         Address::Feed(id) => {
             if model.feed_row(&id).is_none() {

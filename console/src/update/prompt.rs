@@ -5,7 +5,7 @@ use tui_input::{Input, InputRequest};
 use crate::{
     keys::Action,
     message::Effect,
-    model::{Filter, Model, Place, Popup, View, palette},
+    model::{Address, Filter, Model, Place, Popup, Source, View, palette},
     theme::Tone,
 };
 
@@ -47,13 +47,16 @@ pub(super) fn edit(model: &mut Model, request: InputRequest) {
     }
 }
 
-/// Pasted text goes into the line that is open, without what is no text in it, and is never a command.
+/// Pasted text goes into the line that is open, its lines side by side and without what is no text in it, and is never
+/// a command.
 pub(super) fn paste(model: &mut Model, text: &str) {
     if !matches!(model.popup, Some(Popup::Filter { .. } | Popup::Palette { .. })) {
         model.tell(model.say("msg-paste_ignored"), Tone::Warn);
         return;
     }
-    for c in text.chars().filter(|c| !c.is_control()).take(LONGEST) {
+    let beside = |c: char| if c.is_whitespace() { ' ' } else { c };
+    let text = text.trim().chars().map(beside);
+    for c in text.filter(|c| !c.is_control()).take(LONGEST) {
         edit(model, InputRequest::InsertChar(c));
     }
 }
@@ -65,7 +68,7 @@ pub(super) fn set_filter(model: &mut Model, text: &str) {
     if model.here().source().is_some() {
         model.here_mut().list.restart();
     } else {
-        model.rebuild();
+        model.rebuild_around();
     }
 }
 
@@ -73,7 +76,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Effect> {
     match model.popup.take() {
         Some(Popup::Filter { input, before }) => {
             match action {
-                Action::Submit => {}
+                Action::Submit => return by_key(model),
                 Action::Back => {
                     if before != model.here().list.filter.text() {
                         set_filter(model, &before);
@@ -91,6 +94,19 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Effect> {
             model.popup = other;
             None
         }
+    }
+}
+
+/// Where no record has passed what was typed, it may be a whole key: that is looked up and not searched for.
+fn by_key(model: &Model) -> Option<Effect> {
+    let list = &model.here().list;
+    let key = list.filter.text().trim();
+    let hit = || list.rows.iter().any(|row| list.filter.passes(row));
+    match model.here().source()? {
+        Source::Records(feed) if !key.is_empty() && !hit() => {
+            Some(Effect::Find(Address::Record(feed, key.to_owned())))
+        }
+        _ => None,
     }
 }
 

@@ -5,8 +5,8 @@ use marsad_shared::{
     health::Health,
     id::{ExchangeId, RunId},
     protocol::{
-        ActOutcome, Event, EventKind, ExchangeAct, ExchangeVerb, Preview, Problem, ProblemCode,
-        ResyncReply,
+        ActOutcome, AttemptRow, Event, EventKind, ExchangeAct, ExchangeVerb, Preview, Problem,
+        ProblemCode, ResyncReply,
     },
     role::Role,
     run::Outcome,
@@ -79,6 +79,8 @@ fn reply(full: bool, run: Option<RunId>) -> ResyncReply {
 
 #[test]
 fn keys_lead_to_places() {
+    let mut delivers = build::connection("courts/referrals", Health::Up);
+    delivers.feeds = 0;
     for (keys, view, subject, why) in [
         ("3", View::Feeds, None, "a digit"),
         ("31", View::Overview, None, "another"),
@@ -87,6 +89,7 @@ fn keys_lead_to_places() {
         ("3\n[", View::Quarantine, Some("education/enrolments"), "the tab before wraps round"),
         ("3\n\x1b", View::Feeds, None, "and out again"),
         ("3\nq", View::Feeds, None, "q is out too"),
+        (":go courts/referrals\n", View::Exchanges, Some("courts/referrals"), "it only delivers"),
         ("2\n\n", View::Runs, Some("education/enrolments"), "connection, feed, runs"),
         ("7\n", View::Records, Some("education/enrolments"), "records need a feed"),
         ("3\n7", View::Records, Some("education/enrolments"), "of the feed that one is in"),
@@ -102,7 +105,7 @@ fn keys_lead_to_places() {
         (":fee\n", View::Feeds, None, "what is completed first is meant"),
         (":conn\t\x1b", View::Overview, None, "given up"),
     ] {
-        let mut model = build::usual().build();
+        let mut model = build::usual().connection_row(delivers.clone()).build();
         press(&mut model, keys);
         let found = model.here().subject.as_ref().map(Subject::name);
         assert_eq!((model.here().view, found.as_deref()), (view, subject), "{keys:?}: {why}");
@@ -164,6 +167,11 @@ fn a_resync_is_seen_before_it_is_agreed_to() {
     let run = build::run(4822, "education/enrolments", Outcome::Succeeded);
     update(&mut model, Message::Ended(Box::new(run)));
     assert_eq!(toast(&model), "r4822 education/enrolments: Succeeded, 31 changed, 0 held");
+    let mut run = build::run(4823, "education/enrolments", Outcome::Failed);
+    run.reason = Some("https://a.example/x: connection refused; ask the partner".to_owned());
+    update(&mut model, Message::Ended(Box::new(run)));
+    let said = "r4823 education/enrolments: Failed: connection refused; ask the partner";
+    assert_eq!(toast(&model), said, "and why");
     press(&mut model, "1");
     assert_eq!(press(&mut model, "q"), Some(Effect::Quit));
 }
@@ -221,8 +229,37 @@ fn an_exchange_allows_what_its_state_allows() {
         problem: None,
     };
     update(&mut model, Message::Acted(Ok(vec![outcome])));
-    assert_eq!(toast(&model), "x1098 is now: Pending");
+    assert_eq!(toast(&model), "Done: x1098 became Pending");
     assert!(model.fetch().is_some(), "and the list is read again");
+}
+
+#[test]
+fn what_becomes_the_worst_is_seen_by_whoever_stands_on_top() {
+    let worse = || {
+        let rows = [("health/api", Health::Suspect), ("courts/api", Health::Down)];
+        Message::Connections(rows.map(|(id, health)| build::connection(id, health)).into())
+    };
+    for (keys, expected, why) in [
+        ("", "connection:courts/api", "nothing was touched"),
+        ("jk", "connection:courts/api", "on top again"),
+        ("a", "connection:health/api", "the menu is about the row it was opened on"),
+        ("j", "quarantine:courts/orders", "the one that was chosen"),
+    ] {
+        let mut held = build::feed("courts/orders", Freshness::Fresh);
+        held.quarantine = 1;
+        let mut model =
+            build::model().connection("health/api", Health::Down).feed_row(held).build();
+        press(&mut model, keys);
+        update(&mut model, worse());
+        assert_eq!(model.selected().map(Row::key).as_deref(), Some(expected), "{keys:?}: {why}");
+    }
+    let mut model = build::usual().build();
+    press(&mut model, "3\n");
+    let first = build::feed("health/births", Freshness::Expired);
+    update(&mut model, Message::SomeFeeds(vec![first]));
+    press(&mut model, "\x1b");
+    let selected = model.selected().map(Row::key);
+    assert_eq!(selected.as_deref(), Some("education/enrolments"), "back where one came from");
 }
 
 #[test]
@@ -232,9 +269,9 @@ fn pasted_text_is_never_a_command() {
     assert_eq!(model.here().view, View::Overview);
     assert!(toast(&model).contains("never a command"));
     press(&mut model, ":");
-    update(&mut model, Message::Pasted("quit\n\u{1b}".to_owned()));
+    update(&mut model, Message::Pasted(" quit\n\u{1b}now\n".to_owned()));
     let Some(Popup::Palette { input, .. }) = &model.popup else { panic!("closed by a paste") };
-    assert_eq!(input.value(), "quit", "into the line, but not through it");
+    assert_eq!(input.value(), "quit now", "into the line, but not through it");
     update(&mut model, Message::Burst(99));
     assert!(toast(&model).starts_with("99 keys"));
 }
@@ -312,6 +349,63 @@ fn a_thing_is_found_by_its_address() {
     assert_eq!(model.trail.places().count(), 2, "looked at again, not entered again");
     press(&mut model, ":go feed:no/such\n");
     assert_eq!(toast(&model), "There is no no/such");
+}
+
+#[test]
+fn a_record_is_found_by_its_key_and_not_by_reading_the_bank() {
+    let feed = || "education/enrolments".parse().unwrap();
+    let asked = Address::Record(feed(), "E-9".to_owned());
+    for (keys, held, expected, why) in [
+        ("3\n]/E-9\n", 0, Some(&asked), "nothing has passed"),
+        ("3\n]/E-9\n", 1, None, "something has"),
+        ("3\n]/\n", 0, None, "nothing was typed"),
+        ("3/E-9\n", 0, None, "no records"),
+        (":go education/enrolments E-9\n", 0, Some(&asked), "from anywhere"),
+    ] {
+        let mut model = build::usual().build();
+        let (before, last) = keys.split_at(keys.len() - 1);
+        press(&mut model, before);
+        if model.here().source().is_some() {
+            let mut row = build::record(1);
+            row.key = vec!["E-9".into()];
+            row.fields.insert("id".to_owned(), "E-9".into());
+            serve(&mut model, std::iter::repeat_n(Row::Record(row.into()), held).collect());
+        }
+        let effect = press(&mut model, last);
+        assert_eq!(effect, expected.cloned().map(Effect::Find), "{keys:?}: {why}");
+    }
+    let mut model = build::usual().build();
+    press(&mut model, "3\n]");
+    let row = Row::Record(build::record(9).into());
+    update(&mut model, Message::Found(asked, Ok(row)));
+    assert!(matches!(model.here().subject, Some(Subject::Record(..))));
+    press(&mut model, "\x1b");
+    assert_eq!(model.here().view, View::Records, "out of it, to the list one was in");
+}
+
+#[test]
+fn the_menu_opens_only_what_can_be_opened() {
+    let mut row = build::exchange(1042, State::Rejected);
+    row.timeline.push(AttemptRow {
+        number: 1,
+        kind: "deliver".to_owned(),
+        started_at: build::ago(60),
+        ended_at: Some(build::ago(59)),
+        state: Some(State::Rejected),
+        status: Some(422),
+        reason: None,
+    });
+    let mut model = build::usual().build();
+    press(&mut model, "4");
+    serve(&mut model, vec![Row::Exchange(row.into())]);
+    for (keys, expected, why) in
+        [("a", true, "an exchange"), ("\x1b\na", false, "an attempt is open as it stands")]
+    {
+        press(&mut model, keys);
+        let Some(Popup::Menu { items, .. }) = &model.popup else { panic!("no menu: {why}") };
+        let opens = items.iter().any(|item| item.choice == Choice::Open);
+        assert_eq!(opens, expected, "{why}");
+    }
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub(super) fn header(model: &Model, area: Rect, buf: &mut Buffer) {
     if overview
         && area.width < 100
         && let Some(daemon) = daemon(model)
+        && text::width(&daemon) + 2 <= usize::from(pen.left())
     {
         pen.put(&format!("  {daemon}"), Tone::Dim);
     }
@@ -117,12 +118,20 @@ pub(super) fn line(model: &Model, area: Rect, buf: &mut Buffer) {
         Some(Popup::Palette { input, .. }) => prompt(&mut pen, ":", input),
         _ => {
             pen.skip(1);
-            if let Some(toast) = &model.toast {
-                pen.put(&toast.text, toast.tone);
-            } else if !model.here().list.filter.text().is_empty() {
-                pen.put(&format!("/{}", model.here().list.filter.text()), Tone::Key);
-                pen.put("  ", Tone::Plain);
-                pen.put(&hits(model), Tone::Dim);
+            let filter = model.here().list.filter.text();
+            match &model.toast {
+                Some(toast) => {
+                    if !filter.is_empty() {
+                        pen.tail(&text::fit(&format!("  /{filter} "), 24), Tone::Key);
+                    }
+                    pen.put(&toast.text, toast.tone);
+                }
+                None if !filter.is_empty() => {
+                    pen.put(&format!("/{filter}"), Tone::Key);
+                    pen.put("  ", Tone::Plain);
+                    pen.put(&hits(model), Tone::Dim);
+                }
+                None => {}
             }
         }
     }

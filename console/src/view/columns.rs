@@ -78,7 +78,7 @@ static CONNECTIONS: &[Column] = &[
         Row::Connection(row) if row.reason.is_none() && !row.overlays.is_empty() => {
             (row.overlays.join(" "), Tone::Note)
         }
-        Row::Connection(row) => plain(row.reason.clone().unwrap_or_default()),
+        Row::Connection(row) => plain(gist(row.reason.as_ref())),
         _ => nothing(),
     }),
     column("col-address", Share(3), false, 150, |_, row| match row {
@@ -120,7 +120,7 @@ static FEEDS: &[Column] = &[
         _ => nothing(),
     }),
     column("noun-reason", Share(4), false, 110, |_, row| match row {
-        Row::Feed(row) => plain(row.reason.clone().unwrap_or_default()),
+        Row::Feed(row) => plain(gist(row.reason.as_ref())),
         _ => nothing(),
     }),
 ];
@@ -158,7 +158,7 @@ static EXCHANGES: &[Column] = &[
         _ => nothing(),
     }),
     column("noun-reason", Share(4), false, 110, |_, row| match row {
-        Row::Exchange(row) => plain(row.reason.clone().unwrap_or_default()),
+        Row::Exchange(row) => plain(gist(row.reason.as_ref())),
         _ => nothing(),
     }),
 ];
@@ -173,11 +173,11 @@ static QUARANTINE: &[Column] = &[
         Row::Quarantine(row) => plain(row.feed.to_string()),
         _ => nothing(),
     }),
-    column("noun-reason", Share(6), false, 0, |_, row| match row {
+    column("noun-reason", Share(5), false, 0, |_, row| match row {
         Row::Quarantine(row) => (row.reason.clone(), Tone::Warn),
         _ => nothing(),
     }),
-    column("col-place", Share(3), false, 70, |model, row| match row {
+    column("col-place", Share(4), false, 70, |model, row| match row {
         Row::Quarantine(row) => dim(place(model, &row.place)),
         _ => nothing(),
     }),
@@ -229,7 +229,7 @@ static RUNS: &[Column] = &[
     }),
     column("col-result", Cells(16), false, 0, |model, row| (state(model, row), tone(row))),
     column("noun-reason", Share(4), false, 110, |_, row| match row {
-        Row::Run(row) => plain(row.reason.clone().unwrap_or_default()),
+        Row::Run(row) => plain(gist(row.reason.as_ref())),
         _ => nothing(),
     }),
 ];
@@ -255,7 +255,7 @@ static ATTEMPTS: &[Column] = &[
     }),
     STATE,
     column("noun-reason", Share(1), false, 60, |_, row| match row {
-        Row::Attempt(row) => plain(row.reason.clone().unwrap_or_default()),
+        Row::Attempt(row) => plain(gist(row.reason.as_ref())),
         _ => nothing(),
     }),
 ];
@@ -294,6 +294,11 @@ fn plain(text: String) -> Cell {
 
 fn dim(text: String) -> Cell {
     (text, Tone::Dim)
+}
+
+/// A reason in one line of a list; empty where there is none.
+pub(super) fn gist(reason: Option<&String>) -> String {
+    reason.map_or_else(String::new, |reason| text::gist(reason).to_owned())
 }
 
 fn nothing() -> Cell {
@@ -345,17 +350,19 @@ pub(super) fn number(model: &Model, n: u64) -> String {
     model.say_with("number", [("n", n.into())])
 }
 
-/// Where a refused thing stood: `orders.csv:14 issued_on`.
+/// Where a refused thing stood: `orders.csv:14 issued_on`, `page 3 row 14 issued_on`.
 pub(super) fn place(model: &Model, place: &marsad_shared::quarantine::Place) -> String {
-    let mut said = place.file.clone().unwrap_or_default();
-    if let Some(page) = place.page {
-        said.push_str(&model.say_with("place-page", [("n", page.into())]));
-    }
-    if let Some(number) = place.line.or(place.row) {
-        said = format!("{said}:{number}");
-    }
-    if let Some(field) = &place.field {
-        said = format!("{said} {field}");
-    }
-    said
+    let said = |key, n: u64| model.say_with(key, [("n", n.into())]);
+    let file = match (&place.file, place.line.or(place.row)) {
+        (Some(file), Some(number)) => Some(format!("{file}:{number}")),
+        (file, _) => file.clone(),
+    };
+    let row = place.row.or(place.line).filter(|_| place.file.is_none());
+    let parts = [
+        file,
+        place.page.map(|n| said("place-page", n)),
+        row.map(|n| said("place-row", n)),
+        place.field.clone(),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -8,7 +8,7 @@ use super::{
     panel, window,
 };
 use crate::{
-    model::{Model, Place, Row, Subject, View, row},
+    model::{Link, Model, Place, Row, Subject, View, row},
     text,
     theme::Tone,
 };
@@ -79,7 +79,12 @@ fn empty(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
             pen.put(part, if at == 0 { Tone::Bad } else { Tone::Plain });
         }
     } else if !list.filter.is_empty() && list.loaded {
-        pen.say("list-no_hit", Tone::Dim);
+        pen.say(if list.ends { "list-no_hit" } else { "list-no_hit_yet" }, Tone::Dim);
+        if place.view == View::Records && place.subject.is_some() {
+            let mut pen = Pen::new(model, buf, area, 1);
+            pen.skip(1);
+            pen.say("list-by_key", Tone::Dim);
+        }
     } else if list.loaded {
         let key = match place.view {
             View::Quarantine => "list-no_quarantine",
@@ -87,6 +92,8 @@ fn empty(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
             _ => "list-empty",
         };
         pen.say(key, Tone::Dim);
+    } else if matches!(model.link, Link::Away { .. }) {
+        pen.say("msg-blocked_away", Tone::Dim); // and so nothing is on its way
     } else {
         pen.say("list-waiting", Tone::Dim);
     }

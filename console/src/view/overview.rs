@@ -3,7 +3,10 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Pen, panel, summary};
-use crate::model::{Model, Row, layout};
+use crate::{
+    model::{Model, Row, layout},
+    theme::Tone,
+};
 
 mod counts;
 mod fresh;
@@ -46,6 +49,10 @@ fn side_by_side<const N: usize>(area: Rect, ends: [u16; N]) -> [Rect; N] {
     })
 }
 
+fn needs_title(model: &Model, block: Rect) -> String {
+    needs::needs_title(model, block.height.saturating_sub(2))
+}
+
 /// One block: the counts, and below them the list that holds the selection.
 fn small(model: &Model, area: Rect, buf: &mut Buffer) {
     counts::counts_line(model, area, buf);
@@ -55,7 +62,7 @@ fn small(model: &Model, area: Rect, buf: &mut Buffer) {
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     let feeds = matches!(model.selected(), Some(Row::Feed(_)));
     let title =
-        if feeds { fresh::freshness_title(model, area.width) } else { needs::needs_title(model) };
+        if feeds { fresh::freshness_title(model, area.width) } else { needs_title(model, below) };
     let inner = panel(model, below, buf, &title);
     if feeds {
         fresh::freshness(model, inner, buf);
@@ -68,10 +75,11 @@ fn small(model: &Model, area: Rect, buf: &mut Buffer) {
 fn stacked(model: &Model, area: Rect, buf: &mut Buffer) {
     let spare = area.height.saturating_sub(6 + 2 + 2);
     let running = work::running_lines(model).clamp(1, 2);
-    let needs = needs::needs_count(model).clamp(1, spare.saturating_sub(running) / 2);
+    // Not less when something runs: what needs somebody stands still while runs come and go.
+    let needs = needs::needs_count(model).clamp(1, spare.saturating_sub(1) / 2);
     let [health, needs, fresh, running, events] = stack(area, [2, needs, 0, running, 2]);
     counts::health(model, panel(model, health, buf, &model.say("overview-health")), buf);
-    needs::needs(model, panel(model, needs, buf, &needs::needs_title(model)), buf);
+    needs::needs(model, panel(model, needs, buf, &needs_title(model, needs)), buf);
     let title = fresh::freshness_title(model, area.width);
     fresh::freshness(model, panel(model, fresh, buf, &title), buf);
     work::running(model, panel(model, running, buf, &model.say("overview-running")), buf);
@@ -86,7 +94,7 @@ fn medium(model: &Model, area: Rect, buf: &mut Buffer) {
     let [needs, running] = side_by_side(upper, [middle, area.width]);
     let [fresh, peek] = side_by_side(lower, [middle, area.width]);
     counts::counts_line(model, panel(model, health, buf, &model.say("overview-health")), buf);
-    needs::needs(model, panel(model, needs, buf, &needs::needs_title(model)), buf);
+    needs::needs(model, panel(model, needs, buf, &needs_title(model, needs)), buf);
     let title = fresh::freshness_title(model, middle);
     fresh::freshness(model, panel(model, fresh, buf, &title), buf);
     work::running(model, panel(model, running, buf, &model.say("overview-running")), buf);
@@ -102,7 +110,7 @@ fn large(model: &Model, area: Rect, buf: &mut Buffer) {
     let [needs, fresh, peek] = side_by_side(upper, [first, second, area.width]);
     let [running, links, held] = side_by_side(lower, [first, second, area.width]);
     counts::counts_line(model, panel(model, health, buf, &model.say("overview-health")), buf);
-    needs::needs(model, panel(model, needs, buf, &needs::needs_title(model)), buf);
+    needs::needs(model, panel(model, needs, buf, &needs_title(model, needs)), buf);
     let title = fresh::freshness_title(model, second - first);
     fresh::freshness(model, panel(model, fresh, buf, &title), buf);
     summary::peek(model, peek, buf);
@@ -129,6 +137,17 @@ fn line<'a>(
     selected: bool,
 ) -> Pen<'a> {
     super::list::start(model, buf, area, line, selected)
+}
+
+/// What to say where there is nothing to show: that all is well is said only if nothing was left out.
+fn nothing(model: &Model, none: &'static str, tone: Tone) -> (&'static str, Tone) {
+    if model.status.is_none() {
+        ("list-waiting", Tone::Dim)
+    } else if model.here().list.filter.is_empty() {
+        (none, tone)
+    } else {
+        ("list-no_hit", Tone::Dim)
+    }
 }
 
 /// How many of `whole` to pass over so that `selected` is among the `height` shown.

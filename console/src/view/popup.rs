@@ -157,9 +157,9 @@ fn confirm(model: &Model, area: Rect, buf: &mut Buffer, deed: &Deed) {
         Deed::Quit => (model.say("act-quit"), vec![model.say("confirm-quit")]),
         Deed::Exchange(verb, row) => {
             let from = model.say(words::state_key(row.state));
-            let to = row.state.next(actions::event(*verb)).map_or_else(
+            let to = actions::standing(row).next(actions::event(*verb)).map_or_else(
                 |_| model.say("fresh-unknown"),
-                |state| model.say(words::state_key(state)),
+                |next| model.say(words::state_key(next.state)),
             );
             let verb = model.say(actions::verb_key(*verb));
             let title = model.say_with(
@@ -171,8 +171,9 @@ fn confirm(model: &Model, area: Rect, buf: &mut Buffer, deed: &Deed) {
         }
     };
     let inner = middle(model, area, buf, (64, 7), &title);
-    for (y, text) in (0..).zip(&said) {
-        Pen::new(model, buf, inner, y).put(text, Tone::Plain);
+    let parts = said.iter().flat_map(|text| text::wrap(text, usize::from(inner.width)));
+    for (y, part) in (0..inner.height.saturating_sub(1)).zip(parts) {
+        Pen::new(model, buf, inner, y).put(&part, Tone::Plain);
     }
     let last = inner.height.saturating_sub(1);
     Pen::new(model, buf, inner, last).say("confirm-accept_key", Tone::Key);
@@ -188,6 +189,8 @@ fn why(model: &Model, area: Rect, buf: &mut Buffer, causes: &[Cause], top: usize
                 ""
             } else if step == 0 {
                 cause.weight.symbol()
+            } else if cause.effect {
+                "->"
             } else {
                 "<-"
             };

@@ -26,15 +26,16 @@ pub(super) fn peek(model: &Model, area: Rect, buf: &mut Buffer) {
         return;
     }
     let (title, lines) = match model.selected() {
-        Some(row) => (name(row), facts::selected(model, row)),
+        Some(row) => (name(model, row), facts::selected(model, row)),
         None => (model.say("peek-nothing"), Vec::new()),
     };
     block(model, area, buf, &title, &lines);
 }
 
-fn name(row: &Row) -> String {
+fn name(model: &Model, row: &Row) -> String {
     match row {
-        Row::Trouble(trouble) => trouble.key(),
+        Row::Attempt(row) => format!("{} {}", model.say("noun-attempt"), row.number),
+        Row::Fact(fact) => facts::label(model, &fact.name),
         row => row.key(),
     }
 }

@@ -264,3 +264,28 @@ fn every_thing_fits_any_size() {
         }
     }
 }
+
+#[test]
+fn a_filter_that_hides_the_trouble_does_not_say_that_all_is_well() {
+    let mut model = at(usual(), (80, 24), Place::new(View::Overview, None), Vec::new());
+    let well = model.say("overview-all_well");
+    update(&mut model, Message::Do(Action::Filter));
+    update(&mut model, Message::Pasted("nothing like it".to_owned()));
+    let said = text_of(&screen(&model));
+    assert!(!said.contains(&well) && said.contains(&model.say("list-no_hit")), "{said}");
+    model.popup = None;
+    model.tell("something else".to_owned(), Tone::Good);
+    let said = text_of(&screen(&model));
+    assert!(said.contains("/nothing like it"), "a toast does not hide it: {said}");
+}
+
+#[test]
+fn a_list_that_nobody_can_read_does_not_say_that_it_is_being_read() {
+    let away = Link::Away { since: build::ago(60), why: "refused".to_owned() };
+    for (link, key) in [(Link::Live, "list-waiting"), (away, "msg-blocked_away")] {
+        let mut model = usual().link(link).build();
+        model.trail.jump(Place::new(View::Exchanges, None));
+        let said = text_of(&screen(&model));
+        assert!(said.contains(&model.say(key)), "{key}: {said}");
+    }
+}

@@ -124,15 +124,25 @@ pub fn read<S>(
     }
     let names = header(&record)?;
     let mut state = begin(&names)?;
-    let mut number = 0;
+    let (mut number, mut many_lines, mut last_row) = (0, false, 0);
     loop {
         seen.borrow_mut().since = 0;
         let at = reader.position().clone();
         if !reader.read_byte_record(&mut record).map_err(|error| failure(error, &at))? {
-            return Ok(state);
+            return if many_lines && seen.borrow().quotes % 2 == 1 {
+                Err(DecodeError::OpenQuote { line: last_row })
+            } else {
+                Ok(state)
+            };
         }
         number += 1;
         let end = LineEnd::of(reader.position(), &seen);
+        // Only the last row can have swallowed the rest of the file.
+        many_lines = seen.borrow().at_end && record.as_slice().contains(&b'\n');
+        if many_lines {
+            // Its last line feed, if any, stands inside the quote.
+            last_row = LineEnd { counted: false, ..end }.begin(&record);
+        }
         let row = Row { record: &record, end, number, width: names.len() };
         if each(&mut state, row) == Flow::Stop {
             return Err(DecodeError::Stopped);
@@ -194,6 +204,10 @@ struct Seen {
     /// The last piece, and how many bytes there were before it. A row that has been read ends in it.
     piece: Vec<u8>,
     before: u64,
+    /// Quotes so far: of a whole file there is an even number.
+    quotes: u64,
+    /// Whether there is nothing more to read.
+    at_end: bool,
 }
 
 impl Seen {
@@ -214,10 +228,13 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read(buffer)?;
         let mut seen = self.seen.borrow_mut();
+        seen.at_end = read == 0 && !buffer.is_empty();
         if read > 0 {
             seen.before += seen.piece.len() as u64;
             seen.piece.clear();
-            seen.piece.extend_from_slice(buffer.get(..read).unwrap_or_default());
+            let piece = buffer.get(..read).unwrap_or_default();
+            seen.piece.extend_from_slice(piece);
+            seen.quotes += (piece.split(|byte| *byte == b'"').count() - 1) as u64;
         }
         seen.since += read;
         if seen.since > ROW_MAX { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(read) }
@@ -275,6 +292,17 @@ mod tests {
         let mut text = b"id,note\n1,\"".to_vec();
         text.resize(ROW_MAX + 1024 * 1024, b'x');
         assert!(matches!(rows(&text, COMMA), Err(DecodeError::RowTooLong { line: 2 })));
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_swallows_no_rows_in_silence() {
+        let end = rows(b"id,v\n1,a\n2,\"b\n3,c\n4,d\n", COMMA);
+        assert!(matches!(end, Err(DecodeError::OpenQuote { line: 3 })), "{end:?}");
+        for whole in
+            ["id,v\n1,\"two\nlines\"", "id,v\n1,5\" pipe\n2,x\n", "id,v\n1,\"a \"\"b\"\"\nc\"\n"]
+        {
+            assert!(rows(whole.as_bytes(), COMMA).is_ok(), "{whole}");
+        }
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
+    collections::HashMap,
     fmt,
-    io::{BufRead, Read},
+    io::{self, BufRead, Read},
     marker::PhantomData,
+    rc::Rc,
 };
 
 use marsad_shared::feed::RecordsPath;
@@ -14,6 +17,26 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::{DecodeError, Flow, ROW_MAX};
+
+/// The largest document that is held whole, because its `records` is no plain path, in bytes.
+const HELD_MAX: usize = 256 * 1024 * 1024;
+
+/// Ends the reading of what never ends: a record, what stands between two, or a document that must be held.
+struct Bounded<R> {
+    bytes: R,
+    /// Bytes since the last record ended.
+    since: Rc<Cell<usize>>,
+    most: usize,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        let since = self.since.get() + read;
+        self.since.set(since);
+        if since > self.most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(read) }
+    }
+}
 
 /// Hands each record of a JSON document to `each`, as text, while the document is read.
 ///
@@ -27,9 +50,27 @@ pub fn read(
 ) -> Result<(), DecodeError> {
     match records {
         RecordsPath::Plain(names) => {
-            walk::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(bytes), names, each)
+            let since = Rc::new(Cell::new(0));
+            let bounded = Bounded { bytes, since: Rc::clone(&since), most: ROW_MAX };
+            let mut each = each;
+            let each = |record: &str| {
+                since.set(0);
+                each(record)
+            };
+            walk::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(bounded), names, each)
         }
-        RecordsPath::Path(path) => query(serde_json::from_reader(bytes), path, each),
+        RecordsPath::Path(path) => {
+            let mut text = Vec::new();
+            let read =
+                bytes.take(HELD_MAX as u64 + 1).read_to_end(&mut text).map_err(DecodeError::Io)?;
+            if read > HELD_MAX {
+                return Err(DecodeError::TooLarge(
+                    "it is larger than 256 MiB, and its `records` is no plain path; write it as one, such as $.data[*]"
+                        .to_owned(),
+                ));
+            }
+            query(&text, path, each)
+        }
     }
 }
 
@@ -46,7 +87,7 @@ pub fn read_slice(
         RecordsPath::Plain(names) => {
             walk::<_, &RawValue>(serde_json::Deserializer::from_slice(bytes), names, each)
         }
-        RecordsPath::Path(path) => query(serde_json::from_slice(bytes), path, each),
+        RecordsPath::Path(path) => query(bytes, path, each),
     }
 }
 
@@ -66,22 +107,71 @@ fn walk<'de, R: serde_json::de::Read<'de>, T: Record<'de>>(
     if walk.found { Ok(()) } else { Err(nothing_at(&format!("$.{}[*]", names.join(".")))) }
 }
 
+/// Finds the records of a path that is not plain. The document is read as values only to find their places; each record is
+/// then taken as it was written, or its numbers would be floats.
 fn query(
-    document: serde_json::Result<serde_json::Value>,
+    bytes: &[u8],
     path: &serde_json_path::JsonPath,
     mut each: impl FnMut(&str) -> Flow,
 ) -> Result<(), DecodeError> {
-    let document = document.map_err(|error| failure(&error))?;
-    let found = path.query(&document);
+    let document: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
+    let found = path.query_located(&document);
     if found.is_empty() {
         return Err(nothing_at(&path.to_string()));
     }
-    for record in found {
-        if each(&record.to_string()) == Flow::Stop {
+    let raw: &RawValue = serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
+    let mut root = Node::Raw(raw);
+    for place in found.locations() {
+        let record = root.at(place.iter()).ok_or_else(|| nothing_at(&place.to_string()))?;
+        if each(record) == Flow::Stop {
             return Err(DecodeError::Stopped);
         }
     }
     Ok(())
+}
+
+/// A document as it was written, opened only as far as somebody went down into it, and each part once.
+enum Node<'a> {
+    Raw(&'a RawValue),
+    Array(&'a RawValue, Vec<Node<'a>>),
+    Object(&'a RawValue, HashMap<Cow<'a, str>, Node<'a>>),
+}
+
+impl<'a> Node<'a> {
+    /// The text at the end of a way; `None` if the way does not lead through this document.
+    fn at<'p>(
+        &mut self,
+        mut way: impl Iterator<Item = &'p serde_json_path::PathElement<'p>>,
+    ) -> Option<&'a str> {
+        let Some(step) = way.next() else {
+            let (Self::Raw(raw) | Self::Array(raw, _) | Self::Object(raw, _)) = self;
+            return Some(raw.get());
+        };
+        self.open();
+        match (self, step) {
+            (Self::Array(_, nodes), serde_json_path::PathElement::Index(at)) => {
+                nodes.get_mut(*at)?.at(way)
+            }
+            (Self::Object(_, nodes), serde_json_path::PathElement::Name(name)) => {
+                nodes.get_mut(*name)?.at(way)
+            }
+            _ => None,
+        }
+    }
+
+    fn open(&mut self) {
+        let Self::Raw(raw) = *self else { return };
+        // What is no array or object stays closed.
+        if let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+            *self = Self::Array(raw, parts.into_iter().map(Node::Raw).collect());
+        } else if let Ok(parts) =
+            serde_json::from_str::<HashMap<Cow<'a, str>, &RawValue>>(raw.get())
+        {
+            let nodes = parts.into_iter().map(|(name, part)| (name, Node::Raw(part)));
+            *self = Self::Object(raw, nodes.collect());
+        }
+    }
 }
 
 /// A record as it was written: copied while a document streams by, borrowed from one that is held.
@@ -178,8 +268,13 @@ fn failure(error: &serde_json::Error) -> DecodeError {
     let (line, column) = (error.line(), error.column());
     match error.classify() {
         serde_json::error::Category::Eof => DecodeError::Truncated { line, column },
-        serde_json::error::Category::Io => DecodeError::Io(std::io::Error::new(
-            error.io_error_kind().unwrap_or(std::io::ErrorKind::Other),
+        serde_json::error::Category::Io
+            if error.io_error_kind() == Some(io::ErrorKind::FileTooLarge) =>
+        {
+            DecodeError::RowTooLong { line: line as u64 }
+        }
+        serde_json::error::Category::Io => DecodeError::Io(io::Error::new(
+            error.io_error_kind().unwrap_or(io::ErrorKind::Other),
             error.to_string(),
         )),
         serde_json::error::Category::Syntax => DecodeError::Format(format!(
@@ -364,6 +459,20 @@ mod tests {
     }
 
     #[test]
+    fn records_of_any_path_are_as_they_were_written() {
+        let path =
+            RecordsPath::Path(serde_json_path::JsonPath::parse("$['data'][?@.d > 1].r").unwrap());
+        let text = r#"{"data":[{"d":2,"r":{"n":12345678901234567890.10}},{"d":1,"r":0},{"d":3,"r":{"n":0.1000,"n":1}}]}"#;
+        let mut records = Vec::new();
+        read_slice(text.as_bytes(), &path, |record| {
+            records.push(record.to_owned());
+            Flow::More
+        })
+        .unwrap();
+        assert_eq!(records, [r#"{"n":12345678901234567890.10}"#, r#"{"n":0.1000,"n":1}"#]);
+    }
+
+    #[test]
     fn what_is_no_page_of_records_is_told_by_its_kind() {
         for (text, expected, why) in [
             (r#"{"data":[{"id":1},{"id""#, Reason::Truncated, "cut off"),
@@ -375,6 +484,20 @@ mod tests {
         ] {
             assert_eq!(records(text, &["data"]).unwrap_err().reason(), expected, "{why}");
         }
+    }
+
+    #[test]
+    fn a_record_without_end_is_refused_and_survived() {
+        let mut text = br#"{"data":[{"id":"a"},{"id":""#.to_vec();
+        text.resize(ROW_MAX + 1024 * 1024, b'x');
+        let path = RecordsPath::Plain(vec!["data".to_owned()]);
+        let mut met = 0;
+        let end = read(text.as_slice(), &path, |_| {
+            met += 1;
+            Flow::More
+        });
+        assert!(matches!(end, Err(DecodeError::RowTooLong { line: 1 })), "{end:?}");
+        assert_eq!(met, 1, "what stood before it was met");
     }
 
     #[test]

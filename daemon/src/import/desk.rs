@@ -9,7 +9,12 @@ use marsad_shared::{
     feed::{Feed, Format, Origin},
     id::RunId,
     run::Trigger,
-    store::{StoreError, cache::FileEnd, ledger::RunStart, originals::Incoming},
+    store::{
+        StoreError,
+        cache::{Ended, FileEnd},
+        ledger::RunStart,
+        originals::Incoming,
+    },
     untrusted::show,
 };
 use tokio::sync::mpsc;
@@ -20,7 +25,7 @@ use crate::{
     columns::Columns,
     decode::{DecodeError, Flow},
     intake::{self, Intake, Origins, Piece},
-    run::Run,
+    run::{Run, with_refused},
     services::Services,
     shape::Shaper,
     source::folder::{FILE_MAX, TakeError, Taken},
@@ -57,15 +62,17 @@ impl Desk {
         found: &Found,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
-        if found.bytes > FILE_MAX {
+        if found.stamp.size() > FILE_MAX {
             let text = "the file is larger than 8 GiB; have it split".to_owned();
             return Err(Trouble::decode(show(&found.name), DecodeError::Format(text)));
         }
-        run.bytes = found.bytes;
+        run.bytes = found.stamp.size();
         let (path, format) = (found.path.clone(), format_of(&self.feed, &found.name));
         let sample = path.clone();
         let infer = move |feed: &Feed| {
-            intake::infer(feed, format, std::fs::File::open(sample).map_err(DecodeError::Io)?)
+            let sample = Taken::open(&sample)
+                .map_err(|error| DecodeError::Io(io::Error::other(error.to_string())))?;
+            intake::infer(feed, format, sample.file)
         };
         let shaper = self.columns.shaper(services, run.id, &show(&found.name), infer).await?;
         self.begin(services, run.id).await?;
@@ -74,7 +81,7 @@ impl Desk {
         } else {
             Some(services.store.originals.incoming()?)
         };
-        let hash = found.hash.clone();
+        let (hash, stamp) = (found.hash.clone(), found.stamp);
         let source = move || {
             let taken = Taken::open(&path).map_err(|error| Trouble::File(error.to_string()))?;
             let tee = Tee {
@@ -82,7 +89,7 @@ impl Desk {
                 original,
             };
             Ok((tee, move |tee: Tee| {
-                if !taken.is_unchanged(&path) {
+                if taken.stamp != stamp || !taken.is_unchanged(&path) {
                     return Err(Trouble::File(TakeError::PutOff.to_string()));
                 }
                 let kept = tee.original.map(Incoming::keep).transpose()?;
@@ -117,7 +124,8 @@ impl Desk {
             self.load(services, run, Arc::clone(&shaper), format, &file.name, source, stop).await?;
             run.pages += 1;
         }
-        self.finish(services, run, files).await
+        // Their order stays what it was.
+        self.finish(services, run, Vec::new()).await
     }
 
     async fn begin(&self, services: &Services, run: RunId) -> Result<(), StoreError> {
@@ -133,8 +141,17 @@ impl Desk {
         files: Vec<FileEnd>,
     ) -> Result<(), Trouble> {
         let (feed, at) = (self.feed.id.clone(), services.clock.now());
-        run.cached =
-            services.store.cache.call(move |cache| cache.finish_files(&feed, &files, at)).await?;
+        let (id, pages, bytes, refused) = (run.id, run.pages, run.bytes, run.refused);
+        let ended = move |cached| Ended {
+            run: id,
+            pages,
+            bytes,
+            counts: with_refused(cached, refused),
+            event_at: None,
+        };
+        let finished =
+            services.store.cache.call(move |cache| cache.finish_files(&feed, &files, at, ended));
+        run.cached = finished.await?;
         Ok(())
     }
 
@@ -207,7 +224,7 @@ impl Desk {
     ) -> Result<(), Trouble> {
         let counted = run.count_refused(refused.len());
         services.refuse(run, refused).await?;
-        counted?;
+        counted.map_err(|error| Trouble::decode("the file", error))?;
         let (feed, at) = (self.feed.id.clone(), services.clock.now());
         run.cached = services.store.cache.call(move |cache| cache.load(&feed, &batch, at)).await?;
         services.show_progress(run);

@@ -15,6 +15,7 @@ use crate::{
     decode::DecodeError,
     run::{Ending, Run},
     services::Services,
+    source::folder::{TakeError, Taken},
     trouble::Trouble,
 };
 
@@ -24,18 +25,26 @@ pub(super) async fn hold(
     run: &mut Run,
     found: &Found,
     trouble: &Trouble,
-) -> Result<(), StoreError> {
+) -> Result<(), Trouble> {
     let (originals, path) = (services.store.originals.clone(), found.path.clone());
+    let stamp = found.stamp;
     let kept = tokio::task::spawn_blocking(move || {
+        let put_off = |error: TakeError| Trouble::File(error.to_string());
+        let mut taken = Taken::open(&path).map_err(put_off)?;
         let mut original = originals.incoming()?;
-        let copied =
-            std::fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut original));
-        copied.map_err(|source| StoreError::Io { path, source })?;
-        original.keep()
+        io::copy(&mut taken.file, &mut original)
+            .map_err(|source| StoreError::Io { path: path.clone(), source })?;
+        if taken.stamp != stamp || !taken.is_unchanged(&path) {
+            return Err(put_off(TakeError::PutOff));
+        }
+        Ok::<_, Trouble>(original.keep()?)
     });
     let kept = kept.await.map_err(|_| StoreError::Closed)??;
     let line = match trouble {
-        Trouble::Decode { error: DecodeError::RowTooLong { line }, .. } => Some(*line),
+        Trouble::Decode {
+            error: DecodeError::RowTooLong { line } | DecodeError::OpenQuote { line },
+            ..
+        } => Some(*line),
         Trouble::Decode { error: DecodeError::Truncated { line, .. }, .. } => Some(*line as u64),
         _ => None,
     };
@@ -47,11 +56,12 @@ pub(super) async fn hold(
         original_hash: Some(kept.hash),
         bytes: kept.bytes,
     };
+    // Whatever happens from here on, the run brought nothing.
     let (feed, id) = (run.start.feed.clone(), run.id);
+    (run.cached, run.refused) = (Counts::default(), 0);
     services.store.ledger.call(move |ledger| ledger.take_back(&feed, id)).await?;
     services.refuse(run, vec![refusal]).await?;
-    (run.cached, run.refused) = (Counts::default(), 0);
     info!(feed = %run.start.feed, run = %run.id, file = %show(&found.name), "file held");
     let ending = Ending { outcome: Outcome::Held, ..Ending::of_trouble(trouble) };
-    services.end_run(run, ending).await
+    Ok(services.end_run(run, ending).await?)
 }

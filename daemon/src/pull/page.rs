@@ -9,11 +9,10 @@ use reqwest::header;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    decode,
+    decode::{self, DecodeError},
     intake::{Intake, Origins, Piece},
     shape::{Shaper, plain_path},
     source::{http::Answer, walk::Facts},
-    trouble::Trouble,
 };
 
 /// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
@@ -23,28 +22,41 @@ pub(super) const SMALL: usize = 32 * 1024;
 pub(super) struct Page {
     pub(super) answer: Answer,
     pub(super) piece: Piece,
+    /// What stands at `next`, where the paging has one.
+    pub(super) next: Option<String>,
     /// A hash of its URL.
     pub(super) url: u64,
 }
 
 impl Page {
-    pub(super) fn facts(&self, pagination: &Pagination) -> Result<Facts, Trouble> {
-        let next = match pagination {
-            Pagination::Cursor { next, .. } | Pagination::NextUrl { next, .. } => {
-                let found = match plain_path(&next.to_string()) {
-                    Some(names) => decode::json::scalar_at(&self.answer.body, &names),
-                    None => decode::json::scalar_by(&self.answer.body, next),
-                };
-                found.map_err(|error| Trouble::decode("the way to the next page", error))?
-            }
-            _ => None,
-        };
-        Ok(Facts {
+    /// A hash of its rows: an envelope that changes all the time does not make another page of it.
+    fn content(&self) -> u64 {
+        let rows = self.piece.batch.hashes().iter().map(|row| row.content);
+        let refused = self.piece.refused.iter().map(|refusal| xxh3_64(&refusal.original));
+        rows.chain(refused).fold(0, |hash: u64, row| hash.rotate_left(5) ^ row)
+    }
+
+    /// What the walk needs to know of it.
+    pub(super) fn facts(&self) -> Facts {
+        Facts {
             rows: self.piece.rows(),
-            next,
-            link: self.answer.header(header::LINK).map(str::to_owned),
-            body: xxh3_64(&self.answer.body),
-        })
+            next: self.next.clone(),
+            link: self.answer.link(),
+            content: self.content(),
+        }
+    }
+}
+
+/// What stands at `next`, where the paging has one.
+pub(super) fn next_of(pagination: &Pagination, body: &[u8]) -> Result<Option<String>, DecodeError> {
+    match pagination {
+        Pagination::Cursor { next, .. } | Pagination::NextUrl { next, .. } => {
+            match plain_path(&next.to_string()) {
+                Some(names) => decode::json::scalar_at(body, &names),
+                None => decode::json::scalar_by(body, next),
+            }
+        }
+        _ => Ok(None),
     }
 }
 
@@ -85,7 +97,7 @@ pub(super) fn read(
     seed: u64,
     page: u64,
     body: &Bytes,
-) -> Result<Piece, decode::DecodeError> {
+) -> Result<Piece, DecodeError> {
     let origins = Origins { file: None, page: Some(page) };
     Intake { feed, shaper, format, seed, origins }.page(body)
 }

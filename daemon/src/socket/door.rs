@@ -1,6 +1,7 @@
 //! Where clients come in: at most so many at once, each known by the credentials that the kernel gives.
 
 use std::{
+    collections::HashMap,
     io,
     pin::Pin,
     sync::Arc,
@@ -21,6 +22,8 @@ use super::peer::Credentials;
 
 /// Clients at once: many consoles and scripts, and far below the files that a process may open.
 const GUESTS: usize = 256;
+/// Of one user, so that nobody can shut the others out.
+const GUESTS_OF_ONE: usize = 96;
 /// How long to wait when the system has no file left for a client.
 const BREATH: Duration = Duration::from_millis(200);
 /// What a client too many is told.
@@ -31,11 +34,13 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
 pub(super) struct Door {
     listener: UnixListener,
     room: Arc<Semaphore>,
+    /// The room of each user that was here.
+    rooms: HashMap<u32, Arc<Semaphore>>,
 }
 
 impl Door {
     pub(super) fn new(listener: UnixListener) -> Self {
-        Self { listener, room: Arc::new(Semaphore::new(GUESTS)) }
+        Self { listener, room: Arc::new(Semaphore::new(GUESTS)), rooms: HashMap::new() }
     }
 }
 
@@ -55,8 +60,14 @@ impl Listener for Door {
             };
             let Ok(credentials) = stream.peer_cred() else { continue };
             let credentials = Credentials { uid: credentials.uid(), gid: credentials.gid() };
-            if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
-                return (Guest { stream, _permit: permit }, credentials);
+            let own = self
+                .rooms
+                .entry(credentials.uid)
+                .or_insert_with(|| Arc::new(Semaphore::new(GUESTS_OF_ONE)));
+            let places =
+                (Arc::clone(own).try_acquire_owned(), Arc::clone(&self.room).try_acquire_owned());
+            if let (Ok(own), Ok(one)) = places {
+                return (Guest { stream, _places: [own, one] }, credentials);
             }
             // A small answer fits the socket's buffer, or the client does without.
             let _ = stream.try_write(FULL);
@@ -74,7 +85,7 @@ impl Listener for Door {
 /// A client that was let in; its place is free again when it goes.
 pub(super) struct Guest {
     stream: UnixStream,
-    _permit: OwnedSemaphorePermit,
+    _places: [OwnedSemaphorePermit; 2],
 }
 
 impl AsyncRead for Guest {

@@ -211,16 +211,19 @@ const fn remedy(reason: Reason) -> &'static str {
     }
 }
 
+/// The longest wait that is taken at its word: more is a mistake of the partner's, and would park a feed for ever.
+const WAIT_MAX: Duration = Duration::from_hours(7 * 24);
+
 /// `Retry-After`, in seconds or as a date measured by the partner's own `Date`.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let wait = text("retry-after")?;
     if let Ok(seconds) = wait.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(WAIT_MAX));
     }
     let until = jiff::fmt::rfc2822::parse(wait).ok()?.timestamp();
     let from = jiff::fmt::rfc2822::parse(text("date")?).ok()?.timestamp();
-    Some(Duration::try_from(until.duration_since(from)).unwrap_or_default())
+    Some(Duration::try_from(until.duration_since(from)).unwrap_or_default().min(WAIT_MAX))
 }
 
 #[cfg(test)]

@@ -6,9 +6,12 @@
 use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
-    fs::{self, File, Metadata},
-    io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Write as _},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,6 +38,9 @@ const SCAN_BLIND: Duration = Duration::from_secs(1);
 const UNFINISHED: ([&str; 3], [&str; 4]) =
     ([".", "~$", "_tmp_"], [".part", ".tmp", ".filepart", ".crdownload"]);
 
+/// The longest name of a file, in bytes, with room for `.reason.txt` behind it.
+const NAME_MAX: usize = 240;
+
 /// What tells a file that has not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -48,6 +54,11 @@ impl Stamp {
         let modified_ns =
             i128::from(about.mtime()) * 1_000_000_000 + i128::from(about.mtime_nsec());
         Self { inode: about.ino(), size: about.size(), modified_ns }
+    }
+
+    /// Its length, in bytes.
+    pub const fn size(&self) -> u64 {
+        self.size
     }
 
     /// Inode and time of change as one text: which of all files of this name it is.
@@ -163,10 +174,11 @@ impl Watch {
                 return self.scan(now).await;
             }
             let wake = self.waiting.next_at().map_or(self.scan_at, |at| at.min(self.scan_at));
-            tokio::select! {
-                Some(hint) = self.hints.recv() => self.hear(hint),
-                () = sleep_until(wake) => {}
-            }
+            let hint = tokio::select! {
+                Some(hint) = self.hints.recv() => hint,
+                () = sleep_until(wake) => continue,
+            };
+            self.hear(hint);
         }
     }
 
@@ -312,7 +324,7 @@ impl Taken {
     /// Opens `path`, which must be a regular file without other names.
     pub fn open(path: &Path) -> Result<Self, TakeError> {
         let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC;
-        let file = match fs::OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(TakeError::PutOff),
             Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => {
@@ -341,33 +353,63 @@ impl Taken {
     }
 }
 
-/// Moves a file into the folder `kind` beside it (`done`, `held`), under a name that is free there, and syncs both
-/// folders. Gives where it is now.
-pub fn put_away(path: &Path, kind: &str) -> io::Result<PathBuf> {
+/// Another name for a file whose own is taken, no longer than a name may be.
+fn numbered(name: &OsStr, turn: u32) -> OsString {
+    let prefix = format!("{turn}-");
+    let bytes = name.as_bytes();
+    // The end tells what it is.
+    let from = bytes.len().saturating_sub(NAME_MAX - prefix.len());
+    let mut other = OsString::from(prefix);
+    other.push(OsStr::from_bytes(bytes.get(from..).unwrap_or_default()));
+    other
+}
+
+/// Moves the file that is `stamp` into the folder `kind` beside it (`done`, `held`), under a name that is free there, and
+/// syncs both folders. Gives where it is now; `None` if another file has taken its place meanwhile: that one stays where
+/// it is, and is a file of its own.
+pub fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<PathBuf>> {
     let (folder, name) =
         (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
     let target = folder.join(kind);
-    if !target.exists() {
+    if fs::symlink_metadata(&target).is_err() {
         fs::create_dir(&target)?;
         // Whatever the daemon's mask: operators, who are of its group, look at what is held.
         fs::set_permissions(&target, fs::Permissions::from_mode(0o750))?;
+    }
+    if !fs::symlink_metadata(&target)?.is_dir() {
+        // A link would lead what is put away to wherever somebody likes.
+        return Err(io::Error::other(format!("{} is no folder; remove it", target.display())));
     }
     let mut to = target.join(name);
     let mut turn = 1;
     while fs::symlink_metadata(&to).is_ok() {
         turn += 1;
-        let mut other = OsString::from(format!("{turn}-"));
-        other.push(name);
-        to = target.join(other);
+        to = target.join(numbered(name, turn));
     }
     fs::rename(path, &to)?;
+    // Looked at after the move: nobody can replace it any more.
+    if Stamp::of(&fs::symlink_metadata(&to)?) != stamp {
+        fs::hard_link(&to, path)?;
+        fs::remove_file(&to)?;
+        return Ok(None);
+    }
     for folder in [folder, &target] {
         if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
             // The move stands; at worst it is made again after a power cut.
             warn!(folder = %folder.display(), %error, "a folder could not be synced");
         }
     }
-    Ok(to)
+    Ok(Some(to))
+}
+
+/// As [`put_away`] into `held`, with the reason in a file beside it; that is never written through a link that somebody
+/// put there.
+pub fn put_aside(path: &Path, stamp: Stamp, reason: &str) -> io::Result<()> {
+    let Some(to) = put_away(path, "held", stamp)? else { return Ok(()) };
+    let mut beside = to.into_os_string();
+    beside.push(".reason.txt");
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
+    writeln!(file, "{reason}")
 }
 
 #[cfg(test)]
@@ -430,9 +472,23 @@ mod tests {
         let path = temp.path().join("a.csv");
         for content in ["one", "two"] {
             fs::write(&path, content).unwrap();
-            put_away(&path, "done").unwrap();
+            let stamp = Stamp::of(&fs::metadata(&path).unwrap());
+            put_away(&path, "done", stamp).unwrap().unwrap();
         }
         let read = |name: &str| fs::read_to_string(temp.path().join("done").join(name)).unwrap();
         assert_eq!((read("a.csv"), read("2-a.csv")), ("one".to_owned(), "two".to_owned()));
+    }
+
+    #[test]
+    fn a_file_that_took_the_place_of_another_is_not_put_away_for_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a.csv");
+        fs::write(&path, "read").unwrap();
+        let stamp = Stamp::of(&fs::metadata(&path).unwrap());
+        fs::write(temp.path().join("new"), "not read yet").unwrap();
+        fs::rename(temp.path().join("new"), &path).unwrap();
+        assert_eq!(put_away(&path, "done", stamp).unwrap(), None);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "not read yet");
+        assert_eq!(fs::read_dir(temp.path().join("done")).unwrap().count(), 0);
     }
 }

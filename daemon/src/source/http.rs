@@ -2,12 +2,14 @@
 
 use std::{
     collections::HashMap,
+    io::Read as _,
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use marsad_shared::{
     connection::{Auth, Connection, Http, KeyPlace, RateLimit},
@@ -27,6 +29,11 @@ use super::{
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
 pub const PAGE_MAX: usize = 256 * 1024 * 1024;
+
+/// What an answer may be packed in. `gzip` is unpacked here, the others by the client.
+const ENCODINGS: &str = "gzip, br, zstd";
+/// How `gzip` begins.
+const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
@@ -66,6 +73,8 @@ pub struct HttpSource {
     client: Client,
     limiter: Option<DefaultDirectRateLimiter>,
     token: TokenKeeper,
+    /// Until when the partner asked to be left alone.
+    rest_until: Mutex<Option<Instant>>,
 }
 
 /// A good answer.
@@ -83,6 +92,13 @@ impl Answer {
     pub fn header(&self, name: header::HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+
+    /// Every `Link` header as one (RFC 9110 section 5.3), whatever characters its targets hold.
+    pub fn link(&self) -> Option<String> {
+        let lines = self.headers.get_all(header::LINK).iter();
+        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
 }
 
 impl HttpSource {
@@ -97,8 +113,22 @@ impl HttpSource {
             client: clients.client(http.timeouts.connect)?,
             limiter: http.rate_limit.map(limiter),
             token: TokenKeeper::default(),
+            rest_until: Mutex::new(None),
             http: http.clone(),
         })))
+    }
+
+    /// Until when the partner asked to be left alone, by whichever request it last said so to.
+    pub fn rest_until(&self) -> Option<Instant> {
+        *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a wait that the partner asked for.
+    fn heed(&self, error: &FetchError) {
+        if let FetchError::Throttled { retry_after: Some(wait), .. } = error {
+            let until = Instant::now().checked_add(*wait);
+            *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        }
     }
 
     /// Asks for a page. With `validators`, the partner may say that nothing changed (304).
@@ -108,7 +138,7 @@ impl HttpSource {
         validators: Option<&Validators>,
     ) -> Result<Answer, FetchError> {
         self.ask(url, |url| {
-            let mut request = self.client.get(url);
+            let mut request = self.client.get(url).header(header::ACCEPT_ENCODING, ENCODINGS);
             if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
                 request = request.header(header::IF_NONE_MATCH, etag);
             }
@@ -161,9 +191,11 @@ impl HttpSource {
         let first_byte = began.elapsed();
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(error) = FetchError::of_status(status, &headers, url) {
+            self.heed(&error);
             return Err(error);
         }
         let body = self.body(response, url, began + limits.total).await?;
+        let body = unzipped(body, url).await?;
         Ok(Answer { status, headers, body, first_byte })
     }
 
@@ -200,6 +232,7 @@ impl HttpSource {
         match FetchError::of_status(status, answer.headers(), url) {
             None => Ok(status),
             Some(error) => {
+                self.heed(&error);
                 if status == StatusCode::UNAUTHORIZED {
                     self.token.forget().await;
                 }
@@ -265,10 +298,61 @@ impl HttpSource {
     }
 }
 
+/// A body as it was before `gzip`, whether or not it says that it is packed, with all of its members: the client's own
+/// decoder would stop behind the first without a word (security section 1.6).
+async fn unzipped(body: Bytes, url: &Url) -> Result<Bytes, FetchError> {
+    if !body.starts_with(GZIP) {
+        return Ok(body);
+    }
+    let unpacked = tokio::task::spawn_blocking(move || {
+        let mut plain = Vec::new();
+        let most = PAGE_MAX as u64 + 1;
+        let read = MultiGzDecoder::new(&*body).take(most).read_to_end(&mut plain);
+        read.map(|_| plain)
+    });
+    match unpacked.await {
+        Ok(Ok(plain)) if plain.len() > PAGE_MAX => Err(FetchError::of(
+            Reason::TooLarge,
+            url,
+            "the answer is larger than 256 MiB once it is unpacked",
+        )),
+        Ok(Ok(plain)) => Ok(plain.into()),
+        Ok(Err(_)) | Err(_) => Err(FetchError::of(
+            Reason::Truncated,
+            url,
+            "the answer is packed (gzip) and does not unpack to its end",
+        )),
+    }
+}
+
 fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
     let burst = limit.requests;
     let period = limit.per / burst.get();
     // A period of nothing cannot be configured: both parts are checked to be more.
     let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
     RateLimiter::direct(quota.allow_burst(burst))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_members_of_a_packed_answer_are_read_or_it_is_no_answer() {
+        let url = "http://p.example/x".parse().unwrap();
+        let pack = |text: &str| {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        };
+        let both = [pack("one\n"), pack("two\n")].concat();
+        let whole = unzipped(both.clone().into(), &url).await.unwrap();
+        assert_eq!(&whole[..], b"one\ntwo\n");
+        let cut = both[..both.len() - 5].to_vec();
+        assert!(matches!(unzipped(cut.into(), &url).await, Err(FetchError::Transient { .. })));
+        assert_eq!(&unzipped("{}".into(), &url).await.unwrap()[..], b"{}");
+    }
 }

@@ -14,7 +14,11 @@ use super::fault::FetchError;
 const MARGIN: Duration = Duration::from_secs(30);
 /// How long a token lives that does not say: never for ever (sources.md row 7).
 const LIFE: Duration = Duration::from_mins(5);
-/// The longest answer of a token server.
+/// And at most so long, whatever the server says.
+const LIFE_MAX: Duration = Duration::from_hours(24);
+/// How long a token server may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest answer of a token server, in bytes.
 const ANSWER_MAX: usize = 64 * 1024;
 
 /// The connection's token. Holding the lock while it is fetched makes one refresher at a time.
@@ -65,23 +69,36 @@ async fn fetch(client: &reqwest::Client, auth: &Auth) -> Result<Token, FetchErro
     if let Some(scope) = scope {
         form.push(("scope", scope));
     }
-    let sent = client.post(token_url.clone()).form(&form).timeout(MARGIN).send().await;
-    let answer = sent.map_err(|error| FetchError::of_transport(&error, token_url, false))?;
+    let sent = client.post(token_url.clone()).form(&form).timeout(PATIENCE).send().await;
+    let mut answer = sent.map_err(|error| FetchError::of_transport(&error, token_url, false))?;
     if let Some(error) = FetchError::of_status(answer.status(), answer.headers(), token_url) {
         // A token server says 400 where others say 401 (RFC 6749 section 5.2).
         return Err(if answer.status().as_u16() == 400 { refused(token_url) } else { error });
     }
-    let body =
-        answer.bytes().await.map_err(|error| FetchError::of_transport(&error, token_url, true))?;
-    let body = body.get(..body.len().min(ANSWER_MAX)).unwrap_or_default();
-    let answer: Answer = serde_json::from_slice(body).map_err(|_| {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| FetchError::of_transport(&error.without_url(), token_url, true))?
+    {
+        if body.len() + chunk.len() > ANSWER_MAX {
+            return Err(FetchError::of(
+                Reason::TooLarge,
+                token_url,
+                "the token server's answer is larger than 64 KiB",
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let answer: Answer = serde_json::from_slice(&body).map_err(|_| {
         FetchError::of(
             Reason::NotJson,
             token_url,
             "the token server's answer holds no access_token",
         )
     })?;
-    let life = answer.expires_in.map_or(LIFE, Duration::from_secs).saturating_sub(MARGIN);
+    let life =
+        answer.expires_in.map_or(LIFE, Duration::from_secs).min(LIFE_MAX).saturating_sub(MARGIN);
     Ok(Token { text: answer.access_token, until: Instant::now() + life })
 }
 

@@ -29,8 +29,8 @@ pub struct Facts {
     pub next: Option<String>,
     /// The `Link` header.
     pub link: Option<String>,
-    /// A hash of the body.
-    pub body: u64,
+    /// A hash of its rows.
+    pub content: u64,
 }
 
 /// Why a walk cannot go on. The partner's doing, each of them.
@@ -60,7 +60,7 @@ pub struct Walker<'a> {
     request: &'a Request,
     first: Url,
     asked: HashSet<u64>,
-    last_body: Option<u64>,
+    last_content: Option<u64>,
     /// Pages read so far.
     pub pages: u64,
 }
@@ -81,7 +81,7 @@ impl<'a> Walker<'a> {
         if let (Some(incremental), Some(since)) = (&request.incremental, since) {
             first.query_pairs_mut().append_pair(&incremental.param, since);
         }
-        Ok(Self { request, first, asked: HashSet::new(), last_body: None, pages })
+        Ok(Self { request, first, asked: HashSet::new(), last_content: None, pages })
     }
 
     /// Where `ask` is asked.
@@ -130,7 +130,8 @@ impl<'a> Walker<'a> {
     pub fn next(&mut self, ask: &Ask, facts: &Facts) -> Result<Option<Ask>, WalkError> {
         self.pages += 1;
         self.asked.insert(hash(ask));
-        let same = self.last_body.replace(facts.body) == Some(facts.body) && facts.rows > 0;
+        let same =
+            self.last_content.replace(facts.content) == Some(facts.content) && facts.rows > 0;
         let next = match &self.request.pagination {
             Pagination::Page { param, .. } | Pagination::Offset { param, .. } if same => {
                 return Err(WalkError::SamePage { page: self.pages, param: param.clone() });
@@ -182,6 +183,15 @@ fn hash(ask: &Ask) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
+/// The parameters of a link; a `;` in quotes parts none.
+fn parameters_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |c| {
+        quoted ^= c == '"';
+        c == ';' && !quoted
+    })
+}
+
 /// The target of `rel="next"` in a `Link` header (RFC 8288).
 fn next_of_link(header: &str) -> Option<String> {
     let mut rest = header;
@@ -196,7 +206,7 @@ fn next_of_link(header: &str) -> Option<String> {
             })
             .unwrap_or(behind.len());
         let (parameters, next) = behind.split_at(end);
-        let is_next = parameters.split(';').any(|parameter| {
+        let is_next = parameters_of(parameters).any(|parameter| {
             let Some((name, value)) = parameter.split_once('=') else { return false };
             let rels = value.trim().trim_matches('"');
             name.trim().eq_ignore_ascii_case("rel")
@@ -244,7 +254,7 @@ mod tests {
                 Err(error) => return (asked, Some(error)),
             }
             let next = next.map(str::to_owned);
-            let facts = Facts { rows: *rows, link: next.clone(), next, body: at as u64 };
+            let facts = Facts { rows: *rows, link: next.clone(), next, content: at as u64 };
             match walker.next(&ask, &facts) {
                 Ok(Some(next)) => ask = next,
                 Ok(None) => return (asked, None),
@@ -323,7 +333,7 @@ mod tests {
         let base = "http://p.example".parse().unwrap();
         let request = request(Pagination::Page { param: "p".to_owned(), start: 0, size: None });
         let mut walker = Walker::new(&base, &request, None, 0).unwrap();
-        let facts = Facts { rows: 2, body: 7, ..Facts::default() };
+        let facts = Facts { rows: 2, content: 7, ..Facts::default() };
         let second = walker.next(&Ask::First, &facts).unwrap().unwrap();
         assert!(matches!(walker.next(&second, &facts), Err(WalkError::SamePage { page: 2, .. })));
     }
@@ -350,6 +360,7 @@ mod tests {
             ("<http://a/3>;REL=\"last next\"", Some("http://a/3")),
             ("<http://a/1>; rel=\"prev\"", None),
             ("<http://a/1", None),
+            ("<http://a/1>; title=\"x; rel=next\"", None),
             ("", None),
         ] {
             assert_eq!(next_of_link(header).as_deref(), expected, "{header}");

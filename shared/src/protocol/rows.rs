@@ -197,6 +197,9 @@ pub struct ExchangeRow {
     pub direction: Direction,
     pub connection: ConnectionId,
     pub state: State,
+    /// Whether the partner may have it and has not said: then it is asked before it is sent again.
+    #[serde(default)]
+    pub doubted: bool,
     /// How often delivery was tried.
     pub attempts: u32,
     pub created_at: Timestamp,

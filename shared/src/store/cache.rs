@@ -38,12 +38,29 @@ pub struct Position {
     pub validators: Option<Validators>,
     /// Live records.
     pub rows: u64,
+    /// The last run that was read to its end.
+    pub ended: Option<Ended>,
+}
+
+/// What a run had done when its last page or file was committed, in the same transaction: so that a crash before the
+/// ledger hears of it takes nothing back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub run: RunId,
+    pub pages: u64,
+    pub bytes: u64,
+    /// Rows in quarantine among them.
+    pub counts: Counts,
+    /// The newest time inside the data, where that is known.
+    pub event_at: Option<Timestamp>,
 }
 
 /// A walk over the pages of a feed, as far as it has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Walk {
     pub run: RunId,
+    /// When its first page was asked for: what was written since then may be missing from the pages already read.
+    pub began_at: Timestamp,
     /// When its last page was committed.
     pub at: Timestamp,
     /// From the very beginning.
@@ -85,6 +102,7 @@ pub enum PageEnd {
         validators: Option<Validators>,
         reason: &'static str,
         actor: Option<String>,
+        ended: Ended,
     },
 }
 
@@ -138,16 +156,17 @@ impl Cache {
 
     /// How far the feed has been read.
     pub fn position(&self, feed: &FeedId) -> Result<Position, StoreError> {
-        let sql = "SELECT cursor, walk, validators, rows FROM marsad_feed WHERE feed = ?";
+        let sql = "SELECT cursor, walk, validators, rows, ended FROM marsad_feed WHERE feed = ?";
         let found = self.db.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
             Ok((
                 row.get(0)?,
                 row.get::<_, Option<String>>(1)?,
                 row.get::<_, Option<String>>(2)?,
                 row.get::<_, i64>(3)?,
+                row.get::<_, Option<String>>(4)?,
             ))
         });
-        let Some((cursor, walk, validators, rows)) = found.optional()? else {
+        let Some((cursor, walk, validators, rows, ended)) = found.optional()? else {
             return Ok(Position::default());
         };
         Ok(Position {
@@ -156,10 +175,11 @@ impl Cache {
             walk: walk.and_then(|text| serde_json::from_str(&text).ok()),
             validators: validators.and_then(|text| serde_json::from_str(&text).ok()),
             rows: rows.cast_unsigned(),
+            ended: ended.and_then(|text| serde_json::from_str(&text).ok()),
         })
     }
 
-    /// Begins a run that reads pages into the live table. `counts` are what an earlier part of the same walk counted.
+    /// Begins a run that reads pages into the live table.
     pub fn begin_pages(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
         let reading = Reading::of_pages(&self.db, feed, run)?;
         self.remember(feed, reading);
@@ -191,14 +211,15 @@ impl Cache {
                 let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2 WHERE feed = ?1";
                 self.db.prepare_cached(sql)?.execute(params![feed.as_str(), inserted])?;
             }
-            PageEnd::Last { cursor, validators, reason, actor } => {
+            PageEnd::Last { cursor, validators, reason, actor, ended } => {
                 let run = reading.run;
                 let validators = validators.as_ref().map(text_of).transpose()?;
-                let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2, validators = ?3 WHERE feed = ?1";
+                let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2, validators = ?3, ended = ?4 WHERE feed = ?1";
                 self.db.prepare_cached(sql)?.execute(params![
                     feed.as_str(),
                     inserted,
-                    validators
+                    validators,
+                    text_of(&ended)?
                 ])?;
                 self.move_cursor(feed, run, cursor.as_deref(), at, reason, actor.as_deref())?;
             }
@@ -232,11 +253,16 @@ impl Cache {
         Ok(())
     }
 
-    /// The run that brought this content to the feed, if one did.
-    pub fn run_of_file(&self, feed: &FeedId, hash: &str) -> Result<Option<RunId>, StoreError> {
-        let sql = "SELECT run FROM marsad_file WHERE feed = ? AND hash = ?";
-        let run = self.db.prepare_cached(sql)?.query_row([feed.as_str(), hash], |row| row.get(0));
-        Ok(run.optional()?.map(RunId))
+    /// The run that brought this content to the feed, if it is the last that the feed has had: an older one that comes
+    /// again takes back what came between.
+    pub fn is_latest_file(&self, feed: &FeedId, hash: &str) -> Result<Option<RunId>, StoreError> {
+        let sql =
+            "SELECT run, hash FROM marsad_file WHERE feed = ? ORDER BY at DESC, run DESC LIMIT 1";
+        let last = self
+            .db
+            .prepare_cached(sql)?
+            .query_row([feed.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
+        Ok(last.optional()?.filter(|(_, last)| last == hash).map(|(run, _)| RunId(run)))
     }
 
     /// Every content that the feed has had, oldest first.
@@ -278,13 +304,15 @@ impl Cache {
         feed: &FeedId,
         had: &[FileEnd],
         at: Timestamp,
+        ended: impl FnOnce(Counts) -> Ended,
     ) -> Result<Counts, StoreError> {
         self.touch(feed);
         let reading = self.readings.remove(feed).ok_or_else(|| no_reading(feed))?;
         reading.join(&self.db)?;
         let inserted = reading.counts.inserted.cast_signed();
-        let sql = "UPDATE marsad_feed SET rows = rows + ?2 WHERE feed = ?1";
-        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), inserted])?;
+        let ended = text_of(&ended(reading.counts))?;
+        let sql = "UPDATE marsad_feed SET rows = rows + ?2, ended = ?3 WHERE feed = ?1";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), inserted, ended])?;
         let sql =
             "INSERT OR REPLACE INTO marsad_file (feed, hash, name, run, at) VALUES (?, ?, ?, ?, ?)";
         for file in had {

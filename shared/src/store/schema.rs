@@ -82,7 +82,8 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              rows INTEGER NOT NULL DEFAULT 0,
              cursor TEXT,
              walk TEXT,
-             validators TEXT
+             validators TEXT,
+             ended TEXT
          ) STRICT, WITHOUT ROWID;
          CREATE TABLE marsad_cursor (
              id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -101,7 +102,8 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              run INTEGER NOT NULL,
              at INTEGER NOT NULL,
              PRIMARY KEY (feed, hash)
-         ) STRICT, WITHOUT ROWID;",
+         ) STRICT, WITHOUT ROWID;
+         CREATE INDEX marsad_file_at ON marsad_file (feed, at, run);",
     )])
 });
 
@@ -177,6 +179,7 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              id INTEGER PRIMARY KEY AUTOINCREMENT,
              feed TEXT NOT NULL,
              run INTEGER NOT NULL,
+             first_run INTEGER NOT NULL,
              kind TEXT NOT NULL,
              reason TEXT NOT NULL,
              file TEXT,

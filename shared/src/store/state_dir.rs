@@ -42,9 +42,7 @@ impl StateDir {
                     .map_err(|source| StoreError::io(&folder, source))?;
             }
         }
-        let taken = Self { path: path.to_owned(), noted: Mutex::new(0), _lock: lock };
-        taken.keep_reserve();
-        Ok(taken)
+        Ok(Self { path: path.to_owned(), noted: Mutex::new(0), _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
@@ -61,28 +59,6 @@ impl StateDir {
 
     pub fn originals(&self) -> PathBuf {
         self.path.join("originals")
-    }
-
-    /// Keeps some space for a bad day; nothing where that stands already, or there is none to keep.
-    pub fn keep_reserve(&self) {
-        let path = self.path.join(RESERVE_FILE);
-        if path.exists() {
-            return;
-        }
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        // Zeros that are written take their space, unlike a file that is only made long.
-        let filled = made.and_then(|mut file| {
-            file.write_all(&vec![0; RESERVE])?;
-            file.sync_all()
-        });
-        if filled.is_err() {
-            let _ = fs::remove_file(&path);
-        }
-    }
-
-    /// Gives that space back: the disk is full, and something has to be written down. Gives whether there was any.
-    pub fn free_reserve(&self) -> bool {
-        fs::remove_file(self.path.join(RESERVE_FILE)).is_ok()
     }
 
     /// Notes the audit's head where [`crate::store::Reader::audit_verify`] looks for it: a tail that is cut off later
@@ -115,9 +91,6 @@ impl StateDir {
 
 /// Where the audit's last head is noted, beside the database that it guards.
 pub(super) const HEAD: &str = "audit.head";
-/// Space that is kept free for the ledger, in bytes: enough to write down that the disk is full.
-const RESERVE: usize = 1024 * 1024;
-const RESERVE_FILE: &str = "reserve";
 pub(super) const CACHE: &str = "cache.db";
 pub(super) const LEDGER: &str = "ledger.db";
 

@@ -191,3 +191,17 @@ async fn columns_are_taken_from_the_first_file_and_another_layout_is_held() -> a
         })
         .await
 }
+
+#[tokio::test]
+async fn a_file_that_comes_again_takes_back_what_came_between() -> anyhow::Result<()> {
+    let (daemon, mut office) = with_office(50, "1s").await?;
+    let (first, before) = (office.csv(), office.truth.clone());
+    office.drop_file("requests-1.csv", first.as_bytes())?;
+    waits::same_rows(&daemon, &office, &before).await?;
+    office.truth.change(20);
+    office.drop_file("requests-2.csv", office.csv().as_bytes())?;
+    waits::same_rows(&daemon, &office, &office.truth).await?;
+    // The correction is withdrawn: the first delivery again, byte for byte.
+    office.drop_file("requests-3.csv", first.as_bytes())?;
+    waits::same_rows(&daemon, &office, &before).await
+}

@@ -145,7 +145,7 @@ async fn it_shows_what_changes_without_being_asked() -> anyhow::Result<()> {
     let (daemon, health, _child) = with_partners().await?;
     let mut screen = open(&daemon, (120, 40)).await?;
     screen.keys("3")?;
-    screen.until("250 rows", |text| text.contains("250")).await?;
+    screen.until("250 rows", |text| text.contains("3 Data feeds") && text.contains("250")).await?;
     health.truth().grow(83);
     daemon.client.resync(&health.feed(), false).await?;
     screen.until("333 rows", |text| text.contains("333")).await?;
@@ -158,7 +158,9 @@ async fn when_the_daemon_goes_away_it_says_so_keeps_what_it_knows_and_comes_back
     let (mut daemon, health, _child) = with_partners().await?;
     let mut screen = open(&daemon, (120, 40)).await?;
     screen.keys("3")?;
-    screen.until_text("health/visits").await?;
+    screen
+        .until("the feeds", |text| text.contains("3 Data feeds") && text.contains("health/visits"))
+        .await?;
     daemon.kill9().await?;
     let gone = |text: &str| !text.contains("LIVE") && text.contains("health/visits");
     screen.until("the banner over the data", gone).await?;
@@ -190,7 +192,7 @@ async fn the_terminal_is_as_it_was_after_sigterm_and_over_ctrl_z() -> anyhow::Re
     screen.keys(&format!("fg{ENTER}"))?;
     screen.until_text("LIVE").await?;
     screen.keys("3")?;
-    screen.until_text("health/visits").await?;
+    screen.until_text("3 Data feeds").await?;
 
     let console = child_of(screen.pid()?)?;
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(console), Signal::SIGTERM)?;

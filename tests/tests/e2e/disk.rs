@@ -26,7 +26,7 @@ fn namespace() -> Option<&'static [&'static str]> {
 }
 
 #[tokio::test]
-async fn a_full_disk_stops_the_intake_and_nothing_else() -> anyhow::Result<()> {
+async fn a_full_disk_stops_the_intake_and_nothing_else_needs_a_mount() -> anyhow::Result<()> {
     let home = Home::new()?;
     let office = Office::new("housing", &home.join("in"), Truth::new(&REQUESTS, 5, 120_000))?;
     home.partner(&office.file("2s"))?;

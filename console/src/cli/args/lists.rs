@@ -118,6 +118,7 @@ pub(in crate::cli) struct Runs {
 pub(in crate::cli) struct Records {
     #[command(subcommand)]
     pub(in crate::cli) show: Option<ShowRecord>,
+    /// The feed, as partner/feed
     #[arg(value_name = "FEED", required = true)]
     pub(in crate::cli) feed: Option<FeedId>,
     #[command(flatten)]
@@ -128,6 +129,7 @@ pub(in crate::cli) struct Records {
 pub(in crate::cli) enum ShowRecord {
     /// One record, whole
     Show {
+        /// The feed, as partner/feed
         #[arg(value_name = "FEED")]
         feed: FeedId,
         /// Its key; of several values, a JSON array

@@ -16,6 +16,7 @@ pub(in crate::cli) struct Exchange {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Resync {
+    /// The feed, as partner/feed
     #[arg(value_name = "FEED")]
     pub(in crate::cli) feed: FeedId,
     /// From the very beginning, not from the cursor

@@ -7,7 +7,11 @@ use marsad_shared::{
     id::{FeedId, RunId},
     protocol::{ExchangeRow, ListQuery, RecordRow},
     record::{Batch, Layout},
-    store::{Store, cache::FileEnd, ledger::NewExchange},
+    store::{
+        Store,
+        cache::{Ended, FileEnd},
+        ledger::NewExchange,
+    },
 };
 
 use super::*;
@@ -117,7 +121,13 @@ async fn bank(folder: &Path, records: i64, sensitive: bool) -> FeedId {
         cache.begin_file(&mine, RunId(1))?;
         cache.load(&mine, &batch, Timestamp::UNIX_EPOCH)?;
         let had = FileEnd { hash: "ab".to_owned(), name: "a.csv".to_owned() };
-        cache.finish_files(&mine, &[had], Timestamp::UNIX_EPOCH)
+        cache.finish_files(&mine, &[had], Timestamp::UNIX_EPOCH, |counts| Ended {
+            run: RunId(1),
+            pages: 0,
+            bytes: 0,
+            counts,
+            event_at: None,
+        })
     });
     filled.await.unwrap();
     feed

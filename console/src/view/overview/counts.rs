@@ -7,6 +7,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
     model::{Model, Weight, words},
+    text,
     theme::Tone,
     view::{Pen, columns},
 };
@@ -44,24 +45,42 @@ fn groups(model: &Model) -> Vec<Group> {
     ]
 }
 
+fn count(model: &Model, (n, word, weight): &(u64, &'static str, Weight)) -> String {
+    let loud = if *weight >= Weight::Warn { weight.symbol() } else { "" };
+    format!(" {loud}{} {}", columns::number(model, *n), model.say(word).to_lowercase())
+}
+
+/// All of a group, as [`group`] writes it.
+fn said(model: &Model, group: &Group) -> String {
+    let counts = group.states.iter().map(|state| count(model, state));
+    std::iter::once(model.say(group.name)).chain(counts).collect()
+}
+
 fn group(pen: &mut Pen<'_>, group: &Group) {
     pen.say(group.name, Tone::Title);
     if group.states.is_empty() {
         pen.put(" ", Tone::Plain);
         pen.say("none", Tone::Dim);
     }
-    for (n, word, weight) in &group.states {
-        let loud = if *weight >= Weight::Warn { weight.symbol() } else { "" };
-        let word = pen.model.say(word).to_lowercase();
-        let said = format!(" {loud}{} {word}", columns::number(pen.model, *n));
-        pen.put(&said, Tone::from(*weight));
+    for state in &group.states {
+        let said = count(pen.model, state);
+        pen.put(&said, Tone::from(state.2));
     }
 }
 
 /// Two lines of two groups each.
 pub(super) fn health(model: &Model, area: Rect, buf: &mut Buffer) {
-    let left = area.width * 2 / 5;
-    for (at, one) in groups(model).iter().enumerate() {
+    let groups = groups(model);
+    let wide = |from: usize| {
+        let column = groups.iter().skip(from).step_by(2);
+        column.map(|one| text::width(&said(model, one))).max().unwrap_or(0)
+    };
+    let (need, rest) = (wide(0) + 3, usize::from(area.width).saturating_sub(wide(1) + 1));
+    let even = usize::from(area.width) * 2 / 5;
+    // A column takes what the other does not need, before anything of it is cut.
+    let left = if need <= even { even.min(rest.max(need)) } else { need.min(rest.max(even)) };
+    let left = u16::try_from(left).unwrap_or(area.width).min(area.width);
+    for (at, one) in groups.iter().enumerate() {
         let at = u16::try_from(at).unwrap_or(u16::MAX);
         let cell = if at.is_multiple_of(2) {
             Rect { width: left, ..area }

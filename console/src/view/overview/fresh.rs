@@ -3,7 +3,7 @@
 use marsad_shared::{freshness::Freshness, protocol::FeedRow};
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{line, skip};
+use super::{line, nothing, skip};
 use crate::{
     model::{Model, Row, Weight, words},
     text,
@@ -33,7 +33,8 @@ pub(super) fn freshness(model: &Model, area: Rect, buf: &mut Buffer) {
     if all.is_empty() {
         let mut pen = Pen::new(model, buf, area, 0);
         pen.skip(1);
-        pen.say(if model.status.is_some() { "list-empty" } else { "list-waiting" }, Tone::Dim);
+        let (key, tone) = nothing(model, "list-empty", Tone::Dim);
+        pen.say(key, tone);
         return;
     }
     let more = all.len() > usize::from(area.height) && area.height > 1;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use marsad_shared::exchange::State;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{line, skip};
+use super::{line, nothing, skip};
 use crate::{
     model::{About, Model, Row, Trouble},
     text,
@@ -24,9 +25,20 @@ pub(super) fn needs_count(model: &Model) -> u16 {
     u16::try_from(troubles(model).count()).unwrap_or(u16::MAX)
 }
 
-pub(super) fn needs_title(model: &Model) -> String {
-    let n = u64::try_from(troubles(model).count()).unwrap_or(u64::MAX);
-    model.say_with("overview-needs", [("n", n.into())])
+/// Its title for a block of `height` rows: what is worse and out of sight is told.
+pub(super) fn needs_title(model: &Model, height: u16) -> String {
+    let selected = model.here().list.selected;
+    let all = troubles(model).count();
+    let at = troubles(model).position(|(at, _)| at == selected);
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX).into();
+    let title = model.say_with("overview-needs", [("n", number(all))]);
+    match skip(all, at, height) {
+        0 => title,
+        above => {
+            let above = model.say_with("overview-above", [("n", number(above))]);
+            format!("{title}  {above}")
+        }
+    }
 }
 
 /// What needs somebody now, the worst first.
@@ -36,12 +48,16 @@ pub(super) fn needs(model: &Model, area: Rect, buf: &mut Buffer) {
     if all.is_empty() {
         let mut pen = Pen::new(model, buf, area, 0);
         pen.skip(1);
-        let key = if model.status.is_some() { "overview-all_well" } else { "list-waiting" };
-        pen.say(key, Tone::Good);
+        let (key, tone) = nothing(model, "overview-all_well", Tone::Good);
+        pen.say(key, tone);
         return;
     }
     let at = all.iter().position(|(at, _)| *at == selected);
-    let shown = all.iter().skip(skip(all.len(), at, area.height));
+    let before = skip(all.len(), at, area.height);
+    let shown = all.iter().skip(before);
+    let seen = shown.clone().take(usize::from(area.height));
+    let widest = seen.map(|(_, trouble)| text::width(&said(model, trouble).1)).max().unwrap_or(0);
+    let name = u16::try_from(widest).unwrap_or(u16::MAX).clamp(12, 24);
     for (y, (at, trouble)) in (0..area.height).zip(shown) {
         let mut pen = line(model, buf, area, y, *at == selected);
         pen.weight(trouble.weight);
@@ -50,7 +66,7 @@ pub(super) fn needs(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.skip(1);
         let (kind, id, rest) = said(model, trouble);
         pen.column(&kind, 5, Tone::Dim, false);
-        pen.column(&id, (pen.left() / 2).clamp(12, 24), Tone::Plain, false);
+        pen.column(&id, name.min((pen.left() / 2).max(12)), Tone::Plain, false);
         pen.skip(1);
         let age = trouble.since.map(|at| text::age(&model.catalogue, model.now, at));
         pen.column(&age.unwrap_or_default(), 5, Tone::Plain, true);
@@ -64,7 +80,7 @@ fn said(model: &Model, trouble: &Trouble) -> (String, String, String) {
     match &trouble.about {
         About::Connection(row, hit) => {
             let n = u64::try_from(*hit).unwrap_or(u64::MAX);
-            let reason = row.reason.clone().unwrap_or_default();
+            let reason = columns::gist(row.reason.as_ref());
             let hit = if *hit > 0 {
                 model.say_with("trouble-feeds_hit", [("n", n.into())])
             } else {
@@ -80,21 +96,26 @@ fn said(model: &Model, trouble: &Trouble) -> (String, String, String) {
             } else {
                 model.say_with("trouble-promised", [("promise", promise.into())])
             };
-            let reason = row.reason.clone().unwrap_or_default();
+            let reason = columns::gist(row.reason.as_ref());
             let gap = if promised.is_empty() || reason.is_empty() { "" } else { "  " };
             (model.say("kind-feed"), row.id.to_string(), format!("{promised}{gap}{reason}"))
         }
         About::LastRun(row) => {
-            let why = row.reason.clone().unwrap_or_else(|| model.say("trouble-last_run"));
+            let why = match &row.reason {
+                Some(reason) => text::gist(reason).to_owned(),
+                None => model.say("trouble-last_run"),
+            };
             (model.say("kind-run"), row.id.to_string(), why)
         }
         About::Held(row) => {
             let args = [("n", row.quarantine.into())];
             (model.say("kind-quarantine"), row.id.to_string(), model.say_with("trouble-held", args))
         }
-        About::Exchanges(_, n) => {
+        About::Exchanges(state, n) => {
             let n = model.catalogue.count("count-exchanges", *n);
-            (model.say("kind-exchange"), n, model.say("trouble-exchanges"))
+            let in_doubt = *state == State::InDoubt; // asked about by itself, where the partner can be asked
+            let key = if in_doubt { "trouble-in_doubt" } else { "trouble-exchanges" };
+            (model.say("kind-exchange"), n, model.say(key))
         }
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn running(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.skip(1);
         pen.column(&model.say(words::trigger_key(run.trigger)), 10, Tone::Dim, false);
         pen.column(run.feed.as_str(), (pen.left() / 3).clamp(12, 34), Tone::Plain, false);
+        pen.skip(2);
         let seconds = text::seconds_between(run.started_at, model.now);
         let rate = run.rows / u64::try_from(seconds).unwrap_or(0).max(1);
         let args = [
@@ -76,7 +77,7 @@ pub(super) fn links(model: &Model, area: Rect, buf: &mut Buffer) {
         pen.column(row.id.as_str(), 26, Tone::Plain, false);
         pen.column(&columns::ago(model, row.last_ok_at), 6, Tone::Dim, true);
         pen.skip(2);
-        pen.put(&row.reason.clone().unwrap_or_default(), Tone::Plain);
+        pen.put(&columns::gist(row.reason.as_ref()), Tone::Plain);
     }
 }
 
@@ -121,7 +122,10 @@ pub(super) fn events(model: &Model, area: Rect, buf: &mut Buffer) {
         if let News::Run(row) = item {
             let args =
                 [("changed", row.counts.changed().into()), ("id", row.id.to_string().into())];
-            let rest = row.reason.clone().unwrap_or_else(|| model.say_with("event-run", args));
+            let rest = match &row.reason {
+                Some(reason) => text::gist(reason).to_owned(),
+                None => model.say_with("event-run", args),
+            };
             pen.put(&rest, Tone::Plain);
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn selected(model: &Model, row: &Row) -> Vec<Line> {
     }
 }
 
-fn label(model: &Model, label: &Label) -> String {
+pub(super) fn label(model: &Model, label: &Label) -> String {
     match label {
         Label::Key(key) => model.say(key),
         Label::Column(name) => name.clone(),
@@ -120,11 +120,11 @@ fn connection(model: &Model, id: &ConnectionId) -> Vec<Line> {
     let side = row.cause.map(|cause| model.say(words::side_key(cause.side()))).unwrap_or_default();
     vec![
         line(model, "noun-state", state, weight.into()),
-        line(model, "noun-reason", row.reason.clone().unwrap_or_default(), Tone::Plain),
         line(model, "side-label", side, Tone::Plain),
-        line(model, "col-address", row.address.clone(), Tone::Plain),
-        line(model, "col-last_ok", columns::ago(model, row.last_ok_at), Tone::Plain),
         line(model, "exch-next_try", columns::until(model, row.next_at), Tone::Plain),
+        line(model, "noun-reason", row.reason.clone().unwrap_or_default(), Tone::Plain),
+        line(model, "col-last_ok", columns::ago(model, row.last_ok_at), Tone::Plain),
+        line(model, "col-address", row.address.clone(), Tone::Plain),
         line(model, "col-overlays", row.overlays.join(" "), Tone::Note),
         line(model, "col-name", row.name.en.clone(), Tone::Plain),
     ]
@@ -143,11 +143,11 @@ fn feed(model: &Model, id: &FeedId) -> Vec<Line> {
         if row.quarantine > 0 { columns::number(model, row.quarantine) } else { String::new() };
     vec![
         line(model, "noun-state", state, weight.into()),
-        line(model, "noun-promise", columns::promise(model, row.every_s), Tone::Plain),
-        line(model, "noun-reason", row.reason.clone().unwrap_or_default(), Tone::Plain),
         line(model, "noun-connection", via(model, row), Tone::Plain),
-        line(model, "fresh-last_success", last, Tone::Plain),
         line(model, "exch-next_try", next, Tone::Plain),
+        line(model, "noun-reason", row.reason.clone().unwrap_or_default(), Tone::Plain),
+        line(model, "noun-promise", columns::promise(model, row.every_s), Tone::Plain),
+        line(model, "fresh-last_success", last, Tone::Plain),
         line(model, "nav-records", columns::number(model, row.rows), Tone::Plain),
         line(model, "nav-quarantine", held, Tone::Warn),
         line(model, "col-last_run", last_run(model, row), Tone::Plain),

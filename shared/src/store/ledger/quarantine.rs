@@ -1,5 +1,7 @@
 //! Quarantine: keyed by feed, place and content, so that the same refusal again only brings its time up to date.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -19,11 +21,12 @@ impl Ledger {
         refusals: &[Refusal],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO quarantine (feed, run, kind, reason, file, line, page, row, field, place, hash, original, \
-                   original_hash, bytes, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+        let sql = "INSERT INTO quarantine (feed, run, first_run, kind, reason, file, line, page, row, field, place, hash, original, \
+                   original_hash, bytes, at) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
                    ON CONFLICT (feed, place, hash) DO UPDATE SET run = excluded.run, reason = excluded.reason, \
-                   field = excluded.field, original_hash = excluded.original_hash, at = excluded.at";
+                   field = excluded.field, page = excluded.page, row = excluded.row, original_hash = excluded.original_hash, at = excluded.at";
         let mut statement = self.db.prepare_cached(sql)?;
+        let mut met = HashMap::new();
         for refusal in refusals {
             let Place { file, line, page, row, field } = &refusal.place;
             let original = refusal.original.as_slice();
@@ -41,7 +44,7 @@ impl Ledger {
                 page.map(u64::cast_signed),
                 row.map(u64::cast_signed),
                 field,
-                place_key(&refusal.place),
+                place_key(&refusal.place, &hash, &mut met),
                 hash,
                 (!original.is_empty()).then_some(original),
                 refusal.original_hash,
@@ -52,22 +55,23 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes back the rows that a run refused, because the whole file they stand in waits instead.
+    /// Takes back the rows that a run was the first to refuse, because the whole file they stand in waits instead.
     pub fn take_back(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
-        let sql = "DELETE FROM quarantine WHERE run = ? AND feed = ? AND kind = 'row'";
+        let sql = "DELETE FROM quarantine WHERE first_run = ? AND feed = ? AND kind = 'row'";
         self.db.prepare_cached(sql)?.execute(params![run.0, feed.as_str()])?;
         Ok(())
     }
 }
 
-/// The place as one text: what makes a repeat a repeat. The field is left out: a row is refused once.
-fn place_key(place: &Place) -> String {
+/// The place as one text: what makes a repeat a repeat. The field is left out: a row is refused once. Neither does the
+/// page count, nor the row on it: they move with every row before them, and the same bytes again are the same refusal.
+/// Rows that are equal on one page are told apart by their number.
+fn place_key(place: &Place, hash: &str, met: &mut HashMap<String, u64>) -> String {
+    if place.page.is_some() {
+        let equal = met.entry(hash.to_owned()).or_default();
+        *equal += 1;
+        return format!("page\n{equal}");
+    }
     let number = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
-    [
-        place.file.clone().unwrap_or_default(),
-        number(place.line),
-        number(place.page),
-        number(place.row),
-    ]
-    .join("\n")
+    [place.file.clone().unwrap_or_default(), number(place.line), number(place.row)].join("\n")
 }

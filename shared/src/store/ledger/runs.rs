@@ -135,12 +135,13 @@ impl Ledger {
                    arrived_at = coalesce(excluded.arrived_at, arrived_at), \
                    event_at = coalesce(excluded.event_at, event_at), last_run = excluded.last_run, \
                    last_outcome = excluded.last_outcome, reason = excluded.reason, cause = excluded.cause, \
-                   fails = iif(excluded.fails = 0, 0, fails + 1), started_at = excluded.started_at, \
+                   fails = iif(excluded.fails = 0, 0, fails + ?12), started_at = excluded.started_at, \
                    next_at = excluded.next_at";
         let good = end.outcome.is_good();
         self.db.prepare_cached(sql)?.execute(params![
             start.feed.as_str(),
-            good.then(|| micros(end.at)),
+            // Looking through a folder reads nothing, and makes nothing fresh.
+            (good && (end.pages > 0 || start.file.is_some())).then(|| micros(end.at)),
             (end.counts.changed() > 0).then(|| micros(end.at)),
             end.event_at.map(micros),
             id.0,
@@ -150,6 +151,8 @@ impl Ledger {
             i64::from(!good),
             micros(start.at),
             end.next_at.map(micros),
+            // What we stopped ourselves is nobody's failure.
+            i64::from(end.outcome != Outcome::Cancelled),
         ])?;
         Ok(())
     }
@@ -225,12 +228,18 @@ impl Ledger {
         Ok(())
     }
 
-    /// Removes at most `limit` ended runs of before `before` that found nothing new, oldest first. Gives how many.
-    pub fn prune_runs(&mut self, before: Timestamp, limit: u32) -> Result<usize, StoreError> {
+    /// Removes at most `limit` ended runs, oldest first: those of before `unchanged` that found nothing new, and all of
+    /// before `any`; never a feed's last. Gives how many.
+    pub fn prune_runs(
+        &mut self,
+        unchanged: Timestamp,
+        any: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
         let sql = "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE id < (SELECT max(id) FROM runs) \
-                   AND started_at < ?1 AND outcome = 'unchanged' AND id NOT IN (SELECT last_run FROM feed_state \
-                   WHERE last_run IS NOT NULL) ORDER BY id LIMIT ?2)";
-        Ok(self.db.execute(sql, params![micros(before), limit])?)
+                   AND started_at < iif(outcome = 'unchanged', ?1, ?2) AND outcome <> 'running' \
+                   AND id NOT IN (SELECT last_run FROM feed_state WHERE last_run IS NOT NULL) ORDER BY id LIMIT ?3)";
+        Ok(self.db.execute(sql, params![micros(unchanged), micros(any), limit])?)
     }
 }
 

@@ -80,6 +80,7 @@ fn exchange_row(row: &Row<'_>) -> rusqlite::Result<ExchangeRow> {
         direction: parsed(row, "direction")?,
         connection: parsed(row, "connection")?,
         state: parsed(row, "state")?,
+        doubted: row.get("doubted")?,
         attempts: row.get("attempts")?,
         created_at: time_at(row, "created_at")?,
         next_at: maybe_time_at(row, "next_at")?,

@@ -70,7 +70,7 @@ async fn polling(port: u16, count: u32) -> anyhow::Result<Daemon> {
     // Asked once a second: who looked with every event would be what is measured.
     let all = async {
         loop {
-            let status = daemon.client.status().await?;
+            let status = daemon.client.status().await.with_context(|| daemon.log())?;
             let fresh = status.feeds.get(Freshness::Fresh.word()).copied().unwrap_or_default();
             if fresh >= u64::from(count) {
                 return anyhow::Ok(());
