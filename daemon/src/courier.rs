@@ -9,7 +9,7 @@ use marsad_shared::{
     clock::{plus, until},
     connection::{Connection, Link},
     exchange::{Event, State},
-    health::PollResult,
+    health::{PollResult, Reason},
     store::{
         StoreError,
         ledger::{Asked, AttemptEnd, Due, Step},
@@ -19,15 +19,20 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::{jitter::jitter, outbox::ring, services::Services, source::http::HttpSource};
+use crate::{
+    jitter::jitter,
+    outbox::ring,
+    services::Services,
+    source::{folder::FILE_MAX, http::HttpSource},
+};
 
 mod folder;
 mod http;
 
-pub use http::DOCUMENT_MAX;
-
 /// How many exchanges of each kind are looked at together: new ones, and those whose wait is over.
 const LOOK: u32 = 128;
+/// The largest document that goes out over HTTP, in bytes: it is held in memory while it is sent.
+const DOCUMENT_MAX: u64 = 256 * 1024 * 1024;
 /// The longest sleep before the queue is looked at again, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_mins(1);
 /// Waits between attempts.
@@ -36,6 +41,14 @@ const RETRY: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_mins(
 const ASK: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_mins(15));
 /// How soon the queue is looked at again after a fault of our own.
 const LOCAL_RETRY: Duration = Duration::from_secs(5);
+
+/// The largest document that the connection can deliver, in bytes: no larger one is accepted.
+pub fn document_max(connection: &Connection) -> u64 {
+    match connection.link {
+        Link::Http(_) => DOCUMENT_MAX,
+        Link::Folder(_) => FILE_MAX,
+    }
+}
 
 /// What came of an attempt or a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,11 +151,9 @@ impl Courier {
             State::Pending | State::Retrying | State::InDoubt => self.deliver(due).await,
             // Being sent by nobody: a courier that was aborted left it so.
             State::Sending => {
-                self.step(
-                    due,
-                    Step { event: Event::Interrupted, at: now, next_at: None, reason: None },
-                )
-                .await
+                let reason = Some("its courier was stopped while it was being sent".to_owned());
+                self.step(due, Step { event: Event::Interrupted, at: now, next_at: None, reason })
+                    .await
             }
             _ => Ok(()),
         }
@@ -167,7 +178,9 @@ impl Courier {
                 http::deliver(&self.services, source, http.deliver.as_ref(), due).await
             }
             (Link::Folder(folder), _) => folder::deliver(&self.services, folder, due).await,
-            (Link::Http(_), None) => Answer::local("the connection has no client; restart marsadd"),
+            (Link::Http(_), None) => {
+                Answer::unsent("the connection has no client; restart marsadd")
+            }
         };
         self.end(due, Asked::Deliver, number, answer).await
     }
@@ -256,10 +269,15 @@ impl Answer {
         Self { event, status, reason, retry_after: None, health: None }
     }
 
-    /// Nothing was sent, for a reason of ours.
-    fn local(reason: impl Into<String>) -> Self {
-        let health = Some(PollResult::Local(marsad_shared::health::Reason::Disk));
-        Self { health, ..Self::new(Event::Failed, None, Some(reason.into())) }
+    /// Nothing was sent, because of what a person has to mend here. It says nothing of the connection.
+    fn unsent(reason: impl Into<String>) -> Self {
+        Self::new(Event::Failed, None, Some(reason.into()))
+    }
+
+    /// Nothing was sent, because a disk did not do what it should.
+    fn disk(reason: impl Into<String>) -> Self {
+        let health = Some(PollResult::Local(Reason::Disk));
+        Self { health, ..Self::unsent(reason) }
     }
 
     /// Asked, and none the wiser.
@@ -285,6 +303,7 @@ mod tests {
             name: "a.json".to_owned(),
             hash: String::new(),
             bytes: 0,
+            target: None,
         };
         let wait = |number, answer: Answer| {
             next_at(&due, number, &answer, noon).map(|at| at.duration_since(noon).as_secs())

@@ -5,9 +5,7 @@
 
 use std::{
     collections::HashMap,
-    fs::OpenOptions,
-    io::{self, Read, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -31,7 +29,7 @@ use crate::{
     run::Ending,
     services::{Order, Services},
     socket::problem::failed,
-    source::folder::{News, Stamp, TakeError, Taken, Watch, put_away},
+    source::folder::{News, Stamp, TakeError, Taken, Watch, settle},
     trouble::Trouble,
 };
 
@@ -241,15 +239,7 @@ impl Importer {
     /// Moves a file that is dealt with, with its reason beside it if it is held.
     async fn put_away(&self, path: &Path, stamp: Stamp, held: Option<&str>) {
         let (path, reason) = (path.to_owned(), held.map(str::to_owned));
-        let moved = tokio::task::spawn_blocking(move || match reason {
-            None => put_away(&path, "done", stamp).map(drop),
-            Some(reason) => {
-                let Some(to) = put_away(&path, "held", stamp)? else { return Ok(()) };
-                let mut beside = to.into_os_string();
-                beside.push(".reason.txt");
-                explain(beside.as_ref(), &reason)
-            }
-        });
+        let moved = tokio::task::spawn_blocking(move || settle(&path, stamp, reason.as_deref()));
         if let Ok(Err(error)) = moved.await {
             let folder = show(&self.folder.to_string_lossy()).into_owned();
             warn!(connection = %self.connection.id, folder, %error, "a file that is dealt with could not be moved; it is tried again");
@@ -402,12 +392,6 @@ impl Found {
     fn end(&self) -> FileEnd {
         FileEnd { hash: self.hash.clone(), name: self.name.clone() }
     }
-}
-
-/// Writes the reason beside a file that is held; never through a link that somebody put there.
-fn explain(beside: &Path, reason: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
-    writeln!(file, "{reason}")
 }
 
 /// Reads a file once: its hash, and what tells that it is still the same.

@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    courier::document_max,
     services::Services,
-    source::folder::{News, Stamp, TakeError, Taken, Watch, put_away},
+    source::folder::{News, Stamp, TakeError, Taken, Watch, settle},
 };
 
 /// What turns files into exchanges.
@@ -64,14 +65,15 @@ impl Outbox {
 
     async fn take(&self, path: &Path) -> Result<(), StoreError> {
         let (originals, at) = (self.services.store.originals.clone(), path.to_owned());
-        let kept = tokio::task::spawn_blocking(move || keep(&originals, &at)).await;
+        let most = document_max(&self.connection);
+        let kept = tokio::task::spawn_blocking(move || keep(&originals, &at, most)).await;
         let (kept, stamp) = match kept.unwrap_or(Err(Refusal::PutOff)) {
             Ok(kept) => kept,
             Err(Refusal::PutOff) => return Ok(()),
             Err(Refusal::Odd(reason)) => {
-                warn!(connection = %self.connection.id, file = %show(&path.to_string_lossy()), reason, "a file of the outbox is no document; it is put aside");
+                warn!(connection = %self.connection.id, file = %show(&path.to_string_lossy()), reason, "a file of the outbox cannot be delivered; it is put aside");
                 let Ok(about) = std::fs::symlink_metadata(path) else { return Ok(()) };
-                return away(path, "held", Stamp::of(&about)).await;
+                return away(path, Stamp::of(&about), Some(reason)).await;
             }
             Err(Refusal::Store(error)) => return Err(error),
         };
@@ -81,7 +83,7 @@ impl Outbox {
             format!("outbox\n{}\n{name}\n{}\n{}", self.connection.id, stamp.identity(), kept.hash);
         let (id, new) = accept(&self.services, &self.connection, name, origin, kept).await?;
         info!(exchange = %id, connection = %self.connection.id, new, "exchange accepted");
-        away(path, "done", stamp).await
+        away(path, stamp, None).await
     }
 }
 
@@ -127,6 +129,7 @@ pub fn deadline(connection: &Connection) -> Duration {
 
 enum Refusal {
     PutOff,
+    /// No document, or none that can be delivered: why.
     Odd(String),
     Store(StoreError),
 }
@@ -140,6 +143,7 @@ impl From<StoreError> for Refusal {
 fn keep(
     originals: &marsad_shared::store::Originals,
     path: &Path,
+    most: u64,
 ) -> Result<(Kept, Stamp), Refusal> {
     let mut taken = match Taken::open(path) {
         Ok(taken) => taken,
@@ -149,6 +153,12 @@ fn keep(
             return Err(Refusal::Store(StoreError::Io { path: path.to_owned(), source }));
         }
     };
+    if taken.bytes > most {
+        let most = most / 1024 / 1024;
+        return Err(Refusal::Odd(format!(
+            "it is larger than {most} MiB, the most that its connection delivers; have it split"
+        )));
+    }
     let mut original = originals.incoming()?;
     let copied = io::copy(&mut taken.file, &mut original);
     let bytes = copied.map_err(|source| StoreError::Io { path: path.to_owned(), source })?;
@@ -158,10 +168,11 @@ fn keep(
     Ok((original.keep()?, taken.stamp))
 }
 
-async fn away(path: &Path, kind: &'static str, stamp: Stamp) -> Result<(), StoreError> {
+/// Moves a file that is dealt with, with the reason beside it if it cannot become an exchange.
+async fn away(path: &Path, stamp: Stamp, held: Option<String>) -> Result<(), StoreError> {
     let path = path.to_owned();
     let moved = tokio::task::spawn_blocking(move || {
-        put_away(&path, kind, stamp).map(drop).map_err(|source| StoreError::Io { path, source })
+        settle(&path, stamp, held.as_deref()).map_err(|source| StoreError::Io { path, source })
     });
     moved.await.map_err(|_| StoreError::Closed)?
 }

@@ -1,6 +1,6 @@
 //! The Unix socket: who asks, whether they may, what they get. HTTP and JSON as [`marsad_shared::protocol`] says.
 //!
-//! Every command passes the same gate: role, audit, effect, audit (`act`).
+//! Every command passes the same gate: role, audit, effect, audit (`gate`).
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use marsad_shared::{
     protocol::{Problem, ProblemCode},
 };
 use tokio::net::UnixListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use crate::services::Services;
@@ -34,6 +34,7 @@ use crate::services::Services;
 mod act;
 mod door;
 mod events;
+mod gate;
 mod peer;
 pub mod problem;
 mod read;
@@ -48,6 +49,8 @@ pub struct Api {
     connections: HashMap<ConnectionId, Arc<Connection>>,
     peers: Peers,
     started_at: Timestamp,
+    /// Commands under way. They end by themselves, whether or not their clients wait.
+    acts: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -87,19 +90,23 @@ impl Socket {
             peers: Peers::new(config.roles.clone()),
             started_at: services.clock.now(),
             services,
+            acts: TaskTracker::new(),
             stop,
         };
         Ok(Self { listener, path, api: Arc::new(api) })
     }
 
-    /// Answers until `stop`; then lets requests under way end.
+    /// Answers until `stop`; then lets requests and commands under way end.
     pub async fn serve(self) -> anyhow::Result<()> {
-        let stop = self.api.stop.clone();
+        let (stop, acts) = (self.api.stop.clone(), self.api.acts.clone());
         let app = routes(self.api).into_make_service_with_connect_info::<peer::Credentials>();
         info!(socket = %self.path.display(), "answering");
         let served = axum::serve(Door::new(self.listener), app)
             .with_graceful_shutdown(stop.cancelled_owned());
-        served.await.context("the socket failed")?;
+        let served = served.await.context("the socket failed");
+        acts.close();
+        acts.wait().await;
+        served?;
         // The next start replaces it anyway.
         let _ = fs::remove_file(&self.path);
         Ok(())

@@ -120,7 +120,7 @@ impl Standing {
     /// # Errors
     /// [`IllegalEvent`] if `event` cannot happen to it as it stands.
     pub const fn next(self, event: Event) -> Result<Self, IllegalEvent> {
-        match self.state.next(event, self.doubted) {
+        match self.state.step(event, self.doubted) {
             Ok(state) => Ok(Self { state, doubted: event.leaves_doubt(self.doubted) }),
             Err(illegal) => Err(illegal),
         }
@@ -141,7 +141,7 @@ impl Event {
 
 impl State {
     /// The state after `event`, of an exchange that is `doubted` or not.
-    const fn next(self, event: Event, doubted: bool) -> Result<Self, IllegalEvent> {
+    const fn step(self, event: Event, doubted: bool) -> Result<Self, IllegalEvent> {
         use State::{
             Cancelled, Confirmed, Delivered, Expired, Held, InDoubt, Pending, Rejected, Retrying,
             Scheduled, Sending,
@@ -178,10 +178,18 @@ impl State {
         })
     }
 
-    /// Whether an exchange in this state takes this step. One that was in doubt before it was held takes fewer: only
-    /// the ledger knows that, and says so.
+    /// Where an exchange in this state comes to by `event`, as far as the state alone can tell. One that was in doubt
+    /// before it was held or expired goes back to doubt instead: its [`Standing`] knows.
+    ///
+    /// # Errors
+    /// [`IllegalEvent`] if `event` cannot happen in this state.
+    pub const fn next(self, event: Event) -> Result<Self, IllegalEvent> {
+        self.step(event, matches!(self, Self::InDoubt))
+    }
+
+    /// Whether [`next`](Self::next) would take this step.
     pub const fn allows(self, event: Event) -> bool {
-        self.next(event, matches!(self, Self::InDoubt)).is_ok()
+        self.next(event).is_ok()
     }
 
     /// Nothing more is to be done by the courier. A person may still confirm it, or retry what was

@@ -11,7 +11,7 @@ use marsad_shared::{
 use reqwest::{Method, header};
 use url::Url;
 
-use super::Answer;
+use super::{Answer, DOCUMENT_MAX};
 use crate::{
     services::Services,
     source::{
@@ -19,9 +19,6 @@ use crate::{
         http::HttpSource,
     },
 };
-
-/// The largest document that is handed over by HTTP, in bytes: it is held in memory while it is sent.
-pub const DOCUMENT_MAX: u64 = 256 * 1024 * 1024;
 
 /// One attempt.
 pub(super) async fn deliver(
@@ -31,14 +28,15 @@ pub(super) async fn deliver(
     due: &Due,
 ) -> Answer {
     let Some(how) = how else {
-        return Answer::local("the connection no longer delivers; mend `deliver`, or cancel it");
+        return Answer::unsent("the connection no longer delivers; mend `deliver`, or cancel it");
     };
     let Some(url) = url_of(source, &how.path, due) else {
-        return Answer::local("`deliver.path` makes no URL; mend it");
+        return Answer::unsent("`deliver.path` makes no URL; mend it");
     };
     let document = match document(services.store.originals.clone(), due).await {
         Ok(document) => document,
-        Err(error) => return Answer::local(error.to_string()),
+        Err(error) if error.is_local() => return Answer::disk(error.to_string()),
+        Err(error) => return Answer::unsent(error.to_string()),
     };
     let method = match how.method {
         DeliverMethod::Post => Method::POST,

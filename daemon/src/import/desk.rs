@@ -28,12 +28,10 @@ use crate::{
     run::{Run, with_refused},
     services::Services,
     shape::Shaper,
-    source::folder::{TakeError, Taken},
+    source::folder::{FILE_MAX, TakeError, Taken},
     trouble::Trouble,
 };
 
-/// The largest file, in bytes (DESIGN section 6).
-const FILE_MAX: u64 = 8 * 1024 * 1024 * 1024;
 /// Pieces that may wait between the thread that reads and the one that writes: one each is enough to keep both busy.
 const PIECES: usize = 1;
 /// One feed of the folder.

@@ -1,4 +1,4 @@
-//! Acting: each command is allowed by a role, audited before it takes effect, and its outcome audited after (promise 6).
+//! Acting: what each command does once it is through the gate.
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
@@ -12,14 +12,12 @@ use axum::{
 };
 use futures_util::StreamExt as _;
 use marsad_shared::{
-    audit::{Deed, Head, Phase},
     clock::plus,
-    connection::Link,
-    exchange::Event,
+    exchange::{Event, State as ExchangeState},
     id::{ConnectionId, ExchangeId, RunId},
     protocol::{
-        ActOutcome, EventKind, ExchangeAct, ExchangeRow, ExchangeVerb, Preview, Problem,
-        ProblemCode, Resync, ResyncReply,
+        ActOutcome, ExchangeAct, ExchangeRow, ExchangeVerb, Preview, Problem, ProblemCode, Resync,
+        ResyncReply,
     },
     role::Act,
     store::{StoreError, ledger::Step, originals::Kept},
@@ -30,82 +28,21 @@ use tokio::{
     time::timeout,
 };
 
-use tracing::{info, warn};
-
 use super::{
     Api, Peer,
-    problem::{Refusal, bad_request, conflict, failed, not_allowed, not_found},
+    gate::Command,
+    problem::{Refusal, bad_request, conflict, failed, not_found, unavailable},
 };
 use crate::{
-    courier::DOCUMENT_MAX,
+    courier::document_max,
     outbox::{accept, deadline, ring},
     services::Order,
 };
 
 /// How long an order may wait for a run of the same feed that is under way.
 const ORDER_WAIT: Duration = Duration::from_secs(55);
-/// The largest document for a folder, in bytes.
-const FILE_MAX: u64 = 8 * 1024 * 1024 * 1024;
 /// Exchanges of one command.
 const IDS_MAX: usize = 1_000;
-/// The longest reason that a person may give, in bytes.
-const REASON_MAX: usize = 2_000;
-
-impl Api {
-    /// The one gate: may this peer do it? Then it is written down, done, and written down how it ended.
-    async fn audited<R>(
-        &self,
-        peer: &Peer,
-        act: Act,
-        object: &str,
-        reason: Option<&str>,
-        detail: &str,
-        effect: impl Future<Output = Result<(R, String), Problem>>,
-    ) -> Result<R, Refusal> {
-        if reason.is_some_and(|reason| reason.len() > REASON_MAX) {
-            return Err(bad_request("the reason is longer than 2,000 bytes").into());
-        }
-        let deed = |phase, detail: String, of| Deed {
-            seq: 0,
-            at: self.services.clock.now(),
-            uid: peer.uid,
-            user: peer.user.clone(),
-            role: peer.roles.to_string(),
-            action: act.word().to_owned(),
-            object: object.to_owned(),
-            reason: reason.map(str::to_owned),
-            phase,
-            detail,
-            of,
-        };
-        if !peer.roles.allows(act) {
-            self.note(deed(Phase::Refused, detail.to_owned(), None)).await?;
-            return Err(not_allowed(act, peer.roles).into());
-        }
-        let begun = self.note(deed(Phase::Begun, detail.to_owned(), None)).await?;
-        let done = effect.await;
-        let (phase, outcome) = match &done {
-            Ok((_, outcome)) => (Phase::Done, outcome.clone()),
-            Err(problem) => (Phase::Failed, problem.why.clone()),
-        };
-        self.note(deed(phase, outcome, Some(begun))).await?;
-        done.map(|(result, _)| result).map_err(Refusal)
-    }
-
-    async fn note(&self, deed: Deed) -> Result<i64, Refusal> {
-        let at = deed.at;
-        let entry = self.services.store.ledger.call(move |ledger| ledger.audit(deed)).await;
-        let entry =
-            entry.map_err(|error| failed("it could not be audited, so it was not done", &error))?;
-        let head = Head { seq: entry.deed.seq, hash: entry.hash };
-        if let Err(error) = self.services.store.folder.note_head(head) {
-            warn!(%error, "the audit's head could not be noted");
-        }
-        info!(seq = head.seq, hash = %head.hash, "audit head");
-        self.services.events.tell(at, EventKind::Audit, Some(head.seq.to_string()));
-        Ok(entry.deed.seq)
-    }
-}
 
 /// `POST /v1/resync`.
 pub(super) async fn resync(
@@ -123,27 +60,37 @@ pub(super) async fn resync(
     if order.dry_run {
         return Ok(Json(ResyncReply { feed: order.feed, run: None, preview }));
     }
-    let scope = format!("scope {}", preview.scope);
     let feed = order.feed.clone();
-    let effect = async {
+    let command = Command {
+        act: Act::Resync,
+        object: feed.to_string(),
+        reason: order.reason,
+        detail: format!("scope {}", preview.scope),
+        peer,
+    };
+    let (actor, stop) = (command.peer.user_or_uid(), api.stop.clone());
+    let effect = async move {
         let (reply, answer) = oneshot::channel();
-        let order =
-            Order { feed: order.feed.clone(), full: order.full, actor: peer.user_or_uid(), reply };
-        desk.try_send(order).map_err(|_| busy("several resyncs of it wait already"))?;
-        // An order that is given up here is still obeyed when its turn comes; the audit says that it was given.
-        let run: RunId = match timeout(ORDER_WAIT, answer).await {
-            Ok(Ok(begun)) => begun?,
-            Ok(Err(_)) => return Err(unavailable()),
-            Err(_) => {
-                return Err(busy("a run of it is under way; the resync begins when that ends"));
-            }
-        };
+        desk.try_send(Order { feed: order.feed, full: order.full, actor, reply })
+            .map_err(|_| not_begun("several resyncs of it wait already"))?;
+        let run = stop.run_until_cancelled(begun(answer)).await;
+        let run = run.unwrap_or_else(|| Err(unavailable()))?;
         Ok((run, format!("run {run} begun")))
     };
-    let run = api
-        .audited(&peer, Act::Resync, order.feed.as_str(), order.reason.as_deref(), &scope, effect)
-        .await?;
+    let run = api.audited(command, effect).await?;
     Ok(Json(ResyncReply { feed, run: Some(run), preview }))
+}
+
+/// Waits until an order is taken up, for at most [`ORDER_WAIT`]. One that would wait longer is withdrawn: its reader passes
+/// over an order whose answer nobody waits for.
+async fn begun(mut answer: oneshot::Receiver<Result<RunId, Problem>>) -> Result<RunId, Problem> {
+    if let Ok(told) = timeout(ORDER_WAIT, &mut answer).await {
+        return told.map_err(|_| unavailable())?;
+    }
+    answer.close();
+    answer.try_recv().unwrap_or_else(|_| {
+        Err(not_begun("a run of it is under way and takes long, so the order was withdrawn"))
+    })
 }
 
 async fn preview(api: &Api, order: &Resync) -> Result<Preview, Refusal> {
@@ -152,16 +99,8 @@ async fn preview(api: &Api, order: &Resync) -> Result<Preview, Refusal> {
     preview.map_err(|error| failed("the preview could not be made", &error).into())
 }
 
-fn busy(why: &str) -> Problem {
-    conflict(
-        "the resync was not begun yet",
-        why,
-        "see `marsad runs`, and order again if it is still wanted",
-    )
-}
-
-fn unavailable() -> Problem {
-    failed("it was not done", &StoreError::Closed)
+fn not_begun(why: &str) -> Problem {
+    conflict("the resync was not begun", why, "order it again when that has ended: marsad runs")
 }
 
 /// `POST /v1/exchanges/act`.
@@ -182,7 +121,7 @@ pub(super) async fn exchanges(
 }
 
 async fn one_exchange(
-    api: &Api,
+    api: &Arc<Api>,
     peer: &Peer,
     verb: ExchangeVerb,
     id: ExchangeId,
@@ -194,34 +133,17 @@ async fn one_exchange(
         Some(reason) => format!("{verb} by {}: {reason}", peer.user_or_uid()),
         None => format!("{verb} by {}", peer.user_or_uid()),
     };
-    let effect = async {
-        let connection =
-            api.services.store.ledger.call(move |ledger| ledger.connection_of(id)).await;
-        let connection = connection.map_err(|error| failed("it was not done", &error))?;
-        let Some(connection) = connection else {
-            return Err(not_found(&format!("exchange {id}"), "list them: marsad exchanges"));
-        };
-        let deadline_at =
-            api.connections.get(&connection).map(|connection| plus(at, deadline(connection)));
-        let step = Step { event, at, next_at: None, reason: Some(said) };
-        let stepped = api.services.store.ledger.call(move |ledger| {
-            let state = ledger.step(id, &step)?;
-            if let (Event::Retry, Some(deadline_at)) = (event, deadline_at) {
-                ledger.extend(id, at, deadline_at)?;
-            }
-            Ok(state)
-        });
-        let state = stepped.await.map_err(|error| {
-            conflict(
-                &format!("{id} was left as it is"),
-                error.to_string(),
-                "see `marsad exchanges show`",
-            )
-        })?;
-        ring(&api.services, &connection, id, at);
-        Ok((state, format!("{id} is {state}")))
+    let command = Command {
+        peer: peer.clone(),
+        act,
+        object: id.to_string(),
+        reason: reason.map(str::to_owned),
+        detail: verb.word().to_owned(),
     };
-    match api.audited(peer, act, &id.to_string(), reason, verb.word(), effect).await {
+    let step = Step { event, at, next_at: None, reason: Some(said) };
+    let doing = Arc::clone(api);
+    let effect = async move { doing.step_exchange(id, step).await };
+    match api.audited(command, effect).await {
         Ok(state) => Ok(ActOutcome { id, done: true, state: Some(state), problem: None }),
         // Each is judged alone; only what concerns them all ends the command.
         Err(Refusal(problem))
@@ -232,6 +154,40 @@ async fn one_exchange(
             Ok(ActOutcome { id, done: false, state, problem: Some(problem.why) })
         }
         Err(refusal) => Err(refusal),
+    }
+}
+
+impl Api {
+    /// Takes an exchange the step that a person wants, and wakes its courier.
+    async fn step_exchange(
+        &self,
+        id: ExchangeId,
+        step: Step,
+    ) -> Result<(ExchangeState, String), Problem> {
+        let ledger = &self.services.store.ledger;
+        let connection = ledger.call(move |ledger| ledger.connection_of(id)).await;
+        let connection = connection.map_err(|error| failed("it was not done", &error))?;
+        let Some(connection) = connection else {
+            return Err(not_found(&format!("exchange {id}"), "list them: marsad exchanges"));
+        };
+        let at = step.at;
+        let deadline_at =
+            self.connections.get(&connection).map(|connection| plus(at, deadline(connection)));
+        let stepped = ledger.call(move |ledger| {
+            let state = ledger.step(id, &step)?;
+            if let (Event::Retry, Some(deadline_at)) = (step.event, deadline_at) {
+                ledger.extend(id, at, deadline_at)?;
+            }
+            Ok(state)
+        });
+        let state = stepped.await.map_err(|error| match error {
+            StoreError::Conflict(why) => {
+                conflict(&format!("{id} was left as it is"), why, "see `marsad exchanges show`")
+            }
+            error => failed("it was not done", &error),
+        })?;
+        ring(&self.services, &connection, id, at);
+        Ok((state, format!("{id} is {state}")))
     }
 }
 
@@ -286,21 +242,22 @@ pub(super) async fn send(
     {
         return Err(bad_request("the name is no file name of 1 to 255 bytes").into());
     }
-    let detail = name.clone();
-    let effect = async {
-        let most = match connection.link {
-            Link::Http(_) => DOCUMENT_MAX,
-            Link::Folder(_) => FILE_MAX,
-        };
-        let kept = keep(&api, body, most).await?;
+    let command = Command {
+        peer,
+        act: Act::Send,
+        object: connection.id.to_string(),
+        reason,
+        detail: name.clone(),
+    };
+    let doing = Arc::clone(&api);
+    let effect = async move {
+        let kept = keep(&doing, body, document_max(&connection)).await?;
         let origin = format!("send\n{}", uuid::Uuid::now_v7());
-        let accepted = accept(&api.services, &connection, name, origin, kept).await;
+        let accepted = accept(&doing.services, &connection, name, origin, kept).await;
         let (id, _) = accepted.map_err(|error| failed("nothing was sent", &error))?;
         Ok((id, format!("{id} accepted")))
     };
-    let id = api
-        .audited(&peer, Act::Send, connection.id.as_str(), reason.as_deref(), &detail, effect)
-        .await?;
+    let id = api.audited(command, effect).await?;
     let row = api.services.readers.read(move |reader| reader.exchange(id)).await;
     let row = row.map_err(|error| failed("it was accepted, and cannot be shown", &error))?;
     row.map(Json)
@@ -361,5 +318,30 @@ impl Peer {
     /// The name that runs and reasons bear.
     fn user_or_uid(&self) -> String {
         if self.user.is_empty() { format!("uid {}", self.uid) } else { self.user.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_that_waits_too_long_is_withdrawn() {
+        let (reply, answer) = oneshot::channel();
+        let problem = begun(answer).await.unwrap_err();
+        assert!(problem.why.contains("withdrawn"), "{problem:?}");
+        assert!(reply.is_closed(), "and its reader can see that");
+
+        let (reply, answer) = oneshot::channel();
+        let soon = async {
+            tokio::time::sleep(ORDER_WAIT / 2).await;
+            reply.send(Ok(RunId(7))).unwrap();
+        };
+        let (run, ()) = tokio::join!(begun(answer), soon);
+        assert_eq!(run.unwrap(), RunId(7));
+
+        let (reply, answer) = oneshot::channel();
+        drop(reply);
+        assert_eq!(begun(answer).await.unwrap_err().code, ProblemCode::Unavailable);
     }
 }

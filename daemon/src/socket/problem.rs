@@ -56,6 +56,11 @@ pub fn failed(what: &str, error: &StoreError) -> Problem {
     problem(code, what, error.to_string(), remedy)
 }
 
+/// The daemon is stopping.
+pub fn unavailable() -> Problem {
+    failed("it was not done", &StoreError::Closed)
+}
+
 fn problem(
     code: ProblemCode,
     what: impl Into<String>,

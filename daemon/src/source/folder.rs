@@ -6,8 +6,8 @@
 use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
-    fs::{self, File, Metadata},
-    io,
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Write as _},
     os::unix::{
         ffi::OsStrExt,
         fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
@@ -26,6 +26,8 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
+/// The largest file that is taken from a folder or put into one, in bytes.
+pub const FILE_MAX: u64 = 8 * 1024 * 1024 * 1024;
 /// Hints that may wait; more are forgotten, and a scan takes their place.
 const HINTS: usize = 4_096;
 /// From one scan to the next, where the system tells of changes.
@@ -322,7 +324,7 @@ impl Taken {
     /// Opens `path`, which must be a regular file without other names.
     pub fn open(path: &Path) -> Result<Self, TakeError> {
         let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC;
-        let file = match fs::OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(TakeError::PutOff),
             Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => {
@@ -351,6 +353,17 @@ impl Taken {
     }
 }
 
+/// Moves a file that is dealt with out of the way: to `done`, or to `held` with the reason beside it.
+pub fn settle(path: &Path, stamp: Stamp, held: Option<&str>) -> io::Result<()> {
+    let Some(reason) = held else { return put_away(path, "done", stamp).map(drop) };
+    let Some(to) = put_away(path, "held", stamp)? else { return Ok(()) };
+    let mut beside = to.into_os_string();
+    beside.push(".reason.txt");
+    // Never through a link that somebody put there.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
+    writeln!(file, "{reason}")
+}
+
 /// Another name for a file whose own is taken, no longer than a name may be.
 fn numbered(name: &OsStr, turn: u32) -> OsString {
     let prefix = format!("{turn}-");
@@ -365,7 +378,7 @@ fn numbered(name: &OsStr, turn: u32) -> OsString {
 /// Moves the file that is `stamp` into the folder `kind` beside it (`done`, `held`), under a name that is free there, and
 /// syncs both folders. Gives where it is now; `None` if another file has taken its place meanwhile: that one stays where
 /// it is, and is a file of its own.
-pub fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<PathBuf>> {
+fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<PathBuf>> {
     let (folder, name) =
         (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
     let target = folder.join(kind);

@@ -215,6 +215,8 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              reason TEXT,
              name TEXT NOT NULL,
              hash TEXT NOT NULL,
+             -- The name that an attempt chose in a folder, before it used it.
+             target TEXT,
              -- When the courier has something to do about it, if it is open: 0: at once. What is held only expires.
              due_at INTEGER AS (iif(state = 'held', deadline_at,
                  min(coalesce(next_at, 0), coalesce(deadline_at, 0x7fffffffffffffff)))) VIRTUAL

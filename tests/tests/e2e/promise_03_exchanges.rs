@@ -107,6 +107,7 @@ async fn promise_3_what_surely_did_not_arrive_is_sent_again_under_the_same_key()
     let row = show(&daemon, &id).await?;
     assert_eq!(desk.handed().keys().collect::<Vec<_>>(), [&row.idempotency_key]);
     assert_eq!(deliveries(&row), 1, "{:#?}", row.timeline);
+    assert_eq!(row.reason, None, "what once went wrong is over");
     assert!(row.attempts >= 3, "{row:?}");
     Ok(())
 }
@@ -202,6 +203,27 @@ async fn promise_3_a_file_in_the_outbox_becomes_one_exchange_even_over_a_kill() 
     let expected: BTreeSet<_> =
         (0..5).map(|number| format!("document {number}").into_bytes()).collect();
     assert_eq!(bodies, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_3_what_can_never_be_delivered_is_put_aside_at_the_door_with_its_reason()
+-> anyhow::Result<()> {
+    let (daemon, _desk) = with_desk().await?;
+    let outbox = daemon.path().join("outbox");
+    let temporary = outbox.join(".large.part");
+    // All hole and no data: only its length counts.
+    fs::File::create(&temporary)?.set_len(256 * 1024 * 1024 + 1)?;
+    fs::rename(&temporary, outbox.join("large.bin"))?;
+    let reason = daemon
+        .until("the reason beside the file", async |_| {
+            let reason = fs::read_to_string(outbox.join("held/large.bin.reason.txt"));
+            Ok(reason.ok().filter(|reason| !reason.is_empty()))
+        })
+        .await?;
+    assert!(reason.contains("larger than 256 MiB"), "{reason}");
+    assert!(outbox.join("held/large.bin").exists() && !outbox.join("large.bin").exists());
+    assert_eq!(daemon.client.exchanges().await?, []);
     Ok(())
 }
 

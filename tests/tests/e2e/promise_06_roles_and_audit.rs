@@ -3,12 +3,16 @@
 
 use std::path::Path;
 
-use marsad_shared::protocol::{AuditProof, AuditRow};
+use marsad_shared::{
+    exchange::State,
+    protocol::{AuditProof, AuditRow, ExchangeRow},
+};
 use marsad_tests::{
     daemon::{Daemon, Home},
-    partner::{Paging, api::Plan, data::VISITS},
+    partner::{Desk, Fault, Paging, api::Plan, data::VISITS},
 };
 use nix::unistd::geteuid;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::waits;
 
@@ -78,6 +82,83 @@ async fn promise_6_an_audit_that_was_touched_is_found_out() -> anyhow::Result<()
         let proof: AuditProof = daemon.client.get("audit/verify").await?;
         assert_eq!(proof.broken, None, "as it was, it holds");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_6_a_client_that_hangs_up_leaves_no_command_half_done() -> anyhow::Result<()> {
+    let (daemon, api) = with_partner().await?;
+    api.switch().set(Fault::Stall);
+    let asked = api.switch().asked();
+    daemon.client.resync(&api.feed(), false).await?;
+    api.switch().until_asked(asked + 1).await;
+
+    // This one waits behind the run that stalls.
+    let order = format!("{{\"feed\":\"{}\"}}", api.feed());
+    let mut client = tokio::net::UnixStream::connect(daemon.home.socket()).await?;
+    let request = format!(
+        "POST /v1/resync HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{order}",
+        order.len()
+    );
+    client.write_all(request.as_bytes()).await?;
+    let begun = daemon
+        .until("the second order in the audit", async |_| {
+            let rows = audit(&daemon).await?;
+            let begun: Vec<_> = rows.iter().filter(|row| row.phase == "begun").collect();
+            Ok((begun.len() == 2).then(|| begun[1].seq))
+        })
+        .await?;
+    drop(client);
+    // Whoever comes behind it is answered behind its end.
+    for _ in 0..10 {
+        daemon.client.status().await?;
+    }
+    api.die().await;
+    let ended = daemon
+        .until("the end of the order in the audit", async |_| {
+            Ok(audit(&daemon).await?.into_iter().find(|row| row.of == Some(begun)))
+        })
+        .await?;
+    assert_eq!(ended.phase, "done", "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_6_what_was_done_is_told_so_even_if_the_audit_cannot_say_it() -> anyhow::Result<()>
+{
+    let desk = Desk::start("social", 0).await?;
+    desk.die().await;
+    let daemon = Daemon::start(Home::with(&[&desk.file()])?).await?;
+    let document = daemon.path().join("one.json");
+    std::fs::write(&document, "{}")?;
+    let file = document.to_string_lossy();
+    let id = daemon.json(&["send", &desk.connection(), &file]).await?["id"].clone();
+    let id = id.as_str().unwrap_or_default();
+    let refuse = |phase: &str| {
+        let db = rusqlite::Connection::open(daemon.state_dir().join("ledger.db"))?;
+        db.busy_timeout(std::time::Duration::from_secs(30))?;
+        db.execute_batch(&format!(
+            "DROP TRIGGER IF EXISTS no; CREATE TRIGGER no BEFORE INSERT ON audit \
+             WHEN new.entry LIKE '%\"phase\":\"{phase}\"%' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        ))
+    };
+    let state = async || -> anyhow::Result<State> {
+        Ok(daemon.client.get::<ExchangeRow>(&format!("exchanges/{id}")).await?.state)
+    };
+
+    refuse("done")?;
+    let said = daemon.cli(&["exchange", "hold", id]).await?;
+    assert_eq!((said.code, state().await?), (0, State::Held), "{}{}", said.out, said.err);
+    assert!(daemon.log().contains("could not be audited"), "and the log says what is missing");
+    let rows = audit(&daemon).await?;
+    let last = rows.last().expect("an entry");
+    assert_eq!((last.phase.as_str(), last.object.as_str()), ("begun", id));
+
+    refuse("begun")?;
+    let said = daemon.cli(&["exchange", "release", id]).await?;
+    assert_eq!((said.code, state().await?), (1, State::Held), "{}{}", said.out, said.err);
+    assert!(said.err.contains("so it was not done"), "{}", said.err);
     Ok(())
 }
 

@@ -36,6 +36,8 @@ pub struct Due {
     pub name: String,
     pub hash: String,
     pub bytes: u64,
+    /// The name under which an earlier attempt meant to put it into a folder.
+    pub target: Option<String>,
 }
 
 /// One move of an exchange.
@@ -45,7 +47,7 @@ pub struct Step {
     pub at: Timestamp,
     /// When to look at it again; `None`: at once, or never if its state is final.
     pub next_at: Option<Timestamp>,
-    /// What was said, in words.
+    /// What was said, in words; `None`: the state speaks for itself, and what was said before is over.
     pub reason: Option<String>,
 }
 
@@ -123,6 +125,7 @@ impl Ledger {
                 name: row.get("name")?,
                 hash: row.get("hash")?,
                 bytes: row.get::<_, i64>("bytes")?.cast_unsigned(),
+                target: row.get("target")?,
             })
         })?;
         Ok(due.collect::<Result<_, _>>()?)
@@ -149,7 +152,7 @@ impl Ledger {
             .next(step.event)
             .map_err(|illegal| StoreError::Conflict(illegal.to_string()))?;
         let sql = "UPDATE exchanges SET state = ?2, since_at = iif(state = ?2, since_at, ?3), next_at = ?4, \
-                   reason = coalesce(?5, reason), doubted = ?7, \
+                   reason = ?5, doubted = ?7, target = iif(?8, NULL, target), \
                    delivered_at = iif(?2 = 'delivered', coalesce(delivered_at, ?3), delivered_at), \
                    attempts = attempts + ?6 WHERE id = ?1";
         self.db.prepare_cached(sql)?.execute(params![
@@ -160,6 +163,8 @@ impl Ledger {
             step.reason,
             i64::from(step.event == Event::Sent),
             next.doubted,
+            // What is not there under that name will get a new one.
+            step.event == Event::NotFound,
         ])?;
         Ok(next.state)
     }
@@ -183,6 +188,13 @@ impl Ledger {
         let number = self.db.prepare_cached(sql)?.query_row([id.0], |row| row.get(0))?;
         self.note_attempt(id, Asked::Deliver, number, at)?;
         Ok(number)
+    }
+
+    /// Notes the name under which an exchange is about to be put into a folder, so that it is looked for nowhere else.
+    pub fn aim(&mut self, id: ExchangeId, target: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE exchanges SET target = ? WHERE id = ?";
+        self.db.prepare_cached(sql)?.execute(params![target, id.0])?;
+        Ok(())
     }
 
     /// Begins a question about an exchange in doubt.
@@ -399,6 +411,20 @@ mod tests {
                 assert!(!line.starts_with("SCAN exchanges"), "{lines:#?}");
             }
         }
+    }
+
+    #[test]
+    fn a_reason_is_what_the_last_move_said() {
+        let mut bench = Bench::new();
+        let id = bench.exchange(&FAILED, None);
+        let reason = |bench: &Bench| -> Option<String> {
+            let sql = "SELECT reason FROM exchanges WHERE id = ?";
+            bench.ledger.db.query_row(sql, [id.0], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(reason(&bench).as_deref(), Some("said"));
+        bench.step(id, Event::Sent, None, None).unwrap();
+        bench.step(id, Event::Accepted, None, None).unwrap();
+        assert_eq!(reason(&bench), None, "what once went wrong is told by the attempts");
     }
 
     #[test]
