@@ -169,6 +169,8 @@ impl Courier {
     }
 
     async fn deliver(&self, due: &Due) -> Result<(), StoreError> {
+        // Before the attempt is written down: what only waits for its turn is not being sent.
+        self.turn().await;
         let (id, at) = (due.id, self.services.clock.now());
         let number =
             self.services.store.ledger.call(move |ledger| ledger.begin_attempt(id, at)).await?;
@@ -185,7 +187,15 @@ impl Courier {
         self.end(due, Asked::Deliver, number, answer).await
     }
 
+    /// Waits as long as the connection's rate limit says.
+    async fn turn(&self) {
+        if let Some(source) = &self.source {
+            source.turn().await;
+        }
+    }
+
     async fn ask(&self, due: &Due) -> Result<(), StoreError> {
+        self.turn().await;
         let (id, number, at) = (due.id, due.attempts, self.services.clock.now());
         self.services
             .store

@@ -29,7 +29,7 @@ use crate::{
     run::Ending,
     services::{Order, Services},
     socket::problem::failed,
-    source::folder::{News, Stamp, TakeError, Taken, Watch, put_aside, put_away},
+    source::folder::{News, Stamp, TakeError, Taken, Watch, settle},
     trouble::Trouble,
 };
 
@@ -239,10 +239,7 @@ impl Importer {
     /// Moves a file that is dealt with, with its reason beside it if it is held.
     async fn put_away(&self, path: &Path, stamp: Stamp, held: Option<&str>) {
         let (path, reason) = (path.to_owned(), held.map(str::to_owned));
-        let moved = tokio::task::spawn_blocking(move || match reason {
-            None => put_away(&path, "done", stamp).map(drop),
-            Some(reason) => put_aside(&path, stamp, &reason),
-        });
+        let moved = tokio::task::spawn_blocking(move || settle(&path, stamp, reason.as_deref()));
         if let Ok(Err(error)) = moved.await {
             let folder = show(&self.folder.to_string_lossy()).into_owned();
             warn!(connection = %self.connection.id, folder, %error, "a file that is dealt with could not be moved; it is tried again");

@@ -1,7 +1,7 @@
 //! One task an outbox folder: each complete file that our own systems put there becomes an exchange of its connection.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 use crate::{
     courier::document_max,
     services::Services,
-    source::folder::{News, Stamp, TakeError, Taken, Watch, put_aside, put_away},
+    source::folder::{News, Stamp, TakeError, Taken, Watch, settle},
 };
 
 /// What turns files into exchanges.
@@ -72,7 +72,8 @@ impl Outbox {
             Err(Refusal::PutOff) => return Ok(()),
             Err(Refusal::Odd(reason)) => {
                 warn!(connection = %self.connection.id, file = %show(&path.to_string_lossy()), reason, "a file of the outbox cannot be delivered; it is put aside");
-                return hold(path, reason).await;
+                let Ok(about) = std::fs::symlink_metadata(path) else { return Ok(()) };
+                return away(path, Stamp::of(&about), Some(reason)).await;
             }
             Err(Refusal::Store(error)) => return Err(error),
         };
@@ -82,7 +83,7 @@ impl Outbox {
             format!("outbox\n{}\n{name}\n{}\n{}", self.connection.id, stamp.identity(), kept.hash);
         let (id, new) = accept(&self.services, &self.connection, name, origin, kept).await?;
         info!(exchange = %id, connection = %self.connection.id, new, "exchange accepted");
-        done(path, stamp).await
+        away(path, stamp, None).await
     }
 }
 
@@ -167,28 +168,11 @@ fn keep(
     Ok((original.keep()?, taken.stamp))
 }
 
-/// Moves a file that was accepted.
-async fn done(path: &Path, stamp: Stamp) -> Result<(), StoreError> {
-    away(path, move |path| put_away(path, "done", stamp).map(drop)).await
-}
-
-/// Moves a file that cannot become an exchange, with the reason beside it.
-async fn hold(path: &Path, reason: String) -> Result<(), StoreError> {
-    away(path, move |path| {
-        // Gone meanwhile: nothing is left to hold.
-        let Ok(about) = fs::symlink_metadata(path) else { return Ok(()) };
-        put_aside(path, Stamp::of(&about), &reason)
-    })
-    .await
-}
-
-async fn away(
-    path: &Path,
-    how: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
-) -> Result<(), StoreError> {
+/// Moves a file that is dealt with, with the reason beside it if it cannot become an exchange.
+async fn away(path: &Path, stamp: Stamp, held: Option<String>) -> Result<(), StoreError> {
     let path = path.to_owned();
     let moved = tokio::task::spawn_blocking(move || {
-        how(&path).map_err(|source| StoreError::Io { path, source })
+        settle(&path, stamp, held.as_deref()).map_err(|source| StoreError::Io { path, source })
     });
     moved.await.map_err(|_| StoreError::Closed)?
 }

@@ -75,6 +75,7 @@ impl Probe {
     }
 
     async fn measure(&self) {
+        self.source.turn().await;
         let answer =
             self.source.send(&self.url, 0, |url| self.source.request(Method::HEAD, url)).await;
         let (result, detail) = match answer {

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -78,6 +78,9 @@ pub(super) async fn ask(folder: &Folder, due: &Due) -> Answer {
     }
 }
 
+/// Opens neither what a link leads to, nor waits for the other end of a pipe.
+const NO_TRICKS: i32 = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC;
+
 /// Why a document could not be put in place.
 #[derive(Debug)]
 enum Fault {
@@ -109,7 +112,13 @@ fn put(
         return Ok(File::open(export)?.sync_all()?);
     }
     let temporary = temporary(export, due);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+    // The folder is the partner's: what stands there under our name may be a link or a pipe, and is not written through.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .custom_flags(NO_TRICKS)
+        .open(&temporary)?;
     io::copy(&mut originals.open(&due.hash)?, &mut file)?;
     // The partner's program runs as another user: the folder's group may read what is put there for it.
     file.set_permissions(fs::Permissions::from_mode(0o640))?;
@@ -171,7 +180,11 @@ fn is_placed(export: &Path, due: &Due) -> io::Result<bool> {
     if is_there(fs::symlink_metadata(temporary(export, due)))?.is_some() {
         return Ok(false);
     }
-    let Some(mut file) = is_there(File::open(export.join(target)))? else { return Ok(false) };
+    let Some(mut file) =
+        is_there(OpenOptions::new().read(true).custom_flags(NO_TRICKS).open(export.join(target)))?
+    else {
+        return Ok(false);
+    };
     Ok(file.metadata()?.len() == due.bytes && hash(&mut file)? == due.hash)
 }
 

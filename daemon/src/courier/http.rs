@@ -4,7 +4,7 @@ use std::{io::Read, time::Duration};
 
 use marsad_shared::{
     connection::{Deliver, DeliverMethod},
-    exchange::Event,
+    exchange::{Event, State},
     health::PollResult,
     store::{Originals, StoreError, ledger::Due},
 };
@@ -58,7 +58,14 @@ pub(super) async fn deliver(
     };
     let health = Some(error.fetch().result());
     let (reason, retry_after) = (Some(error.fetch().to_string()), retry_after(error.fetch()));
-    let event = event_of(status, &error);
+    // In doubt, and yet offered again: the partner cannot be asked.
+    let doubted = due.state == State::InDoubt;
+    let event = event_of(status, &error, doubted);
+    if event == Event::Accepted {
+        let reason = Some("an earlier answer was lost; the partner has it (409)".to_owned());
+        let health = Some(PollResult::Ok { near_limit: false });
+        return Answer { health, ..Answer::new(event, status, reason) };
+    }
     // What the partner will not take is the document's trouble, not the connection's.
     let health =
         if event == Event::Refused { Some(PollResult::Ok { near_limit: false }) } else { health };
@@ -66,8 +73,10 @@ pub(super) async fn deliver(
 }
 
 /// What a failed attempt means: surely not received, perhaps received, or never to be taken.
-fn event_of(status: Option<u16>, error: &Transport) -> Event {
+fn event_of(status: Option<u16>, error: &Transport, doubted: bool) -> Event {
     match (status, error) {
+        // Under one key, a conflict with what may have arrived says that it did.
+        (Some(409), _) if doubted => Event::Accepted,
         (Some(status), _) if !matches!(status, 502 | 504) => match status {
             401 | 403 | 408 | 425 | 429 | 500.. => Event::Failed,
             _ => Event::Refused,
@@ -164,7 +173,8 @@ mod tests {
             (Some(409), true, Event::Refused, "never taken"),
             (Some(422), true, Event::Refused, "never taken"),
         ] {
-            assert_eq!(event_of(status, &error(lost)), expected, "{why}");
+            assert_eq!(event_of(status, &error(lost), false), expected, "{why}");
         }
+        assert_eq!(event_of(Some(409), &error(true), true), Event::Accepted, "it is there already");
     }
 }

@@ -353,6 +353,17 @@ impl Taken {
     }
 }
 
+/// Moves a file that is dealt with out of the way: to `done`, or to `held` with the reason beside it.
+pub fn settle(path: &Path, stamp: Stamp, held: Option<&str>) -> io::Result<()> {
+    let Some(reason) = held else { return put_away(path, "done", stamp).map(drop) };
+    let Some(to) = put_away(path, "held", stamp)? else { return Ok(()) };
+    let mut beside = to.into_os_string();
+    beside.push(".reason.txt");
+    // Never through a link that somebody put there.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
+    writeln!(file, "{reason}")
+}
+
 /// Another name for a file whose own is taken, no longer than a name may be.
 fn numbered(name: &OsStr, turn: u32) -> OsString {
     let prefix = format!("{turn}-");
@@ -367,7 +378,7 @@ fn numbered(name: &OsStr, turn: u32) -> OsString {
 /// Moves the file that is `stamp` into the folder `kind` beside it (`done`, `held`), under a name that is free there, and
 /// syncs both folders. Gives where it is now; `None` if another file has taken its place meanwhile: that one stays where
 /// it is, and is a file of its own.
-pub fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<PathBuf>> {
+fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<PathBuf>> {
     let (folder, name) =
         (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
     let target = folder.join(kind);
@@ -400,16 +411,6 @@ pub fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<Path
         }
     }
     Ok(Some(to))
-}
-
-/// As [`put_away`] into `held`, with the reason in a file beside it; that is never written through a link that somebody
-/// put there.
-pub fn put_aside(path: &Path, stamp: Stamp, reason: &str) -> io::Result<()> {
-    let Some(to) = put_away(path, "held", stamp)? else { return Ok(()) };
-    let mut beside = to.into_os_string();
-    beside.push(".reason.txt");
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
-    writeln!(file, "{reason}")
 }
 
 #[cfg(test)]

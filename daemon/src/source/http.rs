@@ -176,9 +176,7 @@ impl HttpSource {
         url: &Url,
         build: impl Fn(Url) -> RequestBuilder,
     ) -> Result<Answer, FetchError> {
-        if let Some(limiter) = &self.limiter {
-            limiter.until_ready().await;
-        }
+        self.turn().await;
         let request = self.signed(url, build).await?;
         let (began, limits) = (Instant::now(), self.http.timeouts);
         let sent = timeout(limits.first_byte, request.send()).await;
@@ -199,7 +197,14 @@ impl HttpSource {
         Ok(Answer { status, headers, body, first_byte })
     }
 
-    /// Hands over what `build` makes, a body of `bytes`. An answer that is no success comes with its status; without
+    /// Waits as long as the rate limit says.
+    pub async fn turn(&self) {
+        if let Some(limiter) = &self.limiter {
+            limiter.until_ready().await;
+        }
+    }
+
+    /// Hands over what `build` makes, once it is our [`Self::turn`], a body of `bytes`. An answer that is no success comes with its status; without
     /// one, the error says whether the request can have arrived.
     ///
     /// # Errors
@@ -210,9 +215,6 @@ impl HttpSource {
         bytes: u64,
         build: impl Fn(Url) -> RequestBuilder,
     ) -> Result<StatusCode, (Option<u16>, Transport)> {
-        if let Some(limiter) = &self.limiter {
-            limiter.until_ready().await;
-        }
         let request =
             self.signed(url, build).await.map_err(|error| (None, Transport::NotSent(error)))?;
         let limits = self.http.timeouts;
