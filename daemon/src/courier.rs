@@ -267,7 +267,7 @@ fn next_at(due: &Due, number: u32, answer: &Answer, now: Timestamp) -> Option<Ti
         // Asked and not there: the next attempt needs no wait of its own, unless this goes on and on.
         Event::NotFound if number <= 1 => Duration::ZERO,
         Event::NotFound => RETRY.delay(number - 1, random),
-        Event::AnswerLost => ASK.delay(1, random),
+        Event::AnswerLost => ASK.delay(number, random),
         Event::Unsure => ASK.after(number.saturating_add(1), random, answer.retry_after),
         _ => return None,
     };

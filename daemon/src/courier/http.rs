@@ -61,11 +61,11 @@ pub(super) async fn deliver(
     // In doubt, and yet offered again: the partner cannot be asked.
     let doubted = due.state == State::InDoubt;
     let event = event_of(status, &error, doubted);
-    if event == Event::Accepted {
-        let reason = Some("an earlier answer was lost; the partner has it (409)".to_owned());
-        let health = Some(PollResult::Ok { near_limit: false });
-        return Answer { health, ..Answer::new(event, status, reason) };
-    }
+    let reason = if status == Some(409) && event == Event::AnswerLost {
+        Some("an earlier answer was lost, and now the partner says that it conflicts (409): it may have it; ask the partner".to_owned())
+    } else {
+        reason
+    };
     // What the partner will not take is the document's trouble, not the connection's.
     let health =
         if event == Event::Refused { Some(PollResult::Ok { near_limit: false }) } else { health };
@@ -75,8 +75,8 @@ pub(super) async fn deliver(
 /// What a failed attempt means: surely not received, perhaps received, or never to be taken.
 fn event_of(status: Option<u16>, error: &Transport, doubted: bool) -> Event {
     match (status, error) {
-        // Under one key, a conflict with what may have arrived says that it did.
-        (Some(409), _) if doubted => Event::Accepted,
+        // Under one key, a conflict is with what may have arrived, or is being taken in just now.
+        (Some(409), _) if doubted => Event::AnswerLost,
         (Some(status), _) if !matches!(status, 502 | 504) => match status {
             401 | 403 | 408 | 425 | 429 | 500.. => Event::Failed,
             _ => Event::Refused,
@@ -175,6 +175,6 @@ mod tests {
         ] {
             assert_eq!(event_of(status, &error(lost), false), expected, "{why}");
         }
-        assert_eq!(event_of(Some(409), &error(true), true), Event::Accepted, "it is there already");
+        assert_eq!(event_of(Some(409), &error(true), true), Event::AnswerLost, "it may be there");
     }
 }
