@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     cell::Cell,
-    collections::HashMap,
     fmt,
     io::{self, BufRead, Read},
     marker::PhantomData,
@@ -17,6 +16,10 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::{DecodeError, Flow, ROW_MAX};
+
+mod query;
+
+use query::query;
 
 /// The largest document that is held whole, because its `records` is no plain path, in bytes.
 const HELD_MAX: usize = 256 * 1024 * 1024;
@@ -105,73 +108,6 @@ fn walk<'de, R: serde_json::de::Read<'de>, T: Record<'de>>(
     }
     end.map_err(|error| failure(&error))?;
     if walk.found { Ok(()) } else { Err(nothing_at(&format!("$.{}[*]", names.join(".")))) }
-}
-
-/// Finds the records of a path that is not plain. The document is read as values only to find their places; each record is
-/// then taken as it was written, or its numbers would be floats.
-fn query(
-    bytes: &[u8],
-    path: &serde_json_path::JsonPath,
-    mut each: impl FnMut(&str) -> Flow,
-) -> Result<(), DecodeError> {
-    let document: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
-    let found = path.query_located(&document);
-    if found.is_empty() {
-        return Err(nothing_at(&path.to_string()));
-    }
-    let raw: &RawValue = serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
-    let mut root = Node::Raw(raw);
-    for place in found.locations() {
-        let record = root.at(place.iter()).ok_or_else(|| nothing_at(&place.to_string()))?;
-        if each(record) == Flow::Stop {
-            return Err(DecodeError::Stopped);
-        }
-    }
-    Ok(())
-}
-
-/// A document as it was written, opened only as far as somebody went down into it, and each part once.
-enum Node<'a> {
-    Raw(&'a RawValue),
-    Array(&'a RawValue, Vec<Node<'a>>),
-    Object(&'a RawValue, HashMap<Cow<'a, str>, Node<'a>>),
-}
-
-impl<'a> Node<'a> {
-    /// The text at the end of a way; `None` if the way does not lead through this document.
-    fn at<'p>(
-        &mut self,
-        mut way: impl Iterator<Item = &'p serde_json_path::PathElement<'p>>,
-    ) -> Option<&'a str> {
-        let Some(step) = way.next() else {
-            let (Self::Raw(raw) | Self::Array(raw, _) | Self::Object(raw, _)) = self;
-            return Some(raw.get());
-        };
-        self.open();
-        match (self, step) {
-            (Self::Array(_, nodes), serde_json_path::PathElement::Index(at)) => {
-                nodes.get_mut(*at)?.at(way)
-            }
-            (Self::Object(_, nodes), serde_json_path::PathElement::Name(name)) => {
-                nodes.get_mut(*name)?.at(way)
-            }
-            _ => None,
-        }
-    }
-
-    fn open(&mut self) {
-        let Self::Raw(raw) = *self else { return };
-        // What is no array or object stays closed.
-        if let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-            *self = Self::Array(raw, parts.into_iter().map(Node::Raw).collect());
-        } else if let Ok(parts) =
-            serde_json::from_str::<HashMap<Cow<'a, str>, &RawValue>>(raw.get())
-        {
-            let nodes = parts.into_iter().map(|(name, part)| (name, Node::Raw(part)));
-            *self = Self::Object(raw, nodes.collect());
-        }
-    }
 }
 
 /// A record as it was written: copied while a document streams by, borrowed from one that is held.
@@ -456,20 +392,6 @@ mod tests {
             [""; 0],
             "no records is a good answer"
         );
-    }
-
-    #[test]
-    fn records_of_any_path_are_as_they_were_written() {
-        let path =
-            RecordsPath::Path(serde_json_path::JsonPath::parse("$['data'][?@.d > 1].r").unwrap());
-        let text = r#"{"data":[{"d":2,"r":{"n":12345678901234567890.10}},{"d":1,"r":0},{"d":3,"r":{"n":0.1000,"n":1}}]}"#;
-        let mut records = Vec::new();
-        read_slice(text.as_bytes(), &path, |record| {
-            records.push(record.to_owned());
-            Flow::More
-        })
-        .unwrap();
-        assert_eq!(records, [r#"{"n":12345678901234567890.10}"#, r#"{"n":0.1000,"n":1}"#]);
     }
 
     #[test]
