@@ -34,15 +34,22 @@ impl Ledger {
     }
 }
 
+/// The page cache while room is made, in pages.
+const ROOM_CACHE: i64 = 32;
+
 /// Takes some 4 MiB of the disk for file and log, and leaves them empty: when something else has filled the disk, the
 /// ledger can still say so. As many pages as a log has before it is written home, so that it never has to grow.
 fn make_room(db: &Connection) -> rusqlite::Result<()> {
+    // Through a small page cache: the pages are on the disk to stay, and in memory they would be too.
+    db.pragma_update(None, "cache_size", ROOM_CACHE)?;
     // Two commits: pages that are taken and given back in one never reach the disk.
-    db.execute_batch(
+    let made = db.execute_batch(
         "DROP TABLE IF EXISTS room;
          BEGIN; CREATE TABLE room (filler BLOB); INSERT INTO room VALUES (zeroblob(4194304)); COMMIT;
          DROP TABLE room;",
-    )
+    );
+    db.pragma_update(None, "cache_size", -schema::CACHE_KIB)?;
+    made
 }
 
 impl Database for Ledger {

@@ -10,7 +10,7 @@ use super::{StoreError, state_dir};
 /// How long a statement waits for another program's lock, in milliseconds, before it gives up.
 const BUSY_MS: u32 = 5_000;
 /// The page cache of a writer, in KiB.
-const CACHE_KIB: i64 = 16 * 1024;
+pub(super) const CACHE_KIB: i64 = 16 * 1024;
 /// A WAL is cut back to this once it has been written home, in bytes.
 const JOURNAL_LIMIT: i64 = 64 * 1024 * 1024;
 
