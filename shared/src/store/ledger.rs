@@ -29,7 +29,7 @@ impl Ledger {
     pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
         let db = schema::open(file, &schema::LEDGER)?;
         // A disk that is full by now leaves the ledger with what it has.
-        let _ = make_room(&db);
+        let _ = make_room(&db, room(file));
         Ok(Self { db, file: file.to_owned() })
     }
 }
@@ -37,18 +37,40 @@ impl Ledger {
 /// The page cache while room is made, in pages.
 const ROOM_CACHE: i64 = 32;
 
-/// Takes some 4 MiB of the disk for file and log, and leaves them empty: when something else has filled the disk, the
-/// ledger can still say so. As many pages as a log has before it is written home, so that it never has to grow.
-fn make_room(db: &Connection) -> rusqlite::Result<()> {
+/// The most room that is made, in bytes: as much as a log has before it is written home.
+const ROOM_MAX: u64 = 4 * 1024 * 1024;
+/// The least that is worth making, in bytes.
+const ROOM_MIN: u64 = 64 * 1024;
+/// What part of the free space is taken at most, in file and log each: room for bad days must not bring one.
+const ROOM_SHARE: u64 = 16;
+
+/// How much room to make beside `file`, in bytes; nothing where little is left, or nobody can tell.
+fn room(file: &Path) -> u64 {
+    let folder = file.parent().unwrap_or(file);
+    nix::sys::statvfs::statvfs(folder).map_or(0, |disk| {
+        let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+        (free / ROOM_SHARE).min(ROOM_MAX)
+    })
+}
+
+/// Takes `bytes` of the disk for file and log each, and leaves them empty: when something else has filled the disk, the
+/// ledger can still say so. The log is written home before it grows beyond that.
+fn make_room(db: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    if bytes < ROOM_MIN {
+        return Ok(());
+    }
+    let page: u64 =
+        db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?.cast_unsigned();
     // Through a small page cache: the pages are on the disk to stay, and in memory they would be too.
     db.pragma_update(None, "cache_size", ROOM_CACHE)?;
     // Two commits: pages that are taken and given back in one never reach the disk.
-    let made = db.execute_batch(
+    let made = db.execute_batch(&format!(
         "DROP TABLE IF EXISTS room;
-         BEGIN; CREATE TABLE room (filler BLOB); INSERT INTO room VALUES (zeroblob(4194304)); COMMIT;
-         DROP TABLE room;",
-    );
+         BEGIN; CREATE TABLE room (filler BLOB); INSERT INTO room VALUES (zeroblob({bytes})); COMMIT;
+         DROP TABLE room;"
+    ));
     db.pragma_update(None, "cache_size", -schema::CACHE_KIB)?;
+    db.pragma_update(None, "wal_autocheckpoint", (bytes / page.max(1)).cast_signed())?;
     made
 }
 

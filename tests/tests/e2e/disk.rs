@@ -13,7 +13,7 @@ use crate::waits;
 
 /// A small disk of its own for the state, by a mount that only the daemon sees.
 const SMALL_DISK: &str =
-    "mkdir -p state && chmod 700 state && mount -t tmpfs -o size=24m,mode=700 tmpfs state";
+    "mkdir -p state && chmod 700 state && mount -t tmpfs -o size=8m,mode=700 tmpfs state";
 
 /// Whether this machine lets us have such a mount: as root, or in a namespace of our own.
 fn namespace() -> Option<&'static [&'static str]> {
