@@ -32,18 +32,6 @@ words! {
     }
 }
 
-words! {
-    /// Which of a feed's three clocks its promise is held against.
-    pub enum Basis is "freshness basis" {
-        /// The last good run, even one that found nothing new.
-        Checked = "checked",
-        /// The last commit that changed content.
-        Arrived = "arrived",
-        /// The newest reference time inside the data.
-        Event = "event",
-    }
-}
-
 /// How old a feed's data may become. Both limits count from the deadline, which is `every` after
 /// the last good time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -88,19 +88,6 @@ impl Counts {
     }
 }
 
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.received += other.received;
-        self.inserted += other.inserted;
-        self.updated += other.updated;
-        self.unchanged += other.unchanged;
-        self.duplicate += other.duplicate;
-        self.deleted += other.deleted;
-        self.quarantined += other.quarantined;
-        self.filtered += other.filtered;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::audit::Phase;
     use crate::exchange::{Direction, Event, State};
-    use crate::freshness::{Basis, Freshness};
+    use crate::freshness::Freshness;
     use crate::health::{Health, Reason, Side};
     use crate::role::{Act, Role};
 
@@ -106,7 +106,6 @@ mod tests {
         speaks_one_word(&Health::ALL, "unknown up suspect degraded down recovering");
         speaks_one_word(&Freshness::ALL, "fresh due late stale expired unknown exempt future");
         speaks_one_word(&Phase::ALL, "begun done failed refused");
-        speaks_one_word(&Basis::ALL, "checked arrived event");
         speaks_one_word(&Side::ALL, "ours network tls gateway partner data");
         speaks_one_word(&Role::ALL, "viewer operator supervisor auditor admin");
         speaks_one_word(
