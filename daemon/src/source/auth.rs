@@ -22,11 +22,6 @@ impl Signer {
     }
 
     /// Puts into a body what travels there, before it is written.
-    #[expect(
-        clippy::unused_self,
-        clippy::needless_pass_by_ref_mut,
-        reason = "no way of proving it uses the body yet"
-    )]
     pub fn fill(&self, _body: &mut Body) {}
 
     /// Puts into a request whatever proves who we are.
