@@ -1,0 +1,3 @@
+//! Manners toward a partner: what its answers ask of us, and what time it is there.
+
+pub mod clock;
