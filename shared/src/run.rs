@@ -47,10 +47,13 @@ impl Outcome {
 pub struct Counts {
     pub received: u64,
     pub inserted: u64,
+    /// Records that came otherwise than they were, or came again after they had been deleted.
     pub updated: u64,
+    /// Rows that say what the bank says already; among them deletions of what it has as deleted, or never had.
     pub unchanged: u64,
     /// Rows whose key came again later in the same run: the last one wins.
     pub duplicate: u64,
+    /// Live records that the partner says are gone.
     pub deleted: u64,
     pub quarantined: u64,
     pub filtered: u64,
