@@ -22,6 +22,7 @@ use crate::{
 
 mod known;
 mod reading;
+mod rows;
 pub(super) mod table;
 
 use reading::Reading;
@@ -410,3 +411,6 @@ fn seed(db: &Connection) -> Result<u64, StoreError> {
         db.query_row("SELECT value FROM marsad_meta WHERE key = 'seed'", [], |row| row.get(0))?;
     Ok(seed.cast_unsigned())
 }
+
+#[cfg(test)]
+mod tests;
