@@ -20,6 +20,7 @@ use crate::{
     run::Ending,
     services::Services,
     source::{
+        call::Call,
         cursor::CursorRule,
         fault::FetchError,
         http::{Answer, HttpSource},
@@ -162,7 +163,7 @@ impl Puller {
         let walker = Walker::new(&self.source.http.base_url, request, since.as_deref(), 0).ok()?;
         let url = walker.url(&Ask::First).ok()?;
         let known = position.validators.as_ref().filter(|known| known.url == self.url_hash(&url));
-        let answer = match self.source.get(&url, known).await {
+        let answer = match self.source.get(&Call::get(url.clone()), known).await {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk.
             Err(FetchError::Transient { .. }) => return None,

@@ -1,5 +1,8 @@
 //! Where pages come from: a partner's API, or files that are complete. Only here does a feed touch the world.
 
+pub mod auth;
+pub mod call;
+pub mod client;
 pub mod cursor;
 pub mod fault;
 pub mod folder;

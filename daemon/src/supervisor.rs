@@ -43,7 +43,7 @@ use crate::{
     run::Ending,
     services::{Bells, Orders, Services},
     socket::Socket,
-    source::http::{Clients, HttpSource},
+    source::{client::Clients, http::HttpSource},
     watch::Page,
 };
 

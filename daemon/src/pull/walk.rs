@@ -28,6 +28,7 @@ use crate::{
     jitter::jitter,
     run::{Ending, Run, with_refused},
     source::{
+        call::Call,
         fault::{FetchError, shown},
         http::Answer,
         walk::{Ask, Walker},
@@ -191,7 +192,7 @@ impl Puller {
             tried += 1;
             let answer = match first.take() {
                 Some(answer) => Ok(answer),
-                None => self.source.get(url, None).await,
+                None => self.source.get(&Call::get(url.clone()), None).await,
             };
             let trouble = match answer {
                 Ok(answer) => match self.decode(run, answer, number, url).await {

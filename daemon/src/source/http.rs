@@ -1,7 +1,6 @@
-//! A partner's HTTP interface: requests with our credentials, answers within limits. No redirects, no proxy, no guess.
+//! A partner's HTTP interface: requests with our credentials, answers within limits.
 
 use std::{
-    collections::HashMap,
     io::Read as _,
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
@@ -12,19 +11,20 @@ use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use marsad_shared::{
-    connection::{Auth, Connection, Http, KeyPlace, RateLimit},
+    connection::{Connection, Http, RateLimit},
     health::Reason,
     id::ConnectionId,
     store::cache::Validators,
 };
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
-use secrecy::ExposeSecret;
+use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::{
+    auth::Signer,
+    call::Call,
+    client::Clients,
     fault::{FetchError, Transport},
-    oauth::TokenKeeper,
 };
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
@@ -38,33 +38,6 @@ const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
 
-/// One client for each connect time-out: connections, and what TLS needs, are shared.
-#[derive(Debug, Default)]
-pub struct Clients {
-    by_connect: Mutex<HashMap<Duration, Client>>,
-}
-
-impl Clients {
-    /// The client whose connections must stand within `connect`.
-    ///
-    /// # Errors
-    /// If the system's certificates cannot be read.
-    pub fn client(&self, connect: Duration) -> reqwest::Result<Client> {
-        let mut clients = self.by_connect.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&connect) {
-            return Ok(client.clone());
-        }
-        let client = Client::builder()
-            .user_agent(concat!("marsad/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(connect)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        clients.insert(connect, client.clone());
-        Ok(client)
-    }
-}
-
 /// An HTTP connection, shared by its feeds and its courier.
 #[derive(Debug)]
 pub struct HttpSource {
@@ -72,9 +45,15 @@ pub struct HttpSource {
     pub http: Http,
     client: Client,
     limiter: Option<DefaultDirectRateLimiter>,
-    token: TokenKeeper,
+    signer: Signer,
     /// Until when the partner asked to be left alone.
     rest_until: Mutex<Option<Instant>>,
+}
+
+/// The head of an answer, its body still on the way.
+struct Sent {
+    response: Response,
+    first_byte: Duration,
 }
 
 /// A good answer.
@@ -112,7 +91,7 @@ impl HttpSource {
             id: connection.id.clone(),
             client: clients.client(http.timeouts.connect)?,
             limiter: http.rate_limit.map(limiter),
-            token: TokenKeeper::default(),
+            signer: Signer::new(http.auth.clone()),
             rest_until: Mutex::new(None),
             http: http.clone(),
         })))
@@ -131,70 +110,71 @@ impl HttpSource {
         }
     }
 
-    /// Asks for a page. With `validators`, the partner may say that nothing changed (304).
+    /// Asks for a page, within the limits. With `validators`, the partner may say that nothing changed (304). Where the
+    /// partner refuses what we proved ourselves with, and there is something newer to show, it is asked once more.
+    ///
+    /// # Errors
+    /// [`FetchError`]: no answer, none that can be used, or none in time.
     pub async fn get(
         &self,
-        url: &Url,
+        call: &Call,
         validators: Option<&Validators>,
     ) -> Result<Answer, FetchError> {
-        self.ask(url, |url| {
-            let mut request = self.client.get(url).header(header::ACCEPT_ENCODING, ENCODINGS);
-            if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
-                request = request.header(header::IF_NONE_MATCH, etag);
-            }
-            if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
-                request = request.header(header::IF_MODIFIED_SINCE, modified);
-            }
-            request
-        })
-        .await
-    }
-
-    /// Makes a request of the connection's client; used by the courier.
-    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.client.request(method, url)
-    }
-
-    /// Sends what `build` makes and takes the answer, within the limits. A token that is refused is renewed once.
-    pub async fn ask(
-        &self,
-        url: &Url,
-        build: impl Fn(Url) -> RequestBuilder,
-    ) -> Result<Answer, FetchError> {
-        let answer = self.ask_once(url, &build).await;
-        if let (Auth::OAuth2 { .. }, Err(FetchError::Final { reason: Reason::Auth, .. })) =
-            (&self.http.auth, &answer)
+        let url = &call.url;
+        let began = Instant::now();
+        let mut sent = self.ask(call, validators).await?;
+        if sent.response.status() == StatusCode::UNAUTHORIZED
+            && self.signer.refused(sent.response.headers()).await
         {
-            self.token.forget().await;
-            return self.ask_once(url, &build).await;
+            sent = self.ask(call, validators).await?;
         }
-        answer
-    }
-
-    async fn ask_once(
-        &self,
-        url: &Url,
-        build: impl Fn(Url) -> RequestBuilder,
-    ) -> Result<Answer, FetchError> {
-        self.turn().await;
-        let request = self.signed(url, build).await?;
-        let (began, limits) = (Instant::now(), self.http.timeouts);
-        let sent = timeout(limits.first_byte, request.send()).await;
-        let Ok(sent) = sent else {
-            let what = format!("no answer began within {} s", limits.first_byte.as_secs());
-            return Err(FetchError::of(Reason::FirstByteTimeout, url, &what));
-        };
-        let response =
-            sent.map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
-        let first_byte = began.elapsed();
+        let Sent { response, first_byte } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(error) = FetchError::of_status(status, &headers, url) {
             self.heed(&error);
             return Err(error);
         }
-        let body = self.body(response, url, began + limits.total).await?;
+        let body = self.body(response, url, began + self.http.timeouts.total).await?;
         let body = unzipped(body, url).await?;
         Ok(Answer { status, headers, body, first_byte })
+    }
+
+    async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
+        self.turn().await;
+        let mut body = call.body.clone();
+        self.signer.fill(&mut body);
+        let mut request =
+            call.build(&self.client, &body).header(header::ACCEPT_ENCODING, ENCODINGS);
+        if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
+            request = request.header(header::IF_MODIFIED_SINCE, modified);
+        }
+        let request = self.signed(&call.url, request).await?;
+        let began = Instant::now();
+        let patience = self.http.timeouts.first_byte;
+        let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
+            let what = format!("no answer began within {} s", patience.as_secs());
+            return Err(FetchError::of(Reason::FirstByteTimeout, &call.url, &what));
+        };
+        let response =
+            sent.map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
+        Ok(Sent { response, first_byte: began.elapsed() })
+    }
+
+    /// The request that `build` makes, with what proves who we are.
+    async fn signed(&self, url: &Url, request: RequestBuilder) -> Result<Request, FetchError> {
+        let mut request = request
+            .build()
+            .map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
+        self.signer.sign(&self.client, &mut request).await?;
+        Ok(request)
+    }
+
+    /// Makes a request of the connection's client; used by the courier.
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
     }
 
     /// Waits as long as the rate limit says.
@@ -215,12 +195,14 @@ impl HttpSource {
         bytes: u64,
         build: impl Fn(Url) -> RequestBuilder,
     ) -> Result<StatusCode, (Option<u16>, Transport)> {
-        let request =
-            self.signed(url, build).await.map_err(|error| (None, Transport::NotSent(error)))?;
+        let request = self
+            .signed(url, build(url.clone()))
+            .await
+            .map_err(|error| (None, Transport::NotSent(error)))?;
         let limits = self.http.timeouts;
         let upload = Duration::from_secs(bytes / SLOWEST);
         let patience = limits.first_byte.saturating_add(upload).min(limits.total);
-        let Ok(sent) = timeout(patience, request.send()).await else {
+        let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
             let what = format!("no answer came within {} s", patience.as_secs());
             let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
             return Err((None, Transport::Lost(error)));
@@ -236,37 +218,12 @@ impl HttpSource {
             Some(error) => {
                 self.heed(&error);
                 if status == StatusCode::UNAUTHORIZED {
-                    self.token.forget().await;
+                    // The next attempt shows something newer, if there is anything.
+                    self.signer.refused(answer.headers()).await;
                 }
                 Err((Some(status.as_u16()), Transport::Lost(error)))
             }
         }
-    }
-
-    async fn signed(
-        &self,
-        url: &Url,
-        build: impl Fn(Url) -> RequestBuilder,
-    ) -> Result<RequestBuilder, FetchError> {
-        Ok(match &self.http.auth {
-            Auth::None => build(url.clone()),
-            Auth::ApiKey { place: KeyPlace::Header, name, key } => {
-                build(url.clone()).header(name, key.expose_secret())
-            }
-            Auth::ApiKey { place: KeyPlace::Query, name, key } => {
-                let mut url = url.clone();
-                url.query_pairs_mut().append_pair(name, key.expose_secret());
-                build(url)
-            }
-            Auth::Basic { user, password } => {
-                build(url.clone()).basic_auth(user, Some(password.expose_secret()))
-            }
-            Auth::Bearer { token } => build(url.clone()).bearer_auth(token.expose_secret()),
-            Auth::OAuth2 { .. } => {
-                let token = self.token.token(&self.client, &self.http.auth).await?;
-                build(url.clone()).bearer_auth(token.expose_secret())
-            }
-        })
     }
 
     async fn body(
