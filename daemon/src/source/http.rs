@@ -16,6 +16,7 @@ use marsad_shared::{
     connection::{Connection, Http, RateLimit},
     health::Reason,
     id::ConnectionId,
+    request::OnStatus,
     store::cache::Validators,
 };
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
@@ -71,6 +72,8 @@ pub struct Answer {
     pub body: Bytes,
     /// From the request to the head of the answer.
     pub first_byte: Duration,
+    /// Its status says, to this feed, that there are no records.
+    pub nothing: bool,
 }
 
 impl Answer {
@@ -161,11 +164,21 @@ impl HttpSource {
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(error) = FetchError::of_status(status, &headers, url) {
             self.heed(&error);
-            return Err(error);
+            let text = error.to_string();
+            return match call.meaning(status.as_u16()) {
+                None => Err(error),
+                Some(OnStatus::Empty) => {
+                    Ok(Answer { status, headers, body: Bytes::new(), first_byte, nothing: true })
+                }
+                Some(OnStatus::Retry) => {
+                    Err(FetchError::Transient { reason: Reason::Http5xx, text })
+                }
+                Some(OnStatus::Fail) => Err(FetchError::Final { reason: Reason::Http4xx, text }),
+            };
         }
         let body = self.body(response, url, began + self.http.timeouts.total).await?;
         let body = unzipped(body, url).await?;
-        Ok(Answer { status, headers, body, first_byte })
+        Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 
     async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
