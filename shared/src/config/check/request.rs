@@ -231,9 +231,8 @@ fn each(
     if let Some(path) = feed.path.here()
         && !path.value.contains(&holder)
     {
-        let problem =
-            format!("{} does not say which {}", quoted(&path.value), quoted(&column.value));
-        report.wrong(&path.place, problem, format!("put {holder} where it belongs"));
+        let problem = format!("{} is not in path {}", quoted(&column.value), quoted(&path.value));
+        report.wrong(&column.place, problem, format!("put {holder} into path where it belongs"));
     }
     let max = raw.max.or(PARENTS_MAX)?;
     Some(Each {

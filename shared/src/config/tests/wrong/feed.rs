@@ -127,7 +127,7 @@ fn of_a_feed_over_http() {
         ),
         (
             "each = { feed = \"records\", column = \"no\" }",
-            "path: \"/records\" does not say which \"no\"; put {no} where it belongs",
+            "each.column: \"no\" is not in path \"/cases\"; put {no} into path where it belongs",
         ),
         (
             "export = { status = \"/e/{id}\", done = [\"ok\"], download = \"$.url\" }",
