@@ -186,7 +186,7 @@ fn of_a_feed_over_http() {
             "mode = \"snapshot\"",
             "mode: \"snapshot\" is not read by this version; use \"incremental\"",
         ),
-        ("preset = \"odata\"", "preset: is not read by this version; take it out"),
+        ("sheet = \"one\"", "sheet: is not read by this version; take it out"),
         (
             "delimiter = \"||\"",
             "delimiter: \"||\" is not a delimiter; write one ASCII character, such as \";\" or \"\\t\"",
