@@ -66,20 +66,26 @@ impl CursorRule {
 
     /// What is asked for, given the cursor: so far behind it as `lookback` says.
     pub fn since(&self, cursor: &str) -> String {
-        if self.kind != FieldType::Timestamp || self.incremental.lookback.is_zero() {
-            return cursor.to_owned();
+        if self.kind == FieldType::Timestamp {
+            behind(cursor, self.incremental.lookback)
+        } else {
+            cursor.to_owned()
         }
-        let back = cursor
-            .parse::<Timestamp>()
-            .ok()
-            .and_then(|at| at.checked_sub(self.incremental.lookback).ok());
-        back.map_or_else(|| cursor.to_owned(), |at| at.to_string())
     }
 
     /// The newest time in the data, if the field is one.
     pub fn event_at(&self, best: Option<&str>) -> Option<Timestamp> {
         if self.kind == FieldType::Timestamp { best?.parse().ok() } else { None }
     }
+}
+
+/// A time so far behind `cursor`; the same where it is none.
+pub fn behind(cursor: &str, lookback: std::time::Duration) -> String {
+    if lookback.is_zero() {
+        return cursor.to_owned();
+    }
+    let back = cursor.parse::<Timestamp>().ok().and_then(|at| at.checked_sub(lookback).ok());
+    back.map_or_else(|| cursor.to_owned(), |at| at.to_string())
 }
 
 #[cfg(test)]
