@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use marsad_shared::{
     backoff::Backoff,
     clock::{plus, until},
-    feed::{Feed, Request},
+    feed::Feed,
     health::Limits,
+    request::Request,
     run::Trigger,
     schedule::Schedule,
     store::ledger::FeedState,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    feed::{Feed, Origin, Pagination, Request},
+    feed::{Feed, Origin},
     health::PollResult,
     id::RunId,
     protocol::EventKind,
+    request::Request,
     run::{Counts, Trigger},
     store::{StoreError, cache::Position, ledger::RunStart},
 };
@@ -22,17 +23,21 @@ use crate::{
     services::{Rewind, Services},
     socket::problem::failed,
     source::{
-        call::Call,
-        cursor::CursorRule,
+        asking::{Asker, Leg},
         fault::FetchError,
         http::{Answer, HttpSource},
-        walk::{Ask, Walker},
+        walk::Ask,
     },
     trouble::Trouble,
 };
 
+mod envelope;
+mod fetch;
+mod keep;
 mod page;
 mod walk;
+
+use envelope::Envelope;
 
 /// What pulls the pages of one feed. It alone moves the feed's position, and so remembers it between runs.
 pub struct Puller {
@@ -40,6 +45,7 @@ pub struct Puller {
     pub feed: Arc<Feed>,
     pub source: Arc<HttpSource>,
     columns: Columns,
+    envelope: Arc<Envelope>,
     /// As it stands in the cache; `None`: to be read there.
     position: Option<Position>,
     /// A hash of how answers are read: one that was read otherwise tells nothing of whether it is the same.
@@ -70,7 +76,11 @@ impl Puller {
             zone.iana_name()
         );
         let reading = xxh3_64(reading.as_bytes());
-        Self { services, feed, source, columns, position: None, reading }
+        let envelope = Arc::new(match &feed.origin {
+            Origin::Http(request) => Envelope::of(request),
+            Origin::Files(_) => Envelope::default(),
+        });
+        Self { services, feed, source, columns, envelope, position: None, reading }
     }
 
     /// One run. `begun` hears its number as soon as it has one; `plan` says when the feed is due after it.
@@ -174,17 +184,19 @@ impl Puller {
         request: &Request,
         position: &Position,
     ) -> Option<Result<Seen, FetchError>> {
-        if position.walk.is_some() || !page::fits_one_page(&request.pagination) {
+        if position.walk.is_some() || !page::fits_one_page(request) {
             return None;
         }
         let since = self.since(request, position.cursor.as_deref());
-        let walker = Walker::new(&self.source.http.base_url, request, since.as_deref(), 0).ok()?;
-        let url = walker.url(&Ask::First).ok()?;
-        let known = position.validators.as_ref().filter(|known| known.url == self.url_hash(&url));
-        let answer = match self.source.get(&Call::get(url.clone()), known).await {
+        let leg = Leg { since, ..Leg::default() };
+        let base = &self.source.http.base_url;
+        let call = Asker::new(base, &self.feed, request).call(&leg, &Ask::First).ok()?;
+        let url = self.url_hash(&call.url);
+        let known = position.validators.as_ref().filter(|known| known.url == url);
+        let answer = match self.source.get(&call, known).await {
             Ok(answer) => answer,
-            // Something that a moment may cure is tried again by the walk.
-            Err(FetchError::Transient { .. }) => return None,
+            // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
+            Err(FetchError::Transient { .. } | FetchError::Gone { .. }) => return None,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));
@@ -204,31 +216,9 @@ impl Puller {
         }))
     }
 
-    fn rule(&self) -> Option<CursorRule> {
-        let Origin::Http(request) = &self.feed.origin else { return None };
-        CursorRule::of(request.incremental.as_ref()?, &self.columns.known()?.layout)
-    }
-
-    /// What is asked for when the cursor stands at `cursor`.
-    fn since(&self, request: &Request, cursor: Option<&str>) -> Option<String> {
-        let (incremental, cursor) = (request.incremental.as_ref()?, cursor?);
-        // Before the columns are known the cursor is asked with as it stands: `lookback` needs its type.
-        let declared =
-            || marsad_shared::record::Layout::new(self.feed.fields.clone(), &self.feed.key).ok();
-        let rule = self.rule().or_else(|| CursorRule::of(incremental, &declared()?));
-        Some(rule.map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)))
-    }
-
     /// What an answer of `url`, read as this feed is, is remembered by.
     fn url_hash(&self, url: &url::Url) -> u64 {
         xxh3_64_with_seed(url.as_str().as_bytes(), self.reading)
-    }
-
-    fn pagination(&self) -> Pagination {
-        match &self.feed.origin {
-            Origin::Http(request) => request.pagination.clone(),
-            Origin::Files(_) => Pagination::None,
-        }
     }
 
     fn pace(&self, answer: &Answer) -> PollResult {
@@ -238,10 +228,6 @@ impl Puller {
         } else {
             PollResult::Ok { near_limit: took * 5 > slow * 4 }
         }
-    }
-
-    async fn report(&self, result: PollResult, detail: Option<String>) {
-        self.services.report_health(&self.source.id, result, detail).await;
     }
 }
 

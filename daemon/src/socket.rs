@@ -22,9 +22,10 @@ use jiff::Timestamp;
 use marsad_shared::{
     config::Config,
     connection::Connection,
-    feed::{Feed, Incremental, Origin},
+    feed::{Feed, Origin},
     id::{ConnectionId, FeedId},
     protocol::{Problem, ProblemCode},
+    request::Incremental,
 };
 use tokio::net::UnixListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -190,7 +190,7 @@ impl Supervisor {
         let mut plans = Vec::new();
         for connection in connections {
             let mine = by_connection.remove(&connection.id).unwrap_or_default();
-            let source = HttpSource::new(connection, &clients)
+            let source = HttpSource::new(connection, &clients, &self.services.clock)
                 .context("the HTTP client could not be made")?;
             if let Some(source) = &source {
                 let probe = Probe::new(Arc::clone(&self.services), Arc::clone(source), &mine);

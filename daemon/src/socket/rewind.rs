@@ -7,9 +7,9 @@ use axum::{
     extract::{State, rejection::JsonRejection},
 };
 use marsad_shared::{
-    feed::Incremental,
     id::FeedId,
     protocol::{Problem, Rewind, RewindPreview, RewindReply},
+    request::{By, Incremental},
     role::Act,
     store::read::cursor::Measure,
 };
@@ -73,12 +73,23 @@ async fn preview(
     incremental: &Incremental,
     to: Option<String>,
 ) -> Result<RewindPreview, Refusal> {
-    let (feed, lookback) = (feed.clone(), incremental.lookback);
-    let measure = Measure::Column(incremental.field.clone());
+    let (feed, lookback, start) = (feed.clone(), incremental.lookback, incremental.start.clone());
+    let measure = measure(&incremental.by);
     let preview = api.services.readers.read(move |reader| {
-        reader.rewind_preview(&feed, &measure, to.as_deref(), |to| cursor::behind(to, lookback))
+        reader.rewind_preview(&feed, &measure, to.as_deref(), |to| match to {
+            Some(to) => Some(cursor::behind(to, lookback)),
+            None => start,
+        })
     });
     preview.await.map_err(|error| failed("the cursor cannot be moved there", &error).into())
+}
+
+fn measure(by: &By) -> Measure {
+    match by {
+        By::Field(field) | By::Here { field, .. } => Measure::Column(field.clone()),
+        By::Clock => Measure::Time,
+        By::Token(_) | By::Delta(_) => Measure::Opaque,
+    }
 }
 
 fn said(point: Option<&String>) -> &str {

@@ -5,7 +5,12 @@ mod auth;
 mod connection;
 mod feed;
 mod field;
+mod incremental;
+mod paging;
+mod path;
+mod records;
 mod request;
+mod schedule;
 mod secret;
 
 use std::{

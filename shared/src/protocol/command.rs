@@ -110,7 +110,8 @@ pub struct RewindPreview {
     pub back_s: Option<u64>,
     /// The same where it counts.
     pub back: Option<u64>,
-    /// From where the next run asks: `lookback` before `to`.
+    /// From where the next run asks: `lookback` before `to`, or where a feed that was never read starts; null: the
+    /// beginning.
     pub asks_from: Option<String>,
     /// Live records of the bank that lie there or behind, and would be read again; null where the cursor is no column.
     pub rows: Option<u64>,

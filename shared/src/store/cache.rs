@@ -183,6 +183,29 @@ impl Cache {
         })
     }
 
+    /// The smallest value of a column behind `after`, of the feed's living records, as text; `None`: there is none, or
+    /// the feed has never been read.
+    ///
+    /// # Errors
+    /// [`StoreError::Layout`] if the feed has no such column.
+    pub fn value_after(
+        &self,
+        feed: &FeedId,
+        column: &str,
+        after: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(table) = Table::find_of(&self.db, feed)? else { return Ok(None) };
+        if table.layout().position(column).is_none() {
+            return Err(StoreError::Layout(format!("{feed} has no column {column:?}")));
+        }
+        let (table, column) = (table.quoted(), table::quoted(column));
+        let sql = format!(
+            "SELECT CAST({column} AS TEXT) FROM {table} WHERE {column} IS NOT NULL AND _deleted IS NULL \
+             AND (?1 IS NULL OR {column} > ?1) ORDER BY {column} LIMIT 1"
+        );
+        Ok(self.db.prepare_cached(&sql)?.query_row([after], |row| row.get(0)).optional()?)
+    }
+
     /// Begins a run that reads pages into the live table.
     pub fn begin_pages(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
         let reading = Reading::of_pages(&self.db, feed, run)?;

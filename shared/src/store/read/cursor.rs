@@ -58,7 +58,7 @@ impl Reader {
     }
 
     /// What setting the cursor to `to` would do: a value, or the id of a move or of a run that moved it; `None`: the
-    /// beginning. `behind` says from where a run asks, given a cursor.
+    /// beginning. `asks` says from where a run asks, given a cursor or none.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if there is no way back to there, with the reason.
@@ -67,7 +67,7 @@ impl Reader {
         feed: &FeedId,
         measure: &Measure,
         to: Option<&str>,
-        behind: impl FnOnce(&str) -> String,
+        asks: impl FnOnce(Option<&str>) -> Option<String>,
     ) -> Result<RewindPreview, StoreError> {
         let sql = "SELECT cursor, rows, walk IS NOT NULL FROM marsad_feed WHERE feed = ?";
         let stands = self.cache.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
@@ -87,7 +87,7 @@ impl Reader {
             Measure::Opaque => None,
         };
         let to = to.map(|to| self.point(feed, kind, &from, to)).transpose()?.flatten();
-        let asks_from = to.as_deref().map(behind);
+        let asks_from = asks(to.as_deref());
         let rows = match measure {
             Measure::Column(column) => {
                 self.rows_from(&table, column, kind, asks_from.as_deref())?

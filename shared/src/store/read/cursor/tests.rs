@@ -78,9 +78,13 @@ impl Bank {
     fn preview(&self, column: &str, to: Option<&str>) -> Result<RewindPreview, String> {
         let measure = Measure::Column(column.to_owned());
         self.reader()
-            .rewind_preview(&self.feed, &measure, to, str::to_owned)
+            .rewind_preview(&self.feed, &measure, to, same)
             .map_err(|error| error.to_string())
     }
+}
+
+fn same(cursor: Option<&str>) -> Option<String> {
+    cursor.map(str::to_owned)
 }
 
 fn time(number: i64) -> String {
@@ -213,11 +217,11 @@ fn times_are_told_in_seconds_and_tokens_are_the_partners_to_read() {
     );
 
     let reader = bank.reader();
-    let token = |to| reader.rewind_preview(&bank.feed, &Measure::Opaque, to, str::to_owned);
+    let token = |to| reader.rewind_preview(&bank.feed, &Measure::Opaque, to, same);
     let said = token(Some("anything")).unwrap_err().to_string();
     assert!(said.contains("partner's own token") && said.contains("cursor show"), "{said}");
     let preview = token(Some("c1")).unwrap();
     assert_eq!((preview.to.as_deref(), preview.rows), (Some(&*time(160)), None));
-    let clock = reader.rewind_preview(&bank.feed, &Measure::Time, Some(&time(100)), str::to_owned);
+    let clock = reader.rewind_preview(&bank.feed, &Measure::Time, Some(&time(100)), same);
     assert_eq!(clock.unwrap().back_s, Some(60));
 }
