@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Feed, Origin},
     health::{PollResult, Reason},
     id::RunId,
+    protocol::EventKind,
     request::{Changed, Request},
     run::{Counts, Trigger},
     store::{
@@ -23,7 +24,8 @@ use crate::{
     columns::Columns,
     decode::{self, DecodeError, Scalar},
     run::Ending,
-    services::Services,
+    services::{Rewind, Services},
+    socket::problem::failed,
     source::{
         asking::{Asker, Leg},
         call::Call,
@@ -157,6 +159,22 @@ impl Puller {
         run.start.at = started_at;
         self.services.end_run(&run, Ending { next_at, ..ending }).await?;
         Ok(Pulled { started_at, trouble })
+    }
+
+    /// Sets the cursor back as a person ordered. What was remembered of the position is read anew.
+    pub async fn rewind(&mut self, order: Rewind) {
+        let Rewind { to, reason, actor, reply } = order;
+        let (id, at) = (self.feed.id.clone(), self.services.clock.now());
+        self.position = None;
+        let set = self
+            .services
+            .store
+            .cache
+            .call(move |cache| cache.rewind(&id, to.as_deref(), at, &reason, &actor));
+        let set = set.await.map_err(|error| failed("the cursor was not moved", &error));
+        self.services.events.tell(at, EventKind::Feed, Some(self.feed.id.to_string()));
+        // An operator who went away has no use for the answer.
+        let _ = reply.send(set);
     }
 
     /// What the cache knows of a run under way is dropped with it.

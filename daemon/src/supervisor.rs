@@ -86,6 +86,7 @@ impl Supervisor {
         let socket = Socket::bind(
             &supervisor.config,
             &connections,
+            &feeds,
             Arc::clone(&supervisor.services),
             supervisor.stop.clone(),
         )?;
