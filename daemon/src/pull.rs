@@ -24,6 +24,7 @@ use crate::{
         cursor::CursorRule,
         fault::FetchError,
         http::{Answer, HttpSource},
+        manners::PATIENCE,
         walk::{Ask, Walker},
     },
     trouble::Trouble,
@@ -167,6 +168,7 @@ impl Puller {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk.
             Err(FetchError::Transient { .. }) => return None,
+            Err(FetchError::Held { wait, .. }) if wait <= PATIENCE => return None,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));

@@ -74,7 +74,12 @@ impl Trouble {
 
     /// How the run ends.
     pub fn outcome(&self) -> Outcome {
-        if matches!(self, Self::Stopped) { Outcome::Cancelled } else { Outcome::Failed }
+        if self.is_no_failure() { Outcome::Cancelled } else { Outcome::Failed }
+    }
+
+    /// Whether we ended it ourselves, and go on with it by ourselves.
+    pub const fn is_no_failure(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Fetch(FetchError::Held { .. }))
     }
 
     /// What happened, where and what to do, safe for any screen.

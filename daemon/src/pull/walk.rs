@@ -31,6 +31,7 @@ use crate::{
         call::Call,
         fault::{FetchError, shown},
         http::Answer,
+        manners::PATIENCE,
         walk::{Ask, Walker},
     },
     trouble::Trouble,
@@ -41,8 +42,6 @@ const TRIES: u32 = 4;
 /// The waits between those tries.
 const RETRY: marsad_shared::backoff::Backoff =
     marsad_shared::backoff::Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
-/// A partner that asks us to wait longer than this ends the run; it goes on when the wait is over.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long what a partner gave us to go on with is tried, once nothing comes of it any more.
 const WALK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
@@ -184,7 +183,7 @@ impl Puller {
         mut first: Option<Answer>,
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
-        let mut tried = 0;
+        let (mut tried, mut patience, mut last) = (0, PATIENCE, None);
         loop {
             if stop.is_cancelled() {
                 return Err(Trouble::Stopped);
@@ -199,6 +198,17 @@ impl Puller {
                     Ok(read) => return Ok(read),
                     Err(trouble) => trouble,
                 },
+                Err(FetchError::Held { wait, text }) => {
+                    // Nothing was asked, so nothing was tried. What went wrong before says more than that we wait.
+                    let left = patience.checked_sub(wait);
+                    let held = || Trouble::Fetch(FetchError::Held { wait, text });
+                    let Some(left) = left else { return Err(last.unwrap_or_else(held)) };
+                    (tried, patience) = (tried - 1, left);
+                    if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                        return Err(Trouble::Stopped);
+                    }
+                    continue;
+                }
                 Err(error) => Trouble::Fetch(error),
             };
             let wait =
@@ -214,6 +224,7 @@ impl Puller {
                     _ => None,
                 };
             let Some(wait) = wait.filter(|_| tried < TRIES) else { return Err(trouble) };
+            last = Some(trouble);
             if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
                 return Err(Trouble::Stopped);
             }
@@ -384,5 +395,5 @@ fn is_dead(walked_at: Timestamp, course: &Course, trouble: &Trouble, now: Timest
         matches!(trouble, Trouble::Fetch(FetchError::Final { .. }) | Trouble::Decode { .. });
     let ours = trouble.reason().is_some_and(Reason::is_local);
     let old = now.duration_since(walked_at) > WALK_LIFE;
-    course.run.pages == 0 && !ours && !matches!(trouble, Trouble::Stopped) && (refused || old)
+    course.run.pages == 0 && !ours && !trouble.is_no_failure() && (refused || old)
 }
