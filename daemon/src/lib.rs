@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod courier;
 pub mod decode;
+pub mod discover;
 pub mod events;
 pub mod health;
 pub mod housekeeping;
