@@ -125,7 +125,7 @@ fn of_link(link: Option<&str>) -> Option<Paging> {
             link.contains(&format!("rel=\"{rel}\"")) || link.contains(&format!("rel={rel}"))
         })
     };
-    rels.iter().any(|rel| named(rel)).then(|| Paging::known(Kind::Link))
+    rels.iter().any(named).then(|| Paging::known(Kind::Link))
 }
 
 /// The names and values around the records.
