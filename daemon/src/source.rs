@@ -7,5 +7,6 @@ pub mod cursor;
 pub mod fault;
 pub mod folder;
 pub mod http;
+pub mod manners;
 pub mod oauth;
 pub mod walk;

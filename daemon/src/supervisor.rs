@@ -156,7 +156,8 @@ impl Supervisor {
             .iter()
             .filter(|feed| !feed.fields.is_empty())
             .filter_map(|feed| {
-                Some((feed.id.clone(), Layout::new(feed.fields.clone(), &feed.key).ok()?))
+                let layout = Layout::new(feed.fields.clone(), &feed.key).ok()?;
+                Some((feed.id.clone(), layout.versioned(feed.version.as_deref()).ok()?))
             })
             .collect();
         let prepared = self.services.store.cache.call(move |cache| {
@@ -188,7 +189,7 @@ impl Supervisor {
         let mut plans = Vec::new();
         for connection in connections {
             let mine = by_connection.remove(&connection.id).unwrap_or_default();
-            let source = HttpSource::new(connection, &clients)
+            let source = HttpSource::new(connection, &clients, &self.services.clock)
                 .context("the HTTP client could not be made")?;
             if let Some(source) = &source {
                 let probe = Probe::new(Arc::clone(&self.services), Arc::clone(source), &mine);

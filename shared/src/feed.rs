@@ -35,6 +35,8 @@ pub struct Feed {
     pub header_row: u32,
     /// Columns that tell one record from another, at least one.
     pub key: Vec<String>,
+    /// The column that says which of two rows of one key is newer; `None`: the one that came later is.
+    pub version: Option<String>,
     /// The columns; empty: taken from the first page or file, then frozen.
     pub fields: Vec<Field>,
     /// `None`: no expectation, so freshness is `exempt`.

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod freshness;
 pub mod health;
 pub mod id;
+pub mod order;
 pub mod partner;
 pub mod protocol;
 pub mod quarantine;

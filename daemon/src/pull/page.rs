@@ -31,7 +31,8 @@ pub(super) struct Page {
 impl Page {
     /// A hash of its rows: an envelope that changes all the time does not make another page of it.
     fn content(&self) -> u64 {
-        let rows = self.piece.batch.hashes().iter().map(|row| row.content);
+        // The key too: all deletions have one content.
+        let rows = self.piece.batch.hashes().iter().map(|row| row.content ^ row.key.rotate_left(1));
         let refused = self.piece.refused.iter().map(|refusal| xxh3_64(&refusal.original));
         rows.chain(refused).fold(0, |hash: u64, row| hash.rotate_left(5) ^ row)
     }

@@ -10,7 +10,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::SignedDuration;
 use marsad_shared::{
+    clock::Clock,
     connection::{Connection, Http, RateLimit},
     health::Reason,
     id::ConnectionId,
@@ -18,6 +20,7 @@ use marsad_shared::{
 };
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{info, warn};
 use url::Url;
 
 use super::{
@@ -25,6 +28,7 @@ use super::{
     call::Call,
     client::Clients,
     fault::{FetchError, Transport},
+    manners::clock::{NOTABLE, PartnerClock},
 };
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
@@ -48,6 +52,9 @@ pub struct HttpSource {
     signer: Signer,
     /// Until when the partner asked to be left alone.
     rest_until: Mutex<Option<Instant>>,
+    clock: Arc<dyn Clock>,
+    /// What time it is there.
+    theirs: PartnerClock,
 }
 
 /// The head of an answer, its body still on the way.
@@ -85,7 +92,11 @@ impl HttpSource {
     ///
     /// # Errors
     /// As [`Clients::client`].
-    pub fn new(connection: &Connection, clients: &Clients) -> reqwest::Result<Option<Arc<Self>>> {
+    pub fn new(
+        connection: &Connection,
+        clients: &Clients,
+        clock: &Arc<dyn Clock>,
+    ) -> reqwest::Result<Option<Arc<Self>>> {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
@@ -93,6 +104,8 @@ impl HttpSource {
             limiter: http.rate_limit.map(limiter),
             signer: Signer::new(http.auth.clone()),
             rest_until: Mutex::new(None),
+            clock: Arc::clone(clock),
+            theirs: PartnerClock::default(),
             http: http.clone(),
         })))
     }
@@ -100,6 +113,22 @@ impl HttpSource {
     /// Until when the partner asked to be left alone, by whichever request it last said so to.
     pub fn rest_until(&self) -> Option<Instant> {
         *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the partner's clock is ahead of ours; nothing while that is not known.
+    pub fn offset(&self) -> SignedDuration {
+        self.theirs.offset().unwrap_or_default()
+    }
+
+    /// Hears what time it is there, by an answer's head that came `took` after it was asked for.
+    fn hear_clock(&self, headers: &header::HeaderMap, took: Duration) {
+        let Some(offset) = self.theirs.hear(headers, self.clock.now(), took) else { return };
+        let (connection, offset_s) = (&self.id, offset.as_secs());
+        if offset.abs() >= NOTABLE {
+            warn!(%connection, offset_s, "the partner's clock and ours differ: one of them is wrong");
+        } else {
+            info!(%connection, offset_s, "the partner's clock and ours agree again");
+        }
     }
 
     /// Keeps a wait that the partner asked for.
@@ -160,7 +189,9 @@ impl HttpSource {
         };
         let response =
             sent.map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
-        Ok(Sent { response, first_byte: began.elapsed() })
+        let first_byte = began.elapsed();
+        self.hear_clock(response.headers(), first_byte);
+        Ok(Sent { response, first_byte })
     }
 
     /// The request that `build` makes, with what proves who we are.

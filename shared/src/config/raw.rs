@@ -234,6 +234,10 @@ table! {
         may records: String,
         /// The columns that tell one record from another.
         must key: Vec<String>,
+        /// The column that says which of two rows of one key is newer: an older one never wins, in one run or against the bank.
+        /// A record without it is refused.
+        /// Default: the row that came later is.
+        may version: String,
         /// How one page leads to the next. Default: one page is all there is.
         may pagination: RawPagination,
         /// How to read only what changed since last time. Default: everything is read each time.

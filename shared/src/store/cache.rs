@@ -22,6 +22,7 @@ use crate::{
 
 mod known;
 mod reading;
+mod rows;
 pub(super) mod table;
 
 use reading::Reading;
@@ -197,19 +198,19 @@ impl Cache {
     ) -> Result<Counts, StoreError> {
         self.touch(feed);
         let reading = self.readings.get_mut(feed).ok_or_else(|| no_reading(feed))?;
-        let before = reading.counts.inserted;
+        let before = reading.growth;
         reading.apply(&self.db, batch, at)?;
         let counts = reading.counts;
-        let inserted = (counts.inserted - before).cast_signed();
+        let growth = reading.growth - before;
         match end(counts) {
             PageEnd::More(walk) => {
                 let walk = text_of(&walk)?;
                 let sql = "UPDATE marsad_feed SET walk = ?2, rows = rows + ?3 WHERE feed = ?1";
-                self.db.prepare_cached(sql)?.execute(params![feed.as_str(), walk, inserted])?;
+                self.db.prepare_cached(sql)?.execute(params![feed.as_str(), walk, growth])?;
             }
             PageEnd::Broken => {
                 let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2 WHERE feed = ?1";
-                self.db.prepare_cached(sql)?.execute(params![feed.as_str(), inserted])?;
+                self.db.prepare_cached(sql)?.execute(params![feed.as_str(), growth])?;
             }
             PageEnd::Last { cursor, validators, reason, actor, ended } => {
                 let run = reading.run;
@@ -217,7 +218,7 @@ impl Cache {
                 let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2, validators = ?3, ended = ?4 WHERE feed = ?1";
                 self.db.prepare_cached(sql)?.execute(params![
                     feed.as_str(),
-                    inserted,
+                    growth,
                     validators,
                     text_of(&ended)?
                 ])?;
@@ -309,10 +310,10 @@ impl Cache {
         self.touch(feed);
         let reading = self.readings.remove(feed).ok_or_else(|| no_reading(feed))?;
         reading.join(&self.db)?;
-        let inserted = reading.counts.inserted.cast_signed();
+        let growth = reading.growth;
         let ended = text_of(&ended(reading.counts))?;
         let sql = "UPDATE marsad_feed SET rows = rows + ?2, ended = ?3 WHERE feed = ?1";
-        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), inserted, ended])?;
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), growth, ended])?;
         let sql =
             "INSERT OR REPLACE INTO marsad_file (feed, hash, name, run, at) VALUES (?, ?, ?, ?, ?)";
         for file in had {
@@ -410,3 +411,6 @@ fn seed(db: &Connection) -> Result<u64, StoreError> {
         db.query_row("SELECT value FROM marsad_meta WHERE key = 'seed'", [], |row| row.get(0))?;
     Ok(seed.cast_unsigned())
 }
+
+#[cfg(test)]
+mod tests;

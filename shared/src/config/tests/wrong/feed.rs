@@ -7,6 +7,18 @@ use super::{DROP, FEED, FILES, HTTP, PARTNER, one_mistake, said_of};
 fn of_a_feed_over_http() {
     for (line, expected) in [
         ("pth = \"/x\"", "pth: unknown key; did you mean path?"),
+        (
+            "version = \"sq\"\nfields = { no = \"text\", seq = \"integer\" }",
+            "version: \"sq\" is not a field; add it to `fields`, or name one that is there",
+        ),
+        (
+            "version = \"open\"\nfields = { no = \"text\", open = \"boolean\" }",
+            "version: \"open\" is of a type that does not tell newer from older; name a number, a time or a text that grows",
+        ),
+        (
+            "version = \"no\"",
+            "version: is part of the key, so that no record has two of it; name a column that changes, or take it out",
+        ),
         ("files = \"*.csv\"", "!4: feed.cases: has both path and files; make two feeds of it"),
         (
             "records = \"data\"",
