@@ -15,6 +15,10 @@ use crate::{
     word::words,
 };
 
+mod path;
+
+pub use path::{PathError, RecordsPath, ScalarPath, XmlPath, XmlStep};
+
 /// The most columns of a feed: SQLite's own limit is 2,000, and the bank's come beside them.
 pub const COLUMNS_MAX: usize = 1_900;
 
@@ -27,8 +31,12 @@ pub struct Feed {
     pub origin: Origin,
     /// `None`: by content type or file name.
     pub format: Option<Format>,
-    /// JSON only: where the records stand in a page or file.
+    /// JSON and XML: where the records stand in a page or file.
     pub records: RecordsPath,
+    /// JSON and XML: where the removed records stand; `None`: there are none apart.
+    pub deletes: Option<RecordsPath>,
+    /// How a record says of itself that it was removed; `None`: none does.
+    pub deleted: Option<Deleted>,
     /// CSV only: the byte between fields.
     pub delimiter: u8,
     /// CSV only: the line of the header, from 1; what stands above it is passed over.
@@ -64,13 +72,13 @@ pub struct Request {
     pub schedule: Schedule,
 }
 
-/// Where the records stand in a JSON document.
-#[derive(Clone, Debug)]
-pub enum RecordsPath {
-    /// Plain names ending in `[*]`, such as `$.data[*]`: read record by record.
-    Plain(Vec<String>),
-    /// Any other JSONPath (RFC 9535): holds its page in memory.
-    Path(JsonPath),
+/// How a record says of itself that it was removed. Such a record needs no more than its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// One of `values`, as it is written, stands in `field`: a name, a header, or a path inside the record.
+    Field { field: String, values: Vec<String> },
+    /// `OData`: `@removed`, or a context that ends in `$deletedEntity`. Its key may stand in its `id` alone.
+    OData,
 }
 
 /// How one page leads to the next.
@@ -171,5 +179,8 @@ words! {
         Json = "json",
         Ndjson = "ndjson",
         Csv = "csv",
+        Xml = "xml",
+        /// JSON, CSV or XML of the statistical standard, told apart by their first bytes.
+        Sdmx = "sdmx",
     }
 }

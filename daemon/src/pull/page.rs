@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 use marsad_shared::{
-    feed::{Feed, Format, Pagination},
+    feed::{Feed, Format, Pagination, ScalarPath},
     store::cache::Validators,
 };
 use reqwest::header;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    decode::{self, DecodeError},
+    decode::{DecodeError, Scalar},
     intake::{Intake, Origins, Piece},
-    shape::{Shaper, plain_path},
+    shape::Shaper,
     source::{http::Answer, walk::Facts},
 };
 
@@ -48,16 +48,13 @@ impl Page {
     }
 }
 
-/// What stands at `next`, where the paging has one.
-pub(super) fn next_of(pagination: &Pagination, body: &[u8]) -> Result<Option<String>, DecodeError> {
+/// The path to what leads on, where the paging has one in its pages.
+pub(super) fn next_path(pagination: &Pagination) -> Option<ScalarPath> {
     match pagination {
         Pagination::Cursor { next, .. } | Pagination::NextUrl { next, .. } => {
-            match plain_path(&next.to_string()) {
-                Some(names) => decode::json::scalar_at(body, &names),
-                None => decode::json::scalar_by(body, next),
-            }
+            Some(ScalarPath::from(next.clone()))
         }
-        _ => Ok(None),
+        _ => None,
     }
 }
 
@@ -86,11 +83,17 @@ pub(super) fn format_of(answer: &Answer) -> Format {
         | "application/ndjson"
         | "application/jsonl"
         | "application/jsonlines" => Format::Ndjson,
+        kind if kind.starts_with("application/vnd.sdmx.") => Format::Sdmx,
+        kind if kind.ends_with("/xml")
+            || kind.ends_with("+xml") && kind != "application/xhtml+xml" =>
+        {
+            Format::Xml
+        }
         _ => Format::Json,
     }
 }
 
-/// The page's rows.
+/// The page's rows, and what stands at the `wanted` paths.
 pub(super) fn read(
     feed: &Feed,
     shaper: &Shaper,
@@ -98,7 +101,8 @@ pub(super) fn read(
     seed: u64,
     page: u64,
     body: &Bytes,
-) -> Result<Piece, DecodeError> {
+    wanted: &[ScalarPath],
+) -> (Vec<Scalar>, Result<Piece, DecodeError>) {
     let origins = Origins { file: None, page: Some(page) };
-    Intake { feed, shaper, format, seed, origins }.page(body)
+    Intake { feed, shaper, format, seed, origins }.page(body, wanted)
 }

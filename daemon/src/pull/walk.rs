@@ -23,7 +23,7 @@ use super::{
     page::{self, Page},
 };
 use crate::{
-    decode,
+    decode::{self, Scalar},
     intake::{self, Piece},
     jitter::jitter,
     run::{Ending, Run, with_refused},
@@ -245,8 +245,9 @@ impl Puller {
             if empty {
                 return Ok((Piece::new(&shaper.layout, seed), None));
             }
-            let piece = page::read(&feed, &shaper, format, seed, number, &body)?;
-            Ok((piece, page::next_of(&pagination, &body)?))
+            let wanted = Vec::from_iter(page::next_path(&pagination));
+            let (found, piece) = page::read(&feed, &shaper, format, seed, number, &body, &wanted);
+            Ok((piece?, found.first().and_then(Scalar::text).map(str::to_owned)))
         };
         let read = if answer.body.len() <= page::SMALL {
             read()

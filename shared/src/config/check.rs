@@ -5,6 +5,7 @@ mod auth;
 mod connection;
 mod feed;
 mod field;
+mod records;
 mod request;
 mod secret;
 

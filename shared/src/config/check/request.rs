@@ -12,7 +12,7 @@ use crate::{
         table::{At, Given},
         value::{PagingKind, Span},
     },
-    feed::{Field, FieldType, Format, Incremental, PageSize, Pagination, RecordsPath, Request},
+    feed::{Field, FieldType, Format, Incremental, PageSize, Pagination, Request},
     schedule::{Schedule, ScheduleError},
 };
 
@@ -68,40 +68,6 @@ pub(super) fn refuse_for_files(raw: &RawFeed, report: &mut Report<'_>) {
     raw.pagination.refuse(report, problem);
     raw.incremental.refuse(report, problem);
     raw.schedule.refuse(report, problem);
-}
-
-/// Where the records of a page or file stand.
-pub(super) fn records(raw: &RawFeed, report: &mut Report<'_>) -> Option<RecordsPath> {
-    if raw.format.value().is_some_and(|format| *format != Format::Json) {
-        raw.records.refuse(report, "means nothing to a format that is not JSON");
-    }
-    match &raw.records {
-        Given::Absent => Some(RecordsPath::Plain(Vec::new())),
-        Given::Wrong => None,
-        Given::Here(at) => records_path(at, report),
-    }
-}
-
-/// Plain names ending in `[*]` are streamed; all else is a JSONPath.
-fn records_path(at: &At<String>, report: &mut Report<'_>) -> Option<RecordsPath> {
-    let names = at.value.strip_prefix('$').and_then(|rest| rest.strip_suffix("[*]"));
-    let names = names.and_then(|names| match names.strip_prefix('.') {
-        None if names.is_empty() => Some(Vec::new()),
-        None => None,
-        Some(names) => {
-            names.split('.').map(|name| is_shorthand(name).then(|| name.to_owned())).collect()
-        }
-    });
-    match names {
-        Some(names) => Some(RecordsPath::Plain(names)),
-        None => path(at, report).map(RecordsPath::Path),
-    }
-}
-
-/// A name that JSONPath takes without quotes (RFC 9535, member-name-shorthand).
-fn is_shorthand(name: &str) -> bool {
-    let first = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
-    name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
 }
 
 fn path(at: &At<String>, report: &mut Report<'_>) -> Option<JsonPath> {
