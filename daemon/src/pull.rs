@@ -22,7 +22,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     columns::Columns,
-    decode::{self, DecodeError, Scalar},
+    decode::{DecodeError, Scalar},
+    intake,
     run::Ending,
     services::{Rewind, Services},
     socket::problem::failed,
@@ -77,10 +78,21 @@ pub struct Pulled {
 impl Puller {
     pub fn new(services: Arc<Services>, feed: Arc<Feed>, source: Arc<HttpSource>) -> Self {
         let columns = Columns::new(Arc::clone(&feed));
-        let Feed { records, format, delimiter, header_row, key, version, fields, zone, .. } =
-            &*feed;
+        let Feed {
+            records,
+            deletes,
+            deleted,
+            format,
+            delimiter,
+            header_row,
+            key,
+            version,
+            fields,
+            zone,
+            ..
+        } = &*feed;
         let reading = format!(
-            "{records:?}{format:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
+            "{records:?}{deletes:?}{deleted:?}{format:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
             zone.iana_name()
         );
         let reading = xxh3_64(reading.as_bytes());
@@ -249,7 +261,8 @@ impl Puller {
                 return Err(error);
             }
         };
-        let found = decode::json::scalars(&answer.body, std::slice::from_ref(&changed.at));
+        let format = page::format_of(&answer);
+        let found = intake::beside(format, &answer.body, std::slice::from_ref(&changed.at));
         let Some(mark) = found.first().and_then(Scalar::text) else {
             let what = "the answer does not say whether anything changed; mend `changed.at`";
             let error = FetchError::of(Reason::Schema, &url, what);

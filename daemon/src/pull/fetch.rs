@@ -219,7 +219,8 @@ impl Puller {
 
     /// What a JSON answer says of itself, before its records are looked at.
     fn said(&self, answer: &Answer, call: &Call) -> Result<(), FetchError> {
-        let found = decode::json::scalars(&answer.body, self.envelope.paths());
+        let format = self.feed.format.unwrap_or_else(|| page::format_of(answer));
+        let found = intake::beside(format, &answer.body, self.envelope.paths());
         if found.iter().all(|scalar| *scalar == Scalar::Absent) {
             return Ok(());
         }
@@ -302,7 +303,8 @@ impl Puller {
         call: &Call,
         what: &str,
     ) -> Result<String, FetchError> {
-        let found = decode::json::scalars(&answer.body, std::slice::from_ref(path));
+        let found =
+            intake::beside(page::format_of(answer), &answer.body, std::slice::from_ref(path));
         let found = found.first().and_then(Scalar::text).map(str::to_owned);
         found.ok_or_else(|| {
             let what = format!("the answer does not say {what}; mend `export`");

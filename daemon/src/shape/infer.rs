@@ -11,6 +11,8 @@ use marsad_shared::{
 };
 use serde_json::value::RawValue;
 
+use crate::decode::xml;
+
 /// How many records are looked at.
 pub const SAMPLE: usize = 1_000;
 
@@ -56,6 +58,36 @@ pub fn from_records<'r>(
             } else {
                 places.insert(name.clone(), fields.len());
                 fields.push(Field::new(name, kind));
+            }
+        }
+    }
+    if fields.is_empty() { Err(InferError::Nothing) } else { finish(fields, key) }
+}
+
+/// The layout of XML records: an element with attributes and text is a column each, `Area` and `Area/@code`; one that
+/// holds others, or stands more than once, is JSON.
+pub fn from_elements<'r>(
+    records: impl Iterator<Item = &'r str>,
+    key: &[String],
+) -> Result<Layout, InferError> {
+    let mut fields: Vec<Field> = Vec::new();
+    let mut add = |name: String, kind: FieldType| match fields.iter_mut().find(|f| f.name == name) {
+        Some(field) => field.kind = both(field.kind, kind),
+        None => fields.push(Field::new(name, kind)),
+    };
+    for record in records.take(SAMPLE) {
+        let Ok(members) = serde_json::from_str::<Ordered<'_>>(record) else { continue };
+        for (name, value) in members.0 {
+            let inside = serde_json::from_str::<Ordered<'_>>(value.get());
+            match inside {
+                Ok(inside) if !xml::has_elements(value.get()) => {
+                    add(name.clone(), FieldType::Text);
+                    for (part, _) in inside.0.iter().filter(|(part, _)| part.starts_with('@')) {
+                        add(format!("{name}/{part}"), FieldType::Text);
+                    }
+                }
+                _ if value.get().starts_with(['[', '{']) => add(name, FieldType::Json),
+                _ => add(name, FieldType::Text),
             }
         }
     }

@@ -50,6 +50,8 @@ fn feed(request: &Request) -> Feed {
         header_row: 1,
         key: vec!["id".to_owned()],
         version: None,
+        deletes: None,
+        deleted: None,
         fields: vec![Field {
             from: vec!["$.meta.ModifiedOn".to_owned()],
             ..Field::new("updated_at", FieldType::Timestamp)
