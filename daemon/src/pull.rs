@@ -222,8 +222,7 @@ impl Puller {
         let answer = match self.source.get(&call, known).await {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
-            Err(FetchError::Transient { .. } | FetchError::Gone { .. }) => return None,
-            Err(FetchError::Held { wait, .. }) if wait <= PATIENCE => return None,
+            Err(error) if self.may_ask_again(&error) => return None,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));
@@ -282,6 +281,17 @@ impl Puller {
             }
             _ => Seen::New(Head { answer: None, mark: Some(mark) }),
         })
+    }
+
+    /// Whether asking again may help, and will be allowed soon: the breaker may just have opened.
+    fn may_ask_again(&self, error: &FetchError) -> bool {
+        match error {
+            FetchError::Held { wait, .. } => *wait <= PATIENCE,
+            FetchError::Transient { .. } | FetchError::Gone { .. } => {
+                self.source.held().is_none_or(|held| held.wait <= PATIENCE)
+            }
+            _ => false,
+        }
     }
 
     /// What an answer of `url`, read as this feed is, is remembered by.

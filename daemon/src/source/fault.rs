@@ -107,10 +107,11 @@ impl FetchError {
 
     /// What an answer's status means, if it is not a good one, of an answer whose body nobody may see.
     pub fn of_status(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<Self> {
-        Self::of_answer(status, headers, &Said::default(), Timestamp::MAX, url)
+        let bad = !is_good(status);
+        bad.then(|| Self::of_answer(status, headers, &Said::default(), Timestamp::MAX, url))
     }
 
-    /// What an answer means, if it is not a good one. `said`: what its body says; `now`: the time at the partner, where
+    /// What an answer that is not a good one means. `said`: what its body says; `now`: the time at the partner, where
     /// the answer does not say it.
     pub fn of_answer(
         status: StatusCode,
@@ -118,16 +119,13 @@ impl FetchError {
         said: &Said,
         now: Timestamp,
         url: &Url,
-    ) -> Option<Self> {
-        if is_good(status) {
-            return None;
-        }
+    ) -> Self {
         let gateway = gateway(headers);
         let what = what(status, gateway.as_deref(), said);
         let wait = manners::retry_after(headers, now)
             .or_else(|| manners::asked(headers, now).rest())
             .or(said.retry_after);
-        Some(match status.as_u16() {
+        match status.as_u16() {
             429 => Self::throttled(wait, &what, url),
             // Some say it so where the quota is spent.
             403 | 503 if wait.is_some() => Self::throttled(wait, &what, url),
@@ -148,7 +146,7 @@ impl FetchError {
             410 => Self::Gone { text: Self::of(Reason::Http4xx, url, &what).to_string() },
             400..500 => Self::of(Reason::Http4xx, url, &what),
             _ => Self::of(Reason::Http5xx, url, &what),
-        })
+        }
     }
 
     fn throttled(retry_after: Option<Duration>, what: &str, url: &Url) -> Self {

@@ -341,3 +341,6 @@ fn seconds(at: Timestamp) -> Timestamp {
     let round = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Ceil);
     at.round(round).unwrap_or(at)
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,43 +149,37 @@ impl HttpSource {
     ) -> Result<Answer, FetchError> {
         let pass = self.pass().await?;
         let got = self.answer(call, validators).await;
-        pass.end(got.as_ref().err());
-        got
+        pass.end(got.as_ref().err().map(|(_, error)| error));
+        // What a status means to one feed says nothing of whether somebody is there.
+        got.map_err(|(status, error)| error.meaning(status.and_then(|status| call.meaning(status))))
     }
 
     async fn answer(
         &self,
         call: &Call,
         validators: Option<&Validators>,
-    ) -> Result<Answer, FetchError> {
-        let url = &call.url;
+    ) -> Result<Answer, (Option<u16>, FetchError)> {
+        let (url, lost) = (&call.url, |error| (None, error));
         let until = Instant::now() + self.http.timeouts.total;
-        let mut sent = self.ask(call, validators).await?;
+        let mut sent = self.ask(call, validators).await.map_err(lost)?;
         if sent.response.status() == StatusCode::UNAUTHORIZED
             && self.signer.refused(sent.response.headers()).await
         {
             self.gate.again(&self.who);
-            sent = self.ask(call, validators).await?;
+            sent = self.ask(call, validators).await.map_err(lost)?;
         }
         let Sent { response, first_byte, proof } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
-        match call.meaning(status.as_u16()) {
-            Some(OnStatus::Empty) => {
-                let body = Bytes::new();
-                return Ok(Answer { status, headers, body, first_byte, nothing: true });
-            }
-            _ if is_good(status) => {}
-            meaning => {
-                let secrets = proof.secrets(&self.http.auth, Some(call));
-                if let Some(error) = self.error(response, url, until, &secrets).await {
-                    return Err(error.meaning(meaning));
-                }
-                let body = Bytes::new();
-                return Ok(Answer { status, headers, body, first_byte, nothing: false });
-            }
+        if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
+            return Ok(Answer { status, headers, body: Bytes::new(), first_byte, nothing: true });
         }
-        let body = self.body(response, url, until).await?;
-        let body = unzipped(body, url).await?;
+        if !is_good(status) {
+            let secrets = proof.secrets(&self.http.auth, Some(call));
+            let error = self.error(response, url, until, &secrets).await;
+            return Err((Some(status.as_u16()), error));
+        }
+        let body = self.body(response, url, until).await.map_err(lost)?;
+        let body = unzipped(body, url).await.map_err(lost)?;
         Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 
@@ -244,7 +238,7 @@ impl HttpSource {
         url: &Url,
         until: Instant,
         secrets: &[String],
-    ) -> Option<FetchError> {
+    ) -> FetchError {
         let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));
         let mut body = Vec::new();
         while body.len() < READ_MAX
@@ -255,8 +249,8 @@ impl HttpSource {
         body.truncate(READ_MAX);
         let (status, headers) = (response.status(), response.headers());
         let said = Said::of(headers, &body, secrets);
-        let error = FetchError::of_answer(status, headers, &said, self.gate.there(), url)?;
-        Some(self.gate.heed(error))
+        let there = self.gate.there();
+        self.gate.heed(FetchError::of_answer(status, headers, &said, there, url))
     }
 
     /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is no success comes with its status; without
@@ -313,9 +307,7 @@ impl HttpSource {
             return Ok(status);
         }
         let secrets = proof.secrets(&self.http.auth, None);
-        let Some(error) = self.error(answer, url, began + limits.total, &secrets).await else {
-            return Ok(status);
-        };
+        let error = self.error(answer, url, began + limits.total, &secrets).await;
         if status == StatusCode::UNAUTHORIZED {
             // The next attempt shows something newer, if there is anything.
             self.signer.refused(&headers).await;

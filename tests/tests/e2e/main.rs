@@ -20,6 +20,8 @@ mod disk;
 #[cfg(test)]
 mod healthy_partners;
 #[cfg(test)]
+mod manners;
+#[cfg(test)]
 mod promise_01_page_and_cursor;
 #[cfg(test)]
 mod promise_02_balance;
