@@ -11,6 +11,7 @@ pub mod fault;
 pub mod line;
 pub mod office;
 pub mod random;
+pub mod script;
 
 pub use api::{Api, Paging};
 pub use config::PartnerFile;
@@ -18,3 +19,4 @@ pub use data::{Cell, Dataset, Row, Truth};
 pub use desk::Desk;
 pub use fault::{Fault, Switch};
 pub use office::Office;
+pub use script::{Asked, Reply, Script};

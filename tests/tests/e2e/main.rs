@@ -42,4 +42,6 @@ mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 mod waits;
