@@ -1,11 +1,12 @@
 //! Where pages come from: a partner's API, or files that are complete. Only here does a feed touch the world.
 
 pub mod auth;
+#[cfg(test)]
+mod bench;
 pub mod call;
 pub mod client;
 pub mod cursor;
 pub mod fault;
 pub mod folder;
 pub mod http;
-pub mod oauth;
 pub mod walk;

@@ -188,8 +188,9 @@ impl Supervisor {
         let mut plans = Vec::new();
         for connection in connections {
             let mine = by_connection.remove(&connection.id).unwrap_or_default();
-            let source = HttpSource::new(connection, &clients)
-                .context("the HTTP client could not be made")?;
+            let secrets = self.services.store.folder.secrets();
+            let source = HttpSource::new(connection, &clients, &secrets, &self.services.clock)
+                .with_context(|| format!("{} cannot be reached", connection.id))?;
             if let Some(source) = &source {
                 let probe = Probe::new(Arc::clone(&self.services), Arc::clone(source), &mine);
                 self.workers.spawn(probe.run(self.stop.clone()));

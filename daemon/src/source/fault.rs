@@ -1,10 +1,16 @@
 //! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
 
+mod tls;
+
 use std::{error::Error as _, io::ErrorKind as Kind, time::Duration};
 
 use marsad_shared::health::{PollResult, Reason};
 use reqwest::{StatusCode, header::HeaderMap};
 use url::Url;
+
+use self::tls::of_tls;
+pub use self::tls::peer_until;
+use super::client::{Astray, Forbidden};
 
 /// A request that brought no answer we can use. One variant for each thing the caller does differently.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,10 +102,7 @@ impl FetchError {
             401 | 403 => Self::of(Reason::Auth, url, &what),
             300..400 => {
                 let what = format!("{what}: it redirects, and redirects are not followed");
-                Self::Final {
-                    reason: Reason::Http4xx,
-                    text: format!("{}: {what}; put the new address into base_url", shown(url)),
-                }
+                Self::astray(url, &what)
             }
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
             400..500 => Self::of(Reason::Http4xx, url, &what),
@@ -109,9 +112,38 @@ impl FetchError {
 
     /// What went wrong on the way. A time-out is looked for first: reqwest files a stalled body under decoding.
     pub fn of_transport(error: &reqwest::Error, url: &Url, body: bool) -> Self {
+        if let Some(forbidden) = cause::<Forbidden>(error) {
+            let remedy =
+                "no partner is there; if it is meant, write the address itself into base_url";
+            let text = format!("{}: {forbidden}; {remedy}", shown(url));
+            return Self::Final { reason: Reason::Dns, text };
+        }
+        if let Some(astray) = cause::<Astray>(error) {
+            return Self::astray(url, &astray.to_string());
+        }
         let (reason, what) = classify(error, body);
         Self::of(reason, url, &what)
     }
+}
+
+impl FetchError {
+    /// A redirect that is not followed.
+    fn astray(url: &Url, what: &str) -> Self {
+        let text = format!("{}: {what}; put the new address into base_url", shown(url));
+        Self::Final { reason: Reason::Http4xx, text }
+    }
+}
+
+/// The cause of a kind behind an error.
+fn cause<T: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&T> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// A URL without what may be secret in it: no query, no user.
@@ -143,6 +175,10 @@ fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
                 return of_tls(tls);
             }
         }
+        if deepest.contains("message head is too large") {
+            let what = "the headers of the answer are a flood: more than 100, or than 256 KiB";
+            return (Reason::TooLarge, what.to_owned());
+        }
         if deepest.contains("dns error") || deepest.contains("failed to lookup address") {
             return (Reason::Dns, "the host's name is not found".to_owned());
         }
@@ -173,19 +209,6 @@ fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
         ) => (Reason::Truncated, "the connection was cut before an answer came".to_owned()),
         _ if error.is_connect() => (Reason::ConnectRefused, format!("cannot connect ({deepest})")),
         _ => (Reason::Truncated, format!("no whole answer came ({deepest})")),
-    }
-}
-
-fn of_tls(error: &rustls::Error) -> (Reason, String) {
-    use rustls::{CertificateError as Bad, Error};
-    match error {
-        Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            (Reason::TlsExpired, "the certificate has expired (or our clock is wrong)".to_owned())
-        }
-        Error::InvalidCertificate(_) => {
-            (Reason::TlsUntrusted, format!("the certificate is not trusted ({error})"))
-        }
-        _ => (Reason::TlsHandshake, format!("TLS failed ({error})")),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     io::Read as _,
     num::NonZeroU32,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -11,20 +12,28 @@ use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use marsad_shared::{
+    certificate::Certificates,
+    clock::Clock,
     connection::{Connection, Http, RateLimit},
     health::Reason,
     id::ConnectionId,
     store::cache::Validators,
 };
-use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
-use tokio::time::{Instant, timeout, timeout_at};
+use reqwest::{
+    Client, Method, Request, RequestBuilder, Response, StatusCode,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
 use url::Url;
 
 use super::{
-    auth::Signer,
+    auth::{Shown, Signer},
     call::Call,
-    client::Clients,
-    fault::{FetchError, Transport},
+    client::{ClientError, Clients, Door, Seen},
+    fault::{FetchError, Transport, peer_until},
 };
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
@@ -43,7 +52,11 @@ const SLOWEST: u64 = 64 * 1024;
 pub struct HttpSource {
     pub id: ConnectionId,
     pub http: Http,
-    client: Client,
+    clock: Arc<dyn Clock>,
+    door: Door,
+    certificates: Seen,
+    /// What each request carries besides.
+    headers: HeaderMap,
     limiter: Option<DefaultDirectRateLimiter>,
     signer: Signer,
     /// Until when the partner asked to be left alone.
@@ -54,13 +67,14 @@ pub struct HttpSource {
 struct Sent {
     response: Response,
     first_byte: Duration,
+    shown: Shown,
 }
 
 /// A good answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    pub headers: header::HeaderMap,
+    pub headers: HeaderMap,
     pub body: Bytes,
     /// From the request to the head of the answer.
     pub first_byte: Duration,
@@ -68,7 +82,7 @@ pub struct Answer {
 
 impl Answer {
     /// A header as text.
-    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
+    pub fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -81,17 +95,26 @@ impl Answer {
 }
 
 impl HttpSource {
-    /// The source behind `connection`; `None` for one of folders.
+    /// The source behind `connection`; `None` for one of folders. `secrets`: the folder where tokens are kept that its
+    /// partner replaces.
     ///
     /// # Errors
-    /// As [`Clients::client`].
-    pub fn new(connection: &Connection, clients: &Clients) -> reqwest::Result<Option<Arc<Self>>> {
+    /// [`ClientError`] if its certificates are of no use.
+    pub fn new(
+        connection: &Connection,
+        clients: &Clients,
+        secrets: &Path,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<Arc<Self>>, ClientError> {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
-            client: clients.client(http.timeouts.connect)?,
+            clock: Arc::clone(clock),
+            door: Door::new(&connection.id, http, clients)?,
+            certificates: Seen::default(),
+            headers: headers(http),
             limiter: http.rate_limit.map(limiter),
-            signer: Signer::new(http.auth.clone()),
+            signer: Signer::new(&connection.id, http.auth.clone(), secrets),
             rest_until: Mutex::new(None),
             http: http.clone(),
         })))
@@ -124,11 +147,11 @@ impl HttpSource {
         let began = Instant::now();
         let mut sent = self.ask(call, validators).await?;
         if sent.response.status() == StatusCode::UNAUTHORIZED
-            && self.signer.refused(sent.response.headers()).await
+            && self.signer.refused(&sent.shown, sent.response.headers()).await
         {
             sent = self.ask(call, validators).await?;
         }
-        let Sent { response, first_byte } = sent;
+        let Sent { response, first_byte, .. } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(error) = FetchError::of_status(status, &headers, url) {
             self.heed(&error);
@@ -142,39 +165,71 @@ impl HttpSource {
     async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
         self.turn().await;
         let mut body = call.body.clone();
-        self.signer.fill(&mut body);
-        let mut request =
-            call.build(&self.client, &body).header(header::ACCEPT_ENCODING, ENCODINGS);
+        self.signer.fill(&mut body, &call.url)?;
+        let client = self.door.client().await;
+        let mut request = call.build(&client, &body).header(header::ACCEPT_ENCODING, ENCODINGS);
         if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
         if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
             request = request.header(header::IF_MODIFIED_SINCE, modified);
         }
-        let request = self.signed(&call.url, request).await?;
+        let (request, shown) = self.signed(&call.url, request, &client).await?;
         let began = Instant::now();
         let patience = self.http.timeouts.first_byte;
-        let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
+        let Ok(sent) = timeout(patience, client.execute(request)).await else {
             let what = format!("no answer began within {} s", patience.as_secs());
             return Err(FetchError::of(Reason::FirstByteTimeout, &call.url, &what));
         };
-        let response =
-            sent.map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
-        Ok(Sent { response, first_byte: began.elapsed() })
+        let response = self
+            .met(sent)
+            .map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
+        Ok(Sent { response, first_byte: began.elapsed(), shown })
     }
 
-    /// The request that `build` makes, with what proves who we are.
-    async fn signed(&self, url: &Url, request: RequestBuilder) -> Result<Request, FetchError> {
+    /// Notes whom we met there.
+    fn met(&self, sent: reqwest::Result<Response>) -> reqwest::Result<Response> {
+        let ours = self.door.ours_until();
+        match &sent {
+            Ok(response) => self.certificates.answered(response, ours),
+            Err(error) => {
+                if let Some(theirs) = peer_until(error) {
+                    self.certificates.refused(theirs, ours);
+                }
+            }
+        }
+        sent
+    }
+
+    /// Until when the certificates of both sides are good, as far as is known, with each change from now on.
+    pub fn certificates(&self) -> watch::Receiver<Certificates> {
+        self.certificates.subscribe()
+    }
+
+    /// A request with what each carries, and what proves who we are. Neither ever leaves the origin.
+    async fn signed(
+        &self,
+        url: &Url,
+        request: RequestBuilder,
+        client: &Client,
+    ) -> Result<(Request, Shown), FetchError> {
         let mut request = request
             .build()
             .map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
-        self.signer.sign(&self.client, &mut request).await?;
-        Ok(request)
+        if request.url().origin() != self.http.base_url.origin() {
+            let what = "it is not of the origin of base_url, where alone our credentials may go";
+            return Err(FetchError::of(Reason::Http4xx, url, what));
+        }
+        for (name, value) in &self.headers {
+            request.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+        let shown = self.signer.sign(client, &mut request, self.clock.now()).await?;
+        Ok((request, shown))
     }
 
     /// Makes a request of the connection's client; used by the courier.
     pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.client.request(method, url)
+        self.door.last().request(method, url)
     }
 
     /// Waits as long as the rate limit says.
@@ -195,35 +250,49 @@ impl HttpSource {
         bytes: u64,
         build: impl Fn(Url) -> RequestBuilder,
     ) -> Result<StatusCode, (Option<u16>, Transport)> {
-        let request = self
-            .signed(url, build(url.clone()))
-            .await
-            .map_err(|error| (None, Transport::NotSent(error)))?;
-        let limits = self.http.timeouts;
-        let upload = Duration::from_secs(bytes / SLOWEST);
-        let patience = limits.first_byte.saturating_add(upload).min(limits.total);
-        let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
-            let what = format!("no answer came within {} s", patience.as_secs());
-            let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
-            return Err((None, Transport::Lost(error)));
-        };
-        let answer = sent.map_err(|error| {
-            let left = !error.is_connect();
-            let error = FetchError::of_transport(&error.without_url(), url, false);
-            (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
-        })?;
+        let (mut answer, shown) = self.sent(url, bytes, &build).await?;
+        // Who is refused is not heard: it is surely not received, and may be offered once more.
+        if answer.status() == StatusCode::UNAUTHORIZED
+            && self.signer.refused(&shown, answer.headers()).await
+        {
+            self.turn().await;
+            (answer, _) = self.sent(url, bytes, &build).await?;
+        }
         let status = answer.status();
         match FetchError::of_status(status, answer.headers(), url) {
             None => Ok(status),
             Some(error) => {
                 self.heed(&error);
-                if status == StatusCode::UNAUTHORIZED {
-                    // The next attempt shows something newer, if there is anything.
-                    self.signer.refused(answer.headers()).await;
-                }
                 Err((Some(status.as_u16()), Transport::Lost(error)))
             }
         }
+    }
+
+    async fn sent(
+        &self,
+        url: &Url,
+        bytes: u64,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<(Response, Shown), (Option<u16>, Transport)> {
+        let client = self.door.client().await;
+        let (request, shown) = self
+            .signed(url, build(url.clone()), &client)
+            .await
+            .map_err(|error| (None, Transport::NotSent(error)))?;
+        let limits = self.http.timeouts;
+        let upload = Duration::from_secs(bytes / SLOWEST);
+        let patience = limits.first_byte.saturating_add(upload).min(limits.total);
+        let Ok(sent) = timeout(patience, client.execute(request)).await else {
+            let what = format!("no answer came within {} s", patience.as_secs());
+            let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
+            return Err((None, Transport::Lost(error)));
+        };
+        let answer = self.met(sent).map_err(|error| {
+            let left = !error.is_connect();
+            let error = FetchError::of_transport(&error.without_url(), url, false);
+            (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
+        })?;
+        Ok((answer, shown))
     }
 
     async fn body(
@@ -282,6 +351,14 @@ async fn unzipped(body: Bytes, url: &Url) -> Result<Bytes, FetchError> {
             "the answer is packed (gzip) and does not unpack to its end",
         )),
     }
+}
+
+/// What the configuration's check has let pass is a header.
+fn headers(http: &Http) -> HeaderMap {
+    let each = http.headers.iter().filter_map(|(name, value)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    });
+    each.collect()
 }
 
 fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {

@@ -5,8 +5,11 @@ mod auth;
 mod connection;
 mod feed;
 mod field;
+mod headers;
 mod request;
 mod secret;
+mod tls;
+mod token;
 
 use std::{
     collections::HashMap,

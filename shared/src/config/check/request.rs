@@ -104,7 +104,8 @@ fn is_shorthand(name: &str) -> bool {
     name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
 }
 
-fn path(at: &At<String>, report: &mut Report<'_>) -> Option<JsonPath> {
+/// A JSONPath (RFC 9535).
+pub(super) fn path(at: &At<String>, report: &mut Report<'_>) -> Option<JsonPath> {
     match JsonPath::parse(&at.value) {
         Ok(path) => Some(path),
         Err(error) => {
