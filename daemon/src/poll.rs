@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use marsad_shared::{
     backoff::Backoff,
     clock::{plus, until},
-    feed::{Feed, Request},
+    feed::Feed,
     health::Limits,
+    request::Request,
     run::Trigger,
     schedule::Schedule,
     store::ledger::FeedState,
@@ -19,7 +20,7 @@ use tracing::error;
 use crate::{
     jitter::jitter,
     pull::{Errand, Puller},
-    services::{Order, Services},
+    services::{Order, Resync, Services},
     source::{fault::FetchError, http::HttpSource},
     trouble::Trouble,
 };
@@ -75,10 +76,15 @@ impl Poller {
                 Some(order) = self.orders.recv() => Some(order),
                 () = sleep(wait) => None,
             };
-            if order.as_ref().is_some_and(|order| order.reply.is_closed()) {
-                // Withdrawn while it waited: whoever ordered it has been told so.
-                continue;
-            }
+            let order = match order {
+                Some(order) if order.is_withdrawn() => continue,
+                Some(Order::Rewind(order)) => {
+                    self.puller.rewind(order).await;
+                    continue;
+                }
+                Some(Order::Resync(order)) => Some(order),
+                None => None,
+            };
             if order.is_none() && self.puller.services.clock.now() < self.next_at {
                 continue;
             }
@@ -86,7 +92,7 @@ impl Poller {
         }
     }
 
-    async fn poll_once(&mut self, order: Option<Order>, stop: &CancellationToken) {
+    async fn poll_once(&mut self, order: Option<Resync>, stop: &CancellationToken) {
         let trigger = match &order {
             Some(_) => Trigger::Person,
             None if self.state.fails > 0 => Trigger::Retry,

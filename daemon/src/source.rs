@@ -1,5 +1,6 @@
 //! Where pages come from: a partner's API, or files that are complete. Only here does a feed touch the world.
 
+pub mod asking;
 pub mod auth;
 #[cfg(test)]
 mod bench;
@@ -9,4 +10,6 @@ pub mod cursor;
 pub mod fault;
 pub mod folder;
 pub mod http;
+pub mod link;
+pub mod manners;
 pub mod walk;

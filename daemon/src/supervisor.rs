@@ -86,6 +86,7 @@ impl Supervisor {
         let socket = Socket::bind(
             &supervisor.config,
             &connections,
+            &feeds,
             Arc::clone(&supervisor.services),
             supervisor.stop.clone(),
         )?;
@@ -156,7 +157,8 @@ impl Supervisor {
             .iter()
             .filter(|feed| !feed.fields.is_empty())
             .filter_map(|feed| {
-                Some((feed.id.clone(), Layout::new(feed.fields.clone(), &feed.key).ok()?))
+                let layout = Layout::new(feed.fields.clone(), &feed.key).ok()?;
+                Some((feed.id.clone(), layout.versioned(feed.version.as_deref()).ok()?))
             })
             .collect();
         let prepared = self.services.store.cache.call(move |cache| {

@@ -9,8 +9,8 @@ use url::Url;
 
 pub use self::{
     auth::{
-        Assertion, Auth, Carrier, ClientProof, ExpiresFormat, Grant, KeyPlace, Login, LoginBody,
-        LoginMethod, OAuth2, TokenLife, TokenPlace,
+        Assertion, Auth, ClientProof, ExpiresFormat, Grant, KeyPlace, Login, LoginBody,
+        LoginMethod, OAuth2, SentIn, TokenLife, TokenPlace,
     },
     tls::{Identity, Tls},
 };

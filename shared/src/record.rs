@@ -2,7 +2,7 @@
 //!
 //! A batch keeps the text of all its rows in one buffer and a small cell for each value, so that a row costs no
 //! allocation of its own. It also carries two hashes of each row, because comparing hashes is how the store decides
-//! what changed without touching the rows.
+//! what changed without touching the rows. A row may also say that the record of its key is deleted.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -14,12 +14,20 @@ pub struct Layout {
     pub fields: Vec<Field>,
     /// Where the key's columns stand in `fields`, in the key's order; never empty.
     pub key: Vec<usize>,
+    /// Where the column stands that says which of two rows of one key is newer; `None`: the one that came later is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<usize>,
 }
 
 /// A key names a column that the fields lack.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key {0:?} is not among the fields")]
 pub struct NoSuchKey(pub String);
+
+/// The version is a column that the fields lack.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the version {0:?} is not among the fields")]
+pub struct NoSuchVersion(pub String);
 
 impl Layout {
     /// The layout of `fields`, keyed by the columns named in `key`.
@@ -33,7 +41,18 @@ impl Layout {
                 fields.iter().position(|f| f.name == *name).ok_or_else(|| NoSuchKey(name.clone()))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { fields, key })
+        Ok(Self { fields, key, version: None })
+    }
+
+    /// The same, with the column that tells versions apart, if there is one.
+    ///
+    /// # Errors
+    /// [`NoSuchVersion`] if it is not among the fields.
+    pub fn versioned(mut self, column: Option<&str>) -> Result<Self, NoSuchVersion> {
+        self.version = column
+            .map(|name| self.position(name).ok_or_else(|| NoSuchVersion(name.to_owned())))
+            .transpose()?;
+        Ok(self)
     }
 
     /// The column of that name.
@@ -46,9 +65,11 @@ impl Layout {
         self.key.iter().filter_map(|&at| self.fields.get(at))
     }
 
-    /// Whether a row must have a value in that column.
+    /// Whether a row must have a value in that column. A deletion needs no more than its key.
     pub fn is_required(&self, column: usize) -> bool {
-        self.key.contains(&column) || self.fields.get(column).is_some_and(|f| f.required)
+        self.key.contains(&column)
+            || self.version == Some(column)
+            || self.fields.get(column).is_some_and(|f| f.required)
     }
 }
 
@@ -74,6 +95,17 @@ pub enum Value<'a> {
 pub struct RowHash {
     pub key: u64,
     pub content: u64,
+}
+
+/// The content hash of what is not there: of a row that says so, and of a record that was deleted. No row of values
+/// has it.
+pub const GONE: u64 = 0;
+
+impl RowHash {
+    /// Whether its row says that the record of its key is deleted.
+    pub const fn is_gone(self) -> bool {
+        self.content == GONE
+    }
 }
 
 /// Typed rows of one layout.
@@ -122,15 +154,36 @@ impl Batch {
         self.text.len()
     }
 
-    /// Begins a row. Dropping the returned row without [`RowBuilder::finish`] leaves the batch as it was.
+    /// Begins a row. Dropping the returned row before it is finished leaves the batch as it was.
     pub fn row(&mut self) -> RowBuilder<'_> {
         let (cells, text) = (self.cells.len(), self.text.len());
         RowBuilder { batch: self, cells, text, finished: false }
     }
 
+    /// Keeps only the rows that `keep` wants. The text of the others stays until the batch goes.
+    pub fn retain(&mut self, keep: impl Fn(&Self, usize) -> bool) {
+        let wanted: Vec<bool> = (0..self.len()).map(|row| keep(self, row)).collect();
+        let width = self.width.max(1);
+        let mut cell = 0;
+        self.cells.retain(|_| {
+            cell += 1;
+            wanted.get((cell - 1) / width).copied().unwrap_or(true)
+        });
+        let mut row = 0;
+        self.hashes.retain(|_| {
+            row += 1;
+            wanted.get(row - 1).copied().unwrap_or(true)
+        });
+    }
+
     /// The hashes of each row, in order.
     pub fn hashes(&self) -> &[RowHash] {
         &self.hashes
+    }
+
+    /// Whether the row at `index` says that the record of its key is deleted; false past the end.
+    pub fn is_gone(&self, index: usize) -> bool {
+        self.hashes.get(index).is_some_and(|hash| hash.is_gone())
     }
 
     /// The values of the row at `index`, one a column; empty past the end.
@@ -222,15 +275,36 @@ impl RowBuilder<'_> {
     /// # Panics
     /// If it has more or fewer columns than the layout: our bug, never the data's.
     pub fn finish(mut self) {
-        let row = self.batch.cells.get(self.cells..).unwrap_or_default();
-        assert_eq!(
-            row.len(),
-            self.batch.width,
-            "a row has as many cells as its layout has columns"
-        );
-        let key = self.batch.hash(self.batch.key.iter().filter_map(|&at| row.get(at).copied()));
-        let content = self.batch.hash(row.iter().copied());
-        self.batch.hashes.push(RowHash { key, content });
+        let row = self.cells();
+        let content = self.batch.hash(row.iter().copied()).max(GONE + 1);
+        let key = self.key_hash();
+        self.keep(RowHash { key, content });
+    }
+
+    /// Keeps the row as the word that the record of its key is deleted. It has a cell for every column, as any row;
+    /// only the key's and the version's are looked at, the others are best left empty. Without a version it deletes
+    /// whatever came before it.
+    ///
+    /// # Panics
+    /// As [`Self::finish`].
+    pub fn finish_gone(mut self) {
+        let key = self.key_hash();
+        self.keep(RowHash { key, content: GONE });
+    }
+
+    fn cells(&self) -> &[Cell] {
+        self.batch.cells.get(self.cells..).unwrap_or_default()
+    }
+
+    fn key_hash(&self) -> u64 {
+        let row = self.cells();
+        self.batch.hash(self.batch.key.iter().filter_map(|&at| row.get(at).copied()))
+    }
+
+    fn keep(&mut self, hash: RowHash) {
+        let (has, columns) = (self.cells().len(), self.batch.width);
+        assert_eq!(has, columns, "a row has as many cells as its layout has columns");
+        self.batch.hashes.push(hash);
         self.finished = true;
     }
 }
@@ -309,5 +383,20 @@ mod tests {
         assert_eq!(contents.len(), 4);
         let keys: Vec<_> = batch.hashes().iter().map(|h| h.key).collect();
         assert!(keys[0] == keys[2] && keys[0] == keys[3] && keys[0] != keys[1]);
+    }
+
+    #[test]
+    fn a_deletion_bears_the_key_of_what_it_deletes_and_no_content() {
+        let mut batch = Batch::new(&layout(), 7);
+        push(&mut batch, "x", "y", 1);
+        let mut row = batch.row();
+        row.text("x");
+        row.null();
+        row.null();
+        row.finish_gone();
+        let [there, gone] = batch.hashes() else { panic!("two rows") };
+        assert_eq!(there.key, gone.key);
+        assert_eq!((gone.content, there.is_gone()), (GONE, false));
+        assert!(!batch.is_gone(0) && batch.is_gone(1) && !batch.is_gone(2));
     }
 }

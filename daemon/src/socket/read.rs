@@ -8,9 +8,9 @@ use axum::{
 };
 use jiff::Timestamp;
 use marsad_shared::{
-    id::{ExchangeId, FeedId, QuarantineId, RunId},
+    id::{ExchangeId, FeedId, MoveId, QuarantineId, RunId},
     protocol::{
-        AuditProof, AuditRow, ConnectionRow, EventKind, ExchangeRow, FeedRow, ListQuery,
+        AuditProof, AuditRow, ConnectionRow, CursorRow, EventKind, ExchangeRow, FeedRow, ListQuery,
         PartnerRow, QuarantineRow, RecordRow, RunRow, Status,
     },
     role::Act,
@@ -203,6 +203,26 @@ pub(super) async fn record(
     let feed = known_feed(&api, &partner, &name).await?;
     api.one(format!("a record of {feed} with that key"), move |reader, _| {
         reader.record(&feed, &key)
+    })
+    .await
+}
+
+pub(super) async fn cursor(
+    State(api): State<Arc<Api>>,
+    Path((partner, name)): Path<(String, String)>,
+    asked: Asked,
+) -> Answer<Vec<CursorRow>> {
+    let (feed, query) = (known_feed(&api, &partner, &name).await?, query(asked, &[])?);
+    api.read(move |reader, _| reader.cursor(&feed, &query)).await.map(Json)
+}
+
+pub(super) async fn cursor_move(
+    State(api): State<Arc<Api>>,
+    Path((partner, name, text)): Path<(String, String, String)>,
+) -> Answer<CursorRow> {
+    let (feed, at) = (known_feed(&api, &partner, &name).await?, id::<MoveId>(&text)?);
+    api.one(format!("move {at} of the cursor of {feed}"), move |reader, _| {
+        reader.cursor_move(&feed, at)
     })
     .await
 }

@@ -12,9 +12,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    connection::{Auth, Carrier, KeyPlace},
+    connection::{Auth, KeyPlace, SentIn},
     health::Reason,
     id::ConnectionId,
+    request::Body,
 };
 use reqwest::{
     Client, Request,
@@ -29,7 +30,7 @@ use self::{
     kept::Kept,
     token::{Giver, Keeper, Number},
 };
-use super::{call::Body, fault::FetchError};
+use super::fault::FetchError;
 
 /// Signs the requests of one connection.
 #[derive(Debug)]
@@ -40,8 +41,8 @@ enum Proof {
     /// The same each time, or nothing.
     Fixed(Auth),
     Digest(Digest),
-    Jwt(Issuer, Carrier),
-    Token(Keeper, Carrier),
+    Jwt(Issuer, SentIn),
+    Token(Keeper, SentIn),
 }
 
 /// What a request showed: what a refusal of it speaks of.
@@ -59,7 +60,7 @@ enum What {
 impl Signer {
     /// The signer of `connection`. `secrets`: the folder where tokens are kept that were given in place of others.
     pub fn new(connection: &ConnectionId, auth: Auth, secrets: &Path) -> Self {
-        let bearer = || Carrier::Header {
+        let bearer = || SentIn::Header {
             name: AUTHORIZATION.as_str().to_owned(),
             prefix: "Bearer ".to_owned(),
         };
@@ -97,7 +98,7 @@ impl Signer {
                 fields.retain(|(field, _)| field != name);
                 fields.push((name.clone(), key));
             }
-            Body::Json(_) | Body::None => {
+            Body::Json(_) | Body::Text(_) | Body::None => {
                 let what = "the key of `auth` travels in the body, and the request has none with fields: give the feed `json` or `form`";
                 return Err(FetchError::of(Reason::Http4xx, url, what));
             }
@@ -137,13 +138,17 @@ impl Signer {
 
     /// Hears that the partner refused a request (401) that showed `shown`. Whether signing it again can help: true once
     /// there is a challenge to answer, or a token that had been given to us has been dropped, so that it is asked for
-    /// anew. A token that was made for this very request is as good as the next one would be.
+    /// anew. A token that was
+    /// fetched for this very request is as good as the next one would be.
     pub async fn refused(&self, shown: &Shown, answer: &HeaderMap) -> bool {
         match (&self.0, &shown.0) {
             (Proof::Digest(digest), What::Nonce(nonce)) => {
                 digest.challenged(answer, nonce.as_deref())
             }
-            (Proof::Jwt(issuer, _), What::Token(number)) => issuer.refused(*number),
+            (Proof::Jwt(issuer, _), What::Token(number)) => {
+                issuer.refused(*number);
+                true
+            }
             (Proof::Token(keeper, _), What::Token(number)) => keeper.refused(*number).await,
             _ => false,
         }
@@ -155,9 +160,9 @@ fn fixed(auth: &Auth, request: &mut Request) {
         Auth::ApiKey { place, name, key } => {
             let name = name.clone();
             let carrier = match place {
-                KeyPlace::Header => Carrier::Header { name, prefix: String::new() },
-                KeyPlace::Query => Carrier::Query { name },
-                KeyPlace::Cookie => Carrier::Cookie { name },
+                KeyPlace::Header => SentIn::Header { name, prefix: String::new() },
+                KeyPlace::Query => SentIn::Query { name },
+                KeyPlace::Cookie => SentIn::Cookie { name },
                 // It is in the body already.
                 KeyPlace::Body => return,
             };
@@ -182,18 +187,18 @@ fn basic(user: &str, password: &SecretString) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
 
-fn carry(carrier: &Carrier, token: &SecretString, request: &mut Request) {
+fn carry(carrier: &SentIn, token: &SecretString, request: &mut Request) {
     let token = token.expose_secret();
     match carrier {
-        Carrier::Header { name, prefix } => {
+        SentIn::Header { name, prefix } => {
             if let Ok(name) = HeaderName::try_from(name) {
                 put(request.headers_mut(), name, &format!("{prefix}{token}"));
             }
         }
-        Carrier::Query { name } => {
+        SentIn::Query { name } => {
             request.url_mut().query_pairs_mut().append_pair(name, token);
         }
-        Carrier::Cookie { name } => put(request.headers_mut(), COOKIE, &format!("{name}={token}")),
+        SentIn::Cookie { name } => put(request.headers_mut(), COOKIE, &format!("{name}={token}")),
     }
 }
 

@@ -24,6 +24,9 @@ pub enum FetchError {
     /// Time will not cure it: somebody must do something.
     #[error("{text}")]
     Final { reason: Reason, text: String },
+    /// The partner no longer keeps what was asked for (410): asked for otherwise, it may answer.
+    #[error("{text}")]
+    Gone { text: String },
     /// Our own fault (promise 10).
     #[error("{text}")]
     Local { reason: Reason, text: String },
@@ -51,6 +54,7 @@ impl FetchError {
     pub fn result(&self) -> PollResult {
         match self {
             Self::Throttled { .. } => PollResult::Throttled,
+            Self::Gone { .. } => PollResult::Fail(Reason::Http4xx),
             Self::Transient { reason, .. } | Self::Final { reason, .. } => {
                 PollResult::Fail(*reason)
             }
@@ -62,6 +66,7 @@ impl FetchError {
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Self::Throttled { .. } => None,
+            Self::Gone { .. } => Some(Reason::Http4xx),
             Self::Transient { reason, .. }
             | Self::Final { reason, .. }
             | Self::Local { reason, .. } => Some(*reason),
@@ -105,6 +110,7 @@ impl FetchError {
                 Self::astray(url, &what)
             }
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
+            410 => Self::Gone { text: Self::of(Reason::Http4xx, url, &what).to_string() },
             400..500 => Self::of(Reason::Http4xx, url, &what),
             _ => Self::of(Reason::Http5xx, url, &what),
         })

@@ -11,12 +11,14 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::SignedDuration;
 use marsad_shared::{
     certificate::Certificates,
     clock::Clock,
     connection::{Connection, Http, RateLimit},
     health::Reason,
     id::ConnectionId,
+    request::OnStatus,
     store::cache::Validators,
 };
 use reqwest::{
@@ -27,6 +29,7 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout, timeout_at},
 };
+use tracing::{info, warn};
 use url::Url;
 
 use super::{
@@ -34,6 +37,7 @@ use super::{
     call::Call,
     client::{ClientError, Clients, Door, Seen},
     fault::{FetchError, Transport, peer_until},
+    manners::clock::{NOTABLE, PartnerClock},
 };
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
@@ -52,7 +56,6 @@ const SLOWEST: u64 = 64 * 1024;
 pub struct HttpSource {
     pub id: ConnectionId,
     pub http: Http,
-    clock: Arc<dyn Clock>,
     door: Door,
     certificates: Seen,
     /// What each request carries besides.
@@ -61,6 +64,9 @@ pub struct HttpSource {
     signer: Signer,
     /// Until when the partner asked to be left alone.
     rest_until: Mutex<Option<Instant>>,
+    clock: Arc<dyn Clock>,
+    /// What time it is there.
+    theirs: PartnerClock,
 }
 
 /// The head of an answer, its body still on the way.
@@ -78,6 +84,8 @@ pub struct Answer {
     pub body: Bytes,
     /// From the request to the head of the answer.
     pub first_byte: Duration,
+    /// Its status says, to this feed, that there are no records.
+    pub nothing: bool,
 }
 
 impl Answer {
@@ -109,13 +117,14 @@ impl HttpSource {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
-            clock: Arc::clone(clock),
             door: Door::new(&connection.id, http, clients)?,
             certificates: Seen::default(),
             headers: headers(http),
             limiter: http.rate_limit.map(limiter),
             signer: Signer::new(&connection.id, http.auth.clone(), secrets),
             rest_until: Mutex::new(None),
+            clock: Arc::clone(clock),
+            theirs: PartnerClock::default(),
             http: http.clone(),
         })))
     }
@@ -123,6 +132,22 @@ impl HttpSource {
     /// Until when the partner asked to be left alone, by whichever request it last said so to.
     pub fn rest_until(&self) -> Option<Instant> {
         *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the partner's clock is ahead of ours; nothing while that is not known.
+    pub fn offset(&self) -> SignedDuration {
+        self.theirs.offset().unwrap_or_default()
+    }
+
+    /// Hears what time it is there, by an answer's head that came `took` after it was asked for.
+    fn hear_clock(&self, headers: &HeaderMap, took: Duration) {
+        let Some(offset) = self.theirs.hear(headers, self.clock.now(), took) else { return };
+        let (connection, offset_s) = (&self.id, offset.as_secs());
+        if offset.abs() >= NOTABLE {
+            warn!(%connection, offset_s, "the partner's clock and ours differ: one of them is wrong");
+        } else {
+            info!(%connection, offset_s, "the partner's clock and ours agree again");
+        }
     }
 
     /// Keeps a wait that the partner asked for.
@@ -155,11 +180,21 @@ impl HttpSource {
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(error) = FetchError::of_status(status, &headers, url) {
             self.heed(&error);
-            return Err(error);
+            let text = error.to_string();
+            return match call.meaning(status.as_u16()) {
+                None => Err(error),
+                Some(OnStatus::Empty) => {
+                    Ok(Answer { status, headers, body: Bytes::new(), first_byte, nothing: true })
+                }
+                Some(OnStatus::Retry) => {
+                    Err(FetchError::Transient { reason: Reason::Http5xx, text })
+                }
+                Some(OnStatus::Fail) => Err(FetchError::Final { reason: Reason::Http4xx, text }),
+            };
         }
         let body = self.body(response, url, began + self.http.timeouts.total).await?;
         let body = unzipped(body, url).await?;
-        Ok(Answer { status, headers, body, first_byte })
+        Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 
     async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
@@ -184,7 +219,9 @@ impl HttpSource {
         let response = self
             .met(sent)
             .map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
-        Ok(Sent { response, first_byte: began.elapsed(), shown })
+        let first_byte = began.elapsed();
+        self.hear_clock(response.headers(), first_byte);
+        Ok(Sent { response, first_byte, shown })
     }
 
     /// Notes whom we met there.
@@ -223,7 +260,9 @@ impl HttpSource {
         for (name, value) in &self.headers {
             request.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
-        let shown = self.signer.sign(client, &mut request, self.clock.now()).await?;
+        let now = self.clock.now();
+        let there = now.saturating_add(self.offset()).unwrap_or(now);
+        let shown = self.signer.sign(client, &mut request, there).await?;
         Ok((request, shown))
     }
 

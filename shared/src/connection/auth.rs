@@ -35,7 +35,7 @@ pub enum Auth {
     /// A token that we sign ourselves.
     Jwt {
         claims: Box<Assertion>,
-        send: Carrier,
+        send: SentIn,
     },
     /// A token that a token server gives (RFC 6749).
     OAuth2(Box<OAuth2>),
@@ -55,7 +55,7 @@ pub enum KeyPlace {
 
 /// Where a token travels in requests, and what stands before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Carrier {
+pub enum SentIn {
     Header { name: String, prefix: String },
     Cookie { name: String },
     Query { name: String },
@@ -118,7 +118,7 @@ pub struct Login {
     pub body: LoginBody,
     pub token: TokenPlace,
     pub life: TokenLife,
-    pub send: Carrier,
+    pub send: SentIn,
 }
 
 /// The methods of a log-in call.

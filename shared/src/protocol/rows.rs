@@ -10,7 +10,7 @@ use crate::{
     exchange::{Direction, State},
     freshness::Freshness,
     health::{Health, Reason},
-    id::{ConnectionId, ExchangeId, FeedId, PartnerId, QuarantineId, RunId},
+    id::{ConnectionId, ExchangeId, FeedId, MoveId, PartnerId, QuarantineId, RunId},
     partner::{Agreement, Name},
     quarantine::{Kind, Place},
     role::Roles,
@@ -173,6 +173,22 @@ pub struct RecordRow {
     pub changed_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
     pub run: RunId,
+}
+
+/// `cursor show FEED`: one move of a feed's cursor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CursorRow {
+    pub id: MoveId,
+    /// Where it was moved to; null: to the beginning.
+    pub value: Option<String>,
+    pub moved_at: Timestamp,
+    /// The run that moved it; null where a person did between runs.
+    pub run: Option<RunId>,
+    pub reason: String,
+    /// Who ordered it; null: nobody but the schedule.
+    pub actor: Option<String>,
+    /// Whether it stands there now.
+    pub current: bool,
 }
 
 /// `quarantine`.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     super::fault::FetchError,
-    token::{MARGIN, NEW, Number},
+    token::{MARGIN, Number},
 };
 
 /// Signs what was agreed.
@@ -30,7 +30,6 @@ struct Held {
 #[derive(Clone, Debug)]
 struct Token {
     text: SecretString,
-    made: Instant,
     /// From then on it is renewed.
     until: Instant,
 }
@@ -54,7 +53,7 @@ impl Issuer {
         let text = self.issue(url, at)?;
         let life = self.claims.lifetime;
         let until = now + life.saturating_sub(MARGIN.min(life / 10));
-        held.token = Some(Token { text: text.clone(), made: now, until });
+        held.token = Some(Token { text: text.clone(), until });
         held.number += 1;
         Ok((text, Number { number: held.number, new: true }))
     }
@@ -72,17 +71,11 @@ impl Issuer {
             .map_err(|_| FetchError::of(Reason::Auth, url, "our token could not be signed"))
     }
 
-    /// Hears that the partner refused a token; whether the next one may be better.
-    pub(super) fn refused(&self, shown: Number) -> bool {
+    /// Hears that the partner refused a token: the next one is made by what is known of the partner's clock by then.
+    pub(super) fn refused(&self, shown: Number) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = held.number;
-        let Some(token) = held.token.as_ref().filter(|_| number == shown.number) else {
-            return true;
-        };
-        if shown.new && token.made.elapsed() < NEW {
-            return false;
+        if held.number == shown.number {
+            held.token = None;
         }
-        held.token = None;
-        true
     }
 }

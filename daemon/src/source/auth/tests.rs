@@ -3,11 +3,13 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use marsad_shared::{
+    clock::{Clock as _, SystemClock},
     connection::{
-        Auth, Carrier, ClientProof, ExpiresFormat, Grant, KeyPlace, Login, LoginBody, LoginMethod,
-        OAuth2, TokenLife, TokenPlace,
+        Assertion, Auth, ClientProof, ExpiresFormat, Grant, KeyPlace, Login, LoginBody,
+        LoginMethod, OAuth2, SentIn, TokenLife, TokenPlace,
     },
     health::Reason,
+    request::Body,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -16,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::source::{
     bench::{Asked, Server, call, http, says, source},
-    call::{Body, Call},
+    call::Call,
     fault::FetchError,
 };
 
@@ -154,7 +156,7 @@ async fn no_error_shows_what_we_showed() {
         body: LoginBody::Form(vec![("client_secret".to_owned(), SECRET.into())]),
         token: TokenPlace::Cookie("S".to_owned()),
         life: life(),
-        send: Carrier::Query { name: "sid".to_owned() },
+        send: SentIn::Query { name: "sid".to_owned() },
     };
     for auth in [
         key(KeyPlace::Query, "k"),
@@ -355,18 +357,18 @@ async fn a_log_in_gives_a_token_wherever_its_answer_has_it() {
     for (token, send, shown) in [
         (
             TokenPlace::Path(JsonPath::parse("$.session.id").unwrap()),
-            Carrier::Header { name: "X-Session".to_owned(), prefix: "Token ".to_owned() },
+            SentIn::Header { name: "X-Session".to_owned(), prefix: "Token ".to_owned() },
             Box::new(|asked: &Asked| asked.header("x-session") == Some("Token abc"))
                 as Box<dyn Fn(&Asked) -> bool>,
         ),
         (
             TokenPlace::Header("X-Token".to_owned()),
-            Carrier::Query { name: "sid".to_owned() },
+            SentIn::Query { name: "sid".to_owned() },
             Box::new(|asked| asked.uri.query() == Some("sid=def")),
         ),
         (
             TokenPlace::Cookie("SID".to_owned()),
-            Carrier::Cookie { name: "SID".to_owned() },
+            SentIn::Cookie { name: "SID".to_owned() },
             Box::new(|asked| asked.header("cookie") == Some("SID=ghi")),
         ),
     ] {
@@ -402,6 +404,53 @@ async fn a_log_in_gives_a_token_wherever_its_answer_has_it() {
         assert_eq!(asked[0].body, r#"{"user":"m","deep":[{"pin":"s3cret-hunter2"}]}"#);
         assert!(shown(&asked[4]), "{:?}", asked[4]);
     }
+}
+
+#[tokio::test]
+async fn a_token_of_ours_is_used_for_many_requests_and_follows_the_partners_clock() {
+    let secrets = tempfile::tempdir().unwrap();
+    // The partner's clock is an hour ahead, and it takes nothing that was signed long ago.
+    let clock = SystemClock.now() + jiff::SignedDuration::from_hours(1);
+    let date =
+        jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&clock).unwrap();
+    let server = Server::start(move |asked, _| {
+        let claims = claims(asked);
+        let good = claims["iat"].as_i64().unwrap() > clock.as_second() - 60;
+        says(if good { 200 } else { 401 }, &[("Date", &date)], "[]")
+    })
+    .await;
+    let key = marsad_shared::signing::SigningKey::read(
+        marsad_shared::signing::Algorithm::Hs256,
+        &"0123456789abcdef0123456789abcdef".into(),
+    );
+    let assertion = Assertion {
+        key: Arc::new(key.unwrap()),
+        key_id: None,
+        claims: json!({ "iss": "marsad" }).as_object().unwrap().clone(),
+        lifetime: Duration::from_mins(5),
+    };
+    let auth = Auth::Jwt {
+        claims: Box::new(assertion),
+        send: SentIn::Header { name: "X-Assertion".to_owned(), prefix: "JWT ".to_owned() },
+    };
+    let source = source(http(server.url("/"), auth), secrets.path());
+    for path in ["/1", "/2"] {
+        source.get(&call(&server, path), None).await.unwrap();
+    }
+    assert_eq!(paths(&server), ["/1", "/1", "/2"]);
+    let said: Vec<_> = server.asked().iter().map(claims).collect();
+    assert_eq!(said[1], said[2], "one token for both");
+    assert_ne!(said[0]["jti"], said[1]["jti"]);
+    assert_eq!(said[1]["exp"].as_i64().unwrap() - said[1]["iat"].as_i64().unwrap(), 300);
+    assert_eq!(said[1]["iss"], "marsad");
+}
+
+/// What a signed token said.
+fn claims(asked: &Asked) -> serde_json::Value {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let token = asked.header("x-assertion").unwrap().strip_prefix("JWT ").unwrap();
+    let claims = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
 #[tokio::test]

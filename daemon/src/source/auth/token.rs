@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use marsad_shared::connection::{Carrier, Login};
+use marsad_shared::connection::{Login, SentIn};
 use reqwest::{Client, header::HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::Mutex, time::Instant};
@@ -22,7 +22,7 @@ pub(super) const MARGIN: Duration = Duration::from_secs(30);
 /// At most so long a token lives, whatever the server says.
 const LIFE_MAX: Duration = Duration::from_hours(24);
 /// A token that was made for a request, and no longer ago than this, is not asked for again when it is refused.
-pub(super) const NEW: Duration = Duration::from_secs(1);
+const NEW: Duration = Duration::from_secs(1);
 
 /// Who gives a token.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) struct Number {
 pub(super) struct Keeper {
     held: Arc<Mutex<Held>>,
     giver: Arc<Giver>,
-    carrier: Carrier,
+    carrier: SentIn,
     /// How many fetches have ended, well or not.
     ended: Arc<AtomicU64>,
 }
@@ -73,7 +73,7 @@ struct Token {
 }
 
 impl Keeper {
-    pub(super) fn new(giver: Giver, kept: Option<Kept>, carrier: Carrier) -> Self {
+    pub(super) fn new(giver: Giver, kept: Option<Kept>, carrier: SentIn) -> Self {
         let held = Held { token: None, number: 0, failed: None, kept };
         Self {
             held: Arc::new(Mutex::new(held)),
@@ -169,12 +169,12 @@ impl Giver {
     }
 
     /// A token that its place cannot carry is none: the request would go without.
-    fn check(&self, gift: Gift, carrier: &Carrier) -> Result<Gift, FetchError> {
+    fn check(&self, gift: Gift, carrier: &SentIn) -> Result<Gift, FetchError> {
         let text = gift.text.expose_secret();
         let fits = match carrier {
-            Carrier::Header { .. } => HeaderValue::try_from(text).is_ok(),
-            Carrier::Cookie { .. } => text.bytes().all(|b| b.is_ascii_graphic() && b != b';'),
-            Carrier::Query { .. } => true,
+            SentIn::Header { .. } => HeaderValue::try_from(text).is_ok(),
+            SentIn::Cookie { .. } => text.bytes().all(|b| b.is_ascii_graphic() && b != b';'),
+            SentIn::Query { .. } => true,
         };
         if fits && !text.is_empty() {
             return Ok(gift);

@@ -1,7 +1,7 @@
 //! Headers that each request carries: names and values that HTTP takes, and none that is somebody else's business.
 
 use super::auth::is_header_name;
-use crate::config::{raw::Headers, source::Report, table::At};
+use crate::config::{source::Report, table::At, value::Pairs};
 
 /// What is a secret, and has a place where it is kept as one.
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
@@ -24,7 +24,7 @@ const OURS: [&str; 14] = [
 ];
 
 /// Checks headers.
-pub(super) fn headers(given: &Headers, report: &mut Report<'_>) -> Option<Vec<(String, String)>> {
+pub(super) fn headers(given: &Pairs, report: &mut Report<'_>) -> Option<Vec<(String, String)>> {
     let checked: Vec<_> = given.0.iter().map(|(name, at)| header(name, at, report)).collect();
     checked.into_iter().collect()
 }

@@ -12,7 +12,6 @@ use super::{
     Scope,
     auth::{is_cookie_name, is_header_name, need, need_secret, secret_is_missing, url_of_auth},
     is_path,
-    request::path,
     secret::{secret, secret_lines},
     span,
 };
@@ -25,8 +24,8 @@ use crate::{
         value::{ClientAuth, GrantKind, Prefix, Span},
     },
     connection::{
-        Assertion, Auth, Carrier, ClientProof, ExpiresFormat, Grant, Login, LoginBody, LoginMethod,
-        OAuth2, TokenLife, TokenPlace,
+        Assertion, Auth, ClientProof, ExpiresFormat, Grant, Login, LoginBody, LoginMethod, OAuth2,
+        SentIn, TokenLife, TokenPlace,
     },
     signing::{Algorithm, KeyError, SigningKey},
 };
@@ -61,7 +60,7 @@ pub(super) fn jwt(at: &At<RawAuth>, scope: &Scope<'_>, report: &mut Report<'_>) 
         claims: claims?,
         lifetime: lifetime?,
     };
-    Some(Auth::Jwt { claims: Box::new(claims), send: Carrier::Header { name, prefix } })
+    Some(Auth::Jwt { claims: Box::new(claims), send: SentIn::Header { name, prefix } })
 }
 
 /// `oauth2`.
@@ -337,6 +336,20 @@ fn token_path(raw: &RawAuth, report: &mut Report<'_>) -> Written {
     path(&text, report).map_or(Written::Wrong, Written::Path)
 }
 
+/// A JSONPath (RFC 9535).
+fn path(at: &At<String>, report: &mut Report<'_>) -> Option<JsonPath> {
+    match JsonPath::parse(&at.value) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let behind = error.position() + 1;
+            let problem =
+                format!("{} is not a JSONPath (see character {behind})", quoted(&at.value));
+            report.wrong(&at.place, problem, "write one such as \"$.data.token\"");
+            None
+        }
+    }
+}
+
 fn life(raw: &RawAuth, scope: &Scope<'_>, report: &mut Report<'_>) -> Option<TokenLife> {
     let expires = match &raw.expires {
         Given::Absent => JsonPath::parse("$.expires_in").ok(),
@@ -444,7 +457,7 @@ fn login_token(raw: &RawAuth, place: &Place, report: &mut Report<'_>) -> Option<
 }
 
 /// Where a token travels.
-fn carrier(at: &At<RawSend>, prefix: &Given<Prefix>, report: &mut Report<'_>) -> Option<Carrier> {
+fn carrier(at: &At<RawSend>, prefix: &Given<Prefix>, report: &mut Report<'_>) -> Option<SentIn> {
     let raw = &at.value;
     let given = [&raw.header, &raw.cookie, &raw.query];
     if given.into_iter().filter(|given| !given.is_absent()).count() != 1 {
@@ -455,11 +468,11 @@ fn carrier(at: &At<RawSend>, prefix: &Given<Prefix>, report: &mut Report<'_>) ->
     if let Some(at) = raw.header.here() {
         let (right, name) = (is_header_name(at, report), at.value.clone());
         let prefix = self::prefix(prefix, &name)?;
-        return right.then_some(Carrier::Header { name, prefix });
+        return right.then_some(SentIn::Header { name, prefix });
     }
     prefix.refuse(report, "stands before a token in a header only");
     if let Some(at) = raw.cookie.here() {
-        return is_cookie_name(at, report).then(|| Carrier::Cookie { name: at.value.clone() });
+        return is_cookie_name(at, report).then(|| SentIn::Cookie { name: at.value.clone() });
     }
-    Some(Carrier::Query { name: raw.query.value()?.clone() })
+    Some(SentIn::Query { name: raw.query.value()?.clone() })
 }

@@ -133,6 +133,31 @@ impl Table {
         )
     }
 
+    /// Marks a row as deleted; the parameters are its rowid, the time, the run, and where the feed has versions that of
+    /// the deletion.
+    pub(super) fn delete(&self) -> String {
+        let version = self.version_set("?4");
+        format!(
+            "UPDATE {} SET _deleted = coalesce(_deleted, ?2), _changed = ?2, _run = ?3{version} WHERE rowid = ?1",
+            self.quoted()
+        )
+    }
+
+    /// Sets the version to `value` unless that is null; nothing where the feed has none.
+    fn version_set(&self, value: &str) -> String {
+        let version = self.layout.version.and_then(|at| self.layout.fields.get(at));
+        version.map_or_else(String::new, |field| {
+            let name = quoted(&field.name);
+            format!(", {name} = coalesce({value}, {name})")
+        })
+    }
+
+    /// Reads one column of the row at a rowid.
+    pub(super) fn value_of(&self, column: usize) -> String {
+        let name = self.layout.fields.get(column).map_or("NULL".to_owned(), |f| quoted(&f.name));
+        format!("SELECT {name} FROM {} WHERE rowid = ?", self.quoted())
+    }
+
     /// Notes a row's hashes; the parameters are rowid, key hash and content hash.
     pub(super) fn note_seen(&self) -> String {
         format!(
@@ -167,14 +192,22 @@ impl Table {
         ))?)
     }
 
-    /// Puts every row into `live` by its key, notes the hashes there, and goes.
-    pub(super) fn merge_into(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
+    /// Puts every row into `live` by its key, deletions too if there are any (`gone`), notes the hashes there, and goes.
+    pub(super) fn merge_into(
+        &self,
+        db: &Connection,
+        live: &Self,
+        gone: bool,
+    ) -> Result<(), StoreError> {
+        if gone {
+            self.merge_gone_into(db, live)?;
+        }
         let columns = list(self.columns(), str::to_owned);
         let same_key =
             list(self.key(), |name| format!("t.{name} = l.{name}")).replace(", ", " AND ");
         db.execute_batch(&format!(
             "INSERT INTO {live} ({columns}, _first_seen, _changed, _run) \
-             SELECT {columns}, _first_seen, _changed, _run FROM {load} WHERE true ON CONFLICT {conflict}; \
+             SELECT {columns}, _first_seen, _changed, _run FROM {load} WHERE _deleted IS NULL ON CONFLICT {conflict}; \
              INSERT INTO {live_seen} SELECT t.rowid, s.k, s.h FROM {load} l \
              JOIN {load_seen} s ON s.rid = l.rowid JOIN {live} t ON {same_key} \
              WHERE true ON CONFLICT (rid) DO UPDATE SET k = excluded.k, h = excluded.h;",
@@ -185,6 +218,24 @@ impl Table {
             load_seen = self.seen(),
         ))?;
         self.drop(db)
+    }
+
+    /// Marks in `live` what was loaded as deleted. A record that came and went within the load is kept as a deleted one.
+    fn merge_gone_into(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
+        let columns = list(self.columns(), str::to_owned);
+        let key = list(self.key(), str::to_owned);
+        let version = self.layout.version.and_then(|at| self.layout.fields.get(at));
+        let version = version.map_or_else(String::new, |field| {
+            self.version_set(&format!("excluded.{}", quoted(&field.name)))
+        });
+        Ok(db.execute_batch(&format!(
+            "INSERT INTO {live} ({columns}, _first_seen, _changed, _run, _deleted) \
+             SELECT {columns}, _first_seen, _changed, _run, _deleted FROM {load} WHERE _deleted IS NOT NULL \
+             ON CONFLICT ({key}) DO UPDATE SET _deleted = coalesce(_deleted, excluded._deleted), \
+             _changed = excluded._changed, _run = excluded._run{version};",
+            live = live.quoted(),
+            load = self.quoted(),
+        ))?)
     }
 
     pub(super) fn drop(&self, db: &Connection) -> Result<(), StoreError> {

@@ -129,7 +129,7 @@ fn of_tokens_that_are_given() {
         ),
         (
             format!("{OAUTH}, client_secret = {{ env = \"SET\" }}, expires = \"expires_at\""),
-            ".auth.expires: \"expires_at\" is not a JSONPath (see character 1); write one such as \"$.data[*]\" or \"$.meta.next\"",
+            ".auth.expires: \"expires_at\" is not a JSONPath (see character 1); write one such as \"$.data.token\"",
         ),
         (
             format!("{OAUTH}, client_secret = {{ env = \"SET\" }}, expires_format = \"later\""),
