@@ -16,7 +16,14 @@ use marsad_shared::{
     connection::{Auth, Connection, Http, Link, Timeouts},
     partner::Name,
 };
-use tokio::net::TcpListener;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::WebPkiClientVerifier,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{call::Call, client::Clients, http::HttpSource};
 
@@ -123,4 +130,99 @@ pub(super) fn source(http: Http, secrets: &Path) -> Arc<HttpSource> {
 /// A call of `path` behind the server's root.
 pub(super) fn call(server: &Server, path: &str) -> Call {
     Call::get(server.url(path))
+}
+
+/// An authority that makes certificates.
+pub(super) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub pem: String,
+}
+
+/// A certificate and its key, as PEM.
+#[derive(Clone)]
+pub(super) struct Pair {
+    pub cert: String,
+    pub key: String,
+}
+
+impl Authority {
+    pub(super) fn new(name: &str) -> Self {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A certificate of `host`, good between two years' first days.
+    pub(super) fn pair(&self, host: &str, from: i32, until: i32) -> Pair {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        Pair { cert: cert.pem(), key: key.serialize_pem() }
+    }
+
+    fn roots(&self) -> Arc<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        Arc::new(roots)
+    }
+}
+
+/// What a TLS server shows, and whom it lets in: everybody, or only who has a certificate of an authority.
+pub(super) fn acceptor(
+    pair: &Pair,
+    clients: Option<&Authority>,
+    protocols: &[&str],
+) -> TlsAcceptor {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = rustls::ServerConfig::builder();
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let verifier = WebPkiClientVerifier::builder(authority.roots()).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let chain = vec![CertificateDer::from_pem_slice(pair.cert.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
+    let mut config = builder.with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A TLS server on a port of its own that answers `[]` to whoever comes through the handshake.
+pub(super) async fn tls_server(acceptor: TlsAcceptor) -> SocketAddr {
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let router = Router::new().fallback(async || "[]");
+    tokio::spawn(async move { axum::serve(Tls { tcp, acceptor }, router).await });
+    address
+}
+
+struct Tls {
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl axum::serve::Listener for Tls {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let Ok((stream, address)) = self.tcp.accept().await else { continue };
+            // Who does not come through is not served; that is all there is to it.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.tcp.local_addr()
+    }
 }

@@ -124,3 +124,6 @@ impl Clients {
         Ok(client)
     }
 }
+
+#[cfg(test)]
+mod tests;

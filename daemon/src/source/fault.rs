@@ -1,15 +1,19 @@
 //! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
 
+mod causes;
 mod tls;
 
-use std::{error::Error as _, io::ErrorKind as Kind, time::Duration};
+use std::{io::ErrorKind as Kind, time::Duration};
 
 use marsad_shared::health::{PollResult, Reason};
 use reqwest::{StatusCode, header::HeaderMap};
 use url::Url;
 
-use self::tls::of_tls;
 pub use self::tls::peer_until;
+use self::{
+    causes::{cause, causes},
+    tls::of_tls,
+};
 use super::client::{Astray, Forbidden};
 
 /// A request that brought no answer we can use. One variant for each thing the caller does differently.
@@ -140,18 +144,6 @@ impl FetchError {
     }
 }
 
-/// The cause of a kind behind an error.
-fn cause<T: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&T> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        cause = error.source();
-    }
-    None
-}
-
 /// A URL without what may be secret in it: no query, no user.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
@@ -163,32 +155,37 @@ pub fn shown(url: &Url) -> String {
     url.to_string()
 }
 
+/// What the client says of headers without end, and what we say of that.
+const FLOODS: [(&str, &str); 3] = [
+    (
+        "message head is too large",
+        "the headers of the answer are a flood: more than 100, or than 400 KiB",
+    ),
+    ("too_many_continuations", "the headers of the answer are a flood: far more than 256 KiB"),
+    (
+        // HTTP/2 has one word for both.
+        "stream error detected: unspecific protocol error",
+        "the headers of the answer are more than 256 KiB, or broken (`http2 = false` may tell which)",
+    ),
+];
+
 fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
     let mut deepest = String::new();
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
     let mut io = None;
-    while let Some(error) = cause {
-        deepest = error.to_string();
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+    for cause in causes(error) {
+        deepest = cause.to_string();
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return of_tls(tls);
         }
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
             io = Some(error.kind());
-            // rustls' verdict is wrapped in an I/O error that does not name it as its source.
-            if let Some(tls) =
-                error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                return of_tls(tls);
-            }
         }
-        if deepest.contains("message head is too large") {
-            let what = "the headers of the answer are a flood: more than 100, or than 256 KiB";
-            return (Reason::TooLarge, what.to_owned());
+        if let Some((_, what)) = FLOODS.iter().find(|(flood, _)| deepest.contains(flood)) {
+            return (Reason::TooLarge, (*what).to_owned());
         }
         if deepest.contains("dns error") || deepest.contains("failed to lookup address") {
             return (Reason::Dns, "the host's name is not found".to_owned());
         }
-        cause = error.source();
     }
     if error.is_timeout() {
         return if body {

@@ -1,10 +1,10 @@
 //! What TLS found wrong, in words that name the certificate, its dates and its hosts.
 
-use std::error::Error as _;
-
 use jiff::Timestamp;
 use marsad_shared::{health::Reason, untrusted::show_at_most};
 use rustls::{AlertDescription as Alert, CertificateError as Bad, Error, pki_types::UnixTime};
+
+use super::causes::cause;
 
 /// No clock that is right says less: this program is younger.
 const EPOCH: i64 = 1_767_225_600; // 2026-01-01
@@ -96,18 +96,10 @@ fn instant(time: UnixTime) -> Option<Timestamp> {
 
 /// Until when the partner's certificate was good, where that is what went wrong.
 pub fn peer_until(error: &reqwest::Error) -> Option<Timestamp> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = error
-            .downcast_ref::<Error>()
-            .or_else(|| inner.and_then(|inner| inner.downcast_ref::<Error>()));
-        if let Some(Error::InvalidCertificate(Bad::ExpiredContext { not_after, .. })) = tls {
-            return instant(*not_after);
-        }
-        cause = error.source();
+    match cause(error)? {
+        Error::InvalidCertificate(Bad::ExpiredContext { not_after, .. }) => instant(*not_after),
+        _ => None,
     }
-    None
 }
 
 #[cfg(test)]
