@@ -31,6 +31,7 @@ use crate::{
         call::Call,
         fault::FetchError,
         http::{Answer, HttpSource},
+        manners::PATIENCE,
         walk::Ask,
     },
     trouble::Trouble,
@@ -210,6 +211,7 @@ impl Puller {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
             Err(FetchError::Transient { .. } | FetchError::Gone { .. }) => return None,
+            Err(FetchError::Held { wait, .. }) if wait <= PATIENCE => return None,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));

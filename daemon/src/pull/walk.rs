@@ -367,7 +367,7 @@ fn is_dead(walked_at: Timestamp, course: &Course, trouble: &Trouble, now: Timest
     );
     let ours = trouble.reason().is_some_and(Reason::is_local);
     let old = now.duration_since(walked_at) > WALK_LIFE;
-    course.run.pages == 0 && !ours && !matches!(trouble, Trouble::Stopped) && (refused || old)
+    course.run.pages == 0 && !ours && !trouble.is_no_failure() && (refused || old)
 }
 
 /// `at` moved by `by`; as far as time reaches.

@@ -124,7 +124,7 @@ pub(super) fn source(http: Http, secrets: &Path) -> Arc<HttpSource> {
         settle: std::time::Duration::from_secs(5),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    HttpSource::new(&connection, &Clients::default(), secrets, &clock).unwrap().unwrap()
+    HttpSource::new(&connection, &Clients::default(), secrets, &clock, None).unwrap().unwrap()
 }
 
 /// A call of `path` behind the server's root.

@@ -87,6 +87,9 @@ table! {
         may agreement: RawAgreement,
         /// A text file for whoever is called in the night.
         may runbook: Location,
+        /// The most calls in a period, over all connections and feeds; a day begins at midnight in `timezone`. What is
+        /// delivered may go beyond it. Default: no limit.
+        may budget: RateLimit,
     }
     later {}
 }

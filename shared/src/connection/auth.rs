@@ -171,8 +171,39 @@ pub enum ExpiresFormat {
 }
 
 impl Auth {
+    /// All that is secret in it: what no text may show. A key that signs shows nothing of itself.
+    pub fn secrets(&self) -> Vec<&SecretString> {
+        match self {
+            Self::None | Self::Jwt { .. } => Vec::new(),
+            Self::ApiKey { key, .. } => vec![key],
+            Self::Basic { password, .. } | Self::Digest { password, .. } => vec![password],
+            Self::Bearer { token } => vec![token],
+            Self::OAuth2(how) => how.secrets(),
+            Self::Login(how) => match &how.body {
+                LoginBody::None => Vec::new(),
+                LoginBody::Json { secrets, .. } | LoginBody::Form(secrets) => {
+                    secrets.iter().map(|(_, secret)| secret).collect()
+                }
+            },
+        }
+    }
+
     /// Whether it needs a body to travel in: what has none cannot show it.
     pub fn is_in_body(&self) -> bool {
         matches!(self, Self::ApiKey { place: KeyPlace::Body, .. })
+    }
+}
+
+impl OAuth2 {
+    fn secrets(&self) -> Vec<&SecretString> {
+        let proof = match &self.proof {
+            ClientProof::Body(secret) | ClientProof::Basic(secret) => Some(secret),
+            ClientProof::Assertion(_) => None,
+        };
+        let grant = match &self.grant {
+            Grant::RefreshToken(first) => Some(first),
+            Grant::ClientCredentials => None,
+        };
+        proof.into_iter().chain(grant).chain(self.form.iter().map(|(_, text)| text)).collect()
     }
 }
