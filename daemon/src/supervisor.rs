@@ -31,6 +31,7 @@ use tracing::{info, warn};
 
 use crate::{
     books::{self, Books},
+    certificates,
     courier::Courier,
     events::Events,
     health::HealthBoard,
@@ -201,6 +202,10 @@ impl Supervisor {
             if let Some(source) = &source {
                 self.services.books.enter(source);
                 let probe = source.called_by(Caller::Probes);
+                if source.http.base_url.scheme() == "https" {
+                    let (services, source) = (Arc::clone(&self.services), Arc::clone(source));
+                    self.workers.spawn(certificates::run(services, source, self.stop.clone()));
+                }
                 let probe = Probe::new(Arc::clone(&self.services), probe, &mine);
                 self.workers.spawn(probe.run(self.stop.clone()));
                 for feed in &mine {

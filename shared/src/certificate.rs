@@ -66,6 +66,33 @@ pub struct Certificates {
     pub ours_until: Option<Timestamp>,
 }
 
+impl Certificates {
+    /// How they stand, by whichever ends first.
+    pub fn validity(self, now: Timestamp) -> Option<Validity> {
+        let first = [self.theirs_until, self.ours_until].into_iter().flatten().min()?;
+        Some(Validity::at(now, first))
+    }
+
+    /// What is to be said of the one that ends first, if it ends soon.
+    pub fn warning(self, now: Timestamp) -> Option<String> {
+        let theirs = self.theirs_until.map(|until| (until, "the partner's certificate"));
+        let ours = self.ours_until.map(|until| (until, "our certificate (`tls.cert`)"));
+        let (until, whose) = theirs.into_iter().chain(ours).min_by_key(|(until, _)| *until)?;
+        let (day, left) = (until.strftime("%Y-%m-%d"), between(now, until).unwrap_or_default());
+        let days = left.as_secs() / (24 * 60 * 60);
+        Some(match Validity::at(now, until) {
+            Validity::Fine => return None,
+            Validity::Ended => format!("{whose} ended on {day}"),
+            Validity::EndsSoon | Validity::EndsNow if days == 1 => {
+                format!("{whose} ends on {day}, in 1 day")
+            }
+            Validity::EndsSoon | Validity::EndsNow => {
+                format!("{whose} ends on {day}, in {days} days")
+            }
+        })
+    }
+}
+
 /// What the files of [`Tls`] hold, ready for use.
 pub struct Material {
     /// Whom alone we trust; `None`: whomever the system trusts.
@@ -275,4 +302,40 @@ fn read(part: Part, file: &Path) -> Result<(Vec<u8>, u32), BadFile> {
             bad(part, file, &format!("cannot be read ({error})"), "let the daemon read it")
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_worth_a_word_thirty_days_before_its_end_and_urgent_seven() {
+        let now: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        let theirs = |at: &str| Certificates {
+            theirs_until: Some(at.parse().unwrap()),
+            ..Certificates::default()
+        };
+        for (at, validity, warning) in [
+            ("2027-11-24T10:00:00Z", Validity::Fine, None),
+            ("2026-12-24T10:00:01Z", Validity::Fine, None),
+            ("2026-12-24T10:00:00Z", Validity::EndsSoon, Some("ends on 2026-12-24, in 30 days")),
+            ("2026-12-01T10:00:01Z", Validity::EndsSoon, Some("ends on 2026-12-01, in 7 days")),
+            ("2026-12-01T10:00:00Z", Validity::EndsNow, Some("ends on 2026-12-01, in 7 days")),
+            ("2026-11-25T10:00:00Z", Validity::EndsNow, Some("ends on 2026-11-25, in 1 day")),
+            ("2026-11-24T10:00:00Z", Validity::Ended, Some("ended on 2026-11-24")),
+            ("2026-01-01T00:00:00Z", Validity::Ended, Some("ended on 2026-01-01")),
+        ] {
+            let known = theirs(at);
+            assert_eq!(known.validity(now), Some(validity), "{at}");
+            let expected = warning.map(|words| format!("the partner's certificate {words}"));
+            assert_eq!(known.warning(now), expected, "{at}");
+        }
+        let both = Certificates {
+            ours_until: Some("2026-11-30T00:00:00Z".parse().unwrap()),
+            ..theirs("2090-01-01T00:00:00Z")
+        };
+        assert_eq!(both.validity(now), Some(Validity::EndsNow), "whichever ends first");
+        assert!(both.warning(now).unwrap().starts_with("our certificate"));
+        assert_eq!(Certificates::default().validity(now), None);
+    }
 }

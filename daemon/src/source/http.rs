@@ -114,11 +114,12 @@ impl HttpSource {
         purse: Option<&Arc<Purse>>,
     ) -> Result<Option<Arc<Self>>, ClientError> {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
+        let door = Door::new(&connection.id, http, clients)?;
         let (clock, limiter) = (Arc::clone(clock), http.rate_limit.map(limiter));
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
-            door: Arc::new(Door::new(&connection.id, http, clients)?),
-            certificates: Arc::default(),
+            certificates: Arc::new(Seen::new(door.ours_until())),
+            door: Arc::new(door),
             headers: headers(http),
             signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
             gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),

@@ -16,6 +16,13 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// With what is known of ours before anybody was asked.
+    pub fn new(ours_until: Option<Timestamp>) -> Self {
+        let seen = Self::default();
+        seen.note(None, ours_until);
+        seen
+    }
+
     /// Notes with whom we spoke, and what we showed.
     pub fn answered(&self, answer: &Response, ours_until: Option<Timestamp>) {
         let info = answer.extensions().get::<TlsInfo>();
@@ -26,11 +33,6 @@ impl Seen {
     /// Notes until when a certificate was good that was refused for that.
     pub fn refused(&self, theirs_until: Timestamp, ours_until: Option<Timestamp>) {
         self.note(Some(theirs_until), ours_until);
-    }
-
-    /// What is known now.
-    pub fn now(&self) -> Certificates {
-        *self.known.borrow()
     }
 
     /// To hear of each change.
