@@ -2,6 +2,8 @@
 
 pub mod asking;
 pub mod auth;
+#[cfg(test)]
+mod bench;
 pub mod breaker;
 pub mod call;
 pub mod client;
@@ -12,7 +14,6 @@ pub mod gate;
 pub mod http;
 pub mod link;
 pub mod manners;
-pub mod oauth;
 pub mod proof;
 pub mod said;
 pub mod spend;

@@ -15,7 +15,7 @@ use marsad_shared::{
 use serde_json::Value;
 
 use super::{
-    check::{of_freshness, of_health, tone},
+    check::{of_connection, of_freshness, tone},
     table::{
         Cell,
         Column::{self, Left, Right, Time},
@@ -74,7 +74,7 @@ impl Shown for ConnectionRow {
         vec![
             Cell::of(&self.id),
             Cell::new(&self.kind),
-            Cell::of(&self.health).tone(tone(of_health(self.health))),
+            Cell::of(&self.health).tone(tone(of_connection(self))),
             Cell::new(look.short(self.since_at)),
             time(self.last_ok_at, look),
             time(self.next_at, look),

@@ -1,6 +1,9 @@
 //! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
 
-use std::{error::Error as _, io::ErrorKind as Kind, time::Duration};
+mod causes;
+mod tls;
+
+use std::{io::ErrorKind as Kind, time::Duration};
 
 use jiff::Timestamp;
 use marsad_shared::{
@@ -11,7 +14,16 @@ use marsad_shared::{
 use reqwest::{StatusCode, header::HeaderMap};
 use url::Url;
 
-use super::{manners, said::Said};
+pub use self::tls::peer_until;
+use self::{
+    causes::{cause, causes},
+    tls::of_tls,
+};
+use super::{
+    client::{Astray, Forbidden},
+    manners,
+    said::Said,
+};
 
 /// The longest code of a gateway that is shown, in characters.
 const CODE_MAX: usize = 80;
@@ -137,10 +149,7 @@ impl FetchError {
             401 | 403 => Self::of(Reason::Auth, url, &what),
             300..400 => {
                 let what = format!("{what}: it redirects, and redirects are not followed");
-                Self::Final {
-                    reason: Reason::Http4xx,
-                    text: format!("{}: {what}; put the new address into base_url", shown(url)),
-                }
+                Self::astray(url, &what)
             }
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
             410 => Self::Gone { text: Self::of(Reason::Http4xx, url, &what).to_string() },
@@ -182,8 +191,25 @@ impl FetchError {
 
     /// What went wrong on the way. A time-out is looked for first: reqwest files a stalled body under decoding.
     pub fn of_transport(error: &reqwest::Error, url: &Url, body: bool) -> Self {
+        if let Some(forbidden) = cause::<Forbidden>(error) {
+            let remedy =
+                "no partner is there; if it is meant, write the address itself into base_url";
+            let text = format!("{}: {forbidden}; {remedy}", shown(url));
+            return Self::Final { reason: Reason::Dns, text };
+        }
+        if let Some(astray) = cause::<Astray>(error) {
+            return Self::astray(url, &astray.to_string());
+        }
         let (reason, what) = classify(error, body);
         Self::of(reason, url, &what)
+    }
+}
+
+impl FetchError {
+    /// A redirect that is not followed.
+    fn astray(url: &Url, what: &str) -> Self {
+        let text = format!("{}: {what}; put the new address into base_url", shown(url));
+        Self::Final { reason: Reason::Http4xx, text }
     }
 }
 
@@ -198,28 +224,37 @@ pub fn shown(url: &Url) -> String {
     url.to_string()
 }
 
+/// What the client says of headers without end, and what we say of that.
+const FLOODS: [(&str, &str); 3] = [
+    (
+        "message head is too large",
+        "the headers of the answer are a flood: more than 100, or than 400 KiB",
+    ),
+    ("too_many_continuations", "the headers of the answer are a flood: far more than 256 KiB"),
+    (
+        // HTTP/2 has one word for both.
+        "stream error detected: unspecific protocol error",
+        "the headers of the answer are more than 256 KiB, or broken (`http2 = false` may tell which)",
+    ),
+];
+
 fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
     let mut deepest = String::new();
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
     let mut io = None;
-    while let Some(error) = cause {
-        deepest = error.to_string();
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+    for cause in causes(error) {
+        deepest = cause.to_string();
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return of_tls(tls);
         }
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
             io = Some(error.kind());
-            // rustls' verdict is wrapped in an I/O error that does not name it as its source.
-            if let Some(tls) =
-                error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                return of_tls(tls);
-            }
+        }
+        if let Some((_, what)) = FLOODS.iter().find(|(flood, _)| deepest.contains(flood)) {
+            return (Reason::TooLarge, (*what).to_owned());
         }
         if deepest.contains("dns error") || deepest.contains("failed to lookup address") {
             return (Reason::Dns, "the host's name is not found".to_owned());
         }
-        cause = error.source();
     }
     if error.is_timeout() {
         return if body {
@@ -246,19 +281,6 @@ fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
         ) => (Reason::Truncated, "the connection was cut before an answer came".to_owned()),
         _ if error.is_connect() => (Reason::ConnectRefused, format!("cannot connect ({deepest})")),
         _ => (Reason::Truncated, format!("no whole answer came ({deepest})")),
-    }
-}
-
-fn of_tls(error: &rustls::Error) -> (Reason, String) {
-    use rustls::{CertificateError as Bad, Error};
-    match error {
-        Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            (Reason::TlsExpired, "the certificate has expired (or our clock is wrong)".to_owned())
-        }
-        Error::InvalidCertificate(_) => {
-            (Reason::TlsUntrusted, format!("the certificate is not trusted ({error})"))
-        }
-        _ => (Reason::TlsHandshake, format!("TLS failed ({error})")),
     }
 }
 
