@@ -29,7 +29,7 @@ use crate::{
     trouble::Trouble,
 };
 
-mod page;
+pub(crate) mod page;
 mod walk;
 
 /// What pulls the pages of one feed. It alone moves the feed's position, and so remembers it between runs.

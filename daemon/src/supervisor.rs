@@ -41,7 +41,7 @@ use crate::{
     progress::ProgressBoard,
     readers::Readers,
     run::Ending,
-    services::{Bells, Orders, Services},
+    services::{Bells, Orders, Routes, Services},
     socket::Socket,
     source::{client::Clients, http::HttpSource},
     watch::Page,
@@ -76,6 +76,7 @@ impl Supervisor {
             progress: ProgressBoard::default(),
             orders: Orders::default(),
             bells: Bells::default(),
+            routes: Routes::default(),
             beat_ms: AtomicI64::new(0),
         });
         let mut supervisor = Self { services, config, workers: JoinSet::new(), stop };
@@ -191,6 +192,7 @@ impl Supervisor {
             let mine = by_connection.remove(&connection.id).unwrap_or_default();
             let source = HttpSource::new(connection, &clients, &self.services.clock)
                 .context("the HTTP client could not be made")?;
+            self.services.routes.open(connection, source.as_ref(), &mine);
             if let Some(source) = &source {
                 let probe = Probe::new(Arc::clone(&self.services), Arc::clone(source), &mine);
                 self.workers.spawn(probe.run(self.stop.clone()));

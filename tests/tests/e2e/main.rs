@@ -14,6 +14,8 @@ mod console_on_a_pty;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod discover;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod healthy_partners;
@@ -37,5 +39,7 @@ mod promise_09_trouble_stays_its_own;
 mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
+#[cfg(test)]
+mod test_command;
 #[cfg(test)]
 mod waits;
