@@ -4,6 +4,7 @@ pub mod books;
 pub mod columns;
 pub mod courier;
 pub mod decode;
+pub mod discover;
 pub mod events;
 pub mod health;
 pub mod housekeeping;
