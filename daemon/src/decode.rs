@@ -86,6 +86,26 @@ pub enum Raw<'a> {
     Nested(&'a str),
 }
 
+/// One value of a page's envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scalar {
+    #[default]
+    Absent,
+    Null,
+    /// Text, or whatever else stands there as it was written.
+    Text(String),
+}
+
+impl Scalar {
+    /// What it says; `None` where it says nothing.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text).filter(|text| !text.is_empty()).map(String::as_str),
+            Self::Absent | Self::Null => None,
+        }
+    }
+}
+
 /// Whoever takes rows may stop the decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {

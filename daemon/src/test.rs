@@ -72,10 +72,9 @@ impl Trial {
 
     /// A step that failed as requests fail: its words are what, and what to do.
     fn fault(&mut self, step: TestStep, since: Instant, error: &FetchError) {
-        let text = error.to_string();
-        let (what, remedy) = text.split_once("; ").unwrap_or((&text, "see the daemon's log"));
-        self.bad(step, since, what, remedy);
-        self.result = Some((error.result(), Some(text)));
+        let (what, remedy) = error.parted();
+        self.bad(step, since, &what, &remedy);
+        self.result = Some((error.result(), Some(error.to_string())));
     }
 }
 

@@ -1,19 +1,20 @@
 //! A feed: one dataset that we pull over a connection.
 
-use std::time::Duration;
-
 use globset::GlobMatcher;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use serde_json_path::JsonPath;
 
 use crate::{
     freshness::Promise,
     id::{ConnectionId, FeedId},
     partner::Name,
-    schedule::Schedule,
+    request::Request,
     word::words,
 };
+
+mod path;
+
+pub use path::{PathError, RecordsPath, ScalarPath, XmlPath, XmlStep};
 
 /// The most columns of a feed: SQLite's own limit is 2,000, and the bank's come beside them.
 pub const COLUMNS_MAX: usize = 1_900;
@@ -52,62 +53,6 @@ pub enum Origin {
     Http(Request),
     /// Files of the connection's import folder whose name matches.
     Files(GlobMatcher),
-}
-
-/// How a feed is asked for over HTTP.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Written behind the connection's `base_url`; may carry a query of its own.
-    pub path: String,
-    pub pagination: Pagination,
-    /// The most pages of one run.
-    pub max_pages: u64,
-    pub incremental: Option<Incremental>,
-    pub schedule: Schedule,
-}
-
-/// Where the records stand in a JSON document.
-#[derive(Clone, Debug)]
-pub enum RecordsPath {
-    /// Plain names ending in `[*]`, such as `$.data[*]`: read record by record.
-    Plain(Vec<String>),
-    /// Any other JSONPath (RFC 9535): holds its page in memory.
-    Path(JsonPath),
-}
-
-/// How one page leads to the next.
-#[derive(Clone, Debug)]
-pub enum Pagination {
-    /// One page is all there is.
-    None,
-    /// `param` counts pages from `start`; ends with an empty page.
-    Page { param: String, start: u64, size: Option<PageSize> },
-    /// `param` counts records received so far; ends with an empty page.
-    Offset { param: String, size: Option<PageSize> },
-    /// `param` carries what stood at `next` on the page before; ends where `next` is missing, null or empty.
-    Cursor { param: String, next: JsonPath, size: Option<PageSize> },
-    /// The `Link` header's `rel="next"`, within the origin; ends where there is none.
-    Link { size: Option<PageSize> },
-    /// The URL at `next`, within the origin; ends where it is missing, null or empty.
-    NextUrl { next: JsonPath, size: Option<PageSize> },
-}
-
-/// The size to ask for, and in which parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageSize {
-    pub param: String,
-    pub size: u64,
-}
-
-/// Reading only what changed since last time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incremental {
-    /// The column whose greatest value is the cursor.
-    pub field: String,
-    /// The query parameter that carries it.
-    pub param: String,
-    /// How far to go back behind it, for rows that arrive late. Only with a time.
-    pub lookback: Duration,
 }
 
 /// One column.

@@ -16,6 +16,7 @@ pub mod partner;
 pub mod protocol;
 pub mod quarantine;
 pub mod record;
+pub mod request;
 pub mod role;
 pub mod run;
 pub mod schedule;

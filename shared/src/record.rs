@@ -160,6 +160,22 @@ impl Batch {
         RowBuilder { batch: self, cells, text, finished: false }
     }
 
+    /// Keeps only the rows that `keep` wants. The text of the others stays until the batch goes.
+    pub fn retain(&mut self, keep: impl Fn(&Self, usize) -> bool) {
+        let wanted: Vec<bool> = (0..self.len()).map(|row| keep(self, row)).collect();
+        let width = self.width.max(1);
+        let mut cell = 0;
+        self.cells.retain(|_| {
+            cell += 1;
+            wanted.get((cell - 1) / width).copied().unwrap_or(true)
+        });
+        let mut row = 0;
+        self.hashes.retain(|_| {
+            row += 1;
+            wanted.get(row - 1).copied().unwrap_or(true)
+        });
+    }
+
     /// The hashes of each row, in order.
     pub fn hashes(&self) -> &[RowHash] {
         &self.hashes

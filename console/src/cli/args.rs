@@ -9,10 +9,10 @@ mod orders;
 
 pub(super) use self::{
     lists::{
-        Audit, AuditVerbs, Connections, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id, Partners,
-        Quarantine, Records, Runs, Show, ShowRecord,
+        Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id,
+        Partners, Quarantine, Records, Runs, Show, ShowRecord,
     },
-    orders::{Discover, Document, Exchange, Resync, Test},
+    orders::{Discover, Document, Exchange, Resync, Rewind, Test},
 };
 use super::check::{Range, Subject};
 
@@ -88,6 +88,9 @@ pub(super) enum Ask {
     Audit(Audit),
     /// Read a feed again
     Resync(Resync),
+    /// How far a feed has been read, and going back
+    #[command(visible_alias = "cursors", subcommand)]
+    Cursor(Cursor),
     /// Hand a document over for delivery
     Send(Document),
     /// Try a connection now, step by step

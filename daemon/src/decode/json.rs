@@ -9,13 +9,13 @@ use std::{
     rc::Rc,
 };
 
-use marsad_shared::feed::RecordsPath;
+use marsad_shared::feed::{RecordsPath, ScalarPath};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::value::RawValue;
 
-use super::{DecodeError, Flow, ROW_MAX};
+use super::{DecodeError, Flow, ROW_MAX, Scalar};
 
 mod query;
 
@@ -74,6 +74,7 @@ pub fn read(
             }
             query(&text, path, each)
         }
+        RecordsPath::Xml(_) => Err(nothing_at("an XML path")),
     }
 }
 
@@ -91,6 +92,7 @@ pub fn read_slice(
             walk::<_, &RawValue>(serde_json::Deserializer::from_slice(bytes), names, each)
         }
         RecordsPath::Path(path) => query(bytes, path, each),
+        RecordsPath::Xml(_) => Err(nothing_at("an XML path")),
     }
 }
 
@@ -159,39 +161,28 @@ pub fn read_lines(
     }
 }
 
-/// The text or number at a plain path of a document, without building the document; `None` if it is missing, null or
-/// empty.
-///
-/// # Errors
-/// As [`read`].
-pub fn scalar_at(bytes: &[u8], names: &[String]) -> Result<Option<String>, DecodeError> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let raw = At { names }.deserialize(&mut json).map_err(|error| failure(&error))?;
-    let Some(raw) = raw else { return Ok(None) };
-    let text = match serde_json::from_str::<serde_json::Value>(raw.get()) {
-        Ok(serde_json::Value::String(text)) => text,
-        Ok(serde_json::Value::Null) | Err(_) => String::new(),
-        Ok(_) => raw.get().to_owned(),
-    };
-    Ok(Some(text).filter(|text| !text.is_empty()))
+/// What stands at each of `paths` in a document; absent all of them if it cannot be read.
+pub fn scalars(bytes: &[u8], paths: &[ScalarPath]) -> Vec<Scalar> {
+    paths.iter().map(|path| scalar(bytes, path).unwrap_or_default()).collect()
 }
 
-/// As [`scalar_at`], for a path that is not plain: the document is held.
-///
-/// # Errors
-/// As [`read`].
-pub fn scalar_by(
-    bytes: &[u8],
-    path: &serde_json_path::JsonPath,
-) -> Result<Option<String>, DecodeError> {
-    let document: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
-    let text = path.query(&document).first().map(|value| match value {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Null => String::new(),
-        other => other.to_string(),
-    });
-    Ok(text.filter(|text| !text.is_empty()))
+fn scalar(bytes: &[u8], path: &ScalarPath) -> Option<Scalar> {
+    let raw = match path {
+        ScalarPath::Plain(names) => {
+            let mut json = serde_json::Deserializer::from_slice(bytes);
+            At { names }.deserialize(&mut json).ok()??.get().to_owned()
+        }
+        ScalarPath::Path(path) => {
+            let document: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+            path.query(&document).first()?.to_string()
+        }
+        ScalarPath::Xml(_) => return None,
+    };
+    Some(match serde_json::from_str::<serde_json::Value>(&raw) {
+        Ok(serde_json::Value::String(text)) => Scalar::Text(text),
+        Ok(serde_json::Value::Null) | Err(_) => Scalar::Null,
+        Ok(_) => Scalar::Text(raw),
+    })
 }
 
 fn nothing_at(path: &str) -> DecodeError {
@@ -431,11 +422,11 @@ mod tests {
     #[test]
     fn the_next_cursor_is_read_as_text() {
         let at = |text: &str| {
-            scalar_at(text.as_bytes(), &["meta".to_owned(), "next".to_owned()]).unwrap()
+            scalars(text.as_bytes(), &[ScalarPath::parse("$.meta.next").unwrap()]).remove(0)
         };
-        assert_eq!(at(r#"{"data":[1],"meta":{"next":"a\"b"}}"#).as_deref(), Some("a\"b"));
+        assert_eq!(at(r#"{"data":[1],"meta":{"next":"a\"b"}}"#).text(), Some("a\"b"));
         assert_eq!(
-            at(r#"{"meta":{"next":12345678901234567890123}}"#).as_deref(),
+            at(r#"{"meta":{"next":12345678901234567890123}}"#).text(),
             Some("12345678901234567890123")
         );
         for none in [
@@ -446,7 +437,7 @@ mod tests {
             "[1]",
             r#"{"meta":3}"#,
         ] {
-            assert_eq!(at(none), None, "{none}");
+            assert_eq!(at(none).text(), None, "{none}");
         }
     }
 

@@ -246,19 +246,15 @@ async fn fetched(
         why,
         remedy: remedy.to_owned(),
     };
-    if source.rest_until().is_some_and(|until| until > tokio::time::Instant::now()) {
-        let why = "the partner asked us to wait".to_owned();
-        return Err(failed(why, "try again later: marsad connections says when"));
-    }
+    source.gate().hasten();
     let call = Call::get(url.clone());
     let Ok(answer) = timeout(PATIENCE, source.get(&call, None)).await else {
         let why = format!("{}: no whole answer came in 30 s", shown(url));
         return Err(failed(why, "ask for fewer records, or for something smaller"));
     };
     let answer = answer.map_err(|error| {
-        let text = error.to_string();
-        let (why, remedy) = text.split_once("; ").unwrap_or((&text, "see the daemon's log"));
-        failed(why.to_owned(), remedy)
+        let (why, remedy) = error.parted();
+        failed(why, &remedy)
     })?;
     let whole = answer.body.get(..SAMPLE_MAX);
     let bytes = whole.unwrap_or(&answer.body).to_vec();

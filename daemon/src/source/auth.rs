@@ -1,13 +1,16 @@
 //! What a request carries to prove who we are. Secrets go into the request and nowhere else.
 
-use marsad_shared::connection::{Auth, KeyPlace};
+use marsad_shared::{
+    connection::{Auth, KeyPlace},
+    request::Body,
+};
 use reqwest::{
     Client, Request,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{call::Body, fault::FetchError, oauth::TokenKeeper};
+use super::{fault::FetchError, oauth::TokenKeeper};
 
 /// Signs the requests of one connection.
 #[derive(Debug)]

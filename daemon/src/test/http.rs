@@ -18,10 +18,11 @@ use super::{PROBE, Trial, record, tls};
 use crate::{
     services::Services,
     source::{
+        asking::{Asker, Leg},
         call::Call,
         fault::FetchError,
         http::{Answer, HttpSource},
-        walk::{Ask, Walker},
+        walk::Ask,
     },
 };
 
@@ -45,7 +46,9 @@ pub(super) async fn walk(
     if !prove(trial, source).await {
         return;
     }
-    let feed = feeds.iter().find(|feed| matches!(feed.origin, Origin::Http(_)));
+    // One that needs another feed's records first, or has the partner make a file, is more than a look.
+    let plain = |feed: &&Arc<Feed>| matches!(&feed.origin, Origin::Http(request) if request.each.is_none() && request.export.is_none());
+    let feed = feeds.iter().find(plain);
     let Some(answer) = ask(trial, source, feed.map(AsRef::as_ref)).await else { return };
     let slow = answer.first_byte > source.http.slow;
     let good = if slow { PollResult::Slow } else { PollResult::Ok { near_limit: false } };
@@ -159,12 +162,8 @@ fn kind_of(source: &HttpSource) -> &'static str {
 async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Option<Answer> {
     let base = &source.http.base_url;
     let began = Instant::now();
-    if let Some(until) = source.rest_until().filter(|until| *until > began) {
-        let wait = until.duration_since(began).as_secs() + 1;
-        let text = format!("the partner asked us to wait, for {wait} s more");
-        trial.bad(TestStep::Answer, began, &text, "wait; Marsad goes on by itself");
-        return None;
-    }
+    // A person wants to know: what we keep back by ourselves goes out.
+    source.gate().hasten();
     let call = match first(base, feed) {
         Ok(call) => call,
         Err(what) => {
@@ -201,9 +200,12 @@ async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Opt
 }
 
 fn first(base: &Url, feed: Option<&Feed>) -> Result<Call, String> {
-    let Some(Feed { origin: Origin::Http(request), .. }) = feed else {
+    let Some((feed, request)) = feed.and_then(|feed| match &feed.origin {
+        Origin::Http(request) => Some((feed, request)),
+        Origin::Files(_) => None,
+    }) else {
         return Ok(Call::get(base.clone()));
     };
-    let walker = Walker::new(base, request, None, 0).map_err(|error| error.to_string())?;
-    walker.url(&Ask::First).map(Call::get).map_err(|error| error.to_string())
+    let asker = Asker::new(base, feed, request);
+    asker.call(&Leg::default(), &Ask::First).map_err(|error| error.to_string())
 }

@@ -4,7 +4,9 @@ use std::{collections::HashMap, time::Duration};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::{Scope, connection::Names, field, is_path, name, request, span};
+use super::{
+    Scope, connection::Names, field, incremental, is_path, name, records::records, request, span,
+};
 use crate::{
     config::{
         raw::{RawFeed, RawFreshness},
@@ -26,8 +28,8 @@ pub(super) fn feed(
     report: &mut Report<'_>,
 ) -> Option<Feed> {
     let raw = &block.value;
-    let origin = origin(block, connections, scope, report);
-    let records = request::records(raw, report);
+    let origin = origin(block, partner, connections, scope, report);
+    let records = records(raw, report);
     let csv = csv(raw, report);
     let fields = match &raw.fields {
         Given::Absent => Some(Vec::new()),
@@ -36,7 +38,7 @@ pub(super) fn feed(
     };
     let key = key(raw, fields.as_deref(), report);
     let version = version(raw, fields.as_deref(), report);
-    request::incremental_fits(raw, fields.as_deref(), report);
+    incremental::fits(raw, fields.as_deref(), report);
     let promise = match &raw.freshness {
         Given::Absent => None,
         Given::Wrong => return None,
@@ -63,6 +65,7 @@ pub(super) fn feed(
 
 fn origin(
     block: &At<RawFeed>,
+    partner: &PartnerId,
     connections: &Names<'_>,
     scope: &Scope<'_>,
     report: &mut Report<'_>,
@@ -86,7 +89,7 @@ fn origin(
                 report.wrong(&at.place, problem, "use `files`, or name another connection");
             }
             let path = raw.path.here().filter(|at| is_path(at, report));
-            let request = request::request(raw, scope, report);
+            let request = request::request(raw, partner, scope, report);
             Some(Origin::Http(request?.with_path(&path?.value)))
         }
         (true, false) => {
