@@ -41,6 +41,10 @@ impl Columns {
                 Some(layout) => layout,
                 None => self.freeze(services, run, place, infer).await?,
             };
+            // The frozen columns are those of the data: which of them is the version may change.
+            let layout = layout
+                .versioned(self.feed.version.as_deref())
+                .map_err(|error| StoreError::Layout(format!("{error} of {}", self.feed.id)))?;
             let (feed, prepared) = (self.feed.id.clone(), layout.clone());
             services.store.cache.call(move |cache| cache.prepare(&feed, &prepared)).await?;
             Ok::<_, Trouble>(Arc::new(Shaper::new(&self.feed, layout)))

@@ -114,9 +114,10 @@ pub enum Raw<'a> {
 }
 
 /// One value that stands beside the records.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scalar {
     /// There is nothing at its path, or no document at all.
+    #[default]
     Absent,
     Null,
     /// Text, empty perhaps; a number or a boolean as it was written; an object or a list as its own text.

@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    feed::{Feed, Origin, Pagination, Request},
-    health::PollResult,
+    feed::{Feed, Origin},
+    health::{PollResult, Reason},
     id::RunId,
+    protocol::EventKind,
+    request::{Changed, Request},
     run::{Counts, Trigger},
-    store::{StoreError, cache::Position, ledger::RunStart},
+    store::{
+        StoreError,
+        cache::{Position, Validators},
+        ledger::RunStart,
+    },
 };
 use reqwest::StatusCode;
 use tokio_util::sync::CancellationToken;
@@ -16,20 +22,29 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     columns::Columns,
-    decode::DecodeError,
+    decode::{self, DecodeError, Scalar},
     run::Ending,
-    services::Services,
+    services::{Rewind, Services},
+    socket::problem::failed,
     source::{
-        cursor::CursorRule,
+        asking::{Asker, Leg},
+        call::Call,
         fault::FetchError,
         http::{Answer, HttpSource},
-        walk::{Ask, Walker},
+        manners::PATIENCE,
+        walk::Ask,
     },
     trouble::Trouble,
 };
 
+mod envelope;
+mod fetch;
+mod keep;
+mod legs;
 mod page;
 mod walk;
+
+use envelope::Envelope;
 
 /// What pulls the pages of one feed. It alone moves the feed's position, and so remembers it between runs.
 pub struct Puller {
@@ -37,6 +52,7 @@ pub struct Puller {
     pub feed: Arc<Feed>,
     pub source: Arc<HttpSource>,
     columns: Columns,
+    envelope: Arc<Envelope>,
     /// As it stands in the cache; `None`: to be read there.
     position: Option<Position>,
     /// A hash of how answers are read: one that was read otherwise tells nothing of whether it is the same.
@@ -69,16 +85,21 @@ impl Puller {
             delimiter,
             header_row,
             key,
+            version,
             fields,
             zone,
             ..
         } = &*feed;
         let reading = format!(
-            "{records:?}{deletes:?}{deleted:?}{format:?}{delimiter}{header_row}{key:?}{fields:?}{:?}",
+            "{records:?}{deletes:?}{deleted:?}{format:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
             zone.iana_name()
         );
         let reading = xxh3_64(reading.as_bytes());
-        Self { services, feed, source, columns, position: None, reading }
+        let envelope = Arc::new(match &feed.origin {
+            Origin::Http(request) => Envelope::of(request),
+            Origin::Files(_) => Envelope::default(),
+        });
+        Self { services, feed, source, columns, envelope, position: None, reading }
     }
 
     /// One run. `begun` hears its number as soon as it has one; `plan` says when the feed is due after it.
@@ -109,7 +130,7 @@ impl Puller {
             file: None,
         };
         // A person's run has its number at once; a scheduled one needs none if nothing changed.
-        let mut first = None;
+        let mut head = Head::default();
         if errand.trigger != Trigger::Person {
             match self.unchanged(request, &position).await {
                 Some(Ok(Seen::Unchanged(rows, bytes))) => {
@@ -121,7 +142,7 @@ impl Puller {
                     self.services.record_run(start, end).await?;
                     return Ok(Pulled { started_at, trouble: None });
                 }
-                Some(Ok(Seen::New(answer))) => first = Some(answer),
+                Some(Ok(Seen::New(new))) => head = new,
                 Some(Err(error)) => {
                     self.position = Some(position);
                     let trouble = Trouble::Fetch(error);
@@ -136,7 +157,7 @@ impl Puller {
         }
         let run = self.services.begin_run(start).await?;
         begun(run.id);
-        let (mut run, ended) = self.walk(request, errand, run, position, first, stop).await;
+        let (mut run, ended) = self.walk(request, errand, run, position, head, stop).await;
         let (ending, trouble) = match ended {
             Ok(ending) => (ending, None),
             // No record has come yet, of a feed whose columns are those of its first data: nothing is wrong.
@@ -150,6 +171,22 @@ impl Puller {
         run.start.at = started_at;
         self.services.end_run(&run, Ending { next_at, ..ending }).await?;
         Ok(Pulled { started_at, trouble })
+    }
+
+    /// Sets the cursor back as a person ordered. What was remembered of the position is read anew.
+    pub async fn rewind(&mut self, order: Rewind) {
+        let Rewind { to, reason, actor, reply } = order;
+        let (id, at) = (self.feed.id.clone(), self.services.clock.now());
+        self.position = None;
+        let set = self
+            .services
+            .store
+            .cache
+            .call(move |cache| cache.rewind(&id, to.as_deref(), at, &reason, &actor));
+        let set = set.await.map_err(|error| failed("the cursor was not moved", &error));
+        self.services.events.tell(at, EventKind::Feed, Some(self.feed.id.to_string()));
+        // An operator who went away has no use for the answer.
+        let _ = reply.send(set);
     }
 
     /// What the cache knows of a run under way is dropped with it.
@@ -166,17 +203,26 @@ impl Puller {
         request: &Request,
         position: &Position,
     ) -> Option<Result<Seen, FetchError>> {
-        if position.walk.is_some() || !page::fits_one_page(&request.pagination) {
+        if position.walk.is_some() {
+            return None;
+        }
+        if let Some(changed) = &request.changed {
+            return Some(self.marked(request, changed, position).await);
+        }
+        if !page::fits_one_page(request) {
             return None;
         }
         let since = self.since(request, position.cursor.as_deref());
-        let walker = Walker::new(&self.source.http.base_url, request, since.as_deref(), 0).ok()?;
-        let url = walker.url(&Ask::First).ok()?;
-        let known = position.validators.as_ref().filter(|known| known.url == self.url_hash(&url));
-        let answer = match self.source.get(&url, known).await {
+        let leg = Leg { since, ..Leg::default() };
+        let base = &self.source.http.base_url;
+        let call = Asker::new(base, &self.feed, request).call(&leg, &Ask::First).ok()?;
+        let url = self.url_hash(&call.url);
+        let known = position.validators.as_ref().filter(|known| known.url == url);
+        let answer = match self.source.get(&call, known).await {
             Ok(answer) => answer,
-            // Something that a moment may cure is tried again by the walk.
-            Err(FetchError::Transient { .. }) => return None,
+            // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
+            Err(FetchError::Transient { .. } | FetchError::Gone { .. }) => return None,
+            Err(FetchError::Held { wait, .. }) if wait <= PATIENCE => return None,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));
@@ -192,35 +238,53 @@ impl Puller {
                 Seen::Unchanged(known.rows, bytes)
             }
             // How it went is reported once it has been read.
-            None => Seen::New(answer),
+            None => Seen::New(Head { answer: Some(answer), mark: None }),
         }))
     }
 
-    fn rule(&self) -> Option<CursorRule> {
-        let Origin::Http(request) = &self.feed.origin else { return None };
-        CursorRule::of(request.incremental.as_ref()?, &self.columns.known()?.layout)
-    }
-
-    /// What is asked for when the cursor stands at `cursor`.
-    fn since(&self, request: &Request, cursor: Option<&str>) -> Option<String> {
-        let (incremental, cursor) = (request.incremental.as_ref()?, cursor?);
-        // Before the columns are known the cursor is asked with as it stands: `lookback` needs its type.
-        let declared =
-            || marsad_shared::record::Layout::new(self.feed.fields.clone(), &self.feed.key).ok();
-        let rule = self.rule().or_else(|| CursorRule::of(incremental, &declared()?));
-        Some(rule.map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)))
+    /// Asks the partner's own mark of change.
+    async fn marked(
+        &self,
+        request: &Request,
+        changed: &Changed,
+        position: &Position,
+    ) -> Result<Seen, FetchError> {
+        let asker = Asker::new(&self.source.http.base_url, &self.feed, request);
+        let Ok(url) = asker.at(&changed.path, &Leg::default(), None) else {
+            return Ok(Seen::New(Head::default()));
+        };
+        let answer = match self.source.get(&Call::get(url.clone()), None).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.report(error.result(), Some(error.to_string())).await;
+                return Err(error);
+            }
+        };
+        let found = decode::json::scalars(&answer.body, std::slice::from_ref(&changed.at));
+        let Some(mark) = found.first().and_then(Scalar::text) else {
+            let what = "the answer does not say whether anything changed; mend `changed.at`";
+            let error = FetchError::of(Reason::Schema, &url, what);
+            self.report(error.result(), Some(error.to_string())).await;
+            return Err(error);
+        };
+        let mark = Validators {
+            url: self.url_hash(&url),
+            etag: Some(mark.to_owned()),
+            rows: position.rows,
+            ..Validators::default()
+        };
+        self.report(self.pace(&answer), None).await;
+        Ok(match &position.validators {
+            Some(known) if (known.url, &known.etag) == (mark.url, &mark.etag) => {
+                Seen::Unchanged(known.rows, answer.body.len() as u64)
+            }
+            _ => Seen::New(Head { answer: None, mark: Some(mark) }),
+        })
     }
 
     /// What an answer of `url`, read as this feed is, is remembered by.
     fn url_hash(&self, url: &url::Url) -> u64 {
         xxh3_64_with_seed(url.as_str().as_bytes(), self.reading)
-    }
-
-    fn pagination(&self) -> Pagination {
-        match &self.feed.origin {
-            Origin::Http(request) => request.pagination.clone(),
-            Origin::Files(_) => Pagination::None,
-        }
     }
 
     fn pace(&self, answer: &Answer) -> PollResult {
@@ -231,15 +295,21 @@ impl Puller {
             PollResult::Ok { near_limit: took * 5 > slow * 4 }
         }
     }
+}
 
-    async fn report(&self, result: PollResult, detail: Option<String>) {
-        self.services.report_health(&self.source.id, result, detail).await;
-    }
+/// What is known before a walk begins.
+#[derive(Debug, Default)]
+struct Head {
+    /// The answer to its first request, if that was asked already.
+    answer: Option<Answer>,
+    /// The partner's own mark of change: it is kept once the walk has reached its end.
+    mark: Option<Validators>,
 }
 
 /// What a first look found.
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
 enum Seen {
     /// The same rows and how many bytes it took to learn that.
     Unchanged(u64, u64),
-    New(Answer),
+    New(Head),
 }

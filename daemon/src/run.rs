@@ -27,6 +27,24 @@ pub struct Run {
     pub cached: Counts,
     /// Rows that went to quarantine.
     pub refused: u64,
+    /// Rows that a rule of the feed passed over.
+    pub filtered: u64,
+}
+
+/// Rows of a run that never came to the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    pub refused: u64,
+    pub filtered: u64,
+}
+
+impl Outside {
+    /// What the cache counted, with those beside it.
+    pub fn with(self, cached: Counts) -> Counts {
+        let Self { refused, filtered } = self;
+        let received = cached.received + refused + filtered;
+        Counts { received, quarantined: refused, filtered: cached.filtered + filtered, ..cached }
+    }
 }
 
 /// How a run ended.
@@ -93,7 +111,12 @@ impl Ending {
 impl Run {
     /// What became of the rows so far.
     pub fn counts(&self) -> Counts {
-        with_refused(self.cached, self.refused)
+        self.outside().with(self.cached)
+    }
+
+    /// The rows that never came to the cache.
+    pub fn outside(&self) -> Outside {
+        Outside { refused: self.refused, filtered: self.filtered }
     }
 
     /// Counts rows into quarantine.
@@ -110,17 +133,20 @@ impl Run {
     }
 }
 
-/// What the cache counted, and the rows that went to quarantine instead.
-pub fn with_refused(cached: Counts, refused: u64) -> Counts {
-    Counts { received: cached.received + refused, quarantined: refused, ..cached }
-}
-
 impl Services {
     /// Gives a run its number; it is seen to be running.
     pub async fn begin_run(&self, start: RunStart) -> Result<Run, StoreError> {
         let stored = start.clone();
         let id = self.store.ledger.call(move |ledger| ledger.begin_run(&stored)).await?;
-        let run = Run { id, start, pages: 0, bytes: 0, cached: Counts::default(), refused: 0 };
+        let run = Run {
+            id,
+            start,
+            pages: 0,
+            bytes: 0,
+            cached: Counts::default(),
+            refused: 0,
+            filtered: 0,
+        };
         self.show_progress(&run);
         self.events.tell(run.start.at, EventKind::Run, Some(id.to_string()));
         Ok(run)

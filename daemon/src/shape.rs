@@ -21,6 +21,8 @@ mod record;
 mod value;
 mod way;
 
+pub(crate) use value::emirates_id;
+
 /// Why a row is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -206,7 +208,7 @@ impl Shaper {
 
 /// Whether a record of a feed whose columns are not known yet says that it was deleted.
 pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
-    let nothing = Layout { fields: Vec::new(), key: Vec::new() };
+    let nothing = Layout { fields: Vec::new(), key: Vec::new(), version: None };
     let ways = match format {
         Format::Xml => Ways::xml(&nothing, feed.deleted.as_ref()),
         _ => Ways::json(&nothing, feed.deleted.as_ref()),

@@ -35,6 +35,11 @@ pub enum Trouble {
     /// Rows are unaccounted for: our bug, and never green (promise 2).
     #[error("the run does not balance: {0}; nothing of it can be trusted, report this")]
     Unbalanced(String),
+    /// The partner has forgotten what changed since our last read.
+    #[error(
+        "the partner no longer keeps what changed since {since} (410); a full read brings the rest, and finds no deletions: order it with `resync --full`"
+    )]
+    CursorLost { since: String },
     /// The daemon stops.
     #[error("marsadd was stopped; the next run goes on where this one was")]
     Stopped,
@@ -52,6 +57,7 @@ impl Trouble {
             Self::Fetch(error) => return error.reason(),
             Self::Decode { error, .. } => error.reason(),
             Self::Walk(_) => Reason::RemoteFault,
+            Self::CursorLost { .. } => Reason::Http4xx,
             Self::Store(error) => reason_of(error)?,
             Self::File(_) => Reason::Disk,
             Self::Unbalanced(_) | Self::Stopped => return None,
@@ -74,7 +80,17 @@ impl Trouble {
 
     /// How the run ends.
     pub fn outcome(&self) -> Outcome {
-        if matches!(self, Self::Stopped) { Outcome::Cancelled } else { Outcome::Failed }
+        match self {
+            // It waits for a person.
+            Self::CursorLost { .. } => Outcome::Held,
+            _ if self.is_no_failure() => Outcome::Cancelled,
+            _ => Outcome::Failed,
+        }
+    }
+
+    /// Whether we ended it ourselves, and go on with it by ourselves.
+    pub const fn is_no_failure(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Fetch(FetchError::Held { .. }))
     }
 
     /// What happened, where and what to do, safe for any screen.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// Where the present comes from. Rules never ask it: their caller does, and passes the time.
-pub trait Clock: Send + Sync {
+pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The time of day, UTC. It may step in either direction when somebody sets the machine's
     /// clock: order things by sequence and measure spans with `Instant`, not with this.
     fn now(&self) -> Timestamp;

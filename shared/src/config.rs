@@ -4,6 +4,7 @@ mod check;
 mod environment;
 mod error;
 mod init;
+mod preset;
 mod raw;
 mod schema;
 mod source;
@@ -143,7 +144,8 @@ impl Read {
 
     fn partner(&mut self, file: &Path, scope: &Scope<'_>) {
         let Some(source) = self.open(file) else { return };
-        let (value, mut report) = source.parse();
+        let (mut value, mut report) = source.parse();
+        preset::complete(&mut value);
         if let Some(raw) = RawPartnerFile::read(&value, &Place::default(), &mut report) {
             let checked = check::partner_file(&raw, scope, &mut self.met, &mut report);
             self.partners.extend(checked.partner);

@@ -1,17 +1,14 @@
 //! A feed: one dataset that we pull over a connection.
 
-use std::time::Duration;
-
 use globset::GlobMatcher;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use serde_json_path::JsonPath;
 
 use crate::{
     freshness::Promise,
     id::{ConnectionId, FeedId},
     partner::Name,
-    schedule::Schedule,
+    request::Request,
     word::words,
 };
 
@@ -43,6 +40,8 @@ pub struct Feed {
     pub header_row: u32,
     /// Columns that tell one record from another, at least one.
     pub key: Vec<String>,
+    /// The column that says which of two rows of one key is newer; `None`: the one that came later is.
+    pub version: Option<String>,
     /// The columns; empty: taken from the first page or file, then frozen.
     pub fields: Vec<Field>,
     /// `None`: no expectation, so freshness is `exempt`.
@@ -60,18 +59,6 @@ pub enum Origin {
     Files(GlobMatcher),
 }
 
-/// How a feed is asked for over HTTP.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Written behind the connection's `base_url`; may carry a query of its own.
-    pub path: String,
-    pub pagination: Pagination,
-    /// The most pages of one run.
-    pub max_pages: u64,
-    pub incremental: Option<Incremental>,
-    pub schedule: Schedule,
-}
-
 /// How a record says of itself that it was removed. Such a record needs no more than its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deleted {
@@ -79,41 +66,6 @@ pub enum Deleted {
     Field { field: String, values: Vec<String> },
     /// `OData`: `@removed`, or a context that ends in `$deletedEntity`. Its key may stand in its `id` alone.
     OData,
-}
-
-/// How one page leads to the next.
-#[derive(Clone, Debug)]
-pub enum Pagination {
-    /// One page is all there is.
-    None,
-    /// `param` counts pages from `start`; ends with an empty page.
-    Page { param: String, start: u64, size: Option<PageSize> },
-    /// `param` counts records received so far; ends with an empty page.
-    Offset { param: String, size: Option<PageSize> },
-    /// `param` carries what stood at `next` on the page before; ends where `next` is missing, null or empty.
-    Cursor { param: String, next: JsonPath, size: Option<PageSize> },
-    /// The `Link` header's `rel="next"`, within the origin; ends where there is none.
-    Link { size: Option<PageSize> },
-    /// The URL at `next`, within the origin; ends where it is missing, null or empty.
-    NextUrl { next: JsonPath, size: Option<PageSize> },
-}
-
-/// The size to ask for, and in which parameter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageSize {
-    pub param: String,
-    pub size: u64,
-}
-
-/// Reading only what changed since last time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incremental {
-    /// The column whose greatest value is the cursor.
-    pub field: String,
-    /// The query parameter that carries it.
-    pub param: String,
-    /// How far to go back behind it, for rows that arrive late. Only with a time.
-    pub lookback: Duration,
 }
 
 /// One column.

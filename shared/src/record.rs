@@ -14,12 +14,20 @@ pub struct Layout {
     pub fields: Vec<Field>,
     /// Where the key's columns stand in `fields`, in the key's order; never empty.
     pub key: Vec<usize>,
+    /// Where the column stands that says which of two rows of one key is newer; `None`: the one that came later is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<usize>,
 }
 
 /// A key names a column that the fields lack.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key {0:?} is not among the fields")]
 pub struct NoSuchKey(pub String);
+
+/// The version is a column that the fields lack.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the version {0:?} is not among the fields")]
+pub struct NoSuchVersion(pub String);
 
 impl Layout {
     /// The layout of `fields`, keyed by the columns named in `key`.
@@ -33,7 +41,18 @@ impl Layout {
                 fields.iter().position(|f| f.name == *name).ok_or_else(|| NoSuchKey(name.clone()))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { fields, key })
+        Ok(Self { fields, key, version: None })
+    }
+
+    /// The same, with the column that tells versions apart, if there is one.
+    ///
+    /// # Errors
+    /// [`NoSuchVersion`] if it is not among the fields.
+    pub fn versioned(mut self, column: Option<&str>) -> Result<Self, NoSuchVersion> {
+        self.version = column
+            .map(|name| self.position(name).ok_or_else(|| NoSuchVersion(name.to_owned())))
+            .transpose()?;
+        Ok(self)
     }
 
     /// The column of that name.
@@ -46,9 +65,11 @@ impl Layout {
         self.key.iter().filter_map(|&at| self.fields.get(at))
     }
 
-    /// Whether a row must have a value in that column.
+    /// Whether a row must have a value in that column. A deletion needs no more than its key.
     pub fn is_required(&self, column: usize) -> bool {
-        self.key.contains(&column) || self.fields.get(column).is_some_and(|f| f.required)
+        self.key.contains(&column)
+            || self.version == Some(column)
+            || self.fields.get(column).is_some_and(|f| f.required)
     }
 }
 
@@ -137,6 +158,22 @@ impl Batch {
     pub fn row(&mut self) -> RowBuilder<'_> {
         let (cells, text) = (self.cells.len(), self.text.len());
         RowBuilder { batch: self, cells, text, finished: false }
+    }
+
+    /// Keeps only the rows that `keep` wants. The text of the others stays until the batch goes.
+    pub fn retain(&mut self, keep: impl Fn(&Self, usize) -> bool) {
+        let wanted: Vec<bool> = (0..self.len()).map(|row| keep(self, row)).collect();
+        let width = self.width.max(1);
+        let mut cell = 0;
+        self.cells.retain(|_| {
+            cell += 1;
+            wanted.get((cell - 1) / width).copied().unwrap_or(true)
+        });
+        let mut row = 0;
+        self.hashes.retain(|_| {
+            row += 1;
+            wanted.get(row - 1).copied().unwrap_or(true)
+        });
     }
 
     /// The hashes of each row, in order.
@@ -245,7 +282,8 @@ impl RowBuilder<'_> {
     }
 
     /// Keeps the row as the word that the record of its key is deleted. It has a cell for every column, as any row;
-    /// only the key's are looked at, the others are best left empty.
+    /// only the key's and the version's are looked at, the others are best left empty. Without a version it deletes
+    /// whatever came before it.
     ///
     /// # Panics
     /// As [`Self::finish`].

@@ -49,9 +49,11 @@ pub struct Counts {
     pub inserted: u64,
     /// Records that came otherwise than they were, or came again after they had been deleted.
     pub updated: u64,
-    /// Rows that say what the bank says already; among them deletions of what it has as deleted, or never had.
+    /// Rows that say what the bank says already, or something older; among them deletions of what it has as deleted, or
+    /// never had.
     pub unchanged: u64,
-    /// Rows whose key came again later in the same run: the last one wins.
+    /// All rows but one of each key that came more than once in the run: the newest wins, by its version or else by its
+    /// place.
     pub duplicate: u64,
     /// Live records that the partner says are gone.
     pub deleted: u64,

@@ -25,7 +25,7 @@ use crate::{
     columns::Columns,
     decode::{DecodeError, Flow},
     intake::{self, Intake, Origins, Piece},
-    run::{Run, with_refused},
+    run::{Outside, Run},
     services::Services,
     shape::Shaper,
     source::folder::{FILE_MAX, TakeError, Taken},
@@ -146,7 +146,7 @@ impl Desk {
             run: id,
             pages,
             bytes,
-            counts: with_refused(cached, refused),
+            counts: Outside { refused, ..Outside::default() }.with(cached),
             event_at: None,
         };
         let finished =

@@ -2,17 +2,23 @@
 
 use bytes::Bytes;
 use marsad_shared::{
-    feed::{Feed, Format, Pagination, ScalarPath},
+    feed::{Feed, Format, ScalarPath},
+    request::{Paging, Request},
     store::cache::Validators,
 };
 use reqwest::header;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::envelope::Said;
 use crate::{
     decode::{DecodeError, Scalar},
     intake::{Intake, Origins, Piece},
     shape::Shaper,
-    source::{http::Answer, walk::Facts},
+    source::{
+        cursor::CursorRule,
+        http::Answer,
+        walk::{Ask, Facts},
+    },
 };
 
 /// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
@@ -22,10 +28,13 @@ pub(super) const SMALL: usize = 32 * 1024;
 pub(super) struct Page {
     pub(super) answer: Answer,
     pub(super) piece: Piece,
-    /// What stands at `next`, where the paging has one.
-    pub(super) next: Option<String>,
+    pub(super) said: Said,
     /// A hash of its URL.
     pub(super) url: u64,
+    /// Rows that were passed over.
+    pub(super) filtered: u64,
+    /// Where an export's step leads; such a page holds no records.
+    pub(super) job: Option<Ask>,
 }
 
 impl Page {
@@ -41,26 +50,35 @@ impl Page {
     pub(super) fn facts(&self) -> Facts {
         Facts {
             rows: self.piece.rows(),
-            next: self.next.clone(),
+            next: self.said.next.clone(),
+            more: self.said.more.clone(),
+            total: self.said.total.clone(),
             link: self.answer.link(),
             content: self.content(),
         }
     }
-}
 
-/// The path to what leads on, where the paging has one in its pages.
-pub(super) fn next_path(pagination: &Pagination) -> Option<ScalarPath> {
-    match pagination {
-        Pagination::Cursor { next, .. } | Pagination::NextUrl { next, .. } => {
-            Some(ScalarPath::from(next.clone()))
+    /// Passes over the rows that the feed leaves out.
+    pub(super) fn filter(&mut self, rule: &CursorRule, since: Option<&str>) {
+        if rule.filters() {
+            let batch = &mut self.piece.batch;
+            let before = batch.len();
+            batch.retain(|batch, row| !rule.passes_over(batch, row, since));
+            self.filtered = (before - batch.len()) as u64;
         }
-        _ => None,
     }
 }
 
-/// Whether a whole walk of this paging can be one request, so that its validators speak for all of it.
-pub(super) fn fits_one_page(pagination: &Pagination) -> bool {
-    matches!(pagination, Pagination::None | Pagination::Cursor { .. } | Pagination::NextUrl { .. })
+/// Whether a whole walk of this request can be one answer, so that its validators speak for all of it.
+pub(super) fn fits_one_page(request: &Request) -> bool {
+    let Request { says, pagination, incremental, each, export, .. } = request;
+    let one = matches!(
+        pagination.kind,
+        Paging::None | Paging::Cursor { .. } | Paging::NextUrl { .. } | Paging::Link
+    );
+    let windowed = incremental.as_ref().is_some_and(|incremental| incremental.window.is_some());
+    let asks = says.method == marsad_shared::request::Method::Get;
+    one && asks && !windowed && each.is_none() && export.is_none()
 }
 
 pub(super) fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
@@ -83,17 +101,14 @@ pub(super) fn format_of(answer: &Answer) -> Format {
         | "application/ndjson"
         | "application/jsonl"
         | "application/jsonlines" => Format::Ndjson,
+        "application/xhtml+xml" => Format::Json,
         kind if kind.starts_with("application/vnd.sdmx.") => Format::Sdmx,
-        kind if kind.ends_with("/xml")
-            || kind.ends_with("+xml") && kind != "application/xhtml+xml" =>
-        {
-            Format::Xml
-        }
+        kind if kind.ends_with("/xml") || kind.ends_with("+xml") => Format::Xml,
         _ => Format::Json,
     }
 }
 
-/// The page's rows, and what stands at the `wanted` paths.
+/// What the envelope says where it is looked at, and the page's rows.
 pub(super) fn read(
     feed: &Feed,
     shaper: &Shaper,

@@ -1,89 +1,83 @@
-//! The walk of one run: page after page, each tried as long as that may help, each kept with the position behind it.
-
-use std::{io::Cursor, sync::Arc, time::Duration};
+//! The walk of one run: leg after leg, page after page, each page kept with the position behind it.
+//!
+//! A leg is a stretch that is asked for on its own: all there is, what changed in a time, or what belongs to one record
+//! of another feed. Most feeds have one.
 
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
-    feed::{Feed, Request},
     health::{PollResult, Reason},
-    id::RunId,
-    run::Counts,
+    request::{By, Request},
     store::{
         StoreError,
-        cache::{Ended, PageEnd, Position, Walk},
+        cache::{Position, Validators},
     },
 };
-use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{
-    Errand, Puller,
-    page::{self, Page},
-};
+use super::{Errand, Head, Puller, keep::Behind, page::Page};
 use crate::{
-    decode::{self, Scalar},
-    intake::{self, Piece},
-    jitter::jitter,
-    run::{Ending, Run, with_refused},
+    run::{Ending, Run},
     source::{
-        fault::{FetchError, shown},
+        asking::{Asker, Leg},
+        fault::FetchError,
         http::Answer,
-        walk::{Ask, Walker},
+        walk::{Ask, Onward, WalkError, Walker},
     },
     trouble::Trouble,
 };
 
-/// How often one page is asked for before the run gives up; the next run goes on at that page.
-const TRIES: u32 = 4;
-/// The waits between those tries.
-const RETRY: marsad_shared::backoff::Backoff =
-    marsad_shared::backoff::Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
-/// A partner that asks us to wait longer than this ends the run; it goes on when the wait is over.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long what a partner gave us to go on with is tried, once nothing comes of it any more.
 const WALK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The walker's own words behind a [`Walk`].
-#[derive(Debug, Serialize, Deserialize)]
-struct Next {
-    ask: Ask,
+/// Where a walk stands, in its own words: what is kept behind a [`marsad_shared::store::cache::Walk`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Next {
+    pub(super) ask: Ask,
     /// What was asked for, as a hash: a walk of another request is not gone on with.
-    of: u64,
+    pub(super) of: u64,
+    pub(super) leg: Leg,
+    /// Records so far, of the whole walk and of this leg.
+    pub(super) rows: u64,
+    pub(super) leg_rows: u64,
+    /// Legs so far, with this one.
+    pub(super) legs: u64,
+    /// Until when it is read, of a feed that is asked for by stretches of time.
+    pub(super) horizon: Option<Timestamp>,
 }
 
 /// One walk under way.
-struct Course {
-    run: Run,
-    errand: Errand,
+pub(super) struct Course {
+    pub(super) run: Run,
+    pub(super) errand: Errand,
+    pub(super) of: u64,
     /// The cursor when the walk began.
-    since: Option<String>,
-    best: Option<String>,
+    pub(super) since: Option<String>,
+    pub(super) best: Option<String>,
+    /// What the partner gave us to hand back next time.
+    pub(super) handle: Option<String>,
     /// When the walk began, in an earlier run perhaps.
-    began_at: Timestamp,
-    /// Pages of the walk, of earlier runs too.
-    pages_before: u64,
+    pub(super) began_at: Timestamp,
+    pub(super) leg: Leg,
+    pub(super) legs: u64,
+    pub(super) horizon: Option<Timestamp>,
+    /// Answers of this run that had no records because of their status.
+    refused_legs: u64,
+    /// The partner's mark of change when the walk began.
+    pub(super) mark: Option<Validators>,
+    /// What somebody should know of a walk that went well.
+    pub(super) notes: Vec<String>,
+    /// When the walk that is gone on with last came on.
+    resumed: Option<Timestamp>,
 }
 
-/// Where the walk goes behind a page.
-enum Onward<'r> {
-    More(Next),
-    Last { alone: bool, request: &'r Request },
-    Broken,
-}
-
-/// What is known of a page when it is kept.
-struct Behind {
-    answer: Answer,
-    /// A hash of its URL.
-    url: u64,
-    rows: u64,
-    /// Pages of the walk so far, with this one.
-    pages: u64,
-    /// Whether the run has refused nothing so far.
-    clean: bool,
-    at: Timestamp,
+/// Whether a page holds anything new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    New,
+    /// Nothing, and what follows is older still.
+    Old,
 }
 
 impl Puller {
@@ -94,273 +88,251 @@ impl Puller {
         errand: Errand,
         run: Run,
         position: Position,
-        first: Option<Answer>,
+        head: Head,
         stop: &CancellationToken,
     ) -> (Run, Result<Ending, Trouble>) {
-        let of = xxh3_64(
-            format!("{}{}{:?}", self.source.http.base_url, request.path, request.pagination)
-                .as_bytes(),
-        );
+        let of = self.request_hash(request);
         let resumed = position.walk.as_ref().filter(|_| !errand.full).and_then(|walk| {
             let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
-            (next.of == of).then(|| (walk.clone(), next.ask))
+            (next.of == of).then(|| (walk.clone(), next))
         });
         let full = errand.full || resumed.as_ref().is_some_and(|(walk, _)| walk.full);
-        let walked_at = resumed.as_ref().map(|(walk, _)| walk.at);
         let began_at = resumed.as_ref().map_or(run.start.at, |(walk, _)| walk.began_at);
-        let (since, best, pages_before, ask) = match resumed {
-            Some((walk, ask)) => (walk.since, walk.best, walk.pages, ask),
-            None if full => (None, None, 0, Ask::First),
-            None => (position.cursor.clone(), None, 0, Ask::First),
+        let mut course = Course {
+            run,
+            errand: Errand { full, ..errand },
+            of,
+            since: if full { None } else { position.cursor.clone() },
+            best: None,
+            handle: None,
+            began_at,
+            leg: Leg::default(),
+            legs: 1,
+            horizon: None,
+            refused_legs: 0,
+            mark: head.mark,
+            notes: Vec::new(),
+            resumed: resumed.as_ref().map(|(walk, _)| walk.at),
         };
-        let mut course =
-            Course { run, errand: Errand { full, ..errand }, since, best, began_at, pages_before };
-        let ended = self.pages(request, &mut course, of, (ask, walked_at), first, stop).await;
+        let mut walker = Walker::new(request, 0, 0);
+        let ask = match resumed {
+            Some((walk, next)) => {
+                course.since = walk.since;
+                course.best = walk.best;
+                (course.leg, course.legs, course.horizon) = (next.leg, next.legs, next.horizon);
+                walker = Walker::new(request, walk.pages, next.rows);
+                walker.resume_leg(next.leg_rows);
+                Some(next.ask)
+            }
+            None => None,
+        };
+        let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         (course.run, ended)
+    }
+
+    fn request_hash(&self, request: &Request) -> u64 {
+        let base = &self.source.http.base_url;
+        let Request { path, says, pagination, incremental, each, export, .. } = request;
+        xxh3_64(
+            format!("{base}{path}{says:?}{pagination:?}{incremental:?}{each:?}{export:?}")
+                .as_bytes(),
+        )
     }
 
     async fn pages(
         &mut self,
         request: &Request,
         course: &mut Course,
-        of: u64,
-        (mut ask, resumed): (Ask, Option<Timestamp>),
+        mut walker: Walker<'_>,
+        ask: Option<Ask>,
         first: Option<Answer>,
         stop: &CancellationToken,
     ) -> Result<Ending, Trouble> {
-        let asked = self.since(request, course.since.as_deref());
-        let base = self.source.http.base_url.clone();
-        let mut walker = Walker::new(&base, request, asked.as_deref(), course.pages_before)?;
+        let (base, feed) = (self.source.http.base_url.clone(), std::sync::Arc::clone(&self.feed));
+        let asker = Asker::new(&base, &feed, request);
+        let mut ask = match ask {
+            Some(ask) => ask,
+            None if self.begin(request, course).await? => Ask::First,
+            None => {
+                return Ok(Ending::unchanged(Some("there is nobody to ask for yet".to_owned())));
+            }
+        };
         let id = course.run.id;
-        let url = walker.url(&ask)?;
-        let mut read = self.fetch(id, walker.pages + 1, &url, first, stop).await;
+        let mut read =
+            self.fetch(id, walker.pages + 1, &asker, &course.leg, &ask, first, stop).await;
         loop {
-            let page = match read {
+            let mut page = match read {
                 Ok(page) => page,
                 Err(trouble) => {
-                    self.report(trouble.result(), Some(trouble.text())).await;
-                    if resumed
-                        .is_some_and(|at| is_dead(at, course, &trouble, self.services.clock.now()))
-                    {
-                        // What it gave us to go on with has died: the next run begins anew.
-                        self.forget_walk().await?;
+                    if !self.begins_anew(request, course, &trouble).await? {
+                        return Err(trouble);
                     }
-                    return Err(trouble);
+                    walker = Walker::new(request, 0, 0);
+                    ask = Ask::First;
+                    read = self.fetch(id, 1, &asker, &course.leg, &ask, None, stop).await;
+                    continue;
                 }
             };
             self.report(self.pace(&page.answer), None).await;
-            let next = walker.next(&ask, &page.facts());
-            let onward = match &next {
-                Ok(Some(next)) => Onward::More(Next { ask: next.clone(), of }),
-                Ok(None) => Onward::Last { alone: walker.pages == 1, request },
-                Err(_) => Onward::Broken,
+            let onward = self.onward(request, course, &mut walker, &ask, &mut page).await;
+            let behind = match &onward {
+                Ok(Some((leg, ask))) => Behind::More(Next {
+                    ask: ask.clone(),
+                    of: course.of,
+                    leg: leg.clone(),
+                    rows: walker.rows,
+                    leg_rows: walker.leg_rows(),
+                    legs: course.legs,
+                    horizon: course.horizon,
+                }),
+                Ok(None) => Behind::Last { alone: walker.pages == 1 },
+                Err(_) => Behind::Broken,
             };
-            let keep = self.keep(course, page, walker.pages, onward);
-            let Ok(Some(next)) = next else {
-                keep.await?;
-                if let Err(error) = &next {
-                    self.report(PollResult::Fail(Reason::RemoteFault), Some(error.to_string()))
-                        .await;
+            let next = match onward {
+                Ok(Some(next)) => next,
+                Ok(None) => {
+                    self.keep(request, course, page, walker.pages, behind).await?;
+                    self.clear_away(&asker, &ask).await;
+                    return self.ending(request, course);
                 }
-                return next.map(|_| self.ending(request, course)).map_err(Trouble::from);
+                Err(error) => {
+                    self.keep(request, course, page, walker.pages, behind).await?;
+                    let error = Trouble::from(error);
+                    self.report(error.result(), Some(error.text())).await;
+                    return Err(error);
+                }
             };
             // While one page is kept, the next is fetched and read.
-            let url = walker.url(&next)?;
-            let fetch = self.fetch(id, walker.pages + 1, &url, None, stop);
+            let (leg, next) = next;
+            let fetch = self.fetch(id, walker.pages + 1, &asker, &leg, &next, None, stop);
+            let keep = self.keep(request, course, page, walker.pages, behind);
             let (kept, following) = tokio::join!(keep, fetch);
             kept?;
+            course.leg = leg;
             (ask, read) = (next, following);
         }
     }
 
-    /// A page, asked for again as long as that may help; `first` is the answer to the first time, if it was asked
-    /// already. What comes of it in the end is one result for the connection's health, however often it was asked.
-    async fn fetch(
+    /// Where the walk goes behind a page, which is looked through first; `None`: it was the last.
+    async fn onward(
         &self,
-        run: RunId,
-        number: u64,
-        url: &url::Url,
-        mut first: Option<Answer>,
-        stop: &CancellationToken,
-    ) -> Result<Page, Trouble> {
-        let mut tried = 0;
-        loop {
-            if stop.is_cancelled() {
-                return Err(Trouble::Stopped);
-            }
-            tried += 1;
-            let answer = match first.take() {
-                Some(answer) => Ok(answer),
-                None => self.source.get(url, None).await,
-            };
-            let trouble = match answer {
-                Ok(answer) => match self.decode(run, answer, number, url).await {
-                    Ok(read) => return Ok(read),
-                    Err(trouble) => trouble,
-                },
-                Err(error) => Trouble::Fetch(error),
-            };
-            let wait =
-                match &trouble {
-                    Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
-                        Some(retry_after.unwrap_or(Duration::from_secs(1)))
-                            .filter(|wait| *wait <= PATIENCE)
-                    }
-                    _ if trouble.is_transient() => Some(RETRY.delay(
-                        tried,
-                        jitter(self.feed.id.as_str(), run.0.cast_unsigned() ^ number),
-                    )),
-                    _ => None,
-                };
-            let Some(wait) = wait.filter(|_| tried < TRIES) else { return Err(trouble) };
-            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                return Err(Trouble::Stopped);
-            }
-        }
-    }
-
-    /// Decodes, shapes and checks one answer.
-    async fn decode(
-        &self,
-        run: RunId,
-        answer: Answer,
-        number: u64,
-        url: &url::Url,
-    ) -> Result<Page, Trouble> {
-        let place = format!("page {number} of {}", shown(url));
-        let format = self.feed.format.unwrap_or_else(|| page::format_of(&answer));
-        let shaper = if let Some(shaper) = self.columns.known() {
-            Arc::clone(shaper)
-        } else {
-            let body = answer.body.clone();
-            let infer = move |feed: &Feed| intake::infer(feed, format, Cursor::new(body));
-            self.columns.shaper(&self.services, run, &place, infer).await?
-        };
-        let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
-        let body = answer.body.clone();
-        let pagination = self.pagination();
-        // 204: there is nothing, and nothing is wrong.
-        let empty = answer.status == StatusCode::NO_CONTENT;
-        let read = move || {
-            if empty {
-                return Ok((Piece::new(&shaper.layout, seed), None));
-            }
-            let wanted = Vec::from_iter(page::next_path(&pagination));
-            let (found, piece) = page::read(&feed, &shaper, format, seed, number, &body, &wanted);
-            Ok((piece?, found.first().and_then(Scalar::text).map(str::to_owned)))
-        };
-        let read = if answer.body.len() <= page::SMALL {
-            read()
-        } else {
-            tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
-                Err(decode::DecodeError::Format("it could not be decoded; report this".to_owned()))
-            })
-        };
-        let (piece, next) = read.map_err(|error| Trouble::decode(place, error))?;
-        Ok(Page { answer, piece, next, url: self.url_hash(url) })
-    }
-
-    /// Puts a page where it belongs: refusals first, then rows and position together.
-    async fn keep(
-        &self,
+        request: &Request,
         course: &mut Course,
-        page: Page,
-        pages: u64,
-        onward: Onward<'_>,
-    ) -> Result<(), Trouble> {
-        let Page { answer, piece: Piece { batch, refused }, url, .. } = page;
-        let rows = (batch.len() + refused.len()) as u64;
-        course.run.pages += 1;
-        course.run.bytes += answer.body.len() as u64;
-        let counted = course.run.count_refused(refused.len());
-        let clean = course.run.refused == 0;
-        self.services.refuse(&course.run, refused).await?;
-        counted.map_err(|error| Trouble::decode("the run", error))?;
-        if let Some(rule) = self.rule() {
-            course.best = rule.best(course.best.take(), &batch);
+        walker: &mut Walker<'_>,
+        ask: &Ask,
+        page: &mut Page,
+    ) -> Result<Option<(Leg, Ask)>, WalkError> {
+        if let Some(job) = page.job.take() {
+            return Ok(Some((course.leg.clone(), job)));
         }
-        let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
-        let end = self.page_end(course, &Behind { answer, url, rows, pages, clean, at }, onward);
-        let (run, opens) = (course.run.id, course.run.pages == 1);
-        let applied = self.services.store.cache.call(move |cache| {
-            if opens {
-                cache.begin_pages(&feed, run)?;
+        let facts = page.facts();
+        course.refused_legs += u64::from(page.answer.nothing);
+        if let Some(handle) = page.said.handle.text() {
+            course.handle = Some(handle.to_owned());
+        }
+        if self.look_through(request, course, page, walker.pages + 1)? == News::Old {
+            walker.pages += 1;
+            return Ok(None);
+        }
+        match walker.next(ask, &facts)? {
+            Onward::Page(next) => Ok(Some((course.leg.clone(), next))),
+            Onward::Split => {
+                let best = course.best.clone();
+                if best.is_none() || best == course.leg.since {
+                    return Err(WalkError::NoSplit { most: walker.leg_rows() });
+                }
+                walker.begin_leg();
+                Ok(Some((Leg { since: best, ..course.leg.clone() }, Ask::First)))
             }
-            cache.apply_page(&feed, &batch, at, end)
-        });
-        course.run.cached = applied.await?;
-        self.services.show_progress(&course.run);
-        Ok(())
+            Onward::End => {
+                if let Some((from, to)) = walker.shifted() {
+                    course.notes.push(format!(
+                        "the total changed from {from} to {to} while it was read; records that moved meanwhile come with the next run"
+                    ));
+                }
+                let leg = self.leg_after(request, course).await?;
+                if leg.is_some() {
+                    walker.begin_leg();
+                    course.legs += 1;
+                }
+                Ok(leg.map(|leg| (leg, Ask::First)))
+            }
+        }
     }
 
-    /// The position behind a page, to be committed with its rows.
-    fn page_end(
+    /// Takes from a page's rows what moves the cursor, and passes over those that the feed leaves out.
+    fn look_through(
         &self,
-        course: &Course,
-        behind: &Behind,
-        onward: Onward<'_>,
-    ) -> impl FnOnce(Counts) -> PageEnd + Send + 'static {
-        let Behind { pages, at, .. } = *behind;
-        let (run, full, bytes) = (course.run.id, course.errand.full, course.run.bytes);
-        let (own_pages, refused) = (course.run.pages, course.run.refused);
-        let (since, best, began_at) = (course.since.clone(), course.best.clone(), course.began_at);
-        let actor = course.errand.actor.clone();
-        let last = match &onward {
-            Onward::Last { alone, request } => Some((
-                self.moved(request, course),
-                (*alone && behind.clean && page::fits_one_page(&request.pagination))
-                    .then(|| page::validators(&behind.answer, behind.url, behind.rows)),
-                self.event_at(request, course),
-            )),
-            _ => None,
+        request: &Request,
+        course: &mut Course,
+        page: &mut Page,
+        number: u64,
+    ) -> Result<News, WalkError> {
+        let (Some(incremental), Some(rule)) = (&request.incremental, self.rule()) else {
+            return Ok(News::New);
         };
-        let next = match onward {
-            // Our own words always make JSON.
-            Onward::More(next) => serde_json::to_value(next).ok(),
-            _ => None,
-        };
-        move |cached| {
-            let counts = with_refused(cached, refused);
-            match (next, last) {
-                (Some(next), _) => PageEnd::More(Walk {
-                    run,
-                    began_at,
-                    at,
-                    full,
-                    since,
-                    best,
-                    next,
-                    pages,
-                    bytes,
-                    counts,
-                }),
-                (None, None) => PageEnd::Broken,
-                (None, Some((cursor, validators, event_at))) => PageEnd::Last {
-                    cursor,
-                    validators,
-                    reason: if full { "full read" } else { "read to the end" },
-                    actor,
-                    ended: Ended { run, pages: own_pages, bytes, counts, event_at },
-                },
-            }
+        let batch = &page.piece.batch;
+        if incremental.split.is_some()
+            && let (Some(before), Some(least)) = (&course.best, rule.least(batch))
+            && rule.compare(&least, before).is_lt()
+        {
+            // What lies between would be lost where the walk is split.
+            return Err(WalkError::Unsorted { page: number });
         }
+        course.best = rule.best(course.best.take(), batch);
+        let received = page.piece.rows();
+        page.filter(&rule, course.leg.since.as_deref());
+        let old = received > 0 && page.filtered == received;
+        let ends = matches!(incremental.by, By::Here { newest_first: true, .. });
+        Ok(if old && ends { News::Old } else { News::New })
     }
 
-    fn moved(&self, request: &Request, course: &Course) -> Option<String> {
-        request.incremental.as_ref()?;
-        match self.rule() {
-            Some(rule) => rule.moved(course.since.as_deref(), course.best.clone(), course.began_at),
-            None => course.since.clone(),
+    /// What becomes of a walk in trouble. True: the partner no longer keeps what it gave us, and everything is read again.
+    async fn begins_anew(
+        &mut self,
+        request: &Request,
+        course: &mut Course,
+        trouble: &Trouble,
+    ) -> Result<bool, Trouble> {
+        let incremental = request.incremental.as_ref();
+        if let (
+            Trouble::Fetch(FetchError::Gone { .. }),
+            Some(_),
+            Some(By::Delta(_) | By::Token(_)),
+        ) = (trouble, &course.since, incremental.map(|incremental| &incremental.by))
+        {
+            let what = "the partner no longer keeps the changes since our last read (410): everything was read again";
+            course.notes.push(what.to_owned());
+            (course.since, course.best, course.errand.full) = (None, None, true);
+            course.leg = Leg::default();
+            return Ok(true);
         }
+        self.report(trouble.result(), Some(trouble.text())).await;
+        let now = self.services.clock.now();
+        if course.resumed.is_some_and(|at| is_dead(at, course, trouble, now)) {
+            // What it gave us to go on with has died: the next run begins anew.
+            self.forget_walk().await?;
+        }
+        if let (Trouble::Fetch(FetchError::Gone { .. }), Some(since)) = (trouble, &course.leg.since)
+        {
+            return Err(Trouble::CursorLost { since: since.clone() });
+        }
+        Ok(false)
     }
 
-    /// The newest time inside the data, where the cursor is one.
-    fn event_at(&self, request: &Request, course: &Course) -> Option<Timestamp> {
-        request.incremental.as_ref()?;
-        self.rule()?.event_at(course.best.as_deref())
-    }
-
-    fn ending(&self, request: &Request, course: &Course) -> Ending {
+    fn ending(&self, request: &Request, course: &Course) -> Result<Ending, Trouble> {
+        if request.each.is_some() && course.resumed.is_none() && course.refused_legs >= course.legs
+        {
+            let what = format!(
+                "the partner has nothing for any of {} records of the other feed",
+                course.legs
+            );
+            return Err(Trouble::Fetch(FetchError::of(
+                Reason::Http4xx,
+                &self.source.http.base_url,
+                &what,
+            )));
+        }
         let event_at = self.event_at(request, course);
         let counts = course.run.counts();
         let ending = if course.since.is_none() {
@@ -368,21 +340,37 @@ impl Puller {
         } else {
             Ending::of_balance(&counts)
         };
-        Ending { event_at, ..ending }
+        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
+        let reason = match (ending.reason, notes) {
+            (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
+            (reason, notes) => reason.or(notes),
+        };
+        Ok(Ending { reason, event_at, ..ending })
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {
         let id = self.feed.id.clone();
         self.services.store.cache.call(move |cache| cache.forget_walk(&id)).await
     }
+
+    pub(super) async fn report(&self, result: PollResult, detail: Option<String>) {
+        self.services.report_health(&self.source.id, result, detail).await;
+    }
 }
 
 /// Whether a walk that was gone on with leads nowhere any more: the partner refuses what it gave us itself, or nothing
 /// has come of it for too long.
 fn is_dead(walked_at: Timestamp, course: &Course, trouble: &Trouble, now: Timestamp) -> bool {
-    let refused =
-        matches!(trouble, Trouble::Fetch(FetchError::Final { .. }) | Trouble::Decode { .. });
+    let refused = matches!(
+        trouble,
+        Trouble::Fetch(FetchError::Final { .. } | FetchError::Gone { .. }) | Trouble::Decode { .. }
+    );
     let ours = trouble.reason().is_some_and(Reason::is_local);
     let old = now.duration_since(walked_at) > WALK_LIFE;
-    course.run.pages == 0 && !ours && !matches!(trouble, Trouble::Stopped) && (refused || old)
+    course.run.pages == 0 && !ours && !trouble.is_no_failure() && (refused || old)
+}
+
+/// `at` moved by `by`; as far as time reaches.
+pub(super) fn plus_signed(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(at)
 }

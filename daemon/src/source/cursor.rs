@@ -1,9 +1,12 @@
 //! The cursor of an incremental feed: the greatest value of its field, compared as what it is.
 
+use std::cmp::Ordering;
+
 use jiff::Timestamp;
 use marsad_shared::{
-    feed::{FieldType, Incremental},
+    feed::FieldType,
     record::{Batch, Layout, Value},
+    request::{By, Incremental, Missing},
 };
 
 /// How the cursor of a feed is found and asked with.
@@ -15,65 +18,111 @@ pub struct CursorRule {
 }
 
 impl CursorRule {
-    /// The rule of an incremental feed; `None` if the layout lacks its field.
+    /// The rule of an incremental feed; `None` if its cursor is no column, or the layout lacks it.
     pub fn of(incremental: &Incremental, layout: &Layout) -> Option<Self> {
-        let column = layout.position(&incremental.field)?;
+        let column = layout.position(incremental.by.field()?)?;
         let kind = layout.fields.get(column)?.kind;
         Some(Self { column, kind, incremental: incremental.clone() })
     }
 
     /// The greater of `best` and the greatest value in `batch`.
     pub fn best(&self, best: Option<String>, batch: &Batch) -> Option<String> {
-        (0..batch.len()).fold(best, |best, row| match batch.at(row, self.column) {
-            Value::Null => best,
-            Value::Integer(number) => self.greater(best, &number.to_string()),
-            Value::Text(text) => self.greater(best, text),
-        })
+        let rows = (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null);
+        let row = rows.reduce(|best, row| self.later(batch, best, row, Ordering::Greater));
+        let found = row.and_then(|row| self.value(batch, row));
+        match (best, found) {
+            (Some(best), Some(found)) if self.compare(&best, &found).is_lt() => Some(found),
+            (best, found) => best.or(found),
+        }
     }
 
-    fn greater(&self, best: Option<String>, value: &str) -> Option<String> {
-        let keep = best.as_deref().is_some_and(|best| match self.kind {
-            FieldType::Integer => best.parse::<i64>().ok() >= value.parse::<i64>().ok(),
+    /// The smallest value in `batch`.
+    pub fn least(&self, batch: &Batch) -> Option<String> {
+        let rows = (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null);
+        let row = rows.reduce(|least, row| self.later(batch, least, row, Ordering::Less))?;
+        self.value(batch, row)
+    }
+
+    /// Of two rows the one whose value stands as `wanted` to the other's; the first where they are equal.
+    fn later(&self, batch: &Batch, one: usize, other: usize, wanted: Ordering) -> usize {
+        let order = match (batch.at(other, self.column), batch.at(one, self.column)) {
+            (Value::Integer(other), Value::Integer(one)) => other.cmp(&one),
+            (Value::Text(other), Value::Text(one)) if other == one => Ordering::Equal,
+            (Value::Text(other), Value::Text(one)) => self.compare(other, one),
+            _ => Ordering::Equal,
+        };
+        if order == wanted { other } else { one }
+    }
+
+    fn value(&self, batch: &Batch, row: usize) -> Option<String> {
+        match batch.at(row, self.column) {
+            Value::Null => None,
+            Value::Integer(number) => Some(number.to_string()),
+            Value::Text(text) => Some(text.to_owned()),
+        }
+    }
+
+    /// How two values of the field stand to each other. What cannot be read as what it should be is less than all else.
+    pub fn compare(&self, one: &str, other: &str) -> Ordering {
+        match self.kind {
+            FieldType::Integer => one.parse::<i64>().ok().cmp(&other.parse::<i64>().ok()),
             FieldType::Timestamp => {
-                best.parse::<Timestamp>().ok() >= value.parse::<Timestamp>().ok()
+                one.parse::<Timestamp>().ok().cmp(&other.parse::<Timestamp>().ok())
             }
             FieldType::Decimal => {
-                best.parse::<f64>().unwrap_or(f64::MIN) >= value.parse::<f64>().unwrap_or(f64::MIN)
+                let number = |text: &str| text.parse::<f64>().unwrap_or(f64::MIN);
+                number(one).total_cmp(&number(other))
             }
-            _ => best >= value,
-        });
-        if keep { best } else { Some(value.to_owned()) }
+            _ => one.cmp(other),
+        }
     }
 
-    /// Where the cursor stands after a whole walk: never behind where it was, and never in the future, or rows that
-    /// are written meanwhile would be passed over (sources.md row 24).
+    /// Whether a row is passed over: it is not newer than `since`, of a partner that cannot filter, or it has no value
+    /// and the feed leaves such rows out. What stands exactly at `since` is taken: others may share it.
+    pub fn passes_over(&self, batch: &Batch, row: usize, since: Option<&str>) -> bool {
+        let here = matches!(self.incremental.by, By::Here { .. });
+        match (self.value(batch, row), since) {
+            (None, _) => self.incremental.missing == Missing::Exclude,
+            (Some(value), Some(since)) => here && self.compare(&value, since) == Ordering::Less,
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Whether any row could be passed over.
+    pub fn filters(&self) -> bool {
+        matches!(self.incremental.by, By::Here { .. })
+            || self.incremental.missing == Missing::Exclude
+    }
+
+    /// Where the cursor stands after a whole walk: never behind where it was, and never past `began_at` at the partner,
+    /// or rows that are written meanwhile would be passed over (sources.md row 24).
     pub fn moved(
         &self,
         since: Option<&str>,
         best: Option<String>,
-        started_at: Timestamp,
+        began_at: Timestamp,
     ) -> Option<String> {
-        let best = match since {
-            Some(since) => self.greater(best, since),
-            None => best,
-        }?;
+        let best = match (since, best) {
+            (Some(since), Some(best)) if self.compare(&best, since) == Ordering::Less => {
+                since.to_owned()
+            }
+            (_, Some(best)) => best,
+            (since, None) => since?.to_owned(),
+        };
         if self.kind != FieldType::Timestamp {
             return Some(best);
         }
         let at: Timestamp = best.parse().ok()?;
-        Some(if at > started_at { started_at.to_string() } else { best })
+        Some(if at > began_at { began_at.to_string() } else { best })
     }
 
     /// What is asked for, given the cursor: so far behind it as `lookback` says.
     pub fn since(&self, cursor: &str) -> String {
-        if self.kind != FieldType::Timestamp || self.incremental.lookback.is_zero() {
-            return cursor.to_owned();
+        if self.kind == FieldType::Timestamp {
+            behind(cursor, self.incremental.lookback)
+        } else {
+            cursor.to_owned()
         }
-        let back = cursor
-            .parse::<Timestamp>()
-            .ok()
-            .and_then(|at| at.checked_sub(self.incremental.lookback).ok());
-        back.map_or_else(|| cursor.to_owned(), |at| at.to_string())
     }
 
     /// The newest time in the data, if the field is one.
@@ -82,18 +131,39 @@ impl CursorRule {
     }
 }
 
+/// A time so far behind `cursor`; the same where it is none.
+pub fn behind(cursor: &str, lookback: std::time::Duration) -> String {
+    if lookback.is_zero() {
+        return cursor.to_owned();
+    }
+    let back = cursor.parse::<Timestamp>().ok().and_then(|at| at.checked_sub(lookback).ok());
+    back.map_or_else(|| cursor.to_owned(), |at| at.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use marsad_shared::feed::Field;
+    use marsad_shared::{
+        feed::Field,
+        request::{TimeFormat, Writing},
+    };
 
     fn rule(kind: FieldType, lookback: u64) -> CursorRule {
         let incremental = Incremental {
-            field: "at".to_owned(),
-            param: "since".to_owned(),
+            by: By::Field("at".to_owned()),
+            param: None,
+            writing: Writing {
+                template: None,
+                time: TimeFormat::Rfc3339,
+                zone: jiff::tz::TimeZone::UTC,
+            },
+            start: None,
             lookback: Duration::from_secs(lookback),
+            window: None,
+            split: None,
+            missing: Missing::Include,
         };
         let layout = Layout::new(vec![Field::new("at", kind)], &["at".to_owned()]).unwrap();
         CursorRule::of(&incremental, &layout).unwrap()
@@ -111,8 +181,7 @@ mod tests {
             (FieldType::Text, ["b", "a"], "b"),
         ] {
             let rule = rule(kind, 0);
-            let best = values.iter().fold(None, |best, value| rule.greater(best, value));
-            assert_eq!(best.as_deref(), Some(expected));
+            assert_eq!(values.into_iter().max_by(|a, b| rule.compare(a, b)), Some(expected));
         }
     }
 

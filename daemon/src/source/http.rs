@@ -1,30 +1,32 @@
-//! A partner's HTTP interface: requests with our credentials, answers within limits. No redirects, no proxy, no guess.
+//! A partner's HTTP interface: requests with our credentials, answers within limits.
 
-use std::{
-    collections::HashMap,
-    io::Read as _,
-    num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io::Read as _, num::NonZeroU32, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::SignedDuration;
 use marsad_shared::{
-    connection::{Auth, Connection, Http, KeyPlace, RateLimit},
+    clock::Clock,
+    connection::{Connection, Http, RateLimit},
     health::Reason,
-    id::ConnectionId,
+    id::{ConnectionId, FeedId},
+    request::{Body, OnStatus},
     store::cache::Validators,
 };
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
-use secrecy::ExposeSecret;
+use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::{
-    fault::{FetchError, Transport},
-    oauth::TokenKeeper,
+    auth::Signer,
+    call::Call,
+    client::Clients,
+    fault::{FetchError, Transport, is_good},
+    gate::{Gate, Pass, Wait},
+    proof::Proof,
+    said::{READ_MAX, Said},
+    spend::{Caller, Purse},
 };
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
@@ -35,46 +37,30 @@ const ENCODINGS: &str = "gzip, br, zstd";
 /// How `gzip` begins.
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 
+/// How long what an error says for itself may take to come.
+const WORDS_WAIT: Duration = Duration::from_secs(5);
+
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
 
-/// One client for each connect time-out: connections, and what TLS needs, are shared.
-#[derive(Debug, Default)]
-pub struct Clients {
-    by_connect: Mutex<HashMap<Duration, Client>>,
-}
-
-impl Clients {
-    /// The client whose connections must stand within `connect`.
-    ///
-    /// # Errors
-    /// If the system's certificates cannot be read.
-    pub fn client(&self, connect: Duration) -> reqwest::Result<Client> {
-        let mut clients = self.by_connect.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&connect) {
-            return Ok(client.clone());
-        }
-        let client = Client::builder()
-            .user_agent(concat!("marsad/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(connect)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        clients.insert(connect, client.clone());
-        Ok(client)
-    }
-}
-
 /// An HTTP connection, shared by its feeds and its courier.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpSource {
     pub id: ConnectionId,
-    pub http: Http,
+    pub http: Arc<Http>,
     client: Client,
-    limiter: Option<DefaultDirectRateLimiter>,
-    token: TokenKeeper,
-    /// Until when the partner asked to be left alone.
-    rest_until: Mutex<Option<Instant>>,
+    signer: Arc<Signer>,
+    /// What all requests of the connection keep to.
+    gate: Arc<Gate>,
+    /// Who asks with this handle.
+    who: Caller,
+}
+
+/// The head of an answer, its body still on the way.
+struct Sent {
+    response: Response,
+    first_byte: Duration,
+    proof: Proof,
 }
 
 /// A good answer.
@@ -85,6 +71,8 @@ pub struct Answer {
     pub body: Bytes,
     /// From the request to the head of the answer.
     pub first_byte: Duration,
+    /// Its status says, to this feed, that there are no records.
+    pub nothing: bool,
 }
 
 impl Answer {
@@ -106,48 +94,134 @@ impl HttpSource {
     ///
     /// # Errors
     /// As [`Clients::client`].
-    pub fn new(connection: &Connection, clients: &Clients) -> reqwest::Result<Option<Arc<Self>>> {
+    pub fn new(
+        connection: &Connection,
+        clients: &Clients,
+        clock: &Arc<dyn Clock>,
+        purse: Option<&Arc<Purse>>,
+    ) -> reqwest::Result<Option<Arc<Self>>> {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
+        let (clock, limiter) = (Arc::clone(clock), http.rate_limit.map(limiter));
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
             client: clients.client(http.timeouts.connect)?,
-            limiter: http.rate_limit.map(limiter),
-            token: TokenKeeper::default(),
-            rest_until: Mutex::new(None),
-            http: http.clone(),
+            signer: Arc::new(Signer::new(http.auth.clone())),
+            gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),
+            http: Arc::new(http.clone()),
+            who: Caller::Tests,
         })))
     }
 
-    /// Until when the partner asked to be left alone, by whichever request it last said so to.
-    pub fn rest_until(&self) -> Option<Instant> {
-        *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same connection, in the hand of a feed: what it asks is counted as its own.
+    pub fn for_feed(&self, feed: &FeedId) -> Arc<Self> {
+        self.called_by(Caller::Feed(feed.clone()))
     }
 
-    /// Keeps a wait that the partner asked for.
-    fn heed(&self, error: &FetchError) {
-        if let FetchError::Throttled { retry_after: Some(wait), .. } = error {
-            let until = Instant::now().checked_add(*wait);
-            *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
-        }
+    /// The same connection, in somebody's hand. As it is made, it is an operator's, for tests.
+    pub fn called_by(&self, who: Caller) -> Arc<Self> {
+        Arc::new(Self { who, ..self.clone() })
     }
 
-    /// Asks for a page. With `validators`, the partner may say that nothing changed (304).
+    /// The gate that its requests leave through.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Why and until when a request with this handle could not leave now.
+    pub fn held(&self) -> Option<Wait> {
+        self.gate.look(&self.who)
+    }
+
+    /// How far the partner's clock is ahead of ours; nothing while that is not known.
+    pub fn offset(&self) -> SignedDuration {
+        self.gate.offset().unwrap_or_default()
+    }
+
+    /// Asks for a page, within the limits. With `validators`, the partner may say that nothing changed (304). Where the
+    /// partner refuses what we proved ourselves with, and there is something newer to show, it is asked once more.
+    ///
+    /// # Errors
+    /// [`FetchError`]: no answer, none that can be used, or none in time.
     pub async fn get(
         &self,
-        url: &Url,
+        call: &Call,
         validators: Option<&Validators>,
     ) -> Result<Answer, FetchError> {
-        self.ask(url, |url| {
-            let mut request = self.client.get(url).header(header::ACCEPT_ENCODING, ENCODINGS);
-            if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
-                request = request.header(header::IF_NONE_MATCH, etag);
+        let pass = self.pass().await?;
+        let got = self.answer(call, validators).await;
+        pass.end(got.as_ref().err());
+        got
+    }
+
+    async fn answer(
+        &self,
+        call: &Call,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, FetchError> {
+        let url = &call.url;
+        let until = Instant::now() + self.http.timeouts.total;
+        let mut sent = self.ask(call, validators).await?;
+        if sent.response.status() == StatusCode::UNAUTHORIZED
+            && self.signer.refused(sent.response.headers()).await
+        {
+            self.gate.again(&self.who);
+            sent = self.ask(call, validators).await?;
+        }
+        let Sent { response, first_byte, proof } = sent;
+        let (status, headers) = (response.status(), response.headers().clone());
+        match call.meaning(status.as_u16()) {
+            Some(OnStatus::Empty) => {
+                let body = Bytes::new();
+                return Ok(Answer { status, headers, body, first_byte, nothing: true });
             }
-            if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
-                request = request.header(header::IF_MODIFIED_SINCE, modified);
+            _ if is_good(status) => {}
+            meaning => {
+                let secrets = proof.secrets(&self.http.auth, Some(call));
+                if let Some(error) = self.error(response, url, until, &secrets).await {
+                    return Err(error.meaning(meaning));
+                }
+                let body = Bytes::new();
+                return Ok(Answer { status, headers, body, first_byte, nothing: false });
             }
-            request
-        })
-        .await
+        }
+        let body = self.body(response, url, until).await?;
+        let body = unzipped(body, url).await?;
+        Ok(Answer { status, headers, body, first_byte, nothing: false })
+    }
+
+    async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
+        let mut body = call.body.clone();
+        self.signer.fill(&mut body);
+        let mut request =
+            call.build(&self.client, &body).header(header::ACCEPT_ENCODING, ENCODINGS);
+        if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
+            request = request.header(header::IF_MODIFIED_SINCE, modified);
+        }
+        let request = self.signed(&call.url, request).await?;
+        let proof = Proof::of(&request, Some(call), body);
+        let began = Instant::now();
+        let patience = self.http.timeouts.first_byte;
+        let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
+            let what = format!("no answer began within {} s", patience.as_secs());
+            return Err(FetchError::of(Reason::FirstByteTimeout, &call.url, &what));
+        };
+        let response =
+            sent.map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
+        let first_byte = began.elapsed();
+        self.gate.hear(response.headers(), first_byte);
+        Ok(Sent { response, first_byte, proof })
+    }
+
+    /// The request that `build` makes, with what proves who we are.
+    async fn signed(&self, url: &Url, request: RequestBuilder) -> Result<Request, FetchError> {
+        let mut request = request
+            .build()
+            .map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
+        self.signer.sign(&self.client, &mut request).await?;
+        Ok(request)
     }
 
     /// Makes a request of the connection's client; used by the courier.
@@ -155,72 +229,75 @@ impl HttpSource {
         self.client.request(method, url)
     }
 
-    /// Sends what `build` makes and takes the answer, within the limits. A token that is refused is renewed once.
-    pub async fn ask(
+    /// The right to one request, once the rate limit has its turn.
+    ///
+    /// # Errors
+    /// [`Wait`] if nothing may be asked now.
+    pub async fn pass(&self) -> Result<Pass, Wait> {
+        self.gate.pass(&self.who).await
+    }
+
+    /// What an answer that is no success means, with what it says for itself.
+    async fn error(
         &self,
+        mut response: Response,
         url: &Url,
-        build: impl Fn(Url) -> RequestBuilder,
-    ) -> Result<Answer, FetchError> {
-        let answer = self.ask_once(url, &build).await;
-        if let (Auth::OAuth2 { .. }, Err(FetchError::Final { reason: Reason::Auth, .. })) =
-            (&self.http.auth, &answer)
+        until: Instant,
+        secrets: &[String],
+    ) -> Option<FetchError> {
+        let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));
+        let mut body = Vec::new();
+        while body.len() < READ_MAX
+            && let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await
         {
-            self.token.forget().await;
-            return self.ask_once(url, &build).await;
+            body.extend_from_slice(&chunk);
         }
-        answer
+        body.truncate(READ_MAX);
+        let (status, headers) = (response.status(), response.headers());
+        let said = Said::of(headers, &body, secrets);
+        let error = FetchError::of_answer(status, headers, &said, self.gate.there(), url)?;
+        Some(self.gate.heed(error))
     }
 
-    async fn ask_once(
-        &self,
-        url: &Url,
-        build: impl Fn(Url) -> RequestBuilder,
-    ) -> Result<Answer, FetchError> {
-        self.turn().await;
-        let request = self.signed(url, build).await?;
-        let (began, limits) = (Instant::now(), self.http.timeouts);
-        let sent = timeout(limits.first_byte, request.send()).await;
-        let Ok(sent) = sent else {
-            let what = format!("no answer began within {} s", limits.first_byte.as_secs());
-            return Err(FetchError::of(Reason::FirstByteTimeout, url, &what));
-        };
-        let response =
-            sent.map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
-        let first_byte = began.elapsed();
-        let (status, headers) = (response.status(), response.headers().clone());
-        if let Some(error) = FetchError::of_status(status, &headers, url) {
-            self.heed(&error);
-            return Err(error);
-        }
-        let body = self.body(response, url, began + limits.total).await?;
-        let body = unzipped(body, url).await?;
-        Ok(Answer { status, headers, body, first_byte })
-    }
-
-    /// Waits as long as the rate limit says.
-    pub async fn turn(&self) {
-        if let Some(limiter) = &self.limiter {
-            limiter.until_ready().await;
-        }
-    }
-
-    /// Hands over what `build` makes, once it is our [`Self::turn`], a body of `bytes`. An answer that is no success comes with its status; without
+    /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is no success comes with its status; without
     /// one, the error says whether the request can have arrived.
     ///
     /// # Errors
     /// The status, where there was one, and what went wrong.
     pub async fn send(
         &self,
+        pass: Pass,
         url: &Url,
         bytes: u64,
         build: impl Fn(Url) -> RequestBuilder,
     ) -> Result<StatusCode, (Option<u16>, Transport)> {
-        let request =
-            self.signed(url, build).await.map_err(|error| (None, Transport::NotSent(error)))?;
+        let sent = self.hand_over(url, bytes, build).await;
+        // A method that is not known is an answer, and by somebody.
+        let unknown = Some(StatusCode::NOT_IMPLEMENTED.as_u16());
+        pass.end(
+            sent.as_ref()
+                .err()
+                .filter(|(status, _)| *status != unknown)
+                .map(|(_, error)| error.fetch()),
+        );
+        sent
+    }
+
+    async fn hand_over(
+        &self,
+        url: &Url,
+        bytes: u64,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+        let request = self
+            .signed(url, build(url.clone()))
+            .await
+            .map_err(|error| (None, Transport::NotSent(error)))?;
         let limits = self.http.timeouts;
         let upload = Duration::from_secs(bytes / SLOWEST);
         let patience = limits.first_byte.saturating_add(upload).min(limits.total);
-        let Ok(sent) = timeout(patience, request.send()).await else {
+        let (proof, began) = (Proof::of(&request, None, Body::None), Instant::now());
+        let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
             let what = format!("no answer came within {} s", patience.as_secs());
             let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
             return Err((None, Transport::Lost(error)));
@@ -230,43 +307,20 @@ impl HttpSource {
             let error = FetchError::of_transport(&error.without_url(), url, false);
             (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
         })?;
-        let status = answer.status();
-        match FetchError::of_status(status, answer.headers(), url) {
-            None => Ok(status),
-            Some(error) => {
-                self.heed(&error);
-                if status == StatusCode::UNAUTHORIZED {
-                    self.token.forget().await;
-                }
-                Err((Some(status.as_u16()), Transport::Lost(error)))
-            }
+        self.gate.hear(answer.headers(), began.elapsed());
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        if is_good(status) {
+            return Ok(status);
         }
-    }
-
-    async fn signed(
-        &self,
-        url: &Url,
-        build: impl Fn(Url) -> RequestBuilder,
-    ) -> Result<RequestBuilder, FetchError> {
-        Ok(match &self.http.auth {
-            Auth::None => build(url.clone()),
-            Auth::ApiKey { place: KeyPlace::Header, name, key } => {
-                build(url.clone()).header(name, key.expose_secret())
-            }
-            Auth::ApiKey { place: KeyPlace::Query, name, key } => {
-                let mut url = url.clone();
-                url.query_pairs_mut().append_pair(name, key.expose_secret());
-                build(url)
-            }
-            Auth::Basic { user, password } => {
-                build(url.clone()).basic_auth(user, Some(password.expose_secret()))
-            }
-            Auth::Bearer { token } => build(url.clone()).bearer_auth(token.expose_secret()),
-            Auth::OAuth2 { .. } => {
-                let token = self.token.token(&self.client, &self.http.auth).await?;
-                build(url.clone()).bearer_auth(token.expose_secret())
-            }
-        })
+        let secrets = proof.secrets(&self.http.auth, None);
+        let Some(error) = self.error(answer, url, began + limits.total, &secrets).await else {
+            return Ok(status);
+        };
+        if status == StatusCode::UNAUTHORIZED {
+            // The next attempt shows something newer, if there is anything.
+            self.signer.refused(&headers).await;
+        }
+        Err((Some(status.as_u16()), Transport::Lost(error)))
     }
 
     async fn body(

@@ -1,13 +1,19 @@
 //! From one page to the next: pure, so that every way of paging is tested without a partner.
 //!
-//! A walk ends where its kind of paging says so, and nowhere else; a partner that leads it in a circle, to another
-//! origin or on for ever is stopped (security T9, T11).
+//! A walk ends where its stop rule says so, and nowhere else; a partner that leads it in a circle, to another origin or
+//! on for ever is stopped (security T9, T11).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use marsad_shared::feed::{PageSize, Pagination, Request};
+use marsad_shared::request::{NextAt, Paging, Request, Stop, Total};
 use serde::{Deserialize, Serialize};
-use url::Url;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::link;
+use crate::decode::Scalar;
+
+/// How often the same page may come before its partner is taken to stand still.
+const SAME_MAX: u8 = 3;
 
 /// How to ask for a page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +25,13 @@ pub enum Ask {
     /// What the partner gave us to ask on.
     Token(String),
     Url(String),
+    /// An export that was ordered: is it ready?
+    Job(String),
+    /// An export that is ready: what it is called, and where it is.
+    File {
+        id: String,
+        at: String,
+    },
 }
 
 /// What the walk needs to know of a page.
@@ -26,7 +39,9 @@ pub enum Ask {
 pub struct Facts {
     pub rows: u64,
     /// What stands at `next`, where the paging has one.
-    pub next: Option<String>,
+    pub next: Scalar,
+    pub more: Scalar,
+    pub total: Scalar,
     /// The `Link` header.
     pub link: Option<String>,
     /// A hash of its rows.
@@ -46,324 +61,261 @@ pub enum WalkError {
     SamePage { page: u64, param: String },
     #[error("there are more than {most} pages; raise `max_pages` if that is right")]
     TooMany { most: u64 },
+    #[error("there are more than {most} records; raise `max_records` if that is right")]
+    TooManyRecords { most: u64 },
     #[error(
-        "page {page} leads to another origin ({origin}), where our credentials must not go; tell the partner"
+        "a page leads to another origin ({origin}), where our credentials must not go; tell the partner"
     )]
-    OtherOrigin { page: u64, origin: String },
-    #[error("page {page} leads to something that is no URL; tell the partner")]
-    NoUrl { page: u64 },
+    OtherOrigin { origin: String },
+    #[error("a page leads to something that is no URL; tell the partner")]
+    NoUrl,
+    #[error(
+        "page {page} does not say whether more follows; mend `pagination.more`, or tell the partner"
+    )]
+    NoFlag { page: u64 },
+    #[error(
+        "page {page} does not say how much there is; mend `pagination.total`, or tell the partner"
+    )]
+    NoTotal { page: u64 },
+    #[error(
+        "page {page} lacks what leads on; mend `pagination.next`, or use stop = \"next\" if the last page has none"
+    )]
+    NoNext { page: u64 },
+    #[error(
+        "page {page} says that more follows and not where; mend `pagination`, or tell the partner"
+    )]
+    NoWay { page: u64 },
+    #[error(
+        "the partner says that there are {said} and gave {got}: the rest is missing; it is read again, tell the partner if it stays"
+    )]
+    Short { said: u64, got: u64 },
+    #[error(
+        "{most} records share one value of the incremental field: the walk cannot be split there; raise `split`"
+    )]
+    NoSplit { most: u64 },
+    #[error(
+        "page {page} goes back behind the one before: the feed is not in ascending order, so that splitting it would lose records; ask for it sorted"
+    )]
+    Unsorted { page: u64 },
+    #[error("the other feed has more than {most} records; raise `each.max` if that is right")]
+    TooManyParents { most: u64 },
+    #[error("the other feed's records cannot be read: {problem}")]
+    Parents { problem: String },
 }
 
-/// A walk over the pages of one feed.
+/// Where a walk goes behind a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Onward {
+    Page(Ask),
+    /// The partner would refuse to page on here: the walk begins again at the greatest value so far.
+    Split,
+    End,
+}
+
+/// A walk over the pages of one leg of a feed.
 #[derive(Debug)]
 pub struct Walker<'a> {
     request: &'a Request,
-    first: Url,
     asked: HashSet<u64>,
+    /// How often each page came, by the hash of its rows.
+    came: HashMap<u64, u8>,
     last_content: Option<u64>,
-    /// Pages read so far.
+    /// Pages read so far, of all legs.
     pub pages: u64,
+    /// Records read so far, of all legs.
+    pub rows: u64,
+    /// Records read so far in this leg.
+    leg_rows: u64,
+    /// What the partner said that there is, first and last.
+    totals: Option<(u64, u64)>,
 }
 
 impl<'a> Walker<'a> {
-    /// A walk from `pages` pages on (0: from the first), of rows changed since `since`.
-    ///
-    /// # Errors
-    /// [`WalkError::NoUrl`] if base and path make no URL.
-    pub fn new(
-        base: &Url,
-        request: &'a Request,
-        since: Option<&str>,
-        pages: u64,
-    ) -> Result<Self, WalkError> {
-        let text = format!("{}{}", base.as_str().trim_end_matches('/'), request.path);
-        let mut first: Url = text.parse().map_err(|_| WalkError::NoUrl { page: 0 })?;
-        if let (Some(incremental), Some(since)) = (&request.incremental, since) {
-            first.query_pairs_mut().append_pair(&incremental.param, since);
+    /// A walk from `pages` pages and `rows` records on (0: from the first).
+    pub fn new(request: &'a Request, pages: u64, rows: u64) -> Self {
+        Self {
+            request,
+            asked: HashSet::new(),
+            came: HashMap::new(),
+            last_content: None,
+            pages,
+            rows,
+            leg_rows: 0,
+            totals: None,
         }
-        Ok(Self { request, first, asked: HashSet::new(), last_content: None, pages })
     }
 
-    /// Where `ask` is asked.
-    ///
-    /// # Errors
-    /// [`WalkError`] if the partner's own words lead nowhere or elsewhere.
-    pub fn url(&self, ask: &Ask) -> Result<Url, WalkError> {
-        let mut url = self.first.clone();
-        let pagination = &self.request.pagination;
-        match (ask, pagination) {
-            (Ask::Url(text), _) => {
-                let url = url.join(text).map_err(|_| WalkError::NoUrl { page: self.pages })?;
-                if url.origin() != self.first.origin() {
-                    let origin = url.origin().ascii_serialization();
-                    return Err(WalkError::OtherOrigin { page: self.pages, origin });
-                }
-                return Ok(url);
-            }
-            (Ask::First, Pagination::Page { param, start, .. }) => {
-                url.query_pairs_mut().append_pair(param, &start.to_string());
-            }
-            (Ask::First, Pagination::Offset { param, .. }) => {
-                url.query_pairs_mut().append_pair(param, "0");
-            }
-            (
-                Ask::Number(number),
-                Pagination::Page { param, .. } | Pagination::Offset { param, .. },
-            ) => {
-                url.query_pairs_mut().append_pair(param, &number.to_string());
-            }
-            (Ask::Token(token), Pagination::Cursor { param, .. }) => {
-                url.query_pairs_mut().append_pair(param, token);
-            }
-            _ => {}
-        }
-        if let Some(PageSize { param, size }) = size_of(pagination) {
-            url.query_pairs_mut().append_pair(param, &size.to_string());
-        }
-        Ok(url)
+    /// Another leg begins: its pages are new ones.
+    pub fn begin_leg(&mut self) {
+        self.asked.clear();
+        self.came.clear();
+        self.last_content = None;
+        self.leg_rows = 0;
+        self.totals = None;
     }
 
-    /// The next page after one that was asked for with `ask`; `None`: that was the last.
+    /// So many records of this leg were read before the walk was gone on with.
+    pub fn resume_leg(&mut self, rows: u64) {
+        self.leg_rows = rows;
+    }
+
+    /// Records of this leg so far.
+    pub fn leg_rows(&self) -> u64 {
+        self.leg_rows
+    }
+
+    /// The totals that the partner named first and last, where they differ: it changed while it was read.
+    pub fn shifted(&self) -> Option<(u64, u64)> {
+        self.totals.filter(|(first, last)| first != last)
+    }
+
+    /// Where to go behind a page that was asked for with `ask`.
     ///
     /// # Errors
     /// [`WalkError`] if there is no going on.
-    pub fn next(&mut self, ask: &Ask, facts: &Facts) -> Result<Option<Ask>, WalkError> {
+    pub fn next(&mut self, ask: &Ask, facts: &Facts) -> Result<Onward, WalkError> {
         self.pages += 1;
+        self.rows += facts.rows;
+        self.leg_rows += facts.rows;
         self.asked.insert(hash(ask));
-        let same =
-            self.last_content.replace(facts.content) == Some(facts.content) && facts.rows > 0;
-        let next = match &self.request.pagination {
-            Pagination::Page { param, .. } | Pagination::Offset { param, .. } if same => {
-                return Err(WalkError::SamePage { page: self.pages, param: param.clone() });
-            }
-            Pagination::None => None,
-            Pagination::Page { start, .. } => {
-                let now = if let Ask::Number(number) = ask { *number } else { *start };
-                (facts.rows > 0).then(|| Ask::Number(now + 1))
-            }
-            Pagination::Offset { .. } => {
-                let now = if let Ask::Number(number) = ask { *number } else { 0 };
-                (facts.rows > 0).then(|| Ask::Number(now + facts.rows))
-            }
-            Pagination::Cursor { .. } => facts.next.clone().map(Ask::Token),
-            Pagination::NextUrl { .. } => facts.next.clone().map(Ask::Url),
-            Pagination::Link { .. } => facts.link.as_deref().and_then(next_of_link).map(Ask::Url),
-        };
-        let Some(next) = next else { return Ok(None) };
+        self.guard_content(facts)?;
+        let pagination = &self.request.pagination;
+        if self.is_last(facts)? {
+            return Ok(Onward::End);
+        }
+        if self.rows > pagination.max_records {
+            return Err(WalkError::TooManyRecords { most: pagination.max_records });
+        }
+        let split = self.request.incremental.as_ref().and_then(|incremental| incremental.split);
+        let size = pagination.size.as_ref().map_or(facts.rows, |size| size.size);
+        if split.is_some_and(|split| self.leg_rows + size > split) {
+            return Ok(Onward::Split);
+        }
+        let next = self.lead(ask, facts)?;
         if self.asked.contains(&hash(&next)) {
             return Err(WalkError::Circle { page: self.pages });
         }
-        if self.pages >= self.request.max_pages {
-            return Err(WalkError::TooMany { most: self.request.max_pages });
+        if self.pages >= pagination.max_pages {
+            return Err(WalkError::TooMany { most: pagination.max_pages });
         }
-        if matches!(next, Ask::Url(_)) {
-            self.url(&next)?;
+        Ok(Onward::Page(next))
+    }
+
+    /// The same rows again and again are no progress, whatever leads on.
+    fn guard_content(&mut self, facts: &Facts) -> Result<(), WalkError> {
+        if facts.rows == 0 {
+            return Ok(());
         }
-        Ok(Some(next))
+        let came = self.came.entry(facts.content).or_insert(0);
+        *came = came.saturating_add(1);
+        let repeated = self.last_content.replace(facts.content) == Some(facts.content);
+        match &self.request.pagination.kind {
+            Paging::None => Ok(()),
+            Paging::Page { param, .. } | Paging::Offset { param, .. } if repeated => {
+                Err(WalkError::SamePage { page: self.pages, param: param.clone() })
+            }
+            _ if *came >= SAME_MAX => Err(WalkError::Circle { page: self.pages }),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_last(&mut self, facts: &Facts) -> Result<bool, WalkError> {
+        let page = self.pages;
+        let pagination = &self.request.pagination;
+        if matches!(pagination.kind, Paging::None) {
+            return Ok(true);
+        }
+        if pagination.total.is_some()
+            && let Some(total) = number(&facts.total)
+        {
+            self.totals = Some((self.totals.map_or(total, |(first, _)| first), total));
+        }
+        let counts = matches!(pagination.kind, Paging::Page { .. } | Paging::Offset { .. });
+        Ok(match pagination.stop {
+            Stop::Empty => facts.rows == 0,
+            Stop::Short => pagination.size.as_ref().is_some_and(|size| facts.rows < size.size),
+            Stop::More => !flag(&facts.more).ok_or(WalkError::NoFlag { page })?,
+            Stop::Total => {
+                let said = number(&facts.total).ok_or(WalkError::NoTotal { page })?;
+                let got = match &pagination.total {
+                    Some(Total::Pages(_)) => self.pages,
+                    _ => self.leg_rows,
+                };
+                if got < said && counts && facts.rows == 0 {
+                    return Err(WalkError::Short { said, got });
+                }
+                got >= said
+            }
+            Stop::Next => self.way(facts).is_none(),
+            Stop::Null => match &facts.next {
+                Scalar::Absent => return Err(WalkError::NoNext { page }),
+                Scalar::Null => true,
+                Scalar::Text(text) => text.is_empty(),
+            },
+        })
+    }
+
+    fn lead(&self, ask: &Ask, facts: &Facts) -> Result<Ask, WalkError> {
+        let from =
+            |ask: &Ask, start: u64| if let Ask::Number(number) = ask { *number } else { start };
+        let next = match &self.request.pagination.kind {
+            Paging::None => None,
+            Paging::Page { start, .. } => Some(Ask::Number(from(ask, *start) + 1)),
+            Paging::Offset { .. } => Some(Ask::Number(from(ask, 0) + facts.rows)),
+            Paging::Cursor { .. } => self.way(facts).map(Ask::Token),
+            Paging::NextUrl { .. } | Paging::Link => self.way(facts).map(Ask::Url),
+        };
+        next.ok_or(WalkError::NoWay { page: self.pages })
+    }
+
+    /// What the page itself says of the next.
+    fn way(&self, facts: &Facts) -> Option<String> {
+        match &self.request.pagination.kind {
+            Paging::Link => facts.link.as_deref().and_then(link::next),
+            Paging::Cursor { next: NextAt::Header(_), .. }
+            | Paging::Cursor { next: NextAt::Body(_), .. } => facts.next.text().map(str::to_owned),
+            Paging::NextUrl { .. } => facts.next.text().map(target),
+            _ => None,
+        }
     }
 }
 
-fn size_of(pagination: &Pagination) -> Option<&PageSize> {
-    match pagination {
-        Pagination::None => None,
-        Pagination::Page { size, .. }
-        | Pagination::Offset { size, .. }
-        | Pagination::Cursor { size, .. }
-        | Pagination::Link { size }
-        | Pagination::NextUrl { size, .. } => size.as_ref(),
+/// A link is its URL, or an object that holds it (JSON:API, HAL).
+fn target(text: &str) -> String {
+    #[derive(Deserialize)]
+    struct Link {
+        href: String,
     }
+    if text.starts_with('{')
+        && let Ok(link) = serde_json::from_str::<Link>(text)
+    {
+        return link.href;
+    }
+    text.to_owned()
+}
+
+/// A flag, however it is written.
+fn flag(scalar: &Scalar) -> Option<bool> {
+    match scalar.text()?.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "y" => Some(true),
+        "false" | "0" | "no" | "n" => Some(false),
+        _ => None,
+    }
+}
+
+fn number(scalar: &Scalar) -> Option<u64> {
+    scalar.text()?.trim().parse().ok()
 }
 
 fn hash(ask: &Ask) -> u64 {
-    let text = match ask {
-        Ask::First => return 0,
-        Ask::Number(number) => return *number + 1,
-        Ask::Token(text) | Ask::Url(text) => text,
-    };
-    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
-}
-
-/// The parameters of a link; a `;` in quotes parts none.
-fn parameters_of(text: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    text.split(move |c| {
-        quoted ^= c == '"';
-        c == ';' && !quoted
-    })
-}
-
-/// The target of `rel="next"` in a `Link` header (RFC 8288).
-fn next_of_link(header: &str) -> Option<String> {
-    let mut rest = header;
-    while let Some((_, from)) = rest.split_once('<') {
-        let (target, behind) = from.split_once('>')?;
-        // Parameters end at the comma before the next target; a quoted one may hold commas of its own.
-        let mut quoted = false;
-        let end = behind
-            .find(|c| {
-                quoted ^= c == '"';
-                c == ',' && !quoted
-            })
-            .unwrap_or(behind.len());
-        let (parameters, next) = behind.split_at(end);
-        let is_next = parameters_of(parameters).any(|parameter| {
-            let Some((name, value)) = parameter.split_once('=') else { return false };
-            let rels = value.trim().trim_matches('"');
-            name.trim().eq_ignore_ascii_case("rel")
-                && rels.split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
-        });
-        if is_next {
-            return Some(target.trim().to_owned());
+    match ask {
+        Ask::First => 0,
+        Ask::Number(number) => *number + 1,
+        Ask::Token(text) | Ask::Url(text) | Ask::Job(text) | Ask::File { at: text, .. } => {
+            xxh3_64(text.as_bytes())
         }
-        rest = next;
     }
-    None
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use marsad_shared::{feed::Incremental, schedule::Schedule};
-
-    fn request(pagination: Pagination) -> Request {
-        Request {
-            path: "/v1/x?open=1".to_owned(),
-            pagination,
-            max_pages: 5,
-            incremental: None,
-            schedule: Schedule::Every { every: Duration::from_mins(1) },
-        }
-    }
-
-    /// Walks over pages of so many rows each, with what each says of the next; gives the paths asked.
-    fn walk(
-        pagination: Pagination,
-        pages: &[(u64, Option<&str>)],
-    ) -> (Vec<String>, Option<WalkError>) {
-        let base = "http://p.example/api/".parse().unwrap();
-        let request = request(pagination);
-        let mut walker = Walker::new(&base, &request, None, 0).unwrap();
-        let (mut ask, mut asked) = (Ask::First, Vec::new());
-        for (at, (rows, next)) in pages.iter().enumerate() {
-            match walker.url(&ask) {
-                Ok(url) => {
-                    asked.push(format!("{}?{}", url.path(), url.query().unwrap_or_default()));
-                }
-                Err(error) => return (asked, Some(error)),
-            }
-            let next = next.map(str::to_owned);
-            let facts = Facts { rows: *rows, link: next.clone(), next, content: at as u64 };
-            match walker.next(&ask, &facts) {
-                Ok(Some(next)) => ask = next,
-                Ok(None) => return (asked, None),
-                Err(error) => return (asked, Some(error)),
-            }
-        }
-        (asked, None)
-    }
-
-    fn path(text: &str) -> serde_json_path::JsonPath {
-        serde_json_path::JsonPath::parse(text).unwrap()
-    }
-
-    #[test]
-    fn each_kind_of_paging_asks_for_what_comes_next_and_ends_where_it_ends() {
-        let size = || Some(PageSize { param: "limit".to_owned(), size: 2 });
-        let param = || "p".to_owned();
-        for (pagination, pages, expected, why) in [
-            (Pagination::None, vec![(2, None)], vec!["/api/v1/x?open=1"], "one page"),
-            (
-                Pagination::Page { param: param(), start: 1, size: size() },
-                vec![(2, None), (1, None), (0, None)],
-                vec![
-                    "/api/v1/x?open=1&p=1&limit=2",
-                    "/api/v1/x?open=1&p=2&limit=2",
-                    "/api/v1/x?open=1&p=3&limit=2",
-                ],
-                "a short page is not the last, an empty one is",
-            ),
-            (
-                Pagination::Offset { param: param(), size: None },
-                vec![(2, None), (3, None), (0, None)],
-                vec!["/api/v1/x?open=1&p=0", "/api/v1/x?open=1&p=2", "/api/v1/x?open=1&p=5"],
-                "advances by what came, not by what was asked",
-            ),
-            (
-                Pagination::Cursor { param: param(), next: path("$.n"), size: None },
-                vec![(2, Some("a b")), (0, Some("c")), (1, None)],
-                vec!["/api/v1/x?open=1", "/api/v1/x?open=1&p=a+b", "/api/v1/x?open=1&p=c"],
-                "an empty page with a cursor goes on",
-            ),
-            (
-                Pagination::Link { size: None },
-                vec![(2, Some("</api/v1/x?p=9>; rel=\"next\"")), (1, None)],
-                vec!["/api/v1/x?open=1", "/api/v1/x?p=9"],
-                "relative targets",
-            ),
-        ] {
-            let (asked, error) = walk(pagination, &pages);
-            assert_eq!(
-                (asked, error),
-                (expected.into_iter().map(str::to_owned).collect(), None),
-                "{why}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_walk_that_leads_nowhere_is_stopped() {
-        let cursor = || Pagination::Cursor { param: "p".to_owned(), next: path("$.n"), size: None };
-        let url = || Pagination::NextUrl { next: path("$.n"), size: None };
-        let (_, error) = walk(cursor(), &[(1, Some("a")), (1, Some("b")), (1, Some("a"))]);
-        assert_eq!(error, Some(WalkError::Circle { page: 3 }));
-        let (_, error) = walk(
-            cursor(),
-            &[(1, Some("a")), (1, Some("b")), (1, Some("c")), (1, Some("d")), (1, Some("e"))],
-        );
-        assert_eq!(error, Some(WalkError::TooMany { most: 5 }));
-        let (asked, error) = walk(url(), &[(1, Some("http://p.example:8080/x")), (1, None)]);
-        assert!(matches!(error, Some(WalkError::OtherOrigin { .. })));
-        assert_eq!(asked.len(), 1, "the other origin is never asked");
-    }
-
-    #[test]
-    fn a_partner_that_ignores_the_page_is_found_out() {
-        let base = "http://p.example".parse().unwrap();
-        let request = request(Pagination::Page { param: "p".to_owned(), start: 0, size: None });
-        let mut walker = Walker::new(&base, &request, None, 0).unwrap();
-        let facts = Facts { rows: 2, content: 7, ..Facts::default() };
-        let second = walker.next(&Ask::First, &facts).unwrap().unwrap();
-        assert!(matches!(walker.next(&second, &facts), Err(WalkError::SamePage { page: 2, .. })));
-    }
-
-    #[test]
-    fn the_cursor_of_an_incremental_feed_is_asked_with_every_page() {
-        let base = "http://p.example".parse().unwrap();
-        let mut request = request(Pagination::Offset { param: "o".to_owned(), size: None });
-        request.incremental = Some(Incremental {
-            field: "updated_at".to_owned(),
-            param: "since".to_owned(),
-            lookback: Duration::ZERO,
-        });
-        let walker = Walker::new(&base, &request, Some("2026-11-24T10:00:00Z"), 0).unwrap();
-        let url = walker.url(&Ask::Number(4)).unwrap();
-        assert_eq!(url.query(), Some("open=1&since=2026-11-24T10%3A00%3A00Z&o=4"));
-    }
-
-    #[test]
-    fn the_next_of_a_link_header_is_found_among_others() {
-        for (header, expected) in [
-            ("<http://a/1>; rel=\"prev\", <http://a/3>; rel=\"next\"", Some("http://a/3")),
-            ("<http://a/3>; title=\"a, b\"; rel=next", Some("http://a/3")),
-            ("<http://a/3>;REL=\"last next\"", Some("http://a/3")),
-            ("<http://a/1>; rel=\"prev\"", None),
-            ("<http://a/1", None),
-            ("<http://a/1>; title=\"x; rel=next\"", None),
-            ("", None),
-        ] {
-            assert_eq!(next_of_link(header).as_deref(), expected, "{header}");
-        }
-    }
-}
+mod tests;

@@ -10,13 +10,14 @@ use super::{
     source::{Place, Report},
     table::{At, Keys, Or, Value, table},
     value::{
-        AuthKind, BaseUrl, Day, Id, IncrementalMode, Location, Loopback, PagingKind, Span, Utf8,
-        Zone,
+        AuthKind, BaseUrl, ByKind, Day, Id, IncrementalMode, Json, Location, Loopback, OnError,
+        Order, PagingKind, Pairs, Scalar, Span, Statuses, Utf8, Zone,
     },
 };
 use crate::{
     connection::{DeliverMethod, RateLimit},
     feed::{FieldType, Format},
+    request::{Carrier, Method, Missing, Preset, Stop},
     role::Grant,
 };
 
@@ -83,6 +84,9 @@ table! {
         may agreement: RawAgreement,
         /// A text file for whoever is called in the night.
         may runbook: Location,
+        /// The most calls in a period, over all connections and feeds; a day begins at midnight in `timezone`. What is
+        /// delivered may go beyond it. Default: no limit.
+        may budget: RateLimit,
     }
     later {}
 }
@@ -239,10 +243,37 @@ table! {
         may deleted: RawDeleted,
         /// The columns that tell one record from another.
         must key: Vec<String>,
+        /// The column that says which of two rows of one key is newer: an older one never wins, in one run or against the bank.
+        /// A record without it is refused.
+        /// Default: the row that came later is.
+        may version: String,
+        /// A style that is known by name: what is not written here is as that style has it.
+        may preset: Preset,
+        /// The HTTP method. Default: `GET`, or `POST` with `json` or `form`.
+        may method: Method,
+        /// A JSON body.
+        may json: Json,
+        /// A body as a web form writes it.
+        may form: Pairs,
+        /// A body as it stands, such as an XML envelope. A parameter of its name in braces, such as `{after}`, is put in its
+        /// place.
+        may text: String,
+        /// Headers to send.
+        may headers: Pairs,
+        /// What tells a good answer from an error that came with a good status.
+        may success: RawSuccess,
+        /// What a status means, where it is not the usual: `empty` (no records), `retry` or `fail`, as in `{ 404 = "empty" }`.
+        may statuses: Statuses,
         /// How one page leads to the next. Default: one page is all there is.
         may pagination: RawPagination,
         /// How to read only what changed since last time. Default: everything is read each time.
         may incremental: RawIncremental,
+        /// Asks once for each record of another feed.
+        may each: RawEach,
+        /// Has the partner make a file first, and fetches that.
+        may export: RawExport,
+        /// Asks first whether anything changed.
+        may changed: RawChanged,
         /// When it is read, over HTTP. Default: every `15m`. Files are taken when they are complete.
         may schedule: RawSchedule,
         /// How old its data may become. Default: nothing is promised.
@@ -262,7 +293,7 @@ table! {
         /// CSV: the line of the header, from 1. Default: 1.
         may header_row: u64,
     }
-    later { "preset" "sheet" "min_rows" "max_delete_share" "approve" }
+    later { "sheet" "min_rows" "max_delete_share" "approve" }
 }
 
 table! {
@@ -279,33 +310,147 @@ table! {
 table! {
     /// How one page leads to the next. Which keys belong to it depends on `kind`.
     pub struct RawPagination, as "{ kind = \"cursor\", param = \"after\", next = \"$.next\" }" {
-        /// The method.
-        must kind: PagingKind,
-        /// `page`, `offset`, `cursor`: the query parameter that says where to go on.
+        /// The method. Needed unless there is a `preset`.
+        may kind: PagingKind,
+        /// `page`, `offset`, `cursor`: the parameter that says where to go on.
         may param: String,
+        /// Where `param` and `size_param` travel. Default: `query`.
+        may place: Carrier,
         /// `page`: the number of the first page. Default: 1.
         may start: u64,
-        /// The query parameter for the size of a page.
+        /// `page`, `offset`: whether the first page is asked for with `param`. Default: true.
+        may first: bool,
+        /// The parameter for the size of a page.
         may size_param: String,
         /// The size to ask for.
         may size: u64,
-        /// `cursor`, `next_url`: a JSONPath to what leads on.
+        /// `cursor`, `next_url`: a path to what leads on.
         may next: String,
-        /// The most pages of one run. Default: 100,000.
+        /// `cursor`, `next_url`: the header of the answer that holds what leads on, in place of `next`.
+        may next_header: String,
+        /// A path to a flag that says whether more follows. A page without it is an error.
+        may more: String,
+        /// A path to the number of records there are.
+        may total: String,
+        /// A path to the number of pages there are.
+        may total_pages: String,
+        /// What makes a page the last: `empty`, `short`, `more`, `total`, `next` or `null`. Default: what `more` or `total`
+        /// says; else `empty` for `page` and `offset`, and `next` for the others.
+        may stop: Stop,
+        /// The most pages of one walk. Default: 100,000.
         may max_pages: u64,
+        /// The most records of one walk. Default: 100,000,000.
+        may max_records: u64,
     }
     later {}
 }
 
 table! {
-    /// How to read only what changed since last time.
+    /// How to read only what changed since last time. Which keys belong to it depends on `by`.
     pub struct RawIncremental, as "{ field = \"updated_at\", param = \"updated_since\" }" {
-        /// The column whose greatest value is the cursor.
-        must field: String,
-        /// The query parameter that carries it.
-        must param: String,
-        /// How far to go back behind it, for records that arrive late. Only for a timestamp. Default: not at all.
+        /// What the cursor is: the greatest value of a `field`; the partner's `clock` when the last walk began; a `token` or a
+        /// `delta` URL from the last page; or `here`, where the partner cannot filter. Default: `field`.
+        may by: ByKind,
+        /// `field`, `here`: the column whose greatest value is the cursor.
+        may field: String,
+        /// `token`: a path to what is handed back next time.
+        may token: String,
+        /// `delta`: a path to the URL for next time.
+        may delta: String,
+        /// The parameter that carries the cursor.
+        may param: String,
+        /// Where it travels. Default: `query`.
+        may place: Carrier,
+        /// What the parameter says; `{cursor}` stands for the cursor. Default: the cursor alone.
+        may value: String,
+        /// How times are written: `unix`, `unix_ms`, or as in strftime. Default: RFC 3339, UTC.
+        may format: String,
+        /// The IANA zone in which times are written. Default: UTC.
+        may zone: Zone,
+        /// The cursor of a feed that was never read.
+        may start: String,
+        /// How far to go back behind it, for records that arrive late. Only for times. Default: not at all.
         may lookback: Span,
+        /// `field` of times: the parameter that carries the end of a stretch of time.
+        may until_param: String,
+        /// The longest stretch that is asked for at once. Default: up to now.
+        may step: Span,
+        /// How long before now the last stretch ends. Default: `0s`.
+        may settle: Span,
+        /// The smallest step of the partner's clock, where the end of a stretch belongs to it. Default: it does not.
+        may granularity: Span,
+        /// So many records and the partner refuses to page on: the walk begins again at the greatest value so far. The feed
+        /// must come in ascending order.
+        may split: u64,
+        /// `here`: `newest_first` ends the walk at the first page that holds nothing newer.
+        may order: Order,
+        /// What becomes of a record whose field is empty: `include`, `exclude` or `raise`. Default: `include`.
+        may missing: Missing,
+    }
+    later {}
+}
+
+table! {
+    /// What tells a good answer from an error that came with a good status: `path` with `equals`, or `error`.
+    pub struct RawSuccess, as "{ path = \"$.status\", equals = [\"ok\"] }" {
+        /// A path to what says how it went.
+        may path: String,
+        /// What may stand there in a good answer: text, numbers, true or false.
+        may equals: Vec<Scalar>,
+        /// A path where a good answer has nothing, null, false or nothing but emptiness.
+        may error: String,
+        /// What a failure means: `fail`, somebody must look, or `retry`. Default: `fail`.
+        may on_error: OnError,
+    }
+    later {}
+}
+
+table! {
+    /// A feed that is asked for once for each record of another; its `path` holds `{column}`.
+    pub struct RawEach, as "{ feed = \"families\", column = \"id\" }" {
+        /// The id of the other feed, of the same partner.
+        must feed: Id,
+        /// Its column whose values are asked for.
+        must column: String,
+        /// The most values of one run. Default: 10,000.
+        may max: u64,
+    }
+    later {}
+}
+
+table! {
+    /// What tells, in one small answer, whether anything changed: where that is the same as at the last complete read, nothing
+    /// is read.
+    pub struct RawChanged, as "{ path = \"/meta\", at = \"$.modified\" }" {
+        /// Where it is asked for, behind `base_url`.
+        must path: String,
+        /// A path to what is another one whenever the data is.
+        must at: String,
+    }
+    later {}
+}
+
+table! {
+    /// A partner that makes a file of the data first: `path` orders it, `status` asks after it, then it is fetched.
+    pub struct RawExport, as "{ status = \"/exports/{id}\", download = \"$.url\" }" {
+        /// Where it is asked after, behind `base_url`; `{id}` stands for what `id` found.
+        must status: String,
+        /// A path to what the export is called, in the answer to the order. Default: `$.id`.
+        may id: String,
+        /// A path to how far it is, in the answer to the question. Default: `$.state`.
+        may state: String,
+        /// States that mean that it is ready.
+        must done: Vec<String>,
+        /// States that mean that it will never be.
+        may failed: Vec<String>,
+        /// Where the file is: a path behind `base_url` with `{id}`, or a path into the answer to the question, such as `$.url`.
+        must download: String,
+        /// How often it is asked after. Default: `5s`.
+        may every: Span,
+        /// How long at most. Default: `1h`.
+        may within: Span,
+        /// What is deleted once the file has been read, behind `base_url`, with `{id}`. Default: nothing.
+        may delete: String,
     }
     later {}
 }

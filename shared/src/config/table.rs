@@ -24,6 +24,10 @@ pub(super) struct At<T> {
     pub place: Place,
 }
 
+/// Something is wrong, and has been reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reported;
+
 /// What was found under a key.
 #[derive(Debug)]
 pub(super) enum Given<T> {
@@ -55,6 +59,21 @@ impl<T> Given<T> {
             Self::Absent => Some(default),
             Self::Wrong => None,
             Self::Here(at) => Some(at.value.clone()),
+        }
+    }
+
+    /// What `check` makes of the value, where one was written.
+    ///
+    /// # Errors
+    /// [`Reported`] if something wrong was.
+    pub(super) fn checked<U>(
+        &self,
+        check: impl FnOnce(&At<T>) -> Option<U>,
+    ) -> Result<Option<U>, Reported> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Wrong => Err(Reported),
+            Self::Here(at) => check(at).map(Some).ok_or(Reported),
         }
     }
 

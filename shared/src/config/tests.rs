@@ -6,7 +6,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     connection::{Auth, DeliverMethod, Link},
-    feed::{FieldType, Origin, Pagination, RecordsPath},
+    feed::{FieldType, Origin, RecordsPath},
+    request::{Paging, Stop},
     schedule::Schedule,
 };
 
@@ -19,6 +20,7 @@ const EDUCATION: &str = r#"
 id        = "education"
 name      = { en = "Education Authority", ar = "هيئة التعليم" }
 runbook   = "runbooks/education.md"
+budget    = "5000/d"
 agreement = { reference = "MOU-2026-014", valid_until = 2027-12-31 }
 
 [[connection]]
@@ -129,6 +131,9 @@ fn the_example_of_the_design_loads_and_means_what_it_says() {
         partner.runbook.as_deref().unwrap(),
         folder.path().join("partners.d/runbooks/education.md")
     );
+    let budget = partner.budget.as_ref().unwrap();
+    assert_eq!((budget.calls.get(), budget.per), (5_000, Duration::from_hours(24)));
+    assert_eq!(budget.zone.iana_name(), Some("Asia/Dubai"));
 
     let [api, drop, referrals] = &config.connections[..] else { panic!("three connections") };
     let Link::Http(http) = &api.link else { panic!("api is HTTP") };
@@ -154,14 +159,64 @@ fn the_example_of_the_design_loads_and_means_what_it_says() {
     assert!(enrolments.fields[2].sensitive && enrolments.fields[2].kind == FieldType::EmiratesId);
     let Origin::Http(request) = &enrolments.origin else { panic!("over HTTP") };
     assert!(matches!(&enrolments.records, RecordsPath::Plain(names) if names == &["data"]));
-    assert!(matches!(&request.pagination, Pagination::Cursor { param, .. } if param == "after"));
+    assert!(matches!(&request.pagination.kind, Paging::Cursor { param, .. } if param == "after"));
     assert_eq!(request.schedule, Schedule::Every { every: Duration::from_mins(5) });
-    assert_eq!(request.max_pages, 100_000);
+    assert_eq!(request.pagination.max_pages, 100_000);
     let promise = enrolments.promise.unwrap();
     assert_eq!(promise.error_after, Duration::from_hours(4));
     let Origin::Files(files) = &transfers.origin else { panic!("of files") };
     assert!(files.is_match("transfers-2026.csv") && !files.is_match("other.csv"));
     assert!(transfers.fields.is_empty() && transfers.promise.is_none());
+}
+
+#[test]
+fn a_preset_says_what_its_block_does_not() {
+    let partner = |feed: &str| {
+        format!(
+            "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://p.example\"\n\
+             [[feed]]\nid = \"f\"\nconnection = \"api\"\npath = \"/x\"\nkey = [\"id\"]\n{feed}\n"
+        )
+    };
+    for (block, kind, by, stop, why) in [
+        ("preset = \"odata\"", "NextUrl", "Delta", Stop::Next, "as it stands"),
+        (
+            "preset = \"odata\"\nincremental = { field = \"ModifiedOn\" }",
+            "NextUrl",
+            "Field",
+            Stop::Next,
+            "a filter in place of delta links",
+        ),
+        ("preset = \"ckan\"", "Offset", "-", Stop::Total, "counted up to the total"),
+        (
+            "preset = \"ckan\"\npagination = { size = 7, stop = \"empty\" }",
+            "Offset",
+            "-",
+            Stop::Empty,
+            "single keys of a block",
+        ),
+        (
+            "preset = \"ckan\"\npagination = { kind = \"none\" }",
+            "None",
+            "-",
+            Stop::Next,
+            "another kind takes nothing over",
+        ),
+        ("preset = \"opendatasoft\"", "Offset", "-", Stop::Total, "as it stands"),
+        ("preset = \"jsonapi\"", "NextUrl", "-", Stop::Next, "as it stands"),
+    ] {
+        let folder = Folder::new("", &[("p", &partner(block))]);
+        let config = folder.load(&Environment::empty()).unwrap_or_else(|e| panic!("{block}: {e}"));
+        let Origin::Http(request) = &config.feeds[0].origin else { panic!("over HTTP") };
+        let is = |debug: String, wanted: &str| {
+            assert!(debug.starts_with(wanted), "{block}: {why}: {debug}");
+        };
+        is(format!("{:?}", request.pagination.kind), kind);
+        is(request.incremental.as_ref().map_or("-".to_owned(), |i| format!("{:?}", i.by)), by);
+        assert_eq!(request.pagination.stop, stop, "{block}: {why}");
+    }
+    let wrong = "preset = \"ckan\"\nformat = \"csv\"";
+    let folder = Folder::new("", &[("p", &partner(wrong))]);
+    assert!(folder.said()[0].starts_with("partners.d/p.toml:11: "), "at the word that says it");
 }
 
 #[test]

@@ -22,10 +22,14 @@ use crate::{
 
 mod known;
 mod reading;
+mod rows;
 pub(super) mod table;
 
 use reading::Reading;
 use table::Table;
+
+/// The run of a cursor's move that no run made.
+pub(super) const NO_RUN: RunId = RunId(0);
 
 /// How far a feed has been read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -179,6 +183,29 @@ impl Cache {
         })
     }
 
+    /// The smallest value of a column behind `after`, of the feed's living records, as text; `None`: there is none, or
+    /// the feed has never been read.
+    ///
+    /// # Errors
+    /// [`StoreError::Layout`] if the feed has no such column.
+    pub fn value_after(
+        &self,
+        feed: &FeedId,
+        column: &str,
+        after: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(table) = Table::find_of(&self.db, feed)? else { return Ok(None) };
+        if table.layout().position(column).is_none() {
+            return Err(StoreError::Layout(format!("{feed} has no column {column:?}")));
+        }
+        let (table, column) = (table.quoted(), table::quoted(column));
+        let sql = format!(
+            "SELECT CAST({column} AS TEXT) FROM {table} WHERE {column} IS NOT NULL AND _deleted IS NULL \
+             AND (?1 IS NULL OR {column} > ?1) ORDER BY {column} LIMIT 1"
+        );
+        Ok(self.db.prepare_cached(&sql)?.query_row([after], |row| row.get(0)).optional()?)
+    }
+
     /// Begins a run that reads pages into the live table.
     pub fn begin_pages(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
         let reading = Reading::of_pages(&self.db, feed, run)?;
@@ -234,6 +261,27 @@ impl Cache {
         Ok(())
     }
 
+    /// Sets the cursor by a person's order, between runs, and keeps the move with who and why, even to where it stands.
+    /// An open walk is forgotten, and what would tell an unchanged answer: the next run reads from there.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the feed has never been read.
+    pub fn rewind(
+        &mut self,
+        feed: &FeedId,
+        to: Option<&str>,
+        at: Timestamp,
+        reason: &str,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        let sql =
+            "UPDATE marsad_feed SET cursor = ?2, walk = NULL, validators = NULL WHERE feed = ?1";
+        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? == 0 {
+            return Err(StoreError::Conflict(format!("{feed} has never been read")));
+        }
+        self.keep_move(feed, NO_RUN, to, at, reason, Some(actor))
+    }
+
     /// Sets the cursor, and keeps the move with its run, reason and person; nothing where it stands there already.
     fn move_cursor(
         &self,
@@ -245,11 +293,24 @@ impl Cache {
         actor: Option<&str>,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE marsad_feed SET cursor = ?2 WHERE feed = ?1 AND cursor IS NOT ?2";
-        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? > 0 {
-            let sql = "INSERT INTO marsad_cursor (feed, value, run, moved_at, reason, actor) VALUES (?, ?, ?, ?, ?, ?)";
-            let moved = params![feed.as_str(), to, run.0, at.as_microsecond(), reason, actor];
-            self.db.prepare_cached(sql)?.execute(moved)?;
+        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? == 0 {
+            return Ok(());
         }
+        self.keep_move(feed, run, to, at, reason, actor)
+    }
+
+    fn keep_move(
+        &self,
+        feed: &FeedId,
+        run: RunId,
+        to: Option<&str>,
+        at: Timestamp,
+        reason: &str,
+        actor: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO marsad_cursor (feed, value, run, moved_at, reason, actor) VALUES (?, ?, ?, ?, ?, ?)";
+        let moved = params![feed.as_str(), to, run.0, at.as_microsecond(), reason, actor];
+        self.db.prepare_cached(sql)?.execute(moved)?;
         Ok(())
     }
 
@@ -410,3 +471,6 @@ fn seed(db: &Connection) -> Result<u64, StoreError> {
         db.query_row("SELECT value FROM marsad_meta WHERE key = 'seed'", [], |row| row.get(0))?;
     Ok(seed.cast_unsigned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use super::{
     Scope,
     connection::Names,
-    field, is_path, name,
+    field, incremental, is_path, name,
     records::{self, Selection},
     request, span,
 };
@@ -17,7 +17,7 @@ use crate::{
         source::{Report, quoted},
         table::{At, Given, nearest},
     },
-    feed::{Feed, Field, Format, Origin},
+    feed::{Feed, Field, FieldType, Format, Origin},
     freshness::Promise,
     id::{ConnectionId, FeedId, PartnerId},
     untrusted::show,
@@ -32,7 +32,7 @@ pub(super) fn feed(
     report: &mut Report<'_>,
 ) -> Option<Feed> {
     let raw = &block.value;
-    let origin = origin(block, connections, scope, report);
+    let origin = origin(block, partner, connections, scope, report);
     let selection = records::selection(block, report);
     let csv = csv(raw, report);
     let fields = match &raw.fields {
@@ -41,7 +41,8 @@ pub(super) fn feed(
         Given::Here(at) => field::fields(at, raw, report),
     };
     let key = key(raw, fields.as_deref(), report);
-    request::incremental_fits(raw, fields.as_deref(), report);
+    let version = version(raw, fields.as_deref(), report);
+    incremental::fits(raw, fields.as_deref(), report);
     let promise = match &raw.freshness {
         Given::Absent => None,
         Given::Wrong => return None,
@@ -62,6 +63,7 @@ pub(super) fn feed(
         delimiter,
         header_row,
         key: key?,
+        version,
         fields: fields?,
         promise,
         zone: scope.timezone.clone(),
@@ -70,6 +72,7 @@ pub(super) fn feed(
 
 fn origin(
     block: &At<RawFeed>,
+    partner: &PartnerId,
     connections: &Names<'_>,
     scope: &Scope<'_>,
     report: &mut Report<'_>,
@@ -93,7 +96,7 @@ fn origin(
                 report.wrong(&at.place, problem, "use `files`, or name another connection");
             }
             let path = raw.path.here().filter(|at| is_path(at, report));
-            let request = request::request(raw, scope, report);
+            let request = request::request(raw, partner, scope, report);
             Some(Origin::Http(request?.with_path(&path?.value)))
         }
         (true, false) => {
@@ -157,6 +160,24 @@ fn key(raw: &RawFeed, fields: Option<&[Field]>, report: &mut Report<'_>) -> Opti
         is_a_field(column, at, fields, report);
     }
     Some(at.value.clone())
+}
+
+/// The column of versions, of a type that has an order.
+fn version(raw: &RawFeed, fields: Option<&[Field]>, report: &mut Report<'_>) -> Option<String> {
+    let at = raw.version.here()?;
+    let column = &at.value;
+    is_a_field(column, at, fields, report);
+    if raw.key.value().is_some_and(|key| key.contains(column)) {
+        let problem = "is part of the key, so that no record has two of it";
+        report.wrong(&at.place, problem, "name a column that changes, or take it out");
+    }
+    let kind = fields.and_then(|fields| fields.iter().find(|field| field.name == *column));
+    if kind.is_some_and(|field| matches!(field.kind, FieldType::Boolean | FieldType::Json)) {
+        let problem =
+            format!("{} is of a type that does not tell newer from older", quoted(column));
+        report.wrong(&at.place, problem, "name a number, a time or a text that grows");
+    }
+    Some(column.clone())
 }
 
 /// Reports a column that is none of the fields. Where none are written, the first data will tell.

@@ -9,6 +9,7 @@ use crate::{
         table::{At, Given},
     },
     feed::{Deleted, Format, PathError, RecordsPath, XmlPath},
+    request::Preset,
 };
 
 /// Where things stand in a feed's records, as far as the configuration says how they are written.
@@ -51,6 +52,8 @@ pub(super) fn selection(block: &At<RawFeed>, report: &mut Report<'_>) -> Option<
     let records = records(block, places, report);
     let deletes = raw.deletes.here().map(|at| path(at, places, report));
     let rule = raw.deleted.here().map(|at| rule(&at.value, places, report));
+    // A preset knows how its deletions are written, unless the feed says otherwise.
+    let preset = raw.preset.value().filter(|preset| **preset == Preset::OData);
     if matches!(raw.deletes, Given::Wrong) || matches!(raw.deleted, Given::Wrong) {
         return None;
     }
@@ -58,7 +61,10 @@ pub(super) fn selection(block: &At<RawFeed>, report: &mut Report<'_>) -> Option<
     Some(Selection {
         records: records?,
         deletes: deletes.map_or(Some(None), |read| read.map(Some))?,
-        deleted: rule.map_or(Some(None), |read| read.map(Some))?,
+        deleted: match rule {
+            None => preset.map(|_| Deleted::OData),
+            Some(read) => Some(read?),
+        },
     })
 }
 

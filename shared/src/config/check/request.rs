@@ -1,25 +1,40 @@
-//! How a feed is asked for over HTTP: records, pages, changes, times.
+//! How a feed is asked for over HTTP: what the request says, and what its answers mean.
 
 use std::time::Duration;
 
-use serde_json_path::JsonPath;
-
-use super::{Scope, feed::is_a_field, span};
+use super::{Scope, incremental, is_path, paging, path, schedule, span};
 use crate::{
     config::{
-        raw::{RawFeed, RawIncremental, RawPagination, RawSchedule},
-        source::{Place, Report, quoted},
+        raw::{RawChanged, RawEach, RawExport, RawFeed, RawSuccess},
+        source::{Report, quoted},
         table::{At, Given},
-        value::{PagingKind, Span},
+        value::{OnError, Pairs, Span},
     },
-    feed::{Field, FieldType, Format, Incremental, PageSize, Pagination, Request},
-    schedule::{Schedule, ScheduleError},
+    feed::ScalarPath,
+    id::{FeedId, PartnerId},
+    request::{
+        Body, Carrier, Changed, Download, Each, Export, Method, Request, Says, Success, SuccessRule,
+    },
+    schedule::Schedule,
 };
 
-/// How often a feed is asked for where nothing else is said.
-const EVERY: Duration = Duration::from_mins(15);
-/// The most pages of one run where nothing else is said.
-const MAX_PAGES: u64 = 100_000;
+/// The most parents of one run where nothing else is said.
+const PARENTS_MAX: u64 = 10_000;
+/// How often an export is asked after, and how long at most, where nothing else is said.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+const ASK_WITHIN: Duration = Duration::from_hours(1);
+/// Headers that are Marsad's own, or carry what proves who we are.
+const OWN_HEADERS: [&str; 9] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "accept-encoding",
+    "upgrade",
+];
 
 /// A request that still lacks its path.
 pub(super) struct Unaddressed(Request);
@@ -33,31 +48,39 @@ impl Unaddressed {
 /// Checks all of it but the path.
 pub(super) fn request(
     raw: &RawFeed,
+    partner: &PartnerId,
     scope: &Scope<'_>,
     report: &mut Report<'_>,
 ) -> Option<Unaddressed> {
-    let json = raw.format.value().is_none_or(|format| *format == Format::Json);
-    let paging = match &raw.pagination {
-        Given::Absent => Some((Pagination::None, MAX_PAGES)),
-        Given::Wrong => None,
-        Given::Here(at) => pagination(at, json, report),
-    };
-    let incremental = match &raw.incremental {
-        Given::Absent => Some(None),
-        Given::Wrong => None,
-        Given::Here(at) => incremental(&at.value).map(Some),
-    };
+    let says = says(raw, report);
+    let carriers = Carriers::of(says.as_ref());
+    let pagination = paging::pagination(raw, carriers, report);
+    let incremental =
+        raw.incremental.checked(|at| incremental::incremental(at, raw, carriers, report));
+    let success = raw.success.checked(|at| success(at, raw, report));
+    let each = raw.each.checked(|at| each(at, raw, partner, report));
+    let export = raw.export.checked(|at| export(at, raw, report));
+    let changed = raw.changed.checked(|at| changed(&at.value, raw, report));
     let schedule = match &raw.schedule {
-        Given::Absent => Some(Schedule::Every { every: EVERY }),
+        Given::Absent => Some(Schedule::Every { every: schedule::EVERY }),
         Given::Wrong => None,
-        Given::Here(at) => schedule(at, scope, report),
+        Given::Here(at) => schedule::schedule(at, scope, report),
     };
-    let (pagination, max_pages) = paging?;
+    let statuses = match &raw.statuses {
+        Given::Absent => Vec::new(),
+        Given::Wrong => return None,
+        Given::Here(at) => at.value.0.clone(),
+    };
     Some(Unaddressed(Request {
         path: String::new(),
-        pagination,
-        max_pages,
-        incremental: incremental?,
+        says: says?,
+        pagination: pagination?,
+        incremental: incremental.ok()?,
+        success: success.ok()?,
+        statuses,
+        each: each.ok()?,
+        export: export.ok()?,
+        changed: changed.ok()?,
         schedule: schedule?,
     }))
 }
@@ -65,191 +88,211 @@ pub(super) fn request(
 /// Refuses what means nothing to files.
 pub(super) fn refuse_for_files(raw: &RawFeed, report: &mut Report<'_>) {
     let problem = "means nothing to files, which are taken when they come";
+    raw.method.refuse(report, problem);
+    raw.json.refuse(report, problem);
+    raw.form.refuse(report, problem);
+    raw.text.refuse(report, problem);
+    raw.headers.refuse(report, problem);
+    raw.success.refuse(report, problem);
+    raw.statuses.refuse(report, problem);
     raw.pagination.refuse(report, problem);
     raw.incremental.refuse(report, problem);
+    raw.each.refuse(report, problem);
+    raw.export.refuse(report, problem);
+    raw.changed.refuse(report, problem);
     raw.schedule.refuse(report, problem);
 }
 
-fn path(at: &At<String>, report: &mut Report<'_>) -> Option<JsonPath> {
-    match JsonPath::parse(&at.value) {
-        Ok(path) => Some(path),
-        Err(error) => {
-            let behind = error.position() + 1;
-            let problem =
-                format!("{} is not a JSONPath (see character {behind})", quoted(&at.value));
-            report.wrong(&at.place, problem, "write one such as \"$.data[*]\" or \"$.meta.next\"");
-            None
-        }
-    }
+/// What of a request a parameter can travel in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carriers {
+    body: bool,
 }
 
-fn pagination(
-    block: &At<RawPagination>,
-    json: bool,
-    report: &mut Report<'_>,
-) -> Option<(Pagination, u64)> {
-    let raw = &block.value;
-    let kind = *raw.kind.value()?;
-    refuse_others(raw, kind, report);
-    if let (Some(at), false) = (raw.next.here(), json) {
-        let problem = "can only be found in JSON";
-        report.wrong(&at.place, problem, "use another kind, or format = \"json\"");
+impl Carriers {
+    fn of(says: Option<&Says>) -> Self {
+        Self { body: says.is_none_or(|says| says.body != Body::None) }
     }
-    let size = size(raw, report);
-    let max_pages = raw.max_pages.or(MAX_PAGES);
-    if let Some(at) = raw.max_pages.here()
-        && at.value == 0
-    {
-        report.wrong(&at.place, "reads nothing", "write at least 1, or take it out");
-    }
-    let param = |report: &mut Report<'_>| need(&raw.param, &block.place, "param", report);
-    let next = |report: &mut Report<'_>| {
-        need(&raw.next, &block.place, "next", report).and_then(|at| path(at, report))
-    };
-    let pagination = match kind {
-        PagingKind::None => Pagination::None,
-        PagingKind::Page => {
-            let param = param(report);
-            Pagination::Page { param: param?.value.clone(), start: raw.start.or(1)?, size }
-        }
-        PagingKind::Offset => Pagination::Offset { param: param(report)?.value.clone(), size },
-        PagingKind::Cursor => {
-            let (param, next) = (param(report), next(report));
-            Pagination::Cursor { param: param?.value.clone(), next: next?, size }
-        }
-        PagingKind::Link => Pagination::Link { size },
-        PagingKind::NextUrl => Pagination::NextUrl { next: next(report)?, size },
-    };
-    Some((pagination, max_pages?))
-}
 
-/// Refuses the keys that belong to another kind.
-fn refuse_others(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>) {
-    let problem = "does not belong to this kind";
-    if !matches!(kind, PagingKind::Page | PagingKind::Offset | PagingKind::Cursor) {
-        raw.param.refuse(report, problem);
-    }
-    if kind != PagingKind::Page {
-        raw.start.refuse(report, problem);
-    }
-    if !matches!(kind, PagingKind::Cursor | PagingKind::NextUrl) {
-        raw.next.refuse(report, problem);
-    }
-    if kind == PagingKind::None {
-        raw.size.refuse(report, problem);
-        raw.size_param.refuse(report, problem);
-    }
-}
-
-fn need<'r>(
-    given: &'r Given<String>,
-    place: &Place,
-    key: &str,
-    report: &mut Report<'_>,
-) -> Option<&'r At<String>> {
-    if given.is_absent() {
-        report.missing(&place.child(key), "is missing", "add it to `pagination`");
-    }
-    given.here()
-}
-
-/// The size of a page, as far as it is well said.
-fn size(raw: &RawPagination, report: &mut Report<'_>) -> Option<PageSize> {
-    match (&raw.size_param, &raw.size) {
-        (Given::Here(param), Given::Here(size)) if size.value > 0 => {
-            Some(PageSize { param: param.value.clone(), size: size.value })
-        }
-        (_, Given::Here(size)) if size.value == 0 => {
-            report.wrong(&size.place, "is an empty page", "write at least 1");
-            None
-        }
-        (Given::Absent, Given::Here(at)) => {
-            let remedy = "add size_param, the query parameter that carries it";
-            report.missing(&at.place, "has no parameter to travel in", remedy);
-            None
-        }
-        (Given::Here(at), Given::Absent) => {
-            report.missing(&at.place, "has no size to carry", "add size, the number of records");
-            None
-        }
-        _ => None,
-    }
-}
-
-fn incremental(raw: &RawIncremental) -> Option<Incremental> {
-    Some(Incremental {
-        field: raw.field.value()?.clone(),
-        param: raw.param.value()?.clone(),
-        lookback: raw.lookback.or(Span(Duration::ZERO))?.0,
-    })
-}
-
-/// Checks the incremental field against the columns: it must be one, and of a type that grows.
-pub(super) fn incremental_fits(raw: &RawFeed, fields: Option<&[Field]>, report: &mut Report<'_>) {
-    let Some(incremental) = raw.incremental.value() else { return };
-    let Some(at) = incremental.field.here() else { return };
-    is_a_field(&at.value, at, fields, report);
-    let Some(field) = fields.and_then(|all| all.iter().find(|field| field.name == at.value)) else {
-        return;
-    };
-    if matches!(field.kind, FieldType::Boolean | FieldType::Json | FieldType::EmiratesId) {
-        let problem = format!("{} of type {} has no greatest value", quoted(&at.value), field.kind);
-        report.wrong(&at.place, problem, "name a timestamp or a number that grows");
-    } else if field.kind != FieldType::Timestamp
-        && let Some(lookback) = incremental.lookback.here()
-        && !lookback.value.0.is_zero()
-    {
-        let problem = format!("cannot go back behind {}, which is no timestamp", quoted(&at.value));
-        report.wrong(&lookback.place, problem, "take it out");
-    }
-}
-
-fn schedule(
-    block: &At<RawSchedule>,
-    scope: &Scope<'_>,
-    report: &mut Report<'_>,
-) -> Option<Schedule> {
-    let raw = &block.value;
-    if raw.every.is_absent() == raw.cron.is_absent() {
-        let remedy = "write { every = \"15m\" } or { cron = \"0 6 * * *\" }";
-        report.missing(&block.place, "must have exactly one of every and cron", remedy);
-        return None;
-    }
-    if raw.cron.is_absent() {
-        raw.zone.refuse(report, "means nothing without cron");
-        let every = span(&raw.every, EVERY, report)?;
-        if every < Duration::from_secs(1) {
+    /// Where a parameter travels, if there is such a place.
+    pub(super) fn carrier(
+        self,
+        place: &Given<Carrier>,
+        report: &mut Report<'_>,
+    ) -> Option<Carrier> {
+        let carrier = place.or(Carrier::Query)?;
+        if let (Carrier::Body, false, Some(at)) = (carrier, self.body, place.here()) {
+            let problem = "puts parameters into a body, and the request has none";
             report.wrong(
-                &raw.every.here()?.place,
-                "is shorter than a second",
-                "write at least \"1s\"",
+                &at.place,
+                problem,
+                "add json, form or text to the feed, or use \"query\"",
             );
             return None;
         }
-        return Some(Schedule::Every { every });
+        Some(carrier)
     }
-    let at = raw.cron.here()?;
-    let zone = match &raw.zone {
-        Given::Wrong => return None,
-        Given::Absent => scope.timezone.iana_name().unwrap_or("UTC"),
-        Given::Here(at) => at.value.1.as_str(),
+}
+
+fn says(raw: &RawFeed, report: &mut Report<'_>) -> Option<Says> {
+    let bodies = [
+        (!raw.json.is_absent(), raw.json.here().map(|at| &at.place)),
+        (!raw.form.is_absent(), raw.form.here().map(|at| &at.place)),
+        (!raw.text.is_absent(), raw.text.here().map(|at| &at.place)),
+    ];
+    if bodies.iter().filter(|(given, _)| *given).count() > 1 {
+        let place = bodies.iter().rev().find_map(|(_, place)| *place)?;
+        report.wrong(place, "is a second body", "write one of json, form and text");
+        return None;
+    }
+    let body = if let Some(at) = raw.json.here() {
+        Body::Json(at.value.0.clone())
+    } else if let Some(at) = raw.form.here() {
+        Body::Form(at.value.0.iter().map(|(name, at)| (name.clone(), at.value.clone())).collect())
+    } else if let Some(at) = raw.text.here() {
+        Body::Text(at.value.clone())
+    } else {
+        Body::None
     };
-    match Schedule::cron(&at.value, zone) {
-        Ok(schedule) => Some(schedule),
-        Err(error) => {
-            let five = "give five fields: minute, hour, day of month, month, day of week";
-            let (problem, remedy) = match &error {
-                ScheduleError::Fields { expression, found } => {
-                    (format!("{} has {found} fields", quoted(expression)), five)
-                }
-                ScheduleError::Never { .. } => (error.to_string(), "name a day that there is"),
-                ScheduleError::Unreadable { .. } => (error.to_string().replace("; ", ", "), five),
-                ScheduleError::UnknownZone { zone } => {
-                    (format!("{} is not a time zone", quoted(zone)), "give an IANA name")
-                }
-            };
-            report.wrong(&at.place, problem, remedy);
-            None
-        }
+    let default = if body == Body::None { Method::Get } else { Method::Post };
+    let method = raw.method.or(default)?;
+    if let (Method::Get, false, Some(at)) = (method, body == Body::None, raw.method.here()) {
+        report.wrong(&at.place, "carries no body", "use \"POST\", or take the body out");
     }
+    let headers = match &raw.headers {
+        Given::Absent => Vec::new(),
+        Given::Wrong => return None,
+        Given::Here(at) => headers(&at.value, report)?,
+    };
+    Some(Says { method, headers, body })
+}
+
+/// Checks headers that are sent along: they are no place for what proves who we are.
+pub(super) fn headers(pairs: &Pairs, report: &mut Report<'_>) -> Option<Vec<(String, String)>> {
+    let each = pairs.0.iter().map(|(name, at)| {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let (problem, remedy) = if name.is_empty() || !name.bytes().all(token) {
+            ("is not the name of a header", "write a name such as \"Accept\"")
+        } else if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+            (
+                "is a header of Marsad's own",
+                "take it out; what proves who we are belongs into `auth`",
+            )
+        } else if at.value.chars().any(char::is_control) {
+            ("holds a control character", "write it in one line")
+        } else {
+            return Some((name.clone(), at.value.clone()));
+        };
+        report.wrong(&at.place, problem, remedy);
+        None
+    });
+    each.collect::<Vec<_>>().into_iter().collect()
+}
+
+fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> Option<Success> {
+    let raw = &block.value;
+    let retry = raw.on_error.or(OnError::Fail)? == OnError::Retry;
+    let rule = match (&raw.path, &raw.error) {
+        (Given::Here(path), Given::Absent) => {
+            if raw.equals.is_absent() {
+                let remedy = "add what stands there in a good answer, such as [true]";
+                report.missing(&block.place.child("equals"), "is missing", remedy);
+            }
+            let values = raw.equals.here()?.value.iter().map(|scalar| scalar.0.clone()).collect();
+            SuccessRule::Equals { path: path::scalar(path, feed, report)?, values }
+        }
+        (Given::Absent, Given::Here(error)) => {
+            raw.equals.refuse(report, "means nothing without path");
+            SuccessRule::NoError { path: path::scalar(error, feed, report)? }
+        }
+        (Given::Wrong, _) | (_, Given::Wrong) => return None,
+        _ => {
+            let remedy =
+                "write { path = \"$.success\", equals = [true] } or { error = \"$.error\" }";
+            report.missing(&block.place, "must have exactly one of path and error", remedy);
+            return None;
+        }
+    };
+    Some(Success { rule, retry })
+}
+
+fn each(
+    block: &At<RawEach>,
+    feed: &RawFeed,
+    partner: &PartnerId,
+    report: &mut Report<'_>,
+) -> Option<Each> {
+    let raw = &block.value;
+    if let Some(at) = feed.incremental.here() {
+        let problem = "would pass over what new parents have had for long";
+        report.wrong(&at.place, problem, "take it out: a feed with `each` is read whole");
+    }
+    let (parent, column) = (raw.feed.here()?, raw.column.here()?);
+    if feed.id.value().is_some_and(|id| id.0 == parent.value.0) {
+        report.wrong(&parent.place, "is the feed itself", "name another feed of this partner");
+        return None;
+    }
+    let holder = format!("{{{}}}", column.value);
+    if let Some(path) = feed.path.here()
+        && !path.value.contains(&holder)
+    {
+        let problem = format!("{} is not in path {}", quoted(&column.value), quoted(&path.value));
+        report.wrong(&column.place, problem, format!("put {holder} into path where it belongs"));
+    }
+    let max = raw.max.or(PARENTS_MAX)?;
+    Some(Each {
+        feed: FeedId::of(partner, &parent.value.0).ok()?,
+        column: column.value.clone(),
+        max,
+    })
+}
+
+fn changed(raw: &RawChanged, feed: &RawFeed, report: &mut Report<'_>) -> Option<Changed> {
+    let path = raw.path.here().filter(|at| is_path(at, report));
+    let at = path::scalar(raw.at.here()?, feed, report);
+    Some(Changed { path: path?.value.clone(), at: at? })
+}
+
+fn export(block: &At<RawExport>, feed: &RawFeed, report: &mut Report<'_>) -> Option<Export> {
+    let raw = &block.value;
+    if feed.fields.is_absent() {
+        let remedy = "write the columns into `fields`";
+        report.missing(&block.place, "needs to know the columns beforehand", remedy);
+    }
+    let places = [feed.pagination.here().map(|at| &at.place), feed.each.here().map(|at| &at.place)];
+    for place in places.into_iter().flatten() {
+        report.wrong(place, "means nothing to an export, which is one file", "take it out");
+    }
+    let to = |given: &Given<String>, default: &str, report: &mut Report<'_>| match given {
+        Given::Absent => ScalarPath::parse(default).ok(),
+        Given::Wrong => None,
+        Given::Here(at) => path::scalar(at, feed, report),
+    };
+    let id = to(&raw.id, "$.id", report);
+    let state = to(&raw.state, "$.state", report);
+    let download = raw.download.here().and_then(|at| {
+        if at.value.starts_with('/') {
+            return is_path(at, report).then(|| Download::Path(at.value.clone()));
+        }
+        path::scalar(at, feed, report).map(Download::At)
+    });
+    let status = raw.status.here().filter(|at| is_path(at, report));
+    let delete = match &raw.delete {
+        Given::Absent => None,
+        Given::Wrong => return None,
+        Given::Here(at) => Some(is_path(at, report).then(|| at.value.clone())?),
+    };
+    let every = span(&raw.every, ASK_EVERY, report);
+    let within = raw.within.or(Span(ASK_WITHIN));
+    Some(Export {
+        status: status?.value.clone(),
+        id: id?,
+        state: state?,
+        done: raw.done.value()?.clone(),
+        failed: raw.failed.or(Vec::new())?,
+        download: download?,
+        every: every?,
+        within: within?.0,
+        delete,
+    })
 }

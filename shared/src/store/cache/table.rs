@@ -133,12 +133,29 @@ impl Table {
         )
     }
 
-    /// Marks a row as deleted; the parameters are its rowid, the time and the run.
+    /// Marks a row as deleted; the parameters are its rowid, the time, the run, and where the feed has versions that of
+    /// the deletion.
     pub(super) fn delete(&self) -> String {
+        let version = self.version_set("?4");
         format!(
-            "UPDATE {} SET _deleted = coalesce(_deleted, ?2), _changed = ?2, _run = ?3 WHERE rowid = ?1",
+            "UPDATE {} SET _deleted = coalesce(_deleted, ?2), _changed = ?2, _run = ?3{version} WHERE rowid = ?1",
             self.quoted()
         )
+    }
+
+    /// Sets the version to `value` unless that is null; nothing where the feed has none.
+    fn version_set(&self, value: &str) -> String {
+        let version = self.layout.version.and_then(|at| self.layout.fields.get(at));
+        version.map_or_else(String::new, |field| {
+            let name = quoted(&field.name);
+            format!(", {name} = coalesce({value}, {name})")
+        })
+    }
+
+    /// Reads one column of the row at a rowid.
+    pub(super) fn value_of(&self, column: usize) -> String {
+        let name = self.layout.fields.get(column).map_or("NULL".to_owned(), |f| quoted(&f.name));
+        format!("SELECT {name} FROM {} WHERE rowid = ?", self.quoted())
     }
 
     /// Notes a row's hashes; the parameters are rowid, key hash and content hash.
@@ -207,11 +224,15 @@ impl Table {
     fn merge_gone_into(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
         let columns = list(self.columns(), str::to_owned);
         let key = list(self.key(), str::to_owned);
+        let version = self.layout.version.and_then(|at| self.layout.fields.get(at));
+        let version = version.map_or_else(String::new, |field| {
+            self.version_set(&format!("excluded.{}", quoted(&field.name)))
+        });
         Ok(db.execute_batch(&format!(
             "INSERT INTO {live} ({columns}, _first_seen, _changed, _run, _deleted) \
              SELECT {columns}, _first_seen, _changed, _run, _deleted FROM {load} WHERE _deleted IS NOT NULL \
              ON CONFLICT ({key}) DO UPDATE SET _deleted = coalesce(_deleted, excluded._deleted), \
-             _changed = excluded._changed, _run = excluded._run;",
+             _changed = excluded._changed, _run = excluded._run{version};",
             live = live.quoted(),
             load = self.quoted(),
         ))?)

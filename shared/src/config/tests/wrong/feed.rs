@@ -7,6 +7,18 @@ use super::{DROP, FEED, FILES, HTTP, PARTNER, one_mistake, said_of};
 fn of_a_feed_over_http() {
     for (line, expected) in [
         ("pth = \"/x\"", "pth: unknown key; did you mean path?"),
+        (
+            "version = \"sq\"\nfields = { no = \"text\", seq = \"integer\" }",
+            "version: \"sq\" is not a field; add it to `fields`, or name one that is there",
+        ),
+        (
+            "version = \"open\"\nfields = { no = \"text\", open = \"boolean\" }",
+            "version: \"open\" is of a type that does not tell newer from older; name a number, a time or a text that grows",
+        ),
+        (
+            "version = \"no\"",
+            "version: is part of the key, so that no record has two of it; name a column that changes, or take it out",
+        ),
         ("files = \"*.csv\"", "!4: feed.cases: has both path and files; make two feeds of it"),
         (
             "records = \"data\"",
@@ -51,7 +63,7 @@ fn of_a_feed_over_http() {
         ),
         (
             "pagination = { kind = \"link\", size = 100 }",
-            "pagination.size: has no parameter to travel in; add size_param, the query parameter that carries it",
+            "pagination.size: has no parameter to travel in; add size_param, the parameter that carries it",
         ),
         (
             "pagination = { kind = \"link\", size = 0, size_param = \"n\" }",
@@ -60,6 +72,83 @@ fn of_a_feed_over_http() {
         (
             "pagination = { kind = \"link\", max_pages = -1 }",
             "pagination.max_pages: \"-1\" is out of range; write a whole number from 0 on",
+        ),
+        (
+            "pagination = { kind = \"cursor\", param = \"a\", next = \"$.n\", next_header = \"X-Next\" }",
+            "pagination.next_header: stands beside next; write one of the two",
+        ),
+        (
+            "pagination = { kind = \"link\", stop = \"short\" }",
+            "pagination.stop: needs kind `page` or `offset`; add it, or use another rule",
+        ),
+        (
+            "pagination = { kind = \"page\", param = \"p\", stop = \"more\" }",
+            "pagination.stop: needs more; add it, or use another rule",
+        ),
+        (
+            "pagination = { kind = \"page\", param = \"p\", place = \"body\" }",
+            "pagination.place: puts parameters into a body, and the request has none; add json, form or text to the feed, or use \"query\"",
+        ),
+        (
+            "pagination = { kind = \"page\", param = \"p\", total = \"$.n\", total_pages = \"$.m\" }",
+            "pagination.total_pages: stands beside total; write one of the two",
+        ),
+        ("pagination = { param = \"p\" }", "pagination.kind: is missing; add it to this block"),
+        (
+            "method = \"GET\"\njson = { q = 1 }",
+            "method: carries no body; use \"POST\", or take the body out",
+        ),
+        (
+            "form = { q = \"1\" }\njson = { q = 1 }",
+            "form: is a second body; write one of json, form and text",
+        ),
+        (
+            "headers = { Authorization = \"Bearer x\" }",
+            "headers.Authorization: is a header of Marsad's own; take it out; what proves who we are belongs into `auth`",
+        ),
+        (
+            "success = { path = \"$.ok\" }",
+            "success.equals: is missing; add what stands there in a good answer, such as [true]",
+        ),
+        (
+            "success = { on_error = \"retry\" }",
+            "success: must have exactly one of path and error; write { path = \"$.success\", equals = [true] } or { error = \"$.error\" }",
+        ),
+        (
+            "statuses = { 200 = \"empty\" }",
+            "statuses.200: \"200\" is not the status of an error; write one from 400 to 599",
+        ),
+        (
+            "preset = \"odate\"",
+            "preset: \"odate\" is unknown; use \"odata\", \"ckan\", \"opendatasoft\", \"jsonapi\", \"sdmx\" or \"bus\"",
+        ),
+        (
+            "incremental = { by = \"token\", param = \"t\" }",
+            "incremental.token: is missing; add it to `incremental`",
+        ),
+        (
+            "incremental = { by = \"clock\", param = \"t\", field = \"x\" }",
+            "incremental.field: does not belong to this kind of cursor; take it out",
+        ),
+        (
+            "incremental = { field = \"x\", param = \"t\", value = \"gt\" }",
+            "incremental.value: \"gt\" does not hold the cursor; put {cursor} where it belongs",
+        ),
+        (
+            "incremental = { field = \"x\", param = \"t\", format = \"iso\" }",
+            "incremental.format: \"iso\" is no form of a time; write \"unix\", \"unix_ms\", or one such as \"%Y-%m-%dT%H:%M:%SZ\"",
+        ),
+        (
+            "incremental = { field = \"x\", param = \"t\", step = \"1d\" }",
+            "incremental.step: means nothing without until_param; take it out",
+        ),
+        (
+            "each = { feed = \"records\", column = \"no\" }",
+            "each.column: \"no\" is not in path \"/cases\"; put {no} into path where it belongs",
+        ),
+        (
+            "export = { status = \"/e/{id}\", done = [\"ok\"], download = \"$.url\" }",
+            "export: needs to know the columns beforehand; write the columns into `fields`",
         ),
         (
             "pagination = { kind = \"link\", max_pages = 0 }",
@@ -114,7 +203,7 @@ fn of_a_feed_over_http() {
             "mode = \"snapshot\"",
             "mode: \"snapshot\" is not read by this version; use \"incremental\"",
         ),
-        ("preset = \"odata\"", "preset: is not read by this version; take it out"),
+        ("sheet = \"one\"", "sheet: is not read by this version; take it out"),
         (
             "delimiter = \"||\"",
             "delimiter: \"||\" is not a delimiter; write one ASCII character, such as \";\" or \"\\t\"",
@@ -292,7 +381,7 @@ fn of_columns() {
         ),
         (
             "incremental = { field = \"no\", param = \"since\", lookback = \"1h\" }\nfields = { no = \"integer\" }",
-            "incremental.lookback: cannot go back behind \"no\", which is no timestamp; take it out",
+            "incremental.lookback: is for times, and \"no\" is none; take it out",
         ),
     ] {
         let text = format!("{PARTNER}{HTTP}{FEED}{line}\n");

@@ -1,0 +1,125 @@
+//! What a feed looks for in the envelope of each page: what leads on, how much there is, whether it is an error.
+
+use marsad_shared::{
+    feed::ScalarPath,
+    health::Reason,
+    request::{By, NextAt, Paging, Request, Success, SuccessRule, Total},
+};
+use url::Url;
+
+use crate::{
+    decode::Scalar,
+    source::{fault::FetchError, http::Answer},
+};
+
+/// Where a feed looks in each page.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Envelope {
+    paths: Vec<ScalarPath>,
+    next: Option<usize>,
+    next_header: Option<String>,
+    more: Option<usize>,
+    total: Option<usize>,
+    handle: Option<usize>,
+    success: Option<(usize, Success)>,
+}
+
+/// What a page says beside its records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) next: Scalar,
+    pub(super) more: Scalar,
+    pub(super) total: Scalar,
+    /// What is handed back next time: a token, or a URL.
+    pub(super) handle: Scalar,
+}
+
+impl Envelope {
+    pub(super) fn of(request: &Request) -> Self {
+        let mut envelope = Self::default();
+        let pagination = &request.pagination;
+        match &pagination.kind {
+            Paging::Cursor { next, .. } | Paging::NextUrl { next } => match next {
+                NextAt::Body(path) => envelope.next = Some(envelope.look(path)),
+                NextAt::Header(name) => envelope.next_header = Some(name.clone()),
+            },
+            _ => {}
+        }
+        envelope.more = pagination.more.as_ref().map(|path| envelope.look(path));
+        if let Some(Total::Records(path) | Total::Pages(path)) = &pagination.total {
+            envelope.total = Some(envelope.look(path));
+        }
+        if let Some(By::Token(path) | By::Delta(path)) =
+            request.incremental.as_ref().map(|incremental| &incremental.by)
+        {
+            envelope.handle = Some(envelope.look(path));
+        }
+        if let Some(success) = &request.success {
+            let (SuccessRule::Equals { path, .. } | SuccessRule::NoError { path }) = &success.rule;
+            envelope.success = Some((envelope.look(path), success.clone()));
+        }
+        envelope
+    }
+
+    fn look(&mut self, path: &ScalarPath) -> usize {
+        self.paths.push(path.clone());
+        self.paths.len() - 1
+    }
+
+    /// What is looked for.
+    pub(super) fn paths(&self) -> &[ScalarPath] {
+        &self.paths
+    }
+
+    /// What was found, in the order of [`Self::paths`], as what it means.
+    ///
+    /// # Errors
+    /// [`FetchError`] if the page says of itself that it is an error: a status of success does not make it good.
+    pub(super) fn said(
+        &self,
+        found: &[Scalar],
+        answer: &Answer,
+        url: &Url,
+    ) -> Result<Said, FetchError> {
+        let at = |index: Option<usize>| {
+            index.and_then(|index| found.get(index)).cloned().unwrap_or_default()
+        };
+        if let Some((index, success)) = &self.success
+            && let Some(problem) = failed(&success.rule, &at(Some(*index)))
+        {
+            let error = FetchError::of(Reason::RemoteFault, url, &problem);
+            return Err(match error {
+                FetchError::Transient { reason, text } if !success.retry => {
+                    FetchError::Final { reason, text }
+                }
+                error => error,
+            });
+        }
+        let next = match &self.next_header {
+            Some(name) => match answer.headers.get(name).and_then(|value| value.to_str().ok()) {
+                Some(text) => Scalar::Text(text.trim().to_owned()),
+                None => Scalar::Absent,
+            },
+            None => at(self.next),
+        };
+        Ok(Said { next, more: at(self.more), total: at(self.total), handle: at(self.handle) })
+    }
+}
+
+/// Why an answer is none, if it says so.
+fn failed(rule: &SuccessRule, found: &Scalar) -> Option<String> {
+    match (rule, found) {
+        (SuccessRule::Equals { values, .. }, Scalar::Text(text)) => {
+            let good = values.iter().any(|value| value == text);
+            (!good).then(|| format!("the answer says that it failed ({text})"))
+        }
+        (SuccessRule::Equals { .. }, Scalar::Absent | Scalar::Null) => {
+            Some("the answer does not say that it succeeded".to_owned())
+        }
+        (SuccessRule::NoError { .. }, Scalar::Text(text)) => {
+            let none = ["", "false", "0", "[]", "{}"].contains(&text.trim());
+            (!none).then(|| format!("the answer is an error ({text})"))
+        }
+        (SuccessRule::NoError { .. }, Scalar::Absent | Scalar::Null) => None,
+    }
+}

@@ -1,0 +1,341 @@
+//! One page, asked for as long as that may help, and read; or the steps by which a partner makes an export first.
+
+use std::{io::Cursor, sync::Arc, time::Duration};
+
+use marsad_shared::{
+    backoff::Backoff,
+    feed::{Feed, Format, ScalarPath},
+    health::Reason,
+    id::RunId,
+    request::{Download, Export},
+};
+use reqwest::StatusCode;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Puller,
+    envelope::Said,
+    page::{self, Page},
+};
+use crate::{
+    decode::{self, Scalar},
+    intake::{self, Piece},
+    jitter::jitter,
+    shape::Shaper,
+    source::{
+        asking::{Asker, Leg},
+        call::Call,
+        fault::{FetchError, shown},
+        http::Answer,
+        manners::PATIENCE,
+        walk::Ask,
+    },
+    trouble::Trouble,
+};
+
+/// How often one page is asked for before the run gives up; the next run goes on at that page.
+const TRIES: u32 = 4;
+/// The waits between those tries.
+const RETRY: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+
+/// How often one thing was tried, and how long it may still be waited for.
+#[derive(Debug)]
+struct Tries {
+    tried: u32,
+    patience: Duration,
+    /// What went wrong last.
+    last: Option<Trouble>,
+}
+
+impl Tries {
+    const fn new() -> Self {
+        Self { tried: 0, patience: PATIENCE, last: None }
+    }
+}
+
+impl Puller {
+    /// What `ask` leads to; `first` is the answer to the first time, if it was asked already.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a place in a walk is a run, a number, a leg and an ask"
+    )]
+    pub(super) async fn fetch(
+        &self,
+        run: RunId,
+        number: u64,
+        asker: &Asker<'_>,
+        leg: &Leg,
+        ask: &Ask,
+        first: Option<Answer>,
+        stop: &CancellationToken,
+    ) -> Result<Page, Trouble> {
+        let call = asker.call(leg, ask)?;
+        let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else {
+            return Err(Trouble::Stopped);
+        };
+        match (&request.export, ask) {
+            (Some(export), Ask::First) => self.order(run, &call, export, stop).await,
+            (Some(export), Ask::Job(id)) => {
+                self.await_job(run, asker, leg, id, &call, export, stop).await
+            }
+            _ => self.page(run, number, &call, first, stop).await,
+        }
+    }
+
+    /// A page. What comes of it in the end is one result for the connection's health, however often it was asked.
+    async fn page(
+        &self,
+        run: RunId,
+        number: u64,
+        call: &Call,
+        mut first: Option<Answer>,
+        stop: &CancellationToken,
+    ) -> Result<Page, Trouble> {
+        let mut tries = Tries::new();
+        loop {
+            if stop.is_cancelled() {
+                return Err(Trouble::Stopped);
+            }
+            let answer = match first.take() {
+                Some(answer) => Ok(answer),
+                None => self.source.get(call, None).await,
+            };
+            let trouble = match answer {
+                Ok(answer) => match self.decode(run, answer, number, call).await {
+                    Ok(read) => return Ok(read),
+                    Err(trouble) => trouble,
+                },
+                Err(error) => Trouble::Fetch(error),
+            };
+            self.wait(run, trouble, &mut tries, number, stop).await?;
+        }
+    }
+
+    /// Waits before the same is tried again.
+    ///
+    /// # Errors
+    /// The trouble itself, where trying again cannot help or was tried often enough.
+    async fn wait(
+        &self,
+        run: RunId,
+        trouble: Trouble,
+        tries: &mut Tries,
+        number: u64,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
+        let wait = match trouble {
+            // Nothing was asked, so nothing was tried. What went wrong before says more than that we wait.
+            Trouble::Fetch(FetchError::Held { wait, text }) => {
+                let Some(left) = tries.patience.checked_sub(wait) else {
+                    let held = || FetchError::Held { wait, text }.into();
+                    return Err(tries.last.take().unwrap_or_else(held));
+                };
+                tries.patience = left;
+                wait
+            }
+            trouble => {
+                tries.tried += 1;
+                let seed = run.0.cast_unsigned() ^ number;
+                let wait = match &trouble {
+                    Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
+                        Some(retry_after.unwrap_or(Duration::from_secs(1)))
+                            .filter(|wait| *wait <= PATIENCE)
+                    }
+                    _ if trouble.is_transient() => {
+                        Some(RETRY.delay(tries.tried, jitter(self.feed.id.as_str(), seed)))
+                    }
+                    _ => None,
+                };
+                let Some(wait) = wait.filter(|_| tries.tried < TRIES) else { return Err(trouble) };
+                tries.last = Some(trouble);
+                wait
+            }
+        };
+        stop.run_until_cancelled(sleep(wait)).await.ok_or(Trouble::Stopped)
+    }
+
+    /// Decodes, shapes and checks one answer.
+    async fn decode(
+        &self,
+        run: RunId,
+        answer: Answer,
+        number: u64,
+        call: &Call,
+    ) -> Result<Page, Trouble> {
+        let place = format!("page {number} of {}", shown(&call.url));
+        let format = self.feed.format.unwrap_or_else(|| page::format_of(&answer));
+        let empty = answer.nothing || answer.status == StatusCode::NO_CONTENT;
+        if !empty && self.columns.known().is_none() {
+            // An answer that is an error tells nothing of the columns.
+            self.said(format, &answer, call)?;
+        }
+        let body = answer.body.clone();
+        let infer = move |feed: &Feed| intake::infer(feed, format, Cursor::new(body));
+        let shaper = self.shaper(run, &place, infer).await?;
+        let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
+        let (body, envelope) = (answer.body.clone(), self.envelope.clone());
+        let read = move || {
+            if empty {
+                return (Vec::new(), Ok(Piece::new(&shaper.layout, seed)));
+            }
+            page::read(&feed, &shaper, format, seed, number, &body, envelope.paths())
+        };
+        let (found, piece) = if answer.body.len() <= page::SMALL {
+            read()
+        } else {
+            tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
+                let what = "it could not be decoded; report this".to_owned();
+                (Vec::new(), Err(decode::DecodeError::Format(what)))
+            })
+        };
+        // What an answer says of itself comes first: an error has no records.
+        let said = if empty {
+            Said::default()
+        } else {
+            match &piece {
+                Err(error) if found.iter().all(|scalar| *scalar == Scalar::Absent) => {
+                    let _ = error;
+                    Said::default()
+                }
+                _ => self.envelope.said(&found, &answer, &call.url)?,
+            }
+        };
+        let piece = piece.map_err(|error| Trouble::decode(place, error))?;
+        Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
+    }
+
+    async fn shaper<F>(&self, run: RunId, place: &str, infer: F) -> Result<Arc<Shaper>, Trouble>
+    where
+        F: FnOnce(&Feed) -> Result<marsad_shared::record::Layout, decode::DecodeError>
+            + Send
+            + 'static,
+    {
+        match self.columns.known() {
+            Some(shaper) => Ok(Arc::clone(shaper)),
+            None => self.columns.shaper(&self.services, run, place, infer).await,
+        }
+    }
+
+    /// What an answer says of itself, before its records are looked at.
+    fn said(&self, format: Format, answer: &Answer, call: &Call) -> Result<(), FetchError> {
+        let found = intake::beside(format, &answer.body, self.envelope.paths());
+        if found.iter().all(|scalar| *scalar == Scalar::Absent) {
+            return Ok(());
+        }
+        self.envelope.said(&found, answer, &call.url).map(drop)
+    }
+
+    /// Orders an export.
+    async fn order(
+        &self,
+        run: RunId,
+        call: &Call,
+        export: &Export,
+        stop: &CancellationToken,
+    ) -> Result<Page, Trouble> {
+        let answer = self.answer(run, call, stop).await?;
+        let id = Self::need(&answer, &export.id, call, "what the export is called")?;
+        self.job(run, answer, call, Ask::Job(id)).await
+    }
+
+    /// Asks after an export until it is ready.
+    #[expect(clippy::too_many_arguments, reason = "a place in a walk is a run, a leg and an ask")]
+    async fn await_job(
+        &self,
+        run: RunId,
+        asker: &Asker<'_>,
+        leg: &Leg,
+        id: &str,
+        call: &Call,
+        export: &Export,
+        stop: &CancellationToken,
+    ) -> Result<Page, Trouble> {
+        let until = Instant::now() + export.within;
+        loop {
+            let answer = self.answer(run, call, stop).await?;
+            let state = Self::need(&answer, &export.state, call, "how far the export is")?;
+            if export.done.contains(&state) {
+                let place = match &export.download {
+                    Download::Path(path) => asker.at(path, leg, Some(id))?.to_string(),
+                    Download::At(path) => Self::need(&answer, path, call, "where the export is")?,
+                };
+                let file = Ask::File { id: id.to_owned(), at: place };
+                return self.job(run, answer, call, file).await;
+            }
+            if export.failed.contains(&state) {
+                let what = format!("the export failed at the partner ({state})");
+                return Err(FetchError::of(Reason::RemoteFault, &call.url, &what).into());
+            }
+            if Instant::now() + export.every > until {
+                let what = format!(
+                    "the export is still {state:?} after {} s; it is asked after again with the next run",
+                    export.within.as_secs()
+                );
+                return Err(FetchError::of(Reason::RemoteFault, &call.url, &what).into());
+            }
+            if stop.run_until_cancelled(sleep(export.every)).await.is_none() {
+                return Err(Trouble::Stopped);
+            }
+        }
+    }
+
+    /// An answer that holds no records, asked for as a page is.
+    async fn answer(
+        &self,
+        run: RunId,
+        call: &Call,
+        stop: &CancellationToken,
+    ) -> Result<Answer, Trouble> {
+        let mut tries = Tries::new();
+        loop {
+            match self.source.get(call, None).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.wait(run, error.into(), &mut tries, 0, stop).await?,
+            }
+        }
+    }
+
+    fn need(
+        answer: &Answer,
+        path: &ScalarPath,
+        call: &Call,
+        what: &str,
+    ) -> Result<String, FetchError> {
+        let found = decode::json::scalars(&answer.body, std::slice::from_ref(path));
+        let found = found.first().and_then(Scalar::text).map(str::to_owned);
+        found.ok_or_else(|| {
+            let what = format!("the answer does not say {what}; mend `export`");
+            FetchError::of(Reason::Schema, &call.url, &what)
+        })
+    }
+
+    /// A page without records that leads on to `ask`.
+    async fn job(
+        &self,
+        run: RunId,
+        answer: Answer,
+        call: &Call,
+        ask: Ask,
+    ) -> Result<Page, Trouble> {
+        let place = shown(&call.url);
+        let shaper = self.shaper(run, &place, |_| Err(decode::DecodeError::Nothing)).await?;
+        let piece = Piece::new(&shaper.layout, self.services.store.seed);
+        let url = self.url_hash(&call.url);
+        Ok(Page { answer, piece, said: Said::default(), url, filtered: 0, job: Some(ask) })
+    }
+
+    /// Deletes an export at the partner's once it has been read. If that fails the partner keeps it, and nothing is lost.
+    pub(super) async fn clear_away(&self, asker: &Asker<'_>, ask: &Ask) {
+        let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else { return };
+        let path = request.export.as_ref().and_then(|export| export.delete.as_deref());
+        let (Some(path), Ask::File { id, .. }) = (path, ask) else { return };
+        let Ok(url) = asker.at(path, &Leg::default(), Some(id)) else { return };
+        let Ok(pass) = self.source.pass().await else { return };
+        let delete = |url| self.source.request(reqwest::Method::DELETE, url);
+        if let Err((_, error)) = self.source.send(pass, &url, 0, delete).await {
+            let (feed, error) = (&self.feed.id, error.fetch());
+            tracing::warn!(%feed, %error, "an export was read and could not be deleted at the partner's");
+        }
+    }
+}

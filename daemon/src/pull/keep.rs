@@ -1,0 +1,171 @@
+//! A page into its place: refusals first, then rows and the position behind them, together.
+
+use jiff::Timestamp;
+use marsad_shared::{
+    request::{By, Request},
+    run::Counts,
+    store::cache::{Ended, PageEnd, Validators, Walk},
+};
+
+use super::{
+    Puller,
+    page::{self, Page},
+    walk::{Course, Next, plus_signed},
+};
+use crate::{intake::Piece, source::http::Answer, trouble::Trouble};
+
+/// Where the walk goes behind a page.
+pub(super) enum Behind {
+    More(Next),
+    /// `alone`: it was the only page.
+    Last {
+        alone: bool,
+    },
+    Broken,
+}
+
+/// What is known of a page when it is kept.
+struct Kept {
+    answer: Answer,
+    /// A hash of its URL.
+    url: u64,
+    rows: u64,
+    /// Pages of the walk so far, with this one.
+    pages: u64,
+    clean: bool,
+    at: Timestamp,
+}
+
+impl Puller {
+    /// Keeps a page with where the walk goes behind it.
+    pub(super) async fn keep(
+        &self,
+        request: &Request,
+        course: &mut Course,
+        page: Page,
+        pages: u64,
+        behind: Behind,
+    ) -> Result<(), Trouble> {
+        let Page { answer, piece: Piece { batch, refused }, url, filtered, .. } = page;
+        let rows = (batch.len() + refused.len()) as u64 + filtered;
+        course.run.pages += 1;
+        course.run.bytes += answer.body.len() as u64;
+        course.run.filtered += filtered;
+        let counted = course.run.count_refused(refused.len());
+        let clean = course.run.refused == 0;
+        self.services.refuse(&course.run, refused).await?;
+        counted.map_err(|error| Trouble::decode("the run", error))?;
+        let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
+        let end =
+            self.page_end(request, course, &Kept { answer, url, rows, pages, clean, at }, behind);
+        let (run, opens) = (course.run.id, course.run.pages == 1);
+        let applied = self.services.store.cache.call(move |cache| {
+            if opens {
+                cache.begin_pages(&feed, run)?;
+            }
+            cache.apply_page(&feed, &batch, at, end)
+        });
+        course.run.cached = applied.await?;
+        self.services.show_progress(&course.run);
+        Ok(())
+    }
+
+    /// The position behind a page, to be committed with its rows.
+    fn page_end(
+        &self,
+        request: &Request,
+        course: &Course,
+        kept: &Kept,
+        behind: Behind,
+    ) -> impl FnOnce(Counts) -> PageEnd + Send + 'static {
+        let Kept { pages, at, .. } = *kept;
+        let (run, full, bytes) = (course.run.id, course.errand.full, course.run.bytes);
+        let (own_pages, balance) = (course.run.pages, course.run.outside());
+        let (since, best, began_at) = (course.since.clone(), course.best.clone(), course.began_at);
+        let actor = course.errand.actor.clone();
+        let last = match &behind {
+            Behind::Last { alone } => Some((
+                self.moved(request, course),
+                Self::validators(request, course, kept, *alone),
+                self.event_at(request, course),
+            )),
+            _ => None,
+        };
+        let next = match behind {
+            // Our own words always make JSON.
+            Behind::More(next) => serde_json::to_value(next).ok(),
+            _ => None,
+        };
+        move |cached| {
+            let counts = balance.with(cached);
+            match (next, last) {
+                (Some(next), _) => PageEnd::More(Walk {
+                    run,
+                    began_at,
+                    at,
+                    full,
+                    since,
+                    best,
+                    next,
+                    pages,
+                    bytes,
+                    counts,
+                }),
+                (None, None) => PageEnd::Broken,
+                (None, Some((cursor, validators, event_at))) => PageEnd::Last {
+                    cursor,
+                    validators,
+                    reason: if full { "full read" } else { "read to the end" },
+                    actor,
+                    ended: Ended { run, pages: own_pages, bytes, counts, event_at },
+                },
+            }
+        }
+    }
+
+    /// What tells next time that nothing changed: not behind a walk that left rows in quarantine.
+    fn validators(
+        request: &Request,
+        course: &Course,
+        kept: &Kept,
+        alone: bool,
+    ) -> Option<Validators> {
+        if !kept.clean {
+            return None;
+        }
+        let received = course.run.counts().received + kept.rows;
+        let mark = course.mark.clone().map(|mark| Validators { rows: received, ..mark });
+        let one_page = alone && request.changed.is_none() && page::fits_one_page(request);
+        mark.or_else(|| one_page.then(|| page::validators(&kept.answer, kept.url, kept.rows)))
+    }
+
+    /// Where the cursor stands behind a walk that was read to its end.
+    fn moved(&self, request: &Request, course: &Course) -> Option<String> {
+        let incremental = request.incremental.as_ref()?;
+        let began_at = plus_signed(course.began_at, self.source.offset());
+        match incremental.by {
+            By::Clock => Some(began_at.to_string()),
+            By::Token(_) | By::Delta(_) => course.handle.clone().or_else(|| course.since.clone()),
+            By::Field(_) | By::Here { .. } => {
+                let since = course.since.as_deref();
+                let Some(rule) = self.rule() else { return course.since.clone() };
+                let moved = rule.moved(since, course.best.clone(), began_at);
+                // A stretch of time that was read to its end is done with, whether or not it held records.
+                match (course.horizon, moved) {
+                    (Some(horizon), Some(moved)) => {
+                        let horizon = horizon.to_string();
+                        Some(if rule.compare(&moved, &horizon).is_lt() { horizon } else { moved })
+                    }
+                    (Some(horizon), None) => Some(horizon.to_string()),
+                    (None, moved) => moved,
+                }
+            }
+        }
+    }
+
+    /// The newest time inside the data, where the cursor is one.
+    pub(super) fn event_at(&self, request: &Request, course: &Course) -> Option<Timestamp> {
+        request.incremental.as_ref()?;
+        self.rule()?.event_at(course.best.as_deref())
+    }
+}

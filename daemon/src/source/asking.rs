@@ -1,0 +1,275 @@
+//! What is asked of a partner: a feed's request, a stretch of it and a place in its pages, as one call. Pure.
+
+use std::borrow::Cow;
+
+use jiff::{Timestamp, fmt::strtime};
+use marsad_shared::{
+    feed::Feed,
+    request::{
+        Body, By, Carrier, Incremental, Method, PageSize, Paging, Param, Request, TimeFormat,
+        Writing,
+    },
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    call::Call,
+    walk::{Ask, WalkError},
+};
+
+/// What stands in a query as it is: nothing that any server takes for something else.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same for the names of parameters, where `$` is the mark of whole interfaces.
+const NAME: &AsciiSet = &QUERY.remove(b'$');
+
+/// One stretch of a walk: all there is, what changed in a time, or what belongs to one record of another feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// From where, as the bank writes it, `lookback` already taken off.
+    pub since: Option<String>,
+    /// Until when; only of a feed that is asked for by stretches of time.
+    pub until: Option<Timestamp>,
+    /// The parent's value.
+    pub parent: Option<String>,
+}
+
+/// Asks for the pages of one feed.
+#[derive(Clone, Debug)]
+pub struct Asker<'a> {
+    request: &'a Request,
+    base: &'a Url,
+    /// What the partner calls the incremental field.
+    field: Option<Cow<'a, str>>,
+}
+
+impl<'a> Asker<'a> {
+    /// For `feed`, whose request is `request`, behind `base`.
+    pub fn new(base: &'a Url, feed: &'a Feed, request: &'a Request) -> Self {
+        let column = request.incremental.as_ref().and_then(|incremental| incremental.by.field());
+        let field = column.map(|column| {
+            let field = feed.fields.iter().find(|field| field.name == column);
+            let from = field.and_then(|field| field.from.first()).map_or(column, String::as_str);
+            Cow::Borrowed(from.rsplit(['.', '/']).next().unwrap_or(from))
+        });
+        Self { request, base, field }
+    }
+
+    /// What is asked where `ask` stands in `leg`.
+    ///
+    /// # Errors
+    /// [`WalkError`] if the partner's own words lead nowhere or elsewhere, or base and path make no URL.
+    pub fn call(&self, leg: &Leg, ask: &Ask) -> Result<Call, WalkError> {
+        let says = &self.request.says;
+        let mut call = Call::get(self.url(leg, ask)?);
+        if let (Ask::Job(_) | Ask::File { .. }, Some(_)) = (ask, &self.request.export) {
+            return Ok(call);
+        }
+        call.statuses.clone_from(&self.request.statuses);
+        call.method = match says.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        for (name, value) in &says.headers {
+            header(&mut call.headers, name, value);
+        }
+        call.body.clone_from(&says.body);
+        if !matches!(ask, Ask::Url(_)) {
+            self.put_all(&mut call, leg, ask);
+        }
+        if let Body::Text(text) = &mut call.body {
+            self.clear(text);
+        }
+        Ok(call)
+    }
+
+    fn url(&self, leg: &Leg, ask: &Ask) -> Result<Url, WalkError> {
+        let first = self.at(&self.request.path, leg, None)?;
+        match ask {
+            Ask::Url(text) | Ask::File { at: text, .. } => self.within(&first, text),
+            Ask::Job(id) => match &self.request.export {
+                Some(export) => self.at(&export.status, leg, Some(id)),
+                None => Err(WalkError::NoUrl),
+            },
+            Ask::First => match (&self.request.incremental, &leg.since) {
+                (Some(Incremental { by: By::Delta(_), .. }), Some(delta)) => {
+                    self.within(&first, delta)
+                }
+                _ => Ok(first),
+            },
+            Ask::Number(_) | Ask::Token(_) => Ok(first),
+        }
+    }
+
+    /// A path of the configuration, behind the base.
+    ///
+    /// # Errors
+    /// [`WalkError::NoUrl`] if it makes none.
+    pub fn at(&self, path: &str, leg: &Leg, id: Option<&str>) -> Result<Url, WalkError> {
+        let mut path = Cow::Borrowed(path);
+        if let (Some(each), Some(parent)) = (&self.request.each, &leg.parent) {
+            let parent = utf8_percent_encode(parent, QUERY).to_string();
+            path = path.replace(&format!("{{{}}}", each.column), &parent).into();
+        }
+        if let Some(id) = id {
+            path = path.replace("{id}", &utf8_percent_encode(id, QUERY).to_string()).into();
+        }
+        let text = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        text.parse().map_err(|_| WalkError::NoUrl)
+    }
+
+    /// A URL that the partner gave, within the origin that our credentials belong to (security T9).
+    fn within(&self, first: &Url, text: &str) -> Result<Url, WalkError> {
+        let url = first.join(text).map_err(|_| WalkError::NoUrl)?;
+        if url.origin() != self.base.origin() {
+            return Err(WalkError::OtherOrigin { origin: url.origin().ascii_serialization() });
+        }
+        Ok(url)
+    }
+
+    fn put_all(&self, call: &mut Call, leg: &Leg, ask: &Ask) {
+        if let Some(incremental) = &self.request.incremental {
+            let since = leg.since.as_deref().or(incremental.start.as_deref());
+            if let (Some(param), Some(since)) = (&incremental.param, since) {
+                let value = self.written(&incremental.writing, since);
+                put(call, param, Value::String(value));
+            }
+            if let (Some(window), Some(until), Some(param)) =
+                (&incremental.window, leg.until, &incremental.param)
+            {
+                let until = until.checked_sub(window.granularity).unwrap_or(until);
+                let value = time(&incremental.writing, until);
+                let param = Param { name: window.until.clone(), carrier: param.carrier };
+                put(call, &param, Value::String(value));
+            }
+        }
+        let pagination = &self.request.pagination;
+        let mut page = |name: &str, value: Value| {
+            let param = Param { name: name.to_owned(), carrier: pagination.carrier };
+            put(call, &param, value);
+        };
+        match (ask, &pagination.kind) {
+            (Ask::First, Paging::Page { param, start, first: true }) => {
+                page(param, (*start).into());
+            }
+            (Ask::First, Paging::Offset { param, first: true }) => page(param, 0.into()),
+            (Ask::Number(number), Paging::Page { param, .. } | Paging::Offset { param, .. }) => {
+                page(param, (*number).into());
+            }
+            (Ask::Token(token), Paging::Cursor { param, .. }) => page(param, token.clone().into()),
+            _ => {}
+        }
+        if let Some(PageSize { param, size }) = &pagination.size {
+            page(param, (*size).into());
+        }
+    }
+
+    /// The cursor as the partner takes it.
+    fn written(&self, writing: &Writing, since: &str) -> String {
+        let value = match since.parse::<Timestamp>() {
+            Ok(at) => time(writing, at),
+            Err(_) => since.to_owned(),
+        };
+        match &writing.template {
+            None => value,
+            Some(template) => template
+                .replace("{field}", self.field.as_deref().unwrap_or_default())
+                .replace("{cursor}", &value),
+        }
+    }
+
+    /// Parameters that this call does not carry leave nothing behind in a text.
+    fn clear(&self, text: &mut String) {
+        let pagination = &self.request.pagination;
+        let paged = match &pagination.kind {
+            Paging::Page { param, .. }
+            | Paging::Offset { param, .. }
+            | Paging::Cursor { param, .. } => Some(param),
+            _ => None,
+        };
+        let since = self
+            .request
+            .incremental
+            .as_ref()
+            .and_then(|incremental| incremental.param.as_ref().map(|param| &param.name));
+        for name in paged.into_iter().chain(since) {
+            *text = text.replace(&format!("{{{name}}}"), "");
+        }
+    }
+}
+
+/// A time as the partner takes it.
+fn time(writing: &Writing, at: Timestamp) -> String {
+    match &writing.time {
+        TimeFormat::Rfc3339 if writing.zone == jiff::tz::TimeZone::UTC => at.to_string(),
+        TimeFormat::Rfc3339 => {
+            at.to_zoned_datetime(writing.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+        }
+        TimeFormat::UnixSeconds => at.as_second().to_string(),
+        TimeFormat::UnixMillis => at.as_millisecond().to_string(),
+        // The pattern was tried when the configuration was checked.
+        TimeFormat::Pattern(pattern) => {
+            strtime::format(pattern, &at.to_zoned_datetime(writing.zone.clone()))
+                .unwrap_or_else(|_| at.to_string())
+        }
+    }
+}
+
+/// Puts a parameter where it travels.
+fn put(call: &mut Call, param: &Param, value: Value) {
+    let text = match &value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let name = &param.name;
+    match (param.carrier, &mut call.body) {
+        (Carrier::Header, _) => header(&mut call.headers, name, &text),
+        (Carrier::Body, Body::Json(body)) => put_json(body, name, value),
+        (Carrier::Body, Body::Form(fields)) => {
+            fields.retain(|(there, _)| there != name);
+            fields.push((name.clone(), text));
+        }
+        (Carrier::Body, Body::Text(body)) => {
+            *body = body.replace(&format!("{{{name}}}"), &escaped(&text));
+        }
+        // The configuration lets nothing travel in a body that is not there.
+        (Carrier::Body, Body::None) => {}
+        (Carrier::Query, _) => put_query(&mut call.url, name, &text),
+    }
+}
+
+fn put_query(url: &mut Url, name: &str, value: &str) {
+    let pair = format!("{}={}", utf8_percent_encode(name, NAME), utf8_percent_encode(value, QUERY));
+    let query = match url.query() {
+        Some(there) if !there.is_empty() => format!("{there}&{pair}"),
+        _ => pair,
+    };
+    url.set_query(Some(&query));
+}
+
+/// Puts a value at a path of names parted by dots, making the objects on the way.
+fn put_json(body: &mut Value, path: &str, value: Value) {
+    let mut here = body;
+    for name in path.split('.') {
+        if !here.is_object() {
+            *here = Value::Object(serde_json::Map::new());
+        }
+        let Value::Object(members) = here else { return };
+        here = members.entry(name).or_insert(Value::Null);
+    }
+    *here = value;
+}
+
+fn header(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        headers.insert(name, value);
+    }
+}
+
+/// Text as XML takes it.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,54 @@
+//! A request as a feed means it, before it is signed.
+
+use marsad_shared::request::{Body, OnStatus};
+use reqwest::{
+    Client, Method, RequestBuilder,
+    header::{CONTENT_TYPE, HeaderMap},
+};
+use url::Url;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Body,
+    /// Statuses that mean something else than they usually do.
+    pub statuses: Vec<(u16, OnStatus)>,
+}
+
+impl Call {
+    /// What its answer's status means, where that is not the usual.
+    pub fn meaning(&self, status: u16) -> Option<OnStatus> {
+        self.statuses.iter().find(|(of, _)| *of == status).map(|(_, meaning)| *meaning)
+    }
+
+    /// Asks for `url` with nothing else said.
+    pub fn get(url: Url) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Body::None,
+            statuses: Vec::new(),
+        }
+    }
+
+    /// The request that says it.
+    pub fn build(&self, client: &Client, body: &Body) -> RequestBuilder {
+        let request =
+            client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
+        match body {
+            Body::None => request,
+            Body::Json(value) => request.json(value),
+            Body::Form(fields) => request.form(fields),
+            Body::Text(text) if self.headers.contains_key(CONTENT_TYPE) => {
+                request.body(text.clone())
+            }
+            Body::Text(text) => {
+                request.header(CONTENT_TYPE, "text/xml; charset=utf-8").body(text.clone())
+            }
+        }
+    }
+}

@@ -1,0 +1,430 @@
+use std::time::Duration;
+
+use marsad_shared::{
+    feed::{Feed, Field, FieldType, Origin, RecordsPath, ScalarPath},
+    request::{
+        Body, By, Carrier, Incremental, Missing, PageSize, Pagination, Param, Says, TimeFormat,
+        Window, Writing,
+    },
+    schedule::Schedule,
+};
+
+use super::*;
+use crate::source::asking::{Asker, Leg};
+
+fn request(kind: Paging, stop: Stop) -> Request {
+    let pagination = Pagination {
+        kind,
+        size: None,
+        carrier: Carrier::Query,
+        more: None,
+        total: None,
+        stop,
+        max_pages: 5,
+        max_records: 100,
+    };
+    Request {
+        path: "/v1/x?open=1".to_owned(),
+        says: Says::default(),
+        pagination,
+        incremental: None,
+        success: None,
+        statuses: Vec::new(),
+        each: None,
+        export: None,
+        changed: None,
+        schedule: Schedule::Every { every: Duration::from_mins(1) },
+    }
+}
+
+fn feed(request: &Request) -> Feed {
+    let id: marsad_shared::id::FeedId = "p/f".to_owned().try_into().unwrap();
+    Feed {
+        id,
+        name: marsad_shared::partner::Name { en: "f".to_owned(), ar: None },
+        connection: "p/api".to_owned().try_into().unwrap(),
+        origin: Origin::Http(request.clone()),
+        format: None,
+        deletes: None,
+        deleted: None,
+        records: RecordsPath::Plain(Vec::new()),
+        delimiter: b',',
+        header_row: 1,
+        key: vec!["id".to_owned()],
+        version: None,
+        fields: vec![Field {
+            from: vec!["$.meta.ModifiedOn".to_owned()],
+            ..Field::new("updated_at", FieldType::Timestamp)
+        }],
+        promise: None,
+        zone: jiff::tz::TimeZone::UTC,
+    }
+}
+
+/// The paths asked for.
+fn asked_of(request: &Request, leg: &Leg, ask: &Ask) -> Result<String, WalkError> {
+    let (base, feed) = ("http://p.example/api/".parse().unwrap(), feed(request));
+    let call = Asker::new(&base, &feed, request).call(leg, ask)?;
+    let query = call.url.query().map_or_else(String::new, |query| format!("?{query}"));
+    Ok(format!("{}{query}", call.url.path()))
+}
+
+fn text(text: &str) -> Scalar {
+    Scalar::Text(text.to_owned())
+}
+
+fn page(rows: u64) -> Facts {
+    Facts { rows, ..Facts::default() }
+}
+
+fn lead(rows: u64, next: Scalar) -> Facts {
+    let link = next.text().map(str::to_owned);
+    Facts { rows, next, link, ..Facts::default() }
+}
+
+/// Walks over pages; gives the paths asked for, and how it ended.
+fn walk(request: &Request, pages: &[Facts]) -> (Vec<String>, Result<(), WalkError>) {
+    let mut walker = Walker::new(request, 0, 0);
+    let (mut ask, mut asked) = (Ask::First, Vec::new());
+    for (at, facts) in pages.iter().enumerate() {
+        match asked_of(request, &Leg::default(), &ask) {
+            Ok(path) => asked.push(path),
+            Err(error) => return (asked, Err(error)),
+        }
+        let content = if facts.content == 0 { at as u64 + 100 } else { facts.content };
+        match walker.next(&ask, &Facts { content, ..facts.clone() }) {
+            Ok(Onward::Page(next)) => ask = next,
+            Ok(Onward::Split | Onward::End) => return (asked, Ok(())),
+            Err(error) => return (asked, Err(error)),
+        }
+    }
+    asked.push("…".to_owned());
+    (asked, Ok(()))
+}
+
+fn by_page(stop: Stop) -> Request {
+    request(Paging::Page { param: "p".to_owned(), start: 1, first: true }, stop)
+}
+
+fn by_offset(stop: Stop) -> Request {
+    request(Paging::Offset { param: "p".to_owned(), first: true }, stop)
+}
+
+fn by_cursor(stop: Stop) -> Request {
+    let next = NextAt::Body(ScalarPath::parse("$.n").unwrap());
+    request(Paging::Cursor { param: "p".to_owned(), next }, stop)
+}
+
+fn by_url() -> Request {
+    let next = NextAt::Body(ScalarPath::parse("$.n").unwrap());
+    request(Paging::NextUrl { next }, Stop::Next)
+}
+
+#[test]
+fn each_kind_of_paging_asks_for_what_comes_next_and_ends_where_it_ends() {
+    let sized = |mut request: Request| {
+        request.pagination.size = Some(PageSize { param: "limit".to_owned(), size: 2 });
+        request
+    };
+    let silent_first =
+        request(Paging::Page { param: "p".to_owned(), start: 0, first: false }, Stop::Empty);
+    for (request, pages, expected, why) in [
+        (request(Paging::None, Stop::Next), vec![page(2)], vec![""], "one page"),
+        (
+            sized(by_page(Stop::Empty)),
+            vec![page(2), page(1), page(0)],
+            vec!["&p=1&limit=2", "&p=2&limit=2", "&p=3&limit=2"],
+            "a short page is not the last, an empty one is",
+        ),
+        (
+            sized(by_page(Stop::Short)),
+            vec![page(2), page(1), page(0)],
+            vec!["&p=1&limit=2", "&p=2&limit=2"],
+            "where it is said, a short page is the last",
+        ),
+        (silent_first, vec![page(2), page(0)], vec!["", "&p=1"], "the first page is implied"),
+        (
+            by_offset(Stop::Empty),
+            vec![page(2), page(3), page(0)],
+            vec!["&p=0", "&p=2", "&p=5"],
+            "advances by what came, not by what was asked",
+        ),
+        (
+            by_offset(Stop::More),
+            vec![
+                Facts { more: text("true"), ..page(2) },
+                Facts { more: text("1"), ..page(1) },
+                Facts { more: text("False"), ..page(1) },
+            ],
+            vec!["&p=0", "&p=2", "&p=3"],
+            "a flag, however it is written",
+        ),
+        (
+            by_offset(Stop::Total),
+            vec![Facts { total: text("3"), ..page(2) }, Facts { total: text("3"), ..page(1) }],
+            vec!["&p=0", "&p=2"],
+            "no page is asked for beyond the total",
+        ),
+        (
+            by_cursor(Stop::Next),
+            vec![lead(2, text("a+b c")), lead(0, text("c")), lead(1, Scalar::Absent)],
+            vec!["", "&p=a%2Bb%20c", "&p=c"],
+            "an empty page with a cursor goes on",
+        ),
+        (
+            by_cursor(Stop::Null),
+            vec![lead(2, text("a")), lead(2, Scalar::Null)],
+            vec!["", "&p=a"],
+            "null is the end",
+        ),
+        (
+            by_cursor(Stop::More),
+            vec![
+                Facts { more: text("true"), ..lead(2, text("a")) },
+                Facts { more: text("false"), ..lead(2, text("b")) },
+            ],
+            vec!["", "&p=a"],
+            "the flag decides, whatever cursor stands beside it",
+        ),
+    ] {
+        let expected: Vec<_> =
+            expected.iter().map(|end| format!("/api/v1/x?open=1{end}")).collect();
+        assert_eq!(walk(&request, &pages), (expected, Ok(())), "{why}");
+    }
+    let link = request(Paging::Link, Stop::Next);
+    let (asked, _) = walk(&link, &[lead(2, text("</api/v1/x?p=9>; rel=\"next\"")), page(1)]);
+    assert_eq!(asked, ["/api/v1/x?open=1", "/api/v1/x?p=9"], "relative targets");
+    let (asked, _) = walk(&by_url(), &[lead(2, text("{\"href\":\"?p=9\"}")), page(1)]);
+    assert_eq!(asked, ["/api/v1/x?open=1", "/api/v1/x?p=9"], "a link that is an object");
+}
+
+#[test]
+fn a_walk_that_leads_nowhere_is_stopped() {
+    let tokens =
+        |tokens: &[&str]| tokens.iter().map(|token| lead(1, text(token))).collect::<Vec<_>>();
+    let same = |rows| Facts { content: 7, ..page(rows) };
+    let cases = vec![
+        (
+            by_cursor(Stop::Next),
+            tokens(&["a", "b", "a"]),
+            WalkError::Circle { page: 3 },
+            "a cursor that came before",
+        ),
+        (
+            by_cursor(Stop::Next),
+            tokens(&["a", "b", "c", "d", "e"]),
+            WalkError::TooMany { most: 5 },
+            "pages without end",
+        ),
+        (
+            by_url(),
+            vec![lead(1, text("http://p.example:8080/x"))],
+            WalkError::OtherOrigin { origin: "http://p.example:8080".to_owned() },
+            "another port is another origin",
+        ),
+        (
+            by_page(Stop::Empty),
+            vec![same(2), same(2)],
+            WalkError::SamePage { page: 2, param: "p".to_owned() },
+            "the partner ignores the page",
+        ),
+        (
+            by_cursor(Stop::Next),
+            ["a", "b", "c"].map(|token| Facts { content: 7, ..lead(1, text(token)) }).to_vec(),
+            WalkError::Circle { page: 3 },
+            "the same rows under ever new cursors",
+        ),
+        (
+            by_page(Stop::More),
+            vec![page(2)],
+            WalkError::NoFlag { page: 1 },
+            "no flag is not the end",
+        ),
+        (
+            by_page(Stop::More),
+            vec![Facts { more: text("perhaps"), ..page(2) }],
+            WalkError::NoFlag { page: 1 },
+            "nor is one that says nothing",
+        ),
+        (by_page(Stop::Total), vec![page(2)], WalkError::NoTotal { page: 1 }, "no total"),
+        (
+            by_offset(Stop::Total),
+            vec![Facts { total: text("9"), ..page(2) }, Facts { total: text("9"), ..page(0) }],
+            WalkError::Short { said: 9, got: 2 },
+            "less than the partner said",
+        ),
+        (
+            by_cursor(Stop::Null),
+            vec![lead(1, Scalar::Absent)],
+            WalkError::NoNext { page: 1 },
+            "a cursor that is not there is not null",
+        ),
+        (
+            by_cursor(Stop::More),
+            vec![Facts { more: text("true"), ..lead(1, Scalar::Null) }],
+            WalkError::NoWay { page: 1 },
+            "more, and not where",
+        ),
+        (
+            by_cursor(Stop::Next),
+            vec![lead(101, text("a"))],
+            WalkError::TooManyRecords { most: 100 },
+            "records without end",
+        ),
+    ];
+    for (request, pages, expected, why) in cases {
+        let (_, ended) = walk(&request, &pages);
+        let leads = |error: &WalkError| matches!(error, WalkError::OtherOrigin { .. });
+        if leads(&expected) {
+            let ask = Ask::Url(pages[0].next.text().unwrap().to_owned());
+            assert_eq!(asked_of(&request, &Leg::default(), &ask), Err(expected), "{why}");
+        } else {
+            assert_eq!(ended, Err(expected), "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_walk_is_split_before_the_partner_refuses_to_page_on() {
+    let mut request = by_offset(Stop::Empty);
+    request.pagination.size = Some(PageSize { param: "n".to_owned(), size: 2 });
+    request.incremental = Some(Incremental { split: Some(4), ..incremental() });
+    let mut walker = Walker::new(&request, 0, 0);
+    let facts = |content| Facts { content, ..page(2) };
+    assert_eq!(walker.next(&Ask::First, &facts(1)), Ok(Onward::Page(Ask::Number(2))));
+    assert_eq!(walker.next(&Ask::Number(2), &facts(2)), Ok(Onward::Split));
+    walker.begin_leg();
+    assert_eq!(walker.next(&Ask::First, &facts(2)), Ok(Onward::Page(Ask::Number(2))));
+}
+
+fn incremental() -> Incremental {
+    Incremental {
+        by: By::Field("updated_at".to_owned()),
+        param: Some(Param { name: "since".to_owned(), carrier: Carrier::Query }),
+        writing: Writing {
+            template: None,
+            time: TimeFormat::Rfc3339,
+            zone: jiff::tz::TimeZone::UTC,
+        },
+        start: None,
+        lookback: Duration::ZERO,
+        window: None,
+        split: None,
+        missing: Missing::Include,
+    }
+}
+
+#[test]
+fn the_cursor_is_written_as_the_partner_takes_it() {
+    let since = |at: &str| Leg { since: Some(at.to_owned()), ..Leg::default() };
+    let dubai = || jiff::tz::TimeZone::get("Asia/Dubai").unwrap();
+    let writing = |template: Option<&str>, time, zone| Writing {
+        template: template.map(str::to_owned),
+        time,
+        zone,
+    };
+    let utc = jiff::tz::TimeZone::UTC;
+    let noon = "2026-11-24T12:00:00Z";
+    for (writing, cursor, expected) in [
+        (writing(None, TimeFormat::Rfc3339, utc.clone()), noon, "2026-11-24T12%3A00%3A00Z"),
+        (writing(None, TimeFormat::Rfc3339, dubai()), noon, "2026-11-24T16%3A00%3A00%2B04%3A00"),
+        (writing(None, TimeFormat::UnixSeconds, utc.clone()), noon, "1795521600"),
+        (writing(None, TimeFormat::UnixMillis, utc.clone()), noon, "1795521600000"),
+        (
+            writing(None, TimeFormat::Pattern("%d/%m/%Y %H:%M".to_owned()), dubai()),
+            noon,
+            "24%2F11%2F2026%2016%3A00",
+        ),
+        (
+            writing(Some("{field} ge {cursor}"), TimeFormat::Rfc3339, utc.clone()),
+            noon,
+            "ModifiedOn%20ge%202026-11-24T12%3A00%3A00Z",
+        ),
+        (writing(None, TimeFormat::UnixSeconds, utc), "4711", "4711"),
+    ] {
+        let mut request = by_offset(Stop::Empty);
+        request.incremental = Some(Incremental { writing, ..incremental() });
+        let asked = asked_of(&request, &since(cursor), &Ask::Number(4)).unwrap();
+        assert_eq!(asked, format!("/api/v1/x?open=1&since={expected}&p=4"));
+    }
+}
+
+#[test]
+fn a_stretch_of_time_has_an_end_that_belongs_to_it_or_not() {
+    let mut request = request(Paging::None, Stop::Next);
+    let window = |granularity| Window {
+        until: "until".to_owned(),
+        step: None,
+        settle: Duration::ZERO,
+        granularity,
+    };
+    let leg = Leg {
+        since: Some("2026-11-24T00:00:00Z".to_owned()),
+        until: Some("2026-11-25T00:00:00Z".parse().unwrap()),
+        parent: None,
+    };
+    for (granularity, end) in [(0, "2026-11-25T00%3A00%3A00Z"), (1, "2026-11-24T23%3A59%3A59Z")] {
+        let window = Some(window(Duration::from_secs(granularity)));
+        request.incremental = Some(Incremental { window, ..incremental() });
+        let asked = asked_of(&request, &leg, &Ask::First).unwrap();
+        assert_eq!(asked, format!("/api/v1/x?open=1&since=2026-11-24T00%3A00%3A00Z&until={end}"));
+    }
+}
+
+#[test]
+fn parameters_travel_in_bodies_and_headers_too() {
+    let base = "http://p.example".parse().unwrap();
+    let mut request = by_cursor(Stop::Next);
+    request.pagination.carrier = Carrier::Body;
+    let Paging::Cursor { param, .. } = &mut request.pagination.kind else { unreachable!() };
+    "variables.after".clone_into(param);
+    request.pagination.size = Some(PageSize { param: "variables.first".to_owned(), size: 2 });
+    let token = Ask::Token("<a&b>".to_owned());
+    for (body, expected) in [
+        (
+            Body::Json(serde_json::json!({ "query": "{x}", "variables": { "lang": "ar" } })),
+            Body::Json(serde_json::json!({
+                "query": "{x}",
+                "variables": { "lang": "ar", "after": "<a&b>", "first": 2 }
+            })),
+        ),
+        (
+            Body::Form(vec![("variables.after".to_owned(), String::new())]),
+            Body::Form(vec![
+                ("variables.after".to_owned(), "<a&b>".to_owned()),
+                ("variables.first".to_owned(), "2".to_owned()),
+            ]),
+        ),
+        (
+            Body::Text("<q after=\"{variables.after}\"/>".to_owned()),
+            Body::Text("<q after=\"&lt;a&amp;b&gt;\"/>".to_owned()),
+        ),
+    ] {
+        request.says.body = body;
+        let feed = feed(&request);
+        let call = Asker::new(&base, &feed, &request).call(&Leg::default(), &token).unwrap();
+        assert_eq!(call.body, expected);
+        assert_eq!(call.url.query(), Some("open=1"));
+    }
+    request.pagination.carrier = Carrier::Header;
+    let Paging::Cursor { param, .. } = &mut request.pagination.kind else { unreachable!() };
+    "X-After".clone_into(param);
+    request.pagination.size = None;
+    let feed = feed(&request);
+    let call = Asker::new(&base, &feed, &request).call(&Leg::default(), &token).unwrap();
+    assert_eq!(call.headers.get("x-after").unwrap(), "<a&b>");
+}
+
+#[test]
+fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
+    let mut request = request(Paging::None, Stop::Next);
+    "/families/{id}/visits".clone_into(&mut request.path);
+    request.each = Some(marsad_shared::request::Each {
+        feed: "p/families".to_owned().try_into().unwrap(),
+        column: "id".to_owned(),
+        max: 9,
+    });
+    let leg = Leg { parent: Some("../a b?x".to_owned()), ..Leg::default() };
+    let asked = asked_of(&request, &leg, &Ask::First).unwrap();
+    assert_eq!(asked, "/api/families/..%2Fa%20b%3Fx/visits");
+}

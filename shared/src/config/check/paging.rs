@@ -1,0 +1,219 @@
+//! How one page leads to the next, and which is the last.
+
+use super::{path, request::Carriers};
+use crate::{
+    config::{
+        raw::{RawFeed, RawPagination},
+        source::{Place, Report},
+        table::{At, Given, Reported},
+        value::PagingKind,
+    },
+    request::{Carrier, NextAt, PageSize, Pagination, Paging, Stop, Total},
+};
+
+/// The most pages of one walk where nothing else is said.
+const MAX_PAGES: u64 = 100_000;
+/// The most records of one walk where nothing else is said.
+const MAX_RECORDS: u64 = 100_000_000;
+
+/// Checks `pagination`.
+pub(super) fn pagination(
+    feed: &RawFeed,
+    carriers: Carriers,
+    report: &mut Report<'_>,
+) -> Option<Pagination> {
+    let block = match &feed.pagination {
+        Given::Absent => return Some(one_page()),
+        Given::Wrong => return None,
+        Given::Here(at) => at,
+    };
+    let raw = &block.value;
+    if raw.kind.is_absent() {
+        report.missing(&block.place.child("kind"), "is missing", "add it to this block");
+    }
+    let kind = *raw.kind.value()?;
+    refuse_others(raw, kind, report);
+    let size = size(raw, report);
+    for at in [&raw.max_pages, &raw.max_records].into_iter().filter_map(Given::here) {
+        if at.value == 0 {
+            report.wrong(&at.place, "reads nothing", "write at least 1, or take it out");
+        }
+    }
+    let more = raw.more.checked(|at| path::scalar(at, feed, report));
+    let total = total(feed, raw, report);
+    let stop = stop(raw, kind, report);
+    let carrier = carriers.carrier(&raw.place, report);
+    Some(Pagination {
+        kind: paging(feed, block, kind, report)?,
+        size,
+        carrier: carrier?,
+        more: more.ok()?,
+        total: total.ok()?,
+        stop: stop?,
+        max_pages: raw.max_pages.or(MAX_PAGES)?,
+        max_records: raw.max_records.or(MAX_RECORDS)?,
+    })
+}
+
+/// One page is all there is.
+fn one_page() -> Pagination {
+    Pagination {
+        kind: Paging::None,
+        size: None,
+        carrier: Carrier::Query,
+        more: None,
+        total: None,
+        stop: Stop::Next,
+        max_pages: MAX_PAGES,
+        max_records: MAX_RECORDS,
+    }
+}
+
+fn paging(
+    feed: &RawFeed,
+    block: &At<RawPagination>,
+    kind: PagingKind,
+    report: &mut Report<'_>,
+) -> Option<Paging> {
+    let raw = &block.value;
+    let param = |report: &mut Report<'_>| {
+        need(&raw.param, &block.place, "param", report).map(|at| at.value.clone())
+    };
+    Some(match kind {
+        PagingKind::None => Paging::None,
+        PagingKind::Page => {
+            let param = param(report);
+            Paging::Page { param: param?, start: raw.start.or(1)?, first: raw.first.or(true)? }
+        }
+        PagingKind::Offset => Paging::Offset { param: param(report)?, first: raw.first.or(true)? },
+        PagingKind::Cursor => {
+            let (param, next) = (param(report), next(feed, block, report));
+            Paging::Cursor { param: param?, next: next? }
+        }
+        PagingKind::Link => Paging::Link,
+        PagingKind::NextUrl => Paging::NextUrl { next: next(feed, block, report)? },
+    })
+}
+
+/// Where the page says what leads on: in its body, or in a header of the answer.
+fn next(feed: &RawFeed, block: &At<RawPagination>, report: &mut Report<'_>) -> Option<NextAt> {
+    let raw = &block.value;
+    match (&raw.next, &raw.next_header) {
+        (Given::Absent, Given::Here(at)) => Some(NextAt::Header(at.value.clone())),
+        (Given::Here(_), Given::Here(at)) => {
+            report.wrong(&at.place, "stands beside next", "write one of the two");
+            None
+        }
+        (next, Given::Absent) => {
+            let at = need(next, &block.place, "next", report)?;
+            path::scalar(at, feed, report).map(NextAt::Body)
+        }
+        (_, Given::Wrong) | (Given::Wrong, Given::Here(_)) => None,
+    }
+}
+
+fn total(
+    feed: &RawFeed,
+    raw: &RawPagination,
+    report: &mut Report<'_>,
+) -> Result<Option<Total>, Reported> {
+    let records = raw.total.checked(|at| path::scalar(at, feed, report))?;
+    let pages = raw.total_pages.checked(|at| path::scalar(at, feed, report))?;
+    if let (Some(_), Some(at)) = (&records, raw.total_pages.here()) {
+        report.wrong(&at.place, "stands beside total", "write one of the two");
+        return Err(Reported);
+    }
+    Ok(records.map(Total::Records).or(pages.map(Total::Pages)))
+}
+
+/// What makes a page the last: what was written, or what the other keys make plain.
+fn stop(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>) -> Option<Stop> {
+    let counts = matches!(kind, PagingKind::Page | PagingKind::Offset);
+    let leads = matches!(kind, PagingKind::Cursor | PagingKind::NextUrl | PagingKind::Link);
+    let default = match (&raw.more, &raw.total, &raw.total_pages) {
+        (Given::Absent, Given::Absent, Given::Absent) if counts => Stop::Empty,
+        (Given::Absent, ..) if leads => Stop::Next,
+        (Given::Absent, Given::Absent, Given::Absent) => Stop::Next,
+        (Given::Absent, ..) => Stop::Total,
+        _ => Stop::More,
+    };
+    let stop = raw.stop.or(default)?;
+    let needs = match stop {
+        Stop::Empty | Stop::Short if !counts => Some("kind `page` or `offset`"),
+        Stop::Short if raw.size.is_absent() => Some("size"),
+        Stop::More if raw.more.is_absent() => Some("more"),
+        Stop::Total if raw.total.is_absent() && raw.total_pages.is_absent() => {
+            Some("total or total_pages")
+        }
+        Stop::Next if kind != PagingKind::None && !leads => {
+            Some("kind `cursor`, `next_url` or `link`")
+        }
+        Stop::Null if !leads || kind == PagingKind::Link => Some("kind `cursor` or `next_url`"),
+        _ => None,
+    };
+    if let (Some(needs), Some(at)) = (needs, raw.stop.here()) {
+        report.wrong(&at.place, format!("needs {needs}"), "add it, or use another rule");
+        return None;
+    }
+    Some(stop)
+}
+
+/// Refuses the keys that belong to another kind.
+fn refuse_others(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>) {
+    let problem = "does not belong to this kind";
+    if !matches!(kind, PagingKind::Page | PagingKind::Offset | PagingKind::Cursor) {
+        raw.param.refuse(report, problem);
+    }
+    if kind != PagingKind::Page {
+        raw.start.refuse(report, problem);
+    }
+    if !matches!(kind, PagingKind::Page | PagingKind::Offset) {
+        raw.first.refuse(report, problem);
+    }
+    if !matches!(kind, PagingKind::Cursor | PagingKind::NextUrl) {
+        raw.next.refuse(report, problem);
+        raw.next_header.refuse(report, problem);
+    }
+    if kind == PagingKind::None {
+        raw.size.refuse(report, problem);
+        raw.size_param.refuse(report, problem);
+        raw.more.refuse(report, problem);
+        raw.total.refuse(report, problem);
+        raw.total_pages.refuse(report, problem);
+    }
+}
+
+fn need<'r>(
+    given: &'r Given<String>,
+    place: &Place,
+    key: &str,
+    report: &mut Report<'_>,
+) -> Option<&'r At<String>> {
+    if given.is_absent() {
+        report.missing(&place.child(key), "is missing", "add it to `pagination`");
+    }
+    given.here()
+}
+
+/// The size of a page, as far as it is well said.
+fn size(raw: &RawPagination, report: &mut Report<'_>) -> Option<PageSize> {
+    match (&raw.size_param, &raw.size) {
+        (Given::Here(param), Given::Here(size)) if size.value > 0 => {
+            Some(PageSize { param: param.value.clone(), size: size.value })
+        }
+        (_, Given::Here(size)) if size.value == 0 => {
+            report.wrong(&size.place, "is an empty page", "write at least 1");
+            None
+        }
+        (Given::Absent, Given::Here(at)) => {
+            let remedy = "add size_param, the parameter that carries it";
+            report.missing(&at.place, "has no parameter to travel in", remedy);
+            None
+        }
+        (Given::Here(at), Given::Absent) => {
+            report.missing(&at.place, "has no size to carry", "add size, the number of records");
+            None
+        }
+        _ => None,
+    }
+}

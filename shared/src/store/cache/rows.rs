@@ -1,0 +1,312 @@
+//! The rows of one batch on their way into a table: decides for each whether it is new, changed, unchanged, repeated or a
+//! deletion, and puts it in its place.
+
+use std::{cmp::Ordering, collections::HashSet};
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params_from_iter, types};
+
+use super::{
+    known::{Entry, Known, Mark},
+    table::Table,
+};
+use crate::{
+    feed::FieldType,
+    id::RunId,
+    order,
+    record::{Batch, RowHash, Value},
+    run::Counts,
+    store::StoreError,
+};
+
+/// Where rows go.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) live: &'a Table,
+    /// The live one, or the one that is loaded beside it.
+    pub(super) table: &'a Table,
+    pub(super) in_live: bool,
+}
+
+/// What every row that is written bears.
+#[derive(Clone, Copy)]
+pub(super) struct Stamp {
+    pub(super) run: RunId,
+    /// In microseconds since 1970.
+    pub(super) at: i64,
+}
+
+/// The statements of one batch, at work.
+pub(super) struct Rows<'a> {
+    db: &'a Connection,
+    place: Place<'a>,
+    insert: CachedStatement<'a>,
+    upsert: CachedStatement<'a>,
+    note: CachedStatement<'a>,
+    delete: CachedStatement<'a>,
+    stamp: Stamp,
+    counts: &'a mut Counts,
+    growth: &'a mut i64,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows on their way to `place`; they are counted in `counts` and `growth`.
+    pub(super) fn new(
+        db: &'a Connection,
+        place: Place<'a>,
+        stamp: Stamp,
+        counts: &'a mut Counts,
+        growth: &'a mut i64,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            db,
+            insert: db.prepare_cached(&place.table.insert())?,
+            upsert: db.prepare_cached(&place.table.upsert())?,
+            note: db.prepare_cached(&place.table.note_seen())?,
+            delete: db.prepare_cached(&place.table.delete())?,
+            place,
+            stamp,
+            counts,
+            growth,
+        })
+    }
+
+    /// Puts rows where nothing stood when the run began; `missed` are the keys that came as deleted and have no row.
+    pub(super) fn put_all_by_key(
+        &mut self,
+        batch: &Batch,
+        missed: &mut HashSet<u64>,
+    ) -> Result<(), StoreError> {
+        for (index, hash) in batch.hashes().iter().enumerate() {
+            self.counts.received += 1;
+            // Most rows are new, and those cost no look-up.
+            if !hash.is_gone()
+                && let Some(rid) = self.insert(batch, index)?
+            {
+                self.note(rid, *hash)?;
+                let was =
+                    if missed.remove(&hash.key) { Entry::ABSENT.met() } else { Entry::ABSENT };
+                self.count(was, Entry::brought(hash.content, rid));
+                continue;
+            }
+            let there = self.find(self.place.table, batch, index, *hash)?;
+            let was = match there {
+                Some((rid, content)) => Entry::brought(content, rid),
+                None if missed.contains(&hash.key) => Entry::ABSENT.met(),
+                None => Entry::ABSENT,
+            };
+            if self.put(batch, index, *hash, was)?.rid() == 0 {
+                missed.insert(hash.key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts rows beside others, by what is `known` of those.
+    pub(super) fn put_all_by_hash(
+        &mut self,
+        batch: &Batch,
+        known: &mut Known,
+    ) -> Result<(), StoreError> {
+        for (index, hash) in batch.hashes().iter().enumerate() {
+            self.counts.received += 1;
+            let mut entry = known.find(hash.key);
+            if entry.is_none() && known.must_look_up() {
+                let there = self.find(self.place.live, batch, index, *hash)?;
+                entry = there.map(|(rid, content)| Entry::of_bank(content, rid));
+                known.looked_up(self.db, self.place.live)?;
+            }
+            let entry = self.put(batch, index, *hash, entry.unwrap_or(Entry::ABSENT))?;
+            known.put(hash.key, entry);
+        }
+        Ok(())
+    }
+
+    /// Puts one row where it belongs, counts it, and gives what is now known of its key.
+    fn put(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        hash: RowHash,
+        was: Entry,
+    ) -> Result<Entry, StoreError> {
+        let is = if self.is_old(batch, index, hash, was)? {
+            was.met()
+        } else {
+            let there = (self.place.in_live || was.mark() == Mark::Written).then(|| was.rid());
+            let there = there.filter(|rid| *rid != 0);
+            let rid = if hash.is_gone() {
+                self.delete(batch, index, was, there)?
+            } else {
+                self.write(batch, index, there)?
+            };
+            self.note(rid, hash)?;
+            was.written(hash.content, rid)
+        };
+        self.count(was, is);
+        Ok(is)
+    }
+
+    /// Whether a row says nothing that would change what stands there: it says the same, or something older.
+    ///
+    /// Of two rows of one key the newer one wins, in one run and against the bank: the one of the greater version where
+    /// the feed has one, else the one that came later. A row without a version, which only a deletion can be, is newer
+    /// than what came before it.
+    fn is_old(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        hash: RowHash,
+        was: Entry,
+    ) -> Result<bool, StoreError> {
+        let same = was.content == hash.content;
+        let Some(column) = self.place.live.layout().version else { return Ok(same) };
+        let version = batch.at(index, column);
+        if same && (!hash.is_gone() || version == Value::Null) {
+            return Ok(true);
+        }
+        if was.rid() == 0 {
+            // A deletion of what is not there is kept for its version: what is older does not come to life behind it.
+            return Ok(false);
+        }
+        let order = match (version, self.version_of(was, column)?) {
+            (Value::Integer(new), types::Value::Integer(there)) => new.cmp(&there),
+            (Value::Text(new), types::Value::Text(there)) => {
+                let kind = self.place.live.layout().fields.get(column).map(|field| field.kind);
+                order::of(kind.unwrap_or(FieldType::Text), new, &there)
+            }
+            _ => Ordering::Greater,
+        };
+        Ok(order == Ordering::Less || same && order == Ordering::Equal)
+    }
+
+    /// The version of the row that is there.
+    fn version_of(&self, was: Entry, column: usize) -> Result<types::Value, StoreError> {
+        let Place { live, table, .. } = self.place;
+        let holder = if was.mark() == Mark::Written { table } else { live };
+        let mut statement = self.db.prepare_cached(&holder.value_of(column))?;
+        let version = statement.query_row([was.rid()], |row| row.get(0)).optional()?;
+        Ok(version.unwrap_or(types::Value::Null))
+    }
+
+    /// Counts a key that was met: a key that comes again is counted as what became of it in the end, and the rows
+    /// before its last one as duplicates.
+    fn count(&mut self, was: Entry, is: Entry) {
+        if was.mark() != Mark::Unseen {
+            self.counts.duplicate += 1;
+            *was.count_in(self.counts) -= 1;
+        }
+        *is.count_in(self.counts) += 1;
+        *self.growth += i64::from(is.is_live()) - i64::from(was.is_live());
+    }
+
+    /// Inserts a row; `None` if its key is there already.
+    fn insert(&mut self, batch: &Batch, index: usize) -> Result<Option<i64>, StoreError> {
+        bind(&mut self.insert, batch, index, self.stamp)?;
+        match self.insert.raw_execute() {
+            Ok(_) => Ok(Some(self.db.last_insert_rowid())),
+            Err(error) if is_repeated_key(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes a row over the one that is `there`; gives its place.
+    fn write(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        there: Option<i64>,
+    ) -> Result<i64, StoreError> {
+        bind(&mut self.upsert, batch, index, self.stamp)?;
+        self.upsert.raw_execute()?;
+        Ok(there.unwrap_or_else(|| self.db.last_insert_rowid()))
+    }
+
+    /// Marks what is `there` as deleted; what it held is kept. Where nothing is, a row of the key alone says so, with the
+    /// version of what `was` in the bank if it brings none itself.
+    fn delete(
+        &mut self,
+        batch: &Batch,
+        index: usize,
+        was: Entry,
+        there: Option<i64>,
+    ) -> Result<i64, StoreError> {
+        let rid = there.map_or_else(|| self.write(batch, index, None), Ok)?;
+        self.delete.raw_bind_parameter(1, rid)?;
+        self.delete.raw_bind_parameter(2, self.stamp.at)?;
+        self.delete.raw_bind_parameter(3, self.stamp.run.0)?;
+        if let Some(column) = self.place.live.layout().version {
+            match batch.at(index, column) {
+                Value::Null => {
+                    let version = self.version_of(was, column)?;
+                    self.delete.raw_bind_parameter(4, version)?;
+                }
+                version => bind_value(&mut self.delete, 4, version)?,
+            }
+        }
+        self.delete.raw_execute()?;
+        Ok(rid)
+    }
+
+    fn note(&mut self, rid: i64, hash: RowHash) -> Result<(), StoreError> {
+        self.note.raw_bind_parameter(1, rid)?;
+        self.note.raw_bind_parameter(2, hash.key.cast_signed())?;
+        self.note.raw_bind_parameter(3, hash.content.cast_signed())?;
+        self.note.raw_execute()?;
+        Ok(())
+    }
+
+    /// The rowid and content hash of the row with the same key. One that has none in the side index is taken for
+    /// another than `hash`.
+    fn find(
+        &self,
+        table: &Table,
+        batch: &Batch,
+        index: usize,
+        hash: RowHash,
+    ) -> Result<Option<(i64, u64)>, StoreError> {
+        let key = batch.key().iter().map(|&column| match batch.at(index, column) {
+            Value::Null => types::Value::Null,
+            Value::Integer(number) => types::Value::Integer(number),
+            Value::Text(text) => types::Value::Text(text.to_owned()),
+        });
+        let mut find = self.db.prepare_cached(&table.find())?;
+        let found = find.query_row(params_from_iter(key), |row| {
+            let content = row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned);
+            Ok((row.get(0)?, content.unwrap_or(!hash.content | 1)))
+        });
+        Ok(found.optional()?)
+    }
+}
+
+fn bind(
+    statement: &mut CachedStatement<'_>,
+    batch: &Batch,
+    index: usize,
+    stamp: Stamp,
+) -> Result<(), StoreError> {
+    let mut column = 0;
+    for value in batch.values(index) {
+        column += 1;
+        bind_value(statement, column, value)?;
+    }
+    statement.raw_bind_parameter(column + 1, stamp.at)?;
+    Ok(statement.raw_bind_parameter(column + 2, stamp.run.0)?)
+}
+
+fn bind_value(
+    statement: &mut CachedStatement<'_>,
+    column: usize,
+    value: Value<'_>,
+) -> rusqlite::Result<()> {
+    match value {
+        Value::Null => statement.raw_bind_parameter(column, types::Null),
+        Value::Integer(number) => statement.raw_bind_parameter(column, number),
+        Value::Text(text) => statement.raw_bind_parameter(column, text),
+    }
+}
+
+fn is_repeated_key(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
+}
