@@ -335,7 +335,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     let records = sample.iter().map(String::as_str);
     let layout = match format {
         Format::Xml => infer::from_elements(records, &feed.key),
-        _ => infer::from_records(records, &feed.key),
+        _ => infer::from_records(records, &feed.key, feed.deleted.as_ref()),
     };
     layout.map_err(unfit)
 }
@@ -343,7 +343,6 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
 /// What stands at the `wanted` paths of a page, in their order, whatever its records are: of a page that has to be
 /// judged before its feed has columns. All of it is absent if the page cannot be read, or has only records.
 pub fn beside(format: Format, body: &[u8], wanted: &[ScalarPath]) -> Vec<Scalar> {
-    let plan = Plan { records: None, deletes: None, scalars: wanted };
     let json = match format {
         Format::Json => true,
         Format::Xml => false,
@@ -351,8 +350,9 @@ pub fn beside(format: Format, body: &[u8], wanted: &[ScalarPath]) -> Vec<Scalar>
         Format::Ndjson | Format::Csv => return vec![Scalar::Absent; wanted.len()],
     };
     if json {
-        decode::json::page(body, &plan, |_, _| Flow::More).0
+        decode::json::scalars(body, wanted)
     } else {
+        let plan = Plan { records: None, deletes: None, scalars: wanted };
         decode::xml::read(body, &plan, |_, _| Flow::More).0
     }
 }

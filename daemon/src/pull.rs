@@ -42,7 +42,7 @@ mod envelope;
 mod fetch;
 mod keep;
 mod legs;
-mod page;
+pub(crate) mod page;
 mod walk;
 
 use envelope::Envelope;

@@ -43,7 +43,7 @@ use crate::{
     progress::ProgressBoard,
     readers::Readers,
     run::Ending,
-    services::{Bells, Orders, Services},
+    services::{Bells, Orders, Routes, Services},
     socket::Socket,
     source::{client::Clients, http::HttpSource, spend::Caller},
     watch::Page,
@@ -78,6 +78,7 @@ impl Supervisor {
             progress: ProgressBoard::default(),
             orders: Orders::default(),
             bells: Bells::default(),
+            routes: Routes::default(),
             books: Books::default(),
             beat_ms: AtomicI64::new(0),
         });
@@ -199,6 +200,7 @@ impl Supervisor {
             let (clock, secrets) = (&self.services.clock, self.services.store.folder.secrets());
             let source = HttpSource::new(connection, &clients, &secrets, clock, purse.as_ref())
                 .with_context(|| format!("{} cannot be reached", connection.id))?;
+            self.services.routes.open(connection, source.as_ref(), &mine);
             if let Some(source) = &source {
                 self.services.books.enter(source);
                 let probe = source.called_by(Caller::Probes);

@@ -120,6 +120,12 @@ fn read_page(
         .and_then(|()| plan.deletes.map_or(Ok(()), |path| select(path, Standing::Gone, false))))
 }
 
+/// What stands at each of `paths` in a document; all of it is absent if the document cannot be read.
+pub fn scalars(bytes: &[u8], paths: &[ScalarPath]) -> Vec<Scalar> {
+    let plan = Plan { records: None, deletes: None, scalars: paths };
+    page(bytes, &plan, |_, _| Flow::More).0
+}
+
 /// Hands each line of an NDJSON document to `each`, with its number from 1; empty lines are passed over.
 ///
 /// # Errors

@@ -264,11 +264,15 @@ impl<'t, 'e> Taker<'t, 'e> {
             self.member(&part.id, &text(&part.value));
         }
         // What is said of an observation itself counts before what is said of many.
-        let own = |id: &str| seen.values.iter().any(|part| part.id == id);
-        for part in &seen.values {
-            self.member(&part.id, &part.value);
+        let mut parts: Vec<&Part> = Vec::new();
+        for part in seen.values.iter().rev() {
+            add(&mut parts, part);
         }
-        for part in groups.of(&seen.dimensions).into_iter().filter(|part| !own(&part.id)) {
+        parts.reverse();
+        for part in groups.of(&seen.dimensions) {
+            add(&mut parts, part);
+        }
+        for part in parts {
             self.member(&part.id, &part.value);
         }
         self.json.push('}');
@@ -281,6 +285,13 @@ impl<'t, 'e> Taker<'t, 'e> {
         self.json.push_str(&text(id));
         self.json.push(':');
         self.json.push_str(value);
+    }
+}
+
+/// Adds a part of which nothing was said yet.
+fn add<'p>(parts: &mut Vec<&'p Part>, part: &'p Part) {
+    if parts.iter().all(|other| other.id != part.id) {
+        parts.push(part);
     }
 }
 
@@ -314,3 +325,6 @@ fn errors(errors: &[(String, String)]) -> Result<(), DecodeError> {
     let retryable = matches!(code.as_str(), "500" | "503");
     Err(DecodeError::Remote { code: code.clone(), text: text.clone(), retryable })
 }
+
+#[cfg(test)]
+mod tests;

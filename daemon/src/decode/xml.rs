@@ -274,3 +274,6 @@ impl<R: BufRead> Walk<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use marsad_shared::{
-    feed::{Field, FieldType},
+    feed::{Deleted, Field, FieldType},
     record::{Layout, NoSuchKey},
 };
 use serde_json::value::RawValue;
@@ -35,10 +35,11 @@ pub fn from_header(names: &[String], key: &[String]) -> Result<Layout, InferErro
     finish(fields, key)
 }
 
-/// The layout of JSON records.
+/// The layout of JSON records. What `OData` says about its data, `@odata.etag` and its like, is no data.
 pub fn from_records<'r>(
     records: impl Iterator<Item = &'r str>,
     key: &[String],
+    deleted: Option<&Deleted>,
 ) -> Result<Layout, InferError> {
     let mut fields: Vec<Field> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -46,6 +47,9 @@ pub fn from_records<'r>(
         // A record that is no object is refused when it is shaped.
         let Ok(members) = serde_json::from_str::<Ordered<'_>>(record) else { continue };
         for (name, value) in members.0 {
+            if deleted == Some(&Deleted::OData) && name.contains('@') {
+                continue;
+            }
             let Some(kind) = kind_of(value.get()) else {
                 places.entry(name.clone()).or_insert_with(|| {
                     fields.push(Field::new(name, FieldType::Text));
@@ -170,7 +174,7 @@ mod tests {
             r#"{"id":"a","n":1,"ok":true,"x":null,"tags":[1]}"#,
             r#"{"id":"b","n":1.5,"ok":false,"x":"late","long":784000000000001123456}"#,
         ];
-        let layout = from_records(records.into_iter(), &["id".to_owned()]).unwrap();
+        let layout = from_records(records.into_iter(), &["id".to_owned()], None).unwrap();
         let columns: Vec<_> = layout.fields.iter().map(|f| (f.name.as_str(), f.kind)).collect();
         assert_eq!(
             columns,

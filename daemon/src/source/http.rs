@@ -266,6 +266,16 @@ impl HttpSource {
         Ok((request, shown))
     }
 
+    /// Gets what proves who we are, if it has to be fetched, and asks for nothing else.
+    ///
+    /// # Errors
+    /// [`FetchError`] if it was not given.
+    pub async fn prove(&self) -> Result<(), FetchError> {
+        let base = &self.http.base_url;
+        let client = self.door.client().await;
+        self.signed(base, client.get(base.clone()), &client).await.map(drop)
+    }
+
     /// Makes a request of the connection's client; used by the courier.
     pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.door.last().request(method, url)

@@ -159,7 +159,8 @@ impl XmlPath {
             }
             text.push_str(&step.name);
             if let Some((name, value)) = &step.with {
-                text.extend(["[@", name, "='", value, "']"]);
+                let quote = if value.contains('\'') { "\"" } else { "'" };
+                text.extend(["[@", name, "=", quote, value, quote, "]"]);
             }
         }
         if let Some(name) = &self.attribute {
@@ -295,6 +296,7 @@ mod tests {
             "@id",
             "Date[@calendar='hijri']",
             "A[@b='c d']/E/@f",
+            "A[@b=\"it's\"]",
             "التسجيل/الاسم",
         ] {
             assert_eq!(XmlPath::parse(text).unwrap().text(), text);

@@ -19,9 +19,17 @@ impl<'a> Held<'a> {
     /// Reads a whole document.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is none, or is nested too deep.
+    /// [`DecodeError`] if it is none, is nested too deep, or holds a value that is no value by itself: a number beyond
+    /// all measure, half a character. Where records are read one by one, that is the trouble of one record.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let document = serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
+        let document = serde_json::from_slice(bytes).map_err(|error| match failure(&error) {
+            DecodeError::Format(_) => DecodeError::Format(format!(
+                "it holds something that cannot be held whole (line {}, column {}); write the paths into it as plain names, such as $.data[*], or have the partner mend it",
+                error.line(),
+                error.column()
+            )),
+            other => other,
+        })?;
         let text = serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
         Ok(Self { document, text })
     }

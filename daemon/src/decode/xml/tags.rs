@@ -138,6 +138,9 @@ impl<R: BufRead> Tags<R> {
 
     fn open(&mut self, start: &BytesStart<'_>) -> Result<Tag, DecodeError> {
         let name = start.local_name().into_inner().to_owned();
+        if !is_name(&name) {
+            return Err(self.wrong("has an element whose name is none"));
+        }
         if self.depth == 0 && self.begun {
             return Err(self.wrong("goes on behind its outermost element"));
         }
@@ -170,6 +173,9 @@ impl<R: BufRead> Tags<R> {
             };
             let (space, local) = resolver.resolve_attribute(attribute.key);
             let name = local.into_inner();
+            if !is_name(name) {
+                return Err(self.wrong("has an attribute whose name is none"));
+            }
             match space {
                 ResolveResult::Bound(Namespace(INSTANCE)) if name == "nil" => {
                     tag.nil = matches!(&*value, "true" | "1");
@@ -246,6 +252,17 @@ impl<R: BufRead> Tags<R> {
     fn is_at_end(&mut self) -> bool {
         self.reader.get_mut().fill_buf().is_ok_and(<[u8]>::is_empty)
     }
+}
+
+/// Whether it is a name as XML has them, near enough: it holds nothing that means something else, here or in JSON.
+fn is_name(name: &str) -> bool {
+    let letter = |c: char| {
+        c.is_ascii_alphabetic()
+            || c == '_'
+            || !c.is_ascii() && !c.is_whitespace() && !c.is_control()
+    };
+    name.starts_with(letter)
+        && name.chars().all(|c| letter(c) || c.is_ascii_digit() || matches!(c, '-' | '.'))
 }
 
 fn not_in(error: &io::Error, line: u64) -> DecodeError {

@@ -45,13 +45,13 @@ fn feed(request: &Request) -> Feed {
         connection: "p/api".to_owned().try_into().unwrap(),
         origin: Origin::Http(request.clone()),
         format: None,
+        deletes: None,
+        deleted: None,
         records: RecordsPath::Plain(Vec::new()),
         delimiter: b',',
         header_row: 1,
         key: vec!["id".to_owned()],
         version: None,
-        deletes: None,
-        deleted: None,
         fields: vec![Field {
             from: vec!["$.meta.ModifiedOn".to_owned()],
             ..Field::new("updated_at", FieldType::Timestamp)

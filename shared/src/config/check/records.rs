@@ -52,6 +52,8 @@ pub(super) fn selection(block: &At<RawFeed>, report: &mut Report<'_>) -> Option<
     let records = records(block, places, report);
     let deletes = raw.deletes.here().map(|at| path(at, places, report));
     let rule = raw.deleted.here().map(|at| rule(&at.value, places, report));
+    // A preset knows how its deletions are written, unless the feed says otherwise.
+    let preset = raw.preset.value().filter(|preset| **preset == Preset::OData);
     if matches!(raw.deletes, Given::Wrong) || matches!(raw.deleted, Given::Wrong) {
         return None;
     }
@@ -60,8 +62,8 @@ pub(super) fn selection(block: &At<RawFeed>, report: &mut Report<'_>) -> Option<
         records: records?,
         deletes: deletes.map_or(Some(None), |read| read.map(Some))?,
         deleted: match rule {
-            None if raw.preset.value() == Some(&Preset::OData) => Some(Deleted::OData),
-            rule => rule.map_or(Some(None), |read| read.map(Some))?,
+            None => preset.map(|_| Deleted::OData),
+            Some(read) => Some(read?),
         },
     })
 }
