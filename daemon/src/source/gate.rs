@@ -152,6 +152,11 @@ impl Gate {
         self.lock().breaker.hasten(Instant::now());
     }
 
+    /// Whether the breaker lets no request out but a try.
+    pub fn is_broken(&self) -> bool {
+        self.lock().breaker.is_open()
+    }
+
     /// When the breaker's next try may be, if it is open and nobody tries.
     pub fn try_at(&self) -> Option<Instant> {
         self.lock().breaker.try_at()
