@@ -90,7 +90,7 @@ pub struct Wait {
 
 impl From<Wait> for FetchError {
     fn from(held: Wait) -> Self {
-        Self::Held { wait: held.wait, text: held.to_string() }
+        Self::Held { wait: held.wait, by_breaker: held.is_breaker, text: held.to_string() }
     }
 }
 
