@@ -70,7 +70,8 @@ impl Shown for ConnectionRow {
 
     fn cells(&self, look: &Look) -> Vec<Cell> {
         let overlays: Vec<_> = self.overlays.iter().map(|overlay| format!("{overlay}; ")).collect();
-        let reason = overlays.concat() + self.reason.as_deref().unwrap_or_default();
+        let why = self.reason.as_deref().or(self.wait_reason.as_deref());
+        let reason = overlays.concat() + why.unwrap_or_default();
         vec![
             Cell::of(&self.id),
             Cell::new(&self.kind),

@@ -126,9 +126,11 @@ impl Puller {
     ) -> Result<(), Trouble> {
         let wait = match trouble {
             // Nothing was asked, so nothing was tried. What went wrong before says more than that we wait.
-            Trouble::Fetch(FetchError::Held { wait, text }) => {
-                let Some(left) = tries.patience.checked_sub(wait) else {
-                    let held = || FetchError::Held { wait, text }.into();
+            Trouble::Fetch(FetchError::Held { wait, by_breaker, text }) => {
+                // The breaker's tries are made one a run, so that each is heard of.
+                let left = tries.patience.checked_sub(wait).filter(|_| !by_breaker);
+                let Some(left) = left else {
+                    let held = || FetchError::Held { wait, by_breaker, text }.into();
                     return Err(tries.last.take().unwrap_or_else(held));
                 };
                 tries.patience = left;

@@ -90,7 +90,7 @@ pub struct Wait {
 
 impl From<Wait> for FetchError {
     fn from(held: Wait) -> Self {
-        Self::Held { wait: held.wait, text: held.to_string() }
+        Self::Held { wait: held.wait, by_breaker: held.is_breaker, text: held.to_string() }
     }
 }
 
@@ -150,6 +150,11 @@ impl Gate {
     /// A person wants to know: the breaker has its try now.
     pub fn hasten(&self) {
         self.lock().breaker.hasten(Instant::now());
+    }
+
+    /// Whether the breaker lets no request out but a try.
+    pub fn is_broken(&self) -> bool {
+        self.lock().breaker.is_open()
     }
 
     /// When the breaker's next try may be, if it is open and nobody tries.

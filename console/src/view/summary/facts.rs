@@ -2,7 +2,7 @@
 
 use marsad_shared::{
     id::{ConnectionId, FeedId},
-    protocol::{ExchangeRow, FeedRow, RunRow},
+    protocol::{ConnectionRow, ExchangeRow, FeedRow, RunRow},
 };
 
 use super::Line;
@@ -135,9 +135,16 @@ fn connection(model: &Model, id: &ConnectionId) -> Vec<Line> {
         line(model, "col-address", row.address.clone(), Tone::Plain),
         line(model, "col-certificate", ends(model, row.certificate_until_at), certificate),
         line(model, "col-our-certificate", ends(model, row.our_certificate_until_at), certificate),
-        line(model, "col-overlays", row.overlays.join(" "), Tone::Note),
+        line(model, "col-overlays", overlays(model, row), Tone::Note),
         line(model, "col-name", row.name.en.clone(), Tone::Plain),
     ]
+}
+
+/// What lies over a connection's state, with what its requests wait for and until when.
+fn overlays(model: &Model, row: &ConnectionRow) -> String {
+    let until = row.wait_until_at.map(|at| moment(model, at));
+    let words = row.overlays.iter().cloned().chain(until).chain(row.wait_reason.clone());
+    words.collect::<Vec<_>>().join("  ")
 }
 
 fn feed(model: &Model, id: &FeedId) -> Vec<Line> {
