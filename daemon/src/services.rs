@@ -17,7 +17,9 @@ use marsad_shared::{
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{events::Events, health::HealthBoard, progress::ProgressBoard, readers::Readers};
+use crate::{
+    books::Books, events::Events, health::HealthBoard, progress::ProgressBoard, readers::Readers,
+};
 
 /// The handles that workers share.
 pub struct Services {
@@ -29,6 +31,7 @@ pub struct Services {
     pub progress: ProgressBoard,
     pub orders: Orders,
     pub bells: Bells,
+    pub books: Books,
     /// When the ledger's writer last answered the heartbeat, in milliseconds since 1970; 0: never.
     pub beat_ms: AtomicI64,
 }

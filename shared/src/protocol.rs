@@ -28,8 +28,8 @@ pub use command::{
 };
 pub use event::{Event, EventKind};
 pub use rows::{
-    AttemptRow, AuditRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow, FeedRow, PartnerRow,
-    QuarantineRow, RecordRow, RunRow, Running, Status,
+    AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
+    FeedRow, PartnerRow, QuarantineRow, RecordRow, RunRow, Running, Status,
 };
 
 /// How many rows a list holds when nobody says.

@@ -1,11 +1,6 @@
 //! A partner's HTTP interface: requests with our credentials, answers within limits.
 
-use std::{
-    io::Read as _,
-    num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io::Read as _, num::NonZeroU32, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
@@ -15,21 +10,23 @@ use marsad_shared::{
     clock::Clock,
     connection::{Connection, Http, RateLimit},
     health::Reason,
-    id::ConnectionId,
-    request::OnStatus,
+    id::{ConnectionId, FeedId},
+    request::{Body, OnStatus},
     store::cache::Validators,
 };
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{info, warn};
 use url::Url;
 
 use super::{
     auth::Signer,
     call::Call,
     client::Clients,
-    fault::{FetchError, Transport},
-    manners::clock::{NOTABLE, PartnerClock},
+    fault::{FetchError, Transport, is_good},
+    gate::{Gate, Pass, Wait},
+    proof::Proof,
+    said::{READ_MAX, Said},
+    spend::{Caller, Purse},
 };
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
@@ -40,28 +37,30 @@ const ENCODINGS: &str = "gzip, br, zstd";
 /// How `gzip` begins.
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 
+/// How long what an error says for itself may take to come.
+const WORDS_WAIT: Duration = Duration::from_secs(5);
+
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
 
 /// An HTTP connection, shared by its feeds and its courier.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpSource {
     pub id: ConnectionId,
-    pub http: Http,
+    pub http: Arc<Http>,
     client: Client,
-    limiter: Option<DefaultDirectRateLimiter>,
-    signer: Signer,
-    /// Until when the partner asked to be left alone.
-    rest_until: Mutex<Option<Instant>>,
-    clock: Arc<dyn Clock>,
-    /// What time it is there.
-    theirs: PartnerClock,
+    signer: Arc<Signer>,
+    /// What all requests of the connection keep to.
+    gate: Arc<Gate>,
+    /// Who asks with this handle.
+    who: Caller,
 }
 
 /// The head of an answer, its body still on the way.
 struct Sent {
     response: Response,
     first_byte: Duration,
+    proof: Proof,
 }
 
 /// A good answer.
@@ -99,47 +98,43 @@ impl HttpSource {
         connection: &Connection,
         clients: &Clients,
         clock: &Arc<dyn Clock>,
+        purse: Option<&Arc<Purse>>,
     ) -> reqwest::Result<Option<Arc<Self>>> {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
+        let (clock, limiter) = (Arc::clone(clock), http.rate_limit.map(limiter));
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
             client: clients.client(http.timeouts.connect)?,
-            limiter: http.rate_limit.map(limiter),
-            signer: Signer::new(http.auth.clone()),
-            rest_until: Mutex::new(None),
-            clock: Arc::clone(clock),
-            theirs: PartnerClock::default(),
-            http: http.clone(),
+            signer: Arc::new(Signer::new(http.auth.clone())),
+            gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),
+            http: Arc::new(http.clone()),
+            who: Caller::Tests,
         })))
     }
 
-    /// Until when the partner asked to be left alone, by whichever request it last said so to.
-    pub fn rest_until(&self) -> Option<Instant> {
-        *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same connection, in the hand of a feed: what it asks is counted as its own.
+    pub fn for_feed(&self, feed: &FeedId) -> Arc<Self> {
+        self.called_by(Caller::Feed(feed.clone()))
+    }
+
+    /// The same connection, in somebody's hand. As it is made, it is an operator's, for tests.
+    pub fn called_by(&self, who: Caller) -> Arc<Self> {
+        Arc::new(Self { who, ..self.clone() })
+    }
+
+    /// The gate that its requests leave through.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Why and until when a request with this handle could not leave now.
+    pub fn held(&self) -> Option<Wait> {
+        self.gate.look(&self.who)
     }
 
     /// How far the partner's clock is ahead of ours; nothing while that is not known.
     pub fn offset(&self) -> SignedDuration {
-        self.theirs.offset().unwrap_or_default()
-    }
-
-    /// Hears what time it is there, by an answer's head that came `took` after it was asked for.
-    fn hear_clock(&self, headers: &header::HeaderMap, took: Duration) {
-        let Some(offset) = self.theirs.hear(headers, self.clock.now(), took) else { return };
-        let (connection, offset_s) = (&self.id, offset.as_secs());
-        if offset.abs() >= NOTABLE {
-            warn!(%connection, offset_s, "the partner's clock and ours differ: one of them is wrong");
-        } else {
-            info!(%connection, offset_s, "the partner's clock and ours agree again");
-        }
-    }
-
-    /// Keeps a wait that the partner asked for.
-    fn heed(&self, error: &FetchError) {
-        if let FetchError::Throttled { retry_after: Some(wait), .. } = error {
-            let until = Instant::now().checked_add(*wait);
-            *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
-        }
+        self.gate.offset().unwrap_or_default()
     }
 
     /// Asks for a page, within the limits. With `validators`, the partner may say that nothing changed (304). Where the
@@ -152,37 +147,49 @@ impl HttpSource {
         call: &Call,
         validators: Option<&Validators>,
     ) -> Result<Answer, FetchError> {
+        let pass = self.pass().await?;
+        let got = self.answer(call, validators).await;
+        pass.end(got.as_ref().err());
+        got
+    }
+
+    async fn answer(
+        &self,
+        call: &Call,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, FetchError> {
         let url = &call.url;
-        let began = Instant::now();
+        let until = Instant::now() + self.http.timeouts.total;
         let mut sent = self.ask(call, validators).await?;
         if sent.response.status() == StatusCode::UNAUTHORIZED
             && self.signer.refused(sent.response.headers()).await
         {
+            self.gate.again(&self.who);
             sent = self.ask(call, validators).await?;
         }
-        let Sent { response, first_byte } = sent;
+        let Sent { response, first_byte, proof } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
-        if let Some(error) = FetchError::of_status(status, &headers, url) {
-            self.heed(&error);
-            let text = error.to_string();
-            return match call.meaning(status.as_u16()) {
-                None => Err(error),
-                Some(OnStatus::Empty) => {
-                    Ok(Answer { status, headers, body: Bytes::new(), first_byte, nothing: true })
+        match call.meaning(status.as_u16()) {
+            Some(OnStatus::Empty) => {
+                let body = Bytes::new();
+                return Ok(Answer { status, headers, body, first_byte, nothing: true });
+            }
+            _ if is_good(status) => {}
+            meaning => {
+                let secrets = proof.secrets(&self.http.auth, Some(call));
+                if let Some(error) = self.error(response, url, until, &secrets).await {
+                    return Err(error.meaning(meaning));
                 }
-                Some(OnStatus::Retry) => {
-                    Err(FetchError::Transient { reason: Reason::Http5xx, text })
-                }
-                Some(OnStatus::Fail) => Err(FetchError::Final { reason: Reason::Http4xx, text }),
-            };
+                let body = Bytes::new();
+                return Ok(Answer { status, headers, body, first_byte, nothing: false });
+            }
         }
-        let body = self.body(response, url, began + self.http.timeouts.total).await?;
+        let body = self.body(response, url, until).await?;
         let body = unzipped(body, url).await?;
         Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 
     async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
-        self.turn().await;
         let mut body = call.body.clone();
         self.signer.fill(&mut body);
         let mut request =
@@ -194,6 +201,7 @@ impl HttpSource {
             request = request.header(header::IF_MODIFIED_SINCE, modified);
         }
         let request = self.signed(&call.url, request).await?;
+        let proof = Proof::of(&request, Some(call), body);
         let began = Instant::now();
         let patience = self.http.timeouts.first_byte;
         let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
@@ -203,8 +211,8 @@ impl HttpSource {
         let response =
             sent.map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
         let first_byte = began.elapsed();
-        self.hear_clock(response.headers(), first_byte);
-        Ok(Sent { response, first_byte })
+        self.gate.hear(response.headers(), first_byte);
+        Ok(Sent { response, first_byte, proof })
     }
 
     /// The request that `build` makes, with what proves who we are.
@@ -221,19 +229,61 @@ impl HttpSource {
         self.client.request(method, url)
     }
 
-    /// Waits as long as the rate limit says.
-    pub async fn turn(&self) {
-        if let Some(limiter) = &self.limiter {
-            limiter.until_ready().await;
-        }
+    /// The right to one request, once the rate limit has its turn.
+    ///
+    /// # Errors
+    /// [`Wait`] if nothing may be asked now.
+    pub async fn pass(&self) -> Result<Pass, Wait> {
+        self.gate.pass(&self.who).await
     }
 
-    /// Hands over what `build` makes, once it is our [`Self::turn`], a body of `bytes`. An answer that is no success comes with its status; without
+    /// What an answer that is no success means, with what it says for itself.
+    async fn error(
+        &self,
+        mut response: Response,
+        url: &Url,
+        until: Instant,
+        secrets: &[String],
+    ) -> Option<FetchError> {
+        let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));
+        let mut body = Vec::new();
+        while body.len() < READ_MAX
+            && let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(READ_MAX);
+        let (status, headers) = (response.status(), response.headers());
+        let said = Said::of(headers, &body, secrets);
+        let error = FetchError::of_answer(status, headers, &said, self.gate.there(), url)?;
+        Some(self.gate.heed(error))
+    }
+
+    /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is no success comes with its status; without
     /// one, the error says whether the request can have arrived.
     ///
     /// # Errors
     /// The status, where there was one, and what went wrong.
     pub async fn send(
+        &self,
+        pass: Pass,
+        url: &Url,
+        bytes: u64,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+        let sent = self.hand_over(url, bytes, build).await;
+        // A method that is not known is an answer, and by somebody.
+        let unknown = Some(StatusCode::NOT_IMPLEMENTED.as_u16());
+        pass.end(
+            sent.as_ref()
+                .err()
+                .filter(|(status, _)| *status != unknown)
+                .map(|(_, error)| error.fetch()),
+        );
+        sent
+    }
+
+    async fn hand_over(
         &self,
         url: &Url,
         bytes: u64,
@@ -246,6 +296,7 @@ impl HttpSource {
         let limits = self.http.timeouts;
         let upload = Duration::from_secs(bytes / SLOWEST);
         let patience = limits.first_byte.saturating_add(upload).min(limits.total);
+        let (proof, began) = (Proof::of(&request, None, Body::None), Instant::now());
         let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
             let what = format!("no answer came within {} s", patience.as_secs());
             let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
@@ -256,18 +307,20 @@ impl HttpSource {
             let error = FetchError::of_transport(&error.without_url(), url, false);
             (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
         })?;
-        let status = answer.status();
-        match FetchError::of_status(status, answer.headers(), url) {
-            None => Ok(status),
-            Some(error) => {
-                self.heed(&error);
-                if status == StatusCode::UNAUTHORIZED {
-                    // The next attempt shows something newer, if there is anything.
-                    self.signer.refused(answer.headers()).await;
-                }
-                Err((Some(status.as_u16()), Transport::Lost(error)))
-            }
+        self.gate.hear(answer.headers(), began.elapsed());
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        if is_good(status) {
+            return Ok(status);
         }
+        let secrets = proof.secrets(&self.http.auth, None);
+        let Some(error) = self.error(answer, url, began + limits.total, &secrets).await else {
+            return Ok(status);
+        };
+        if status == StatusCode::UNAUTHORIZED {
+            // The next attempt shows something newer, if there is anything.
+            self.signer.refused(&headers).await;
+        }
+        Err((Some(status.as_u16()), Transport::Lost(error)))
     }
 
     async fn body(
