@@ -11,6 +11,7 @@ pub mod fault;
 pub mod line;
 pub mod office;
 pub mod random;
+pub mod tls;
 
 pub use api::{Api, Paging};
 pub use config::PartnerFile;

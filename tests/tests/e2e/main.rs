@@ -4,6 +4,8 @@
 //! to break it.
 
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod bad_files;
 #[cfg(test)]
 mod bad_partners;
@@ -39,5 +41,7 @@ mod promise_09_trouble_stays_its_own;
 mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod waits;
