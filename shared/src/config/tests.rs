@@ -276,6 +276,24 @@ fn the_schema_that_is_kept_is_the_schema_that_is_read() {
 }
 
 #[test]
+fn what_the_readme_shows_of_auth_is_right() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let shown: Vec<_> = readme.lines().filter(|line| line.starts_with("auth = {")).collect();
+    assert!(shown.len() >= 8, "{shown:?}");
+    for line in shown {
+        let text = format!(
+            "[partner]\nid = \"courts\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://courts.example\"\n{line}\n"
+        );
+        let folder = Folder::new("", &[("courts", &text)]);
+        folder.secret("partners.d/courts.secret", "s3cret", 0o600);
+        folder.secret("partners.d/first.secret", "s3cret", 0o600);
+        folder.secret("partners.d/ours.key", include_str!("../signing/rsa.test.pem"), 0o600);
+        assert_eq!(folder.said(), Vec::<String>::new(), "{line}");
+    }
+}
+
+#[test]
 fn the_files_to_start_from_are_clean_once_their_secrets_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
     let credentials = tempfile::tempdir().unwrap();

@@ -4,6 +4,8 @@
 //! to break it.
 
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod bad_files;
 #[cfg(test)]
 mod bad_partners;
@@ -46,5 +48,6 @@ mod promise_12_restart;
 #[cfg(test)]
 mod sources;
 mod test_command;
+mod tls;
 #[cfg(test)]
 mod waits;

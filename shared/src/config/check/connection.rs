@@ -34,13 +34,20 @@ pub(super) struct Names<'r> {
 pub(super) struct Reach {
     pub http: bool,
     pub import: bool,
+    /// Whether its key travels in the bodies of requests.
+    pub body_key: bool,
 }
 
 impl<'r> Names<'r> {
     pub(super) fn of(raw: &'r [At<RawConnection>], complete: bool) -> Self {
         let each = |at: &'r At<RawConnection>| {
             let raw = &at.value;
-            let reach = Reach { http: !raw.base_url.is_absent(), import: !raw.import.is_absent() };
+            let auth = raw.auth.value();
+            let reach = Reach {
+                http: !raw.base_url.is_absent(),
+                import: !raw.import.is_absent(),
+                body_key: auth.is_some_and(|auth| !auth.body.is_absent()),
+            };
             Some((raw.id.value()?.0.as_str(), reach))
         };
         let complete = complete && raw.iter().all(|at| at.value.id.here().is_some());

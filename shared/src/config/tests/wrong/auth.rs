@@ -104,6 +104,24 @@ fn of_keys_and_tokens_of_ours() {
 }
 
 #[test]
+fn of_a_key_in_the_body_of_a_feed_without_one() {
+    let auth = "auth = { kind = \"api_key\", body = \"k\", key = { file = \"k.secret\" } }\n";
+    for (more, expected) in [
+        (
+            "",
+            &[
+                "partners.d/courts.toml:10: feed.cases.path: has no body, and the key of the connection travels in one; add json or form to the feed",
+            ][..],
+        ),
+        ("method = \"POST\"\njson = { all = true }\n", &[]),
+    ] {
+        let folder = Folder::new("", &[("courts", &format!("{PARTNER}{HTTP}{auth}{FEED}{more}"))]);
+        folder.secret("partners.d/k.secret", "hunter2", 0o600);
+        assert_eq!(folder.said(), expected, "{more}");
+    }
+}
+
+#[test]
 fn of_tokens_that_are_given() {
     for (auth, expected) in [
         (OAUTH.to_owned(), ".auth.client_secret: is missing; add client_secret = { file = \"NAME\" }"),
