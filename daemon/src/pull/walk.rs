@@ -3,6 +3,8 @@
 //! A leg is a stretch that is asked for on its own: all there is, what changed in a time, or what belongs to one record
 //! of another feed. Most feeds have one.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     clock::plus,
@@ -141,10 +143,10 @@ impl Puller {
         let asker = Asker::new(&base, &feed, request);
         let mut ask = match ask {
             Some(ask) => ask,
-            None if self.begin(request, course).await? => Ask::First,
-            None => {
-                return Ok(Ending::unchanged(Some("there is nobody to ask for yet".to_owned())));
-            }
+            None => match self.begin(request, course).await? {
+                None => Ask::First,
+                Some(why) => return Ok(Ending::unchanged(Some(why.to_owned()))),
+            },
         };
         let id = course.run.id;
         let mut read =
@@ -202,21 +204,32 @@ impl Puller {
         }
     }
 
-    /// Where the first leg begins. False: there is none, because the other feed has no records yet.
-    async fn begin(&self, request: &Request, course: &mut Course) -> Result<bool, Trouble> {
+    /// Where the first leg begins; or why there is none.
+    async fn begin(
+        &self,
+        request: &Request,
+        course: &mut Course,
+    ) -> Result<Option<&'static str>, Trouble> {
         course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
         if let Some(each) = &request.each {
             course.leg.parent = self.parent_after(each, None).await?;
-            return Ok(course.leg.parent.is_some());
+            let nobody = course.leg.parent.is_none();
+            return Ok(nobody.then_some("there is nobody to ask for yet"));
         }
-        let Some(incremental) = &request.incremental else { return Ok(true) };
+        let Some(incremental) = &request.incremental else { return Ok(None) };
         if let Some(window) = &incremental.window {
             let horizon = plus_signed(course.began_at, self.source.offset());
             let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
+            // At a whole step of the partner's clock, or the next stretch would begin behind what this one leaves out.
+            let horizon = whole(horizon, window.granularity);
+            let since = course.leg.since.as_deref().and_then(|since| since.parse().ok());
+            if since.is_some_and(|since: Timestamp| since >= horizon) {
+                return Ok(Some("nothing is old enough yet to be asked for"));
+            }
             course.horizon = Some(horizon);
             course.leg.until = Some(Self::end_of_window(incremental, &course.leg, horizon));
         }
-        Ok(true)
+        Ok(None)
     }
 
     fn end_of_window(incremental: &Incremental, leg: &Leg, horizon: Timestamp) -> Timestamp {
@@ -474,4 +487,15 @@ fn is_dead(walked_at: Timestamp, course: &Course, trouble: &Trouble, now: Timest
 /// `at` moved by `by`; as far as time reaches.
 pub(super) fn plus_signed(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(at)
+}
+
+/// `at` as far as whole steps reach; as it is where there are none.
+fn whole(at: Timestamp, step: Duration) -> Timestamp {
+    match i128::try_from(step.as_nanos()) {
+        Ok(step) if step > 0 => {
+            let nanoseconds = at.as_nanosecond();
+            Timestamp::from_nanosecond(nanoseconds - nanoseconds.rem_euclid(step)).unwrap_or(at)
+        }
+        _ => at,
+    }
 }
