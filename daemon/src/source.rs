@@ -11,4 +11,5 @@ pub mod http;
 pub mod link;
 pub mod manners;
 pub mod oauth;
+pub mod unpack;
 pub mod walk;

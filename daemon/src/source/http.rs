@@ -1,14 +1,12 @@
 //! A partner's HTTP interface: requests with our credentials, answers within limits.
 
 use std::{
-    io::Read as _,
     num::NonZeroU32,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
-use flate2::read::MultiGzDecoder;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::SignedDuration;
 use marsad_shared::{
@@ -18,6 +16,7 @@ use marsad_shared::{
     id::ConnectionId,
     request::OnStatus,
     store::cache::Validators,
+    untrusted::show,
 };
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -28,17 +27,19 @@ use super::{
     auth::Signer,
     call::Call,
     client::Clients,
-    fault::{FetchError, Transport},
+    fault::{FetchError, Transport, shown},
     manners::clock::{NOTABLE, PartnerClock},
+    unpack::{self, UnpackError},
 };
 
 /// The largest page, in bytes as it is decoded (DESIGN section 6).
 pub const PAGE_MAX: usize = 256 * 1024 * 1024;
 
-/// What an answer may be packed in. `gzip` is unpacked here, the others by the client.
-const ENCODINGS: &str = "gzip, br, zstd";
-/// How `gzip` begins.
-const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
+/// The lowest rate at which an answer may come, in bytes a second: a modem of the nineties was faster. Who comes slower
+/// holds a run for as long as it likes (security T10).
+const RATE_LEAST: u64 = 1024;
+/// Over so long at least that rate is measured, so that a pause is not taken for it.
+const RATE_OVER: Duration = Duration::from_secs(30);
 
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
@@ -176,8 +177,9 @@ impl HttpSource {
                 Some(OnStatus::Fail) => Err(FetchError::Final { reason: Reason::Http4xx, text }),
             };
         }
-        let body = self.body(response, url, began + self.http.timeouts.total).await?;
-        let body = unzipped(body, url).await?;
+        let limits = self.http.timeouts;
+        let body = body(response, url, limits.idle, began + limits.total).await?;
+        let body = unpacked(body, &headers, url).await?;
         Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 
@@ -186,7 +188,7 @@ impl HttpSource {
         let mut body = call.body.clone();
         self.signer.fill(&mut body);
         let mut request =
-            call.build(&self.client, &body).header(header::ACCEPT_ENCODING, ENCODINGS);
+            call.build(&self.client, &body).header(header::ACCEPT_ENCODING, unpack::ACCEPTED);
         if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
@@ -269,63 +271,71 @@ impl HttpSource {
             }
         }
     }
+}
 
-    async fn body(
-        &self,
-        mut response: Response,
-        url: &Url,
-        until: Instant,
-    ) -> Result<Bytes, FetchError> {
-        let idle = self.http.timeouts.idle;
-        let mut body = BytesMut::new();
-        loop {
-            let chunk = timeout_at(until.min(Instant::now() + idle), response.chunk()).await;
-            let Ok(chunk) = chunk else {
-                return Err(FetchError::of(Reason::ReadTimeout, url, "the answer stopped coming"));
-            };
-            match chunk
-                .map_err(|error| FetchError::of_transport(&error.without_url(), url, true))?
-            {
-                None => return Ok(body.freeze()),
-                Some(chunk) if body.len() + chunk.len() > PAGE_MAX => {
-                    return Err(FetchError::of(
-                        Reason::TooLarge,
-                        url,
-                        "the answer is larger than 256 MiB",
-                    ));
-                }
-                // Most answers are one piece, which is then taken as it is.
-                Some(chunk) => body.extend_from_slice(&chunk),
+/// The body of an answer: whole, or none of it.
+async fn body(
+    mut response: Response,
+    url: &Url,
+    idle: Duration,
+    until: Instant,
+) -> Result<Bytes, FetchError> {
+    let mut body = BytesMut::new();
+    // Pauses are the business of `idle`: where those may be long, the rate has longer to recover.
+    let over = RATE_OVER.max(idle);
+    let (mut since, mut before) = (Instant::now(), 0);
+    loop {
+        let chunk = timeout_at(until.min(Instant::now() + idle), response.chunk()).await;
+        let Ok(chunk) = chunk else {
+            return Err(FetchError::of(Reason::ReadTimeout, url, "the answer stopped coming"));
+        };
+        match chunk.map_err(|error| FetchError::of_transport(&error.without_url(), url, true))? {
+            None => return Ok(body.freeze()),
+            Some(chunk) if body.len() + chunk.len() > PAGE_MAX => {
+                let what = "the answer is larger than 256 MiB";
+                return Err(FetchError::of(Reason::TooLarge, url, what));
             }
+            // Most answers are one piece, which is then taken as it is.
+            Some(chunk) => body.extend_from_slice(&chunk),
+        }
+        if since.elapsed() >= over {
+            if ((body.len() - before) as u64) < RATE_LEAST * over.as_secs() {
+                let what = format!("the answer came at less than {RATE_LEAST} bytes a second");
+                return Err(FetchError::of(Reason::ReadTimeout, url, &what));
+            }
+            (since, before) = (Instant::now(), body.len());
         }
     }
 }
 
-/// A body as it was before `gzip`, whether or not it says that it is packed, with all of its members: the client's own
-/// decoder would stop behind the first without a word (security section 1.6).
-async fn unzipped(body: Bytes, url: &Url) -> Result<Bytes, FetchError> {
-    if !body.starts_with(GZIP) {
+/// A body as it was before it was packed.
+async fn unpacked(
+    body: Bytes,
+    headers: &header::HeaderMap,
+    url: &Url,
+) -> Result<Bytes, FetchError> {
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    let says: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    let says = says.join(",");
+    if !unpack::is_packed(&body, &says) {
         return Ok(body);
     }
-    let unpacked = tokio::task::spawn_blocking(move || {
-        let mut plain = Vec::new();
-        let most = PAGE_MAX as u64 + 1;
-        let read = MultiGzDecoder::new(&*body).take(most).read_to_end(&mut plain);
-        read.map(|_| plain)
-    });
-    match unpacked.await {
-        Ok(Ok(plain)) if plain.len() > PAGE_MAX => Err(FetchError::of(
-            Reason::TooLarge,
-            url,
-            "the answer is larger than 256 MiB once it is unpacked",
-        )),
-        Ok(Ok(plain)) => Ok(plain.into()),
-        Ok(Err(_)) | Err(_) => Err(FetchError::of(
-            Reason::Truncated,
-            url,
-            "the answer is packed (gzip) and does not unpack to its end",
-        )),
-    }
+    let unpacked = tokio::task::spawn_blocking(move || unpack::unpack(body, &says, PAGE_MAX)).await;
+    // A decoder that panics has read something that it cannot.
+    let error = match unpacked.unwrap_or(Err(UnpackError::Broken("unknown"))) {
+        Ok(plain) => return Ok(plain),
+        Err(error) => error,
+    };
+    let what = error.to_string();
+    let what = show(&what);
+    Err(match error {
+        UnpackError::Broken(_) => FetchError::of(Reason::Truncated, url, &what),
+        UnpackError::TooLarge(_) => FetchError::of(Reason::TooLarge, url, &what),
+        UnpackError::Unread(_) => FetchError::Final {
+            reason: Reason::Encoding,
+            text: format!("{}: {what}; ask the partner for {}", shown(url), unpack::ACCEPTED),
+        },
+    })
 }
 
 fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
@@ -338,24 +348,36 @@ fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
 
-    #[tokio::test]
-    async fn all_members_of_a_packed_answer_are_read_or_it_is_no_answer() {
-        let url = "http://p.example/x".parse().unwrap();
-        let pack = |text: &str| {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(text.as_bytes()).unwrap();
-            encoder.finish().unwrap()
-        };
-        let both = [pack("one\n"), pack("two\n")].concat();
-        let whole = unzipped(both.clone().into(), &url).await.unwrap();
-        assert_eq!(&whole[..], b"one\ntwo\n");
-        let cut = both[..both.len() - 5].to_vec();
-        assert!(matches!(unzipped(cut.into(), &url).await, Err(FetchError::Transient { .. })));
-        assert_eq!(&unzipped("{}".into(), &url).await.unwrap()[..], b"{}");
+    /// A body of 64 pieces of `piece` bytes, one each `every`.
+    async fn dripped(piece: usize, every: Duration) -> Result<Bytes, FetchError> {
+        let pieces = futures_util::stream::unfold(0, move |sent| async move {
+            tokio::time::sleep(every).await;
+            let piece = Ok::<_, std::io::Error>(Bytes::from(vec![b' '; piece]));
+            (sent < 64).then_some((piece, sent + 1))
+        });
+        let response = axum::http::Response::new(reqwest::Body::wrap_stream(pieces));
+        let (url, idle) = ("http://p.example/x".parse().unwrap(), Duration::from_secs(30));
+        body(response.into(), &url, idle, Instant::now() + Duration::from_hours(1)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_drips_is_given_up_and_a_slow_one_is_not() {
+        let seconds = Duration::from_secs;
+        for (piece, every, whole, why) in [
+            (3 * 1024, seconds(2), true, "one and a half of the lowest rate"),
+            (64 * 1024, seconds(29), true, "long pauses, and much between them"),
+            (1, Duration::from_millis(10), true, "it is over before it could be measured"),
+            (1024, seconds(2), false, "half of the lowest rate"),
+            (1, seconds(20), false, "never idle, and never done"),
+            (1, seconds(31), false, "idle"),
+        ] {
+            let read = dripped(piece, every).await;
+            assert_eq!(read.is_ok(), whole, "{why}: {read:?}");
+            if let Err(error) = read {
+                assert_eq!(error.reason(), Some(Reason::ReadTimeout), "{why}: {error}");
+            }
+        }
     }
 }
