@@ -1,6 +1,7 @@
 //! Every way in which a partner's HTTP interface may behave, against the real `marsadd`: scripted partners, a feed for
 //! each behaviour, and rows at the partner and in the bank compared one by one.
 
+mod bodies;
 mod envelopes;
 mod incremental;
 mod paging;
