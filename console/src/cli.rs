@@ -16,8 +16,8 @@ use marsad_shared::{
     clock::Clock,
     config::Environment,
     protocol::{
-        AuditRow, ConnectionRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT, ListQuery,
-        PartnerRow, QuarantineRow, RecordRow, RunRow,
+        AuditRow, ConnectionRow, CursorRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT,
+        ListQuery, PartnerRow, QuarantineRow, RecordRow, RunRow,
     },
     untrusted::show_lines,
 };
@@ -31,6 +31,7 @@ mod list;
 mod orders;
 mod out;
 mod place;
+mod rewind;
 #[cfg(test)]
 mod samples;
 mod shown;
@@ -40,7 +41,7 @@ mod up;
 mod when;
 
 use self::{
-    args::{Ask, AuditVerbs, Cli, ExchangeVerbs, Place, Show, ShowRecord, Verb},
+    args::{Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, Place, Show, ShowRecord, Verb},
     fail::{Done, Fail, USAGE},
     list::{list, show},
     out::Out,
@@ -161,6 +162,11 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
             None => list::<AuditRow>(client, (), asked.query(), out).await,
         },
         Ask::Resync(order) => orders::resync(client, order, out).await,
+        Ask::Cursor(Cursor::Show(asked)) => {
+            let query = asked.query();
+            list::<CursorRow>(client, asked.feed, query, out).await
+        }
+        Ask::Cursor(Cursor::Rewind(order)) => rewind::rewind(client, order, out).await,
         Ask::Send(order) => orders::send(client, order, out).await,
     }
 }

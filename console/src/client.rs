@@ -10,7 +10,7 @@ use marsad_shared::{
     protocol::{
         ActOutcome, AuditProof, AuditRow, ConnectionRow, ExchangeAct, ExchangeRow, ExchangeVerb,
         FeedRow, ListQuery, PartnerRow, Problem, ProblemCode, QuarantineRow, RecordRow, Resync,
-        ResyncReply, RunRow, Status,
+        ResyncReply, Rewind, RewindReply, RunRow, Status,
     },
 };
 
@@ -186,6 +186,11 @@ impl Client {
     /// Orders a feed to be read again, or asks what that would do.
     pub async fn resync(&self, order: &Resync) -> Answer<ResyncReply> {
         self.daemon("a resync")?.post(&["resync"], order).await
+    }
+
+    /// Sets a feed's cursor back, or asks what that would do.
+    pub async fn rewind(&self, order: &Rewind) -> Answer<RewindReply> {
+        self.daemon("a rewind")?.post(&["rewind"], order).await
     }
 
     /// Does something to exchanges; each is judged alone.

@@ -23,7 +23,11 @@ use crate::{
     jitter::jitter,
     outbox::ring,
     services::Services,
-    source::{folder::FILE_MAX, http::HttpSource},
+    source::{
+        folder::FILE_MAX,
+        gate::{Pass, Wait},
+        http::HttpSource,
+    },
 };
 
 mod folder;
@@ -115,21 +119,27 @@ impl Courier {
             if due.is_empty() {
                 return Ok(next_at);
             }
+            let mut held = None;
             for due in due {
                 if stop.is_cancelled() {
                     return Ok(None);
                 }
                 match self.attend(&due).await {
                     // A person was quicker: the exchange is looked at again as it is now.
-                    Ok(()) | Err(StoreError::Conflict(_)) => {}
+                    Ok(None) | Err(StoreError::Conflict(_)) => {}
+                    // The others are looked at all the same: a deadline may have passed.
+                    Ok(Some(wait)) => held = Some(wait.until),
                     Err(error) => return Err(error),
                 }
+            }
+            if held.is_some() {
+                return Ok(held);
             }
         }
     }
 
-    /// Takes an exchange one step further.
-    async fn attend(&self, due: &Due) -> Result<(), StoreError> {
+    /// Takes an exchange one step further, or gives why nothing may leave now.
+    async fn attend(&self, due: &Due) -> Result<Option<Wait>, StoreError> {
         let now = self.services.clock.now();
         if due.deadline_at.is_some_and(|deadline| deadline <= now)
             && due.state.allows(Event::DeadlinePassed)
@@ -138,24 +148,23 @@ impl Courier {
                 "its deadline passed before it was delivered; retry it if it is still wanted"
                     .to_owned(),
             );
-            return self
-                .step(due, Step { event: Event::DeadlinePassed, at: now, next_at: None, reason })
-                .await;
+            let step = Step { event: Event::DeadlinePassed, at: now, next_at: None, reason };
+            return self.step(due, step).await.map(|()| None);
         }
         match due.state {
             State::Scheduled => {
-                self.step(due, Step { event: Event::Due, at: now, next_at: None, reason: None })
-                    .await
+                let step = Step { event: Event::Due, at: now, next_at: None, reason: None };
+                self.step(due, step).await.map(|()| None)
             }
             State::InDoubt if self.can_ask() => self.ask(due).await,
             State::Pending | State::Retrying | State::InDoubt => self.deliver(due).await,
             // Being sent by nobody: a courier that was aborted left it so.
             State::Sending => {
                 let reason = Some("its courier was stopped while it was being sent".to_owned());
-                self.step(due, Step { event: Event::Interrupted, at: now, next_at: None, reason })
-                    .await
+                let step = Step { event: Event::Interrupted, at: now, next_at: None, reason };
+                self.step(due, step).await.map(|()| None)
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
@@ -168,48 +177,55 @@ impl Courier {
         }
     }
 
-    async fn deliver(&self, due: &Due) -> Result<(), StoreError> {
+    async fn deliver(&self, due: &Due) -> Result<Option<Wait>, StoreError> {
         // Before the attempt is written down: what only waits for its turn is not being sent.
-        self.turn().await;
+        let pass = match self.pass().await {
+            Ok(pass) => pass,
+            Err(wait) => return Ok(Some(wait)),
+        };
         let (id, at) = (due.id, self.services.clock.now());
         let number =
             self.services.store.ledger.call(move |ledger| ledger.begin_attempt(id, at)).await?;
         ring_quietly(&self.services, due, at);
-        let answer = match (&self.connection.link, &self.source) {
-            (Link::Http(http), Some(source)) => {
-                http::deliver(&self.services, source, http.deliver.as_ref(), due).await
+        let answer = match (&self.connection.link, &self.source, pass) {
+            (Link::Http(http), Some(source), Some(pass)) => {
+                http::deliver(&self.services, source, pass, http.deliver.as_ref(), due).await
             }
-            (Link::Folder(folder), _) => folder::deliver(&self.services, folder, due).await,
-            (Link::Http(_), None) => {
-                Answer::unsent("the connection has no client; restart marsadd")
-            }
+            (Link::Folder(folder), ..) => folder::deliver(&self.services, folder, due).await,
+            (Link::Http(_), ..) => Answer::unsent("the connection has no client; restart marsadd"),
         };
-        self.end(due, Asked::Deliver, number, answer).await
+        self.end(due, Asked::Deliver, number, answer).await.map(|()| None)
     }
 
-    /// Waits as long as the connection's rate limit says.
-    async fn turn(&self) {
-        if let Some(source) = &self.source {
-            source.turn().await;
+    /// The right to one request; a folder needs none.
+    async fn pass(&self) -> Result<Option<Pass>, Wait> {
+        match &self.source {
+            Some(source) => source.pass().await.map(Some),
+            None => Ok(None),
         }
     }
 
-    async fn ask(&self, due: &Due) -> Result<(), StoreError> {
-        self.turn().await;
+    async fn ask(&self, due: &Due) -> Result<Option<Wait>, StoreError> {
+        let pass = match self.pass().await {
+            Ok(pass) => pass,
+            Err(wait) => return Ok(Some(wait)),
+        };
         let (id, number, at) = (due.id, due.attempts, self.services.clock.now());
         self.services
             .store
             .ledger
             .call(move |ledger| ledger.begin_question(id, number, at))
             .await?;
-        let answer = match (&self.connection.link, &self.source) {
-            (Link::Http(http), Some(source)) => http::ask(source, http.deliver.as_ref(), due).await,
-            (Link::Folder(folder), _) => folder::ask(folder, due).await,
-            (Link::Http(_), None) => {
+        let answer = match (&self.connection.link, &self.source, pass) {
+            (Link::Http(http), Some(source), Some(pass)) => {
+                http::ask(source, pass, http.deliver.as_ref(), due).await
+            }
+            (Link::Folder(folder), ..) => folder::ask(folder, due).await,
+            (Link::Http(_), ..) => {
                 Answer::unsure(None, "the connection has no client; restart marsadd")
             }
         };
-        self.end(due, Asked::Ask, number, answer).await
+        self.end(due, Asked::Ask, number, answer).await.map(|()| None)
     }
 
     async fn end(

@@ -28,7 +28,7 @@ use crate::{
     columns::Columns,
     run::Ending,
     services::{Order, Services},
-    socket::problem::failed,
+    socket::problem::{conflict, failed},
     source::folder::{News, Stamp, TakeError, Taken, Watch, settle},
     trouble::Trouble,
 };
@@ -343,6 +343,16 @@ impl Importer {
 
     /// A resync of a feed of files: the folder is looked through, and in full every content had is read again.
     async fn obey(&mut self, order: Order, stop: &CancellationToken) {
+        let order = match order {
+            Order::Resync(order) => order,
+            Order::Rewind(order) => {
+                let why = "files have no cursor: each is read once, whole";
+                let remedy = "to read them again: marsad resync FEED --full";
+                // An operator who went away has no use for the answer.
+                let _ = order.reply.send(Err(conflict("the cursor was not moved", why, remedy)));
+                return;
+            }
+        };
         let Some(desk) = self.desks.iter_mut().find(|desk| desk.feed.id == order.feed) else {
             return;
         };

@@ -1,8 +1,10 @@
 //! The daemon's parts: sources, the pipeline, the courier, health, and the socket. `marsadd` puts them together.
 
+pub mod books;
 pub mod columns;
 pub mod courier;
 pub mod decode;
+pub mod discover;
 pub mod events;
 pub mod health;
 pub mod housekeeping;

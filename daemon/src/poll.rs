@@ -8,6 +8,7 @@ use marsad_shared::{
     clock::{plus, until},
     feed::Feed,
     health::Limits,
+    protocol::EventKind,
     request::Request,
     run::Trigger,
     schedule::Schedule,
@@ -20,8 +21,9 @@ use tracing::error;
 use crate::{
     jitter::jitter,
     pull::{Errand, Puller},
-    services::{Order, Services},
-    source::{fault::FetchError, http::HttpSource},
+    services::{Order, Resync, Services},
+    socket::problem::conflict,
+    source::{fault::FetchError, gate::Wait, http::HttpSource, manners::PATIENCE},
     trouble::Trouble,
 };
 
@@ -76,10 +78,15 @@ impl Poller {
                 Some(order) = self.orders.recv() => Some(order),
                 () = sleep(wait) => None,
             };
-            if order.as_ref().is_some_and(|order| order.reply.is_closed()) {
-                // Withdrawn while it waited: whoever ordered it has been told so.
-                continue;
-            }
+            let order = match order {
+                Some(order) if order.is_withdrawn() => continue,
+                Some(Order::Rewind(order)) => {
+                    self.puller.rewind(order).await;
+                    continue;
+                }
+                Some(Order::Resync(order)) => Some(order),
+                None => None,
+            };
             if order.is_none() && self.puller.services.clock.now() < self.next_at {
                 continue;
             }
@@ -87,7 +94,15 @@ impl Poller {
         }
     }
 
-    async fn poll_once(&mut self, order: Option<Order>, stop: &CancellationToken) {
+    async fn poll_once(&mut self, order: Option<Resync>, stop: &CancellationToken) {
+        if order.is_some() {
+            self.puller.source.gate().hasten();
+        }
+        // A short wait is sat out: by an operator's run within it, by any other before it.
+        let held = self.puller.source.held();
+        if let Some(held) = held.filter(|held| order.is_none() || held.wait > PATIENCE) {
+            return self.hold(&held, order).await;
+        }
         let trigger = match &order {
             Some(_) => Trigger::Person,
             None if self.state.fails > 0 => Trigger::Retry,
@@ -126,14 +141,52 @@ impl Poller {
         match pulled {
             Ok(pulled) => {
                 self.next_at = planned;
-                self.state.fails =
-                    if pulled.trouble.is_some() { fails.saturating_add(1) } else { 0 };
+                self.state.fails = match pulled.trouble {
+                    None => 0,
+                    Some(trouble) if trouble.is_no_failure() => fails,
+                    Some(_) => fails.saturating_add(1),
+                };
             }
             Err(problem) => {
                 error!(feed = %self.puller.feed.id, error = %problem, "a run could not be written down; it is tried again");
                 self.state.fails = fails.saturating_add(1);
                 self.next_at = plus(self.puller.services.clock.now(), LOCAL_RETRY);
             }
+        }
+    }
+}
+
+impl Poller {
+    /// Does not even begin a run: the feed is due again when it may be asked for. What takes long is written down, so that
+    /// everybody sees why.
+    async fn hold(&mut self, held: &Wait, order: Option<Resync>) {
+        let (services, feed) = (&self.puller.services, &self.puller.feed.id);
+        if let Some(order) = order {
+            let why = held.to_string();
+            let problem = conflict("the resync was not begun", why, "order it again then");
+            // An operator who went away need not be told.
+            let _ = order.reply.send(Err(problem));
+            return;
+        }
+        let now = services.clock.now();
+        let random = jitter(feed.as_str(), now.as_microsecond().unsigned_abs());
+        // Those who wait for the same moment do not all come in it.
+        let late = (held.wait / 10).min(SPREAD).mul_f64(random);
+        self.next_at = plus(plus(now, held.wait), late);
+        if held.wait <= PATIENCE {
+            return;
+        }
+        let (id, until, why) = (feed.clone(), self.next_at, held.to_string());
+        let noted = services.store.ledger.cast(
+            move |ledger| ledger.hold_feed(&id, until, &why),
+            |noted| {
+                if let Err(error) = noted {
+                    error!(%error, "why a feed waits could not be written down");
+                }
+            },
+        );
+        if noted.await.is_ok() {
+            services.events.tell(now, EventKind::Feed, Some(feed.to_string()));
         }
     }
 }
@@ -174,6 +227,8 @@ fn next(
         Trouble::Fetch(FetchError::Throttled { retry_after: Some(wait), .. }) => {
             return scheduled.max(plus(now, *wait));
         }
+        // Whatever the schedule says: nothing may be asked before.
+        Trouble::Fetch(FetchError::Held { wait, .. }) => return scheduled.max(plus(now, *wait)),
         // Asking again soon cannot help, and may lock us out.
         Trouble::Fetch(FetchError::Final { reason, .. }) if reason.is_final_at_once() => {
             Limits::default().interval

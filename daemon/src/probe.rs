@@ -23,6 +23,8 @@ use crate::{
 
 /// Feeds that are due at the same moment come first.
 const SLACK: Duration = Duration::from_secs(30);
+/// The longest sleep before what keeps us back is looked at again.
+const NAP: Duration = Duration::from_mins(1);
 
 /// What measures one connection.
 pub struct Probe {
@@ -60,24 +62,27 @@ impl Probe {
             let heard =
                 standing.and_then(|standing| standing.last_result_at).filter(|at| *at <= now);
             let due = plus(heard.unwrap_or(began), wait.saturating_add(SLACK));
-            let rest = self
-                .source
-                .rest_until()
-                .map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
-            if due <= now && rest.is_zero() {
+            let mut wait = until(now, due);
+            if let Some(at) = self.source.gate().try_at() {
+                // A feed that is due has the breaker's try before us; if none comes, it is ours.
+                wait = wait.min((at + SLACK).saturating_duration_since(Instant::now()));
+            }
+            let held = self.source.held();
+            if wait.is_zero() && held.is_none() {
                 self.measure().await;
                 continue;
             }
-            if stop.run_until_cancelled(sleep(until(now, due).max(rest))).await.is_none() {
+            let wait = wait.max(held.map_or(Duration::ZERO, |held| held.wait)).min(NAP);
+            if stop.run_until_cancelled(sleep(wait)).await.is_none() {
                 return Ok(());
             }
         }
     }
 
     async fn measure(&self) {
-        self.source.turn().await;
-        let answer =
-            self.source.send(&self.url, 0, |url| self.source.request(Method::HEAD, url)).await;
+        let Ok(pass) = self.source.pass().await else { return };
+        let head = |url| self.source.request(Method::HEAD, url);
+        let answer = self.source.send(pass, &self.url, 0, head).await;
         let (result, detail) = match answer {
             Ok(_) => (PollResult::Ok { near_limit: false }, None),
             Err((status, error)) if reached(status, error.fetch()) => {

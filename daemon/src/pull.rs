@@ -5,11 +5,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use marsad_shared::{
     feed::{Feed, Origin},
-    health::PollResult,
+    health::{PollResult, Reason},
     id::RunId,
-    request::Request,
+    protocol::EventKind,
+    request::{Changed, Request},
     run::{Counts, Trigger},
-    store::{StoreError, cache::Position, ledger::RunStart},
+    store::{
+        StoreError,
+        cache::{Position, Validators},
+        ledger::RunStart,
+    },
 };
 use reqwest::StatusCode;
 use tokio_util::sync::CancellationToken;
@@ -17,13 +22,16 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     columns::Columns,
-    decode::DecodeError,
+    decode::{self, DecodeError, Scalar},
     run::Ending,
-    services::Services,
+    services::{Rewind, Services},
+    socket::problem::failed,
     source::{
         asking::{Asker, Leg},
+        call::Call,
         fault::FetchError,
         http::{Answer, HttpSource},
+        manners::PATIENCE,
         walk::Ask,
     },
     trouble::Trouble,
@@ -32,6 +40,7 @@ use crate::{
 mod envelope;
 mod fetch;
 mod keep;
+mod legs;
 mod page;
 mod walk;
 
@@ -68,9 +77,10 @@ pub struct Pulled {
 impl Puller {
     pub fn new(services: Arc<Services>, feed: Arc<Feed>, source: Arc<HttpSource>) -> Self {
         let columns = Columns::new(Arc::clone(&feed));
-        let Feed { records, format, delimiter, header_row, key, fields, zone, .. } = &*feed;
+        let Feed { records, format, delimiter, header_row, key, version, fields, zone, .. } =
+            &*feed;
         let reading = format!(
-            "{records:?}{format:?}{delimiter}{header_row}{key:?}{fields:?}{:?}",
+            "{records:?}{format:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
             zone.iana_name()
         );
         let reading = xxh3_64(reading.as_bytes());
@@ -109,7 +119,7 @@ impl Puller {
             file: None,
         };
         // A person's run has its number at once; a scheduled one needs none if nothing changed.
-        let mut first = None;
+        let mut head = Head::default();
         if errand.trigger != Trigger::Person {
             match self.unchanged(request, &position).await {
                 Some(Ok(Seen::Unchanged(rows, bytes))) => {
@@ -121,7 +131,7 @@ impl Puller {
                     self.services.record_run(start, end).await?;
                     return Ok(Pulled { started_at, trouble: None });
                 }
-                Some(Ok(Seen::New(answer))) => first = Some(answer),
+                Some(Ok(Seen::New(new))) => head = new,
                 Some(Err(error)) => {
                     self.position = Some(position);
                     let trouble = Trouble::Fetch(error);
@@ -136,7 +146,7 @@ impl Puller {
         }
         let run = self.services.begin_run(start).await?;
         begun(run.id);
-        let (mut run, ended) = self.walk(request, errand, run, position, first, stop).await;
+        let (mut run, ended) = self.walk(request, errand, run, position, head, stop).await;
         let (ending, trouble) = match ended {
             Ok(ending) => (ending, None),
             // No record has come yet, of a feed whose columns are those of its first data: nothing is wrong.
@@ -150,6 +160,22 @@ impl Puller {
         run.start.at = started_at;
         self.services.end_run(&run, Ending { next_at, ..ending }).await?;
         Ok(Pulled { started_at, trouble })
+    }
+
+    /// Sets the cursor back as a person ordered. What was remembered of the position is read anew.
+    pub async fn rewind(&mut self, order: Rewind) {
+        let Rewind { to, reason, actor, reply } = order;
+        let (id, at) = (self.feed.id.clone(), self.services.clock.now());
+        self.position = None;
+        let set = self
+            .services
+            .store
+            .cache
+            .call(move |cache| cache.rewind(&id, to.as_deref(), at, &reason, &actor));
+        let set = set.await.map_err(|error| failed("the cursor was not moved", &error));
+        self.services.events.tell(at, EventKind::Feed, Some(self.feed.id.to_string()));
+        // An operator who went away has no use for the answer.
+        let _ = reply.send(set);
     }
 
     /// What the cache knows of a run under way is dropped with it.
@@ -166,7 +192,13 @@ impl Puller {
         request: &Request,
         position: &Position,
     ) -> Option<Result<Seen, FetchError>> {
-        if position.walk.is_some() || !page::fits_one_page(request) {
+        if position.walk.is_some() {
+            return None;
+        }
+        if let Some(changed) = &request.changed {
+            return Some(self.marked(request, changed, position).await);
+        }
+        if !page::fits_one_page(request) {
             return None;
         }
         let since = self.since(request, position.cursor.as_deref());
@@ -179,6 +211,7 @@ impl Puller {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
             Err(FetchError::Transient { .. } | FetchError::Gone { .. }) => return None,
+            Err(FetchError::Held { wait, .. }) if wait <= PATIENCE => return None,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));
@@ -194,8 +227,48 @@ impl Puller {
                 Seen::Unchanged(known.rows, bytes)
             }
             // How it went is reported once it has been read.
-            None => Seen::New(answer),
+            None => Seen::New(Head { answer: Some(answer), mark: None }),
         }))
+    }
+
+    /// Asks the partner's own mark of change.
+    async fn marked(
+        &self,
+        request: &Request,
+        changed: &Changed,
+        position: &Position,
+    ) -> Result<Seen, FetchError> {
+        let asker = Asker::new(&self.source.http.base_url, &self.feed, request);
+        let Ok(url) = asker.at(&changed.path, &Leg::default(), None) else {
+            return Ok(Seen::New(Head::default()));
+        };
+        let answer = match self.source.get(&Call::get(url.clone()), None).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.report(error.result(), Some(error.to_string())).await;
+                return Err(error);
+            }
+        };
+        let found = decode::json::scalars(&answer.body, std::slice::from_ref(&changed.at));
+        let Some(mark) = found.first().and_then(Scalar::text) else {
+            let what = "the answer does not say whether anything changed; mend `changed.at`";
+            let error = FetchError::of(Reason::Schema, &url, what);
+            self.report(error.result(), Some(error.to_string())).await;
+            return Err(error);
+        };
+        let mark = Validators {
+            url: self.url_hash(&url),
+            etag: Some(mark.to_owned()),
+            rows: position.rows,
+            ..Validators::default()
+        };
+        self.report(self.pace(&answer), None).await;
+        Ok(match &position.validators {
+            Some(known) if (known.url, &known.etag) == (mark.url, &mark.etag) => {
+                Seen::Unchanged(known.rows, answer.body.len() as u64)
+            }
+            _ => Seen::New(Head { answer: None, mark: Some(mark) }),
+        })
     }
 
     /// What an answer of `url`, read as this feed is, is remembered by.
@@ -213,9 +286,19 @@ impl Puller {
     }
 }
 
+/// What is known before a walk begins.
+#[derive(Debug, Default)]
+struct Head {
+    /// The answer to its first request, if that was asked already.
+    answer: Option<Answer>,
+    /// The partner's own mark of change: it is kept once the walk has reached its end.
+    mark: Option<Validators>,
+}
+
 /// What a first look found.
+#[expect(clippy::large_enum_variant, reason = "there is one a run")]
 enum Seen {
     /// The same rows and how many bytes it took to learn that.
     Unchanged(u64, u64),
-    New(Answer),
+    New(Head),
 }

@@ -17,7 +17,9 @@ use marsad_shared::{
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::{events::Events, health::HealthBoard, progress::ProgressBoard, readers::Readers};
+use crate::{
+    books::Books, events::Events, health::HealthBoard, progress::ProgressBoard, readers::Readers,
+};
 
 /// The handles that workers share.
 pub struct Services {
@@ -29,6 +31,7 @@ pub struct Services {
     pub progress: ProgressBoard,
     pub orders: Orders,
     pub bells: Bells,
+    pub books: Books,
     /// When the ledger's writer last answered the heartbeat, in milliseconds since 1970; 0: never.
     pub beat_ms: AtomicI64,
 }
@@ -41,9 +44,26 @@ impl Services {
     }
 }
 
-/// An operator's resync, on its way to the worker that reads the feed.
+/// A person's order, on its way to the worker that reads the feed: it alone moves the feed's position.
 #[derive(Debug)]
-pub struct Order {
+pub enum Order {
+    Resync(Resync),
+    Rewind(Rewind),
+}
+
+impl Order {
+    /// Withdrawn while it waited: whoever ordered it has been told so.
+    pub fn is_withdrawn(&self) -> bool {
+        match self {
+            Self::Resync(order) => order.reply.is_closed(),
+            Self::Rewind(order) => order.reply.is_closed(),
+        }
+    }
+}
+
+/// To read the feed now.
+#[derive(Debug)]
+pub struct Resync {
     pub feed: FeedId,
     /// From the very beginning, not from the cursor.
     pub full: bool,
@@ -51,6 +71,19 @@ pub struct Order {
     pub actor: String,
     /// Told the run's number as soon as it has one, or why there will be none.
     pub reply: oneshot::Sender<Result<RunId, Problem>>,
+}
+
+/// To set the feed's cursor back, between two runs.
+#[derive(Debug)]
+pub struct Rewind {
+    /// `None`: to the beginning.
+    pub to: Option<String>,
+    /// For the cursor's history.
+    pub reason: String,
+    /// Who ordered it.
+    pub actor: String,
+    /// Told when it is done, or why not.
+    pub reply: oneshot::Sender<Result<(), Problem>>,
 }
 
 /// Orders of one feed that may wait: an operator who orders more has been answered by none of them yet.

@@ -18,6 +18,8 @@ use crate::decode::{DecodeError, FIELD_MAX, Raw, csv::Cells};
 pub mod infer;
 mod value;
 
+pub(crate) use value::emirates_id;
+
 /// Why a row is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {

@@ -22,8 +22,10 @@ use jiff::Timestamp;
 use marsad_shared::{
     config::Config,
     connection::Connection,
-    id::ConnectionId,
+    feed::{Feed, Origin},
+    id::{ConnectionId, FeedId},
     protocol::{Problem, ProblemCode},
+    request::Incremental,
 };
 use tokio::net::UnixListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -38,6 +40,7 @@ mod gate;
 mod peer;
 pub mod problem;
 mod read;
+mod rewind;
 
 use door::Door;
 use peer::{Peer, Peers};
@@ -47,6 +50,8 @@ use problem::Refusal;
 pub struct Api {
     services: Arc<Services>,
     connections: HashMap<ConnectionId, Arc<Connection>>,
+    /// The incremental ones, with how they are read.
+    incremental: HashMap<FeedId, Incremental>,
     peers: Peers,
     started_at: Timestamp,
     /// Commands under way. They end by themselves, whether or not their clients wait.
@@ -70,6 +75,7 @@ impl Socket {
     pub fn bind(
         config: &Config,
         connections: &[Arc<Connection>],
+        feeds: &[Arc<Feed>],
         services: Arc<Services>,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
@@ -86,6 +92,10 @@ impl Socket {
             connections: connections
                 .iter()
                 .map(|connection| (connection.id.clone(), Arc::clone(connection)))
+                .collect(),
+            incremental: feeds
+                .iter()
+                .filter_map(|feed| Some((feed.id.clone(), incremental(feed)?)))
                 .collect(),
             peers: Peers::new(config.roles.clone()),
             started_at: services.clock.now(),
@@ -113,6 +123,13 @@ impl Socket {
     }
 }
 
+fn incremental(feed: &Feed) -> Option<Incremental> {
+    match &feed.origin {
+        Origin::Http(request) => request.incremental.clone(),
+        Origin::Files(_) => None,
+    }
+}
+
 fn routes(api: Arc<Api>) -> Router {
     Router::new()
         .route("/v1/status", get(read::status))
@@ -126,6 +143,8 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/runs/{id}", get(read::run))
         .route("/v1/records/{partner}/{name}", get(read::records))
         .route("/v1/records/{partner}/{name}/{*key}", get(read::record))
+        .route("/v1/cursors/{partner}/{name}", get(read::cursor))
+        .route("/v1/cursors/{partner}/{name}/{id}", get(read::cursor_move))
         .route("/v1/quarantine", get(read::quarantine))
         .route("/v1/quarantine/{id}", get(read::quarantine_item))
         .route("/v1/exchanges", get(read::exchanges).post(act::send))
@@ -136,6 +155,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/audit/{seq}", get(read::audit_entry))
         .route("/v1/events", get(events::events))
         .route("/v1/resync", post(act::resync))
+        .route("/v1/rewind", post(rewind::rewind))
         .fallback(nowhere)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
         .layer(DefaultBodyLimit::max(64 * 1024))

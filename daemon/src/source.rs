@@ -2,14 +2,20 @@
 
 pub mod asking;
 pub mod auth;
+pub mod body;
+pub mod breaker;
 pub mod call;
 pub mod client;
 pub mod cursor;
 pub mod fault;
 pub mod folder;
+pub mod gate;
 pub mod http;
 pub mod link;
 pub mod manners;
 pub mod oauth;
+pub mod proof;
+pub mod said;
+pub mod spend;
 pub mod unpack;
 pub mod walk;

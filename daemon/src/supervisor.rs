@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    books::{self, Books},
     courier::Courier,
     events::Events,
     health::HealthBoard,
@@ -43,7 +44,7 @@ use crate::{
     run::Ending,
     services::{Bells, Orders, Services},
     socket::Socket,
-    source::{client::Clients, http::HttpSource},
+    source::{client::Clients, http::HttpSource, spend::Caller},
     watch::Page,
 };
 
@@ -76,6 +77,7 @@ impl Supervisor {
             progress: ProgressBoard::default(),
             orders: Orders::default(),
             bells: Bells::default(),
+            books: Books::default(),
             beat_ms: AtomicI64::new(0),
         });
         let mut supervisor = Self { services, config, workers: JoinSet::new(), stop };
@@ -86,6 +88,7 @@ impl Supervisor {
         let socket = Socket::bind(
             &supervisor.config,
             &connections,
+            &feeds,
             Arc::clone(&supervisor.services),
             supervisor.stop.clone(),
         )?;
@@ -181,6 +184,8 @@ impl Supervisor {
         feeds: &[Arc<Feed>],
     ) -> anyhow::Result<()> {
         let clients = Clients::default();
+        let (store, clock) = (&self.services.store, &self.services.clock);
+        self.services.books.open(&self.config, connections, store, &**clock).await?;
         let mut states = self.feed_states(feeds).await?;
         let mut by_connection: HashMap<&ConnectionId, Vec<Arc<Feed>>> = HashMap::new();
         for feed in feeds {
@@ -189,15 +194,20 @@ impl Supervisor {
         let mut plans = Vec::new();
         for connection in connections {
             let mine = by_connection.remove(&connection.id).unwrap_or_default();
-            let source = HttpSource::new(connection, &clients, &self.services.clock)
+            let purse = self.services.books.purse(&connection.partner);
+            let clock = &self.services.clock;
+            let source = HttpSource::new(connection, &clients, clock, purse.as_ref())
                 .context("the HTTP client could not be made")?;
             if let Some(source) = &source {
-                let probe = Probe::new(Arc::clone(&self.services), Arc::clone(source), &mine);
+                self.services.books.enter(source);
+                let probe = source.called_by(Caller::Probes);
+                let probe = Probe::new(Arc::clone(&self.services), probe, &mine);
                 self.workers.spawn(probe.run(self.stop.clone()));
                 for feed in &mine {
                     let Origin::Http(request) = &feed.origin else { continue };
                     let state = states.remove(feed.id.as_str()).unwrap_or_default();
-                    let (services, source) = (Arc::clone(&self.services), Arc::clone(source));
+                    let (services, source) =
+                        (Arc::clone(&self.services), source.for_feed(&feed.id));
                     let poller = Poller::new(
                         services,
                         Arc::clone(feed),
@@ -218,6 +228,7 @@ impl Supervisor {
                 self.workers.spawn(importer.run(self.stop.clone()));
             }
             if connection.delivers() {
+                let source = source.map(|source| source.called_by(Caller::Deliveries));
                 let courier =
                     Courier::new(Arc::clone(&self.services), Arc::clone(connection), source);
                 self.workers.spawn(courier.run(self.stop.clone()));
@@ -228,6 +239,7 @@ impl Supervisor {
                 }
             }
         }
+        self.workers.spawn(books::run(Arc::clone(&self.services), self.stop.clone()));
         self.services
             .store
             .ledger
@@ -269,6 +281,7 @@ impl Supervisor {
             warn!(left = self.workers.len(), "workers did not end in time and are aborted");
             self.workers.shutdown().await;
         }
+        self.services.keep_books().await;
         let now = self.services.clock.now();
         if let Err(error) =
             self.services.store.ledger.call(move |ledger| ledger.daemon_stopped(now)).await

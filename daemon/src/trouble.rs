@@ -81,11 +81,16 @@ impl Trouble {
     /// How the run ends.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Stopped => Outcome::Cancelled,
             // It waits for a person.
             Self::CursorLost { .. } => Outcome::Held,
+            _ if self.is_no_failure() => Outcome::Cancelled,
             _ => Outcome::Failed,
         }
+    }
+
+    /// Whether we ended it ourselves, and go on with it by ourselves.
+    pub const fn is_no_failure(&self) -> bool {
+        matches!(self, Self::Stopped | Self::Fetch(FetchError::Held { .. }))
     }
 
     /// What happened, where and what to do, safe for any screen.

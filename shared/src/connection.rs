@@ -72,6 +72,19 @@ pub enum Auth {
     },
 }
 
+impl Auth {
+    /// All that is secret in it: what no text may show.
+    pub fn secrets(&self) -> Vec<&SecretString> {
+        match self {
+            Self::None => Vec::new(),
+            Self::ApiKey { key, .. } => vec![key],
+            Self::Basic { password, .. } => vec![password],
+            Self::Bearer { token } => vec![token],
+            Self::OAuth2 { client_secret, .. } => vec![client_secret],
+        }
+    }
+}
+
 /// Where an API key travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPlace {

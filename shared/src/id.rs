@@ -195,6 +195,11 @@ number_id!(
     QuarantineId,
     'q'
 );
+number_id!(
+    /// The id of a move of a feed's cursor, `c7`.
+    MoveId,
+    'c'
+);
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,19 @@ pub fn of(kind: FieldType, a: &str, b: &str) -> Ordering {
     order.unwrap_or_else(|| a.cmp(b))
 }
 
+/// What a person typed, as the bank would store it in a column of type `kind`; `None` if it is not of that type.
+pub fn typed(kind: FieldType, text: &str) -> Option<String> {
+    let text = text.trim();
+    match kind {
+        FieldType::Integer => text.parse::<i64>().ok().map(|number| number.to_string()),
+        FieldType::Timestamp => text.parse::<Timestamp>().ok().map(|at| at.to_string()),
+        FieldType::Date => text.parse::<jiff::civil::Date>().ok().map(|day| day.to_string()),
+        FieldType::Decimal => Decimal::of(text).map(|_| text.to_owned()),
+        FieldType::Text | FieldType::EmiratesId => (!text.is_empty()).then(|| text.to_owned()),
+        FieldType::Boolean | FieldType::Json => None,
+    }
+}
+
 /// A decimal number of any length, `0.<digits> * 10^scale`: exact, as a floating-point number is not.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
@@ -112,6 +125,22 @@ mod tests {
             (Timestamp, "2026-11-24T10:00:00Z", "2026-11-24T10:00:00.000Z"),
         ] {
             assert_eq!(of(kind, a, b), Ordering::Equal, "{a} is {b}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_becomes_what_would_be_stored() {
+        for (kind, text, expected) in [
+            (FieldType::Timestamp, "2026-11-24T14:00:00+04:00", Some("2026-11-24T10:00:00Z")),
+            (FieldType::Timestamp, "2026-11-24", None),
+            (FieldType::Integer, " 0042 ", Some("42")),
+            (FieldType::Integer, "4.2", None),
+            (FieldType::Decimal, "4.20", Some("4.20")),
+            (FieldType::Decimal, "four", None),
+            (FieldType::Date, "2026-02-30", None),
+            (FieldType::Text, "", None),
+        ] {
+            assert_eq!(typed(kind, text).as_deref(), expected, "{text:?}");
         }
     }
 

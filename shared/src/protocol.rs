@@ -5,11 +5,13 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/partners`, `connections`, `feeds`, `runs`, `quarantine`, `exchanges`, `audit` | an array of rows, by [`ListQuery`] |
 //! | `GET /v1/records/PARTNER/FEED` | an array of [`RecordRow`], by [`ListQuery`] |
-//! | `GET /v1/LIST/ID` (`/v1/records/PARTNER/FEED/KEY`) | one row, whole |
+//! | `GET /v1/cursors/PARTNER/FEED` | an array of [`CursorRow`], newest first, by [`ListQuery`] |
+//! | `GET /v1/LIST/ID` (`/v1/records/PARTNER/FEED/KEY`, `/v1/cursors/PARTNER/FEED/ID`) | one row, whole |
 //! | `GET /v1/runs/ID?wait_s=N` | the run, as soon as it has ended or after `N` seconds (at most 60) |
 //! | `GET /v1/audit/verify` | [`AuditProof`] |
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
 //! | `POST /v1/resync` with [`Resync`] | [`ResyncReply`] |
+//! | `POST /v1/rewind` with [`Rewind`] | [`RewindReply`] |
 //! | `POST /v1/exchanges/act` with [`ExchangeAct`] | an array of [`ActOutcome`] |
 //! | `POST /v1/exchanges?connection=C&name=N&reason=R` with a body | the [`ExchangeRow`] made |
 //!
@@ -22,12 +24,12 @@ mod rows;
 
 pub use command::{
     ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode,
-    Resync, ResyncReply,
+    Resync, ResyncReply, Rewind, RewindPreview, RewindReply,
 };
 pub use event::{Event, EventKind};
 pub use rows::{
-    AttemptRow, AuditRow, ConnectionRow, DaemonRow, ExchangeRow, FeedRow, PartnerRow,
-    QuarantineRow, RecordRow, RunRow, Running, Status,
+    AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
+    FeedRow, PartnerRow, QuarantineRow, RecordRow, RunRow, Running, Status,
 };
 
 /// How many rows a list holds when nobody says.

@@ -22,6 +22,7 @@ pub struct Request {
     pub statuses: Vec<(u16, OnStatus)>,
     pub each: Option<Each>,
     pub export: Option<Export>,
+    pub changed: Option<Changed>,
     pub schedule: Schedule,
 }
 
@@ -128,6 +129,15 @@ pub struct Export {
     pub within: Duration,
     /// What is deleted at the partner's once the file has been read; `{id}` as in `status`.
     pub delete: Option<String>,
+}
+
+/// What tells, in one small answer, whether anything changed.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// Where it is asked for, behind `base_url`.
+    pub path: String,
+    /// What is another one whenever the data is, such as a time.
+    pub at: ScalarPath,
 }
 
 /// Where a finished export is.

@@ -42,6 +42,7 @@ words! {
         PauseFeed = "pause_feed",
         ResumeFeed = "resume_feed",
         CancelRun = "cancel_run",
+        Rewind = "rewind",
         DiscardQuarantine = "discard_quarantine",
         ReplayQuarantine = "replay_quarantine",
         Reload = "reload",
@@ -75,7 +76,7 @@ pub const fn least(act: Act) -> Role {
         | Act::ResumeFeed
         | Act::CancelRun
         | Act::ReplayQuarantine => Role::Operator,
-        Act::DiscardQuarantine => Role::Supervisor,
+        Act::Rewind | Act::DiscardQuarantine => Role::Supervisor,
         Act::ReadAudit => Role::Auditor,
         Act::Reload | Act::Backup => Role::Admin,
     }

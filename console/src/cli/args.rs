@@ -9,10 +9,10 @@ mod orders;
 
 pub(super) use self::{
     lists::{
-        Audit, AuditVerbs, Connections, ExchangeVerbs, Exchanges, Feeds, Id, Partners, Quarantine,
-        Records, Runs, Show, ShowRecord,
+        Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, Feeds, Id, Partners,
+        Quarantine, Records, Runs, Show, ShowRecord,
     },
-    orders::{Document, Exchange, Resync},
+    orders::{Document, Exchange, Resync, Rewind},
 };
 use super::check::{Range, Subject};
 
@@ -88,6 +88,9 @@ pub(super) enum Ask {
     Audit(Audit),
     /// Read a feed again
     Resync(Resync),
+    /// How far a feed has been read, and going back
+    #[command(visible_alias = "cursors", subcommand)]
+    Cursor(Cursor),
     /// Hand a document over for delivery
     Send(Document),
 }

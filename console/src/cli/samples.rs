@@ -51,6 +51,8 @@ pub(super) fn partner(id: &str) -> PartnerRow {
         runbook: None,
         connections: BTreeMap::from([("up".to_owned(), 2)]),
         feeds: BTreeMap::from([("fresh".to_owned(), 1), ("late".to_owned(), 1)]),
+        budget: None,
+        calls: Vec::new(),
     }
 }
 
@@ -70,6 +72,9 @@ pub(super) fn connection(id: &str, health: Health) -> ConnectionRow {
         next_at: Some(ago(-60)),
         fails: if well { 0 } else { 3 },
         feeds: 2,
+        wait_until_at: None,
+        wait_reason: None,
+        clock_offset_s: None,
     }
 }
 

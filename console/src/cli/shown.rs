@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use marsad_shared::{
     exchange::State,
     protocol::{
-        AuditRow, ConnectionRow, ExchangeRow, FeedRow, PartnerRow, QuarantineRow, RecordRow, RunRow,
+        AuditRow, ConnectionRow, CursorRow, ExchangeRow, FeedRow, PartnerRow, QuarantineRow,
+        RecordRow, RunRow,
     },
     quarantine::Place,
     run::Outcome,
@@ -157,6 +158,30 @@ impl Shown for RecordRow {
             Cell::new(look.short(self.changed_at)),
             Cell::of(&self.run),
             Cell::new(format!("{deleted}{}", fields.join("  "))),
+        ]
+    }
+}
+
+impl Shown for CursorRow {
+    const COLUMNS: &'static [Column] = &[
+        Left("ID"),
+        Left("VALUE"),
+        Time("MOVED"),
+        Left("RUN"),
+        Left("ACTOR"),
+        Left("CURRENT"),
+        Left("REASON"),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<Cell> {
+        vec![
+            Cell::of(&self.id),
+            Cell::new(self.value.as_deref().unwrap_or("(the beginning)")),
+            Cell::new(look.short(self.moved_at)),
+            Cell::maybe(self.run),
+            Cell::maybe(self.actor.as_ref()),
+            Cell::new(if self.current { "yes" } else { "" }),
+            Cell::new(&self.reason),
         ]
     }
 }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use marsad_shared::{
     id::FeedId,
     protocol::{
-        AuditRow, ConnectionRow, ExchangeRow, FeedRow, ListQuery, PartnerRow, Problem, ProblemCode,
-        QuarantineRow, RecordRow, RunRow,
+        AuditRow, ConnectionRow, CursorRow, ExchangeRow, FeedRow, ListQuery, PartnerRow, Problem,
+        ProblemCode, QuarantineRow, RecordRow, RunRow,
     },
     store::{Reader, StoreError},
 };
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 /// A row of one of the daemon's lists.
 pub trait Listed: Serialize + DeserializeOwned + Send + 'static {
-    /// What the list is of, beside its name: the feed of records, nothing for the others.
+    /// What the list is of, beside its name: the feed of records and of the moves of a cursor, nothing for the others.
     type Of: Clone + Send + Sync + 'static;
     /// One row of it, as people call it.
     const NOUN: &'static str;
@@ -199,10 +199,7 @@ impl Listed for RecordRow {
     ) -> Result<Vec<Self>, StoreError> {
         let rows = reader.records(feed, query)?;
         if rows.is_empty() {
-            let known = ListQuery { feed: Some(feed.to_string()), ..ListQuery::default() };
-            if reader.feeds(&known, now)?.is_empty() {
-                return Err(StoreError::Conflict(format!("there is no feed {feed}")));
-            }
+            is_a_feed(reader, feed, now)?;
         }
         Ok(rows)
     }
@@ -215,6 +212,50 @@ impl Listed for RecordRow {
     ) -> Result<Option<Self>, StoreError> {
         reader.record(feed, id)
     }
+}
+
+impl Listed for CursorRow {
+    type Of = FeedId;
+    const NOUN: &'static str = "move of the cursor";
+
+    fn path(feed: &FeedId) -> Vec<String> {
+        vec!["cursors".to_owned(), feed.partner().to_string(), feed.name().to_owned()]
+    }
+
+    fn after(&self) -> Option<String> {
+        Some(self.id.to_string())
+    }
+
+    fn read(
+        reader: &Reader,
+        feed: &FeedId,
+        query: &ListQuery,
+        now: Timestamp,
+    ) -> Result<Vec<Self>, StoreError> {
+        let rows = reader.cursor(feed, query)?;
+        if rows.is_empty() {
+            is_a_feed(reader, feed, now)?;
+        }
+        Ok(rows)
+    }
+
+    fn find(
+        reader: &Reader,
+        feed: &FeedId,
+        id: &str,
+        _: Timestamp,
+    ) -> Result<Option<Self>, StoreError> {
+        reader.cursor_move(feed, numbered(id)?)
+    }
+}
+
+/// What has no rows may have none because there is no such feed.
+fn is_a_feed(reader: &Reader, feed: &FeedId, now: Timestamp) -> Result<(), StoreError> {
+    let known = ListQuery { feed: Some(feed.to_string()), ..ListQuery::default() };
+    if reader.feeds(&known, now)?.is_empty() {
+        return Err(StoreError::Conflict(format!("there is no feed {feed}")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -208,6 +208,9 @@ pub(crate) fn connection(id: &str, health: Health) -> ConnectionRow {
         next_at: Some(ago(-40)),
         fails: 0,
         feeds: 2,
+        wait_until_at: None,
+        wait_reason: None,
+        clock_offset_s: None,
     }
 }
 

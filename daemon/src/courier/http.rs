@@ -16,6 +16,7 @@ use crate::{
     services::Services,
     source::{
         fault::{FetchError, Transport},
+        gate::Pass,
         http::HttpSource,
     },
 };
@@ -24,6 +25,7 @@ use crate::{
 pub(super) async fn deliver(
     services: &Services,
     source: &HttpSource,
+    pass: Pass,
     how: Option<&Deliver>,
     due: &Due,
 ) -> Answer {
@@ -42,7 +44,7 @@ pub(super) async fn deliver(
         DeliverMethod::Post => Method::POST,
         DeliverMethod::Put => Method::PUT,
     };
-    let sent = source.send(&url, due.bytes, |url| {
+    let sent = source.send(pass, &url, due.bytes, |url| {
         source
             .request(method.clone(), url)
             .header("Idempotency-Key", &due.idempotency_key)
@@ -88,12 +90,17 @@ fn event_of(status: Option<u16>, error: &Transport, doubted: bool) -> Event {
 }
 
 /// One question.
-pub(super) async fn ask(source: &HttpSource, how: Option<&Deliver>, due: &Due) -> Answer {
+pub(super) async fn ask(
+    source: &HttpSource,
+    pass: Pass,
+    how: Option<&Deliver>,
+    due: &Due,
+) -> Answer {
     let path = how.and_then(|how| how.status_path.as_deref());
     let Some(url) = path.and_then(|path| url_of(source, path, due)) else {
         return Answer::unsure(None, "`deliver.status_path` makes no URL; mend it");
     };
-    match source.send(&url, 0, |url| source.request(Method::GET, url)).await {
+    match source.send(pass, &url, 0, |url| source.request(Method::GET, url)).await {
         Ok(status) => {
             let reason = Some("the answer was lost; asked, the partner has it".to_owned());
             Answer::new(Event::Found, Some(status.as_u16()), reason)

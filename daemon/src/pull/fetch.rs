@@ -28,6 +28,7 @@ use crate::{
         call::Call,
         fault::{FetchError, shown},
         http::Answer,
+        manners::PATIENCE,
         walk::Ask,
     },
     trouble::Trouble,
@@ -37,8 +38,21 @@ use crate::{
 const TRIES: u32 = 4;
 /// The waits between those tries.
 const RETRY: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
-/// A partner that asks us to wait longer than this ends the run; it goes on when the wait is over.
-const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often one thing was tried, and how long it may still be waited for.
+#[derive(Debug)]
+struct Tries {
+    tried: u32,
+    patience: Duration,
+    /// What went wrong last.
+    last: Option<Trouble>,
+}
+
+impl Tries {
+    const fn new() -> Self {
+        Self { tried: 0, patience: PATIENCE, last: None }
+    }
+}
 
 impl Puller {
     /// What `ask` leads to; `first` is the answer to the first time, if it was asked already.
@@ -78,9 +92,11 @@ impl Puller {
         mut first: Option<Answer>,
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
-        let mut tried = 0;
+        let mut tries = Tries::new();
         loop {
-            tried += 1;
+            if stop.is_cancelled() {
+                return Err(Trouble::Stopped);
+            }
             let answer = match first.take() {
                 Some(answer) => Ok(answer),
                 None => self.source.get(call, None).await,
@@ -92,7 +108,7 @@ impl Puller {
                 },
                 Err(error) => Trouble::Fetch(error),
             };
-            self.wait(run, trouble, tried, number, stop).await?;
+            self.wait(run, trouble, &mut tries, number, stop).await?;
         }
     }
 
@@ -104,25 +120,39 @@ impl Puller {
         &self,
         run: RunId,
         trouble: Trouble,
-        tried: u32,
+        tries: &mut Tries,
         number: u64,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
-        let seed = run.0.cast_unsigned() ^ number;
-        let wait = match &trouble {
-            Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
-                Some(retry_after.unwrap_or(Duration::from_secs(1))).filter(|wait| *wait <= PATIENCE)
+        let wait = match trouble {
+            // Nothing was asked, so nothing was tried. What went wrong before says more than that we wait.
+            Trouble::Fetch(FetchError::Held { wait, text }) => {
+                let Some(left) = tries.patience.checked_sub(wait) else {
+                    let held = || FetchError::Held { wait, text }.into();
+                    return Err(tries.last.take().unwrap_or_else(held));
+                };
+                tries.patience = left;
+                wait
             }
-            _ if trouble.is_transient() => {
-                Some(RETRY.delay(tried, jitter(self.feed.id.as_str(), seed)))
+            trouble => {
+                tries.tried += 1;
+                let seed = run.0.cast_unsigned() ^ number;
+                let wait = match &trouble {
+                    Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
+                        Some(retry_after.unwrap_or(Duration::from_secs(1)))
+                            .filter(|wait| *wait <= PATIENCE)
+                    }
+                    _ if trouble.is_transient() => {
+                        Some(RETRY.delay(tries.tried, jitter(self.feed.id.as_str(), seed)))
+                    }
+                    _ => None,
+                };
+                let Some(wait) = wait.filter(|_| tries.tried < TRIES) else { return Err(trouble) };
+                tries.last = Some(trouble);
+                wait
             }
-            _ => None,
         };
-        let Some(wait) = wait.filter(|_| tried < TRIES) else { return Err(trouble) };
-        match stop.run_until_cancelled(sleep(wait)).await {
-            Some(()) => Ok(()),
-            None => Err(Trouble::Stopped),
-        }
+        stop.run_until_cancelled(sleep(wait)).await.ok_or(Trouble::Stopped)
     }
 
     /// Decodes, shapes and checks one answer.
@@ -257,12 +287,11 @@ impl Puller {
         call: &Call,
         stop: &CancellationToken,
     ) -> Result<Answer, Trouble> {
-        let mut tried = 0;
+        let mut tries = Tries::new();
         loop {
-            tried += 1;
             match self.source.get(call, None).await {
                 Ok(answer) => return Ok(answer),
-                Err(error) => self.wait(run, error.into(), tried, 0, stop).await?,
+                Err(error) => self.wait(run, error.into(), &mut tries, 0, stop).await?,
             }
         }
     }
@@ -302,12 +331,11 @@ impl Puller {
         let path = request.export.as_ref().and_then(|export| export.delete.as_deref());
         let (Some(path), Ask::File { id, .. }) = (path, ask) else { return };
         let Ok(url) = asker.at(path, &Leg::default(), Some(id)) else { return };
-        let deleted = self
-            .source
-            .send(&url, 0, |url| self.source.request(reqwest::Method::DELETE, url))
-            .await;
-        if let Err((_, error)) = deleted {
-            tracing::warn!(feed = %self.feed.id, error = %error.fetch(), "an export was read and could not be deleted at the partner's");
+        let Ok(pass) = self.source.pass().await else { return };
+        let delete = |url| self.source.request(reqwest::Method::DELETE, url);
+        if let Err((_, error)) = self.source.send(pass, &url, 0, delete).await {
+            let (feed, error) = (&self.feed.id, error.fetch());
+            tracing::warn!(%feed, %error, "an export was read and could not be deleted at the partner's");
         }
     }
 }

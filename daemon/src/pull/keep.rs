@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use marsad_shared::{
     request::{By, Request},
     run::Counts,
-    store::cache::{Ended, PageEnd, Walk},
+    store::cache::{Ended, PageEnd, Validators, Walk},
 };
 
 use super::{
@@ -86,8 +86,7 @@ impl Puller {
         let last = match &behind {
             Behind::Last { alone } => Some((
                 self.moved(request, course),
-                (*alone && kept.clean && page::fits_one_page(request))
-                    .then(|| page::validators(&kept.answer, kept.url, kept.rows)),
+                Self::validators(request, course, kept, *alone),
                 self.event_at(request, course),
             )),
             _ => None,
@@ -122,6 +121,22 @@ impl Puller {
                 },
             }
         }
+    }
+
+    /// What tells next time that nothing changed: not behind a walk that left rows in quarantine.
+    fn validators(
+        request: &Request,
+        course: &Course,
+        kept: &Kept,
+        alone: bool,
+    ) -> Option<Validators> {
+        if !kept.clean {
+            return None;
+        }
+        let received = course.run.counts().received + kept.rows;
+        let mark = course.mark.clone().map(|mark| Validators { rows: received, ..mark });
+        let one_page = alone && request.changed.is_none() && page::fits_one_page(request);
+        mark.or_else(|| one_page.then(|| page::validators(&kept.answer, kept.url, kept.rows)))
     }
 
     /// Where the cursor stands behind a walk that was read to its end.

@@ -3,26 +3,24 @@
 //! A leg is a stretch that is asked for on its own: all there is, what changed in a time, or what belongs to one record
 //! of another feed. Most feeds have one.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
-    clock::plus,
-    feed::Feed,
     health::{PollResult, Reason},
-    request::{By, Each, Incremental, Request},
-    store::{StoreError, cache::Position},
+    request::{By, Request},
+    store::{
+        StoreError,
+        cache::{Position, Validators},
+    },
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Errand, Puller, keep::Behind, page::Page};
+use super::{Errand, Head, Puller, keep::Behind, page::Page};
 use crate::{
     run::{Ending, Run},
     source::{
         asking::{Asker, Leg},
-        cursor::{CursorRule, behind},
         fault::FetchError,
         http::Answer,
         walk::{Ask, Onward, WalkError, Walker},
@@ -61,15 +59,25 @@ pub(super) struct Course {
     pub(super) handle: Option<String>,
     /// When the walk began, in an earlier run perhaps.
     pub(super) began_at: Timestamp,
-    leg: Leg,
-    legs: u64,
+    pub(super) leg: Leg,
+    pub(super) legs: u64,
     pub(super) horizon: Option<Timestamp>,
     /// Answers of this run that had no records because of their status.
     refused_legs: u64,
+    /// The partner's mark of change when the walk began.
+    pub(super) mark: Option<Validators>,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
     /// When the walk that is gone on with last came on.
     resumed: Option<Timestamp>,
+}
+
+/// Whether a page holds anything new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    New,
+    /// Nothing, and what follows is older still.
+    Old,
 }
 
 impl Puller {
@@ -80,7 +88,7 @@ impl Puller {
         errand: Errand,
         run: Run,
         position: Position,
-        first: Option<Answer>,
+        head: Head,
         stop: &CancellationToken,
     ) -> (Run, Result<Ending, Trouble>) {
         let of = self.request_hash(request);
@@ -102,6 +110,7 @@ impl Puller {
             legs: 1,
             horizon: None,
             refused_legs: 0,
+            mark: head.mark,
             notes: Vec::new(),
             resumed: resumed.as_ref().map(|(walk, _)| walk.at),
         };
@@ -117,7 +126,7 @@ impl Puller {
             }
             None => None,
         };
-        let ended = self.pages(request, &mut course, walker, ask, first, stop).await;
+        let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         (course.run, ended)
     }
 
@@ -204,45 +213,7 @@ impl Puller {
         }
     }
 
-    /// Where the first leg begins; or why there is none.
-    async fn begin(
-        &self,
-        request: &Request,
-        course: &mut Course,
-    ) -> Result<Option<&'static str>, Trouble> {
-        course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
-        if let Some(each) = &request.each {
-            course.leg.parent = self.parent_after(each, None).await?;
-            let nobody = course.leg.parent.is_none();
-            return Ok(nobody.then_some("there is nobody to ask for yet"));
-        }
-        let Some(incremental) = &request.incremental else { return Ok(None) };
-        if let Some(window) = &incremental.window {
-            let horizon = plus_signed(course.began_at, self.source.offset());
-            let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
-            // At a whole step of the partner's clock, or the next stretch would begin behind what this one leaves out.
-            let horizon = whole(horizon, window.granularity);
-            let since = course.leg.since.as_deref().and_then(|since| since.parse().ok());
-            if since.is_some_and(|since: Timestamp| since >= horizon) {
-                return Ok(Some("nothing is old enough yet to be asked for"));
-            }
-            course.horizon = Some(horizon);
-            course.leg.until = Some(Self::end_of_window(incremental, &course.leg, horizon));
-        }
-        Ok(None)
-    }
-
-    fn end_of_window(incremental: &Incremental, leg: &Leg, horizon: Timestamp) -> Timestamp {
-        let step = incremental.window.as_ref().and_then(|window| window.step);
-        let since = leg.since.as_deref().or(incremental.start.as_deref());
-        let since = since.and_then(|since| since.parse::<Timestamp>().ok());
-        match (since, step) {
-            (Some(since), Some(step)) => plus(since, step).min(horizon),
-            _ => horizon,
-        }
-    }
-
-    /// Where the walk goes behind a page, which is looked through first.
+    /// Where the walk goes behind a page, which is looked through first; `None`: it was the last.
     async fn onward(
         &self,
         request: &Request,
@@ -255,49 +226,17 @@ impl Puller {
             return Ok(Some((course.leg.clone(), job)));
         }
         let facts = page.facts();
-        if page.answer.nothing {
-            course.refused_legs += 1;
-        }
+        course.refused_legs += u64::from(page.answer.nothing);
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());
         }
-        let rule = self.rule();
-        let (least, before) = match &rule {
-            Some(rule) => (rule.least(&page.piece.batch), course.best.clone()),
-            None => (None, None),
-        };
-        if let Some(rule) = &rule {
-            course.best = rule.best(course.best.take(), &page.piece.batch);
-            let received = page.piece.rows();
-            page.filter(rule, course.leg.since.as_deref());
-            let nothing_new = received > 0 && page.filtered == received;
-            let incremental = request.incremental.as_ref();
-            if nothing_new
-                && let Some(By::Here { newest_first: true, .. }) = incremental.map(|i| &i.by)
-            {
-                walker.pages += 1;
-                return Ok(None);
-            }
+        if self.look_through(request, course, page, walker.pages + 1)? == News::Old {
+            walker.pages += 1;
+            return Ok(None);
         }
         match walker.next(ask, &facts)? {
-            Onward::Page(next) => {
-                check_order(
-                    request,
-                    rule.as_ref(),
-                    before.as_deref(),
-                    least.as_deref(),
-                    walker.pages,
-                )?;
-                Ok(Some((course.leg.clone(), next)))
-            }
+            Onward::Page(next) => Ok(Some((course.leg.clone(), next))),
             Onward::Split => {
-                check_order(
-                    request,
-                    rule.as_ref(),
-                    before.as_deref(),
-                    least.as_deref(),
-                    walker.pages,
-                )?;
                 let best = course.best.clone();
                 if best.is_none() || best == course.leg.since {
                     return Err(WalkError::NoSplit { most: walker.leg_rows() });
@@ -321,44 +260,31 @@ impl Puller {
         }
     }
 
-    /// The leg behind the one that was read to its end.
-    async fn leg_after(
+    /// Takes from a page's rows what moves the cursor, and passes over those that the feed leaves out.
+    fn look_through(
         &self,
         request: &Request,
-        course: &Course,
-    ) -> Result<Option<Leg>, WalkError> {
-        if let (Some(each), Some(parent)) = (&request.each, &course.leg.parent) {
-            let next = self.parent_after(each, Some(parent.clone())).await;
-            let next = next.map_err(|error| WalkError::Parents { problem: error.to_string() })?;
-            if next.is_some() && course.legs >= each.max {
-                return Err(WalkError::TooManyParents { most: each.max });
-            }
-            return Ok(next.map(|parent| Leg { parent: Some(parent), ..course.leg.clone() }));
-        }
-        let (Some(incremental), Some(until), Some(horizon)) =
-            (&request.incremental, course.leg.until, course.horizon)
-        else {
-            return Ok(None);
+        course: &mut Course,
+        page: &mut Page,
+        number: u64,
+    ) -> Result<News, WalkError> {
+        let (Some(incremental), Some(rule)) = (&request.incremental, self.rule()) else {
+            return Ok(News::New);
         };
-        if until >= horizon {
-            return Ok(None);
+        let batch = &page.piece.batch;
+        if incremental.split.is_some()
+            && let (Some(before), Some(least)) = (&course.best, rule.least(batch))
+            && rule.compare(&least, before).is_lt()
+        {
+            // What lies between would be lost where the walk is split.
+            return Err(WalkError::Unsorted { page: number });
         }
-        let mut leg = Leg { since: Some(until.to_string()), ..course.leg.clone() };
-        leg.until = Some(Self::end_of_window(incremental, &leg, horizon));
-        Ok(Some(leg))
-    }
-
-    async fn parent_after(
-        &self,
-        each: &Each,
-        after: Option<String>,
-    ) -> Result<Option<String>, StoreError> {
-        let Each { feed, column, .. } = each.clone();
-        self.services
-            .store
-            .cache
-            .call(move |cache| cache.value_after(&feed, &column, after.as_deref()))
-            .await
+        course.best = rule.best(course.best.take(), batch);
+        let received = page.piece.rows();
+        page.filter(&rule, course.leg.since.as_deref());
+        let old = received > 0 && page.filtered == received;
+        let ends = matches!(incremental.by, By::Here { newest_first: true, .. });
+        Ok(if old && ends { News::Old } else { News::New })
     }
 
     /// What becomes of a walk in trouble. True: the partner no longer keeps what it gave us, and everything is read again.
@@ -392,26 +318,6 @@ impl Puller {
             return Err(Trouble::CursorLost { since: since.clone() });
         }
         Ok(false)
-    }
-
-    pub(super) fn rule(&self) -> Option<CursorRule> {
-        let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else { return None };
-        CursorRule::of(request.incremental.as_ref()?, &self.columns.known()?.layout)
-    }
-
-    /// What is asked for when the cursor stands at `cursor`.
-    pub(super) fn since(&self, request: &Request, cursor: Option<&str>) -> Option<String> {
-        let (incremental, cursor) = (request.incremental.as_ref()?, cursor?);
-        match incremental.by {
-            By::Clock => return Some(behind(cursor, incremental.lookback)),
-            By::Token(_) | By::Delta(_) => return Some(cursor.to_owned()),
-            By::Field(_) | By::Here { .. } => {}
-        }
-        // Before the columns are known the cursor is asked with as it stands: `lookback` needs its type.
-        let Feed { fields, key, .. } = &*self.feed;
-        let declared = || marsad_shared::record::Layout::new(fields.clone(), key).ok();
-        let rule = self.rule().or_else(|| CursorRule::of(incremental, &declared()?));
-        Some(rule.map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)))
     }
 
     fn ending(&self, request: &Request, course: &Course) -> Result<Ending, Trouble> {
@@ -452,26 +358,6 @@ impl Puller {
     }
 }
 
-/// A feed that is split must come in ascending order, or what lies between would be lost.
-fn check_order(
-    request: &Request,
-    rule: Option<&CursorRule>,
-    best_before: Option<&str>,
-    least: Option<&str>,
-    page: u64,
-) -> Result<(), WalkError> {
-    let splits =
-        request.incremental.as_ref().is_some_and(|incremental| incremental.split.is_some());
-    match (rule, best_before, least) {
-        (Some(rule), Some(before), Some(least))
-            if splits && rule.compare(least, before).is_lt() =>
-        {
-            Err(WalkError::Unsorted { page })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Whether a walk that was gone on with leads nowhere any more: the partner refuses what it gave us itself, or nothing
 /// has come of it for too long.
 fn is_dead(walked_at: Timestamp, course: &Course, trouble: &Trouble, now: Timestamp) -> bool {
@@ -481,21 +367,10 @@ fn is_dead(walked_at: Timestamp, course: &Course, trouble: &Trouble, now: Timest
     );
     let ours = trouble.reason().is_some_and(Reason::is_local);
     let old = now.duration_since(walked_at) > WALK_LIFE;
-    course.run.pages == 0 && !ours && !matches!(trouble, Trouble::Stopped) && (refused || old)
+    course.run.pages == 0 && !ours && !trouble.is_no_failure() && (refused || old)
 }
 
 /// `at` moved by `by`; as far as time reaches.
 pub(super) fn plus_signed(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(at)
-}
-
-/// `at` as far as whole steps reach; as it is where there are none.
-fn whole(at: Timestamp, step: Duration) -> Timestamp {
-    match i128::try_from(step.as_nanos()) {
-        Ok(step) if step > 0 => {
-            let nanoseconds = at.as_nanosecond();
-            Timestamp::from_nanosecond(nanoseconds - nanoseconds.rem_euclid(step)).unwrap_or(at)
-        }
-        _ => at,
-    }
 }

@@ -184,7 +184,7 @@ fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestam
 }
 
 /// The 15 digits, if the prefix and the check digit (Luhn) are right.
-fn emirates_id(text: &str) -> Option<String> {
+pub(crate) fn emirates_id(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
     if digits.len() != 15
         || !digits.starts_with("784")

@@ -14,7 +14,7 @@ use futures_util::StreamExt as _;
 use marsad_shared::{
     clock::plus,
     exchange::{Event, State as ExchangeState},
-    id::{ConnectionId, ExchangeId, RunId},
+    id::{ConnectionId, ExchangeId},
     protocol::{
         ActOutcome, ExchangeAct, ExchangeRow, ExchangeVerb, Preview, Problem, ProblemCode, Resync,
         ResyncReply,
@@ -36,7 +36,7 @@ use super::{
 use crate::{
     courier::document_max,
     outbox::{accept, deadline, ring},
-    services::Order,
+    services::{self, Order},
 };
 
 /// How long an order may wait for a run of the same feed that is under way.
@@ -71,9 +71,10 @@ pub(super) async fn resync(
     let (actor, stop) = (command.peer.user_or_uid(), api.stop.clone());
     let effect = async move {
         let (reply, answer) = oneshot::channel();
-        desk.try_send(Order { feed: order.feed, full: order.full, actor, reply })
+        let order = services::Resync { feed: order.feed, full: order.full, actor, reply };
+        desk.try_send(Order::Resync(order))
             .map_err(|_| not_begun("several resyncs of it wait already"))?;
-        let run = stop.run_until_cancelled(begun(answer)).await;
+        let run = stop.run_until_cancelled(taken_up(answer, not_begun)).await;
         let run = run.unwrap_or_else(|| Err(unavailable()))?;
         Ok((run, format!("run {run} begun")))
     };
@@ -82,14 +83,17 @@ pub(super) async fn resync(
 }
 
 /// Waits until an order is taken up, for at most [`ORDER_WAIT`]. One that would wait longer is withdrawn: its reader passes
-/// over an order whose answer nobody waits for.
-async fn begun(mut answer: oneshot::Receiver<Result<RunId, Problem>>) -> Result<RunId, Problem> {
+/// over an order whose answer nobody waits for, and `not_done` says so.
+pub(super) async fn taken_up<T>(
+    mut answer: oneshot::Receiver<Result<T, Problem>>,
+    not_done: impl FnOnce(&str) -> Problem,
+) -> Result<T, Problem> {
     if let Ok(told) = timeout(ORDER_WAIT, &mut answer).await {
         return told.map_err(|_| unavailable())?;
     }
     answer.close();
     answer.try_recv().unwrap_or_else(|_| {
-        Err(not_begun("a run of it is under way and takes long, so the order was withdrawn"))
+        Err(not_done("a run of it is under way and takes long, so the order was withdrawn"))
     })
 }
 
@@ -316,32 +320,34 @@ async fn keep(api: &Api, body: Body, most: u64) -> Result<Kept, Problem> {
 
 impl Peer {
     /// The name that runs and reasons bear.
-    fn user_or_uid(&self) -> String {
+    pub(super) fn user_or_uid(&self) -> String {
         if self.user.is_empty() { format!("uid {}", self.uid) } else { self.user.clone() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use marsad_shared::id::RunId;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn an_order_that_waits_too_long_is_withdrawn() {
-        let (reply, answer) = oneshot::channel();
-        let problem = begun(answer).await.unwrap_err();
+        let (reply, answer) = oneshot::channel::<Result<RunId, Problem>>();
+        let problem = taken_up(answer, not_begun).await.unwrap_err();
         assert!(problem.why.contains("withdrawn"), "{problem:?}");
         assert!(reply.is_closed(), "and its reader can see that");
 
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel::<Result<RunId, Problem>>();
         let soon = async {
             tokio::time::sleep(ORDER_WAIT / 2).await;
             reply.send(Ok(RunId(7))).unwrap();
         };
-        let (run, ()) = tokio::join!(begun(answer), soon);
+        let (run, ()) = tokio::join!(taken_up(answer, not_begun), soon);
         assert_eq!(run.unwrap(), RunId(7));
 
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = oneshot::channel::<Result<RunId, Problem>>();
         drop(reply);
-        assert_eq!(begun(answer).await.unwrap_err().code, ProblemCode::Unavailable);
+        assert_eq!(taken_up(answer, not_begun).await.unwrap_err().code, ProblemCode::Unavailable);
     }
 }

@@ -8,9 +8,9 @@ use axum::{
 };
 use jiff::Timestamp;
 use marsad_shared::{
-    id::{ExchangeId, FeedId, QuarantineId, RunId},
+    id::{ExchangeId, FeedId, MoveId, QuarantineId, RunId},
     protocol::{
-        AuditProof, AuditRow, ConnectionRow, EventKind, ExchangeRow, FeedRow, ListQuery,
+        AuditProof, AuditRow, ConnectionRow, CursorRow, EventKind, ExchangeRow, FeedRow, ListQuery,
         PartnerRow, QuarantineRow, RecordRow, RunRow, Status,
     },
     role::Act,
@@ -22,6 +22,8 @@ use tokio::{
     sync::broadcast::error::RecvError,
     time::{Instant, timeout_at},
 };
+
+use crate::source::manners::clock::NOTABLE;
 
 use super::{
     Api, Peer,
@@ -43,6 +45,20 @@ impl Api {
         let now = self.services.clock.now();
         let answer = self.services.readers.read(move |reader| read(reader, now)).await;
         answer.map_err(|error| failed("it could not be read", &error).into())
+    }
+
+    /// Adds to a connection's row what only the running daemon knows: what its requests wait for, and the partner's clock.
+    fn add_manners(&self, row: &mut ConnectionRow) {
+        let Some(source) = self.services.books.source(&row.id) else { return };
+        if let Some(held) = source.held() {
+            row.overlays.push(if held.is_breaker { "breaker" } else { "waiting" }.to_owned());
+            (row.wait_until_at, row.wait_reason) = (Some(held.until), Some(held.why));
+        }
+        let offset = source.gate().offset();
+        if offset.is_some_and(|offset| offset.abs() >= NOTABLE) {
+            row.overlays.push("clock".to_owned());
+        }
+        row.clock_offset_s = offset.map(|offset| offset.as_secs());
     }
 
     /// One row of a list that `read` narrows to it.
@@ -103,6 +119,8 @@ pub(super) async fn partner(
     Path(id): Path<String>,
 ) -> Answer<PartnerRow> {
     let query = ListQuery { partner: Some(id.clone()), ..ListQuery::default() };
+    // So that what is spent is told to the last call.
+    api.services.keep_books().await;
     api.one(format!("partner {id:?}"), move |reader, now| Ok(reader.partners(&query, now)?.pop()))
         .await
 }
@@ -112,7 +130,11 @@ pub(super) async fn connections(
     asked: Asked,
 ) -> Answer<Vec<ConnectionRow>> {
     let query = query(asked, &["partner", "connection", "state"])?;
-    api.read(move |reader, now| reader.connections(&query, now)).await.map(Json)
+    let mut rows = api.read(move |reader, now| reader.connections(&query, now)).await?;
+    for row in &mut rows {
+        api.add_manners(row);
+    }
+    Ok(Json(rows))
 }
 
 pub(super) async fn connection(
@@ -121,10 +143,13 @@ pub(super) async fn connection(
 ) -> Answer<ConnectionRow> {
     let id = format!("{partner}/{name}");
     let query = ListQuery { connection: Some(id.clone()), ..ListQuery::default() };
-    api.one(format!("connection {id:?}"), move |reader, now| {
-        Ok(reader.connections(&query, now)?.pop())
-    })
-    .await
+    let Json(mut row) = api
+        .one(format!("connection {id:?}"), move |reader, now| {
+            Ok(reader.connections(&query, now)?.pop())
+        })
+        .await?;
+    api.add_manners(&mut row);
+    Ok(Json(row))
 }
 
 pub(super) async fn feeds(State(api): State<Arc<Api>>, asked: Asked) -> Answer<Vec<FeedRow>> {
@@ -203,6 +228,26 @@ pub(super) async fn record(
     let feed = known_feed(&api, &partner, &name).await?;
     api.one(format!("a record of {feed} with that key"), move |reader, _| {
         reader.record(&feed, &key)
+    })
+    .await
+}
+
+pub(super) async fn cursor(
+    State(api): State<Arc<Api>>,
+    Path((partner, name)): Path<(String, String)>,
+    asked: Asked,
+) -> Answer<Vec<CursorRow>> {
+    let (feed, query) = (known_feed(&api, &partner, &name).await?, query(asked, &[])?);
+    api.read(move |reader, _| reader.cursor(&feed, &query)).await.map(Json)
+}
+
+pub(super) async fn cursor_move(
+    State(api): State<Arc<Api>>,
+    Path((partner, name, text)): Path<(String, String, String)>,
+) -> Answer<CursorRow> {
+    let (feed, at) = (known_feed(&api, &partner, &name).await?, id::<MoveId>(&text)?);
+    api.one(format!("move {at} of the cursor of {feed}"), move |reader, _| {
+        reader.cursor_move(&feed, at)
     })
     .await
 }

@@ -27,21 +27,31 @@ impl CursorRule {
 
     /// The greater of `best` and the greatest value in `batch`.
     pub fn best(&self, best: Option<String>, batch: &Batch) -> Option<String> {
-        self.values(batch).fold(best, |best, value| match best {
-            Some(best) if self.compare(&best, &value) != Ordering::Less => Some(best),
-            _ => Some(value),
-        })
+        let rows = (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null);
+        let row = rows.reduce(|best, row| self.later(batch, best, row, Ordering::Greater));
+        let found = row.and_then(|row| self.value(batch, row));
+        match (best, found) {
+            (Some(best), Some(found)) if self.compare(&best, &found).is_lt() => Some(found),
+            (best, found) => best.or(found),
+        }
     }
 
     /// The smallest value in `batch`.
     pub fn least(&self, batch: &Batch) -> Option<String> {
-        self.values(batch).reduce(|least, value| {
-            if self.compare(&value, &least) == Ordering::Less { value } else { least }
-        })
+        let rows = (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null);
+        let row = rows.reduce(|least, row| self.later(batch, least, row, Ordering::Less))?;
+        self.value(batch, row)
     }
 
-    fn values(&self, batch: &Batch) -> impl Iterator<Item = String> {
-        (0..batch.len()).filter_map(|row| self.value(batch, row))
+    /// Of two rows the one whose value stands as `wanted` to the other's; the first where they are equal.
+    fn later(&self, batch: &Batch, one: usize, other: usize, wanted: Ordering) -> usize {
+        let order = match (batch.at(other, self.column), batch.at(one, self.column)) {
+            (Value::Integer(other), Value::Integer(one)) => other.cmp(&one),
+            (Value::Text(other), Value::Text(one)) if other == one => Ordering::Equal,
+            (Value::Text(other), Value::Text(one)) => self.compare(other, one),
+            _ => Ordering::Equal,
+        };
+        if order == wanted { other } else { one }
     }
 
     fn value(&self, batch: &Batch, row: usize) -> Option<String> {

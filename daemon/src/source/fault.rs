@@ -2,16 +2,29 @@
 
 use std::{error::Error as _, io::ErrorKind as Kind, time::Duration};
 
-use marsad_shared::health::{PollResult, Reason};
+use jiff::Timestamp;
+use marsad_shared::{
+    health::{PollResult, Reason},
+    request::OnStatus,
+    untrusted::show_at_most,
+};
 use reqwest::{StatusCode, header::HeaderMap};
 use url::Url;
+
+use super::{manners, said::Said};
+
+/// The longest code of a gateway that is shown, in characters.
+const CODE_MAX: usize = 80;
 
 /// A request that brought no answer we can use. One variant for each thing the caller does differently.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// The partner asks us to come later.
-    #[error("{text}")]
+    #[error("{text}; nothing is lost, Marsad goes on by itself")]
     Throttled { retry_after: Option<Duration>, text: String },
+    /// Nothing was asked: what the partner asked for, its budget or the breaker comes first, for so long.
+    #[error("{text}; nothing is lost, Marsad goes on by itself")]
+    Held { wait: Duration, text: String },
     /// Time may cure it: the same is tried again.
     #[error("{text}")]
     Transient { reason: Reason, text: String },
@@ -49,6 +62,7 @@ impl FetchError {
         match self {
             Self::Throttled { .. } => PollResult::Throttled,
             Self::Gone { .. } => PollResult::Fail(Reason::Http4xx),
+            Self::Held { .. } => PollResult::Skipped,
             Self::Transient { reason, .. } | Self::Final { reason, .. } => {
                 PollResult::Fail(*reason)
             }
@@ -59,11 +73,22 @@ impl FetchError {
     /// The reason among the closed set; being asked to wait is none.
     pub fn reason(&self) -> Option<Reason> {
         match self {
-            Self::Throttled { .. } => None,
+            Self::Throttled { .. } | Self::Held { .. } => None,
             Self::Gone { .. } => Some(Reason::Http4xx),
             Self::Transient { reason, .. }
             | Self::Final { reason, .. }
             | Self::Local { reason, .. } => Some(*reason),
+        }
+    }
+
+    /// What it means to a feed that says so of its status.
+    #[must_use]
+    pub fn meaning(self, meaning: Option<OnStatus>) -> Self {
+        let text = self.to_string();
+        match meaning {
+            Some(OnStatus::Retry) => Self::Transient { reason: Reason::Http5xx, text },
+            Some(OnStatus::Fail) => Self::Final { reason: Reason::Http4xx, text },
+            Some(OnStatus::Empty) | None => self,
         }
     }
 
@@ -80,24 +105,37 @@ impl FetchError {
         }
     }
 
-    /// What an answer's status means, if it is not a good one.
+    /// What an answer's status means, if it is not a good one, of an answer whose body nobody may see.
     pub fn of_status(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<Self> {
-        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+        Self::of_answer(status, headers, &Said::default(), Timestamp::MAX, url)
+    }
+
+    /// What an answer means, if it is not a good one. `said`: what its body says; `now`: the time at the partner, where
+    /// the answer does not say it.
+    pub fn of_answer(
+        status: StatusCode,
+        headers: &HeaderMap,
+        said: &Said,
+        now: Timestamp,
+        url: &Url,
+    ) -> Option<Self> {
+        if is_good(status) {
             return None;
         }
-        let what = format!("the partner answered {status}");
-        let retry_after = retry_after(headers);
+        let gateway = gateway(headers);
+        let what = what(status, gateway.as_deref(), said);
+        let wait = manners::retry_after(headers, now)
+            .or_else(|| manners::asked(headers, now).rest())
+            .or(said.retry_after);
         Some(match status.as_u16() {
-            429 | 503 if status == StatusCode::TOO_MANY_REQUESTS || retry_after.is_some() => {
-                let wait = retry_after.map_or_else(String::new, |wait| {
-                    format!(" and asks us to wait {} s", wait.as_secs())
-                });
-                let text = format!(
-                    "{}: {what}{wait}; nothing is lost, Marsad goes on by itself",
-                    shown(url)
-                );
-                Self::Throttled { retry_after, text }
+            429 => Self::throttled(wait, &what, url),
+            // Some say it so where the quota is spent.
+            403 | 503 if wait.is_some() => Self::throttled(wait, &what, url),
+            400..500 if gateway.is_some() => {
+                let (reason, remedy) = (Reason::GatewayFault, remedy(Reason::GatewayFault));
+                Self::Final { reason, text: format!("{}: {what}; {remedy}", shown(url)) }
             }
+            _ if gateway.is_some() => Self::of(Reason::GatewayFault, url, &what),
             401 | 403 => Self::of(Reason::Auth, url, &what),
             300..400 => {
                 let what = format!("{what}: it redirects, and redirects are not followed");
@@ -111,6 +149,37 @@ impl FetchError {
             400..500 => Self::of(Reason::Http4xx, url, &what),
             _ => Self::of(Reason::Http5xx, url, &what),
         })
+    }
+
+    fn throttled(retry_after: Option<Duration>, what: &str, url: &Url) -> Self {
+        let wait = retry_after.map_or_else(String::new, |wait| {
+            format!(" and asks us to wait {} s", wait.as_secs_f64().ceil())
+        });
+        Self::Throttled { retry_after, text: format!("{}: {what}{wait}", shown(url)) }
+    }
+
+    /// Whether it says that nobody is there to answer, whatever is asked.
+    pub const fn is_outage(&self) -> bool {
+        matches!(
+            self,
+            Self::Transient {
+                reason: Reason::Dns
+                    | Reason::ConnectRefused
+                    | Reason::ConnectTimeout
+                    | Reason::TlsHandshake
+                    | Reason::Http5xx
+                    | Reason::FirstByteTimeout
+                    | Reason::ReadTimeout
+                    | Reason::Truncated
+                    | Reason::GatewayFault,
+                ..
+            } | Self::Final { reason: Reason::TlsExpired | Reason::TlsUntrusted, .. }
+        )
+    }
+
+    /// Whether it says nothing of the partner.
+    pub const fn is_ours(&self) -> bool {
+        matches!(self, Self::Held { .. } | Self::Local { .. })
     }
 
     /// What went wrong on the way. A time-out is looked for first: reqwest files a stalled body under decoding.
@@ -212,24 +281,31 @@ const fn remedy(reason: Reason) -> &'static str {
         Reason::Disk | Reason::DbBusy | Reason::Clock => {
             "mend it here; the partner is not to blame"
         }
+        Reason::GatewayFault => {
+            "tell whoever runs the gateway: the partner behind it may not be to blame"
+        }
         Reason::TooLarge => "ask for smaller pages (`size`)",
         _ => "it is tried again; if it stays, tell the partner",
     }
 }
 
-/// The longest wait that is taken at its word: more is a mistake of the partner's, and would park a feed for ever.
-const WAIT_MAX: Duration = Duration::from_hours(7 * 24);
+/// Whether an answer of that status is one to work with.
+pub fn is_good(status: StatusCode) -> bool {
+    status.is_success() || status == StatusCode::NOT_MODIFIED
+}
 
-/// `Retry-After`, in seconds or as a date measured by the partner's own `Date`.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let wait = text("retry-after")?;
-    if let Ok(seconds) = wait.parse() {
-        return Some(Duration::from_secs(seconds).min(WAIT_MAX));
+/// The code by which an X-Road gateway says that the error is its own, and not the partner's behind it.
+fn gateway(headers: &HeaderMap) -> Option<String> {
+    let code = headers.get("x-road-error")?;
+    Some(show_at_most(&String::from_utf8_lossy(code.as_bytes()), CODE_MAX))
+}
+
+fn what(status: StatusCode, gateway: Option<&str>, said: &Said) -> String {
+    let words = said.words.as_ref().map_or_else(String::new, |words| format!(" (\"{words}\")"));
+    match gateway {
+        Some(code) => format!("error at the gateway, {code}: it answered {status}{words}"),
+        None => format!("the partner answered {status}{words}"),
     }
-    let until = jiff::fmt::rfc2822::parse(wait).ok()?.timestamp();
-    let from = jiff::fmt::rfc2822::parse(text("date")?).ok()?.timestamp();
-    Some(Duration::try_from(until.duration_since(from)).unwrap_or_default().min(WAIT_MAX))
 }
 
 #[cfg(test)]

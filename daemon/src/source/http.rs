@@ -1,68 +1,59 @@
 //! A partner's HTTP interface: requests with our credentials, answers within limits.
 
-use std::{
-    num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::SignedDuration;
 use marsad_shared::{
     clock::Clock,
     connection::{Connection, Http, RateLimit},
     health::Reason,
-    id::ConnectionId,
-    request::OnStatus,
+    id::{ConnectionId, FeedId},
+    request::{Body, OnStatus},
     store::cache::Validators,
-    untrusted::show,
 };
 use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{info, warn};
 use url::Url;
 
 use super::{
     auth::Signer,
+    body,
     call::Call,
     client::Clients,
-    fault::{FetchError, Transport, shown},
-    manners::clock::{NOTABLE, PartnerClock},
-    unpack::{self, UnpackError},
+    fault::{FetchError, Transport, is_good},
+    gate::{Gate, Pass, Wait},
+    proof::Proof,
+    said::{READ_MAX, Said},
+    spend::{Caller, Purse},
+    unpack,
 };
 
-/// The largest page, in bytes as it is decoded (DESIGN section 6).
-pub const PAGE_MAX: usize = 256 * 1024 * 1024;
-
-/// The lowest rate at which an answer may come, in bytes a second: a modem of the nineties was faster. Who comes slower
-/// holds a run for as long as it likes (security T10).
-const RATE_LEAST: u64 = 1024;
-/// Over so long at least that rate is measured, so that a pause is not taken for it.
-const RATE_OVER: Duration = Duration::from_secs(30);
+/// How long what an error says for itself may take to come.
+const WORDS_WAIT: Duration = Duration::from_secs(5);
 
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
 
 /// An HTTP connection, shared by its feeds and its courier.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpSource {
     pub id: ConnectionId,
-    pub http: Http,
+    pub http: Arc<Http>,
     client: Client,
-    limiter: Option<DefaultDirectRateLimiter>,
-    signer: Signer,
-    /// Until when the partner asked to be left alone.
-    rest_until: Mutex<Option<Instant>>,
-    clock: Arc<dyn Clock>,
-    /// What time it is there.
-    theirs: PartnerClock,
+    signer: Arc<Signer>,
+    /// What all requests of the connection keep to.
+    gate: Arc<Gate>,
+    /// Who asks with this handle.
+    who: Caller,
 }
 
 /// The head of an answer, its body still on the way.
 struct Sent {
     response: Response,
     first_byte: Duration,
+    proof: Proof,
 }
 
 /// A good answer.
@@ -100,47 +91,43 @@ impl HttpSource {
         connection: &Connection,
         clients: &Clients,
         clock: &Arc<dyn Clock>,
+        purse: Option<&Arc<Purse>>,
     ) -> reqwest::Result<Option<Arc<Self>>> {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
+        let (clock, limiter) = (Arc::clone(clock), http.rate_limit.map(limiter));
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
             client: clients.client(http.timeouts.connect)?,
-            limiter: http.rate_limit.map(limiter),
-            signer: Signer::new(http.auth.clone()),
-            rest_until: Mutex::new(None),
-            clock: Arc::clone(clock),
-            theirs: PartnerClock::default(),
-            http: http.clone(),
+            signer: Arc::new(Signer::new(http.auth.clone())),
+            gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),
+            http: Arc::new(http.clone()),
+            who: Caller::Tests,
         })))
     }
 
-    /// Until when the partner asked to be left alone, by whichever request it last said so to.
-    pub fn rest_until(&self) -> Option<Instant> {
-        *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same connection, in the hand of a feed: what it asks is counted as its own.
+    pub fn for_feed(&self, feed: &FeedId) -> Arc<Self> {
+        self.called_by(Caller::Feed(feed.clone()))
+    }
+
+    /// The same connection, in somebody's hand. As it is made, it is an operator's, for tests.
+    pub fn called_by(&self, who: Caller) -> Arc<Self> {
+        Arc::new(Self { who, ..self.clone() })
+    }
+
+    /// The gate that its requests leave through.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Why and until when a request with this handle could not leave now.
+    pub fn held(&self) -> Option<Wait> {
+        self.gate.look(&self.who)
     }
 
     /// How far the partner's clock is ahead of ours; nothing while that is not known.
     pub fn offset(&self) -> SignedDuration {
-        self.theirs.offset().unwrap_or_default()
-    }
-
-    /// Hears what time it is there, by an answer's head that came `took` after it was asked for.
-    fn hear_clock(&self, headers: &header::HeaderMap, took: Duration) {
-        let Some(offset) = self.theirs.hear(headers, self.clock.now(), took) else { return };
-        let (connection, offset_s) = (&self.id, offset.as_secs());
-        if offset.abs() >= NOTABLE {
-            warn!(%connection, offset_s, "the partner's clock and ours differ: one of them is wrong");
-        } else {
-            info!(%connection, offset_s, "the partner's clock and ours agree again");
-        }
-    }
-
-    /// Keeps a wait that the partner asked for.
-    fn heed(&self, error: &FetchError) {
-        if let FetchError::Throttled { retry_after: Some(wait), .. } = error {
-            let until = Instant::now().checked_add(*wait);
-            *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
-        }
+        self.gate.offset().unwrap_or_default()
     }
 
     /// Asks for a page, within the limits. With `validators`, the partner may say that nothing changed (304). Where the
@@ -153,38 +140,49 @@ impl HttpSource {
         call: &Call,
         validators: Option<&Validators>,
     ) -> Result<Answer, FetchError> {
+        let pass = self.pass().await?;
+        let got = self.answer(call, validators).await;
+        pass.end(got.as_ref().err());
+        got
+    }
+
+    async fn answer(
+        &self,
+        call: &Call,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, FetchError> {
         let url = &call.url;
-        let began = Instant::now();
+        let until = Instant::now() + self.http.timeouts.total;
         let mut sent = self.ask(call, validators).await?;
         if sent.response.status() == StatusCode::UNAUTHORIZED
             && self.signer.refused(sent.response.headers()).await
         {
+            self.gate.again(&self.who);
             sent = self.ask(call, validators).await?;
         }
-        let Sent { response, first_byte } = sent;
+        let Sent { response, first_byte, proof } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
-        if let Some(error) = FetchError::of_status(status, &headers, url) {
-            self.heed(&error);
-            let text = error.to_string();
-            return match call.meaning(status.as_u16()) {
-                None => Err(error),
-                Some(OnStatus::Empty) => {
-                    Ok(Answer { status, headers, body: Bytes::new(), first_byte, nothing: true })
+        match call.meaning(status.as_u16()) {
+            Some(OnStatus::Empty) => {
+                let body = Bytes::new();
+                return Ok(Answer { status, headers, body, first_byte, nothing: true });
+            }
+            _ if is_good(status) => {}
+            meaning => {
+                let secrets = proof.secrets(&self.http.auth, Some(call));
+                if let Some(error) = self.error(response, url, until, &secrets).await {
+                    return Err(error.meaning(meaning));
                 }
-                Some(OnStatus::Retry) => {
-                    Err(FetchError::Transient { reason: Reason::Http5xx, text })
-                }
-                Some(OnStatus::Fail) => Err(FetchError::Final { reason: Reason::Http4xx, text }),
-            };
+                let body = Bytes::new();
+                return Ok(Answer { status, headers, body, first_byte, nothing: false });
+            }
         }
-        let limits = self.http.timeouts;
-        let body = body(response, url, limits.idle, began + limits.total).await?;
-        let body = unpacked(body, &headers, url).await?;
+        let body = body::read(response, url, self.http.timeouts.idle, until).await?;
+        let body = body::unpacked(body, &headers, url).await?;
         Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 
     async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
-        self.turn().await;
         let mut body = call.body.clone();
         self.signer.fill(&mut body);
         let mut request =
@@ -196,6 +194,7 @@ impl HttpSource {
             request = request.header(header::IF_MODIFIED_SINCE, modified);
         }
         let request = self.signed(&call.url, request).await?;
+        let proof = Proof::of(&request, Some(call), body);
         let began = Instant::now();
         let patience = self.http.timeouts.first_byte;
         let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
@@ -205,8 +204,8 @@ impl HttpSource {
         let response =
             sent.map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
         let first_byte = began.elapsed();
-        self.hear_clock(response.headers(), first_byte);
-        Ok(Sent { response, first_byte })
+        self.gate.hear(response.headers(), first_byte);
+        Ok(Sent { response, first_byte, proof })
     }
 
     /// The request that `build` makes, with what proves who we are.
@@ -223,19 +222,64 @@ impl HttpSource {
         self.client.request(method, url)
     }
 
-    /// Waits as long as the rate limit says.
-    pub async fn turn(&self) {
-        if let Some(limiter) = &self.limiter {
-            limiter.until_ready().await;
-        }
+    /// The right to one request, once the rate limit has its turn.
+    ///
+    /// # Errors
+    /// [`Wait`] if nothing may be asked now.
+    pub async fn pass(&self) -> Result<Pass, Wait> {
+        self.gate.pass(&self.who).await
     }
 
-    /// Hands over what `build` makes, once it is our [`Self::turn`], a body of `bytes`. An answer that is no success comes with its status; without
+    /// What an answer that is no success means, with what it says for itself.
+    async fn error(
+        &self,
+        mut response: Response,
+        url: &Url,
+        until: Instant,
+        secrets: &[String],
+    ) -> Option<FetchError> {
+        let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));
+        let mut body = Vec::new();
+        while body.len() < READ_MAX
+            && let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await
+        {
+            body.extend_from_slice(&chunk);
+        }
+        body.truncate(READ_MAX);
+        let (status, headers) = (response.status(), response.headers());
+        // What does not unpack, or was cut, has no words.
+        let body =
+            unpack::unpack(body.into(), &body::packing(headers), READ_MAX).unwrap_or_default();
+        let said = Said::of(headers, &body, secrets);
+        let error = FetchError::of_answer(status, headers, &said, self.gate.there(), url)?;
+        Some(self.gate.heed(error))
+    }
+
+    /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is no success comes with its status; without
     /// one, the error says whether the request can have arrived.
     ///
     /// # Errors
     /// The status, where there was one, and what went wrong.
     pub async fn send(
+        &self,
+        pass: Pass,
+        url: &Url,
+        bytes: u64,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+        let sent = self.hand_over(url, bytes, build).await;
+        // A method that is not known is an answer, and by somebody.
+        let unknown = Some(StatusCode::NOT_IMPLEMENTED.as_u16());
+        pass.end(
+            sent.as_ref()
+                .err()
+                .filter(|(status, _)| *status != unknown)
+                .map(|(_, error)| error.fetch()),
+        );
+        sent
+    }
+
+    async fn hand_over(
         &self,
         url: &Url,
         bytes: u64,
@@ -248,6 +292,7 @@ impl HttpSource {
         let limits = self.http.timeouts;
         let upload = Duration::from_secs(bytes / SLOWEST);
         let patience = limits.first_byte.saturating_add(upload).min(limits.total);
+        let (proof, began) = (Proof::of(&request, None, Body::None), Instant::now());
         let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
             let what = format!("no answer came within {} s", patience.as_secs());
             let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
@@ -258,84 +303,21 @@ impl HttpSource {
             let error = FetchError::of_transport(&error.without_url(), url, false);
             (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
         })?;
-        let status = answer.status();
-        match FetchError::of_status(status, answer.headers(), url) {
-            None => Ok(status),
-            Some(error) => {
-                self.heed(&error);
-                if status == StatusCode::UNAUTHORIZED {
-                    // The next attempt shows something newer, if there is anything.
-                    self.signer.refused(answer.headers()).await;
-                }
-                Err((Some(status.as_u16()), Transport::Lost(error)))
-            }
+        self.gate.hear(answer.headers(), began.elapsed());
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        if is_good(status) {
+            return Ok(status);
         }
-    }
-}
-
-/// The body of an answer: whole, or none of it.
-async fn body(
-    mut response: Response,
-    url: &Url,
-    idle: Duration,
-    until: Instant,
-) -> Result<Bytes, FetchError> {
-    let mut body = BytesMut::new();
-    // Pauses are the business of `idle`: where those may be long, the rate has longer to recover.
-    let over = RATE_OVER.max(idle);
-    let (mut since, mut before) = (Instant::now(), 0);
-    loop {
-        let chunk = timeout_at(until.min(Instant::now() + idle), response.chunk()).await;
-        let Ok(chunk) = chunk else {
-            return Err(FetchError::of(Reason::ReadTimeout, url, "the answer stopped coming"));
+        let secrets = proof.secrets(&self.http.auth, None);
+        let Some(error) = self.error(answer, url, began + limits.total, &secrets).await else {
+            return Ok(status);
         };
-        match chunk.map_err(|error| FetchError::of_transport(&error.without_url(), url, true))? {
-            None => return Ok(body.freeze()),
-            Some(chunk) if body.len() + chunk.len() > PAGE_MAX => {
-                let what = "the answer is larger than 256 MiB";
-                return Err(FetchError::of(Reason::TooLarge, url, what));
-            }
-            // Most answers are one piece, which is then taken as it is.
-            Some(chunk) => body.extend_from_slice(&chunk),
+        if status == StatusCode::UNAUTHORIZED {
+            // The next attempt shows something newer, if there is anything.
+            self.signer.refused(&headers).await;
         }
-        if since.elapsed() >= over {
-            if ((body.len() - before) as u64) < RATE_LEAST * over.as_secs() {
-                let what = format!("the answer came at less than {RATE_LEAST} bytes a second");
-                return Err(FetchError::of(Reason::ReadTimeout, url, &what));
-            }
-            (since, before) = (Instant::now(), body.len());
-        }
+        Err((Some(status.as_u16()), Transport::Lost(error)))
     }
-}
-
-/// A body as it was before it was packed.
-async fn unpacked(
-    body: Bytes,
-    headers: &header::HeaderMap,
-    url: &Url,
-) -> Result<Bytes, FetchError> {
-    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-    let says: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
-    let says = says.join(",");
-    if !unpack::is_packed(&body, &says) {
-        return Ok(body);
-    }
-    let unpacked = tokio::task::spawn_blocking(move || unpack::unpack(body, &says, PAGE_MAX)).await;
-    // A decoder that panics has read something that it cannot.
-    let error = match unpacked.unwrap_or(Err(UnpackError::Broken("unknown"))) {
-        Ok(plain) => return Ok(plain),
-        Err(error) => error,
-    };
-    let what = error.to_string();
-    let what = show(&what);
-    Err(match error {
-        UnpackError::Broken(_) => FetchError::of(Reason::Truncated, url, &what),
-        UnpackError::TooLarge(_) => FetchError::of(Reason::TooLarge, url, &what),
-        UnpackError::Unread(_) => FetchError::Final {
-            reason: Reason::Encoding,
-            text: format!("{}: {what}; ask the partner for {}", shown(url), unpack::ACCEPTED),
-        },
-    })
 }
 
 fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
@@ -344,40 +326,4 @@ fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
     // A period of nothing cannot be configured: both parts are checked to be more.
     let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
     RateLimiter::direct(quota.allow_burst(burst))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A body of 64 pieces of `piece` bytes, one each `every`.
-    async fn dripped(piece: usize, every: Duration) -> Result<Bytes, FetchError> {
-        let pieces = futures_util::stream::unfold(0, move |sent| async move {
-            tokio::time::sleep(every).await;
-            let piece = Ok::<_, std::io::Error>(Bytes::from(vec![b' '; piece]));
-            (sent < 64).then_some((piece, sent + 1))
-        });
-        let response = axum::http::Response::new(reqwest::Body::wrap_stream(pieces));
-        let (url, idle) = ("http://p.example/x".parse().unwrap(), Duration::from_secs(30));
-        body(response.into(), &url, idle, Instant::now() + Duration::from_hours(1)).await
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_that_drips_is_given_up_and_a_slow_one_is_not() {
-        let seconds = Duration::from_secs;
-        for (piece, every, whole, why) in [
-            (3 * 1024, seconds(2), true, "one and a half of the lowest rate"),
-            (64 * 1024, seconds(29), true, "long pauses, and much between them"),
-            (1, Duration::from_millis(10), true, "it is over before it could be measured"),
-            (1024, seconds(2), false, "half of the lowest rate"),
-            (1, seconds(20), false, "never idle, and never done"),
-            (1, seconds(31), false, "idle"),
-        ] {
-            let read = dripped(piece, every).await;
-            assert_eq!(read.is_ok(), whole, "{why}: {read:?}");
-            if let Err(error) = read {
-                assert_eq!(error.reason(), Some(Reason::ReadTimeout), "{why}: {error}");
-            }
-        }
-    }
 }

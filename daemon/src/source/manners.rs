@@ -30,8 +30,11 @@ const NEVER: f64 = 1e14;
 /// What an answer asks of the requests after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Asked {
+    /// It does not count requests, or nobody can tell how.
     #[default]
     Nothing,
+    /// Enough are left.
+    GoOn,
     /// None is left: no request before `wait` is over.
     Rest { wait: Duration, left: Left },
     /// Few are left: one in each `gap`, as long as `over`.
@@ -85,10 +88,15 @@ fn there(headers: &HeaderMap, now: Timestamp) -> Timestamp {
 }
 
 impl Asked {
+    /// How long no request may leave at all.
+    pub fn rest(&self) -> Option<Duration> {
+        if let Self::Rest { wait, .. } = self { Some(*wait) } else { None }
+    }
+
     /// How long the next request has to wait.
     const fn wait(&self) -> Duration {
         match self {
-            Self::Nothing => Duration::ZERO,
+            Self::Nothing | Self::GoOn => Duration::ZERO,
             Self::Rest { wait, .. } => *wait,
             Self::Spread { gap, .. } => *gap,
         }
@@ -101,7 +109,7 @@ impl Policy {
         let few = left.n <= FEW
             || left.of.is_some_and(|of| left.n.checked_mul(FEW_OF).is_some_and(|n| n < of));
         match left.n {
-            _ if reset.is_zero() || !few => Asked::Nothing,
+            _ if reset.is_zero() || !few => Asked::GoOn,
             0 => Asked::Rest { wait: reset, left },
             // One gap more than requests: behind the last, it counts anew.
             n => {

@@ -29,16 +29,18 @@ use super::{
     value::{Id, Location, Span},
 };
 use crate::{
-    connection::Connection,
+    connection::{Connection, RateLimit},
     feed::Feed,
     id::PartnerId,
-    partner::{Agreement, Name, Partner},
+    partner::{Agreement, Budget, Name, Partner},
     role::{Grant, Role},
     untrusted::show,
 };
 
 /// The longest name of a Unix socket that Linux takes, in bytes.
 const SOCKET_MAX: usize = 107;
+/// The shortest period of a budget.
+const BUDGET_MIN: Duration = Duration::from_mins(1);
 
 /// What `marsad.toml` says, checked.
 #[derive(Debug)]
@@ -140,7 +142,7 @@ pub(super) fn partner_file(
     met: &mut Met,
     report: &mut Report<'_>,
 ) -> Checked {
-    let partner = raw.partner.value().and_then(|raw| partner(raw, met, report));
+    let partner = raw.partner.value().and_then(|raw| partner(raw, scope, met, report));
     // With a wrong id all else can still be checked; nothing of it is used.
     let id = partner.as_ref().map_or_else(
         || "unnamed".parse().expect("it is a name"),
@@ -165,7 +167,12 @@ pub(super) fn partner_file(
     checked
 }
 
-fn partner(raw: &RawPartner, met: &mut Met, report: &mut Report<'_>) -> Option<Partner> {
+fn partner(
+    raw: &RawPartner,
+    scope: &Scope<'_>,
+    met: &mut Met,
+    report: &mut Report<'_>,
+) -> Option<Partner> {
     let id = raw.id.here().and_then(|id| partner_id(id, met, report));
     let agreement = match raw.agreement.value() {
         None => None,
@@ -174,10 +181,22 @@ fn partner(raw: &RawPartner, met: &mut Met, report: &mut Report<'_>) -> Option<P
             valid_until: agreement.valid_until.value().map(|day| day.0),
         }),
     };
+    let budget = raw.budget.here().and_then(|budget| self::budget(budget, scope, report));
     let id: PartnerId = id?;
     let name = name(&raw.name, id.as_str())?;
     let runbook = raw.runbook.value().map(|location| location.0.clone());
-    Some(Partner { id, name, agreement, runbook })
+    Some(Partner { id, name, agreement, runbook, budget })
+}
+
+fn budget(budget: &At<RateLimit>, scope: &Scope<'_>, report: &mut Report<'_>) -> Option<Budget> {
+    let RateLimit { requests, per } = budget.value;
+    if per < BUDGET_MIN {
+        let problem = "is a budget of a second, and nobody counts who spent it";
+        let remedy = "write it as the `rate_limit` of each connection, or for a longer time, such as \"5000/d\"";
+        report.wrong(&budget.place, problem, remedy);
+        return None;
+    }
+    Some(Budget { calls: requests, per, zone: scope.timezone.clone() })
 }
 
 fn partner_id(id: &At<Id>, met: &mut Met, report: &mut Report<'_>) -> Option<PartnerId> {

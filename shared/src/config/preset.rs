@@ -23,7 +23,8 @@ success = { error = "$.error" }
 by_field = { param = "$filter", value = "{field} ge {cursor}" }
 "#;
 
-/// CKAN's datastore: its own next link never ends, so records are counted, up to `total`.
+/// CKAN's datastore: its own next link never ends, so records are counted, up to `total`. Whether anything changed stands
+/// in `resource_show`, which needs the resource's id: `changed` is the feed's own.
 const CKAN: &str = r#"
 records = "$.result.records[*]"
 pagination = { kind = "offset", param = "offset", size_param = "limit", size = 1000, total = "$.result.total" }

@@ -84,6 +84,9 @@ table! {
         may agreement: RawAgreement,
         /// A text file for whoever is called in the night.
         may runbook: Location,
+        /// The most calls in a period, over all connections and feeds; a day begins at midnight in `timezone`. What is
+        /// delivered may go beyond it. Default: no limit.
+        may budget: RateLimit,
     }
     later {}
 }
@@ -265,6 +268,8 @@ table! {
         may each: RawEach,
         /// Has the partner make a file first, and fetches that.
         may export: RawExport,
+        /// Asks first whether anything changed.
+        may changed: RawChanged,
         /// When it is read, over HTTP. Default: every `15m`. Files are taken when they are complete.
         may schedule: RawSchedule,
         /// How old its data may become. Default: nothing is promised.
@@ -394,6 +399,18 @@ table! {
         must column: String,
         /// The most values of one run. Default: 10,000.
         may max: u64,
+    }
+    later {}
+}
+
+table! {
+    /// What tells, in one small answer, whether anything changed: where that is the same as at the last complete read, nothing
+    /// is read.
+    pub struct RawChanged, as "{ path = \"/meta\", at = \"$.modified\" }" {
+        /// Where it is asked for, behind `base_url`.
+        must path: String,
+        /// A path to what is another one whenever the data is.
+        must at: String,
     }
     later {}
 }

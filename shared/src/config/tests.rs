@@ -20,6 +20,7 @@ const EDUCATION: &str = r#"
 id        = "education"
 name      = { en = "Education Authority", ar = "هيئة التعليم" }
 runbook   = "runbooks/education.md"
+budget    = "5000/d"
 agreement = { reference = "MOU-2026-014", valid_until = 2027-12-31 }
 
 [[connection]]
@@ -130,6 +131,9 @@ fn the_example_of_the_design_loads_and_means_what_it_says() {
         partner.runbook.as_deref().unwrap(),
         folder.path().join("partners.d/runbooks/education.md")
     );
+    let budget = partner.budget.as_ref().unwrap();
+    assert_eq!((budget.calls.get(), budget.per), (5_000, Duration::from_hours(24)));
+    assert_eq!(budget.zone.iana_name(), Some("Asia/Dubai"));
 
     let [api, drop, referrals] = &config.connections[..] else { panic!("three connections") };
     let Link::Http(http) = &api.link else { panic!("api is HTTP") };

@@ -75,6 +75,52 @@ pub struct Preview {
     pub rows_now: u64,
 }
 
+/// An order to read a feed again from an earlier point. Nothing is removed: what comes again is compared with the bank.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rewind {
+    pub feed: FeedId,
+    /// A value of the cursor, or the id of a move (`c7`) or of a run that moved it (`r12`); null: the beginning.
+    pub to: Option<String>,
+    /// Only say what it would do.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Why, for the audit and the cursor's history.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What became of a [`Rewind`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RewindReply {
+    pub feed: FeedId,
+    /// Whether the cursor was set; false after a dry run.
+    pub done: bool,
+    pub preview: RewindPreview,
+}
+
+/// What a rewind does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RewindPreview {
+    /// Where the cursor stood.
+    pub from: Option<String>,
+    /// Where it is set; null: the beginning.
+    pub to: Option<String>,
+    /// How far back that is: in seconds where the cursor is a time; null where it is none, or goes to the beginning.
+    pub back_s: Option<u64>,
+    /// The same where it counts.
+    pub back: Option<u64>,
+    /// From where the next run asks: `lookback` before `to`, or where a feed that was never read starts; null: the
+    /// beginning.
+    pub asks_from: Option<String>,
+    /// Live records of the bank that lie there or behind, and would be read again; null where the cursor is no column.
+    pub rows: Option<u64>,
+    /// Live records, none of which is removed.
+    pub rows_now: u64,
+    /// Whether a walk is under way whose pages would be read anew.
+    pub drops_walk: bool,
+}
+
 words! {
     /// What is done to exchanges by hand.
     pub enum ExchangeVerb is "exchange verb" {

@@ -10,7 +10,7 @@ use crate::{
     exchange::{Direction, State},
     freshness::Freshness,
     health::{Health, Reason},
-    id::{ConnectionId, ExchangeId, FeedId, PartnerId, QuarantineId, RunId},
+    id::{ConnectionId, ExchangeId, FeedId, MoveId, PartnerId, QuarantineId, RunId},
     partner::{Agreement, Name},
     quarantine::{Kind, Place},
     role::Roles,
@@ -73,6 +73,31 @@ pub struct PartnerRow {
     /// Its connections by health and feeds by freshness, as in [`Status`], only states that occur.
     pub connections: BTreeMap<String, u64>,
     pub feeds: BTreeMap<String, u64>,
+    /// How often we may call it; null where nothing was agreed.
+    #[serde(default)]
+    pub budget: Option<BudgetRow>,
+    /// Who called it in the present period of the budget; nobody counts without one.
+    #[serde(default)]
+    pub calls: Vec<CallsRow>,
+}
+
+/// A partner's budget of calls, in its present period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetRow {
+    pub limit: u64,
+    pub per_s: u64,
+    pub spent: u64,
+    /// 0 where deliveries went beyond it.
+    pub left: u64,
+    pub renews_at: Timestamp,
+}
+
+/// How often a partner was called by one feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallsRow {
+    /// Its id; or `deliveries`, `probes`, `tests`.
+    pub feed: String,
+    pub n: u64,
 }
 
 /// `connections`.
@@ -91,7 +116,7 @@ pub struct ConnectionRow {
     pub reason: Option<String>,
     /// The reason as one of the closed set.
     pub cause: Option<Reason>,
-    /// What lies over the state: `paused`, `maintenance` …
+    /// What lies over the state: `paused`, `maintenance`, `waiting`, `breaker`, `clock` …
     pub overlays: Vec<String>,
     pub last_ok_at: Option<Timestamp>,
     /// When it is tried next, by whichever of its feeds comes first.
@@ -100,6 +125,16 @@ pub struct ConnectionRow {
     pub fails: u32,
     /// How many feeds use it.
     pub feeds: u64,
+    /// Until when no request leaves, because the partner, its budget or the breaker says so; null where nothing does, or
+    /// no daemon runs.
+    #[serde(default)]
+    pub wait_until_at: Option<Timestamp>,
+    /// What was asked, or what happened.
+    #[serde(default)]
+    pub wait_reason: Option<String>,
+    /// How many seconds the partner's clock is ahead of ours (less than 0: behind); null where it is not known.
+    #[serde(default)]
+    pub clock_offset_s: Option<i64>,
 }
 
 /// `feeds`.
@@ -173,6 +208,22 @@ pub struct RecordRow {
     pub changed_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
     pub run: RunId,
+}
+
+/// `cursor show FEED`: one move of a feed's cursor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CursorRow {
+    pub id: MoveId,
+    /// Where it was moved to; null: to the beginning.
+    pub value: Option<String>,
+    pub moved_at: Timestamp,
+    /// The run that moved it; null where a person did between runs.
+    pub run: Option<RunId>,
+    pub reason: String,
+    /// Who ordered it; null: nobody but the schedule.
+    pub actor: Option<String>,
+    /// Whether it stands there now.
+    pub current: bool,
 }
 
 /// `quarantine`.

@@ -9,11 +9,13 @@ use rusqlite::{Connection, Row};
 use super::{StoreError, cache::roll_back, schema, writer::Database};
 
 mod audit;
+mod calls;
 mod exchanges;
 mod quarantine;
 mod runs;
 mod state;
 
+pub use calls::{Calls, Rest};
 pub use exchanges::{Asked, AttemptEnd, Due, NewExchange, Step};
 pub use runs::{FeedState, RunEnd, RunStart};
 pub use state::CatalogueEntry;

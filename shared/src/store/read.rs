@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub mod catalogue;
+pub mod cursor;
 mod exchanges;
 mod feeds;
 mod quarantine;

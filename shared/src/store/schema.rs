@@ -265,6 +265,23 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
          CREATE TRIGGER quarantine_left AFTER DELETE ON quarantine BEGIN
              UPDATE counts SET n = n - 1 WHERE what = 'quarantine' AND word = old.feed;
          END;",
+    ), M::up(
+        "-- Who called a partner how often, in which period of its budget.
+         CREATE TABLE calls (
+             partner TEXT NOT NULL,
+             since INTEGER NOT NULL,
+             who TEXT NOT NULL,
+             n INTEGER NOT NULL,
+             PRIMARY KEY (partner, since, who)
+         ) STRICT, WITHOUT ROWID;
+         -- Who asked to be left alone until when.
+         CREATE TABLE rests (
+             connection TEXT PRIMARY KEY,
+             until_at INTEGER NOT NULL,
+             why TEXT NOT NULL
+         ) STRICT, WITHOUT ROWID;
+         -- Why a feed that is due is not read.
+         ALTER TABLE feed_state ADD COLUMN waits TEXT;",
     )])
 });
 

@@ -33,6 +33,7 @@ const KEYS: &[(&str, &str)] = &[
         "exchanges",
         "id direction connection state attempts created_at next_at deadline_at bytes idempotency_key reason",
     ),
+    ("cursor show health/visits", "value moved_at run reason actor current"),
     ("records health/visits", "key fields first_seen_at changed_at deleted_at run"),
 ];
 

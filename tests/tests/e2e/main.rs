@@ -12,6 +12,8 @@ mod command_line;
 #[cfg(test)]
 mod console_on_a_pty;
 #[cfg(test)]
+mod cursor;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod disk;

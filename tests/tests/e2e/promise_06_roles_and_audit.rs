@@ -207,7 +207,7 @@ async fn promise_6_a_peer_without_a_role_gets_nothing_needs_root() -> anyhow::Re
 }
 
 /// Lets others come as far as the socket, as a group of users would be let.
-fn open_to_all(daemon: &Daemon) -> anyhow::Result<()> {
+pub(crate) fn open_to_all(daemon: &Daemon) -> anyhow::Result<()> {
     use std::{fs, os::unix::fs::PermissionsExt as _};
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
     set(daemon.path(), 0o755)?;
@@ -217,7 +217,11 @@ fn open_to_all(daemon: &Daemon) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn as_user(daemon: &Daemon, user: &str, arguments: &[&str]) -> anyhow::Result<(i32, String)> {
+pub(crate) async fn as_user(
+    daemon: &Daemon,
+    user: &str,
+    arguments: &[&str],
+) -> anyhow::Result<(i32, String)> {
     let user = nix::unistd::User::from_name(user)?.expect("a system's own user");
     // A copy that others may run, wherever the build folder is.
     let program = daemon.path().join("marsad");
@@ -232,6 +236,6 @@ async fn as_user(daemon: &Daemon, user: &str, arguments: &[&str]) -> anyhow::Res
     Ok((marsad_tests::daemon::code_of(output.status), String::from_utf8_lossy(&text).into_owned()))
 }
 
-fn say(why: &str) {
+pub(crate) fn say(why: &str) {
     eprintln!("{why}");
 }

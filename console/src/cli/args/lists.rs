@@ -7,13 +7,13 @@ use marsad_shared::{
     exchange::State,
     freshness::Freshness,
     health::Health,
-    id::{ConnectionId, ExchangeId, FeedId, PartnerId, QuarantineId, RunId},
+    id::{ConnectionId, ExchangeId, FeedId, MoveId, PartnerId, QuarantineId, RunId},
     protocol::ListQuery,
     quarantine::Kind,
     run::Outcome,
 };
 
-use super::Exchange;
+use super::{Exchange, Rewind};
 
 /// What names a row on the command line.
 pub(in crate::cli) trait Id:
@@ -138,6 +138,23 @@ pub(in crate::cli) enum ShowRecord {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Cursor {
+    /// Every move of a feed's cursor with its run, reason and person, newest first
+    Show(CursorMoves),
+    /// Go back in it: what lies behind the point is read again, and nothing is removed
+    Rewind(Rewind),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CursorMoves {
+    /// The feed, as partner/feed
+    #[arg(value_name = "FEED")]
+    pub(in crate::cli) feed: FeedId,
+    #[command(flatten)]
+    part: Part<MoveId>,
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Quarantine {
     #[command(subcommand)]
@@ -249,6 +266,12 @@ impl Runs {
 }
 
 impl Records {
+    pub(in crate::cli) fn query(&self) -> ListQuery {
+        self.part.query()
+    }
+}
+
+impl CursorMoves {
     pub(in crate::cli) fn query(&self) -> ListQuery {
         self.part.query()
     }

@@ -34,6 +34,30 @@ pub(in crate::cli) struct Resync {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct Rewind {
+    /// The feed, as partner/feed
+    #[arg(value_name = "FEED")]
+    pub(in crate::cli) feed: FeedId,
+    /// Where to: a value of the cursor, or the id of a move (c7) or of a run that moved it (r12)
+    #[arg(
+        long,
+        value_name = "VALUE|ID",
+        required_unless_present = "start",
+        allow_hyphen_values = true
+    )]
+    pub(in crate::cli) to: Option<String>,
+    /// To the beginning
+    #[arg(long, conflicts_with = "to")]
+    pub(in crate::cli) start: bool,
+    /// Only say what it would do
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    /// Why, for the audit and the history; needed where nobody can type the feed's name to confirm it
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct Document {
     /// The connection over which it is delivered
     #[arg(value_name = "PARTNER/CONNECTION")]

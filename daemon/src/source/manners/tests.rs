@@ -32,7 +32,7 @@ const CASES: &[Case] = &[
             ("x-ratelimit-remaining", "59"),
             ("x-ratelimit-reset", "30"),
         ],
-        Asked::Nothing,
+        Asked::GoOn,
         "plenty",
     ),
     (
@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
             ("x-ratelimit-reset", "245"),
             ("x-ratelimit-used", "1"),
         ],
-        Asked::Nothing,
+        Asked::GoOn,
         "fractions of requests",
     ),
     (
@@ -158,18 +158,18 @@ const CASES: &[Case] = &[
             ("x-ratelimit-remaining", "100"),
             ("x-ratelimit-reset", "3000"),
         ],
-        Asked::Nothing,
+        Asked::GoOn,
         "two in a hundred are enough",
     ),
     (&[("x-ratelimit-remaining", "0")], Asked::Nothing, "nobody knows until when"),
     (
         &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "0")],
-        Asked::Nothing,
+        Asked::GoOn,
         "it counts anew just now",
     ),
     (
         &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795528000")],
-        Asked::Nothing,
+        Asked::GoOn,
         "that time is over",
     ),
     (

@@ -32,6 +32,7 @@ fn request(kind: Paging, stop: Stop) -> Request {
         statuses: Vec::new(),
         each: None,
         export: None,
+        changed: None,
         schedule: Schedule::Every { every: Duration::from_mins(1) },
     }
 }
@@ -200,7 +201,7 @@ fn a_walk_that_leads_nowhere_is_stopped() {
     let tokens =
         |tokens: &[&str]| tokens.iter().map(|token| lead(1, text(token))).collect::<Vec<_>>();
     let same = |rows| Facts { content: 7, ..page(rows) };
-    for (request, pages, expected, why) in [
+    let cases = vec![
         (
             by_cursor(Stop::Next),
             tokens(&["a", "b", "a"]),
@@ -268,7 +269,8 @@ fn a_walk_that_leads_nowhere_is_stopped() {
             WalkError::TooManyRecords { most: 100 },
             "records without end",
         ),
-    ] {
+    ];
+    for (request, pages, expected, why) in cases {
         let (_, ended) = walk(&request, &pages);
         let leads = |error: &WalkError| matches!(error, WalkError::OtherOrigin { .. });
         if leads(&expected) {

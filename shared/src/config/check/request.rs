@@ -5,14 +5,16 @@ use std::time::Duration;
 use super::{Scope, incremental, is_path, paging, path, schedule, span};
 use crate::{
     config::{
-        raw::{RawEach, RawExport, RawFeed, RawSuccess},
+        raw::{RawChanged, RawEach, RawExport, RawFeed, RawSuccess},
         source::{Report, quoted},
         table::{At, Given},
         value::{OnError, Pairs, Span},
     },
     feed::ScalarPath,
     id::{FeedId, PartnerId},
-    request::{Body, Carrier, Download, Each, Export, Method, Request, Says, Success, SuccessRule},
+    request::{
+        Body, Carrier, Changed, Download, Each, Export, Method, Request, Says, Success, SuccessRule,
+    },
     schedule::Schedule,
 };
 
@@ -58,6 +60,7 @@ pub(super) fn request(
     let success = raw.success.checked(|at| success(at, raw, report));
     let each = raw.each.checked(|at| each(at, raw, partner, report));
     let export = raw.export.checked(|at| export(at, raw, report));
+    let changed = raw.changed.checked(|at| changed(&at.value, raw, report));
     let schedule = match &raw.schedule {
         Given::Absent => Some(Schedule::Every { every: schedule::EVERY }),
         Given::Wrong => None,
@@ -77,6 +80,7 @@ pub(super) fn request(
         statuses,
         each: each.ok()?,
         export: export.ok()?,
+        changed: changed.ok()?,
         schedule: schedule?,
     }))
 }
@@ -95,6 +99,7 @@ pub(super) fn refuse_for_files(raw: &RawFeed, report: &mut Report<'_>) {
     raw.incremental.refuse(report, problem);
     raw.each.refuse(report, problem);
     raw.export.refuse(report, problem);
+    raw.changed.refuse(report, problem);
     raw.schedule.refuse(report, problem);
 }
 
@@ -240,6 +245,12 @@ fn each(
         column: column.value.clone(),
         max,
     })
+}
+
+fn changed(raw: &RawChanged, feed: &RawFeed, report: &mut Report<'_>) -> Option<Changed> {
+    let path = raw.path.here().filter(|at| is_path(at, report));
+    let at = path::scalar(raw.at.here()?, feed, report);
+    Some(Changed { path: path?.value.clone(), at: at? })
 }
 
 fn export(block: &At<RawExport>, feed: &RawFeed, report: &mut Report<'_>) -> Option<Export> {

@@ -126,6 +126,14 @@ fn of_the_partner() {
             "3: partner.agreement.valid_until: is text, not a day; write it as 2027-12-31, without quotes",
         ),
         (
+            "[partner]\nid = \"a\"\nbudget = \"5000\"",
+            "3: partner.budget: \"5000\" is not a rate; write it as \"60/min\", or with /s, /h or /d",
+        ),
+        (
+            "[partner]\nid = \"a\"\nbudget = \"9/s\"",
+            "3: partner.budget: is a budget of a second, and nobody counts who spent it; write it as the `rate_limit` of each connection, or for a longer time, such as \"5000/d\"",
+        ),
+        (
             "[partner]\nid = \"a\"\nagreement = { reference = \"M\", fields = [] }",
             "3: partner.agreement.fields: is not read by this version; take it out",
         ),

@@ -136,7 +136,7 @@ impl Ledger {
                    event_at = coalesce(excluded.event_at, event_at), last_run = excluded.last_run, \
                    last_outcome = excluded.last_outcome, reason = excluded.reason, cause = excluded.cause, \
                    fails = iif(excluded.fails = 0, 0, fails + ?12), started_at = excluded.started_at, \
-                   next_at = excluded.next_at";
+                   next_at = excluded.next_at, waits = NULL";
         let good = end.outcome.is_good();
         self.db.prepare_cached(sql)?.execute(params![
             start.feed.as_str(),
@@ -160,7 +160,7 @@ impl Ledger {
     /// When the feed is due next, before it has run at all.
     pub fn plan_feed(&mut self, feed: &FeedId, next_at: Timestamp) -> Result<(), StoreError> {
         let sql = "INSERT INTO feed_state (feed, next_at) VALUES (?, ?) \
-                   ON CONFLICT (feed) DO UPDATE SET next_at = excluded.next_at";
+                   ON CONFLICT (feed) DO UPDATE SET next_at = excluded.next_at, waits = NULL";
         self.db.prepare_cached(sql)?.execute(params![feed.as_str(), micros(next_at)])?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use rusqlite::Row;
+use rusqlite::{Row, params};
 
 use super::{
     Reader,
@@ -15,7 +15,7 @@ use crate::{
     health::{Health, Limits, Standing},
     id::RunId,
     partner::Partner,
-    protocol::{ConnectionRow, FeedRow, ListQuery, PartnerRow},
+    protocol::{BudgetRow, CallsRow, ConnectionRow, FeedRow, ListQuery, PartnerRow},
     store::{
         StoreError,
         cache::table,
@@ -34,7 +34,9 @@ impl Reader {
         now: Timestamp,
     ) -> Result<Vec<PartnerRow>, StoreError> {
         let (connections, feeds) = (self.all_connections(now)?, self.all_feeds(now)?);
-        let rows = self.cards::<Partner>("partner")?.into_iter().map(|partner| {
+        let partners = self.cards::<Partner>("partner")?.into_iter();
+        let partners = partners.filter(|card| passes(query.partner.as_ref(), card.id.as_str()));
+        let rows = partners.map(|partner| {
             let mine = |id: crate::id::PartnerId| id == partner.id;
             let mut by_health = BTreeMap::new();
             for row in connections.iter().filter(|row| mine(row.id.partner())) {
@@ -44,17 +46,46 @@ impl Reader {
             for row in feeds.iter().filter(|row| mine(row.id.partner())) {
                 *by_freshness.entry(row.freshness.word().to_owned()).or_default() += 1;
             }
-            PartnerRow {
+            let (budget, calls) = self.spent(&partner, now)?;
+            Ok(PartnerRow {
                 id: partner.id.clone(),
                 name: partner.name,
                 agreement: partner.agreement,
                 runbook: partner.runbook.map(|path| path.display().to_string()),
                 connections: by_health,
                 feeds: by_freshness,
-            }
+                budget,
+                calls,
+            })
         });
-        let rows = rows.filter(|row| passes(query.partner.as_ref(), row.id.as_str()));
-        Ok(page(rows, query, |row| row.id.as_str()))
+        let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
+        Ok(page(rows.into_iter(), query, |row| row.id.as_str()))
+    }
+
+    /// What is spent of a partner's budget in the present period, and by whom, who spent most first.
+    fn spent(
+        &self,
+        partner: &Partner,
+        now: Timestamp,
+    ) -> Result<(Option<BudgetRow>, Vec<CallsRow>), StoreError> {
+        let Some(budget) = &partner.budget else { return Ok((None, Vec::new())) };
+        let period = budget.period(now);
+        let sql = "SELECT who, n FROM calls WHERE partner = ? AND since = ? ORDER BY n DESC, who";
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        let since = period.since.as_microsecond();
+        let calls = statement.query_map(params![partner.id.as_str(), since], |row| {
+            Ok(CallsRow { feed: row.get(0)?, n: row.get::<_, i64>(1)?.cast_unsigned() })
+        })?;
+        let calls = calls.collect::<Result<Vec<_>, _>>()?;
+        let (limit, spent) = (u64::from(budget.calls.get()), calls.iter().map(|row| row.n).sum());
+        let row = BudgetRow {
+            limit,
+            per_s: budget.per.as_secs(),
+            spent,
+            left: limit.saturating_sub(spent),
+            renews_at: period.renews,
+        };
+        Ok((Some(row), calls))
     }
 
     /// Connections, in the order of their ids.
@@ -116,6 +147,9 @@ impl Reader {
                 next_at,
                 fails: standing.fails,
                 feeds,
+                wait_until_at: None,
+                wait_reason: None,
+                clock_offset_s: None,
             }
         });
         Ok(rows.collect())
@@ -196,6 +230,8 @@ struct State {
     last_outcome: Option<crate::run::Outcome>,
     reason: Option<String>,
     next_at: Option<Timestamp>,
+    /// Why it is due and not read.
+    waits: Option<String>,
 }
 
 impl State {
@@ -208,6 +244,7 @@ impl State {
             last_outcome: maybe_parsed(row, "last_outcome")?,
             reason: row.get("reason")?,
             next_at: maybe_time_at(row, "next_at")?,
+            waits: row.get("waits")?,
         })
     }
 }
@@ -222,7 +259,9 @@ fn feed_row(
 ) -> FeedRow {
     let promise = card.promise.as_ref();
     let freshness = freshness::judge(now, state.checked_at, promise);
-    let reason = match (freshness, state.reason) {
+    let waits = state.waits.is_some();
+    let reason = match (freshness, state.waits.or(state.reason)) {
+        (_, reason @ Some(_)) if waits => reason,
         (Freshness::Unknown, None) => Some("never read".to_owned()),
         // A reason that did not keep the run from being good is told with the run.
         (Freshness::Fresh | Freshness::Due, _)

@@ -126,7 +126,8 @@ async fn a_body_that_cannot_be_unpacked_is_never_stored() -> anyhow::Result<()> 
 async fn a_body_that_does_not_come_in_time_or_not_whole_is_given_up() -> anyhow::Result<()> {
     let milliseconds = Duration::from_millis;
     let body = || Reply::bytes("application/json", plain());
-    let waits = "timeouts = { connect = \"1s\", first_byte = \"400ms\", idle = \"400ms\", total = \"1s\" }";
+    let waits =
+        "timeouts = { connect = \"1s\", first_byte = \"400ms\", idle = \"400ms\", total = \"1s\" }";
     let agency = Agency::start_with(
         waits,
         vec![
@@ -208,7 +209,8 @@ async fn lines_and_tables_come_over_http_too() -> anyhow::Result<()> {
     let table = {
         let rows = rows(0..5).into_iter();
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        let rows = rows.map(|row| format!("{};{};{}\r\n", text(&row["id"]), row["n"], text(&row["at"])));
+        let rows =
+            rows.map(|row| format!("{};{};{}\r\n", text(&row["id"]), row["n"], text(&row["at"])));
         format!("\u{feff}id;n;at\r\n{}", rows.collect::<String>())
     };
     let (bad, said) = (b"{\"id\": \"\xff\"}\n".to_vec(), lines.clone());
@@ -239,7 +241,10 @@ async fn lines_and_tables_come_over_http_too() -> anyhow::Result<()> {
     assert_eq!((run.outcome, run.counts.quarantined), (Outcome::Partial, 1), "{run:#?}");
     agency.same("one-bad-line", 0..5)?;
     let refused = agency.daemon.client.quarantine(&id("one-bad-line")).await?;
-    assert_eq!((refused[0].place.line, refused[0].reason.as_str()), (Some(6), "the line is not UTF-8"));
+    assert_eq!(
+        (refused[0].place.line, refused[0].reason.as_str()),
+        (Some(6), "the line is not UTF-8")
+    );
     agency.fails("not-utf-8", Reason::Encoding, &["UTF-8"]).await?;
     Ok(())
 }

@@ -1,0 +1,310 @@
+//! The type that all sampled values of a column fit. A value says what it could be; what only some of them are, the
+//! column is not.
+
+use jiff::{Timestamp, civil};
+use marsad_shared::feed::FieldType;
+
+use super::node::Node;
+
+/// What one value could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Boolean,
+    Integer,
+    /// Whole, and in the span of Unix seconds or milliseconds since 2001.
+    Seconds,
+    Millis,
+    /// Digits that are no number: too many of them, or a leading zero.
+    Digits,
+    Decimal,
+    /// `2026-11-24`.
+    Day,
+    /// A day of a year before 1600: of the Hijri calendar.
+    Hijri,
+    /// An instant in ISO 8601; `true`: it names no zone.
+    Time(bool),
+    /// Numbers between separators: each way of reading that it allows.
+    Written(Vec<&'static str>),
+    EmiratesId,
+    Nested,
+    Text,
+}
+
+/// A column's type, with what has to be said beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Typed {
+    pub(super) kind: FieldType,
+    pub(super) format: Option<String>,
+    pub(super) note: Option<&'static str>,
+}
+
+impl From<FieldType> for Typed {
+    fn from(kind: FieldType) -> Self {
+        Self { kind, format: None, note: None }
+    }
+}
+
+/// Numbers of more digits are rather names than counts.
+const COUNT_DIGITS: usize = 9;
+/// 2001-09-09 to 2100: what a number of seconds must lie in to look like a time.
+const SECONDS: std::ops::Range<i64> = 1_000_000_000..4_102_444_800;
+
+/// The type of a column with a name of these words.
+pub(super) fn of_all<'n>(words: &[String], values: impl Iterator<Item = &'n Node>) -> Typed {
+    let forms: Vec<_> = values.filter(|value| !value.is_empty()).map(of).collect();
+    let all = |is: fn(&Form) -> bool| forms.iter().all(is);
+    let noted = |kind, note| Typed { note: Some(note), ..Typed::from(kind) };
+    if forms.is_empty() {
+        return noted(FieldType::Text, "nothing stood there in the sample");
+    }
+    if forms.contains(&Form::Nested) {
+        return FieldType::Json.into();
+    }
+    if all(|form| *form == Form::EmiratesId) {
+        return FieldType::EmiratesId.into();
+    }
+    if forms.contains(&Form::EmiratesId) {
+        return noted(FieldType::Text, "not all of it are Emirates IDs");
+    }
+    let whole = |form: &Form| matches!(form, Form::Integer | Form::Seconds | Form::Millis);
+    if forms.iter().all(whole) {
+        return number(words, &forms);
+    }
+    if all(|form| matches!(form, Form::Integer | Form::Seconds | Form::Millis | Form::Decimal)) {
+        return FieldType::Decimal.into();
+    }
+    if all(|form| *form == Form::Boolean) {
+        return FieldType::Boolean.into();
+    }
+    if forms.contains(&Form::Hijri) {
+        return noted(FieldType::Text, "days of the Hijri calendar");
+    }
+    if all(|form| *form == Form::Day) {
+        return FieldType::Date.into();
+    }
+    if all(|form| matches!(form, Form::Time(_))) {
+        let local = forms.contains(&Form::Time(true));
+        let note = local.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
+        return Typed { note, ..FieldType::Timestamp.into() };
+    }
+    if all(|form| matches!(form, Form::Written(_))) {
+        return written(&forms);
+    }
+    FieldType::Text.into()
+}
+
+/// Whole numbers: a count, a name, or the seconds of a time.
+fn number(words: &[String], forms: &[Form]) -> Typed {
+    let timely = [
+        "at",
+        "time",
+        "timestamp",
+        "ts",
+        "date",
+        "on",
+        "updated",
+        "modified",
+        "created",
+        "changed",
+        "تاريخ",
+        "وقت",
+    ];
+    let named = words.iter().any(|word| timely.contains(&word.as_str()));
+    let format = match () {
+        () if named && forms.iter().all(|form| *form == Form::Seconds) => "unix",
+        () if named && forms.iter().all(|form| *form == Form::Millis) => "unix_ms",
+        () => return FieldType::Integer.into(),
+    };
+    Typed { format: Some(format.to_owned()), ..FieldType::Timestamp.into() }
+}
+
+/// Dates between separators: one way of reading must be right for all of them, and the only one.
+fn written(forms: &[Form]) -> Typed {
+    let mut ways: Option<Vec<&'static str>> = None;
+    for form in forms {
+        let Form::Written(these) = form else { continue };
+        ways = Some(match ways {
+            None => these.clone(),
+            Some(ways) => ways.into_iter().filter(|way| these.contains(way)).collect(),
+        });
+    }
+    match ways.unwrap_or_default().as_slice() {
+        [way] => {
+            let times = way.contains("%H");
+            let kind = if times { FieldType::Timestamp } else { FieldType::Date };
+            let note =
+                times.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
+            Typed { kind, format: Some((*way).to_owned()), note }
+        }
+        [] => FieldType::Text.into(),
+        _ => Typed {
+            note: Some(
+                "a date, but the sample does not tell day from month: type it \"date\", with `format`",
+            ),
+            ..FieldType::Text.into()
+        },
+    }
+}
+
+/// What one value could be.
+fn of(value: &Node) -> Form {
+    match value {
+        Node::Bool(_) => Form::Boolean,
+        Node::Integer(number) if is_emirates_id(&number.to_string()) => Form::EmiratesId,
+        Node::Integer(number) => whole(*number),
+        Node::Long => Form::Digits,
+        Node::Decimal => Form::Decimal,
+        Node::List(_) | Node::Map(_) => Form::Nested,
+        Node::Text(text) => of_text(&folded(text.trim())),
+        Node::Nothing => Form::Text,
+    }
+}
+
+fn whole(number: i64) -> Form {
+    if SECONDS.contains(&number) {
+        Form::Seconds
+    } else if SECONDS.contains(&(number / 1_000)) {
+        Form::Millis
+    } else {
+        Form::Integer
+    }
+}
+
+fn of_text(text: &str) -> Form {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let digits = !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit());
+    if is_emirates_id(text) {
+        Form::EmiratesId
+    } else if digits {
+        let named =
+            unsigned.len() > COUNT_DIGITS || (unsigned.len() > 1 && unsigned.starts_with('0'));
+        if named { Form::Digits } else { Form::Integer }
+    } else if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {
+        Form::Boolean
+    } else if is_decimal(unsigned) {
+        Form::Decimal
+    } else {
+        of_time(text).unwrap_or(Form::Text)
+    }
+}
+
+fn is_decimal(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.').is_some_and(|(whole, part)| {
+        digits(whole) && digits(part) && (whole.len() == 1 || !whole.starts_with('0'))
+    })
+}
+
+/// Years before it are of another calendar.
+const FIRST_YEAR: i16 = 1600;
+
+fn of_time(text: &str) -> Option<Form> {
+    if let (10, Ok(day)) = (text.len(), text.parse::<civil::Date>()) {
+        return Some(if day.year() < FIRST_YEAR { Form::Hijri } else { Form::Day });
+    }
+    if !text.starts_with(|c: char| c.is_ascii_digit()) || text.len() > 40 {
+        return None;
+    }
+    if text.parse::<Timestamp>().is_ok() {
+        return Some(Form::Time(false));
+    }
+    if text.contains(':') && text.parse::<civil::DateTime>().is_ok() {
+        return Some(Form::Time(true));
+    }
+    let mut hijri = false;
+    let ways: Vec<_> = WAYS
+        .iter()
+        .copied()
+        .filter(|way| {
+            let read = if way.contains("%H") {
+                civil::DateTime::strptime(way, text).map(civil::DateTime::date)
+            } else {
+                civil::Date::strptime(way, text)
+            };
+            let year = read.ok().map(civil::Date::year);
+            hijri |= year.is_some_and(|year| (1300..FIRST_YEAR).contains(&year));
+            year.is_some_and(|year| year >= FIRST_YEAR)
+        })
+        .collect();
+    match (ways.is_empty(), hijri) {
+        (false, _) => Some(Form::Written(ways)),
+        (true, true) => Some(Form::Hijri),
+        (true, false) => None,
+    }
+}
+
+/// Ways of writing a day or a time that are no ISO 8601.
+const WAYS: &[&str] = &[
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%Y/%m/%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d.%m.%Y",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%Y/%m/%d %H:%M",
+    "%d-%m-%Y %H:%M",
+    "%d.%m.%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%d-%m-%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M:%S",
+];
+
+/// Arabic-Indic and Persian digits as ASCII ones, as they are read when they are taken.
+fn folded(text: &str) -> String {
+    let fold = |c: char| match c {
+        '\u{660}'..='\u{669}' => char::from_digit(u32::from(c) - 0x660, 10).unwrap_or(c),
+        '\u{6f0}'..='\u{6f9}' => char::from_digit(u32::from(c) - 0x6f0, 10).unwrap_or(c),
+        '\u{66b}' => '.',
+        _ => c,
+    };
+    text.chars().filter(|c| *c != '\u{66c}').map(fold).collect()
+}
+
+fn is_emirates_id(text: &str) -> bool {
+    let right = text.len() <= 18 && text.starts_with("784");
+    right && crate::shape::emirates_id(text).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_what_all_of_its_values_are() {
+        use FieldType::{Boolean, Date, Decimal, EmiratesId, Integer, Json, Text, Timestamp};
+        for (name, json, kind, format, why) in [
+            ("n", r#"[1,"2",null]"#, Integer, None, "numbers, written both ways"),
+            ("n", "[1,2.5]", Decimal, None, "some have a part"),
+            ("n", r#"["1","0012"]"#, Text, None, "a leading zero is no number's"),
+            ("n", r#"["0501234567"]"#, Text, None, "a telephone number"),
+            ("n", "[784000000000001123456]", Text, None, "more digits than a number holds"),
+            ("n", r#"["250000,00"]"#, Text, None, "a decimal comma is not guessed"),
+            ("ok", "[true,false]", Boolean, None, "booleans"),
+            ("x", r#"[{"a":1}]"#, Json, None, "nested"),
+            ("d", r#"["2026-11-24"]"#, Date, None, "a day"),
+            ("d", r#"["1448-06-07"]"#, Text, None, "a Hijri day is none of ours"),
+            ("d", r#"["1447/09/16"]"#, Text, None, "nor with other separators"),
+            ("d", r#"["05/03/2026","31/03/2026"]"#, Date, Some("%d/%m/%Y"), "one value decides"),
+            ("d", r#"["05/03/2026"]"#, Text, None, "day and month are never guessed"),
+            ("d", r#"["١٢/٠٣/٢٠٢٦","٣١/٠٣/٢٠٢٦"]"#, Date, Some("%d/%m/%Y"), "Arabic-Indic digits"),
+            ("t", r#"["2026-11-24T10:00:00+04:00"]"#, Timestamp, None, "an instant"),
+            ("t", r#"["2026-11-24T10:00:00"]"#, Timestamp, None, "a local time"),
+            ("t", r#"["15/11/2026 13:20"]"#, Timestamp, Some("%d/%m/%Y %H:%M"), "as written"),
+            ("modified", "[1794816000]", Timestamp, Some("unix"), "Unix seconds, by its name"),
+            ("updatedAt", "[1794816000000]", Timestamp, Some("unix_ms"), "milliseconds"),
+            ("amount", "[1794816000]", Integer, None, "nothing says that it is a time"),
+            ("eid", r#"["784-0000-0000021-8"]"#, EmiratesId, None, "the check digit is right"),
+            ("eid", r#"["784-0000-0000021-8","000"]"#, Text, None, "a placeholder among them"),
+            ("x", "[null]", Text, None, "nothing at all"),
+        ] {
+            let values: Node = serde_json::from_str(json).unwrap();
+            let words = super::super::column::words(name);
+            let typed = of_all(&words, values.items().iter());
+            assert_eq!((typed.kind, typed.format.as_deref()), (kind, format), "{why}: {json}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Which columns tell one record from another: where the style says so, those; else a guess.
+
+use marsad_shared::feed::FieldType;
+
+use super::column::{Table, identity};
+
+/// A proposed key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) columns: Vec<String>,
+    /// Why these, for the comment beside it.
+    pub(super) why: &'static str,
+}
+
+/// Columns of a key at most: more than that tells nothing of what a record is.
+const COLUMNS: usize = 5;
+
+/// The key of a style that has its own.
+pub(super) fn given(columns: &[&str]) -> Key {
+    let columns = columns.iter().map(|&column| column.to_owned()).collect();
+    Key { columns, why: "as this style has it" }
+}
+
+/// The key that fits the sample best; `None` if there is no column at all.
+pub(super) fn guessed(table: &Table<'_>, rows: usize) -> Option<Key> {
+    let key = |columns: &[usize], why| {
+        let names = columns.iter().filter_map(|&at| table.columns.get(at));
+        let columns: Vec<_> = names.map(|column| column.name.clone()).collect();
+        (!columns.is_empty()).then_some(Key { columns, why })
+    };
+    let mut named: Vec<_> = table
+        .columns
+        .iter()
+        .enumerate()
+        .filter_map(|(at, column)| Some((identity(column)?, at)))
+        .filter(|(_, at)| table.is_whole(*at))
+        .collect();
+    named.sort_unstable();
+    if rows > 1
+        && let Some((_, at)) = named.iter().find(|(_, at)| table.tells_apart(&[*at]))
+    {
+        return key(
+            &[*at],
+            "guess: it is there in each record of the sample, and each has another",
+        );
+    }
+    if let Some((rank, at)) = named.first()
+        && (*rank < 2 || rows < 2)
+    {
+        let why = if rows < 2 {
+            "guess, from its name: one record tells no more"
+        } else {
+            "guess, from its name: some records of the sample have the same"
+        };
+        return key(&[*at], why);
+    }
+    let usable = |at: &usize| {
+        let kind = table.columns.get(*at).map(|column| column.kind);
+        table.is_whole(*at)
+            && !matches!(
+                kind,
+                None | Some(FieldType::Json | FieldType::Decimal | FieldType::Boolean)
+            )
+    };
+    let usable: Vec<_> = (0..table.columns.len()).filter(usable).collect();
+    let apart = (1..=usable.len().min(COLUMNS))
+        .filter_map(|many| usable.get(..many))
+        .find(|columns| rows > 1 && table.tells_apart(columns));
+    match apart {
+        Some(columns) => key(
+            columns,
+            "guess: no column is called an id; together these differ in each record of the sample",
+        ),
+        None => key(
+            usable.get(..1).unwrap_or(&[0]),
+            "guess: nothing in the sample tells its records apart",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::column::flatten, super::node::Node, *};
+
+    #[test]
+    fn a_key_is_what_is_called_one_and_tells_records_apart() {
+        for (json, expected, why) in [
+            (r#"[{"n":1,"id":"a"},{"n":2,"id":"b"}]"#, vec!["id"], "the plainest name"),
+            (
+                r#"[{"familyId":"f","visitId":"a"},{"familyId":"f","visitId":"b"}]"#,
+                vec!["visitId"],
+                "the one that differs",
+            ),
+            (
+                r#"[{"visit_no":"a","id":null},{"visit_no":"b","id":"x"}]"#,
+                vec!["visit_no"],
+                "always there",
+            ),
+            (
+                r#"[{"seq":1,"r":{"id":"a"}},{"seq":2,"r":{"id":"a"}}]"#,
+                vec!["r_id"],
+                "it repeats, and is still the id",
+            ),
+            (
+                r#"[{"year":"2025","area":"a","n":"1"},{"year":"2025","area":"b","n":"2"}]"#,
+                vec!["year", "area"],
+                "the first that differ together",
+            ),
+            (r#"[{"a":1.5},{"a":1.5}]"#, vec!["a"], "there is nothing else"),
+            (
+                r#"[{"eid":"784-0000-0000021-8","case_no":"1"},{"eid":"784-0000-0000022-6","case_no":"2"}]"#,
+                vec!["case_no"],
+                "a person is no record",
+            ),
+        ] {
+            let records: Node = serde_json::from_str(json).unwrap();
+            let rows: Vec<_> = records.items().iter().map(flatten).collect();
+            assert_eq!(guessed(&Table::of(&rows), rows.len()).unwrap().columns, expected, "{why}");
+        }
+        assert_eq!(guessed(&Table::of(&[]), 0), None);
+    }
+}

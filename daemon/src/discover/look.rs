@@ -1,0 +1,258 @@
+//! Looking at a sample: what its bytes are, what kind of interface they come from, and its records as cells.
+
+use serde::Deserialize as _;
+
+use marsad_shared::untrusted::show_at_most;
+
+use super::{
+    Sample, Unknown,
+    block::quoted,
+    column::{Row, flatten, flatten_resource},
+    csv,
+    node::Node,
+    paging::{self, About, Paging},
+    sdmx,
+    style::{NoData, Spot, Style, recognise},
+    xml,
+};
+use crate::shape::infer::SAMPLE;
+
+/// What a sample was found to be.
+pub(super) struct Found {
+    pub(super) style: Style,
+    /// As it is written; `None`: by the preset, or none is needed.
+    pub(super) format: Option<&'static str>,
+    /// As it is written; `None`: by the preset, or none is needed.
+    pub(super) records: Option<String>,
+    pub(super) rows: Vec<Row>,
+    pub(super) paging: Option<Paging>,
+    pub(super) columns: Option<sdmx::Columns>,
+    /// Delimiter and header line.
+    pub(super) csv: Option<(u8, u64)>,
+    /// Where removed records seem to stand.
+    pub(super) deletes: Option<String>,
+}
+
+/// What the sample is.
+pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
+    let text = text_of(sample)?;
+    let begin = text.trim_start_matches('\u{feff}').trim_start();
+    if begin.is_empty() {
+        return Err(Unknown::new("there is nothing in it", "give a sample that holds records"));
+    }
+    if begin.starts_with(['{', '[']) {
+        return look_json(sample, text.trim_start_matches('\u{feff}'));
+    }
+    if begin.starts_with('<') {
+        return look_xml(sample, begin);
+    }
+    let head = csv::head(text, sample.cut).ok_or_else(|| {
+        Unknown::new(
+            "it is neither JSON nor XML, and no table",
+            "give a sample as the partner's interface answers it, or a file as the partner sends it",
+        )
+    })?;
+    let columns = sdmx::of_header(&head.names);
+    let style = if columns.is_some() { Style::SdmxCsv } else { Style::Csv };
+    Ok(Found {
+        format: (style == Style::Csv).then_some("csv"),
+        csv: (style == Style::Csv).then_some((head.delimiter, head.header_row)),
+        rows: head.rows,
+        columns,
+        ..Found::of(style)
+    })
+}
+
+/// The sample as text.
+fn text_of<'a>(sample: &Sample<'a>) -> Result<&'a str, Unknown> {
+    let bytes = sample.bytes;
+    let utf8 = "have it written in UTF-8: this version reads nothing else";
+    if bytes.starts_with(b"PK\x03\x04") {
+        let remedy = "have it saved as CSV in UTF-8, and take that as the sample";
+        return Err(Unknown::new("it is a workbook or a zip archive", remedy));
+    }
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return Err(Unknown::new("it is packed (gzip)", "unpack it, and take that as the sample"));
+    }
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Unknown::new("it is written in UTF-16", utf8));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        // Cut in the middle of its last character.
+        Err(error) if sample.cut && error.error_len().is_none() => {
+            let whole = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            Ok(std::str::from_utf8(whole).unwrap_or_default())
+        }
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = before.split(|byte| *byte == b'\n').count();
+            let why = format!(
+                "it is not UTF-8 (line {line}); it may be Windows-1256 or ISO-8859-6, which cannot be told apart for sure"
+            );
+            Err(Unknown::new(why, utf8))
+        }
+    }
+}
+
+fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let object = |line: &str| serde_json::from_str::<Node>(line).is_ok_and(|node| node.is_map());
+    if lines.next().is_some_and(|second| second.starts_with('{')) && object(first) {
+        return Ok(look_lines(sample, text));
+    }
+    let root: Node = serde_json::from_str(text).map_err(|error| {
+        if sample.cut {
+            let remedy = "take a smaller sample: fewer records a page, or a shortened file that is whole JSON";
+            Unknown::new("it is one JSON document of more than 8 MiB", remedy)
+        } else {
+            let why = format!("it is not whole JSON (line {}, column {})", error.line(), error.column());
+            Unknown::new(why, "see what the answer looks like; a login or error page may stand in its place")
+        }
+    })?;
+    let (style, spot) = recognise(&root).map_err(|error| no_data(&error))?;
+    if style == Style::SdmxJson {
+        let columns = sdmx::of_json(&root);
+        return Ok(Found { columns, ..Found::of(style) });
+    }
+    let chosen = sample.records.map(|path| by_path(text, path)).transpose()?;
+    let own = spot.selector();
+    let told = sample.records.is_none_or(|path| path == own);
+    let records: Vec<&Node> = match &chosen {
+        Some(chosen) => chosen.iter().collect(),
+        None => spot.records(&root),
+    };
+    let about = About { link: sample.link, url: sample.place.url() };
+    let records_key = match sample.records {
+        Some(path) if !told => Some(path.to_owned()),
+        _ if style.preset().is_some() => None,
+        _ => Some(own).filter(|own| own != "$[*]"),
+    };
+    Ok(Found {
+        records: records_key,
+        rows: rows(style, &records),
+        paging: paging::paging(&root, &spot, about),
+        ..Found::of(style)
+    })
+}
+
+fn look_lines(sample: &Sample<'_>, text: &str) -> Found {
+    let mut records: Vec<Node> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.trim()).ok())
+        .take(SAMPLE)
+        .collect();
+    if sample.cut && records.len() > 1 && records.len() < SAMPLE {
+        records.pop();
+    }
+    let rows = rows(Style::Ndjson, &records.iter().collect::<Vec<_>>());
+    let paging = paging::paging(
+        &Node::Nothing,
+        &Spot::default(),
+        About { link: sample.link, url: sample.place.url() },
+    );
+    Found { format: Some("ndjson"), rows, paging, ..Found::of(Style::Ndjson) }
+}
+
+fn look_xml(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
+    let head = text.chars().take(512).collect::<String>().to_ascii_lowercase();
+    if head.contains("<html") || head.contains("<!doctype html") {
+        let remedy = "log in as the partner's documentation says: see `auth` of the connection";
+        return Err(Unknown::new("it is a page for people (HTML), such as a login page", remedy));
+    }
+    let remedy = "give a sample as the partner's interface answers it";
+    let root = xml::read(text, sample.cut).map_err(|why| Unknown::new(why, remedy))?;
+    if xml::is_fault(&root) {
+        return Err(no_data(&NoData::Error));
+    }
+    if let Some(columns) = sdmx::of_xml(&root) {
+        return Ok(Found { columns: Some(columns), ..Found::of(Style::SdmxMl) });
+    }
+    let style = if xml::is_envelope(&root) { Style::Bus } else { Style::Xml };
+    let names = match sample.records {
+        Some(path) => path.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        None => xml::records(&root).ok_or_else(|| no_data(&NoData::NoRecords))?,
+    };
+    let records = xml::at(&root, &names);
+    if records.is_empty() {
+        return Err(nothing_at());
+    }
+    let removed = ["Cancelled", "Deleted", "Removed"].iter().find_map(|name| {
+        let mut beside = names.clone();
+        (*name).clone_into(beside.last_mut()?);
+        (beside != names && !xml::at(&root, &beside).is_empty()).then(|| beside.join("/"))
+    });
+    Ok(Found {
+        format: (style == Style::Xml).then_some("xml"),
+        records: Some(names.join("/")),
+        rows: records.into_iter().take(SAMPLE).map(xml::cells).collect(),
+        deletes: removed,
+        ..Found::of(style)
+    })
+}
+
+fn no_data(error: &NoData) -> Unknown {
+    let remedy = match error {
+        NoData::Error => "mend what it complains about, and sample again",
+        NoData::NoRecords => "say where the records stand, with --records",
+    };
+    Unknown::new(error.to_string(), remedy)
+}
+
+fn nothing_at() -> Unknown {
+    let remedy = "see what the answer looks like, and name another path with --records";
+    Unknown::new("there are no records at that path", remedy)
+}
+
+/// The records at a path that somebody named.
+fn by_path(text: &str, path: &str) -> Result<Vec<Node>, Unknown> {
+    let parsed = serde_json_path::JsonPath::parse(path).map_err(|error| {
+        let why = format!("{} is no JSONPath ({error})", quoted(&show_at_most(path, 80)));
+        Unknown::new(why, "write one such as \"$.data[*]\"")
+    })?;
+    let root: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let found = parsed.query(&root).all();
+    let nodes: Vec<_> =
+        found.into_iter().take(SAMPLE).filter_map(|value| Node::deserialize(value).ok()).collect();
+    if nodes.iter().any(Node::is_map) { Ok(nodes) } else { Err(nothing_at()) }
+}
+
+/// The cells of each record.
+fn rows(style: Style, records: &[&Node]) -> Vec<Row> {
+    let gone = |record: &Node| {
+        let context = record.member("@odata.context").and_then(Node::text).unwrap_or_default();
+        record.member("@removed").is_some() || context.contains("$deletedEntity")
+    };
+    let records = records.iter().filter(|record| record.is_map()).take(SAMPLE);
+    match style {
+        Style::JsonApi => records.map(|record| flatten_resource(record)).collect(),
+        Style::Odata => {
+            records.filter(|record| !gone(record)).map(|record| flatten(record)).collect()
+        }
+        Style::Ckan => records
+            .map(|record| {
+                let mut row = flatten(record);
+                // The number of a row of the table that was loaded: another one after the next loading.
+                row.retain(|cell| cell.from != "_id");
+                row
+            })
+            .collect(),
+        _ => records.map(|record| flatten(record)).collect(),
+    }
+}
+
+impl Found {
+    fn of(style: Style) -> Self {
+        Self {
+            style,
+            format: None,
+            records: None,
+            rows: Vec::new(),
+            paging: None,
+            columns: None,
+            csv: None,
+            deletes: None,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Writing a proposal: what was found, as a block, and what is to be said of it.
+
+use marsad_shared::feed::FieldType;
+
+use super::{
+    Proposal, Sample,
+    block::{Block, incremental, quoted},
+    column::{Column, Table, deletion, is_change},
+    key::{self, Key},
+    look::Found,
+    paging::Paging,
+    style::Style,
+};
+
+/// The block, and what to say of it.
+pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
+    let table = Table::of(&found.rows);
+    let (columns, key) = found.layout(&table);
+    let id = sample.place.feed_id(sample.taken);
+    let mut block = Block::default();
+    let seen = match found.rows.len() {
+        0 if found.columns.is_some() => String::new(),
+        rows => format!(" {rows} records looked at,"),
+    };
+    let mut notes =
+        vec![format!("recognised: {};{seen} {} columns", found.style.words(), columns.len())];
+    block.say(&format!(
+        "Proposed by `marsad feed discover` from {}: {}.",
+        sample.place.words(),
+        found.style.words()
+    ));
+    block.say("What is marked as a guess must be compared with the partner's documentation.");
+    block.line("[[feed]]");
+    block.text("id", &id);
+    block.text("connection", sample.connection);
+    let since = write_place(sample, found, &mut block, &mut notes);
+    if let Some(preset) = found.style.preset() {
+        block.text("preset", preset);
+    }
+    if let Some(format) = found.format {
+        block.text("format", format);
+    }
+    if let Some(records) = &found.records {
+        block.text("records", records);
+    }
+    write_csv(found, &mut block);
+    block.key(&key);
+    if !sample.place.is_folder() {
+        write_paging(found, &mut block);
+        write_incremental(found, &columns, since.as_deref(), &mut block);
+    }
+    write_deletions(found, &table, &mut block);
+    block.fields(&columns);
+    if found.style == Style::CkanPackage {
+        notes.push(
+            "this tells where files are: sample the datastore or a file itself, for the data"
+                .to_owned(),
+        );
+    }
+    if columns.iter().any(|column| column.sensitive) {
+        notes.push("columns that may be about people are marked `sensitive`, by name and look: go through them".to_owned());
+    }
+    notes.push(format!(
+        "put the block into the partner's file, then: marsad config check; the feed is {}",
+        quoted(&id)
+    ));
+    Proposal { style: found.style, feed: id, block: block.into_text(), notes }
+}
+
+/// Where the feed is asked for; gives the parameter of the address that asks for changes.
+fn write_place(
+    sample: &Sample<'_>,
+    found: &Found,
+    block: &mut Block,
+    notes: &mut Vec<String>,
+) -> Option<String> {
+    let params: Vec<&str> = found.paging.iter().flat_map(Paging::params).collect();
+    let path = sample.place.path(&params);
+    let Some(path) = path else {
+        block.noted(
+            &format!("files = {}", quoted(&sample.place.pattern())),
+            Some("the sample's name, with * for its digits"),
+        );
+        return None;
+    };
+    if path.secret {
+        notes.push("a parameter of the address looks like a secret and was left out: it belongs into `auth` of the connection".to_owned());
+    }
+    if found.style == Style::GraphQl {
+        block.noted(
+            &format!("path = {}", quoted(&path.text)),
+            path.guessed.then_some("guess: put the path of the interface here"),
+        );
+        block.noted(
+            "json = { query = \"\", variables = {} }",
+            Some("put the query here, with a variable `after`"),
+        );
+        return None;
+    }
+    block.noted(
+        &format!("path = {}", quoted(&path.text)),
+        path.guessed.then_some("guess: put the path behind base_url here"),
+    );
+    path.since
+}
+
+fn write_csv(found: &Found, block: &mut Block) {
+    let Some((delimiter, header_row)) = found.csv else { return };
+    if delimiter != b',' {
+        let text =
+            if delimiter == b'\t' { "\\t".to_owned() } else { char::from(delimiter).to_string() };
+        block.line(&format!("delimiter = \"{text}\""));
+    }
+    if header_row != 1 {
+        block.line(&format!("header_row = {header_row}"));
+    }
+}
+
+fn write_paging(found: &Found, block: &mut Block) {
+    match &found.paging {
+        // The preset pages as the style does.
+        _ if found.style.preset().is_some() && found.style != Style::Bus => {}
+        Some(paging) => block.paging(paging),
+        None if matches!(found.style, Style::Single | Style::CkanPackage) => {}
+        None => block.say(
+            "Nothing in the answer leads to a second page. If there are more, say how to ask for them: `pagination`.",
+        ),
+    }
+}
+
+fn write_incremental(found: &Found, columns: &[Column], since: Option<&str>, block: &mut Block) {
+    if found.style.is_sdmx() {
+        return block.say("The preset asks for changes only (updatedAfter).");
+    }
+    let Some(column) = columns.iter().find(|column| is_change(column)) else { return };
+    if let Some(param) = since {
+        return block.noted(
+            &incremental(column, Some(param)),
+            Some("the address asked by it; that the column goes with it is a guess"),
+        );
+    }
+    let name = quoted(&column.name);
+    if matches!(found.style, Style::Odata | Style::Opendatasoft) {
+        block.say(&format!(
+            "Guess: {name} is the time of the last change. To ask for changes by it:"
+        ));
+        return block.say(&incremental(column, None));
+    }
+    block.say(&format!(
+        "Guess: {name} is the time of the last change. If the partner can filter by it, take the parameter's name from"
+    ));
+    block.say("its documentation; until then everything is read each time.");
+    block.say(&incremental(column, Some("updated_since")));
+}
+
+fn write_deletions(found: &Found, table: &Table<'_>, block: &mut Block) {
+    if let Some(path) = &found.deletes {
+        block.say("Guess: these are records that are gone. If so:");
+        block.say(&format!("deletes = {}", quoted(path)));
+    }
+    if let Some((column, value)) = deletion(table).filter(|_| found.columns.is_none()) {
+        let column = table.columns.iter().find(|c| c.name == column);
+        let from = column.and_then(|c| c.from.clone()).or(column.map(|c| c.name.clone()));
+        block.say("Guess: a record may say so itself that it is gone. If so:");
+        block.say(&format!(
+            "deleted = {{ field = {}, values = [{}] }}",
+            quoted(&from.unwrap_or_default()),
+            quoted(value)
+        ));
+    }
+}
+
+impl Found {
+    /// The columns to write, and the key.
+    fn layout(&self, table: &Table<'_>) -> (Vec<Column>, Key) {
+        if let Some(columns) = &self.columns {
+            let of = |name: &String, kind| Column {
+                name: name.clone(),
+                from: None,
+                kind,
+                format: None,
+                sensitive: false,
+                note: None,
+            };
+            let text = |name| of(name, FieldType::Text);
+            let mut all: Vec<_> = columns.dimensions.iter().map(text).collect();
+            all.push(of(&columns.measure, FieldType::Decimal));
+            all.extend(columns.attributes.iter().map(text));
+            let dimensions: Vec<_> = columns.dimensions.iter().map(String::as_str).collect();
+            let mut key = key::given(&dimensions);
+            key.why = if columns.guessed {
+                "guess: attributes may be among them; the structure's definition tells"
+            } else {
+                "all dimensions"
+            };
+            return (all, key);
+        }
+        let key = if self.style == Style::JsonApi {
+            key::given(&["type", "id"])
+        } else {
+            key::guessed(table, self.rows.len()).unwrap_or_else(|| Key {
+                columns: vec!["id".to_owned()],
+                why: "guess: the sample holds no record to tell from",
+            })
+        };
+        (table.columns.clone(), key)
+    }
+}

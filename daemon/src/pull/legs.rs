@@ -1,0 +1,135 @@
+//! The legs of a walk: where the first begins, and which follows one that was read to its end.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use marsad_shared::{
+    clock::plus,
+    feed::Feed,
+    request::{By, Each, Incremental, Request},
+    store::StoreError,
+};
+
+use super::{
+    Puller,
+    walk::{Course, plus_signed},
+};
+use crate::{
+    source::{
+        asking::Leg,
+        cursor::{CursorRule, behind},
+        walk::WalkError,
+    },
+    trouble::Trouble,
+};
+
+impl Puller {
+    /// Where the first leg begins; or why there is none.
+    pub(super) async fn begin(
+        &self,
+        request: &Request,
+        course: &mut Course,
+    ) -> Result<Option<&'static str>, Trouble> {
+        course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
+        if let Some(each) = &request.each {
+            course.leg.parent = self.parent_after(each, None).await?;
+            let nobody = course.leg.parent.is_none();
+            return Ok(nobody.then_some("there is nobody to ask for yet"));
+        }
+        let Some(incremental) = &request.incremental else { return Ok(None) };
+        if let Some(window) = &incremental.window {
+            let horizon = plus_signed(course.began_at, self.source.offset());
+            let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
+            // At a whole step of the partner's clock, or the next stretch would begin behind what this one leaves out.
+            let horizon = whole(horizon, window.granularity);
+            let since = course.leg.since.as_deref().and_then(|since| since.parse().ok());
+            if since.is_some_and(|since: Timestamp| since >= horizon) {
+                return Ok(Some("nothing is old enough yet to be asked for"));
+            }
+            course.horizon = Some(horizon);
+            course.leg.until = Some(Self::end_of_window(incremental, &course.leg, horizon));
+        }
+        Ok(None)
+    }
+
+    fn end_of_window(incremental: &Incremental, leg: &Leg, horizon: Timestamp) -> Timestamp {
+        let step = incremental.window.as_ref().and_then(|window| window.step);
+        let since = leg.since.as_deref().or(incremental.start.as_deref());
+        let since = since.and_then(|since| since.parse::<Timestamp>().ok());
+        match (since, step) {
+            (Some(since), Some(step)) => plus(since, step).min(horizon),
+            _ => horizon,
+        }
+    }
+
+    /// The leg behind the one that was read to its end.
+    pub(super) async fn leg_after(
+        &self,
+        request: &Request,
+        course: &Course,
+    ) -> Result<Option<Leg>, WalkError> {
+        if let (Some(each), Some(parent)) = (&request.each, &course.leg.parent) {
+            let next = self.parent_after(each, Some(parent.clone())).await;
+            let next = next.map_err(|error| WalkError::Parents { problem: error.to_string() })?;
+            if next.is_some() && course.legs >= each.max {
+                return Err(WalkError::TooManyParents { most: each.max });
+            }
+            return Ok(next.map(|parent| Leg { parent: Some(parent), ..course.leg.clone() }));
+        }
+        let (Some(incremental), Some(until), Some(horizon)) =
+            (&request.incremental, course.leg.until, course.horizon)
+        else {
+            return Ok(None);
+        };
+        if until >= horizon {
+            return Ok(None);
+        }
+        let mut leg = Leg { since: Some(until.to_string()), ..course.leg.clone() };
+        leg.until = Some(Self::end_of_window(incremental, &leg, horizon));
+        Ok(Some(leg))
+    }
+
+    async fn parent_after(
+        &self,
+        each: &Each,
+        after: Option<String>,
+    ) -> Result<Option<String>, StoreError> {
+        let Each { feed, column, .. } = each.clone();
+        self.services
+            .store
+            .cache
+            .call(move |cache| cache.value_after(&feed, &column, after.as_deref()))
+            .await
+    }
+
+    pub(super) fn rule(&self) -> Option<CursorRule> {
+        let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else { return None };
+        CursorRule::of(request.incremental.as_ref()?, &self.columns.known()?.layout)
+    }
+
+    /// What is asked for when the cursor stands at `cursor`.
+    pub(super) fn since(&self, request: &Request, cursor: Option<&str>) -> Option<String> {
+        let (incremental, cursor) = (request.incremental.as_ref()?, cursor?);
+        match incremental.by {
+            By::Clock => return Some(behind(cursor, incremental.lookback)),
+            By::Token(_) | By::Delta(_) => return Some(cursor.to_owned()),
+            By::Field(_) | By::Here { .. } => {}
+        }
+        // Before the columns are known the cursor is asked with as it stands: `lookback` needs its type.
+        let Feed { fields, key, .. } = &*self.feed;
+        let declared = || marsad_shared::record::Layout::new(fields.clone(), key).ok();
+        let rule = self.rule().or_else(|| CursorRule::of(incremental, &declared()?));
+        Some(rule.map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)))
+    }
+}
+
+/// `at` as far as whole steps reach; as it is where there are none.
+fn whole(at: Timestamp, step: Duration) -> Timestamp {
+    match i128::try_from(step.as_nanos()) {
+        Ok(step) if step > 0 => {
+            let nanoseconds = at.as_nanosecond();
+            Timestamp::from_nanosecond(nanoseconds - nanoseconds.rem_euclid(step)).unwrap_or(at)
+        }
+        _ => at,
+    }
+}

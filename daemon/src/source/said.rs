@@ -1,0 +1,179 @@
+//! What an answer that is an error says for itself: a few words for whoever has to mend it. Never a page for people, and
+//! never anything in which one of our secrets comes back.
+
+use std::{io::Read as _, time::Duration};
+
+use flate2::read::MultiGzDecoder;
+use marsad_shared::untrusted::show_at_most;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::Value;
+
+use super::manners::retry_after_in;
+
+/// So much of an error's body is read, in bytes.
+pub const READ_MAX: usize = 4 * 1024;
+/// So much of it is shown, in characters.
+const SHOWN_MAX: usize = 200;
+
+/// Where the words stand in JSON, the most telling first: problem details (RFC 9457), JSON:API, CKAN, OAuth, and what
+/// frameworks do by themselves.
+const WORDS: [&str; 9] = [
+    "/detail",
+    "/errors/0/detail",
+    "/error/message",
+    "/error_description",
+    "/errors/0/title",
+    "/errors/0/message",
+    "/message",
+    "/title",
+    "/error",
+];
+
+/// What an error's body says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// On one line, safe for any screen.
+    pub words: Option<String>,
+    pub retry_after: Option<Duration>,
+}
+
+impl Said {
+    /// What `body`, of which no more than [`READ_MAX`] was read, says. `secrets` are what must not be shown.
+    pub fn of(headers: &HeaderMap, body: &[u8], secrets: &[String]) -> Self {
+        let unpacked = unpacked(body);
+        let text = as_text(&unpacked);
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+        let json: Option<Value> = serde_json::from_str(text).ok();
+        let retry_after = json.as_ref().and_then(retry_after_in);
+        let words = match &json {
+            Some(json) => WORDS.iter().find_map(|at| json.pointer(at)?.as_str()),
+            None if is_plain(kind, text) => text.lines().next(),
+            None => None,
+        };
+        let words = words.map(str::trim).filter(|words| !words.is_empty());
+        // In the whole body: half a secret is one too.
+        let safe = words.filter(|words| !betrays(text, secrets) && !betrays(words, secrets));
+        Self { words: safe.map(|words| show_at_most(words, SHOWN_MAX)), retry_after }
+    }
+}
+
+/// As much of a body as it was before `gzip`, up to [`READ_MAX`]; all of what is not packed.
+fn unpacked(body: &[u8]) -> Vec<u8> {
+    if !body.starts_with(&[0x1f, 0x8b, 0x08]) {
+        return body.to_vec();
+    }
+    let mut plain = Vec::new();
+    // Cut off where we stopped reading: what came before that is good.
+    let _ = MultiGzDecoder::new(body).take(READ_MAX as u64).read_to_end(&mut plain);
+    plain
+}
+
+/// A body as text, as far as it is text.
+fn as_text(body: &[u8]) -> &str {
+    std::str::from_utf8(body).unwrap_or_else(|error| {
+        let valid = body.get(..error.valid_up_to()).unwrap_or_default();
+        std::str::from_utf8(valid).unwrap_or_default()
+    })
+}
+
+/// Whether a body that is no JSON is words rather than a page or a document.
+fn is_plain(kind: &str, text: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    (kind.is_empty() || kind == "text/plain") && !text.trim_start().starts_with(['<', '{', '['])
+}
+
+/// Whether one of `secrets` stands in `text`, as it is or as URLs or base64 have it.
+fn betrays(text: &str, secrets: &[String]) -> bool {
+    use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+    secrets.iter().filter(|secret| !secret.is_empty()).any(|secret| {
+        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let escaped = serde_json::to_string(secret).unwrap_or_default();
+        text.contains(secret.as_str())
+            || text.contains(&encoded)
+            || text.contains(escaped.trim_matches('"'))
+            || text.contains(&STANDARD_NO_PAD.encode(secret))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(kind: &str, body: &[u8]) -> Option<String> {
+        let headers = [(CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect();
+        Said::of(&headers, body, &["s3cret/=\"x".to_owned(), String::new()]).words
+    }
+
+    #[test]
+    fn an_error_is_told_in_its_own_words_and_never_as_a_page() {
+        let long = format!("{{\"detail\":\"{}\"}}", "word ".repeat(200));
+        let shown = words("application/json", long.as_bytes()).unwrap();
+        assert!(shown.chars().count() <= SHOWN_MAX && shown.ends_with('…'), "{shown}");
+        for (kind, body, expected, why) in [
+            (
+                "application/problem+json",
+                r#"{"title":"Service Unavailable","status":503,"detail":"Nightly maintenance"}"#,
+                Some("Nightly maintenance"),
+                "problem details",
+            ),
+            ("application/problem+json", r#"{"title":"Gone"}"#, Some("Gone"), "their title"),
+            (
+                "application/json",
+                r#"{"success":false,"error":{"__type":"Not Found Error","message":"Not found: Resource"}}"#,
+                Some("Not found: Resource"),
+                "CKAN",
+            ),
+            (
+                "application/vnd.api+json",
+                r#"{"errors":[{"title":"Too Many Requests","detail":"60 requests a minute"}]}"#,
+                Some("60 requests a minute"),
+                "JSON:API",
+            ),
+            (
+                "application/json",
+                r#"{"error":"invalid_request","error_description":"no such scope"}"#,
+                Some("no such scope"),
+                "OAuth",
+            ),
+            ("application/json", r#"{"error":"quota"}"#, Some("quota"), "a word"),
+            ("", "come back tomorrow\nsecond line", Some("come back tomorrow"), "plain text"),
+            ("text/plain; charset=utf-8", "  غير متاح ", Some("غير متاح"), "in any language"),
+            ("text/plain", "a\u{1b}[2Jb", Some("a\\u{1b}[2Jb"), "nothing that a terminal obeys"),
+            ("text/html", "we are sorry", None, "a page for people"),
+            ("text/plain", "<!doctype html><title>x", None, "a page that says it is none"),
+            ("application/xml", "fault", None, "a document"),
+            ("application/json", r#"{"detail":"cut o"#, None, "half a document"),
+            ("application/json", r#"{"detail":["a"]}"#, None, "no words"),
+            ("text/plain", "   ", None, "nothing"),
+        ] {
+            assert_eq!(words(kind, body.as_bytes()).as_deref(), expected, "{why}");
+        }
+        assert_eq!(words("text/plain", b"\xff\xfe"), None);
+        assert_eq!(words("text/plain", b"good \xff").as_deref(), Some("good"));
+    }
+
+    #[test]
+    fn an_echo_of_our_secrets_is_not_shown_in_any_writing() {
+        for (body, why) in [
+            (r#"{"detail":"no s3cret/=\"x here"}"#, "escaped as JSON"),
+            ("no s3cret/=\"x here", "as it is"),
+            ("bad url ?key=s3cret%2F%3D%22x", "as a URL has it"),
+            ("Basic czNjcmV0Lz0ieA==", "as base64"),
+            (r#"{"detail":"nothing","headers":"s3cret/=\"x"}"#, "elsewhere in the body"),
+        ] {
+            assert_eq!(words("", body.as_bytes()), None, "{why}");
+        }
+        assert!(words("", b"abc").is_some(), "a secret of nothing is in every text");
+    }
+
+    #[test]
+    fn a_packed_error_is_read_as_far_as_it_may_be() {
+        use std::io::Write as _;
+        let mut pack = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        pack.write_all(&vec![b'x'; 50_000_000]).unwrap();
+        let packed = pack.finish().unwrap();
+        let shown = words("text/plain", packed.get(..READ_MAX).unwrap()).unwrap();
+        assert!(shown.starts_with("xxxx"), "{shown}");
+        assert_eq!(unpacked(&packed).len(), READ_MAX);
+    }
+}
