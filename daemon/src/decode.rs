@@ -5,15 +5,24 @@
 
 use std::io;
 
-use marsad_shared::health::Reason;
+use marsad_shared::{
+    feed::{RecordsPath, ScalarPath},
+    health::Reason,
+};
 
 pub mod csv;
 pub mod json;
+pub mod sdmx;
+pub mod xml;
 
 /// The longest row, in bytes: a missing quote or bracket must not swallow the memory of the machine.
 pub const ROW_MAX: usize = 16 * 1024 * 1024;
 /// The longest value, in bytes.
 pub const FIELD_MAX: usize = 1024 * 1024;
+/// The most levels of values inside values, of a record and of what stands around the records.
+pub const DEPTH_MAX: usize = 128;
+/// The largest document that is held whole, because its records cannot be read one by one, in bytes.
+pub const HELD_MAX: usize = 256 * 1024 * 1024;
 
 /// Why a page or file cannot be read any further.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +38,20 @@ pub enum DecodeError {
     /// It is in that format, but not laid out as configured.
     #[error("{0}")]
     Layout(String),
+    /// It is not in the encoding that it should be in.
+    #[error("{0}")]
+    Encoding(String),
+    /// What came in place of the records is the partner's own word of an error.
+    #[error("the partner answers with an error ({code}): {text}")]
+    Remote { code: String, text: String, retryable: bool },
+    /// It would delete more than one record at a time, which a person must want.
+    #[error("{0}")]
+    Bulk(String),
+    /// Values inside values without end.
+    #[error(
+        "it is nested deeper than {DEPTH_MAX} levels (line {line}); ask the partner what it is, or leave it out of the request"
+    )]
+    TooDeep { line: usize },
     /// One row is longer than [`ROW_MAX`].
     #[error(
         "the row that begins at line {line} is longer than 16 MiB; look for a quote or bracket that is never closed"
@@ -64,10 +87,14 @@ impl DecodeError {
         match self {
             Self::Truncated { .. } => Reason::Truncated,
             Self::Format(_) => Reason::NotJson,
-            Self::Layout(_) | Self::TooManyRefused(_) | Self::Nothing => Reason::Schema,
+            Self::Encoding(_) => Reason::Encoding,
+            Self::Remote { .. } => Reason::RemoteFault,
+            Self::Layout(_) | Self::Bulk(_) | Self::TooManyRefused(_) | Self::Nothing => {
+                Reason::Schema
+            }
             Self::RowTooLong { .. } | Self::TooLarge(_) => Reason::TooLarge,
             Self::Io(_) => Reason::Disk,
-            Self::OpenQuote { .. } | Self::Stopped => Reason::Decode,
+            Self::OpenQuote { .. } | Self::TooDeep { .. } | Self::Stopped => Reason::Decode,
         }
     }
 }
@@ -86,24 +113,45 @@ pub enum Raw<'a> {
     Nested(&'a str),
 }
 
-/// One value of a page's envelope.
+/// One value that stands beside the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scalar {
+    /// There is nothing at its path, or no document at all.
     #[default]
     Absent,
     Null,
-    /// Text, or whatever else stands there as it was written.
+    /// Text, empty perhaps; a number or a boolean as it was written; an object or a list as its own text.
     Text(String),
 }
 
 impl Scalar {
-    /// What it says; `None` where it says nothing.
+    /// The text that is there; `None` if it is absent, null or empty.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text).filter(|text| !text.is_empty()).map(String::as_str),
-            Self::Absent | Self::Null => None,
+            Self::Text(text) if !text.is_empty() => Some(text),
+            _ => None,
         }
     }
+}
+
+/// What is wanted of a page or file.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'p> {
+    /// Where the records stand; `None`: none are wanted.
+    pub records: Option<&'p RecordsPath>,
+    /// Where removed records stand apart.
+    pub deletes: Option<&'p RecordsPath>,
+    /// The single values that are wanted beside them.
+    pub scalars: &'p [ScalarPath],
+}
+
+/// What a record is, as far as the place tells where it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There; unless it says of itself that it is not.
+    Here,
+    /// Deleted.
+    Gone,
 }
 
 /// Whoever takes rows may stop the decoder.

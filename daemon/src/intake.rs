@@ -3,15 +3,23 @@
 use std::io::{BufRead, BufReader, Read};
 
 use marsad_shared::{
-    feed::{Feed, Format},
+    feed::{Feed, Format, ScalarPath},
     quarantine::{Kind, ORIGINAL_MAX, Place, Refusal},
     record::{Batch, Layout},
 };
 
 use crate::{
-    decode::{self, DecodeError, Flow, csv::Dialect},
-    shape::{Headers, Refused, Shaper, infer},
+    decode::{
+        self, DecodeError, Flow, Plan, Scalar, Standing,
+        csv::Dialect,
+        sdmx::{Key, Observed},
+    },
+    shape::{Headers, Refused, Shaper},
 };
+
+mod first;
+
+pub use first::infer;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
@@ -23,6 +31,9 @@ pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
 const PAGE_CELLS: usize = 16_000_000;
 /// More refusals than this in one run are no bad rows but a bad layout: the run is stopped and says so.
 pub const REFUSED_MAX: u64 = 10_000;
+
+/// How a record of one notation becomes a row.
+type Shape = fn(&Shaper, &str, Standing, &mut Batch) -> Result<(), Refused>;
 
 /// Rows that were read together.
 #[derive(Debug)]
@@ -78,33 +89,66 @@ impl Intake<'_> {
     ) -> Result<(), DecodeError> {
         let mut rows = Rows { intake: self, piece: self.piece(), take: Some(take) };
         let bytes = BufReader::with_capacity(CHUNK, bytes);
+        let plan = self.plan(&[]);
         match self.format {
             Format::Json => {
-                decode::json::read(bytes, &self.feed.records, self.records(&mut rows))?;
+                decode::json::read(bytes, &plan, self.records(Shaper::json, &mut rows))?;
             }
             Format::Ndjson => self.lines(bytes, &mut rows)?,
             Format::Csv => self.csv(bytes, &mut rows)?,
+            Format::Xml => {
+                decode::xml::read(bytes, &plan, self.records(Shaper::xml, &mut rows)).1?;
+            }
+            Format::Sdmx => {
+                let (delimiter, key) = (self.feed.delimiter, self.key());
+                decode::sdmx::read(bytes, delimiter, &key, &mut self.observations(&mut rows))?;
+            }
         }
         let Rows { piece, take, .. } = rows;
         let flow = take.map_or(Flow::More, |mut take| take(piece));
         if flow == Flow::Stop { Err(DecodeError::Stopped) } else { Ok(()) }
     }
 
-    /// Reads a page that is held already: one piece, whatever its size.
+    /// Reads a page that is held already: one piece, whatever its size, and beside it what stands at the `wanted` paths,
+    /// in their order. Those are given even if the records are not where they should be, because a page may say there
+    /// what is wrong with it; all of them are absent if it cannot be read at all, and in a format that has only records.
     ///
     /// # Errors
-    /// [`DecodeError`] if it cannot be read to its end; then nothing of it is kept.
-    pub fn page(&self, body: &[u8]) -> Result<Piece, DecodeError> {
+    /// [`DecodeError`] if it cannot be read to its end; then no record of it is kept.
+    pub fn page(
+        &self,
+        body: &[u8],
+        wanted: &[ScalarPath],
+    ) -> (Vec<Scalar>, Result<Piece, DecodeError>) {
         let mut rows = Rows { intake: self, piece: self.piece(), take: None::<fn(Piece) -> Flow> };
-        let read = match self.format {
-            Format::Json => {
-                decode::json::read_slice(body, &self.feed.records, self.records(&mut rows))
+        let plan = self.plan(wanted);
+        let nothing = || vec![Scalar::Absent; wanted.len()];
+        let (scalars, read) = match self.format {
+            Format::Json => decode::json::page(body, &plan, self.records(Shaper::json, &mut rows)),
+            Format::Xml => decode::xml::read(body, &plan, self.records(Shaper::xml, &mut rows)),
+            Format::Ndjson => (nothing(), self.lines(body, &mut rows)),
+            Format::Csv => (nothing(), self.csv(body, &mut rows)),
+            Format::Sdmx => {
+                let (delimiter, key) = (self.feed.delimiter, self.key());
+                let found =
+                    if wanted.is_empty() { nothing() } else { beside(self.format, body, wanted) };
+                let read =
+                    decode::sdmx::page(body, delimiter, &key, &mut self.observations(&mut rows));
+                (found, read)
             }
-            Format::Ndjson => self.lines(body, &mut rows),
-            Format::Csv => self.csv(body, &mut rows),
         };
-        Self::excess(&rows.piece).map_or(read, Err)?;
-        Ok(rows.piece)
+        let read = Self::excess(&rows.piece).map_or(read, Err);
+        (scalars, read.map(|()| rows.piece))
+    }
+
+    /// What is wanted of a page or file.
+    fn plan<'p>(&'p self, scalars: &'p [ScalarPath]) -> Plan<'p> {
+        Plan { records: Some(&self.feed.records), deletes: self.feed.deletes.as_ref(), scalars }
+    }
+
+    /// The key, by what its columns may be called.
+    fn key(&self) -> Key {
+        Key(self.shaper.layout.key_fields().map(|field| field.from.clone()).collect())
     }
 
     /// Why a page that was read so far is too much, if it is.
@@ -124,18 +168,40 @@ impl Intake<'_> {
         Piece::new(&self.shaper.layout, self.seed)
     }
 
-    /// Takes JSON records into `rows`.
+    /// Takes records into `rows`, each by `shape`.
     fn records<'r>(
         &'r self,
+        shape: Shape,
         rows: &'r mut Rows<'_, impl FnMut(Piece) -> Flow>,
-    ) -> impl FnMut(&str) -> Flow + 'r {
+    ) -> impl FnMut(&str, Standing) -> Flow + 'r {
         let mut number = 0;
-        move |record| {
+        move |record, standing| {
             number += 1;
-            let shaped = self.shaper.json(record, &mut rows.piece.batch);
+            let shaped = shape(self.shaper, record, standing, &mut rows.piece.batch);
             rows.next(shaped, || {
                 (record.as_bytes().to_vec(), Place { row: Some(number), ..Place::default() })
             })
+        }
+    }
+
+    /// Takes observations into `rows`.
+    fn observations<'r>(
+        &'r self,
+        rows: &'r mut Rows<'_, impl FnMut(Piece) -> Flow>,
+    ) -> impl FnMut(Observed<'_>) -> Flow + 'r {
+        let mut number = 0;
+        move |observed| {
+            number += 1;
+            let place = |line| Place { line, row: Some(number), ..Place::default() };
+            match observed {
+                Observed::Record { json, standing, line } => {
+                    let shaped = self.shaper.json(json, standing, &mut rows.piece.batch);
+                    rows.next(shaped, || (json.as_bytes().to_vec(), place(line)))
+                }
+                Observed::Bad { original, reason, line } => {
+                    rows.next(Err(Refused { field: None, reason }), || (original, place(line)))
+                }
+            }
         }
     }
 
@@ -148,7 +214,7 @@ impl Intake<'_> {
         decode::json::read_lines(bytes, |record, line| {
             row += 1;
             let shaped = match record {
-                Ok(record) => self.shaper.json(record, &mut rows.piece.batch),
+                Ok(record) => self.shaper.json(record, Standing::Here, &mut rows.piece.batch),
                 Err(_) => Err(Refused { field: None, reason: "the line is not UTF-8".to_owned() }),
             };
             rows.next(shaped, || {
@@ -220,44 +286,21 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
     }
 }
 
-/// The columns of a feed that names none, taken from its first data.
-///
-/// # Errors
-/// [`DecodeError`] if the data cannot be read, or has no columns that could be kept.
-pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, DecodeError> {
-    let unfit = |error: infer::InferError| match error {
-        infer::InferError::Nothing => DecodeError::Nothing,
-        error => DecodeError::Layout(error.to_string()),
+/// What stands at the `wanted` paths of a page, in their order, whatever its records are: of a page that has to be
+/// judged before its feed has columns. All of it is absent if the page cannot be read, or has only records.
+pub fn beside(format: Format, body: &[u8], wanted: &[ScalarPath]) -> Vec<Scalar> {
+    let json = match format {
+        Format::Json => true,
+        Format::Xml => false,
+        Format::Sdmx => decode::sdmx::is_json(body),
+        Format::Ndjson | Format::Csv => return vec![Scalar::Absent; wanted.len()],
     };
-    if format == Format::Csv {
-        let mut layout = None;
-        let begin = |names: &[String]| {
-            layout = Some(infer::from_header(names, &feed.key).map_err(unfit)?);
-            Ok(())
-        };
-        match decode::csv::read(bytes, dialect_of(feed), begin, |(), _| Flow::Stop) {
-            Ok(()) | Err(DecodeError::Stopped) => {}
-            Err(error) => return Err(error),
-        }
-        return layout.ok_or_else(|| unfit(infer::InferError::Nothing));
-    }
-    let mut sample: Vec<String> = Vec::new();
-    let mut keep = |record: &str| {
-        sample.push(record.to_owned());
-        if sample.len() < infer::SAMPLE { Flow::More } else { Flow::Stop }
-    };
-    let read = if format == Format::Json {
-        decode::json::read(BufReader::new(bytes), &feed.records, keep)
+    if json {
+        decode::json::scalars(body, wanted)
     } else {
-        decode::json::read_lines(BufReader::new(bytes), |line, _| {
-            line.map_or(Flow::More, &mut keep)
-        })
-    };
-    match read {
-        Ok(()) | Err(DecodeError::Stopped) => {}
-        Err(error) => return Err(error),
+        let plan = Plan { records: None, deletes: None, scalars: wanted };
+        decode::xml::read(body, &plan, |_, _| Flow::More).0
     }
-    infer::from_records(sample.iter().map(String::as_str), &feed.key).map_err(unfit)
 }
 
 fn dialect_of(feed: &Feed) -> Dialect {

@@ -77,10 +77,21 @@ pub struct Pulled {
 impl Puller {
     pub fn new(services: Arc<Services>, feed: Arc<Feed>, source: Arc<HttpSource>) -> Self {
         let columns = Columns::new(Arc::clone(&feed));
-        let Feed { records, format, delimiter, header_row, key, version, fields, zone, .. } =
-            &*feed;
+        let Feed {
+            records,
+            deletes,
+            deleted,
+            format,
+            delimiter,
+            header_row,
+            key,
+            version,
+            fields,
+            zone,
+            ..
+        } = &*feed;
         let reading = format!(
-            "{records:?}{format:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
+            "{records:?}{deletes:?}{deleted:?}{format:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
             zone.iana_name()
         );
         let reading = xxh3_64(reading.as_bytes());

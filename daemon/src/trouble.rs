@@ -112,7 +112,11 @@ impl Trouble {
         matches!(
             self,
             Self::Fetch(FetchError::Transient { .. })
-                | Self::Decode { error: DecodeError::Truncated { .. }, .. }
+                | Self::Decode {
+                    error: DecodeError::Truncated { .. }
+                        | DecodeError::Remote { retryable: true, .. },
+                    ..
+                }
         )
     }
 }

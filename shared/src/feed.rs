@@ -28,8 +28,12 @@ pub struct Feed {
     pub origin: Origin,
     /// `None`: by content type or file name.
     pub format: Option<Format>,
-    /// JSON only: where the records stand in a page or file.
+    /// JSON and XML: where the records stand in a page or file.
     pub records: RecordsPath,
+    /// JSON and XML: where the removed records stand; `None`: there are none apart.
+    pub deletes: Option<RecordsPath>,
+    /// How a record says of itself that it was removed; `None`: none does.
+    pub deleted: Option<Deleted>,
     /// CSV only: the byte between fields.
     pub delimiter: u8,
     /// CSV only: the line of the header, from 1; what stands above it is passed over.
@@ -53,6 +57,15 @@ pub enum Origin {
     Http(Request),
     /// Files of the connection's import folder whose name matches.
     Files(GlobMatcher),
+}
+
+/// How a record says of itself that it was removed. Such a record needs no more than its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// One of `values`, as it is written, stands in `field`: a name, a header, or a path inside the record.
+    Field { field: String, values: Vec<String> },
+    /// `OData`: `@removed`, or a context that ends in `$deletedEntity`. Its key may stand in its `id` alone.
+    OData,
 }
 
 /// One column.
@@ -118,5 +131,8 @@ words! {
         Json = "json",
         Ndjson = "ndjson",
         Csv = "csv",
+        Xml = "xml",
+        /// JSON, CSV or XML of the statistical standard, told apart by their first bytes.
+        Sdmx = "sdmx",
     }
 }

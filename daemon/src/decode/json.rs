@@ -1,28 +1,23 @@
-//! JSON and NDJSON: documents to records, one at a time, numbers kept as they were written.
+//! JSON and NDJSON: documents to records, one at a time, numbers kept as they were written, and beside them whatever
+//! else is wanted of the document, in one walk over it.
 
 use std::{
-    borrow::Cow,
     cell::Cell,
-    fmt,
     io::{self, BufRead, Read},
-    marker::PhantomData,
     rc::Rc,
 };
 
 use marsad_shared::feed::{RecordsPath, ScalarPath};
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
-use serde_json::value::RawValue;
 
-use super::{DecodeError, Flow, ROW_MAX, Scalar};
+use super::{DEPTH_MAX, DecodeError, Flow, HELD_MAX, Plan, ROW_MAX, Scalar, Standing};
 
+mod name;
 mod query;
+mod walk;
 
-use query::query;
-
-/// The largest document that is held whole, because its `records` is no plain path, in bytes.
-const HELD_MAX: usize = 256 * 1024 * 1024;
+pub(crate) use name::Name;
+use query::Held;
+use walk::{Tree, Walked};
 
 /// Ends the reading of what never ends: a record, what stands between two, or a document that must be held.
 struct Bounded<R> {
@@ -48,85 +43,87 @@ impl<R: Read> Read for Bounded<R> {
 /// [`DecodeError::Layout`] if there is nothing at `records`: that is not the same as no records.
 pub fn read(
     bytes: impl BufRead,
-    records: &RecordsPath,
-    each: impl FnMut(&str) -> Flow,
+    plan: &Plan<'_>,
+    mut each: impl FnMut(&str, Standing) -> Flow,
 ) -> Result<(), DecodeError> {
-    match records {
-        RecordsPath::Plain(names) => {
-            let since = Rc::new(Cell::new(0));
-            let bounded = Bounded { bytes, since: Rc::clone(&since), most: ROW_MAX };
-            let mut each = each;
-            let each = |record: &str| {
-                since.set(0);
-                each(record)
-            };
-            walk::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(bounded), names, each)
+    let Some(tree) = Tree::of_all(plan) else {
+        let mut text = Vec::new();
+        let read =
+            bytes.take(HELD_MAX as u64 + 1).read_to_end(&mut text).map_err(DecodeError::Io)?;
+        if read > HELD_MAX {
+            return Err(DecodeError::TooLarge(
+                "it is larger than 256 MiB, and its `records` is no plain path; write it as one, such as $.data[*]"
+                    .to_owned(),
+            ));
         }
-        RecordsPath::Path(path) => {
-            let mut text = Vec::new();
-            let read =
-                bytes.take(HELD_MAX as u64 + 1).read_to_end(&mut text).map_err(DecodeError::Io)?;
-            if read > HELD_MAX {
-                return Err(DecodeError::TooLarge(
-                    "it is larger than 256 MiB, and its `records` is no plain path; write it as one, such as $.data[*]"
-                        .to_owned(),
-                ));
-            }
-            query(&text, path, each)
-        }
-        RecordsPath::Xml(_) => Err(nothing_at("an XML path")),
-    }
+        return page(&text, plan, each).1;
+    };
+    let since = Rc::new(Cell::new(0));
+    let bounded = Bounded { bytes, since: Rc::clone(&since), most: ROW_MAX };
+    let mut each = |record: &str, standing: Standing| {
+        since.set(0);
+        each(record, standing)
+    };
+    tree.stream(bounded, &mut each)?.records
 }
 
-/// As [`read`], of a document that is held already: its records are not copied.
-///
-/// # Errors
-/// As [`read`].
-pub fn read_slice(
+/// As [`read`], of a document that is held already: its records are not copied. Whatever becomes of the records, what
+/// stands at the other paths of `plan` is given, in their order; all of it is absent if the document cannot be read.
+pub fn page(
     bytes: &[u8],
-    records: &RecordsPath,
-    each: impl FnMut(&str) -> Flow,
-) -> Result<(), DecodeError> {
-    match records {
-        RecordsPath::Plain(names) => {
-            walk::<_, &RawValue>(serde_json::Deserializer::from_slice(bytes), names, each)
+    plan: &Plan<'_>,
+    mut each: impl FnMut(&str, Standing) -> Flow,
+) -> (Vec<Scalar>, Result<(), DecodeError>) {
+    let mut scalars = vec![Scalar::Absent; plan.scalars.len()];
+    let read = read_page(bytes, plan, &mut each, &mut scalars);
+    if read.is_err() {
+        scalars.fill(Scalar::Absent);
+    }
+    (scalars, read.and_then(|records| records))
+}
+
+/// The outer error: the document cannot be read. The inner one: it can, and its records are not where they should be.
+fn read_page(
+    bytes: &[u8],
+    plan: &Plan<'_>,
+    each: &mut dyn FnMut(&str, Standing) -> Flow,
+    scalars: &mut [Scalar],
+) -> Result<Result<(), DecodeError>, DecodeError> {
+    let Walked { scalars: found, records } = Tree::of(plan).slice(bytes, each)?;
+    for (at, scalar) in found {
+        if let Some(slot) = scalars.get_mut(at) {
+            *slot = scalar;
         }
-        RecordsPath::Path(path) => query(bytes, path, each),
-        RecordsPath::Xml(_) => Err(nothing_at("an XML path")),
     }
+    if Tree::of_all(plan).is_some() {
+        return Ok(records);
+    }
+    let held = Held::read(bytes)?;
+    let mut root = held.root();
+    for (slot, path) in scalars.iter_mut().zip(plan.scalars) {
+        if let ScalarPath::Path(path) = path {
+            *slot = held.first(path, &mut root).map_or(Scalar::Absent, scalar_of);
+        }
+    }
+    let mut select = |path: &RecordsPath, standing, required| match path {
+        RecordsPath::Path(path) => {
+            held.select(path, required, &mut root, |record| each(record, standing))
+        }
+        RecordsPath::Plain(_) => Ok(()),
+        RecordsPath::Xml(path) => Err(DecodeError::Layout(format!(
+            "{} leads into XML, and this is JSON; mend `records`, or add format = \"xml\" if it should have been XML",
+            path.text()
+        ))),
+    };
+    Ok(records
+        .and_then(|()| plan.records.map_or(Ok(()), |path| select(path, Standing::Here, true)))
+        .and_then(|()| plan.deletes.map_or(Ok(()), |path| select(path, Standing::Gone, false))))
 }
 
-fn walk<'de, R: serde_json::de::Read<'de>, T: Record<'de>>(
-    mut json: serde_json::Deserializer<R>,
-    names: &[String],
-    mut each: impl FnMut(&str) -> Flow,
-) -> Result<(), DecodeError> {
-    let mut walk =
-        Walk { names, each: &mut each, found: false, stopped: false, record: PhantomData::<T> };
-    let end =
-        Descend { depth: 0, walk: &mut walk }.deserialize(&mut json).and_then(|()| json.end());
-    if walk.stopped {
-        return Err(DecodeError::Stopped);
-    }
-    end.map_err(|error| failure(&error))?;
-    if walk.found { Ok(()) } else { Err(nothing_at(&format!("$.{}[*]", names.join(".")))) }
-}
-
-/// A record as it was written: copied while a document streams by, borrowed from one that is held.
-trait Record<'de>: Deserialize<'de> {
-    fn text(&self) -> &str;
-}
-
-impl Record<'_> for Box<RawValue> {
-    fn text(&self) -> &str {
-        self.get()
-    }
-}
-
-impl<'de> Record<'de> for &'de RawValue {
-    fn text(&self) -> &str {
-        self.get()
-    }
+/// What stands at each of `paths` in a document; all of it is absent if the document cannot be read.
+pub fn scalars(bytes: &[u8], paths: &[ScalarPath]) -> Vec<Scalar> {
+    let plan = Plan { records: None, deletes: None, scalars: paths };
+    page(bytes, &plan, |_, _| Flow::More).0
 }
 
 /// Hands each line of an NDJSON document to `each`, with its number from 1; empty lines are passed over.
@@ -161,28 +158,44 @@ pub fn read_lines(
     }
 }
 
-/// What stands at each of `paths` in a document; absent all of them if it cannot be read.
-pub fn scalars(bytes: &[u8], paths: &[ScalarPath]) -> Vec<Scalar> {
-    paths.iter().map(|path| scalar(bytes, path).unwrap_or_default()).collect()
+/// A value's text as a scalar.
+fn scalar_of(json: &str) -> Scalar {
+    match json.as_bytes().first() {
+        None => Scalar::Absent,
+        Some(b'n') => Scalar::Null,
+        Some(b'"') => {
+            // A broken escape stays as it was written.
+            Scalar::Text(serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()))
+        }
+        Some(_) => Scalar::Text(json.to_owned()),
+    }
 }
 
-fn scalar(bytes: &[u8], path: &ScalarPath) -> Option<Scalar> {
-    let raw = match path {
-        ScalarPath::Plain(names) => {
-            let mut json = serde_json::Deserializer::from_slice(bytes);
-            At { names }.deserialize(&mut json).ok()??.get().to_owned()
+/// Whether a JSON value is nested deeper than [`DEPTH_MAX`] levels.
+pub(crate) fn is_too_deep(json: &str) -> bool {
+    let opens = |byte: u8| matches!(byte, b'[' | b'{');
+    // So few brackets cannot be nested so deep, however they stand; counting them is quick.
+    if json.bytes().filter(|byte| opens(*byte)).count() <= DEPTH_MAX {
+        return false;
+    }
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ if opens(byte) => {
+                depth += 1;
+                if depth > DEPTH_MAX {
+                    return true;
+                }
+            }
+            _ => {}
         }
-        ScalarPath::Path(path) => {
-            let document: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-            path.query(&document).first()?.to_string()
-        }
-        ScalarPath::Xml(_) => return None,
-    };
-    Some(match serde_json::from_str::<serde_json::Value>(&raw) {
-        Ok(serde_json::Value::String(text)) => Scalar::Text(text),
-        Ok(serde_json::Value::Null) | Err(_) => Scalar::Null,
-        Ok(_) => Scalar::Text(raw),
-    })
+    }
+    false
 }
 
 fn nothing_at(path: &str) -> DecodeError {
@@ -191,9 +204,14 @@ fn nothing_at(path: &str) -> DecodeError {
     ))
 }
 
-fn failure(error: &serde_json::Error) -> DecodeError {
+pub(super) fn failure(error: &serde_json::Error) -> DecodeError {
     let (line, column) = (error.line(), error.column());
     match error.classify() {
+        serde_json::error::Category::Syntax
+            if error.to_string().starts_with("recursion limit exceeded") =>
+        {
+            DecodeError::TooDeep { line }
+        }
         serde_json::error::Category::Eof => DecodeError::Truncated { line, column },
         serde_json::error::Category::Io
             if error.io_error_kind() == Some(io::ErrorKind::FileTooLarge) =>
@@ -213,161 +231,45 @@ fn failure(error: &serde_json::Error) -> DecodeError {
     }
 }
 
-/// The way to the array of records, and who takes them.
-struct Walk<'a, F, T> {
-    names: &'a [String],
-    each: &'a mut F,
-    found: bool,
-    stopped: bool,
-    record: PhantomData<T>,
-}
-
-/// At `depth` names down the way.
-struct Descend<'w, 'a, F, T> {
-    depth: usize,
-    walk: &'w mut Walk<'a, F, T>,
-}
-
-impl<'de, F: FnMut(&str) -> Flow, T: Record<'de>> DeserializeSeed<'de> for Descend<'_, '_, F, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, F: FnMut(&str) -> Flow, T: Record<'de>> Visitor<'de> for Descend<'_, '_, F, T> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.walk.names.get(self.depth) {
-            Some(name) => write!(f, "an object with {name:?}"),
-            None => f.write_str("an array of records"),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some(wanted) = self.walk.names.get(self.depth) else {
-            return Err(serde::de::Error::invalid_type(serde::de::Unexpected::Map, &self));
-        };
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-            if name == wanted.as_str() {
-                map.next_value_seed(Descend { depth: self.depth + 1, walk: &mut *self.walk })?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut records: A) -> Result<(), A::Error> {
-        if self.depth < self.walk.names.len() {
-            return Err(serde::de::Error::invalid_type(serde::de::Unexpected::Seq, &self));
-        }
-        self.walk.found = true;
-        while let Some(record) = records.next_element::<T>()? {
-            if (self.walk.each)(record.text()) == Flow::Stop {
-                self.walk.stopped = true;
-                return Err(serde::de::Error::custom("stopped"));
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        // A null where records belong is nothing at all, and is told as such.
-        Ok(())
-    }
-}
-
-/// The value at the end of `names`.
-struct At<'a> {
-    names: &'a [String],
-}
-
-impl<'de> DeserializeSeed<'de> for At<'_> {
-    type Value = Option<Box<RawValue>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        if self.names.is_empty() {
-            return Deserialize::deserialize(deserializer).map(Some);
-        }
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for At<'_> {
-    type Value = Option<Box<RawValue>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON document")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-            match self.names.split_first() {
-                Some((wanted, rest)) if name == wanted.as_str() => {
-                    found = map.next_value_seed(At { names: rest })?;
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn records(text: &str, names: &[&str]) -> Result<Vec<String>, DecodeError> {
         let path = RecordsPath::Plain(names.iter().map(|&name| name.to_owned()).collect());
+        let plan = Plan { records: Some(&path), deletes: None, scalars: &[] };
         let mut records = Vec::new();
-        let mut keep = |record: &str| {
+        let mut keep = |record: &str, _: Standing| {
             records.push(record.to_owned());
             Flow::More
         };
-        let streamed = read(text.as_bytes(), &path, &mut keep).map_err(|error| error.reason());
+        let streamed = read(text.as_bytes(), &plan, &mut keep).map_err(|error| error.reason());
         let mut held = Vec::new();
-        let end = read_slice(text.as_bytes(), &path, |record| {
+        let (_, end) = page(text.as_bytes(), &plan, |record, _| {
             held.push(record.to_owned());
             Flow::More
         });
         assert_eq!(streamed, end.as_ref().copied().map_err(DecodeError::reason), "{text}");
         assert_eq!(records, held, "however it is read");
         end.map(|()| held)
+    }
+
+    /// What stands at `paths`, and which records were found, `-` before those that are deleted.
+    fn found(
+        text: &str,
+        (records, deletes): (&str, Option<&str>),
+        paths: &[&str],
+    ) -> (Vec<Scalar>, Result<Vec<String>, Reason>) {
+        let records = RecordsPath::json(records).unwrap();
+        let deletes = deletes.map(|path| RecordsPath::json(path).unwrap());
+        let scalars: Vec<_> = paths.iter().map(|path| ScalarPath::parse(path).unwrap()).collect();
+        let plan = Plan { records: Some(&records), deletes: deletes.as_ref(), scalars: &scalars };
+        let mut kept = Vec::new();
+        let (scalars, end) = page(text.as_bytes(), &plan, |record, standing| {
+            kept.push(format!("{}{record}", if standing == Standing::Gone { "-" } else { "" }));
+            Flow::More
+        });
+        (scalars, end.map(|()| kept).map_err(|error| error.reason()))
     }
 
     #[test]
@@ -404,8 +306,9 @@ mod tests {
         let mut text = br#"{"data":[{"id":"a"},{"id":""#.to_vec();
         text.resize(ROW_MAX + 1024 * 1024, b'x');
         let path = RecordsPath::Plain(vec!["data".to_owned()]);
+        let plan = Plan { records: Some(&path), deletes: None, scalars: &[] };
         let mut met = 0;
-        let end = read(text.as_slice(), &path, |_| {
+        let end = read(text.as_slice(), &plan, |_, _| {
             met += 1;
             Flow::More
         });
@@ -417,27 +320,83 @@ mod tests {
     fn nesting_without_end_is_refused_and_survived() {
         let deep = "[".repeat(100_000);
         assert!(records(&format!("{{\"data\":[{deep}"), &["data"]).is_err());
+        let whole = format!("{deep}{}", "]".repeat(100_000));
+        let beside = format!("{{\"x\":{whole},\"data\":[]}}");
+        let end = records(&beside, &["data"]).unwrap_err();
+        assert!(matches!(end, DecodeError::TooDeep { line: 1 }), "{end:?}");
+        let (_, end) = found(&beside, ("$.data", None), &[]);
+        assert_eq!(end, Err(Reason::Decode), "of a page that is held, too");
+        let (scalars, end) = found(&beside, ("$.data[*]", None), &["$.x"]);
+        assert_eq!((scalars, end), (vec![Scalar::Absent], Err(Reason::Decode)));
+        assert_eq!(records(&whole, &[]).unwrap().len(), 1, "the record is refused by itself");
+        for (text, expected) in [
+            ("[".repeat(DEPTH_MAX), false),
+            ("[".repeat(DEPTH_MAX + 1), true),
+            (format!("\"{deep}\""), false),
+            (format!("\"\\\"{deep}\""), false),
+            ("[],{}".repeat(1_000), false),
+        ] {
+            assert_eq!(
+                is_too_deep(&text),
+                expected,
+                "{}",
+                text.chars().take(9).collect::<String>()
+            );
+        }
     }
 
     #[test]
-    fn the_next_cursor_is_read_as_text() {
-        let at = |text: &str| {
-            scalars(text.as_bytes(), &[ScalarPath::parse("$.meta.next").unwrap()]).remove(0)
-        };
-        assert_eq!(at(r#"{"data":[1],"meta":{"next":"a\"b"}}"#).text(), Some("a\"b"));
-        assert_eq!(
-            at(r#"{"meta":{"next":12345678901234567890123}}"#).text(),
-            Some("12345678901234567890123")
-        );
-        for none in [
-            r#"{"meta":{"next":null}}"#,
-            r#"{"meta":{}}"#,
-            r#"{"meta":{"next":""}}"#,
-            "{}",
-            "[1]",
-            r#"{"meta":3}"#,
+    fn a_page_is_asked_for_all_that_is_wanted_of_it_at_once() {
+        let text = |text: &str| Scalar::Text(text.to_owned());
+        let page = r#"{"meta":{"next":"a\"b","total":12345678901234567890123,"empty":"","no":null,"more":true,
+            "links":[{"rel":"self","href":"/1"},{"rel":"next","href":"/2"}]},
+            "data":[{"id":1}],"@odata.nextLink":"/3","gone":[{"id":2}]}"#;
+        for (path, expected) in [
+            ("$.meta.next", text("a\"b")),
+            ("$.meta.total", text("12345678901234567890123")),
+            ("$.meta.empty", text("")),
+            ("$.meta.no", Scalar::Null),
+            ("$.meta.more", text("true")),
+            ("$.meta.next.deeper", Scalar::Absent),
+            ("$.nothing", Scalar::Absent),
+            ("$['@odata.nextLink']", text("/3")),
+            ("$.gone", text(r#"[{"id":2}]"#)),
+            ("$.data", text(r#"[{"id":1}]"#)),
+            ("$.meta.links[?@.rel=='next'].href", text("/2")),
+            ("$..total", text("12345678901234567890123")),
+            ("$.meta.links[7]", Scalar::Absent),
+            ("Envelope/Body", Scalar::Absent),
         ] {
-            assert_eq!(at(none).text(), None, "{none}");
+            let lists = ("$.data[*]", Some("$.gone[*]"));
+            let both = [r#"{"id":1}"#.to_owned(), r#"-{"id":2}"#.to_owned()];
+            let one = found(page, lists, &[path]);
+            assert_eq!(one, (vec![expected.clone()], Ok(both.to_vec())), "{path}");
+            let held = found(page, ("$.data.*", Some("$.gone.*")), &[path, path]);
+            assert_eq!(held, (vec![expected.clone(), expected], Ok(both.to_vec())), "{path}, held");
+        }
+        let (all, _) = found(page, ("$.data[*]", None), &["$.meta", "$.meta.more", "$.meta.no"]);
+        assert!(matches!(&all[0], Scalar::Text(meta) if meta.starts_with(r#"{"next":"#)));
+        assert_eq!(all[1..], [text("true"), Scalar::Null], "and what stands in it");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_page_can_be_read_in_it() {
+        let text = |text: &str| Scalar::Text(text.to_owned());
+        for (page, error, expected) in [
+            (r#"{"error":{"code":7},"data":[{}]}"#, text(r#"{"code":7}"#), Ok(())),
+            (r#"{"error":"no"}"#, text("no"), Err(Reason::Schema)),
+            (r#"{"data":{"why":[1]},"error":"no"}"#, text("no"), Err(Reason::Schema)),
+            (r#"{"data":"none","error":"no"}"#, text("no"), Err(Reason::Schema)),
+            (r#"{"data":null,"error":"no"}"#, text("no"), Err(Reason::Schema)),
+            (r#"{"error":"no","data":[{}"#, Scalar::Absent, Err(Reason::Truncated)),
+            (r#"{"error":"no" "data":[]}"#, Scalar::Absent, Err(Reason::NotJson)),
+            ("[1]", Scalar::Absent, Err(Reason::Schema)),
+            ("", Scalar::Absent, Err(Reason::Truncated)),
+        ] {
+            for records in ["$.data[*]", "$.data[0:]"] {
+                let (found, end) = found(page, (records, None), &["$.error"]);
+                assert_eq!((&found[..], end.map(drop)), (&[error.clone()][..], expected), "{page}");
+            }
         }
     }
 

@@ -238,6 +238,7 @@ fn format_of(feed: &Feed, name: &str) -> Format {
     feed.format.unwrap_or(match ending.as_str() {
         "json" => Format::Json,
         "ndjson" | "jsonl" => Format::Ndjson,
+        "xml" => Format::Xml,
         _ => Format::Csv,
     })
 }

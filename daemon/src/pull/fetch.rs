@@ -4,7 +4,7 @@ use std::{io::Cursor, sync::Arc, time::Duration};
 
 use marsad_shared::{
     backoff::Backoff,
-    feed::{Feed, ScalarPath},
+    feed::{Feed, Format, ScalarPath},
     health::Reason,
     id::RunId,
     request::{Download, Export},
@@ -168,7 +168,7 @@ impl Puller {
         let empty = answer.nothing || answer.status == StatusCode::NO_CONTENT;
         if !empty && self.columns.known().is_none() {
             // An answer that is an error tells nothing of the columns.
-            self.said(&answer, call)?;
+            self.said(format, &answer, call)?;
         }
         let body = answer.body.clone();
         let infer = move |feed: &Feed| intake::infer(feed, format, Cursor::new(body));
@@ -217,9 +217,9 @@ impl Puller {
         }
     }
 
-    /// What a JSON answer says of itself, before its records are looked at.
-    fn said(&self, answer: &Answer, call: &Call) -> Result<(), FetchError> {
-        let found = decode::json::scalars(&answer.body, self.envelope.paths());
+    /// What an answer says of itself, before its records are looked at.
+    fn said(&self, format: Format, answer: &Answer, call: &Call) -> Result<(), FetchError> {
+        let found = intake::beside(format, &answer.body, self.envelope.paths());
         if found.iter().all(|scalar| *scalar == Scalar::Absent) {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::envelope::Said;
 use crate::{
-    decode::{self, DecodeError, Scalar},
+    decode::{DecodeError, Scalar},
     intake::{Intake, Origins, Piece},
     shape::Shaper,
     source::{
@@ -101,6 +101,9 @@ pub(super) fn format_of(answer: &Answer) -> Format {
         | "application/ndjson"
         | "application/jsonl"
         | "application/jsonlines" => Format::Ndjson,
+        "application/xhtml+xml" => Format::Json,
+        kind if kind.starts_with("application/vnd.sdmx.") => Format::Sdmx,
+        kind if kind.ends_with("/xml") || kind.ends_with("+xml") => Format::Xml,
         _ => Format::Json,
     }
 }
@@ -116,6 +119,5 @@ pub(super) fn read(
     wanted: &[ScalarPath],
 ) -> (Vec<Scalar>, Result<Piece, DecodeError>) {
     let origins = Origins { file: None, page: Some(page) };
-    let found = if wanted.is_empty() { Vec::new() } else { decode::json::scalars(body, wanted) };
-    (found, Intake { feed, shaper, format, seed, origins }.page(body))
+    Intake { feed, shaper, format, seed, origins }.page(body, wanted)
 }

@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 
 use marsad_shared::{
-    feed::{Field, FieldType},
+    feed::{Deleted, Field, FieldType},
     record::{Layout, NoSuchKey},
 };
 use serde_json::value::RawValue;
+
+use crate::decode::xml;
 
 /// How many records are looked at.
 pub const SAMPLE: usize = 1_000;
@@ -33,10 +35,11 @@ pub fn from_header(names: &[String], key: &[String]) -> Result<Layout, InferErro
     finish(fields, key)
 }
 
-/// The layout of JSON records.
+/// The layout of JSON records. What `OData` says about its data, `@odata.etag` and its like, is no data.
 pub fn from_records<'r>(
     records: impl Iterator<Item = &'r str>,
     key: &[String],
+    deleted: Option<&Deleted>,
 ) -> Result<Layout, InferError> {
     let mut fields: Vec<Field> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -44,6 +47,9 @@ pub fn from_records<'r>(
         // A record that is no object is refused when it is shaped.
         let Ok(members) = serde_json::from_str::<Ordered<'_>>(record) else { continue };
         for (name, value) in members.0 {
+            if deleted == Some(&Deleted::OData) && name.contains('@') {
+                continue;
+            }
             let Some(kind) = kind_of(value.get()) else {
                 places.entry(name.clone()).or_insert_with(|| {
                     fields.push(Field::new(name, FieldType::Text));
@@ -56,6 +62,36 @@ pub fn from_records<'r>(
             } else {
                 places.insert(name.clone(), fields.len());
                 fields.push(Field::new(name, kind));
+            }
+        }
+    }
+    if fields.is_empty() { Err(InferError::Nothing) } else { finish(fields, key) }
+}
+
+/// The layout of XML records: an element with attributes and text is a column each, `Area` and `Area/@code`; one that
+/// holds others, or stands more than once, is JSON.
+pub fn from_elements<'r>(
+    records: impl Iterator<Item = &'r str>,
+    key: &[String],
+) -> Result<Layout, InferError> {
+    let mut fields: Vec<Field> = Vec::new();
+    let mut add = |name: String, kind: FieldType| match fields.iter_mut().find(|f| f.name == name) {
+        Some(field) => field.kind = both(field.kind, kind),
+        None => fields.push(Field::new(name, kind)),
+    };
+    for record in records.take(SAMPLE) {
+        let Ok(members) = serde_json::from_str::<Ordered<'_>>(record) else { continue };
+        for (name, value) in members.0 {
+            let inside = serde_json::from_str::<Ordered<'_>>(value.get());
+            match inside {
+                Ok(inside) if !xml::has_elements(value.get()) => {
+                    add(name.clone(), FieldType::Text);
+                    for (part, _) in inside.0.iter().filter(|(part, _)| part.starts_with('@')) {
+                        add(format!("{name}/{part}"), FieldType::Text);
+                    }
+                }
+                _ if value.get().starts_with(['[', '{']) => add(name, FieldType::Json),
+                _ => add(name, FieldType::Text),
             }
         }
     }
@@ -138,7 +174,7 @@ mod tests {
             r#"{"id":"a","n":1,"ok":true,"x":null,"tags":[1]}"#,
             r#"{"id":"b","n":1.5,"ok":false,"x":"late","long":784000000000001123456}"#,
         ];
-        let layout = from_records(records.into_iter(), &["id".to_owned()]).unwrap();
+        let layout = from_records(records.into_iter(), &["id".to_owned()], None).unwrap();
         let columns: Vec<_> = layout.fields.iter().map(|f| (f.name.as_str(), f.kind)).collect();
         assert_eq!(
             columns,

@@ -233,9 +233,14 @@ table! {
         may path: String,
         /// The names of its files, such as `transfers-*.csv`.
         may files: String,
-        /// JSON: a path (RFC 9535) to the records of a page or file. Plain names that end in `[*]`, such as `$.data[*]`, are read record by
-        /// record; any other form holds the page in memory. Default: `$[*]`.
+        /// Where the records of a page or file stand. JSON: a path (RFC 9535); plain names that end in `[*]`, such as
+        /// `$.data[*]`, are read record by record, any other form holds the page in memory. Default: `$[*]`. XML: the local
+        /// names that lead to a record, such as `Envelope/Body/Reply/Case`.
         may records: String,
+        /// Where removed records stand, written as `records` is. Default: nowhere apart.
+        may deletes: String,
+        /// How a record says of itself that it was removed; it needs no more than its key then. Default: none does.
+        may deleted: RawDeleted,
         /// The columns that tell one record from another.
         must key: Vec<String>,
         /// The column that says which of two rows of one key is newer: an older one never wins, in one run or against the bank.
@@ -243,7 +248,6 @@ table! {
         /// Default: the row that came later is.
         may version: String,
         /// A style that is known by name: what is not written here is as that style has it.
-        #[expect(dead_code, reason = "it was applied before the block was read")]
         may preset: Preset,
         /// The HTTP method. Default: `GET`, or `POST` with `json` or `form`.
         may method: Method,
@@ -284,12 +288,23 @@ table! {
         /// What the absence of a record means: nothing.
         #[expect(dead_code, reason = "with one value, reading it is all the check there is")]
         may mode: IncrementalMode,
-        /// CSV: the character between fields. Default: `,`.
+        /// CSV, of SDMX too: the character between fields. Default: `,`.
         may delimiter: String,
         /// CSV: the line of the header, from 1. Default: 1.
         may header_row: u64,
     }
     later { "sheet" "min_rows" "max_delete_share" "approve" }
+}
+
+table! {
+    /// How a record says of itself that it was removed.
+    pub struct RawDeleted, as "{ field = \"op\", values = [\"delete\"] }" {
+        /// Where it says so, inside the record: a name, a header, or a path such as `$.meta.op`. It need not be a column.
+        must field: String,
+        /// What stands there in a removed record, as it is written: `delete`, `true`, `1`.
+        must values: Vec<String>,
+    }
+    later {}
 }
 
 table! {

@@ -608,8 +608,10 @@ word!(
         (Self::Json.word(), Self::Json),
         (Self::Ndjson.word(), Self::Ndjson),
         (Self::Csv.word(), Self::Csv),
+        (Self::Xml.word(), Self::Xml),
+        (Self::Sdmx.word(), Self::Sdmx),
     ],
-    later ["xml", "xlsx", "sdmx"]
+    later["xlsx"]
 );
 word!(
     FieldType,

@@ -3,8 +3,6 @@
 //! Paths of plain names are kept apart from all others, because they are followed while a document streams by; any
 //! other needs the whole document.
 
-use std::fmt::Write as _;
-
 use serde_json_path::JsonPath;
 
 /// Where the records of a page or file stand.
@@ -161,7 +159,8 @@ impl XmlPath {
             }
             text.push_str(&step.name);
             if let Some((name, value)) = &step.with {
-                let _ = write!(text, "[@{name}='{value}']");
+                let quote = if value.contains('\'') { "\"" } else { "'" };
+                text.extend(["[@", name, "=", quote, value, quote, "]"]);
             }
         }
         if let Some(name) = &self.attribute {
@@ -297,6 +296,7 @@ mod tests {
             "@id",
             "Date[@calendar='hijri']",
             "A[@b='c d']/E/@f",
+            "A[@b=\"it's\"]",
             "التسجيل/الاسم",
         ] {
             assert_eq!(XmlPath::parse(text).unwrap().text(), text);
@@ -328,8 +328,8 @@ mod tests {
             let mut text = String::from("$");
             let mut document = json!("found");
             for name in &names {
-                let quote = if wrap || name.contains('\'') { '"' } else { '\'' };
-                let _ = write!(text, "[{quote}{name}{quote}]");
+                let quote = if wrap || name.contains('\'') { "\"" } else { "'" };
+                text.extend(["[", quote, name, quote, "]"]);
             }
             for name in names.iter().rev() {
                 document = Value::Object([(name.clone(), document)].into_iter().collect());

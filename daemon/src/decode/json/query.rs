@@ -2,38 +2,89 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use serde_json_path::{JsonPath, PathElement};
 
 use super::{failure, nothing_at};
 use crate::decode::{DecodeError, Flow};
 
-/// Finds the records of a path that is not plain. The document is read as values only to find their places; each record is
-/// then taken as it was written, or its numbers would be floats.
-pub(super) fn query(
-    bytes: &[u8],
-    path: &JsonPath,
-    mut each: impl FnMut(&str) -> Flow,
-) -> Result<(), DecodeError> {
-    let document: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
-    let found = path.query_located(&document);
-    if found.is_empty() {
-        return Err(nothing_at(&path.to_string()));
+/// A document that is held. It is read as values only to find places; what stands there is then taken as it was
+/// written, or its numbers would be floats.
+pub(super) struct Held<'a> {
+    document: Value,
+    text: &'a RawValue,
+}
+
+impl<'a> Held<'a> {
+    /// Reads a whole document.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is none, is nested too deep, or holds a value that is no value by itself: a number beyond
+    /// all measure, half a character. Where records are read one by one, that is the trouble of one record.
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let document = serde_json::from_slice(bytes).map_err(|error| match failure(&error) {
+            DecodeError::Format(_) => DecodeError::Format(format!(
+                "it holds something that cannot be held whole (line {}, column {}); write the paths into it as plain names, such as $.data[*], or have the partner mend it",
+                error.line(),
+                error.column()
+            )),
+            other => other,
+        })?;
+        let text = serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
+        Ok(Self { document, text })
     }
-    let raw: &RawValue = serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
-    let mut root = Node::Raw(raw);
-    for place in found.locations() {
-        let record = root.at(place.iter()).ok_or_else(|| nothing_at(&place.to_string()))?;
-        if each(record) == Flow::Stop {
-            return Err(DecodeError::Stopped);
+
+    /// The document as it was written, to look places up in.
+    pub(super) fn root(&self) -> Node<'a> {
+        Node::Raw(self.text)
+    }
+
+    /// The text of the first value at `path`.
+    pub(super) fn first(&self, path: &JsonPath, root: &mut Node<'a>) -> Option<&'a str> {
+        let found = path.query_located(&self.document);
+        let place = found.locations().next()?;
+        root.at(place.iter())
+    }
+
+    /// Hands each value at `path` to `each`.
+    ///
+    /// # Errors
+    /// [`DecodeError::Layout`] if something is `required` there and nothing is; [`DecodeError::Stopped`].
+    pub(super) fn select(
+        &self,
+        path: &JsonPath,
+        required: bool,
+        root: &mut Node<'a>,
+        mut each: impl FnMut(&str) -> Flow,
+    ) -> Result<(), DecodeError> {
+        let found = path.query_located(&self.document);
+        if found.is_empty() && required && !self.has_empty_list(path) {
+            return Err(nothing_at(&path.to_string()));
         }
+        for place in found.locations() {
+            let record = root.at(place.iter()).ok_or_else(|| nothing_at(&place.to_string()))?;
+            if each(record) == Flow::Stop {
+                return Err(DecodeError::Stopped);
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+impl Held<'_> {
+    /// Whether the path ends in `[*]`, and there are lists in front of that, with nothing in them.
+    fn has_empty_list(&self, path: &JsonPath) -> bool {
+        let path = path.to_string();
+        let lists = path.strip_suffix("[*]").and_then(|lists| JsonPath::parse(lists).ok());
+        lists.is_some_and(|lists| {
+            let found = lists.query(&self.document).all();
+            !found.is_empty() && found.iter().all(|list| list.is_array())
+        })
+    }
 }
 
 /// A document as it was written, opened only as far as somebody went down into it, and each part once.
-enum Node<'a> {
+pub(super) enum Node<'a> {
     Raw(&'a RawValue),
     Array(&'a RawValue, Vec<Node<'a>>),
     Object(&'a RawValue, HashMap<Cow<'a, str>, Node<'a>>),
@@ -77,11 +128,22 @@ mod tests {
         let path = JsonPath::parse("$['data'][?@.d > 1].r").unwrap();
         let text = r#"{"data":[{"d":2,"r":{"n":12345678901234567890.10}},{"d":1,"r":0},{"d":3,"r":{"n":0.1000,"n":1}}]}"#;
         let mut records = Vec::new();
-        query(text.as_bytes(), &path, |record| {
+        let held = Held::read(text.as_bytes()).unwrap();
+        let keep = |record: &str| {
             records.push(record.to_owned());
             Flow::More
-        })
-        .unwrap();
+        };
+        held.select(&path, true, &mut held.root(), keep).unwrap();
+        let none = JsonPath::parse("$.a[0].rows[*]").unwrap();
+        for (text, expected) in [
+            (r#"{"a":[{"rows":[]}]}"#, true),
+            (r#"{"a":[{"rows":{}}]}"#, false),
+            (r#"{"a":[]}"#, false),
+        ] {
+            let held = Held::read(text.as_bytes()).unwrap();
+            let end = held.select(&none, true, &mut held.root(), |_| Flow::More);
+            assert_eq!(end.is_ok(), expected, "{text}");
+        }
         assert_eq!(records, [r#"{"n":12345678901234567890.10}"#, r#"{"n":0.1000,"n":1}"#]);
     }
 }

@@ -45,6 +45,8 @@ fn feed(request: &Request) -> Feed {
         connection: "p/api".to_owned().try_into().unwrap(),
         origin: Origin::Http(request.clone()),
         format: None,
+        deletes: None,
+        deleted: None,
         records: RecordsPath::Plain(Vec::new()),
         delimiter: b',',
         header_row: 1,

@@ -5,7 +5,11 @@ use std::{collections::HashMap, time::Duration};
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::{
-    Scope, connection::Names, field, incremental, is_path, name, records::records, request, span,
+    Scope,
+    connection::Names,
+    field, incremental, is_path, name,
+    records::{self, Selection},
+    request, span,
 };
 use crate::{
     config::{
@@ -29,7 +33,7 @@ pub(super) fn feed(
 ) -> Option<Feed> {
     let raw = &block.value;
     let origin = origin(block, partner, connections, scope, report);
-    let records = records(raw, report);
+    let selection = records::selection(block, report);
     let csv = csv(raw, report);
     let fields = match &raw.fields {
         Given::Absent => Some(Vec::new()),
@@ -46,6 +50,7 @@ pub(super) fn feed(
         Given::Here(at) => Some(promise(&at.value, report)?),
     };
     let (delimiter, header_row) = csv?;
+    let Selection { records, deletes, deleted } = selection?;
     let id = &raw.id.value()?.0;
     Some(Feed {
         id: FeedId::of(partner, id).ok()?,
@@ -53,7 +58,9 @@ pub(super) fn feed(
         connection: ConnectionId::of(partner, &raw.connection.value()?.0).ok()?,
         origin: origin?,
         format: raw.format.value().copied(),
-        records: records?,
+        records,
+        deletes,
+        deleted,
         delimiter,
         header_row,
         key: key?,
@@ -194,9 +201,11 @@ pub(super) fn is_a_field<T>(
 
 /// What is written of CSV: the delimiter and the line of the header.
 fn csv(raw: &RawFeed, report: &mut Report<'_>) -> Option<(u8, u32)> {
-    if raw.format.value().is_some_and(|format| *format != Format::Csv) {
-        let problem = "means nothing to a format that is not CSV";
+    let problem = "means nothing to a format that is not CSV";
+    if raw.format.value().is_some_and(|format| !matches!(format, Format::Csv | Format::Sdmx)) {
         raw.delimiter.refuse(report, problem);
+    }
+    if raw.format.value().is_some_and(|format| *format != Format::Csv) {
         raw.header_row.refuse(report, problem);
     }
     let delimiter = match raw.delimiter.here() {

@@ -1,16 +1,17 @@
 //! The columns of a feed: names that the bank can hold, and types with only what they need.
 
-use std::{collections::HashSet, path::Path};
+use std::collections::HashSet;
 
 use jiff::{ZonedDateTime, civil::date, fmt::strtime};
 
+use super::records::{Places, stands};
 use crate::{
     config::{
         raw::{Fields, RawFeed, RawField, RawFieldTable},
         source::{Place, Report, quoted},
         table::{At, Given, Or},
     },
-    feed::{COLUMNS_MAX, Field, FieldType, Format},
+    feed::{COLUMNS_MAX, Field, FieldType},
 };
 
 /// The longest name of a column, in bytes.
@@ -30,24 +31,16 @@ pub(super) fn fields(
         let problem = format!("has {} fields, and a table holds {COLUMNS_MAX}", fields.len());
         report.wrong(&at.place, problem, "leave out what nobody needs");
     }
-    let paths = takes_paths(feed);
+    let places = Places::of(feed);
     let mut met = HashSet::new();
     let checked: Vec<_> = fields
         .iter()
         .map(|(name, at)| {
             column(name, &at.place, &mut met, report);
-            field(name, at, paths, report)
+            field(name, at, places, report)
         })
         .collect();
     checked.into_iter().collect()
-}
-
-/// Whether records are JSON, so that `from` may be a path.
-fn takes_paths(feed: &RawFeed) -> bool {
-    let named_csv = feed.files.value().is_some_and(|files| {
-        Path::new(files).extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"))
-    });
-    feed.format.value() != Some(&Format::Csv) && !named_csv
 }
 
 /// Whether the bank can have a column of that name.
@@ -68,16 +61,18 @@ fn column(name: &str, place: &Place, met: &mut HashSet<String>, report: &mut Rep
     }
 }
 
-fn field(name: &str, at: &At<RawField>, paths: bool, report: &mut Report<'_>) -> Option<Field> {
+fn field(name: &str, at: &At<RawField>, places: Places, report: &mut Report<'_>) -> Option<Field> {
     let raw = match &at.value {
-        Or::Text(kind) => return Some(Field::new(name, *kind)),
+        Or::Text(kind) => {
+            return stands(name, places, at, report).then(|| Field::new(name, *kind));
+        }
         Or::Other(raw) => raw,
     };
     let kind = *raw.r#type.value()?;
     let from = match &raw.from {
-        Given::Absent => Some(vec![name.to_owned()]),
+        Given::Absent => stands(name, places, at, report).then(|| vec![name.to_owned()]),
         Given::Wrong => None,
-        Given::Here(at) => from(at, paths, report),
+        Given::Here(at) => from(at, places, report),
     };
     let times = matches!(kind, FieldType::Date | FieldType::Timestamp);
     if !times {
@@ -104,7 +99,7 @@ fn zone(raw: &RawFieldTable) -> Option<String> {
 
 fn from(
     at: &At<Or<String, Vec<String>>>,
-    paths: bool,
+    places: Places,
     report: &mut Report<'_>,
 ) -> Option<Vec<String>> {
     let names = match &at.value {
@@ -115,21 +110,7 @@ fn from(
         report.wrong(&at.place, "names nothing", "name where the field stands, or take it out");
         return None;
     }
-    let unread = |name: &&String| paths && name.starts_with('$') && !is_plain(name);
-    if let Some(name) = names.iter().find(unread) {
-        let problem = format!("{} is not read by this version", quoted(name));
-        report.wrong(&at.place, problem, "write a path of plain names, such as \"$.child.eid\"");
-        return None;
-    }
-    Some(names)
-}
-
-/// Whether it is a path of plain names, such as `$.child.eid`.
-fn is_plain(path: &str) -> bool {
-    let plain = |name: &str| {
-        !name.is_empty() && !name.contains(['[', ']', '*', '?', '(', ')', '\'', '"', ' ', ','])
-    };
-    path.strip_prefix("$.").is_some_and(|names| names.split('.').all(plain))
+    names.iter().all(|name| stands(name, places, at, report)).then_some(names)
 }
 
 /// Whether times can be read with that format: what it writes of a sample must come back.

@@ -22,7 +22,24 @@ fn of_a_feed_over_http() {
         ("files = \"*.csv\"", "!4: feed.cases: has both path and files; make two feeds of it"),
         (
             "records = \"data\"",
-            "records: \"data\" is not a JSONPath (see character 1); write one such as \"$.data[*]\" or \"$.meta.next\"",
+            "records: \"data\" is not a JSONPath (see character 1); write one such as \"$.data[*]\", or add format = \"xml\" for a path of local names",
+        ),
+        (
+            "deletes = \"$.gone[\"",
+            "deletes: \"$.gone[\" is not a JSONPath (see character 7); write one such as \"$.data[*]\" or \"$.meta.next\"",
+        ),
+        ("deleted = { field = \"op\" }", "deleted.values: is missing; add it to this block"),
+        (
+            "deleted = { field = \"op\", values = [] }",
+            "deleted.values: names no value; write what stands there in a deletion, such as [\"delete\"] or [\"true\"]",
+        ),
+        (
+            "deleted = { field = \"$.ops[0]\", values = [\"delete\"] }",
+            "deleted.field: \"$.ops[0]\" is not read by this version; write a path of plain names, such as \"$.child.eid\"",
+        ),
+        (
+            "format = \"xml\"",
+            "!4: feed.cases.records: is missing; write the local names that lead to a record, such as \"Envelope/Body/Reply/Case\"",
         ),
         (
             "pagination = { kind = \"page\" }",
@@ -179,8 +196,8 @@ fn of_a_feed_over_http() {
             "freshness.by: is not read by this version; take it out",
         ),
         (
-            "format = \"xml\"",
-            "format: \"xml\" is not read by this version; use \"json\", \"ndjson\" or \"csv\"",
+            "format = \"xlsx\"",
+            "format: \"xlsx\" is not read by this version; use \"json\", \"ndjson\", \"csv\", \"xml\" or \"sdmx\"",
         ),
         (
             "encoding = \"windows-1256\"",
@@ -215,7 +232,27 @@ fn of_a_feed_of_files() {
     for (line, expected) in [
         (
             "format = \"ndjson\"\nrecords = \"$[*]\"",
-            "records: means nothing to a format that is not JSON; take it out",
+            "records: means nothing to a format that is neither JSON nor XML; take it out",
+        ),
+        (
+            "format = \"csv\"\ndeletes = \"$.gone[*]\"",
+            "deletes: means nothing to a format that is neither JSON nor XML; take it out",
+        ),
+        (
+            "format = \"sdmx\"\ndeleted = { field = \"ACTION\", values = [\"D\"] }",
+            "deleted: means nothing to SDMX, whose data sets say it themselves; take it out",
+        ),
+        (
+            "format = \"xml\"\nrecords = \"soap:Envelope/Body\"",
+            "records: \"soap:Envelope/Body\" has a prefix, which means nothing: write local names (see character 5); write local names such as \"Envelope/Body/Reply/Case\"",
+        ),
+        (
+            "format = \"xml\"\nrecords = \"A/B/@id\"",
+            "records: \"A/B/@id\" ends in an attribute (see character 7); write local names such as \"Envelope/Body/Reply/Case\"",
+        ),
+        (
+            "format = \"xml\"\nrecords = \"A/B\"\nfields = { no = { type = \"text\", from = \"$.a\" } }",
+            "fields.no.from: \"$.a\" is not a path of local names (see character 1); write one such as \"Kind\", \"@id\", \"Area/@code\" or \"Date[@calendar='hijri']\"",
         ),
         (
             "schedule = { every = \"1h\" }",

@@ -1,0 +1,244 @@
+use marsad_shared::health::Reason;
+
+use super::*;
+
+/// The records of a message keyed by `A` and `T`, `-` before deletions and `!` before what is refused.
+fn read_all(message: &str) -> Result<Vec<String>, DecodeError> {
+    let key = Key(vec![vec!["A".to_owned(), "AREA".to_owned()], vec!["T".to_owned()]]);
+    let mut found = Vec::new();
+    page(message.as_bytes(), b',', &key, &mut |observed| {
+        found.push(match observed {
+            Observed::Record { json, standing: Standing::Here, .. } => json.to_owned(),
+            Observed::Record { json, standing: Standing::Gone, .. } => format!("-{json}"),
+            Observed::Bad { reason, .. } => format!("!{reason}"),
+        });
+        Flow::More
+    })?;
+    Ok(found)
+}
+
+/// A message in JSON of that structure, with these data sets.
+fn json(levels: &str, data_sets: &str) -> String {
+    format!("{{\"meta\":{{}},\"data\":{{\"structures\":[{levels}],\"dataSets\":[{data_sets}]}}}}")
+}
+
+const SERIES: &str = r#"{"dimensions":{"series":[{"id":"A","keyPosition":0,"values":[{"id":"x"},{"id":"y"}]}],
+    "observation":[{"id":"T","keyPosition":1,"values":[{"value":"2025"},{"id":"2026"}]}]},
+    "measures":{"observation":[{"id":"M"},{"id":"N"}]},
+    "attributes":{"dataSet":[{"id":"D","values":[{"id":"d"}]}],"dimensionGroup":[{"id":"G","values":[]}],
+        "series":[{"id":"S","values":[{"id":"s"},{"id":"t"}]}],"observation":[{"id":"O","values":[]}]}}"#;
+
+#[test]
+fn an_observation_has_all_that_is_said_of_it() {
+    let sets = r#"{"attributes":[0],"dimensionGroupAttributes":{"0:":["of x"],":1":["of 2026"],"1:1":["of both"]},
+        "series":{"0":{"attributes":[1],"observations":{"0":[1.50,"NaN","own"],"1":[784000000000001123456]}},
+                  "1":{"attributes":[null],"observations":{"1":[null,2,null]}}}}"#;
+    assert_eq!(
+        read_all(&json(SERIES, sets)).unwrap(),
+        [
+            r#"{"A":"x","T":"2025","D":"d","S":"t","M":1.50,"O":"own","G":"of x"}"#,
+            r#"{"A":"x","T":"2026","D":"d","S":"t","M":784000000000001123456,"G":"of x"}"#,
+            r#"{"A":"y","T":"2026","D":"d","N":2,"G":"of 2026"}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_message_that_is_none_or_has_none_is_told() {
+    let ml = |root: &str, inside: &str| format!("<m:{root} xmlns:m='urn:m'>{inside}</m:{root}>");
+    for (message, expected, why) in [
+        (json(SERIES, ""), Ok(0), "no data sets"),
+        (r#"{"header":{"id":"x"}}"#.to_owned(), Ok(0), "a header alone"),
+        (
+            r#"{"errors":[{"code":100,"title":"No results found"}]}"#.to_owned(),
+            Err(Reason::Schema),
+            "no message",
+        ),
+        (r#"{"meta":{},"errors":[{"code":100}]}"#.to_owned(), Ok(0), "no results"),
+        (
+            r#"{"meta":{},"errors":[{"code":"500","message":"x"}]}"#.to_owned(),
+            Err(Reason::RemoteFault),
+            "theirs",
+        ),
+        (ml("Error", "<m:ErrorMessage code='100'/>"), Ok(0), "no results, in ML"),
+        (
+            ml("Error", "<m:ErrorMessage code='140'><t>no</t></m:ErrorMessage>"),
+            Err(Reason::RemoteFault),
+            "ours",
+        ),
+        (ml("Structure", ""), Err(Reason::Schema), "a structure and no data"),
+        (ml("GenericData", ""), Ok(0), "no data sets, in ML"),
+        ("DATAFLOW,A,T,OBS_VALUE".to_owned(), Ok(0), "a header alone, in CSV"),
+        ("AREA,T,OBS_VALUE\nx,2026,1".to_owned(), Err(Reason::NotJson), "any CSV"),
+        (String::new(), Err(Reason::NotJson), "nothing at all"),
+        (
+            r#"{"data":{"dataSets":[{"observations":{}}]}}"#.to_owned(),
+            Err(Reason::Schema),
+            "no structure",
+        ),
+        ("[1]".to_owned(), Err(Reason::Schema), "any JSON"),
+        (r#"{"meta":{},"data":{"#.to_owned(), Err(Reason::Truncated), "cut off"),
+        (
+            json(SERIES, r#"{"action":"Explode","series":{}}"#),
+            Err(Reason::Schema),
+            "an unknown action",
+        ),
+        (
+            json(SERIES, r#"{"series":{"7":{"observations":{"0":[1]}}}}"#),
+            Err(Reason::Schema),
+            "a position past the list",
+        ),
+        (
+            json(SERIES, r#"{"series":{"0:0":{"observations":{"0":[1]}}}}"#),
+            Err(Reason::Schema),
+            "a position too many",
+        ),
+        (
+            json(SERIES, r#"{"series":{"":{"observations":{"0":[1]}}}}"#),
+            Err(Reason::Schema),
+            "no position",
+        ),
+        (
+            format!(r#"{{"meta":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000)),
+            Err(Reason::Decode),
+            "too deep",
+        ),
+    ] {
+        let read = read_all(&message);
+        let read = read.map(|found| found.len()).map_err(|error| error.reason());
+        assert_eq!(read, expected, "{why}");
+    }
+}
+
+/// Writes a message with those dimensions.
+type Write<'w> = &'w dyn Fn(&[&str]) -> String;
+
+#[test]
+fn a_dimension_that_came_or_went_is_named() {
+    let flat = |ids: &[&str]| {
+        let components: Vec<_> = ids
+            .iter()
+            .map(|id| format!("{{\"id\":\"{id}\",\"values\":[{{\"id\":\"v\"}}]}}"))
+            .collect();
+        let levels = format!("{{\"dimensions\":{{\"observation\":[{}]}}}}", components.join(","));
+        json(&levels, "{\"observations\":{}}")
+    };
+    let generic = |ids: &[&str]| {
+        let values: Vec<_> = ids.iter().map(|id| format!("<Value id='{id}' value='v'/>")).collect();
+        format!(
+            "<GenericData><DataSet><Obs><ObsKey>{}</ObsKey></Obs></DataSet></GenericData>",
+            values.concat()
+        )
+    };
+    let csv = |ids: &[&str]| {
+        let row = vec!["v"; ids.len()].join(",");
+        format!("DATAFLOW,{},OBS_VALUE\nx,{row},1", ids.join(","))
+    };
+    let notations: [(&str, Write<'_>); 3] = [("JSON", &flat), ("ML", &generic), ("CSV", &csv)];
+    for (notation, write) in notations {
+        read_all(&write(&["A", "T"])).unwrap();
+        read_all(&write(&["T", "AREA"]))
+            .unwrap_or_else(|e| panic!("any of its names, {notation}: {e}"));
+        let came = read_all(&write(&["A", "SEX", "T"])).unwrap_err();
+        assert!(came.to_string().starts_with("dimension \"SEX\" has come"), "{notation}: {came}");
+        let gone = read_all(&write(&["A"])).unwrap_err();
+        assert!(gone.to_string().starts_with("dimension \"T\" is gone"), "{notation}: {gone}");
+        assert_eq!((came.reason(), gone.reason()), (Reason::Schema, Reason::Schema));
+    }
+    // A structure-specific message does not say what its dimensions are: there two records of one key tell it.
+    let specific = |inside: &str| {
+        format!("<StructureSpecificData><DataSet>{inside}</DataSet></StructureSpecificData>")
+    };
+    let one = "<Series A='x' UNIT='n'><Obs T='1' OBS_VALUE='1'/><Obs T='2' OBS_VALUE='NaN' S='m'/></Series>";
+    assert_eq!(
+        read_all(&specific(one)).unwrap(),
+        [
+            r#"{"A":"x","T":"1","UNIT":"n","OBS_VALUE":"1"}"#,
+            r#"{"A":"x","T":"2","UNIT":"n","S":"m"}"#
+        ]
+    );
+    let two = format!("{one}<Series A='x' UNIT='p'><Obs T='1' OBS_VALUE='2'/></Series>");
+    let error = read_all(&specific(&two)).unwrap_err().to_string();
+    assert!(error.contains("one key twice") && error.contains("UNIT"), "{error}");
+    let gone = read_all(&specific("<Obs A='x' OBS_VALUE='1'/>")).unwrap_err();
+    assert!(gone.to_string().starts_with("dimension \"T\" is gone"), "{gone}");
+}
+
+#[test]
+fn what_would_delete_in_bulk_waits_for_a_person() {
+    let set = |inside: &str| json(SERIES, &format!("{{\"action\":\"Delete\",{inside}}}"));
+    let less = json(
+        r#"{"dimensions":{"observation":[{"id":"A","values":[{"id":"x"}]}]}}"#,
+        r#"{"action":"Delete","observations":{"0":[]}}"#,
+    );
+    let generic = |inside: &str| {
+        format!("<GenericData><DataSet action='Delete'>{inside}</DataSet></GenericData>")
+    };
+    let of_header = "<GenericData><Header><DataSetAction>Delete</DataSetAction></Header><DataSet>
+        <Obs><ObsKey><Value id='A' value='x'/></ObsKey></Obs></DataSet></GenericData>";
+    for (message, why) in [
+        (set(r#""series":{"":{"observations":{"0":[]}}}"#), "a series without a position"),
+        (set(r#""series":{"0":{"observations":{"~":[]}}}"#), "any time"),
+        (set(r#""series":{"0":{}}"#), "a whole series"),
+        (set(r#""links":[]"#), "a whole data set"),
+        (less, "a structure of fewer dimensions"),
+        ("STRUCTURE,STRUCTURE_ID,ACTION,A,T,OBS_VALUE\nd,s,D,x,,".to_owned(), "an empty cell"),
+        (
+            generic("<Series><SeriesKey><Value id='A' value='x'/></SeriesKey></Series>"),
+            "a series of ML",
+        ),
+        (generic("<Obs><ObsKey><Value id='T' value='1'/></ObsKey></Obs>"), "an observation of ML"),
+        (generic(""), "a data set of ML"),
+        (of_header.to_owned(), "as the header says"),
+    ] {
+        let error = read_all(&message).expect_err(why);
+        assert!(matches!(error, DecodeError::Bulk(_)), "{why}: {error}");
+        assert!(error.to_string().contains("waits for a person"), "{error}");
+        assert_eq!(error.reason(), Reason::Schema);
+    }
+    assert_eq!(
+        read_all(&set(
+            r#""series":{"0":{"observations":{"0":[]}},"1":{"observations":{"1":[null,null,"o"]}}}"#
+        ))
+        .unwrap(),
+        [
+            r#"-{"A":"x","T":"2025"}"#,
+            "!only attributes of the observation are to be deleted, which is not done here; resync the feed to take it as it is now"
+        ]
+    );
+    assert_eq!(read_all(&set(r#""series":{}"#)).unwrap(), [""; 0], "nothing is to be deleted");
+}
+
+#[test]
+fn rows_of_csv_are_taken_or_refused_one_by_one() {
+    let message = "STRUCTURE[;],STRUCTURE_ID,ACTION,A,T,OBS_VALUE,NOTE\n\
+        d,s,I,x,1,5,#N/A\nd,s,,x,2,NaN,n\nd,s,Z,x,3,5,\nd,s,R,,4,5,\nd,s,R,x\nd,s,D,x,5,,\n";
+    assert_eq!(
+        read_all(message).unwrap(),
+        [
+            r#"{"A":"x","T":"1","OBS_VALUE":"5"}"#,
+            r#"{"A":"x","T":"2","NOTE":"n"}"#,
+            "!a data set has the action \"Z\", which is not known; ask the partner what it means",
+            "!dimension \"A\" is empty",
+            "!the row has 4 cells and the header 7; look for a missing or an unquoted delimiter",
+            r#"-{"A":"x","T":"5"}"#,
+        ]
+    );
+}
+
+#[test]
+fn groups_of_ml_are_said_of_all_their_observations() {
+    let message = "<GenericData><Header><Structure structureID='S' dimensionAtObservation='T'/></Header>
+        <DataSet structureRef='S'><Attributes><Value id='D' value='d'/></Attributes>
+        <Group><GroupKey><Value id='A' value='x'/></GroupKey><Attributes><Value id='G' value='g'/></Attributes></Group>
+        <Series><SeriesKey><Value id='A' value='x'/></SeriesKey><Attributes><Value id='S' value='s'/></Attributes>
+        <Obs><ObsDimension value='1'/><ObsValue value='2'/><Attributes><Value id='G' value='own'/></Attributes></Obs>
+        <Obs><ObsDimension id='T' value='2'/></Obs></Series></DataSet></GenericData>";
+    assert_eq!(
+        read_all(message).unwrap(),
+        [
+            r#"{"A":"x","T":"1","S":"s","OBS_VALUE":"2","G":"own","D":"d"}"#,
+            r#"{"A":"x","T":"2","S":"s","D":"d","G":"g"}"#,
+        ]
+    );
+}

@@ -1,0 +1,281 @@
+//! XML as a row of tags and texts: names without prefixes, references resolved, and limits on whatever has no end.
+//!
+//! There is no DOCTYPE, and so no entities of anyone's own making: what is read is what was written.
+
+use std::{
+    io::{self, BufRead},
+    sync::Arc,
+};
+
+use quick_xml::{
+    NsReader, XmlVersion,
+    encoding::DecodingReader,
+    errors::{Error, IllFormedError},
+    escape::resolve_xml_entity,
+    events::{BytesStart, Event as Read_},
+    name::{Namespace, ResolveResult},
+};
+
+use super::bytes::{Watched, declared, not_in};
+use crate::decode::{DEPTH_MAX, DecodeError};
+
+/// The most attributes of one element.
+const ATTRIBUTES_MAX: usize = 256;
+/// Both versions of the envelope.
+const SOAP: [&str; 2] =
+    ["http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"];
+/// What an instance says of its schema is no data.
+const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// The opening of an element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::decode) struct Tag {
+    /// Its local name.
+    pub name: String,
+    /// Local names and values, in their order; of namespaces and schemas there are none.
+    pub attributes: Vec<(String, String)>,
+    /// Whether it says of itself that it has no value (`xsi:nil`).
+    pub nil: bool,
+    /// Whether it is of a SOAP envelope.
+    pub soap: bool,
+}
+
+impl Tag {
+    /// The value of an attribute.
+    pub(in crate::decode) fn attribute(&self, name: &str) -> Option<&str> {
+        let found = self.attributes.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// What comes next in a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::decode) enum Next {
+    Open(Tag),
+    /// Text, or a part of it.
+    Text(String),
+    Close,
+    /// The document ended, whole.
+    End,
+}
+
+/// A document under way.
+pub(in crate::decode) struct Tags<R> {
+    reader: NsReader<Watched<DecodingReader<R>>>,
+    buffer: Vec<u8>,
+    depth: usize,
+    /// Whether the outermost element was met.
+    begun: bool,
+}
+
+impl<R: BufRead> Tags<R> {
+    /// A document in the encoding that it declares, UTF-8 where it declares none.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it cannot be read, or declares an encoding that nobody knows.
+    pub(in crate::decode) fn new(mut bytes: R) -> Result<Self, DecodeError> {
+        let declared = declared(bytes.fill_buf().map_err(DecodeError::Io)?)?;
+        let mut decoded = DecodingReader::new(bytes);
+        if let Some(encoding) = declared {
+            decoded.set_encoding(encoding);
+        }
+        let mut reader = NsReader::from_reader(Watched::new(decoded));
+        reader.config_mut().expand_empty_elements = true;
+        Ok(Self { reader, buffer: Vec::new(), depth: 0, begun: false })
+    }
+
+    /// The line where reading stands, from 1.
+    pub(in crate::decode) fn line(&mut self) -> u64 {
+        self.reader.get_mut().line
+    }
+
+    /// A row begins or ends here: what is behind it counts anew against [`crate::decode::ROW_MAX`].
+    pub(in crate::decode) fn begin_row(&mut self) {
+        self.reader.get_mut().since = 0;
+    }
+
+    /// What comes next.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is no XML, is cut off, or passes a limit.
+    pub(in crate::decode) fn next(&mut self) -> Result<Next, DecodeError> {
+        loop {
+            self.buffer.clear();
+            let event = match self.reader.read_event_into(&mut self.buffer) {
+                Ok(event) => event.into_owned(),
+                Err(error) => return Err(self.failure(&error)),
+            };
+            match event {
+                Read_::Start(start) => return self.open(&start).map(Next::Open),
+                Read_::End(_) => {
+                    self.depth = self.depth.saturating_sub(1);
+                    return Ok(Next::Close);
+                }
+                Read_::Text(text) if self.depth > 0 => {
+                    return Ok(Next::Text(text.xml10_content().into_owned()));
+                }
+                Read_::CData(text) if self.depth > 0 => {
+                    return Ok(Next::Text(text.xml10_content().into_owned()));
+                }
+                Read_::GeneralRef(reference) if self.depth > 0 => {
+                    return self.resolve(&reference).map(Next::Text);
+                }
+                Read_::Text(text) => {
+                    let stray = text.trim_start_matches('\u{feff}').trim_ascii_start();
+                    if let Some(first) = stray.chars().next() {
+                        return Err(self.stray(first));
+                    }
+                }
+                Read_::CData(_) | Read_::GeneralRef(_) => return Err(self.stray('&')),
+                Read_::DocType(about) => return Err(doctype(&about)),
+                Read_::Eof => return self.end(),
+                Read_::Decl(_) | Read_::PI(_) | Read_::Comment(_) | Read_::Empty(_) => {}
+            }
+        }
+    }
+
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<Tag, DecodeError> {
+        let name = start.local_name().into_inner().to_owned();
+        if !is_name(&name) {
+            return Err(self.wrong("has an element whose name is none"));
+        }
+        if self.depth == 0 && self.begun {
+            return Err(self.wrong("goes on behind its outermost element"));
+        }
+        if self.depth == 0 && name.eq_ignore_ascii_case("html") {
+            return Err(web_page());
+        }
+        self.begun = true;
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            let line = usize::try_from(self.line()).unwrap_or(usize::MAX);
+            return Err(DecodeError::TooDeep { line });
+        }
+        let resolver = self.reader.resolver();
+        let soap = matches!(resolver.resolve_element(start.name()).0, ResolveResult::Bound(Namespace(uri)) if SOAP.contains(&uri));
+        let mut tag = Tag { name, attributes: Vec::new(), nil: false, soap };
+        let mut count = 0;
+        for attribute in start.attributes() {
+            let Ok(attribute) = attribute else {
+                return Err(self.wrong("has an attribute that cannot be read, or stands twice"));
+            };
+            count += 1;
+            if count > ATTRIBUTES_MAX {
+                return Err(self.wrong("has an element of more than 256 attributes"));
+            }
+            if attribute.key.as_namespace_binding().is_some() {
+                continue;
+            }
+            let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0) else {
+                return Err(self.wrong("refers to an entity that XML does not know by itself"));
+            };
+            let (space, local) = resolver.resolve_attribute(attribute.key);
+            let name = local.into_inner();
+            if !is_name(name) {
+                return Err(self.wrong("has an attribute whose name is none"));
+            }
+            match space {
+                ResolveResult::Bound(Namespace(INSTANCE)) if name == "nil" => {
+                    tag.nil = matches!(&*value, "true" | "1");
+                }
+                ResolveResult::Bound(Namespace(INSTANCE)) => {}
+                _ => tag.attributes.push((name.to_owned(), value.into_owned())),
+            }
+        }
+        Ok(tag)
+    }
+
+    /// One of the five references that XML knows by itself, or a character by its number.
+    fn resolve(
+        &mut self,
+        reference: &quick_xml::events::BytesRef<'_>,
+    ) -> Result<String, DecodeError> {
+        let by_number = reference.resolve_char_ref().ok().flatten().map(String::from);
+        let by_name = || resolve_xml_entity(reference).map(str::to_owned);
+        by_number
+            .or_else(by_name)
+            .ok_or_else(|| self.wrong("refers to an entity that XML does not know by itself"))
+    }
+
+    fn end(&mut self) -> Result<Next, DecodeError> {
+        if self.depth > 0 || !self.begun { Err(self.truncated()) } else { Ok(Next::End) }
+    }
+
+    fn truncated(&mut self) -> DecodeError {
+        let at = self.reader.get_mut();
+        let line = usize::try_from(at.line).unwrap_or(usize::MAX);
+        DecodeError::Truncated { line, column: at.column }
+    }
+
+    /// Something else than XML stands here.
+    fn stray(&mut self, first: char) -> DecodeError {
+        if self.begun {
+            return self.wrong("goes on behind its outermost element");
+        }
+        DecodeError::Format(format!(
+            "it is not XML: it begins with {first:?}; see what the answer looks like, and mend `format` if it is meant so"
+        ))
+    }
+
+    fn wrong(&mut self, what: &str) -> DecodeError {
+        DecodeError::Format(format!(
+            "it is not XML as it is read here (line {}): it {what}; a login or error page may stand in its place",
+            self.line()
+        ))
+    }
+
+    fn failure(&mut self, error: &Error) -> DecodeError {
+        match error {
+            Error::Io(error) => match error.kind() {
+                io::ErrorKind::FileTooLarge => DecodeError::RowTooLong { line: self.line() },
+                io::ErrorKind::InvalidData => not_in(error, self.line()),
+                kind => DecodeError::Io(io::Error::new(kind, Arc::clone(error))),
+            },
+            Error::Encoding(_) => DecodeError::Encoding(format!(
+                "line {} is not UTF-8; have it written in UTF-8, or in the encoding that it declares",
+                self.line()
+            )),
+            // These are only told where the document ends.
+            Error::Syntax(_) | Error::IllFormed(IllFormedError::MissingEndTag(_)) => {
+                self.truncated()
+            }
+            Error::IllFormed(IllFormedError::UnclosedReference) if self.is_at_end() => {
+                self.truncated()
+            }
+            Error::Namespace(_) => self.wrong("declares a namespace as none may be"),
+            _ => self.wrong("has tags or references that do not fit together"),
+        }
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        self.reader.get_mut().fill_buf().is_ok_and(<[u8]>::is_empty)
+    }
+}
+
+/// Whether it is a name as XML has them, near enough: it holds nothing that means something else, here or in JSON.
+fn is_name(name: &str) -> bool {
+    let letter = |c: char| {
+        c.is_ascii_alphabetic()
+            || c == '_'
+            || !c.is_ascii() && !c.is_whitespace() && !c.is_control()
+    };
+    name.starts_with(letter)
+        && name.chars().all(|c| letter(c) || c.is_ascii_digit() || matches!(c, '-' | '.'))
+}
+
+fn doctype(about: &str) -> DecodeError {
+    let name = about.split_ascii_whitespace().next().unwrap_or_default();
+    if name.eq_ignore_ascii_case("html") {
+        return web_page();
+    }
+    DecodeError::Format(
+        "it has a DOCTYPE, and is not read: such a thing can make a small file huge, or read files of ours; have the partner leave it out"
+            .to_owned(),
+    )
+}
+
+fn web_page() -> DecodeError {
+    DecodeError::Format(
+        "it is a web page and no data; a login or error page may stand in its place".to_owned(),
+    )
+}

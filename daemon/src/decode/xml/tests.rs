@@ -1,0 +1,211 @@
+use marsad_shared::health::Reason;
+
+use super::*;
+use crate::decode::{DEPTH_MAX, ROW_MAX};
+
+/// What stands at `paths`, the records at `R/C`, `-` before those at `R/G`, and how it ended.
+fn found(document: &[u8], paths: &[&str]) -> (Vec<Scalar>, Vec<String>, Result<(), DecodeError>) {
+    let (records, gone) = (RecordsPath::xml("R/C").unwrap(), RecordsPath::xml("R/G").unwrap());
+    let scalars: Vec<_> = paths.iter().map(|path| ScalarPath::parse(path).unwrap()).collect();
+    let plan = Plan { records: Some(&records), deletes: Some(&gone), scalars: &scalars };
+    let mut kept = Vec::new();
+    let (scalars, end) = read(document, &plan, |record, standing| {
+        kept.push(format!("{}{record}", if standing == Standing::Gone { "-" } else { "" }));
+        Flow::More
+    });
+    (scalars, kept, end)
+}
+
+#[test]
+fn an_element_becomes_the_object_that_it_is() {
+    for (record, expected, why) in [
+        ("<C/>", "{}", "nothing in it"),
+        ("<C>  x </C>", r##"{"#text":"  x "}"##, "text is not touched"),
+        ("<C id='1'><k>a</k></C>", r#"{"@id":"1","k":"a"}"#, "attribute and child"),
+        ("<C><k/><l> \n </l></C>", r#"{"k":"","l":""}"#, "white space is no text"),
+        ("<C><k a='1'>t</k></C>", r##"{"k":{"@a":"1","#text":"t"}}"##, "attribute and text"),
+        ("<C><k>a</k><l/><k>b</k></C>", r#"{"k":["a","b"],"l":""}"#, "several of one name"),
+        ("<C><k><![CDATA[a & <b>]]></k></C>", r#"{"k":"a & <b>"}"#, "CDATA is text"),
+        ("<C><k>a<!-- no -->b<?no no?>c</k></C>", r#"{"k":"abc"}"#, "comments are not"),
+        ("<C><k>&lt;&#65;&#x627;&amp;</k></C>", "{\"k\":\"<Aا&\"}", "the known references"),
+        ("<C a=\"&quot;&#10;\"/>", r#"{"@a":"\"\n"}"#, "in attributes, too"),
+        ("<q:C xmlns:q='urn:q' q:id='1'><q:k>a</q:k></q:C>", r#"{"@id":"1","k":"a"}"#, "prefixes"),
+        (
+            "<C xmlns:i='http://www.w3.org/2001/XMLSchema-instance' i:type='t' type='u'><k i:nil='true'/></C>",
+            r#"{"@type":"u","k":null}"#,
+            "what an instance says of its schema",
+        ),
+    ] {
+        let document = format!("<R>{record}</R>");
+        let (_, records, end) = found(document.as_bytes(), &[]);
+        end.unwrap_or_else(|error| panic!("{why}: {error}"));
+        assert_eq!(records, [expected], "{why}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_by_its_kind() {
+    let deep = format!("<R>{}", "<a>".repeat(DEPTH_MAX));
+    let many = (0..300).map(|n| format!(" a{n}=''")).collect::<Vec<_>>().concat();
+    for (document, expected, why) in [
+        ("", Reason::Truncated, "nothing"),
+        ("<R><C>", Reason::Truncated, "cut off between tags"),
+        ("<R><C a='", Reason::Truncated, "cut off inside one"),
+        ("<R>a &am", Reason::Truncated, "cut off inside a reference"),
+        (r#"{"a":1}"#, Reason::NotJson, "JSON"),
+        ("Not found", Reason::NotJson, "words"),
+        ("<!DOCTYPE html><html></html>", Reason::NotJson, "a page for people"),
+        ("<html><body>login</body></html>", Reason::NotJson, "one without a DOCTYPE"),
+        (
+            "<!DOCTYPE R [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]><R>&b;</R>",
+            Reason::NotJson,
+            "entities that multiply",
+        ),
+        (
+            "<!DOCTYPE R [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><R>&f;</R>",
+            Reason::NotJson,
+            "a file of ours",
+        ),
+        ("<R>&nbsp;</R>", Reason::NotJson, "an entity of nobody's"),
+        ("<R a='&nbsp;'/>", Reason::NotJson, "in an attribute"),
+        ("<R>&#0;</R>", Reason::NotJson, "a character that there is not"),
+        ("<R></S>", Reason::NotJson, "tags that do not fit"),
+        ("<R a='1' a='2'/>", Reason::NotJson, "an attribute twice"),
+        ("<R/><R/>", Reason::NotJson, "two documents"),
+        ("<R a;b='1'/>", Reason::NotJson, "a name that is none"),
+        (&format!("<R{many}/>"), Reason::NotJson, "attributes without end"),
+        (&deep, Reason::Decode, "nesting without end"),
+        ("<?xml version='1.0' encoding='klingon'?><R/>", Reason::Encoding, "an unknown encoding"),
+        ("<S/>", Reason::Schema, "other data"),
+    ] {
+        let (scalars, _, end) = found(document.as_bytes(), &["R/@next"]);
+        let error = end.expect_err(why);
+        assert_eq!(error.reason(), expected, "{why}: {error}");
+        assert_eq!(scalars, [Scalar::Absent], "{why}");
+    }
+    let (_, records, end) = found(b"<R><S/></R>", &[]);
+    assert!(end.is_ok() && records.is_empty(), "no records is a good answer");
+}
+
+#[test]
+fn a_record_without_end_is_refused_and_survived() {
+    let mut text = b"<R><C/><C><k>".to_vec();
+    text.resize(ROW_MAX + 1024 * 1024, b'x');
+    let (_, records, end) = found(&text, &[]);
+    assert!(matches!(end, Err(DecodeError::RowTooLong { line: 1 })), "{end:?}");
+    assert_eq!(records.len(), 1, "what stood before it was met");
+    let many = format!("<R><C>{}</C></R>", "<a/>".repeat(PARTS_MAX));
+    let (_, records, end) = found(many.as_bytes(), &[]);
+    assert!(matches!(end, Err(DecodeError::TooLarge(_))) && records.is_empty(), "{end:?}");
+}
+
+#[test]
+fn a_document_is_in_the_encoding_that_it_declares() {
+    let declared = |name: &str, bytes: &[u8]| {
+        let mut document = format!("<?xml version='1.0' encoding='{name}'?><R><C><k>").into_bytes();
+        document.extend_from_slice(bytes);
+        document.extend_from_slice(b"</k></C></R>");
+        document
+    };
+    let read = |document: &[u8]| {
+        let (_, records, end) = found(document, &[]);
+        end.map(|()| records.concat()).map_err(|error| error.reason())
+    };
+    let expected = Ok("{\"k\":\"عقد\"}".to_owned());
+    assert_eq!(read(&declared("windows-1256", b"\xda\xde\xcf")), expected);
+    assert_eq!(read(&declared("utf-8", "عقد".as_bytes())), expected);
+    // Written anew as UTF-8 on the way, and not told so.
+    assert_eq!(read(&declared("utf-16", "عقد".as_bytes())), expected);
+    assert_eq!(read(&declared("utf-8", b"\xda\xde\xcf")), Err(Reason::Encoding));
+    let text = "<?xml version='1.0'?><R><C><k>عقد</k></C></R>";
+    let wide: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read(&wide), expected, "UTF-16 says itself what it is");
+}
+
+#[test]
+fn what_is_wanted_beside_the_records_is_found_where_it_is() {
+    let text = |text: &str| Scalar::Text(text.to_owned());
+    let document = "<R xmlns:i='http://www.w3.org/2001/XMLSchema-instance' total='7'><Next> 2\n</Next><Next>3</Next><Empty/>
+        <No i:nil='1'/><P k='a'>x</P><P k='b'>y</P><C><In>z</In></C><G id='1'/></R>";
+    for (path, expected) in [
+        ("R/@total", text("7")),
+        ("R/Next", text("2")),
+        ("R/Empty", text("")),
+        ("R/No", Scalar::Null),
+        ("R/P[@k='b']", text("y")),
+        ("R/C/In", text("z")),
+        ("R/@other", Scalar::Absent),
+        ("R/Other", Scalar::Absent),
+        ("Next", Scalar::Absent),
+        ("$.R", Scalar::Absent),
+    ] {
+        let (scalars, records, end) = found(document.as_bytes(), &[path]);
+        end.unwrap();
+        assert_eq!(scalars, [expected], "{path}");
+        assert_eq!(records, [r#"{"In":"z"}"#, r#"-{"@id":"1"}"#]);
+    }
+    let (scalars, _, end) = found(b"<Answer code='7'/>", &["Answer/@code"]);
+    assert_eq!(scalars, [text("7")], "even where the records are not");
+    assert_eq!(end.unwrap_err().reason(), Reason::Schema);
+}
+
+#[test]
+fn a_fault_is_the_partners_own_error() {
+    let soap = |version: &str, fault: &str| {
+        format!(
+            "<s:Envelope xmlns:s='http://{version}'><s:Body><s:Fault>{fault}</s:Fault></s:Body></s:Envelope>"
+        )
+    };
+    let (one, two) = ("schemas.xmlsoap.org/soap/envelope/", "www.w3.org/2003/05/soap-envelope");
+    for (document, code, text, transient) in [
+        (
+            soap(one, "<faultcode>s:Server.Busy</faultcode><faultstring>later</faultstring>"),
+            "s:Server.Busy",
+            "later",
+            true,
+        ),
+        (
+            soap(one, "<faultcode>s:Client</faultcode><faultstring>no</faultstring>"),
+            "s:Client",
+            "no",
+            false,
+        ),
+        (
+            soap(
+                one,
+                "<faultcode>s:Server</faultcode><detail><e code='X' retryable='false'/></detail>",
+            ),
+            "s:Server, X",
+            "no reason is given",
+            false,
+        ),
+        (
+            soap(
+                two,
+                "<s:Code><s:Value>s:Receiver</s:Value></s:Code><s:Reason><s:Text>down</s:Text></s:Reason>",
+            ),
+            "s:Receiver",
+            "down",
+            true,
+        ),
+        (
+            soap(
+                two,
+                "<s:Code><s:Value>s:Sender</s:Value></s:Code><s:Detail><e retryable='true'/></s:Detail>",
+            ),
+            "s:Sender",
+            "no reason is given",
+            true,
+        ),
+        (soap(one, ""), "a fault without a code", "no reason is given", false),
+    ] {
+        let (_, _, end) = found(document.as_bytes(), &[]);
+        let Err(DecodeError::Remote { code: said, text: why, retryable }) = end else {
+            panic!("{document}: {end:?}")
+        };
+        assert_eq!((said.as_str(), why.as_str(), retryable), (code, text, transient));
+    }
+    let (_, records, end) = found(b"<R><C><Fault>no lights</Fault></C></R>", &[]);
+    assert!(end.is_ok() && records.len() == 1, "a partner may record faults");
+}

@@ -1,0 +1,172 @@
+//! Deletions as `OData` writes them: what says so, and the key in an entity's id, such as `Enrolments(104)`.
+
+use marsad_shared::record::Layout;
+
+use super::record::{self, Record, raw_of};
+use crate::decode::Raw;
+
+/// Where a record says that it was removed (4.01, with and without `odata.`).
+const REMOVED: [&str; 2] = ["@removed", "@odata.removed"];
+/// Where a record says what it is (4.0): a context that ends in [`DELETED`].
+const CONTEXT: [&str; 2] = ["@odata.context", "@context"];
+const DELETED: &str = "$deletedEntity";
+/// Where the id stands.
+const ID: [&str; 3] = ["@odata.id", "@id", "id"];
+
+/// The slots of those members.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    removed: [usize; 2],
+    context: [usize; 2],
+    id: [usize; 3],
+}
+
+impl Slots {
+    pub(super) fn add_to(slots: &mut record::Slots) -> Self {
+        let mut add = |name: &str| slots.add(name.to_owned());
+        Self { removed: REMOVED.map(&mut add), context: CONTEXT.map(&mut add), id: ID.map(add) }
+    }
+
+    pub(super) fn is_gone(&self, record: &Record<'_>) -> bool {
+        let removed = self.removed.iter().filter_map(|slot| record.get(*slot));
+        let mut contexts = self.context.iter().filter_map(|slot| text(record, *slot));
+        removed.into_iter().any(|value| value.get() != "null")
+            || contexts.any(|context| context.ends_with(DELETED))
+    }
+
+    pub(super) fn id(&self, record: &Record<'_>) -> Option<String> {
+        self.id.iter().find_map(|slot| text(record, *slot))
+    }
+}
+
+fn text(record: &Record<'_>, slot: usize) -> Option<String> {
+    match raw_of(record.get(slot)?).ok()?.raw() {
+        Raw::Text(text) | Raw::Number(text) => Some(text.to_owned()),
+        Raw::Nothing | Raw::Bool(_) | Raw::Nested(_) => None,
+    }
+}
+
+/// The key's columns, each with its text, as far as `id` names them: `X(5)`, `X('a''b')`, `X(Year=2025,Area='x')`.
+pub(super) fn key(id: &str, layout: &Layout) -> Vec<(usize, String)> {
+    let id = percent_decoded(id);
+    let Some(parts) = parts(&id) else { return Vec::new() };
+    let column = |name: &str| {
+        layout.key.iter().copied().find(|&at| {
+            let field = layout.fields.get(at);
+            field.is_some_and(|field| field.from.iter().any(|from| from == name))
+        })
+    };
+    let alone = match (layout.key.as_slice(), parts.len()) {
+        ([only], 1) => Some(*only),
+        _ => None,
+    };
+    let parts = parts.into_iter();
+    parts.filter_map(|(name, text)| Some((name.map_or(alone, column)?, text))).collect()
+}
+
+/// What stands in the last pair of brackets, at the end of `id`: values, with names where they have some.
+fn parts(id: &str) -> Option<Vec<(Option<&str>, String)>> {
+    let inside = last_brackets(id)?;
+    let mut parts = Vec::new();
+    for part in split_outside_quotes(inside, ',') {
+        let (name, value) = match split_outside_quotes(part, '=').as_slice() {
+            [value] => (None, *value),
+            [name, value] => (Some(name.trim()), *value),
+            _ => return None,
+        };
+        let value = value.trim();
+        let quoted = value.strip_prefix('\'').map(|rest| rest.strip_suffix('\''));
+        let text = match quoted {
+            None if value.is_empty() => return None,
+            None => value.to_owned(),
+            Some(inner) => inner?.replace("''", "'"),
+        };
+        parts.push((name, text));
+    }
+    Some(parts)
+}
+
+/// The text between the last opening bracket outside quotes and the closing one that ends `id`.
+fn last_brackets(id: &str) -> Option<&str> {
+    let body = id.trim_end().strip_suffix(')')?;
+    let (mut quoted, mut open) = (false, None);
+    for (at, c) in body.char_indices() {
+        match c {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => open = Some(at),
+            ')' if !quoted => open = None,
+            _ => {}
+        }
+    }
+    if quoted { None } else { body.get(open? + 1..) }
+}
+
+fn split_outside_quotes(text: &str, at: char) -> Vec<&str> {
+    let mut quoted = false;
+    text.split(|c| {
+        quoted ^= c == '\'';
+        c == at && !quoted
+    })
+    .collect()
+}
+
+/// `%27` and its like as the characters that they stand for; what stands for none stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let hex =
+            |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        match behind {
+            [high, low, ..] if *first == b'%' => {
+                if let (Some(high), Some(low)) = (hex(*high), hex(*low)) {
+                    bytes.push(high << 4 | low);
+                    rest = behind.get(2..).unwrap_or_default();
+                    continue;
+                }
+                bytes.push(*first);
+            }
+            _ => bytes.push(*first),
+        }
+        rest = behind;
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use marsad_shared::feed::{Field, FieldType};
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_from_an_id() {
+        let layout = |names: &[&str]| {
+            let fields = names.iter().map(|&name| Field::new(name, FieldType::Text)).collect();
+            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+            Layout::new(fields, &names).unwrap()
+        };
+        let (one, two) = (layout(&["Id"]), layout(&["Year", "Area"]));
+        for (id, layout, expected) in [
+            ("Enrolments(104)", &one, "0:104"),
+            ("https://h.invalid/odata/Enrolments(104)", &one, "0:104"),
+            ("Enrolments('a''b')", &one, "0:a'b"),
+            ("Enrolments(%27a%27%27b%20c%27)", &one, "0:a'b c"),
+            ("Enrolments('a,b=(c)')", &one, "0:a,b=(c)"),
+            ("Families(7)/Enrolments(8)", &one, "0:8"),
+            ("Enrolments(Id=9)", &one, "0:9"),
+            ("Enrolments(Other=9)", &one, ""),
+            ("Enrolments(1,2)", &one, ""),
+            ("Enrolments('open)", &one, ""),
+            ("Enrolments()", &one, ""),
+            ("Enrolments", &one, ""),
+            ("X(Year=2025,Area='x')", &two, "0:2025 1:x"),
+            ("X(Area='خورفكان', Year=2025)", &two, "1:خورفكان 0:2025"),
+            ("X(2025)", &two, ""),
+        ] {
+            let found: Vec<_> =
+                key(id, layout).into_iter().map(|(at, text)| format!("{at}:{text}")).collect();
+            assert_eq!(found.join(" "), expected, "{id}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Where a feed's columns stand in a record, and what says that the record was deleted: in JSON names and `$.a.b`, in
+//! XML paths of local names.
+
+use marsad_shared::{
+    feed::{Deleted, FieldType, XmlPath},
+    record::Layout,
+};
+use serde_json::value::RawValue;
+
+use super::{
+    Held, Refused, odata,
+    record::{Record, Slots, member, raw_of},
+};
+use crate::decode::{Raw, xml};
+
+/// All that is looked for in the records of one feed.
+#[derive(Clone, Debug)]
+pub(super) struct Ways {
+    slots: Slots,
+    /// For each column where it may stand; the first that is there counts.
+    columns: Vec<Vec<Way>>,
+    deleted: Rule,
+}
+
+/// How to come to one value.
+#[derive(Clone, Debug)]
+enum Way {
+    /// A slot of the record, and the names on from there.
+    Json { slot: usize, rest: Vec<String> },
+    /// The same for elements and attributes; the slot's own element may have to be chosen.
+    Xml { slot: usize, with: Choice, rest: Vec<(String, Choice)> },
+}
+
+/// The attribute, and its value, by which one of several elements is chosen.
+type Choice = Option<(String, String)>;
+
+/// What says that a record was deleted.
+#[derive(Clone, Debug)]
+enum Rule {
+    None,
+    Field { way: Way, values: Vec<String> },
+    OData(odata::Slots),
+}
+
+impl Ways {
+    /// The ways into JSON records.
+    pub(super) fn json(layout: &Layout, deleted: Option<&Deleted>) -> Self {
+        Self::of(layout, deleted, json)
+    }
+
+    /// The ways into XML records.
+    pub(super) fn xml(layout: &Layout, deleted: Option<&Deleted>) -> Self {
+        Self::of(layout, deleted, xml_way)
+    }
+
+    fn of(layout: &Layout, deleted: Option<&Deleted>, way: fn(&str, &mut Slots) -> Way) -> Self {
+        let mut slots = Slots::default();
+        let fields = layout.fields.iter();
+        let columns = fields
+            .map(|field| field.from.iter().map(|from| way(from, &mut slots)).collect())
+            .collect();
+        let deleted = match deleted {
+            None => Rule::None,
+            Some(Deleted::Field { field, values }) => {
+                Rule::Field { way: way(field, &mut slots), values: values.clone() }
+            }
+            Some(Deleted::OData) => Rule::OData(odata::Slots::add_to(&mut slots)),
+        };
+        Self { slots, columns, deleted }
+    }
+
+    /// Opens a record.
+    ///
+    /// # Errors
+    /// [`Refused`] if it cannot be opened.
+    pub(super) fn open<'r>(&self, record: &'r str) -> Result<Record<'r>, Refused> {
+        Record::open(record, &self.slots)
+    }
+
+    /// Whether the record says that it was deleted.
+    pub(super) fn is_gone(&self, record: &Record<'_>) -> bool {
+        match &self.deleted {
+            Rule::None => false,
+            Rule::OData(slots) => slots.is_gone(record),
+            Rule::Field { way, values } => {
+                let Ok(found) = way.text(record) else { return false };
+                let says = |text: &str| values.iter().any(|value| value == text);
+                match found.raw() {
+                    Raw::Text(text) | Raw::Number(text) => says(text),
+                    Raw::Bool(yes) => says(if yes { "true" } else { "false" }),
+                    Raw::Nothing | Raw::Nested(_) => false,
+                }
+            }
+        }
+    }
+
+    /// The id of an `OData` entity, where there is one.
+    pub(super) fn id(&self, record: &Record<'_>) -> Option<String> {
+        if let Rule::OData(slots) = &self.deleted { slots.id(record) } else { None }
+    }
+
+    /// What the record has for a column of that type.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    pub(super) fn value<'r>(
+        &self,
+        record: &Record<'r>,
+        column: usize,
+        kind: FieldType,
+    ) -> Result<Held<'r>, &'static str> {
+        for way in self.columns.get(column).map(Vec::as_slice).unwrap_or_default() {
+            let found =
+                if kind == FieldType::Json { way.whole(record)? } else { way.text(record)? };
+            if !matches!(found, Held::Raw(Raw::Nothing)) {
+                return Ok(found);
+            }
+        }
+        Ok(Held::Raw(Raw::Nothing))
+    }
+}
+
+/// `$.a.b` goes down, anything else is one name.
+fn json(from: &str, slots: &mut Slots) -> Way {
+    let mut names = plain_path(from).unwrap_or_else(|| vec![from.to_owned()]).into_iter();
+    let slot = slots.add(names.next().unwrap_or_default());
+    Way::Json { slot, rest: names.collect() }
+}
+
+/// The names of a path such as `$.a.b`; `None` for any other text.
+fn plain_path(path: &str) -> Option<Vec<String>> {
+    let names = path.strip_prefix("$.")?.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let plain = |name: &String| {
+        !name.is_empty() && !name.contains(['[', ']', '*', '?', '(', '\'', '"', ' '])
+    };
+    names.iter().all(plain).then_some(names)
+}
+
+/// A path of local names; what is none is the name of one element.
+fn xml_way(from: &str, slots: &mut Slots) -> Way {
+    let mut steps = match XmlPath::parse(from) {
+        Ok(path) => {
+            let attribute = path.attribute.map(|name| (format!("@{name}"), None));
+            path.steps.into_iter().map(|step| (step.name, step.with)).chain(attribute).collect()
+        }
+        Err(_) => vec![(from.to_owned(), None)],
+    }
+    .into_iter();
+    let (name, with) = steps.next().unwrap_or_default();
+    Way::Xml { slot: slots.add(name), with, rest: steps.collect() }
+}
+
+impl Way {
+    /// What stands there: of an XML element its text, whatever attributes it has.
+    fn text<'r>(&self, record: &Record<'r>) -> Result<Held<'r>, &'static str> {
+        match (self, self.find(record)?) {
+            (_, None) => Ok(Held::Raw(Raw::Nothing)),
+            (Self::Json { .. }, Some(value)) => raw_of(value),
+            (Self::Xml { .. }, Some(value)) => xml_text(value),
+        }
+    }
+
+    /// All that stands there, nested or not.
+    fn whole<'r>(&self, record: &Record<'r>) -> Result<Held<'r>, &'static str> {
+        match (self, self.find(record)?) {
+            (_, None) => Ok(Held::Raw(Raw::Nothing)),
+            // An empty element is an empty cell.
+            (Self::Xml { .. }, Some(value)) if value.get() == "\"\"" => Ok(Held::Raw(Raw::Nothing)),
+            (_, Some(value)) => raw_of(value),
+        }
+    }
+
+    fn find<'r>(&self, record: &Record<'r>) -> Result<Option<&'r RawValue>, &'static str> {
+        match self {
+            Self::Json { slot, rest } => {
+                let down = |value: Option<&'r RawValue>, name: &String| member(value?, name);
+                Ok(rest.iter().fold(record.get(*slot), down))
+            }
+            Self::Xml { slot, with, rest } => {
+                let mut found = chosen(record.get(*slot), with.as_ref())?;
+                for (name, with) in rest {
+                    let Some(element) = found else { return Ok(None) };
+                    if is_list(element) {
+                        return Err(MANY);
+                    }
+                    found = chosen(member(element, name), with.as_ref())?;
+                }
+                Ok(found)
+            }
+        }
+    }
+}
+
+const MANY: &str = "stands more than once; choose one by an attribute, as in Date[@calendar='hijri'], or type it \"json\"";
+
+fn is_list(value: &RawValue) -> bool {
+    value.get().starts_with('[')
+}
+
+/// The one of several elements that has the attribute; without a choice, what there is.
+fn chosen<'r>(
+    found: Option<&'r RawValue>,
+    with: Option<&(String, String)>,
+) -> Result<Option<&'r RawValue>, &'static str> {
+    let (Some(value), Some((name, wanted))) = (found, with) else { return Ok(found) };
+    let attribute = format!("@{name}");
+    let fits = |element: &&'r RawValue| {
+        let said = member(element, &attribute).map(raw_of);
+        matches!(said, Some(Ok(Held::Text(text))) if text == *wanted)
+    };
+    let all = if is_list(value) {
+        serde_json::from_str::<Vec<&RawValue>>(value.get()).unwrap_or_default()
+    } else {
+        vec![value]
+    };
+    let mut fitting = all.into_iter().filter(fits);
+    match (fitting.next(), fitting.next()) {
+        (Some(_), Some(_)) => Err(MANY),
+        (first, _) => Ok(first),
+    }
+}
+
+/// An element's own text; nothing if it is empty.
+fn xml_text(value: &RawValue) -> Result<Held<'_>, &'static str> {
+    let held = match value.get().as_bytes().first() {
+        Some(b'[') => return Err(MANY),
+        Some(b'{') => match member(value, xml::TEXT) {
+            Some(text) => raw_of(text)?,
+            None if xml::has_elements(value.get()) => raw_of(value)?,
+            None => Held::Raw(Raw::Nothing),
+        },
+        _ => raw_of(value)?,
+    };
+    let empty = matches!(held.raw(), Raw::Text(""));
+    Ok(if empty { Held::Raw(Raw::Nothing) } else { held })
+}

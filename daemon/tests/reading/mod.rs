@@ -1,0 +1,81 @@
+//! Feeds as people configure them, and pages read by them.
+
+use std::fs;
+
+use marsad_daemon::{
+    decode::{DecodeError, Flow, Scalar},
+    intake::{Intake, Origins, Piece, infer},
+    shape::Shaper,
+};
+use marsad_shared::{
+    config::{Config, Environment},
+    feed::{Feed, Format, ScalarPath},
+    record::{Batch, Layout, Value},
+};
+
+/// A feed as a partner's file describes it.
+pub(crate) fn feed(keys: &str) -> Feed {
+    let folder = tempfile::tempdir().unwrap();
+    let marsad = folder.path().join("marsad.toml");
+    let partner = format!(
+        "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://p.invalid\"\n\
+         [[feed]]\nid = \"f\"\nconnection = \"api\"\npath = \"/\"\n{keys}\n"
+    );
+    fs::create_dir(folder.path().join("partners.d")).unwrap();
+    fs::write(folder.path().join("partners.d/p.toml"), partner).unwrap();
+    fs::write(&marsad, "").unwrap();
+    let mut config = Config::load(&marsad, &Environment::empty()).unwrap_or_else(|e| panic!("{e}"));
+    config.feeds.remove(0)
+}
+
+/// What makes rows of its records; its columns are those of `body` where it names none.
+pub(crate) fn shaper(feed: &Feed, format: Format, body: &[u8]) -> Result<Shaper, DecodeError> {
+    let layout = if feed.fields.is_empty() {
+        infer(feed, format, body)?
+    } else {
+        Layout::new(feed.fields.clone(), &feed.key).unwrap()
+    };
+    Ok(Shaper::new(feed, layout))
+}
+
+/// A page, read: what stands at `wanted`, and its rows.
+pub(crate) fn page(
+    feed: &Feed,
+    body: &[u8],
+    wanted: &[&str],
+) -> (Vec<Scalar>, Result<Piece, DecodeError>) {
+    let format = feed.format.unwrap_or(Format::Json);
+    let shaper = match shaper(feed, format, body) {
+        Ok(shaper) => shaper,
+        Err(error) => return (Vec::new(), Err(error)),
+    };
+    let wanted: Vec<_> = wanted.iter().map(|path| ScalarPath::parse(path).unwrap()).collect();
+    let intake = Intake { feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
+    let (scalars, read) = intake.page(body, &wanted);
+    // Read as a file it is the same, but for what stands beside the records.
+    let mut streamed = Vec::new();
+    let end = intake.read(body, |piece: Piece| {
+        streamed.push(lines(&piece.batch));
+        Flow::More
+    });
+    match (&read, end) {
+        (Ok(piece), Ok(())) => assert_eq!(streamed.concat(), lines(&piece.batch)),
+        (Err(one), Err(other)) => assert_eq!(one.reason(), other.reason()),
+        (one, other) => panic!("as a page {one:?}, as a file {other:?}"),
+    }
+    (scalars, read)
+}
+
+/// Each row of a batch as text, `-` before a deletion.
+pub(crate) fn lines(batch: &Batch) -> Vec<String> {
+    let value = |value: Value<'_>| match value {
+        Value::Null => "·".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text.to_owned(),
+    };
+    let line = |row: usize| {
+        let cells: Vec<_> = batch.values(row).map(value).collect();
+        format!("{}{}", if batch.is_gone(row) { "-" } else { "" }, cells.join("|"))
+    };
+    (0..batch.len()).map(line).collect()
+}

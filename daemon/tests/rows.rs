@@ -1,0 +1,213 @@
+//! Rows of every format: what is taken, what is deleted, and what is refused with its reason.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, with what they share")]
+
+use std::{fmt::Write as _, time::Instant};
+
+use marsad_daemon::{
+    decode::{DecodeError, Scalar},
+    intake::{Intake, Origins, Piece, beside},
+};
+use marsad_shared::feed::{Deleted, Feed, Format, ScalarPath};
+use reading::{feed, lines, page};
+
+mod reading;
+
+/// The rows of a page that can be read, and why each of the others was refused.
+fn rows(feed: &Feed, body: &str) -> (Vec<String>, Vec<String>) {
+    let (_, read) = page(feed, body.as_bytes(), &[]);
+    let Piece { batch, refused } = read.unwrap_or_else(|error| panic!("{body}: {error}"));
+    (lines(&batch), refused.into_iter().map(|refusal| refusal.reason).collect())
+}
+
+#[test]
+fn a_record_may_say_that_it_was_deleted() {
+    let by_name = r#"key = ["id"]
+deleted = { field = "op", values = ["delete", "D"] }
+fields = { id = "text", n = { type = "integer", required = true } }"#;
+    let by_path = by_name.replace("\"op\"", "\"$.meta.gone\"").replace("\"D\"", "\"true\", \"1\"");
+    let csv = format!("format = \"csv\"\n{by_name}");
+    let xml =
+        format!("format = \"xml\"\nrecords = \"R/C\"\n{by_name}").replace("\"op\"", "\"@op\"");
+    for (keys, body, expected, why) in [
+        (by_name, r#"[{"id":"a","op":"delete"}]"#, "-a|·", "and needs no more than its key"),
+        (by_name, r#"[{"id":"a","n":"x","op":"D"}]"#, "-a|·", "other columns are not looked at"),
+        (by_name, r#"[{"id":"a","n":1,"op":"upsert"}]"#, "a|1", "another word"),
+        (by_name, r#"[{"id":"a","n":1,"op":null}]"#, "a|1", "no word"),
+        (by_name, r#"[{"id":"a","n":1,"op":["delete"]}]"#, "a|1", "a list is no word"),
+        (&by_path, r#"[{"id":"a","meta":{"gone":true}}]"#, "-a|·", "a boolean, down a path"),
+        (&by_path, r#"[{"id":"a","meta":{"gone":1}}]"#, "-a|·", "a number"),
+        (&by_path, r#"[{"id":"a","n":1,"meta":{"gone":false}}]"#, "a|1", "not deleted"),
+        (&csv, "op,id,n\ndelete,a,\nD,b,x\n,c,1", "-a|· -b|· c|1", "CSV"),
+        (&xml, "<R><C op='D'><id>a</id></C><C><id>b</id><n>1</n></C></R>", "-a|· b|1", "XML"),
+    ] {
+        let (rows, refused) = rows(&feed(keys), body);
+        assert_eq!((rows.join(" ").as_str(), refused.len()), (expected, 0), "{why}: {refused:?}");
+    }
+    let (found, refused) = rows(&feed(by_name), r#"[{"op":"delete"},{"id":"a","n":1}]"#);
+    assert_eq!(found, ["a|1"]);
+    assert_eq!(refused, ["field \"id\" is missing and must not be"], "a deletion of nothing");
+    let (_, read) = page(&feed(&csv), b"id,n\na,1", &[]);
+    assert!(read.unwrap_err().to_string().contains("lacks \"op\""), "a header without the word");
+}
+
+#[test]
+fn records_that_stand_among_the_removed_are_deleted() {
+    let json = "records = \"$.data[*]\"\ndeletes = \"$.removed[*]\"\nkey = [\"id\"]\nfields = { id = \"integer\", n = \"text\" }";
+    let held = json.replace("$.removed[*]", "$..removed[*]");
+    for keys in [json, &held] {
+        let feed = feed(keys);
+        let (found, _) = rows(&feed, r#"{"data":[{"id":1,"n":"a"}],"removed":[{"id":2,"n":"b"}]}"#);
+        assert_eq!(found, ["1|a", "-2|·"]);
+        let (found, _) = rows(&feed, r#"{"removed":[{"id":2}],"data":[]}"#);
+        assert_eq!(found, ["-2|·"], "where there are no others");
+        let (found, _) = rows(&feed, r#"{"data":[{"id":1,"n":"a"}]}"#);
+        assert_eq!(found, ["1|a"], "where none are removed");
+    }
+}
+
+#[test]
+fn an_odata_deletion_has_its_key_in_its_properties_or_in_its_id() {
+    let two = "records = \"$.value[*]\"\nkey = [\"year\", \"area\"]\n[feed.fields]\nyear = { type = \"integer\", from = \"Year\" }\narea = { type = \"text\", from = \"Area\" }";
+    let feed = Feed { deleted: Some(Deleted::OData), ..feed(two) };
+    for (record, expected) in [
+        (r#"{"@removed":{"reason":"deleted"},"@id":"X(Year=2025,Area='a''b')"}"#, "-2025|a'b"),
+        (r#"{"@removed":{},"Year":2025,"Area":"a"}"#, "-2025|a"),
+        (r#"{"@removed":{},"Year":2025,"@odata.id":"X(Year=1,Area='a')"}"#, "-2025|a"),
+        (r##"{"@odata.context":"#X/$deletedEntity","id":"X(Area='a',Year=7)"}"##, "-7|a"),
+        (r##"{"@context":"#X","Year":1,"Area":"a"}"##, "1|a"),
+        (r#"{"@removed":null,"Year":1,"Area":"a"}"#, "1|a"),
+        (r#"{"@removed":{},"id":"X(5)"}"#, "field \"year\" is missing and must not be"),
+        (r#"{"@removed":{}}"#, "field \"year\" is missing and must not be"),
+        (
+            r#"{"@removed":{},"@id":"X(Year='z',Area='a')"}"#,
+            "field \"year\" is not a whole number of 64 bits; mend the value, or type the field \"text\"",
+        ),
+    ] {
+        let (found, refused) = rows(&feed, &format!("{{\"value\":[{record}]}}"));
+        assert_eq!([found, refused].concat(), [expected], "{record}");
+    }
+}
+
+#[test]
+fn columns_are_found_in_xml_by_paths_of_local_names() {
+    let columns = |from: &str, kind: &str, record: &str| {
+        let keys = format!(
+            "format = \"xml\"\nrecords = \"R/C\"\nkey = [\"id\"]\n[feed.fields]\nid = {{ type = \"text\", from = \"@id\" }}\nv = {{ type = \"{kind}\", from = {from} }}"
+        );
+        let (found, refused) = rows(&feed(&keys), &format!("<R><C id='1'>{record}</C></R>"));
+        [found, refused].concat().concat()
+    };
+    for (from, kind, record, expected) in [
+        ("\"A\"", "text", "<A>x</A>", "1|x"),
+        ("\"A\"", "text", "<A b='c'>x</A>", "1|x"),
+        ("\"A\"", "text", "<A b='c'/>", "1|·"),
+        ("\"A\"", "text", "<A/>", "1|·"),
+        ("\"A\"", "integer", "<A> ٤٢ </A>", "1|42"),
+        ("\"A/@b\"", "text", "<A b='c'>x</A>", "1|c"),
+        ("\"A/@b\"", "text", "<A>x</A>", "1|·"),
+        ("\"A/B\"", "text", "<A><B>y</B></A>", "1|y"),
+        ("\"A[@k='2']\"", "text", "<A k='1'>x</A><A k='2'>y</A>", "1|y"),
+        ("\"A[@k='2']/B/@c\"", "text", "<A k='1'/><A k='2'><B c='z'/></A>", "1|z"),
+        ("\"A[@k='3']\"", "text", "<A k='1'>x</A>", "1|·"),
+        ("[\"Z\", \"A\"]", "text", "<A>x</A>", "1|x"),
+        ("[\"Z\", \"A\"]", "text", "<Z/><A>x</A>", "1|x"),
+        ("\"A\"", "json", "<A>x</A><A/>", "1|[\"x\",\"\"]"),
+        ("\"A\"", "json", "<A b='c'/>", "1|{\"@b\":\"c\"}"),
+        ("\"A\"", "json", "<A/>", "1|·"),
+        (
+            "\"A\"",
+            "text",
+            "<A>x</A><A>y</A>",
+            "field \"v\" stands more than once; choose one by an attribute, as in Date[@calendar='hijri'], or type it \"json\"",
+        ),
+        (
+            "\"A[@k='1']\"",
+            "text",
+            "<A k='1'>x</A><A k='1'>y</A>",
+            "field \"v\" stands more than once; choose one by an attribute, as in Date[@calendar='hijri'], or type it \"json\"",
+        ),
+        (
+            "\"A\"",
+            "text",
+            "<A><B>y</B></A>",
+            "field \"v\" holds an object or a list; name what is wanted of it in `from`, or type it \"json\"",
+        ),
+    ] {
+        assert_eq!(columns(from, kind, record), expected, "{from} of {record}");
+    }
+}
+
+#[test]
+fn a_record_without_bottom_is_refused_and_its_neighbours_are_kept() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let keys = "key = [\"id\"]\nfields = { id = \"text\", x = \"json\" }";
+    let body = format!("[{{\"id\":\"a\",\"x\":[1]}},{{\"id\":\"b\",\"x\":{deep}}},{deep}]");
+    let lines = body.trim_matches(['[', ']']).replace("},", "}\n");
+    for (keys, body) in [(keys.to_owned(), body), (format!("format = \"ndjson\"\n{keys}"), lines)] {
+        let (found, refused) = rows(&feed(&keys), &body);
+        assert_eq!(found, ["a|[1]"]);
+        assert!(!refused.is_empty());
+        for reason in refused {
+            assert!(
+                reason.starts_with("the record is nested deeper than 128 levels")
+                    || reason.starts_with("the record is not a JSON object"),
+                "{reason}"
+            );
+        }
+    }
+}
+
+/// A page read once, of a feed whose fields are declared; `again` looks for `$.meta.next` in a walk of its own.
+fn quick(
+    feed: &Feed,
+    body: &[u8],
+    wanted: &[&str],
+    again: bool,
+) -> (Vec<Scalar>, Result<Piece, DecodeError>) {
+    let shaper = reading::shaper(feed, Format::Json, body).unwrap();
+    let wanted: Vec<_> = wanted.iter().map(|path| ScalarPath::parse(path).unwrap()).collect();
+    let intake = Intake {
+        feed,
+        shaper: &shaper,
+        format: Format::Json,
+        seed: 7,
+        origins: Origins::default(),
+    };
+    let (mut found, read) = intake.page(body, &wanted);
+    if again {
+        found = beside(Format::Json, body, &[ScalarPath::parse("$.meta.next").unwrap()]);
+    }
+    (found, read)
+}
+
+/// One walk for records and what stands beside them, against a walk for each: run it with `--ignored --nocapture`.
+#[test]
+#[ignore = "it measures, and says nothing of right and wrong"]
+fn one_walk_or_two() {
+    let keys = "records = \"$.data[*]\"\nkey = [\"id\"]\nfields = { id = \"text\", family = \"text\", grade = \"integer\", updated_at = \"timestamp\" }";
+    let feed = feed(keys);
+    let mut body = String::from("{\"data\":[");
+    for n in 0..1_000 {
+        let comma = if n > 0 { "," } else { "" };
+        write!(
+            body,
+            "{comma}{{\"id\":\"E-{n:06}\",\"family\":\"FAM-{n:06}\",\"grade\":{},\"updated_at\":\"2026-09-14T08:15:00Z\",\"note\":\"قيد الطلبة\"}}",
+            n % 12
+        )
+        .unwrap();
+    }
+    body.push_str("],\"meta\":{\"next\":\"abc\"}}");
+    let paths: &[&str] = &["$.meta.next"];
+    for (name, wanted, again) in
+        [("records alone", &[][..], false), ("one walk", paths, false), ("two walks", &[], true)]
+    {
+        let begun = Instant::now();
+        for _ in 0..50 {
+            let (found, read) = quick(&feed, body.as_bytes(), wanted, again);
+            assert_eq!(read.unwrap().batch.len(), 1_000);
+            assert!(found.iter().all(|found| *found == Scalar::Text("abc".to_owned())));
+        }
+        println!("{name}: {:?} a page", begun.elapsed() / 50);
+    }
+}
