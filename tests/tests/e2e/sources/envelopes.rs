@@ -188,7 +188,7 @@ async fn a_partner_whose_answers_are_errors_is_not_up() -> anyhow::Result<()> {
     });
     let agency = Agency::start(vec![case]).await?;
     agency.fails("down", Reason::RemoteFault, &["all is broken"]).await?;
-    let connection = agency.daemon.client.connection("agency/api").await?;
+    let connection = agency.daemon.client.connection("agency/to-down").await?;
     assert_ne!(connection.health, Health::Up, "{connection:#?}");
     assert_eq!(connection.cause, Some(Reason::RemoteFault), "{connection:#?}");
     Ok(())
