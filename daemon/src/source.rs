@@ -4,6 +4,7 @@ pub mod asking;
 pub mod auth;
 #[cfg(test)]
 mod bench;
+pub mod body;
 pub mod breaker;
 pub mod call;
 pub mod client;
@@ -17,4 +18,5 @@ pub mod manners;
 pub mod proof;
 pub mod said;
 pub mod spend;
+pub mod unpack;
 pub mod walk;

@@ -266,8 +266,11 @@ impl Puller {
                 return self.job(run, answer, call, file).await;
             }
             if export.failed.contains(&state) {
-                let what = format!("the export failed at the partner ({state})");
-                return Err(FetchError::of(Reason::RemoteFault, &call.url, &what).into());
+                let text = format!(
+                    "{}: the export failed at the partner ({state}); the next run orders another, tell the partner if it fails too",
+                    shown(&call.url)
+                );
+                return Err(FetchError::Final { reason: Reason::RemoteFault, text }.into());
             }
             if Instant::now() + export.every > until {
                 let what = format!(

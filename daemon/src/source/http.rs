@@ -1,9 +1,8 @@
 //! A partner's HTTP interface: requests with our credentials, answers within limits.
 
-use std::{io::Read as _, num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use flate2::read::MultiGzDecoder;
+use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::SignedDuration;
 use marsad_shared::{
@@ -27,6 +26,7 @@ use url::Url;
 
 use super::{
     auth::{Shown, Signer},
+    body,
     call::Call,
     client::{ClientError, Clients, Door, Seen},
     fault::{FetchError, Transport, is_good, peer_until},
@@ -34,15 +34,8 @@ use super::{
     proof::Proof,
     said::{READ_MAX, Said},
     spend::{Caller, Purse},
+    unpack,
 };
-
-/// The largest page, in bytes as it is decoded (DESIGN section 6).
-pub const PAGE_MAX: usize = 256 * 1024 * 1024;
-
-/// What an answer may be packed in. `gzip` is unpacked here, the others by the client.
-const ENCODINGS: &str = "gzip, br, zstd";
-/// How `gzip` begins.
-const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 
 /// How long what an error says for itself may take to come.
 const WORDS_WAIT: Duration = Duration::from_secs(5);
@@ -194,8 +187,9 @@ impl HttpSource {
             let error = self.error(response, url, until, &secrets).await;
             return Err((Some(status.as_u16()), error));
         }
-        let body = self.body(response, url, until).await.map_err(lost)?;
-        let body = unzipped(body, url).await.map_err(lost)?;
+        let body =
+            body::read(response, url, self.http.timeouts.idle, until).await.map_err(lost)?;
+        let body = body::unpacked(body, &headers, url).await.map_err(lost)?;
         Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 
@@ -203,7 +197,8 @@ impl HttpSource {
         let mut body = call.body.clone();
         self.signer.fill(&mut body, &call.url)?;
         let client = self.door.client().await;
-        let mut request = call.build(&client, &body).header(header::ACCEPT_ENCODING, ENCODINGS);
+        let mut request =
+            call.build(&client, &body).header(header::ACCEPT_ENCODING, unpack::ACCEPTED);
         if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
@@ -306,6 +301,9 @@ impl HttpSource {
         }
         body.truncate(READ_MAX);
         let (status, headers) = (response.status(), response.headers());
+        // What does not unpack, or was cut, has no words.
+        let body =
+            unpack::unpack(body.into(), &body::packing(headers), READ_MAX).unwrap_or_default();
         let said = Said::of(headers, &body, secrets);
         let there = self.gate.there();
         self.gate.heed(FetchError::of_answer(status, headers, &said, there, url))
@@ -389,63 +387,6 @@ impl HttpSource {
         self.gate.hear(response.headers(), first_byte);
         Ok(Sent { response, first_byte, proof, shown })
     }
-
-    async fn body(
-        &self,
-        mut response: Response,
-        url: &Url,
-        until: Instant,
-    ) -> Result<Bytes, FetchError> {
-        let idle = self.http.timeouts.idle;
-        let mut body = BytesMut::new();
-        loop {
-            let chunk = timeout_at(until.min(Instant::now() + idle), response.chunk()).await;
-            let Ok(chunk) = chunk else {
-                return Err(FetchError::of(Reason::ReadTimeout, url, "the answer stopped coming"));
-            };
-            match chunk
-                .map_err(|error| FetchError::of_transport(&error.without_url(), url, true))?
-            {
-                None => return Ok(body.freeze()),
-                Some(chunk) if body.len() + chunk.len() > PAGE_MAX => {
-                    return Err(FetchError::of(
-                        Reason::TooLarge,
-                        url,
-                        "the answer is larger than 256 MiB",
-                    ));
-                }
-                // Most answers are one piece, which is then taken as it is.
-                Some(chunk) => body.extend_from_slice(&chunk),
-            }
-        }
-    }
-}
-
-/// A body as it was before `gzip`, whether or not it says that it is packed, with all of its members: the client's own
-/// decoder would stop behind the first without a word (security section 1.6).
-async fn unzipped(body: Bytes, url: &Url) -> Result<Bytes, FetchError> {
-    if !body.starts_with(GZIP) {
-        return Ok(body);
-    }
-    let unpacked = tokio::task::spawn_blocking(move || {
-        let mut plain = Vec::new();
-        let most = PAGE_MAX as u64 + 1;
-        let read = MultiGzDecoder::new(&*body).take(most).read_to_end(&mut plain);
-        read.map(|_| plain)
-    });
-    match unpacked.await {
-        Ok(Ok(plain)) if plain.len() > PAGE_MAX => Err(FetchError::of(
-            Reason::TooLarge,
-            url,
-            "the answer is larger than 256 MiB once it is unpacked",
-        )),
-        Ok(Ok(plain)) => Ok(plain.into()),
-        Ok(Err(_)) | Err(_) => Err(FetchError::of(
-            Reason::Truncated,
-            url,
-            "the answer is packed (gzip) and does not unpack to its end",
-        )),
-    }
 }
 
 /// What the configuration's check has let pass is a header.
@@ -462,28 +403,4 @@ fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
     // A period of nothing cannot be configured: both parts are checked to be more.
     let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
     RateLimiter::direct(quota.allow_burst(burst))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn all_members_of_a_packed_answer_are_read_or_it_is_no_answer() {
-        let url = "http://p.example/x".parse().unwrap();
-        let pack = |text: &str| {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(text.as_bytes()).unwrap();
-            encoder.finish().unwrap()
-        };
-        let both = [pack("one\n"), pack("two\n")].concat();
-        let whole = unzipped(both.clone().into(), &url).await.unwrap();
-        assert_eq!(&whole[..], b"one\ntwo\n");
-        let cut = both[..both.len() - 5].to_vec();
-        assert!(matches!(unzipped(cut.into(), &url).await, Err(FetchError::Transient { .. })));
-        assert_eq!(&unzipped("{}".into(), &url).await.unwrap()[..], b"{}");
-    }
 }

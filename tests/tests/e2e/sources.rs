@@ -1,7 +1,12 @@
 //! Every way in which a partner's HTTP interface may behave, against the real `marsadd`: scripted partners, a feed for
 //! each behaviour, and rows at the partner and in the bank compared one by one.
 
+mod bodies;
+mod each_and_export;
+mod envelopes;
+mod incremental;
 mod paging;
+mod presets;
 
 use std::collections::BTreeMap;
 
@@ -40,28 +45,6 @@ impl Case {
     ) -> Self {
         Self { feed, keys: keys.to_owned(), answer: Box::new(answer) }
     }
-
-    fn block(&self) -> String {
-        let mut block = format!("\n[[feed]]\nid = \"{}\"\nconnection = \"api\"\n", self.feed);
-        for (key, line) in [
-            ("path", format!("path = \"/{}\"", self.feed)),
-            ("key", "key = [\"id\"]".to_owned()),
-            ("records", "records = \"$.data[*]\"".to_owned()),
-            (
-                "fields",
-                "fields = { id = \"text\", n = \"integer\", at = \"timestamp\" }".to_owned(),
-            ),
-            ("schedule", "schedule = { every = \"1h\" }".to_owned()),
-        ] {
-            let says = |line: &str| line.split('=').next().is_some_and(|name| name.trim() == key);
-            let preset = key == "records" && self.keys.contains("preset");
-            if !preset && !self.keys.lines().any(says) {
-                block.push_str(&line);
-                block.push('\n');
-            }
-        }
-        block + &self.keys + "\n"
-    }
 }
 
 /// The scripted partner and the daemon that reads it.
@@ -75,19 +58,22 @@ impl Agency {
         Self::start_with("", cases).await
     }
 
-    /// With these lines in its connection.
+    /// With these lines in each of its connections.
     async fn start_with(connection: &str, cases: Vec<Case>) -> anyhow::Result<Self> {
-        let blocks: String = cases.iter().map(Case::block).collect();
-        let answers: BTreeMap<&str, Answer> =
-            cases.into_iter().map(|case| (case.feed, case.answer)).collect();
+        let (feeds, answers): (Vec<_>, BTreeMap<&str, Answer>) = cases
+            .into_iter()
+            .map(|case| ((case.feed, case.keys), (case.feed, case.answer)))
+            .unzip();
         let script = Script::start(move |asked| {
             let name = asked.path.trim_start_matches('/').split('/').next().unwrap_or_default();
             answers.get(name).map_or_else(|| Reply::status(404), |answer| answer(asked))
         })
         .await?;
+        let base = format!("http://{}", script.address());
         let mut file = PartnerFile::new("agency");
-        let base = format!("base_url = \"http://{}\"\n{connection}\n", script.address());
-        file.connection("api", &base).add(&blocks);
+        for (feed, keys) in feeds {
+            file.add(&block(feed, &keys, &base, connection));
+        }
         let daemon = Daemon::start(Home::with(&[&file])?).await?;
         Ok(Self { daemon, script })
     }
@@ -185,4 +171,29 @@ fn rows(numbers: impl IntoIterator<Item = u64>) -> Vec<Value> {
 /// The numbers from `from` on, at most `size` of them, below `end`.
 fn some(from: u64, size: u64, end: u64) -> std::ops::Range<u64> {
     from.min(end)..(from + size).min(end)
+}
+
+/// A feed and its connection, which is its own, so that no trouble of another feed holds it up.
+fn block(feed: &str, keys: &str, base: &str, connection: &str) -> String {
+    let mut block = format!(
+        "\n[[connection]]\nid = \"to-{feed}\"\nbase_url = \"{base}\"\n{connection}\n\
+         \n[[feed]]\nid = \"{feed}\"\nconnection = \"to-{feed}\"\n"
+    );
+    for (key, line) in [
+        ("path", format!("path = \"/{feed}\"")),
+        ("key", "key = [\"id\"]".to_owned()),
+        ("records", "records = \"$.data[*]\"".to_owned()),
+        ("fields", "fields = { id = \"text\", n = \"integer\", at = \"timestamp\" }".to_owned()),
+        ("schedule", "schedule = { every = \"1h\" }".to_owned()),
+    ] {
+        let says = |line: &str| line.split('=').next().is_some_and(|name| name.trim() == key);
+        let elsewhere = keys
+            .lines()
+            .any(|line| ["preset = ", "format = "].iter().any(|begin| line.starts_with(begin)));
+        if !(key == "records" && elsewhere) && !keys.lines().any(says) {
+            block.push_str(&line);
+            block.push('\n');
+        }
+    }
+    block + keys + "\n"
 }

@@ -41,6 +41,7 @@ pub(super) fn feed(
         Given::Wrong => None,
         Given::Here(at) => field::fields(at, raw, report),
     };
+    let fields = incremental::raises(raw, fields, report);
     let key = key(raw, fields.as_deref(), report);
     let version = version(raw, fields.as_deref(), report);
     incremental::fits(raw, fields.as_deref(), report);
