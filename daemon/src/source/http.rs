@@ -175,7 +175,8 @@ impl HttpSource {
         }
         if !is_good(status) {
             let secrets = proof.secrets(&self.http.auth, Some(call));
-            let error = self.error(response, url, until, &secrets).await;
+            // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
+            let error = Box::pin(self.error(response, url, until, &secrets)).await;
             return Err((Some(status.as_u16()), error));
         }
         let body = self.body(response, url, until).await.map_err(lost)?;
@@ -307,7 +308,7 @@ impl HttpSource {
             return Ok(status);
         }
         let secrets = proof.secrets(&self.http.auth, None);
-        let error = self.error(answer, url, began + limits.total, &secrets).await;
+        let error = Box::pin(self.error(answer, url, began + limits.total, &secrets)).await;
         if status == StatusCode::UNAUTHORIZED {
             // The next attempt shows something newer, if there is anything.
             self.signer.refused(&headers).await;
