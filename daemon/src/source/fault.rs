@@ -388,6 +388,56 @@ mod tests {
     }
 
     #[test]
+    fn a_gateways_error_is_not_the_partners_and_a_spent_quota_is_no_refusal() {
+        let code = ("x-road-error", "Server.ClientProxy.NetworkError\u{9b}");
+        let gateway = of(500, &[code]).unwrap();
+        assert_eq!(gateway.reason(), Some(Reason::GatewayFault));
+        let text = gateway.to_string();
+        assert!(text.contains("error at the gateway, Server.ClientProxy.NetworkError"), "{text}");
+        assert!(!text.contains("the partner answered") && !text.contains('\u{9b}'), "{text}");
+        assert!(
+            matches!(of(500, &[code]), Some(FetchError::Transient { .. })) && gateway.is_outage()
+        );
+        let client = of(403, &[("x-road-error", "Client.BadRequest")]).unwrap();
+        assert!(
+            matches!(client, FetchError::Final { reason: Reason::GatewayFault, .. }),
+            "{client:?}"
+        );
+        let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "60")];
+        let minute = Some(Duration::from_mins(1));
+        for (status, headers) in [(403, &spent[..]), (429, &spent), (403, &[("retry-after", "60")])]
+        {
+            assert!(
+                matches!(of(status, headers), Some(FetchError::Throttled { retry_after, .. }) if retry_after == minute),
+                "{status} {headers:?}"
+            );
+        }
+        assert!(matches!(
+            of(403, &[("x-ratelimit-remaining", "5")]),
+            Some(FetchError::Final { .. })
+        ));
+    }
+
+    #[test]
+    fn an_error_says_its_own_words_and_its_own_wait() {
+        let url = "https://p.example/x".parse().unwrap();
+        let said = Said {
+            words: Some("60 a minute".to_owned()),
+            retry_after: Some(Duration::from_secs(30)),
+        };
+        let of =
+            |status| FetchError::of_answer(status, &HeaderMap::new(), &said, Timestamp::MAX, &url);
+        let throttled = of(StatusCode::TOO_MANY_REQUESTS).to_string();
+        assert_eq!(
+            throttled,
+            "https://p.example/x: the partner answered 429 Too Many Requests (\"60 a minute\") and asks us to wait 30 s; \
+             nothing is lost, Marsad goes on by itself"
+        );
+        let text = of(StatusCode::NOT_FOUND).to_string();
+        assert!(text.contains("404 Not Found (\"60 a minute\"); check path"), "{text}");
+    }
+
+    #[test]
     fn an_error_shows_no_credentials() {
         let text = of(404, &[]).unwrap().to_string();
         assert!(

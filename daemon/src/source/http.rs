@@ -184,11 +184,11 @@ impl HttpSource {
         }
         if !is_good(status) {
             let secrets = proof.secrets(&self.http.auth, Some(call));
-            let error = self.error(response, url, until, &secrets).await;
+            // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
+            let error = Box::pin(self.error(response, url, until, &secrets)).await;
             return Err((Some(status.as_u16()), error));
         }
-        let body =
-            body::read(response, url, self.http.timeouts.idle, until).await.map_err(lost)?;
+        let body = body::read(response, url, self.http.timeouts.idle, until).await.map_err(lost)?;
         let body = body::unpacked(body, &headers, url).await.map_err(lost)?;
         Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
@@ -354,7 +354,7 @@ impl HttpSource {
             return Ok(status);
         }
         let secrets = proof.secrets(&self.http.auth, None);
-        let error = self.error(response, url, until, &secrets).await;
+        let error = Box::pin(self.error(response, url, until, &secrets)).await;
         Err((Some(status.as_u16()), Transport::Lost(error)))
     }
 
