@@ -176,11 +176,27 @@ fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestam
         // With an offset or a `Z` it is an instant; without, it is local.
         return text.parse().ok().or_else(|| local(text.parse().ok()?));
     };
+    match format {
+        "unix" => return seconds(text),
+        "unix_ms" => return Timestamp::from_millisecond(text.parse().ok()?).ok(),
+        _ => {}
+    }
     let time = jiff::fmt::strtime::parse(format, text).ok()?;
     time.to_timestamp().ok().or_else(|| {
         let midnight = || Some(time.to_date().ok()?.at(0, 0, 0, 0));
         local(time.to_datetime().ok().or_else(midnight)?)
     })
+}
+
+/// Seconds since 1970, whole or with a part, to the nanosecond.
+fn seconds(text: &str) -> Option<Timestamp> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    if part.len() > 9 || !part.bytes().all(|b| b.is_ascii_digit()) || text.ends_with('.') {
+        return None;
+    }
+    let nanoseconds: i32 = format!("{part:0<9}").parse().ok()?;
+    let signed = if whole.starts_with('-') { -nanoseconds } else { nanoseconds };
+    Timestamp::new(whole.parse().ok()?, signed).ok()
 }
 
 /// The 15 digits, if the prefix and the check digit (Luhn) are right.
@@ -295,6 +311,36 @@ mod tests {
                 good("2025-11-15T10:03:20Z"),
                 "seconds",
             ),
+            (
+                Timestamp,
+                Raw::Number("1763201000"),
+                Some("unix"),
+                good("2025-11-15T10:03:20Z"),
+                "Unix seconds",
+            ),
+            (
+                Timestamp,
+                Raw::Text("1763201000.25"),
+                Some("unix"),
+                good("2025-11-15T10:03:20.25Z"),
+                "with a part",
+            ),
+            (
+                Timestamp,
+                Raw::Number("-0.5"),
+                Some("unix"),
+                good("1969-12-31T23:59:59.5Z"),
+                "before 1970",
+            ),
+            (Timestamp, Raw::Number("1763201000."), Some("unix"), None, "no number"),
+            (
+                Timestamp,
+                Raw::Number("1763201000250"),
+                Some("unix_ms"),
+                good("2025-11-15T10:03:20.25Z"),
+                "milliseconds",
+            ),
+            (Timestamp, Raw::Text("2025-11-15"), Some("unix_ms"), None, "not as the format says"),
             (EmiratesId, Raw::Text("784-0000-1234567-8"), None, None, "wrong check digit"),
             (EmiratesId, Raw::Text("000000000000000"), None, None, "a placeholder is no number"),
             (Json, Raw::Nested("[1, 2]"), None, good("[1, 2]"), "as written"),
