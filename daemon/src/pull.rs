@@ -38,7 +38,7 @@ use crate::{
     trouble::Trouble,
 };
 
-mod envelope;
+pub(crate) mod envelope;
 mod fetch;
 mod keep;
 mod legs;

@@ -151,6 +151,11 @@ impl FetchError {
                 let what = format!("{what}: it redirects, and redirects are not followed");
                 Self::astray(url, &what)
             }
+            400..600 if said.fault == Some(false) => {
+                let reason = Reason::RemoteFault;
+                Self::Final { reason, text: format!("{}: {what}; tell the partner", shown(url)) }
+            }
+            400..600 if said.fault == Some(true) => Self::of(Reason::RemoteFault, url, &what),
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
             410 => Self::Gone { text: Self::of(Reason::Http4xx, url, &what).to_string() },
             400..500 => Self::of(Reason::Http4xx, url, &what),
@@ -424,6 +429,7 @@ mod tests {
         let said = Said {
             words: Some("60 a minute".to_owned()),
             retry_after: Some(Duration::from_secs(30)),
+            fault: None,
         };
         let of =
             |status| FetchError::of_answer(status, &HeaderMap::new(), &said, Timestamp::MAX, &url);

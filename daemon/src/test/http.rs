@@ -49,12 +49,12 @@ pub(super) async fn walk(
     // One that needs another feed's records first, or has the partner make a file, is more than a look.
     let plain = |feed: &&Arc<Feed>| matches!(&feed.origin, Origin::Http(request) if request.each.is_none() && request.export.is_none());
     let feed = feeds.iter().find(plain);
-    let Some(answer) = ask(trial, source, feed.map(AsRef::as_ref)).await else { return };
+    let Some((answer, url)) = ask(trial, source, feed.map(AsRef::as_ref)).await else { return };
     let slow = answer.first_byte > source.http.slow;
     let good = if slow { PollResult::Slow } else { PollResult::Ok { near_limit: false } };
     trial.result = Some((good, None));
     match feed {
-        Some(feed) => record::look(trial, feed, answer).await,
+        Some(feed) => record::look(trial, feed, answer, url).await,
         None => trial.good(TestStep::Record, Instant::now(), "no feed is read over it"),
     }
 }
@@ -159,7 +159,7 @@ fn kind_of(source: &HttpSource) -> &'static str {
 }
 
 /// The first page of the feed, or what stands at `base_url`.
-async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Option<Answer> {
+async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Option<(Answer, Url)> {
     let base = &source.http.base_url;
     let began = Instant::now();
     // A person wants to know: what we keep back by ourselves goes out.
@@ -181,7 +181,7 @@ async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Opt
             let first = answer.first_byte.as_millis();
             let text = format!("{status}, first byte after {first} ms, {bytes} bytes");
             trial.good(TestStep::Answer, began, &text);
-            Some(answer)
+            Some((answer, call.url))
         }
         Err(error) => {
             let step = match error.reason() {

@@ -47,7 +47,9 @@ mod promise_11_secrets;
 mod promise_12_restart;
 #[cfg(test)]
 mod sources;
+#[cfg(test)]
 mod test_command;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod waits;
