@@ -16,7 +16,7 @@ use crate::{
     shape::Shaper,
     source::{
         cursor::CursorRule,
-        http::Answer,
+        http::{Answer, HttpSource},
         walk::{Ask, Facts},
     },
 };
@@ -47,13 +47,13 @@ impl Page {
     }
 
     /// What the walk needs to know of it.
-    pub(super) fn facts(&self) -> Facts {
+    pub(super) fn facts(&self, source: &HttpSource) -> Facts {
         Facts {
             rows: self.piece.rows(),
             next: self.said.next.clone(),
             more: self.said.more.clone(),
             total: self.said.total.clone(),
-            link: self.answer.link(),
+            link: self.answer.link().map(|link| source.unsigned(&link)),
             content: self.content(),
         }
     }

@@ -18,6 +18,7 @@ use reqwest::{
     Client, Method, Request, RequestBuilder, Response, StatusCode,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
+use serde_json::Value;
 use tokio::{
     sync::watch,
     time::{Instant, timeout, timeout_at},
@@ -29,9 +30,10 @@ use super::{
     body,
     call::Call,
     client::{ClientError, Clients, Door, Seen},
-    fault::{FetchError, Transport, is_good, peer_until},
+    fault::{FetchError, Transport, is_good, peer_until, shown, without_echo},
     gate::{Gate, Pass, Wait},
-    proof::Proof,
+    ours::{Ours, without},
+    proof,
     said::{READ_MAX, Said},
     spend::{Caller, Purse},
     unpack,
@@ -53,6 +55,8 @@ pub struct HttpSource {
     /// What each request carries besides.
     headers: HeaderMap,
     signer: Arc<Signer>,
+    /// What must never be shown, by whoever it comes back.
+    ours: Arc<Ours>,
     /// What all requests of the connection keep to.
     gate: Arc<Gate>,
     /// Who asks with this handle.
@@ -63,7 +67,6 @@ pub struct HttpSource {
 struct Sent {
     response: Response,
     first_byte: Duration,
-    proof: Proof,
     shown: Shown,
 }
 
@@ -114,6 +117,7 @@ impl HttpSource {
             certificates: Arc::new(Seen::new(door.ours_until())),
             door: Arc::new(door),
             headers: headers(http),
+            ours: Arc::new(Ours::of(&http.auth)),
             signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
             gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),
             http: Arc::new(http.clone()),
@@ -158,6 +162,8 @@ impl HttpSource {
     ) -> Result<Answer, FetchError> {
         let pass = self.pass().await?;
         let got = self.answer(call, validators).await;
+        let veil = |error: FetchError| error.rewritten(|text| call.veil(text.to_owned()));
+        let got = got.map_err(|(status, error)| (status, veil(error)));
         pass.end(got.as_ref().err().map(|(_, error)| error));
         // What a status means to one feed says nothing of whether somebody is there.
         got.map_err(|(status, error)| error.meaning(status.and_then(|status| call.meaning(status))))
@@ -177,15 +183,14 @@ impl HttpSource {
             self.gate.again(&self.who);
             sent = self.ask(call, validators).await.map_err(lost)?;
         }
-        let Sent { response, first_byte, proof, .. } = sent;
+        let Sent { response, first_byte, .. } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
         if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
             return Ok(Answer { status, headers, body: Bytes::new(), first_byte, nothing: true });
         }
         if !is_good(status) {
-            let secrets = proof.secrets(&self.http.auth, Some(call));
             // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
-            let error = Box::pin(self.error(response, url, until, &secrets)).await;
+            let error = Box::pin(self.error(response, url, &call.shown(), until)).await;
             return Err((Some(status.as_u16()), error));
         }
         let body = body::read(response, url, self.http.timeouts.idle, until).await.map_err(lost)?;
@@ -206,7 +211,7 @@ impl HttpSource {
             request = request.header(header::IF_MODIFIED_SINCE, modified);
         }
         let (request, shown) = self.signed(&call.url, request, &client).await?;
-        let proof = Proof::of(&request, Some(call), body);
+        self.ours.show(proof::secrets(&request, Some(call), &body));
         let began = Instant::now();
         let patience = self.http.timeouts.first_byte;
         let Ok(sent) = timeout(patience, client.execute(request)).await else {
@@ -218,7 +223,7 @@ impl HttpSource {
             .map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
         let first_byte = began.elapsed();
         self.gate.hear(response.headers(), first_byte);
-        Ok(Sent { response, first_byte, proof, shown })
+        Ok(Sent { response, first_byte, shown })
     }
 
     /// Notes whom we met there.
@@ -261,6 +266,29 @@ impl HttpSource {
         Ok((request, shown))
     }
 
+    /// `text` in which a partner's words about `call` may stand, as people may see it: without our secrets, and without
+    /// what the call veils.
+    pub fn clean(&self, call: Option<&Call>, text: &str) -> String {
+        let heads = call.map(|call| vec![shown(&call.url), call.shown()]).unwrap_or_default();
+        let text = self.ours.clean(&heads, text);
+        call.map_or(text.clone(), |call| call.veil(text))
+    }
+
+    /// What a partner gave us to go on with (a URL, a part of one, a link or a token), without what we put into URLs
+    /// ourselves: it is put there anew when it is asked for, and kept nowhere.
+    pub fn unsigned(&self, text: &str) -> String {
+        let own = self.signer.in_query();
+        let is_ours = |name: &str, value: &str| {
+            own.is_some_and(|own| own.eq_ignore_ascii_case(name)) || self.ours.is(value)
+        };
+        // In JSON the marks of a URL may be escaped.
+        let json = text.starts_with('{').then(|| serde_json::from_str::<Value>(text).ok());
+        match json.flatten() {
+            Some(json) => without(&json.to_string(), is_ours),
+            None => without(text, is_ours),
+        }
+    }
+
     /// Gets what proves who we are, if it has to be fetched, and asks for nothing else.
     ///
     /// # Errors
@@ -289,8 +317,8 @@ impl HttpSource {
         &self,
         mut response: Response,
         url: &Url,
+        shown_as: &str,
         until: Instant,
-        secrets: &[String],
     ) -> FetchError {
         let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));
         let mut body = Vec::new();
@@ -303,9 +331,12 @@ impl HttpSource {
         let (status, headers) = (response.status(), response.headers());
         let body = Bytes::from(body);
         let plain = unpack::unpack(body.clone(), &body::packing(headers), READ_MAX);
-        let said = Said::of(headers, &plain.unwrap_or(body), secrets);
+        let said = Said::of(headers, &plain.unwrap_or(body), &self.ours);
+        let headers = without_echo(headers, |code| self.ours.is_in(code));
         let there = self.gate.there();
-        self.gate.heed(FetchError::of_answer(status, headers, &said, there, url))
+        let error = FetchError::of_answer(status, &headers, &said, there, url);
+        // Others who are held back by it are told it too.
+        self.gate.heed(error.rewritten(|text| text.replacen(&shown(url), shown_as, 1)))
     }
 
     /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is no success comes with its status; without
@@ -347,13 +378,12 @@ impl HttpSource {
             self.gate.again(&self.who);
             sent = self.offer(url, bytes, &build).await?;
         }
-        let Sent { response, proof, .. } = sent;
+        let Sent { response, .. } = sent;
         let status = response.status();
         if is_good(status) {
             return Ok(status);
         }
-        let secrets = proof.secrets(&self.http.auth, None);
-        let error = Box::pin(self.error(response, url, until, &secrets)).await;
+        let error = Box::pin(self.error(response, url, &shown(url), until)).await;
         Err((Some(status.as_u16()), Transport::Lost(error)))
     }
 
@@ -371,7 +401,8 @@ impl HttpSource {
         let limits = self.http.timeouts;
         let upload = Duration::from_secs(bytes / SLOWEST);
         let patience = limits.first_byte.saturating_add(upload).min(limits.total);
-        let (proof, began) = (Proof::of(&request, None, Body::None), Instant::now());
+        self.ours.show(proof::secrets(&request, None, &Body::None));
+        let began = Instant::now();
         let Ok(sent) = timeout(patience, client.execute(request)).await else {
             let what = format!("no answer came within {} s", patience.as_secs());
             let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
@@ -384,7 +415,7 @@ impl HttpSource {
         })?;
         let first_byte = began.elapsed();
         self.gate.hear(response.headers(), first_byte);
-        Ok(Sent { response, first_byte, proof, shown })
+        Ok(Sent { response, first_byte, shown })
     }
 }
 

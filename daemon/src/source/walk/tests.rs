@@ -428,3 +428,37 @@ fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
     let asked = asked_of(&request, &leg, &Ask::First).unwrap();
     assert_eq!(asked, "/api/families/..%2Fa%20b%3Fx/visits");
 }
+
+#[test]
+fn a_parents_value_is_not_shown() {
+    let each = |column: &str| marsad_shared::request::Each {
+        feed: "p/people".to_owned().try_into().unwrap(),
+        column: column.to_owned(),
+        max: 10,
+    };
+    let request = Request {
+        path: "/v1/{id}/x?open=1".to_owned(),
+        each: Some(each("id")),
+        ..request(Paging::Link, Stop::Next)
+    };
+    let (base, feed) = ("https://p.example/api".parse().unwrap(), feed(&request));
+    let asker = Asker::new(&base, &feed, &request);
+    let person = "784-1990/1234567-1";
+    for (parent, ask, expected) in [
+        (person, Ask::First, "https://p.example/api/v1/{id}/x"),
+        ("1", Ask::First, "https://p.example/api/v1/{id}/x"),
+        (
+            person,
+            Ask::Url("/more/784-1990%2F1234567-1?page=2".to_owned()),
+            "https://p.example/more/{id}",
+        ),
+    ] {
+        let leg = Leg { parent: Some(parent.to_owned()), ..Leg::default() };
+        let call = asker.call(&leg, &ask).unwrap();
+        assert_eq!(call.shown(), expected, "{ask:?}");
+        if parent == person {
+            assert_eq!(call.veil(format!("no {person} here")), "no {id} here");
+        }
+    }
+    assert_eq!(asker.call(&Leg::default(), &Ask::First).unwrap().veiled, []);
+}
