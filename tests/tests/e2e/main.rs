@@ -22,6 +22,8 @@ mod discover;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod echoes;
+#[cfg(test)]
 mod healthy_partners;
 #[cfg(test)]
 mod manners;
