@@ -2,6 +2,9 @@
 
 pub mod asking;
 pub mod auth;
+#[cfg(test)]
+mod bench;
+pub mod body;
 pub mod breaker;
 pub mod call;
 pub mod client;
@@ -12,8 +15,8 @@ pub mod gate;
 pub mod http;
 pub mod link;
 pub mod manners;
-pub mod oauth;
 pub mod proof;
 pub mod said;
 pub mod spend;
+pub mod unpack;
 pub mod walk;

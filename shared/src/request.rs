@@ -309,7 +309,7 @@ pub enum Missing {
     Include,
     /// It is passed over, and counted.
     Exclude,
-    /// It is refused.
+    /// It is refused: the column is a required one.
     Raise,
 }
 

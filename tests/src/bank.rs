@@ -70,6 +70,19 @@ pub fn differences(state_dir: &Path, feed: &str, truth: &Truth) -> anyhow::Resul
     Ok(found)
 }
 
+/// The live rows of `feed` in the bank, these columns of them, in the order of the first.
+pub fn rows(state_dir: &Path, feed: &str, columns: &[&str]) -> anyhow::Result<Vec<Row>> {
+    let db = open(state_dir, "cache.db")?;
+    let table = feed.replace('/', "__").replace('-', "_");
+    let list: Vec<_> = columns.iter().map(|column| format!("\"{column}\"")).collect();
+    let sql =
+        format!("SELECT {} FROM \"{table}\" WHERE _deleted IS NULL ORDER BY 1", list.join(", "));
+    let mut statement =
+        db.prepare(&sql).with_context(|| format!("no table of {feed} in the bank"))?;
+    let rows = statement.query_map([], |row| row_of(row, columns.len()))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The number that `sql` gives, from `cache.db` or `ledger.db`.
 pub fn number(state_dir: &Path, name: &str, sql: &str) -> anyhow::Result<i64> {
     Ok(open(state_dir, name)?.query_row(sql, [], |row| row.get(0))?)

@@ -11,6 +11,8 @@ pub mod fault;
 pub mod line;
 pub mod office;
 pub mod random;
+pub mod script;
+pub mod tls;
 
 pub use api::{Api, Paging};
 pub use config::PartnerFile;
@@ -18,3 +20,4 @@ pub use data::{Cell, Dataset, Row, Truth};
 pub use desk::Desk;
 pub use fault::{Fault, Switch};
 pub use office::Office;
+pub use script::{Asked, Reply, Script};

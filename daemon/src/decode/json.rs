@@ -212,6 +212,13 @@ pub(super) fn failure(error: &serde_json::Error) -> DecodeError {
         {
             DecodeError::TooDeep { line }
         }
+        serde_json::error::Category::Syntax
+            if error.to_string().starts_with("invalid unicode code point") =>
+        {
+            DecodeError::Encoding(format!(
+                "line {line} is not UTF-8 (column {column}); have it written in UTF-8"
+            ))
+        }
         serde_json::error::Category::Eof => DecodeError::Truncated { line, column },
         serde_json::error::Category::Io
             if error.io_error_kind() == Some(io::ErrorKind::FileTooLarge) =>

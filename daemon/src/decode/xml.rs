@@ -9,6 +9,7 @@ use super::{DecodeError, Flow, Plan, Scalar, Standing};
 use element::{Element, PARTS_MAX};
 use tags::{Next, Tag, Tags};
 
+mod bytes;
 mod element;
 mod fault;
 pub(super) mod tags;

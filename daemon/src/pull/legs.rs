@@ -1,5 +1,7 @@
 //! The legs of a walk: where the first begins, and which follows one that was read to its end.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use marsad_shared::{
     clock::plus,
@@ -22,25 +24,32 @@ use crate::{
 };
 
 impl Puller {
-    /// Where the first leg begins. False: there is none, because the other feed has no records yet.
+    /// Where the first leg begins; or why there is none.
     pub(super) async fn begin(
         &self,
         request: &Request,
         course: &mut Course,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<Option<&'static str>, Trouble> {
         course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
         if let Some(each) = &request.each {
             course.leg.parent = self.parent_after(each, None).await?;
-            return Ok(course.leg.parent.is_some());
+            let nobody = course.leg.parent.is_none();
+            return Ok(nobody.then_some("there is nobody to ask for yet"));
         }
-        let Some(incremental) = &request.incremental else { return Ok(true) };
+        let Some(incremental) = &request.incremental else { return Ok(None) };
         if let Some(window) = &incremental.window {
             let horizon = plus_signed(course.began_at, self.source.offset());
             let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
+            // At a whole step of the partner's clock, or the next stretch would begin behind what this one leaves out.
+            let horizon = whole(horizon, window.granularity);
+            let since = course.leg.since.as_deref().and_then(|since| since.parse().ok());
+            if since.is_some_and(|since: Timestamp| since >= horizon) {
+                return Ok(Some("nothing is old enough yet to be asked for"));
+            }
             course.horizon = Some(horizon);
             course.leg.until = Some(Self::end_of_window(incremental, &course.leg, horizon));
         }
-        Ok(true)
+        Ok(None)
     }
 
     fn end_of_window(incremental: &Incremental, leg: &Leg, horizon: Timestamp) -> Timestamp {
@@ -111,5 +120,16 @@ impl Puller {
         let declared = || marsad_shared::record::Layout::new(fields.clone(), key).ok();
         let rule = self.rule().or_else(|| CursorRule::of(incremental, &declared()?));
         Some(rule.map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)))
+    }
+}
+
+/// `at` as far as whole steps reach; as it is where there are none.
+fn whole(at: Timestamp, step: Duration) -> Timestamp {
+    match i128::try_from(step.as_nanos()) {
+        Ok(step) if step > 0 => {
+            let nanoseconds = at.as_nanosecond();
+            Timestamp::from_nanosecond(nanoseconds - nanoseconds.rem_euclid(step)).unwrap_or(at)
+        }
+        _ => at,
     }
 }

@@ -152,10 +152,10 @@ impl Puller {
         let asker = Asker::new(&base, &feed, request);
         let mut ask = match ask {
             Some(ask) => ask,
-            None if self.begin(request, course).await? => Ask::First,
-            None => {
-                return Ok(Ending::unchanged(Some("there is nobody to ask for yet".to_owned())));
-            }
+            None => match self.begin(request, course).await? {
+                None => Ask::First,
+                Some(why) => return Ok(Ending::unchanged(Some(why.to_owned()))),
+            },
         };
         let id = course.run.id;
         let mut read =
@@ -202,12 +202,19 @@ impl Puller {
                     return Err(error);
                 }
             };
-            // While one page is kept, the next is fetched and read.
             let (leg, next) = next;
             let fetch = self.fetch(id, walker.pages + 1, &asker, &leg, &next, None, stop);
             let keep = self.keep(request, course, page, walker.pages, behind);
-            let (kept, following) = tokio::join!(keep, fetch);
-            kept?;
+            let following = if matches!(next, Ask::Job(_)) {
+                // Kept before anything comes of it: what was ordered is not ordered again.
+                keep.await?;
+                fetch.await
+            } else {
+                // While one page is kept, the next is fetched and read.
+                let (kept, following) = tokio::join!(keep, fetch);
+                kept?;
+                following
+            };
             course.leg = leg;
             (ask, read) = (next, following);
         }
@@ -309,7 +316,10 @@ impl Puller {
         }
         self.report(trouble.result(), Some(trouble.text())).await;
         let now = self.services.clock.now();
-        if course.resumed.is_some_and(|at| is_dead(at, course, trouble, now)) {
+        let failed = matches!(trouble, Trouble::Fetch(FetchError::Final { .. }));
+        if request.export.is_some() && failed
+            || course.resumed.is_some_and(|at| is_dead(at, course, trouble, now))
+        {
             // What it gave us to go on with has died: the next run begins anew.
             self.forget_walk().await?;
         }

@@ -183,7 +183,9 @@ impl<'a> Walker<'a> {
         if self.is_last(facts)? {
             return Ok(Onward::End);
         }
-        if self.rows > pagination.max_records {
+        // Where only an empty page is an end, this may have been all.
+        let open = pagination.stop == Stop::Empty;
+        if self.rows > pagination.max_records || (self.rows == pagination.max_records && !open) {
             return Err(WalkError::TooManyRecords { most: pagination.max_records });
         }
         let split = self.request.incremental.as_ref().and_then(|incremental| incremental.split);

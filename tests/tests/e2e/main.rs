@@ -4,6 +4,8 @@
 //! to break it.
 
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod bad_files;
 #[cfg(test)]
 mod bad_partners;
@@ -21,6 +23,8 @@ mod discover;
 mod disk;
 #[cfg(test)]
 mod healthy_partners;
+#[cfg(test)]
+mod manners;
 #[cfg(test)]
 mod promise_01_page_and_cursor;
 #[cfg(test)]
@@ -42,6 +46,8 @@ mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
 #[cfg(test)]
+mod sources;
 mod test_command;
+mod tls;
 #[cfg(test)]
 mod waits;

@@ -3,9 +3,7 @@
 //! A generic message says which of its parts are dimensions. A structure-specific one does not: there the feed's key
 //! says it, and a dimension that has come shows only by two series, or observations, of one key in one data set.
 
-use std::{collections::HashSet, io::BufRead};
-
-use xxhash_rust::xxh3::xxh3_64;
+use std::io::BufRead;
 
 use super::{
     Action, Each, GAPS, Groups, Key, MEASURE, Observation, Part, Taker, bulk, bulk_of_all, errors,
@@ -15,6 +13,9 @@ use crate::decode::{
     DecodeError,
     xml::tags::{Next, Tag, Tags},
 };
+use set::Set;
+
+mod set;
 
 /// What a data set says of itself, and not of its observations.
 const OF_THE_SET: [&str; 11] = [
@@ -92,22 +93,6 @@ struct Message<R> {
     groups: Groups,
 }
 
-/// A data set under way.
-struct Set {
-    action: Action,
-    /// The dimension of its observations.
-    over: String,
-    common: Vec<Part>,
-    series: Option<Observation>,
-    seen: Option<Observation>,
-    group: Observation,
-    /// Keys of series, or of observations without one, that were met.
-    met: HashSet<u64>,
-    /// Whether it has any observation, and the series under way.
-    any: bool,
-    any_in_series: bool,
-}
-
 impl<R: BufRead> Message<R> {
     fn read(mut self, mut taker: Taker<'_, '_>) -> Result<(), DecodeError> {
         let mut set: Option<Set> = None;
@@ -158,17 +143,9 @@ impl<R: BufRead> Message<R> {
             |(name, _): &&(String, String)| self.specific && !OF_THE_SET.contains(&name.as_str());
         let common = tag.attributes.iter().filter(own).filter_map(|(id, value)| part(id, value));
         self.groups = Groups::default();
-        Ok(Set {
-            action: Action::of(tag.attribute("action").or(self.action.as_deref()))?,
-            over: over.map_or(TIME, |(_, over)| over).to_owned(),
-            common: common.collect(),
-            series: None,
-            seen: None,
-            group: Observation::default(),
-            met: HashSet::new(),
-            any: false,
-            any_in_series: false,
-        })
+        let action = Action::of(tag.attribute("action").or(self.action.as_deref()))?;
+        let over = over.map_or(TIME, |(_, over)| over).to_owned();
+        Ok(Set::new(action, over, common.collect()))
     }
 
     /// An element of a data set opens.
@@ -258,46 +235,6 @@ impl<R: BufRead> Message<R> {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Set {
-    /// A value of a generic message: `list` is what it stands in, `owner` whose list that is.
-    fn value(&mut self, list: &str, owner: Option<&String>, id: &str, value: &str) {
-        let owner = owner.map(String::as_str).unwrap_or_default();
-        let target = match (list, owner) {
-            ("SeriesKey", _) | ("Attributes", "Series") => self.series.as_mut(),
-            ("ObsKey", _) | ("Attributes", "Obs") => self.seen.as_mut(),
-            ("GroupKey", _) | ("Attributes", "Group") => Some(&mut self.group),
-            ("Attributes", _) => {
-                self.common.extend(part(id, value));
-                return;
-            }
-            _ => return,
-        };
-        let Some(target) = target else { return };
-        if list == "Attributes" {
-            target.attributed |= owner == "Obs";
-            target.values.extend(part(id, value));
-        } else {
-            target.dimensions.push(Part { id: id.to_owned(), value: value.to_owned() });
-        }
-    }
-
-    /// Two series, or observations, of one key must be told apart by something that the key lacks.
-    fn meet(&mut self, seen: &Observation, line: u64) -> Result<(), DecodeError> {
-        let mut key = String::new();
-        for part in &seen.dimensions {
-            key.extend([text(&part.id), text(&part.value)]);
-        }
-        if self.met.insert(xxh3_64(key.as_bytes())) {
-            return Ok(());
-        }
-        let others: Vec<_> = seen.values.iter().map(|part| shown(&part.id)).collect();
-        Err(DecodeError::Layout(format!(
-            "a data set has one key twice (line {line}): a dimension has come, perhaps, which the feed's key lacks ({}); ask the partner about the new structure, then add it to `key` and read all again",
-            others.join(", ")
-        )))
     }
 }
 

@@ -3,26 +3,24 @@
 //! There is no DOCTYPE, and so no entities of anyone's own making: what is read is what was written.
 
 use std::{
-    io::{self, BufRead, Read},
+    io::{self, BufRead},
     sync::Arc,
 };
 
-use encoding_rs::Encoding;
 use quick_xml::{
     NsReader, XmlVersion,
-    encoding::{DecodingReader, EncodingError},
+    encoding::DecodingReader,
     errors::{Error, IllFormedError},
     escape::resolve_xml_entity,
     events::{BytesStart, Event as Read_},
     name::{Namespace, ResolveResult},
 };
 
-use crate::decode::{DEPTH_MAX, DecodeError, ROW_MAX};
+use super::bytes::{Watched, declared, not_in};
+use crate::decode::{DEPTH_MAX, DecodeError};
 
 /// The most attributes of one element.
 const ATTRIBUTES_MAX: usize = 256;
-/// How far into a document its declaration is looked for, in bytes.
-const DECLARATION_MAX: usize = 256;
 /// Both versions of the envelope.
 const SOAP: [&str; 2] =
     ["http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"];
@@ -91,7 +89,7 @@ impl<R: BufRead> Tags<R> {
         self.reader.get_mut().line
     }
 
-    /// A row begins or ends here: what is behind it counts anew against [`ROW_MAX`].
+    /// A row begins or ends here: what is behind it counts anew against [`crate::decode::ROW_MAX`].
     pub(in crate::decode) fn begin_row(&mut self) {
         self.reader.get_mut().since = 0;
     }
@@ -265,17 +263,6 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| letter(c) || c.is_ascii_digit() || matches!(c, '-' | '.'))
 }
 
-fn not_in(error: &io::Error, line: u64) -> DecodeError {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<EncodingError>());
-    let name = match inner {
-        Some(EncodingError::Other(encoding)) => encoding.name(),
-        _ => "UTF-8",
-    };
-    DecodeError::Encoding(format!(
-        "behind line {line} it is not {name}, which it says it is; have the partner mend it"
-    ))
-}
-
 fn doctype(about: &str) -> DecodeError {
     let name = about.split_ascii_whitespace().next().unwrap_or_default();
     if name.eq_ignore_ascii_case("html") {
@@ -291,76 +278,4 @@ fn web_page() -> DecodeError {
     DecodeError::Format(
         "it is a web page and no data; a login or error page may stand in its place".to_owned(),
     )
-}
-
-/// The encoding that a document declares of itself, if that is another than UTF-8.
-fn declared(begin: &[u8]) -> Result<Option<&'static Encoding>, DecodeError> {
-    let begin = begin.get(..begin.len().min(DECLARATION_MAX)).unwrap_or_default();
-    let begin = begin.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begin);
-    let Some(declaration) = begin.strip_prefix(b"<?xml") else { return Ok(None) };
-    let text: String =
-        declaration.iter().take_while(|b| **b != b'>').map(|b| char::from(*b)).collect();
-    let Some((_, behind)) = text.split_once("encoding") else { return Ok(None) };
-    let value = behind.trim_start().strip_prefix('=').unwrap_or_default().trim_start();
-    let Some(quote) = value.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
-        return Ok(None);
-    };
-    let label = value.strip_prefix(quote).and_then(|rest| rest.split(quote).next());
-    let label = label.unwrap_or_default();
-    let Some(encoding) = Encoding::for_label(label.as_bytes()) else {
-        return Err(DecodeError::Encoding(
-            "it declares an encoding that nobody knows; have it written in UTF-8".to_owned(),
-        ));
-    };
-    // What can be read like this is not what such a declaration says: it was written anew on the way, as UTF-8.
-    Ok(Some(encoding).filter(|encoding| encoding.is_ascii_compatible()))
-}
-
-/// Counts lines, and ends the reading of a row that never ends.
-struct Watched<R> {
-    bytes: R,
-    /// Where reading stands, from 1.
-    line: u64,
-    column: usize,
-    /// Bytes since the last row.
-    since: usize,
-}
-
-impl<R> Watched<R> {
-    fn new(bytes: R) -> Self {
-        Self { bytes, line: 1, column: 1, since: 0 }
-    }
-}
-
-impl<R: BufRead> Read for Watched<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut here = self.fill_buf()?;
-        let read = here.read(buffer)?;
-        self.consume(read);
-        Ok(read)
-    }
-}
-
-impl<R: BufRead> BufRead for Watched<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.since > ROW_MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        // What is consumed was filled in before, and is still there.
-        if let Ok(here) = self.bytes.fill_buf() {
-            let taken = here.get(..amount).unwrap_or(here);
-            let lines = taken.split(|byte| *byte == b'\n').count() - 1;
-            self.column = match taken.iter().rposition(|byte| *byte == b'\n') {
-                Some(at) => taken.len() - at,
-                None => self.column + taken.len(),
-            };
-            self.line += lines as u64;
-        }
-        self.since += amount;
-        self.bytes.consume(amount);
-    }
 }

@@ -146,6 +146,28 @@ fn window(raw: &RawIncremental, report: &mut Report<'_>) -> Result<Option<Window
     })
 }
 
+/// The columns, of which the incremental field is required where its absence is to be raised.
+pub(super) fn raises(
+    feed: &RawFeed,
+    fields: Option<Vec<Field>>,
+    report: &mut Report<'_>,
+) -> Option<Vec<Field>> {
+    let incremental = feed.incremental.value();
+    let Some((raw, at)) = incremental.and_then(|raw| Some((raw, raw.missing.here()?))) else {
+        return fields;
+    };
+    if at.value == Missing::Raise && feed.fields.is_absent() {
+        let problem = "needs to know the columns beforehand";
+        report.wrong(&at.place, problem, "write the columns into `fields`");
+        return None;
+    }
+    let mut fields = fields?;
+    for field in &mut fields {
+        field.required |= at.value == Missing::Raise && raw.field.value() == Some(&field.name);
+    }
+    Some(fields)
+}
+
 /// Refuses the keys that belong to another kind.
 fn refuse_others(raw: &RawIncremental, kind: ByKind, report: &mut Report<'_>) {
     let problem = "does not belong to this kind of cursor";

@@ -139,6 +139,10 @@ fn of_a_feed_over_http() {
             "incremental.format: \"iso\" is no form of a time; write \"unix\", \"unix_ms\", or one such as \"%Y-%m-%dT%H:%M:%SZ\"",
         ),
         (
+            "incremental = { field = \"no\", param = \"t\", missing = \"raise\" }",
+            "incremental.missing: needs to know the columns beforehand; write the columns into `fields`",
+        ),
+        (
             "incremental = { field = \"x\", param = \"t\", step = \"1d\" }",
             "incremental.step: means nothing without until_param; take it out",
         ),

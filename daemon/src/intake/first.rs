@@ -1,0 +1,75 @@
+//! The first data of a feed that names no fields: its columns are taken from it.
+
+use std::io::{BufReader, Read};
+
+use marsad_shared::{
+    feed::{Feed, Format},
+    record::Layout,
+};
+
+use super::{CHUNK, dialect_of};
+use crate::{
+    decode::{
+        self, DecodeError, Flow, Plan, Standing,
+        sdmx::{Key, Observed},
+    },
+    shape::{self, infer},
+};
+
+/// The columns of a feed that names none, taken from its first data.
+///
+/// # Errors
+/// [`DecodeError`] if the data cannot be read, or has no columns that could be kept.
+pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, DecodeError> {
+    let unfit = |error: infer::InferError| match error {
+        infer::InferError::Nothing => DecodeError::Nothing,
+        error => DecodeError::Layout(error.to_string()),
+    };
+    if format == Format::Csv {
+        let mut layout = None;
+        let begin = |names: &[String]| {
+            layout = Some(infer::from_header(names, &feed.key).map_err(unfit)?);
+            Ok(())
+        };
+        match decode::csv::read(bytes, dialect_of(feed), begin, |(), _| Flow::Stop) {
+            Ok(()) | Err(DecodeError::Stopped) => {}
+            Err(error) => return Err(error),
+        }
+        return layout.ok_or_else(|| unfit(infer::InferError::Nothing));
+    }
+    let mut sample: Vec<String> = Vec::new();
+    let mut keep = |record: &str, standing: Standing| {
+        // A deletion has no columns but its key.
+        if standing == Standing::Here && !shape::is_gone(feed, format, record) {
+            sample.push(record.to_owned());
+        }
+        if sample.len() < infer::SAMPLE { Flow::More } else { Flow::Stop }
+    };
+    let bytes = BufReader::with_capacity(CHUNK, bytes);
+    let plan = Plan { records: Some(&feed.records), deletes: None, scalars: &[] };
+    let read = match format {
+        Format::Json | Format::Csv => decode::json::read(bytes, &plan, keep),
+        Format::Xml => decode::xml::read(bytes, &plan, keep).1,
+        Format::Ndjson => decode::json::read_lines(bytes, |line, _| {
+            line.map_or(Flow::More, |line| keep(line, Standing::Here))
+        }),
+        Format::Sdmx => {
+            let key = Key(feed.key.iter().map(|name| vec![name.clone()]).collect());
+            let mut each = |observed: Observed<'_>| match observed {
+                Observed::Record { json, standing, .. } => keep(json, standing),
+                Observed::Bad { .. } => Flow::More,
+            };
+            decode::sdmx::read(bytes, feed.delimiter, &key, &mut each)
+        }
+    };
+    match read {
+        Ok(()) | Err(DecodeError::Stopped) => {}
+        Err(error) => return Err(error),
+    }
+    let records = sample.iter().map(String::as_str);
+    let layout = match format {
+        Format::Xml => infer::from_elements(records, &feed.key),
+        _ => infer::from_records(records, &feed.key, feed.deleted.as_ref()),
+    };
+    layout.map_err(unfit)
+}

@@ -1,0 +1,223 @@
+//! Answers as they were before they were packed: one layer, and only so much of it.
+//!
+//! How bytes begin says more than a header does: what is packed and does not say so is unpacked all the same, and what
+//! says so and is not is taken as it is. Only where bytes have no beginning of their own does the header count.
+
+use std::io::{self, Read};
+
+use brotli_decompressor::Decompressor;
+use bytes::Bytes;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
+/// What an answer may be packed in.
+pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
+
+/// How `gzip` begins.
+const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
+/// How `zstd` begins.
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// What the `br` decoder reads at once, in bytes.
+const CHUNK: usize = 4096;
+
+/// Why an answer cannot be unpacked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnpackError {
+    /// In a way that we do not know, or twice: it would come the same way again.
+    #[error("the answer is packed in a way that is not read ({0})")]
+    Unread(String),
+    #[error("the answer is packed ({0}) and does not unpack to its end")]
+    Broken(&'static str),
+    #[error("the answer is larger than {} MiB once it is unpacked", .0 / (1024 * 1024))]
+    TooLarge(usize),
+}
+
+/// How a body is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packing {
+    Gzip,
+    /// `deflate` as the standard has it: in a frame of zlib.
+    Zlib,
+    /// `deflate` as some servers have it: without one.
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+/// A body that says of itself that it is packed in `says` (`Content-Encoding`; empty: nothing), as it was before; at most
+/// `most` bytes. All members of a `gzip` are read (security section 1.6).
+///
+/// # Errors
+/// [`UnpackError`]: then there is no answer that could be used.
+pub fn unpack(body: Bytes, says: &str, most: usize) -> Result<Bytes, UnpackError> {
+    let Some(packing) = Packing::of(&body, says)? else { return Ok(body) };
+    let broken = |_: io::Error| UnpackError::Broken(packing.word());
+    let mut plain = Vec::new();
+    let read = match packing {
+        Packing::Gzip => read(MultiGzDecoder::new(&*body), most, &mut plain),
+        Packing::Zlib => read(ZlibDecoder::new(&*body), most, &mut plain),
+        Packing::Deflate => read(DeflateDecoder::new(&*body), most, &mut plain),
+        Packing::Brotli => read(Decompressor::new(&*body, CHUNK), most, &mut plain),
+        Packing::Zstd => {
+            zstd::Decoder::with_buffer(&*body).and_then(|decoder| read(decoder, most, &mut plain))
+        }
+    };
+    read.map_err(broken)?;
+    if plain.len() > most {
+        return Err(UnpackError::TooLarge(most));
+    }
+    match Packing::by_magic(&plain) {
+        None => Ok(plain.into()),
+        Some(inner) => {
+            Err(UnpackError::Unread(format!("twice: {} in {}", inner.word(), packing.word())))
+        }
+    }
+}
+
+/// Whether there is anything to do for a body: most have nothing, and need no thread of their own for it.
+pub fn is_packed(body: &[u8], says: &str) -> bool {
+    Packing::of(body, says) != Ok(None)
+}
+
+fn read(from: impl Read, most: usize, into: &mut Vec<u8>) -> io::Result<usize> {
+    from.take(most as u64 + 1).read_to_end(into)
+}
+
+impl Packing {
+    fn of(body: &[u8], says: &str) -> Result<Option<Self>, UnpackError> {
+        let words = says.split(',').map(|word| word.trim().to_ascii_lowercase());
+        let words: Vec<_> = words.filter(|word| !word.is_empty() && word != "identity").collect();
+        let said = match words.as_slice() {
+            [] => None,
+            [word] => Some(word.as_str()),
+            _ => return Err(UnpackError::Unread(format!("twice: {}", words.join(" and ")))),
+        };
+        let named = match said {
+            None | Some("gzip" | "x-gzip" | "zstd") => None,
+            Some("br") => Some(Self::Brotli),
+            Some("deflate") if is_zlib(body) => Some(Self::Zlib),
+            Some("deflate") => Some(Self::Deflate),
+            Some(other) => return Err(UnpackError::Unread(other.to_owned())),
+        };
+        // An empty body is packed in nothing, whatever it says.
+        Ok(Self::by_magic(body).or(named).filter(|_| !body.is_empty()))
+    }
+
+    fn by_magic(body: &[u8]) -> Option<Self> {
+        if body.starts_with(GZIP) {
+            Some(Self::Gzip)
+        } else {
+            body.starts_with(ZSTD).then_some(Self::Zstd)
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zlib | Self::Deflate => "deflate",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// Whether two bytes are the head of a zlib frame (RFC 1950): method 8, and a check that divides by 31.
+fn is_zlib(body: &[u8]) -> bool {
+    match body {
+        [method, flags, ..] => {
+            method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]).is_multiple_of(31)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::{
+        Compression,
+        write::{DeflateEncoder, GzEncoder, ZlibEncoder},
+    };
+
+    use super::*;
+
+    const PLAIN: &[u8] = b"{\"data\": []}";
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn zlib(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn deflate(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// A frame of `br` around what stays as it is (RFC 7932 section 9.2).
+    fn brotli(plain: &[u8]) -> Vec<u8> {
+        let head = (u32::try_from(plain.len()).unwrap() - 1) << 4 | 1 << 20;
+        [&head.to_le_bytes()[..3], plain, &[3]].concat()
+    }
+
+    fn zstd(plain: &[u8]) -> Vec<u8> {
+        zstd::encode_all(plain, 1).unwrap()
+    }
+
+    #[test]
+    fn what_it_is_counts_and_then_what_it_says() {
+        for (body, says, why) in [
+            (PLAIN.to_vec(), "", "most answers"),
+            (PLAIN.to_vec(), "identity", "it says that it is not packed"),
+            (gzip(PLAIN), "gzip", "as it says"),
+            (gzip(PLAIN), "x-gzip", "an old name"),
+            (gzip(PLAIN), "", "it does not say so"),
+            (gzip(PLAIN), "br", "it says something else"),
+            (gzip(PLAIN), "deflate", "it says something else"),
+            (PLAIN.to_vec(), "gzip", "it says so, and it is not"),
+            (zstd(PLAIN), "zstd", "as it says"),
+            (zstd(PLAIN), "gzip", "it says something else"),
+            (zlib(PLAIN), "deflate", "as the standard has it"),
+            (deflate(PLAIN), "Deflate", "as some servers have it"),
+            (brotli(PLAIN), "br", "as it says"),
+        ] {
+            let plain = unpack(body.into(), says, 1024);
+            assert_eq!(plain.as_deref(), Ok(PLAIN), "{says:?}: {why}");
+        }
+        assert_eq!(unpack(Bytes::new(), "br", 9).as_deref(), Ok(&b""[..]), "nothing is nothing");
+        let both = [gzip(b"one\n"), gzip(b"two\n")].concat();
+        assert_eq!(unpack(both.into(), "", 1024).as_deref(), Ok(&b"one\ntwo\n"[..]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_answer() {
+        let cut = |body: Vec<u8>| body[..body.len() - 5].to_vec();
+        let unread = |what: &str| UnpackError::Unread(what.to_owned());
+        for (body, says, expected) in [
+            (gzip(&gzip(PLAIN)), "gzip", unread("twice: gzip in gzip")),
+            (gzip(&zstd(PLAIN)), "gzip", unread("twice: zstd in gzip")),
+            (gzip(PLAIN), "gzip, br", unread("twice: gzip and br")),
+            (PLAIN.to_vec(), "compress", unread("compress")),
+            (gzip(PLAIN), "aws-chunked", unread("aws-chunked")),
+            (cut(gzip(PLAIN)), "", UnpackError::Broken("gzip")),
+            (cut(zlib(PLAIN)), "deflate", UnpackError::Broken("deflate")),
+            (cut(deflate(PLAIN)), "deflate", UnpackError::Broken("deflate")),
+            (cut(brotli(PLAIN)), "br", UnpackError::Broken("br")),
+            (PLAIN.to_vec(), "br", UnpackError::Broken("br")),
+            (PLAIN.to_vec(), "deflate", UnpackError::Broken("deflate")),
+            (cut(zstd(PLAIN)), "zstd", UnpackError::Broken("zstd")),
+            (gzip(&[b' '; 2_000]), "", UnpackError::TooLarge(1024)),
+            (brotli(&[b' '; 2_000]), "br", UnpackError::TooLarge(1024)),
+        ] {
+            let shown = format!("{says:?} {expected:?}");
+            assert_eq!(unpack(body.into(), says, 1024), Err(expected), "{shown}");
+        }
+    }
+}

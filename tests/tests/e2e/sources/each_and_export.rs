@@ -1,0 +1,304 @@
+//! A request for each record of another feed, exports that are ordered first, and what is asked for in a body: GraphQL, and
+//! envelopes of XML.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use marsad_shared::{health::Reason, run::Outcome};
+use marsad_tests::partner::{Asked, Cell, Reply};
+use serde_json::json;
+
+use super::{Agency, Case, failed, rows, some};
+
+fn data(rows: &serde_json::Value) -> Reply {
+    Reply::json(&json!({ "data": rows }))
+}
+
+fn text(of: &[&str]) -> Vec<Vec<Cell>> {
+    of.iter().map(|text| vec![Cell::Text((*text).to_owned())]).collect()
+}
+
+/// The feed whose records are asked after: three families, and a fourth from the second read on.
+fn families() -> Case {
+    Case::new("families", "fields = { id = \"text\" }", |asked| {
+        let mut all = vec![json!({ "id": "f/1 é" }), json!({ "id": "f2" }), json!({ "id": "f3" })];
+        if asked.before > 0 {
+            all.push(json!({ "id": "f4" }));
+        }
+        data(&all.into())
+    })
+}
+
+fn children(feed: &'static str, keys: &str, answer: fn(&Asked) -> Reply) -> Case {
+    let keys = format!(
+        "path = \"/{feed}/{{id}}/members\"\nfields = {{ id = \"text\" }}\n\
+         each = {{ feed = \"families\", column = \"id\" }}\n{keys}"
+    );
+    Case::new(feed, &keys, answer)
+}
+
+/// Two members of each family, a page each; family 2 has none.
+fn members(asked: &Asked) -> Reply {
+    let family = asked.path.split('/').nth(2).unwrap_or_default();
+    match (family, asked.number("page")) {
+        ("f2", _) => Reply::status(404),
+        (_, Some(page @ 1..=2)) => data(&json!([{ "id": format!("{family}-{page}") }])),
+        _ => data(&json!([])),
+    }
+}
+
+#[tokio::test]
+async fn a_feed_is_asked_for_once_for_each_record_of_another() -> anyhow::Result<()> {
+    let optional =
+        "pagination = { kind = \"page\", param = \"page\" }\nstatuses = { 404 = \"empty\" }";
+    let agency = Agency::start(vec![
+        families(),
+        children("members", optional, members),
+        children("nobody", "statuses = { 404 = \"empty\" }", |_| Reply::status(404)),
+        children("one-fails", "", |asked| match (asked.path.as_str(), asked.before) {
+            ("/one-fails/f2/members", 0) => Reply::status(404),
+            (path, _) => data(&json!([{ "id": path.split('/').nth(2) }])),
+        }),
+        Case::new(
+            "too-many",
+            "path = \"/too-many/{id}\"\nfields = { id = \"text\" }\n\
+             each = { feed = \"families\", column = \"id\", max = 2 }",
+            |asked| data(&json!([{ "id": asked.path }])),
+        ),
+    ])
+    .await?;
+    agency.first("families").await?;
+    for feed in ["members", "nobody", "one-fails", "too-many"] {
+        agency.ended(feed, 0).await?;
+    }
+
+    agency.again("members").await?;
+    let found = agency.rows("members", &["id"])?;
+    assert_eq!(found, text(&["f%2F1%20%C3%A9-1", "f%2F1%20%C3%A9-2", "f3-1", "f3-2"]));
+    agency.again("families").await?;
+    agency.again("members").await?;
+    assert_eq!(agency.rows("members", &["id"])?.len(), 6, "a new family is asked after too");
+
+    let nobody = agency.order("nobody", false).await?;
+    failed("nobody", &nobody, Reason::Http4xx, &["nothing for any of 4 records"]);
+    let too_many = agency.order("too-many", false).await?;
+    failed("too-many", &too_many, Reason::RemoteFault, &["more than 2 records", "each.max"]);
+
+    let stopped = agency.order("one-fails", false).await?;
+    failed("one-fails", &stopped, Reason::Http4xx, &["one-fails/f2/members", "404"]);
+    let asked = agency.asked("one-fails").len();
+    agency.again("one-fails").await?;
+    let on: Vec<_> = agency.asked("one-fails").split_off(asked);
+    let on: Vec<_> = on.iter().map(|asked| asked.path.as_str()).collect();
+    assert_eq!(on[0], "/one-fails/f2/members", "it goes on where it stopped: {on:?}");
+    assert_eq!(agency.rows("one-fails", &["id"])?, text(&["f%2F1%20%C3%A9", "f2", "f3", "f4"]));
+    Ok(())
+}
+
+/// An office that makes an export of 30 rows on order, ready at the third question while `ready`.
+fn office(base: &'static str, ready: Arc<AtomicBool>) -> impl Fn(&Asked) -> Reply {
+    move |asked| {
+        let place = asked.path.strip_prefix(base).unwrap_or_default();
+        match (asked.method.as_str(), place) {
+            ("POST", "") if asked.json() == json!({ "what": "all" }) => {
+                Reply::json(&json!({ "job": { "id": format!("j {}", asked.before) } }))
+                    .with_status(202)
+            }
+            ("GET", "/jobs/j%200") if asked.before < 2 || !ready.load(Ordering::SeqCst) => {
+                Reply::json(&json!({ "job": { "state": "running" } }))
+            }
+            ("GET", "/jobs/j%200") => {
+                let url = format!("{base}/files/0?sig=a%2Bb");
+                Reply::json(&json!({ "job": { "state": "finished", "url": url } }))
+            }
+            ("GET", "/jobs/j%201") => Reply::json(&json!({ "job": { "state": "finished" } })),
+            ("GET", "/files/0") if asked.query == "sig=a%2Bb" => {
+                let lines: String = rows(0..30).iter().map(|row| format!("{row}\n")).collect();
+                Reply::text("application/x-ndjson", &lines)
+            }
+            ("DELETE", "/jobs/j%200") => Reply::status(204),
+            _ => Reply::status(400),
+        }
+    }
+}
+
+const EXPORT: &str = "id = \"$.job.id\", state = \"$.job.state\", done = [\"finished\"], failed = [\"error\"], every = \"20ms\"";
+
+fn ordered(feed: &str, download: &str) -> String {
+    format!(
+        "json = {{ what = \"all\" }}\nexport = {{ status = \"/{feed}/jobs/{{id}}\", {EXPORT}, \
+         download = \"{download}\", delete = \"/{feed}/jobs/{{id}}\" }}"
+    )
+}
+
+fn of_method(agency: &Agency, feed: &str, method: &str) -> usize {
+    agency.asked(feed).iter().filter(|asked| asked.method == method).count()
+}
+
+#[tokio::test]
+async fn an_export_is_ordered_awaited_fetched_and_cleared_away() -> anyhow::Result<()> {
+    let ready = || Arc::new(AtomicBool::new(true));
+    let failing = format!(
+        "json = {{ what = \"all\" }}\nexport = {{ status = \"/failing/jobs/{{id}}\", {EXPORT}, \
+         download = \"/failing/files/{{id}}\" }}"
+    );
+    let never = "export = { status = \"/never/{id}\", done = [\"ok\"], download = \"$.url\", every = \"20ms\", within = \"50ms\" }";
+    let agency = Agency::start(vec![
+        Case::new("exports", &ordered("exports", "$.job.url"), office("/exports", ready())),
+        Case::new("failing", &failing, |asked| {
+            match (asked.method.as_str(), asked.path.as_str()) {
+                ("POST", _) => Reply::json(&json!({ "job": { "id": asked.before } })),
+                (_, "/failing/jobs/0") => Reply::json(&json!({ "job": { "state": "error" } })),
+                (_, "/failing/jobs/1") => Reply::json(&json!({ "job": { "state": "finished" } })),
+                (_, "/failing/files/1") => data(&rows(0..3).into()),
+                _ => Reply::status(400),
+            }
+        }),
+        Case::new("never", never, |asked| match asked.path.as_str() {
+            "/never" => Reply::json(&json!({ "id": 7 })),
+            _ => Reply::json(&json!({ "state": "queued" })),
+        }),
+        Case::new("nameless", never, |_| Reply::json(&json!({ "ok": true }))),
+    ])
+    .await?;
+    let run = agency.first("exports").await?;
+    assert_eq!(run.counts.inserted, 30, "{run:#?}");
+    agency.same("exports", 0..30)?;
+    agency.script.until_asked("/exports", 6).await;
+    let did: Vec<_> = agency.asked("exports").into_iter().map(|asked| asked.method).collect();
+    assert_eq!(did, ["POST", "GET", "GET", "GET", "GET", "DELETE"]);
+
+    agency.fails("failing", Reason::RemoteFault, &["failed at the partner (error)"]).await?;
+    agency.again("failing").await?;
+    assert_eq!(of_method(&agency, "failing", "POST"), 2, "one that failed is ordered anew");
+    agency.same("failing", 0..3)?;
+
+    agency.fails("never", Reason::RemoteFault, &["still \"queued\"", "with the next run"]).await?;
+    let later = agency.order("never", false).await?;
+    failed("never", &later, Reason::RemoteFault, &["still \"queued\""]);
+    let orders =
+        agency.script.asked("/never").iter().filter(|asked| asked.path == "/never").count();
+    assert_eq!(orders, 1, "what is not ready is asked after, and not ordered again");
+    agency.fails("nameless", Reason::Schema, &["what the export is called"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_that_was_ordered_is_found_again_after_kill_9() -> anyhow::Result<()> {
+    let ready = Arc::new(AtomicBool::new(false));
+    let keys = ordered("exports", "$.job.url");
+    let mut agency =
+        Agency::start(vec![Case::new("exports", &keys, office("/exports", Arc::clone(&ready)))])
+            .await?;
+    for _ in 0..2 {
+        // The order, and the first question: by then it is known what was ordered.
+        agency.script.until_asked("/exports", agency.asked("exports").len().max(1) + 1).await;
+        agency.daemon.kill9().await?;
+        agency.daemon.go().await?;
+    }
+    ready.store(true, Ordering::SeqCst);
+    agency
+        .daemon
+        .until("the export read", async |client| {
+            let feed = client.feed(&super::id("exports")).await?;
+            Ok(feed.last_outcome.is_some_and(Outcome::is_good).then_some(()))
+        })
+        .await?;
+    assert_eq!(of_method(&agency, "exports", "POST"), 1, "ordered once");
+    agency.same("exports", 0..30)
+}
+
+#[tokio::test]
+async fn graphql_pages_by_its_variables_and_says_its_errors() -> anyhow::Result<()> {
+    let query = "query V($first: Int!, $after: String) { visits(first: $first, after: $after) { nodes { id n at } } }";
+    let keys = format!(
+        "json = {{ query = \"{query}\", variables = {{ first = 10 }} }}\n\
+         records = \"$.data.visits.nodes[*]\"\nsuccess = {{ error = \"$.errors\" }}\n\
+         pagination = {{ kind = \"cursor\", param = \"variables.after\", place = \"body\", \
+         next = \"$.data.visits.pageInfo.endCursor\", more = \"$.data.visits.pageInfo.hasNextPage\" }}\n\
+         incremental = {{ field = \"at\", param = \"variables.since\", place = \"body\" }}"
+    );
+    let answer = move |asked: &Asked| {
+        let body = asked.json();
+        if body["query"] != query || body["variables"]["first"] != 10 {
+            return Reply::status(400);
+        }
+        let from = body["variables"]["after"].as_str().map_or(0, |after| after.parse().unwrap());
+        let page = some(from, 10, 25);
+        // The last page has a cursor too: only the flag says that it is the last.
+        let info = json!({ "endCursor": page.end.to_string(), "hasNextPage": page.end < 25 });
+        Reply::json(&json!({ "data": { "visits": { "nodes": rows(page), "pageInfo": info } } }))
+    };
+    let agency = Agency::start(vec![
+        Case::new("graphql", &keys, answer),
+        Case::new("graphql-errors", &keys, |_| {
+            let errors = json!([{ "message": "Field 'visits' is not there" }]);
+            Reply::json(&json!({ "data": null, "errors": errors }))
+        }),
+    ])
+    .await?;
+    agency.first("graphql").await?;
+    agency.same("graphql", 0..25)?;
+    agency.again("graphql").await?;
+    let asked = agency.asked("graphql").pop().unwrap().json();
+    assert_eq!(asked["variables"]["since"], super::at(24), "{asked}");
+    agency
+        .fails(
+            "graphql-errors",
+            Reason::RemoteFault,
+            &["is an error", "Field 'visits' is not there"],
+        )
+        .await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_envelope_of_xml_carries_the_token_of_the_page_before() -> anyhow::Result<()> {
+    let envelope = "<s:Envelope xmlns:s=\\\"urn:s\\\"><s:Body><Get><From>{since}</From><Token>{token}</Token></Get></s:Body></s:Envelope>";
+    let keys = format!(
+        "preset = \"bus\"\ntext = \"{envelope}\"\nrecords = \"Envelope/Body/Batch/Registration\"\n\
+         fields = {{ id = {{ type = \"text\", from = \"@id\" }}, n = {{ type = \"integer\", from = \"Number\" }}, at = {{ type = \"timestamp\", from = \"At\" }} }}\n\
+         pagination = {{ kind = \"cursor\", param = \"token\", place = \"body\", next = \"Envelope/Body/Batch/@nextToken\" }}\n\
+         incremental = {{ field = \"at\", param = \"since\", place = \"body\" }}"
+    );
+    let answer = |asked: &Asked| {
+        let body = asked.text();
+        let between = |open: &str, close: &str| {
+            body.split(open).nth(1).and_then(|rest| rest.split(close).next()).unwrap().to_owned()
+        };
+        let from = match between("<Token>", "</Token>").as_str() {
+            "" => 0,
+            token => token.trim_start_matches("a&lt;&amp;&quot;").parse().unwrap(),
+        };
+        let page = some(from, 10, 25);
+        let next = format!(" nextToken=\"a&lt;&amp;&quot;{}\"", page.end);
+        let next = if page.end < 25 { next } else { String::new() };
+        let records: String = page
+            .map(|n| {
+                let (id, at) = (format!("r{n:05}"), super::at(n));
+                format!(
+                    "<Registration id=\"{id}\"><Number>{n}</Number><At>{at}</At></Registration>"
+                )
+            })
+            .collect();
+        let body = format!(
+            "<x:Envelope xmlns:x=\"urn:s\"><x:Body><Batch{next}>{records}</Batch></x:Body></x:Envelope>"
+        );
+        Reply::text("text/xml; charset=utf-8", &body)
+    };
+    let agency = Agency::start(vec![Case::new("bus", &keys, answer)]).await?;
+    agency.first("bus").await?;
+    agency.same("bus", 0..25)?;
+    let first = agency.asked("bus").remove(0);
+    assert_eq!(
+        (first.method.as_str(), first.header("content-type")),
+        ("POST", Some("text/xml; charset=utf-8"))
+    );
+    assert!(first.text().contains("<From></From><Token></Token>"), "{}", first.text());
+    agency.again("bus").await?;
+    let last = agency.asked("bus").pop().unwrap().text();
+    assert!(last.contains(&format!("<From>{}</From>", super::at(24))), "{last}");
+    Ok(())
+}

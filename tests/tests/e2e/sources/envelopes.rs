@@ -1,0 +1,195 @@
+//! What stands around the records: an answer that says of itself that it is none, and what must not pass for nothing.
+
+use marsad_shared::{
+    health::{Health, Reason},
+    run::Outcome,
+};
+use marsad_tests::partner::{Asked, Reply};
+use serde_json::{Value, json};
+
+use super::{Agency, Case, at, failed, row, rows};
+
+/// A feed that answers well, then like this.
+fn turns(feed: &'static str, keys: &str, then: Reply) -> Case {
+    let keys = format!("incremental = {{ field = \"at\", param = \"since\" }}\n{keys}");
+    Case::new(feed, &keys, move |asked| match asked.before {
+        0 => good(),
+        _ => then.clone(),
+    })
+}
+
+fn good() -> Reply {
+    Reply::json(&json!({ "ok": true, "error": "", "code": 0, "data": rows(0..3) }))
+}
+
+fn with(pairs: &Value) -> Reply {
+    let mut body = json!({ "ok": true, "error": "", "code": 0, "data": rows(7..9) });
+    for (key, value) in pairs.as_object().unwrap() {
+        body[key] = value.clone();
+    }
+    Reply::json(&body)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_refused_whole_and_moves_no_cursor() -> anyhow::Result<()> {
+    let equals = "success = { path = \"$.ok\", equals = [true, \"yes\"] }";
+    let error = "success = { error = \"$.error\" }";
+    let login = "<!DOCTYPE html><html><title>تسجيل الدخول</title><form></form></html>";
+    let body = json!({ "ok": true, "data": rows(7..9) }).to_string();
+    let cut: String = body.chars().take(body.len() - 9).collect();
+    let table = [
+        ("not-ok", equals, with(&json!({ "ok": false })), Reason::RemoteFault, "failed (false)"),
+        (
+            "does-not-say",
+            equals,
+            Reply::json(&json!({ "data": rows(7..9) })),
+            Reason::RemoteFault,
+            "does not say that it succeeded",
+        ),
+        (
+            "null-is-no-yes",
+            equals,
+            with(&json!({ "ok": null })),
+            Reason::RemoteFault,
+            "does not say",
+        ),
+        (
+            "error-text",
+            error,
+            with(&json!({ "error": "no such dataset" })),
+            Reason::RemoteFault,
+            "is an error (no such dataset)",
+        ),
+        (
+            "error-object",
+            error,
+            with(&json!({ "error": { "code": 17 } })),
+            Reason::RemoteFault,
+            "is an error ({\"code\":17})",
+        ),
+        (
+            "error-list",
+            "success = { error = \"$.errors\" }",
+            // No records at all: the error comes first.
+            Reply::json(&json!({ "errors": [{ "detail": "x" }] })),
+            Reason::RemoteFault,
+            "is an error",
+        ),
+        ("no-records-path", "", Reply::json(&json!({ "items": [] })), Reason::Schema, "$.data[*]"),
+        (
+            "records-are-text",
+            "",
+            with(&json!({ "data": "none" })),
+            Reason::Schema,
+            "mend `records`",
+        ),
+        ("empty-body", "", Reply::text("application/json", ""), Reason::Truncated, "in the middle"),
+        ("login", "", Reply::text("text/html", login), Reason::NotJson, "login or error page"),
+        ("login-as-json", "", Reply::text("application/json", login), Reason::NotJson, "not JSON"),
+        ("cut", "", Reply::text("application/json", &cut), Reason::Truncated, "in the middle"),
+    ];
+    let cases =
+        table.iter().map(|(feed, keys, reply, ..)| turns(feed, keys, reply.clone())).collect();
+    let agency = Agency::start(cases).await?;
+    for (feed, _, _, cause, words) in table {
+        agency.first(feed).await?;
+        let run = agency.order(feed, false).await?;
+        failed(feed, &run, cause, &[words]);
+        assert_eq!(run.counts.received, 0, "{feed}: {run:#?}");
+        assert_eq!(agency.cursor(feed).await?, Some(at(2)), "{feed}");
+        agency.same(feed, 0..3)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_new_is_an_answer() -> anyhow::Result<()> {
+    let equals = "success = { path = \"$.code\", equals = [0] }";
+    let error = "success = { error = \"$.error\" }";
+    let cases = vec![
+        turns("empty-list", "", with(&json!({ "data": [] }))),
+        turns("no-content", "", Reply::status(204)),
+        turns("code-0", equals, with(&json!({ "data": [] }))),
+        turns("error-false", error, with(&json!({ "error": false, "data": [] }))),
+        turns("error-empty", error, with(&json!({ "error": {}, "data": [] }))),
+        turns("not-found-is-empty", "statuses = { 404 = \"empty\" }", Reply::status(404)),
+    ];
+    let feeds: Vec<_> = cases.iter().map(|case| case.feed).collect();
+    let agency = Agency::start(cases).await?;
+    for feed in feeds {
+        agency.first(feed).await?;
+        let run = agency.again(feed).await?;
+        assert_eq!((run.outcome, run.counts.received), (Outcome::Unchanged, 0), "{feed}: {run:#?}");
+        assert_eq!(agency.cursor(feed).await?, Some(at(2)), "{feed}");
+        agency.same(feed, 0..3)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_what_may_not_is_left() -> anyhow::Result<()> {
+    let once = |then: fn() -> Reply| {
+        move |asked: &Asked| match asked.before {
+            0 => then(),
+            _ => good(),
+        }
+    };
+    let busy = || with(&json!({ "ok": "busy" }));
+    let retry = "success = { path = \"$.ok\", equals = [true], on_error = \"retry\" }";
+    let fail = "success = { path = \"$.ok\", equals = [true] }";
+    let agency = Agency::start(vec![
+        Case::new("busy-retry", retry, once(busy)),
+        Case::new("busy-fail", fail, once(busy)),
+        Case::new("status-retry", "statuses = { 409 = \"retry\" }", once(|| Reply::status(409))),
+        Case::new("status-fail", "statuses = { 503 = \"fail\" }", once(|| Reply::status(503))),
+        Case::new("cut-once", "", once(|| Reply::text("application/json", "{\"data\": [{"))),
+    ])
+    .await?;
+    for feed in ["busy-retry", "status-retry", "cut-once"] {
+        agency.first(feed).await?;
+        assert_eq!(agency.asked(feed).len(), 2, "{feed}");
+        agency.same(feed, 0..3)?;
+    }
+    agency.fails("busy-fail", Reason::RemoteFault, &["failed (busy)"]).await?;
+    agency.fails("status-fail", Reason::Http4xx, &["503"]).await?;
+    for feed in ["busy-fail", "status-fail"] {
+        assert_eq!(agency.asked(feed).len(), 1, "{feed}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn records_are_found_wherever_they_stand() -> anyhow::Result<()> {
+    let agency = Agency::start(vec![
+        Case::new("root", "records = \"$[*]\"", |_| Reply::json(&json!(rows(0..3)))),
+        Case::new("deep", "records = \"$.a.b[*]\"", |_| {
+            Reply::json(&json!({ "a": { "c": [], "b": rows(0..3) } }))
+        }),
+        Case::new("wildcard", "records = \"$.groups[*].items[*]\"", |_| {
+            let groups = json!([{ "items": rows(0..2) }, { "items": [] }, { "items": rows(2..3) }]);
+            Reply::json(&json!({ "groups": groups }))
+        }),
+        Case::new("single", "records = \"$.result\"", |_| {
+            Reply::json(&json!({ "result": row(0) }))
+        }),
+    ])
+    .await?;
+    for (feed, count) in [("root", 3), ("deep", 3), ("wildcard", 3), ("single", 1)] {
+        agency.first(feed).await?;
+        agency.same(feed, 0..count)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_partner_whose_answers_are_errors_is_not_up() -> anyhow::Result<()> {
+    let case = Case::new("down", "success = { error = \"$.error\" }", |_| {
+        with(&json!({ "error": "all is broken" }))
+    });
+    let agency = Agency::start(vec![case]).await?;
+    agency.fails("down", Reason::RemoteFault, &["all is broken"]).await?;
+    let connection = agency.daemon.client.connection("agency/to-down").await?;
+    assert_ne!(connection.health, Health::Up, "{connection:#?}");
+    assert_eq!(connection.cause, Some(Reason::RemoteFault), "{connection:#?}");
+    Ok(())
+}

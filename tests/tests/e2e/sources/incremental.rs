@@ -1,0 +1,397 @@
+//! Only what changed since last time: each way of asking for it, with no row passed over and none asked for twice.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use marsad_shared::{health::Reason, run::Outcome};
+use marsad_tests::partner::{Asked, Cell, Reply};
+use serde_json::{Value, json};
+
+use super::{Agency, COLUMNS, Case, at, failed, id, row, rows};
+
+fn data(rows: Vec<Value>) -> Reply {
+    Reply::json(&json!({ "data": rows }))
+}
+
+/// By the machine's own clock: what the daemon beside it has too.
+#[expect(clippy::disallowed_methods, reason = "a partner has a clock of its own")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A feed whose partner shows all rows, and how it asks the second time.
+fn written(feed: &'static str, keys: &str) -> Case {
+    Case::new(feed, &format!("incremental = {{ {keys} }}"), |_| data(rows(0..8)))
+}
+
+#[tokio::test]
+async fn the_cursor_is_written_as_the_partner_reads_it() -> anyhow::Result<()> {
+    let field = "field = \"at\", param = \"since\"";
+    let body = "json = { filter = { kind = \"all\" } }\n";
+    let agency = Agency::start(vec![
+        written("plain", field),
+        written("unix", &format!("{field}, format = \"unix\"")),
+        written("unix-ms", &format!("{field}, format = \"unix_ms\"")),
+        written(
+            "pattern",
+            &format!("{field}, format = \"%d/%m/%Y %H:%M:%S\", zone = \"Asia/Dubai\""),
+        ),
+        written("zone", &format!("{field}, zone = \"Asia/Dubai\"")),
+        written(
+            "template",
+            "field = \"at\", param = \"$filter\", value = \"ModifiedOn gt {cursor} and {field} ne null\"",
+        ),
+        written("lookback", &format!("{field}, lookback = \"10m\"")),
+        written("header", "field = \"at\", param = \"X-Since\", place = \"header\""),
+        Case::new(
+            "body",
+            &format!(
+                "{body}incremental = {{ field = \"at\", param = \"filter.since\", place = \"body\" }}"
+            ),
+            |_| data(rows(0..8)),
+        ),
+        written("counter", "field = \"n\", param = \"above\""),
+        written("start", &format!("{field}, start = \"2019-01-01T00:00:00Z\"")),
+    ])
+    .await?;
+    // The last row is of 2020-03-01T00:00:07Z.
+    for (feed, param, first, second) in [
+        ("plain", "since", None, "2020-03-01T00:00:07Z"),
+        ("unix", "since", None, "1583020807"),
+        ("unix-ms", "since", None, "1583020807000"),
+        ("pattern", "since", None, "01/03/2020 04:00:07"),
+        ("zone", "since", None, "2020-03-01T04:00:07+04:00"),
+        ("template", "$filter", None, "ModifiedOn gt 2020-03-01T00:00:07Z and at ne null"),
+        ("lookback", "since", None, "2020-02-29T23:50:07Z"),
+        ("header", "X-Since", None, "2020-03-01T00:00:07Z"),
+        ("body", "filter.since", None, "2020-03-01T00:00:07Z"),
+        ("counter", "above", None, "7"),
+        ("start", "since", Some("2019-01-01T00:00:00Z"), "2020-03-01T00:00:07Z"),
+    ] {
+        agency.first(feed).await?;
+        let again = agency.again(feed).await?;
+        assert_eq!((again.outcome, again.counts.unchanged), (Outcome::Unchanged, 8), "{feed}");
+        let asked = agency.asked(feed);
+        let said = |asked: &Asked| {
+            let body = asked.json()["filter"]["since"].as_str().map(str::to_owned);
+            let query = asked.param(param).or_else(|| asked.header(param));
+            query.map(str::to_owned).or(body)
+        };
+        let [one, two] = asked.as_slice() else { panic!("{feed}: {asked:?}") };
+        assert_eq!((said(one).as_deref(), said(two).as_deref()), (first, Some(second)), "{feed}");
+        agency.same(feed, 0..8)?;
+    }
+    let body = agency.asked("body").remove(1).json();
+    assert_eq!(body["filter"]["kind"], "all", "what else stands there stays: {body}");
+    Ok(())
+}
+
+/// A partner that has one row for each second of the last two minutes, and whose stretches hold both of their ends, as
+/// whole seconds. It counts how often it has shown each.
+fn every_second(
+    shown: &Arc<Mutex<BTreeMap<i64, u32>>>,
+    written: bool,
+) -> impl Fn(&Asked) -> Reply + use<> {
+    let shown = Arc::clone(shown);
+    move |asked| {
+        let second = |name: &str| -> i64 {
+            let text = asked.param(name).unwrap();
+            // Fractions mean nothing to it: from a second that has begun on, and up to one that has.
+            let time = |text: &str| text.parse::<Timestamp>().unwrap();
+            if written { text.parse().unwrap() } else { time(text).as_second() }
+        };
+        let whole = |name: &str| {
+            let text = asked.param(name).unwrap();
+            i64::from(!written && text.contains('.'))
+        };
+        let (from, to) = (second("from") + whole("from"), second("to").min(now().as_second()));
+        let mut shown = shown.lock().unwrap();
+        let rows = (from..=to).map(|second| {
+            *shown.entry(second).or_default() += 1;
+            let at = Timestamp::from_second(second).unwrap();
+            json!({ "id": second.to_string(), "n": second, "at": at.to_string() })
+        });
+        data(rows.collect())
+    }
+}
+
+#[tokio::test]
+async fn stretches_of_time_meet_without_a_gap_and_without_an_overlap() -> anyhow::Result<()> {
+    let start = now().as_second() - 120;
+    let keys = |form: &str| {
+        let at = Timestamp::from_second(start).unwrap();
+        format!(
+            "incremental = {{ field = \"at\", param = \"from\", until_param = \"to\", start = \"{at}\", \
+             step = \"25s\", settle = \"20s\", granularity = \"1s\"{form} }}"
+        )
+    };
+    let shown = [Arc::default(), Arc::default()];
+    let [plain, unix] = &shown;
+    let agency = Agency::start(vec![
+        Case::new("plain", &keys(""), every_second(plain, false)),
+        Case::new("unix", &keys(", format = \"unix\""), every_second(unix, true)),
+    ])
+    .await?;
+    for (feed, shown) in [("plain", plain), ("unix", unix)] {
+        let run = agency.first(feed).await?;
+        let read = shown.lock().unwrap().len();
+        assert_eq!(run.pages, read.div_ceil(25) as u64, "25 seconds at a time: {run:#?}");
+        // Until another second has become old enough.
+        let mut last = *shown.lock().unwrap().last_key_value().unwrap().0;
+        let until = last + 2;
+        while last < until {
+            agency.again(feed).await?;
+            last = *shown.lock().unwrap().last_key_value().unwrap().0;
+        }
+        let shown = shown.lock().unwrap().clone();
+        let seconds: Vec<i64> = shown.keys().copied().collect();
+        assert_eq!(seconds, (start..=last).collect::<Vec<_>>(), "{feed}: a gap");
+        let twice: Vec<_> = shown.iter().filter(|(_, times)| **times > 1).collect();
+        assert!(twice.is_empty(), "{feed}: asked for twice: {twice:?}");
+        assert!(last <= now().as_second() - 20, "{feed}: what may still change was asked for");
+        let kept: Vec<_> = agency.rows(feed, &["n"])?.into_iter().flatten().collect();
+        let wanted: Vec<_> = seconds.into_iter().map(Cell::Integer).collect();
+        assert_eq!(kept, wanted, "{feed}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_partner_gives_to_hand_back_is_handed_back() -> anyhow::Result<()> {
+    let token = "incremental = { by = \"token\", param = \"sync\", token = \"$.sync\" }\n\
+                 pagination = { kind = \"cursor\", param = \"after\", next = \"$.next\" }";
+    let delta = "incremental = { by = \"delta\", delta = \"$.delta\" }\n\
+                 pagination = { kind = \"next_url\", next = \"$.next\" }";
+    let agency =
+        Agency::start(vec![
+            Case::new("token", token, |asked| match (asked.param("sync"), asked.param("after")) {
+                (None, None) => Reply::json(&json!({ "next": "p2", "data": rows(0..3) })),
+                (None, Some("p2")) => Reply::json(&json!({ "sync": "s/1+", "data": rows(3..5) })),
+                (Some("s/1+"), None) => Reply::json(&json!({ "sync": "s2", "data": rows(5..6) })),
+                // Nothing has changed, and nothing is given: what was given before stays good.
+                (Some("s2"), None) => Reply::json(&json!({ "data": [] })),
+                _ => Reply::status(400),
+            }),
+            Case::new("delta", delta, |asked| match asked.param("d") {
+                None if asked.before == 0 => {
+                    Reply::json(&json!({ "next": "?d=page2", "data": rows(0..3) }))
+                }
+                Some("page2") => Reply::json(&json!({ "delta": "?d=1", "data": rows(3..5) })),
+                Some("1") => Reply::json(&json!({ "delta": "/delta?d=2", "data": rows(5..6) })),
+                // It no longer keeps what changed since then.
+                Some("2") => Reply::status(410),
+                None => Reply::json(&json!({ "delta": "?d=3", "data": rows(0..7) })),
+                Some("3") => Reply::json(&json!({ "data": [] })),
+                _ => Reply::status(400),
+            }),
+            Case::new("gone", "incremental = { field = \"at\", param = \"since\" }", |asked| {
+                match asked.param("since") {
+                    None => data(rows(0..5)),
+                    Some(_) => Reply::status(410),
+                }
+            }),
+        ])
+        .await?;
+    agency.first("token").await?;
+    agency.again("token").await?;
+    agency.again("token").await?;
+    agency.again("token").await?;
+    agency.same("token", 0..6)?;
+    assert_eq!(agency.cursor("token").await?.as_deref(), Some("s2"));
+
+    agency.first("delta").await?;
+    agency.again("delta").await?;
+    agency.same("delta", 0..6)?;
+    let anew = agency.again("delta").await?;
+    let reason = anew.reason.unwrap_or_default();
+    assert!(reason.contains("410") && reason.contains("everything was read again"), "{reason}");
+    agency.same("delta", 0..7)?;
+    agency.again("delta").await?;
+    assert_eq!(agency.cursor("delta").await?.as_deref(), Some("?d=3"));
+
+    agency.first("gone").await?;
+    let held = agency.order("gone", false).await?;
+    let reason = held.reason.clone().unwrap_or_default();
+    assert_eq!(held.outcome, Outcome::Held, "{held:#?}");
+    assert!(reason.contains(&at(4)) && reason.contains("resync --full"), "{reason}");
+    let whole = agency.order("gone", true).await?;
+    assert!(whole.outcome.is_good(), "an operator's full read answers it: {whole:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn rows_of_one_second_and_late_rows_are_not_passed_over() -> anyhow::Result<()> {
+    let late = Arc::new(AtomicBool::new(false));
+    let has = Arc::clone(&late);
+    let keys = "incremental = { field = \"at\", param = \"since\", lookback = \"1m\" }";
+    let case = Case::new("late", keys, move |asked| {
+        let mut all = rows((0..3).chain(100..103));
+        if has.load(Ordering::SeqCst) {
+            // One of the second that was the last, one that is half a minute late, one that is too late for `lookback`.
+            for (id, second) in [("same", 102), ("late", 70), ("too-late", 10)] {
+                all.push(json!({ "id": id, "n": 0, "at": at(second) }));
+            }
+        }
+        let since = asked.param("since").unwrap_or_default();
+        all.retain(|row| row["at"].as_str().is_some_and(|at| at >= since));
+        data(all)
+    });
+    let agency = Agency::start(vec![case]).await?;
+    agency.first("late").await?;
+    late.store(true, Ordering::SeqCst);
+    let run = agency.again("late").await?;
+    assert_eq!((run.counts.inserted, run.counts.unchanged), (2, 3), "{run:#?}");
+    let ids: Vec<_> = agency.rows("late", &["id"])?.into_iter().flatten().collect();
+    let text = |id: &&str| Cell::Text((*id).to_owned());
+    let wanted = ["late", "r00000", "r00001", "r00002", "r00100", "r00101", "r00102", "same"];
+    assert_eq!(ids, wanted.iter().map(text).collect::<Vec<_>>());
+    assert_eq!(agency.cursor("late").await?, Some(at(102)), "the cursor does not go back");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_partner_that_cannot_filter_only_what_is_new_is_read() -> anyhow::Result<()> {
+    let have = Arc::new(AtomicU64::new(50));
+    let all = Arc::clone(&have);
+    let keys = "pagination = { kind = \"offset\", param = \"offset\" }\n\
+                incremental = { by = \"here\", field = \"at\", order = \"newest_first\", lookback = \"2s\" }";
+    let future = now().checked_add(SignedDuration::from_hours(48)).unwrap().to_string();
+    let shown = future.clone();
+    let newest = Case::new("newest-first", keys, move |asked| {
+        let count = all.load(Ordering::SeqCst);
+        let mut list: Vec<_> = (0..count).rev().map(row).collect();
+        if count > 50 {
+            list.insert(0, json!({ "id": "future", "n": 0, "at": shown.clone() }));
+        }
+        let from = usize::try_from(asked.number("offset").unwrap()).unwrap();
+        data(list.into_iter().skip(from).take(10).collect())
+    });
+    let any = Case::new("any-order", "incremental = { by = \"here\", field = \"at\" }", |asked| {
+        let mut list = rows([7, 3, 9, 1]);
+        if asked.before > 0 {
+            list.insert(1, row(11));
+        }
+        data(list)
+    });
+    let agency = Agency::start(vec![newest, any]).await?;
+    agency.first("newest-first").await?;
+    agency.same("newest-first", 0..50)?;
+    have.store(55, Ordering::SeqCst);
+    let asked = agency.asked("newest-first").len();
+    let run = agency.again("newest-first").await?;
+    // Six new ones, three not older than two seconds before the cursor; the second page holds nothing new.
+    assert_eq!((run.counts.inserted, run.counts.unchanged), (6, 3), "{run:#?}");
+    assert_eq!(agency.asked("newest-first").len() - asked, 2, "it stops early");
+    let first = agency.rows("newest-first", &COLUMNS)?.remove(0);
+    assert_eq!(first.last(), Some(&Cell::Text(future)), "a row of the future is kept");
+    let cursor: Timestamp = agency.cursor("newest-first").await?.unwrap().parse()?;
+    // `Date` tells no fractions of a second.
+    let present = now().checked_add(SignedDuration::from_secs(2))?;
+    assert!(cursor <= present, "and moves the cursor to no time that is still to come: {cursor}");
+
+    agency.first("any-order").await?;
+    let run = agency.again("any-order").await?;
+    assert_eq!(
+        (run.counts.received, run.counts.inserted, run.counts.unchanged, run.counts.filtered),
+        (5, 1, 1, 3),
+        "{run:#?}"
+    );
+    agency.same("any-order", [1, 3, 7, 9, 11])
+}
+
+#[tokio::test]
+async fn no_cursor_passes_the_partners_own_time() -> anyhow::Result<()> {
+    let ahead = |hours: i64| now().checked_add(SignedDuration::from_hours(hours)).unwrap();
+    let date = move |hours: i64| {
+        let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+        printer.timestamp_to_rfc9110_string(&ahead(hours)).unwrap()
+    };
+    let skewed = move |hours: i64| {
+        move |_: &Asked| {
+            let row = json!({ "id": "a", "n": 1, "at": ahead(24).to_string() });
+            data(vec![row]).header("date", &date(hours))
+        }
+    };
+    let field = "incremental = { field = \"at\", param = \"since\" }";
+    let clock = "incremental = { by = \"clock\", param = \"since\", lookback = \"1m\" }";
+    // The clock is the connection's: each partner has one.
+    for hours in [-2, 2] {
+        let agency = Agency::start(vec![
+            Case::new("field", field, skewed(hours)),
+            Case::new("clock", clock, skewed(hours)),
+        ])
+        .await?;
+        for feed in ["field", "clock"] {
+            agency.first(feed).await?;
+            agency.again(feed).await?;
+            let cursor: Timestamp = agency.cursor(feed).await?.unwrap().parse()?;
+            let off = cursor.duration_since(ahead(hours)).abs();
+            assert!(off < Duration::from_secs(60).try_into()?, "{feed} {hours}: {cursor}");
+        }
+        let asked = agency.asked("clock").remove(1);
+        let since: Timestamp = asked.param("since").unwrap().parse()?;
+        assert!(since < ahead(hours).checked_sub(Duration::from_secs(50))?, "{since}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_without_its_time_is_taken_left_out_or_refused_as_configured() -> anyhow::Result<()> {
+    let case = |feed, missing: &str| {
+        let keys = format!("incremental = {{ field = \"at\", param = \"since\"{missing} }}");
+        Case::new(feed, &keys, |_| {
+            let mut list = rows(0..3);
+            list.push(json!({ "id": "x1", "n": 1, "at": null }));
+            list.push(json!({ "id": "x2", "n": 2 }));
+            data(list)
+        })
+    };
+    let agency = Agency::start(vec![
+        case("default", ""),
+        case("include", ", missing = \"include\""),
+        case("exclude", ", missing = \"exclude\""),
+        case("raise", ", missing = \"raise\""),
+    ])
+    .await?;
+    for (feed, outcome, inserted, filtered, quarantined) in [
+        ("default", Outcome::Succeeded, 5, 0, 0),
+        ("include", Outcome::Succeeded, 5, 0, 0),
+        ("exclude", Outcome::Succeeded, 3, 2, 0),
+        ("raise", Outcome::Partial, 3, 0, 2),
+    ] {
+        let run = agency.first(feed).await?;
+        let counts = (run.counts.inserted, run.counts.filtered, run.counts.quarantined);
+        assert_eq!((run.outcome, counts), (outcome, (inserted, filtered, quarantined)), "{feed}");
+        assert_eq!(agency.cursor(feed).await?, Some(at(2)), "{feed}");
+    }
+    let refused = agency.daemon.client.quarantine(&id("raise")).await?;
+    assert!(refused.iter().all(|item| item.place.field.as_deref() == Some("at")), "{refused:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_walk_that_fails_moves_no_cursor() -> anyhow::Result<()> {
+    let keys = "incremental = { field = \"at\", param = \"since\" }\n\
+                pagination = { kind = \"cursor\", param = \"after\", next = \"$.next\" }";
+    let agency = Agency::start(vec![Case::new("half", keys, |asked| match asked.before {
+        0 => data(rows(0..3)),
+        // The newest comes first, and the walk breaks before the older ones.
+        1 => Reply::json(&json!({ "next": "b", "data": rows([9]) })),
+        2 => Reply::status(404),
+        _ => data(rows(3..10)),
+    })])
+    .await?;
+    agency.first("half").await?;
+    let broken = agency.order("half", false).await?;
+    failed("half", &broken, Reason::Http4xx, &["404"]);
+    assert_eq!(agency.cursor("half").await?, Some(at(2)));
+    agency.again("half").await?;
+    agency.same("half", 0..10)
+}
