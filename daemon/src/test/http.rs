@@ -209,7 +209,13 @@ async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Opt
             };
             // What stood behind it was not true after all.
             trial.steps.retain(|tried| tried.step != TestStep::Auth || step != TestStep::Tls);
+            // The certificate that was shown says more than the verdict.
+            let shown = trial.steps.iter().find(|tried| tried.step == TestStep::Tls);
+            let shown = shown.filter(|_| step == TestStep::Tls).map(|tried| tried.text.clone());
             trial.fault(step, began, &error);
+            if let (Some(shown), Some(last)) = (shown, trial.steps.last_mut()) {
+                last.text = format!("{}; {shown}", last.text);
+            }
             None
         }
     }
