@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::spend::Caller;
 
-/// So many failed requests in a row open it: three polls of four tries each, so that an outage is confirmed (three failed
-/// polls) before requests are kept back.
-pub const FAILS: u32 = 12;
+/// So many failed requests in a row open it. The tries behind that are polls like any other, so that an outage is
+/// confirmed (three failed polls) within seconds all the same.
+pub const FAILS: u32 = 5;
 /// The waits before each try: a dead partner is asked about twice a minute, and its return is seen within one.
 const WAITS: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(30));
 /// Whoever failed the last try lets others go first for this long: its trouble may be its own.

@@ -294,6 +294,28 @@ fn what_the_readme_shows_of_auth_is_right() {
 }
 
 #[test]
+fn what_the_readme_shows_of_a_feed_is_right() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let block = readme.split_once("preset     = ").unwrap().1.split_once("```").unwrap().0;
+    let block = format!("preset     = {block}");
+    let lines: Vec<_> = block.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(lines.len() >= 13, "{lines:?}");
+    // They do not all go together: each stands in a feed of its own.
+    for line in lines {
+        let other = if line.starts_with("path") { "" } else { "path = \"/x/{id}\"\n" };
+        let body = if line.starts_with("method") { "json = {}\n" } else { "" };
+        let text = format!(
+            "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://p.example\"\n[[feed]]\nid = \"f\"\n\
+             connection = \"api\"\nkey = [\"id\"]\n{other}{body}\
+             fields = {{ id = \"text\", op = \"text\", seq = \"integer\", updated_at = \"timestamp\" }}\n{line}\n"
+        );
+        let folder = Folder::new("", &[("p", &text)]);
+        assert_eq!(folder.said(), Vec::<String>::new(), "{line}");
+    }
+}
+
+#[test]
 fn the_files_to_start_from_are_clean_once_their_secrets_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
     let credentials = tempfile::tempdir().unwrap();
