@@ -144,6 +144,11 @@ impl FetchError {
                     text: format!("{}: {what}; put the new address into base_url", shown(url)),
                 }
             }
+            400..600 if said.fault == Some(false) => {
+                let reason = Reason::RemoteFault;
+                Self::Final { reason, text: format!("{}: {what}; tell the partner", shown(url)) }
+            }
+            400..600 if said.fault == Some(true) => Self::of(Reason::RemoteFault, url, &what),
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
             410 => Self::Gone { text: Self::of(Reason::Http4xx, url, &what).to_string() },
             400..500 => Self::of(Reason::Http4xx, url, &what),

@@ -247,10 +247,9 @@ impl HttpSource {
         }
         body.truncate(READ_MAX);
         let (status, headers) = (response.status(), response.headers());
-        // What does not unpack, or was cut, has no words.
-        let body =
-            unpack::unpack(body.into(), &body::packing(headers), READ_MAX).unwrap_or_default();
-        let said = Said::of(headers, &body, secrets);
+        let body = Bytes::from(body);
+        let plain = unpack::unpack(body.clone(), &body::packing(headers), READ_MAX);
+        let said = Said::of(headers, &plain.unwrap_or(body), secrets);
         let error = FetchError::of_answer(status, headers, &said, self.gate.there(), url)?;
         Some(self.gate.heed(error))
     }

@@ -9,6 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
 use super::manners::retry_after_in;
+use crate::decode::{self, DecodeError, Flow, Plan};
 
 /// So much of an error's body is read, in bytes.
 pub const READ_MAX: usize = 4 * 1024;
@@ -35,6 +36,8 @@ pub struct Said {
     /// On one line, safe for any screen.
     pub words: Option<String>,
     pub retry_after: Option<Duration>,
+    /// It is a SOAP fault, the partner's own word of an error; and whether a moment may cure it.
+    pub fault: Option<bool>,
 }
 
 impl Said {
@@ -45,15 +48,28 @@ impl Said {
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
         let json: Option<Value> = serde_json::from_str(text).ok();
         let retry_after = json.as_ref().and_then(retry_after_in);
+        let fault = if json.is_none() { fault(text) } else { None };
         let words = match &json {
             Some(json) => WORDS.iter().find_map(|at| json.pointer(at)?.as_str()),
             None if is_plain(kind, text) => text.lines().next(),
-            None => None,
+            None => fault.as_ref().map(|(words, _)| words.as_str()),
         };
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         // In the whole body: half a secret is one too.
         let safe = words.filter(|words| !betrays(text, secrets) && !betrays(words, secrets));
-        Self { words: safe.map(|words| show_at_most(words, SHOWN_MAX)), retry_after }
+        let words = safe.map(|words| show_at_most(words, SHOWN_MAX));
+        Self { words, retry_after, fault: fault.as_ref().map(|(_, retryable)| *retryable) }
+    }
+}
+
+/// The words of a SOAP fault, whose bindings have it come with an error's status; and whether a moment may cure it.
+fn fault(text: &str) -> Option<(String, bool)> {
+    let plan = Plan { records: None, deletes: None, scalars: &[] };
+    match decode::xml::read(text.as_bytes(), &plan, |_, _| Flow::More) {
+        (_, Err(DecodeError::Remote { code, text, retryable })) => {
+            Some((format!("{code}: {text}"), retryable))
+        }
+        _ => None,
     }
 }
 
@@ -141,7 +157,13 @@ mod tests {
             ("text/plain", "a\u{1b}[2Jb", Some("a\\u{1b}[2Jb"), "nothing that a terminal obeys"),
             ("text/html", "we are sorry", None, "a page for people"),
             ("text/plain", "<!doctype html><title>x", None, "a page that says it is none"),
-            ("application/xml", "fault", None, "a document"),
+            ("application/xml", "<fault>x</fault>", None, "a document"),
+            (
+                "text/xml",
+                "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><e:Fault><faultcode>e:Server</faultcode><faultstring>timed out</faultstring></e:Fault></e:Body></e:Envelope>",
+                Some("e:Server: timed out"),
+                "a fault",
+            ),
             ("application/json", r#"{"detail":"cut o"#, None, "half a document"),
             ("application/json", r#"{"detail":["a"]}"#, None, "no words"),
             ("text/plain", "   ", None, "nothing"),

@@ -449,16 +449,15 @@ async fn bad_values_are_refused_one_by_one_and_hostile_ones_are_shown_safe() -> 
     let run = ended(&daemon, "bad-values", 0).await?;
     assert_eq!((run.outcome, run.counts.received), (Outcome::Partial, 8), "{run:#?}");
     let refused = daemon.client.quarantine(&id("bad-values")).await?;
-    let rows: Vec<_> =
+    let places: Vec<_> =
         refused.iter().map(|item| (item.place.row, item.place.field.as_deref())).collect();
-    assert_eq!(
-        rows,
-        [(Some(1), Some("eid")), (Some(3), Some("day")), (Some(7), None), (Some(8), Some("no"))],
-        "{refused:#?}"
-    );
-    let kept = bank::rows(&daemon.state_dir(), &id("bad-values"), &["no", "eid"])?;
-    assert_eq!(kept.len(), 3, "{kept:?}");
-    assert_eq!(kept[0].last(), Some(&Cell::Null), "a placeholder is no number: {kept:?}");
+    for (row, field) in [(1, Some("eid")), (3, Some("day")), (7, None), (8, Some("no"))] {
+        assert!(places.contains(&(Some(row), field)), "row {row}: {refused:#?}");
+    }
+    let kept = bank::rows(&daemon.state_dir(), &id("bad-values"), &["no"])?;
+    for good in ["MR-2026-0013", "MR-2026-0014"] {
+        assert!(kept.contains(&vec![Cell::Text(good.to_owned())]), "{kept:?}");
+    }
 
     let run = ended(&daemon, "hostile", 0).await?;
     assert_eq!(run.counts.inserted, 5, "{run:#?}");
