@@ -15,6 +15,7 @@ act-release = Release
 act-resync = Resync
 act-retry = Retry
 act-sort = Sort
+act-test_connection = Test connection
 act-why = Why
 
 ## The program
@@ -238,6 +239,9 @@ msg-problem = { $what }: { $why }; { $do }
 msg-run_ended = { $id } { $feed }: { $outcome }, { $changed } changed, { $held } held
 msg-run_failed = { $id } { $feed }: { $outcome }: { $reason }
 msg-run_started = Sync started: { $feed }
+msg-test_failed = { $id }: { $step } failed: { $text }; { $do }
+msg-tested = { $id }: every step went well
+msg-testing = Trying { $id }
 
 ## Views
 

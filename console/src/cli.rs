@@ -28,6 +28,7 @@ mod config;
 mod detail;
 mod fail;
 mod list;
+mod looking;
 mod orders;
 mod out;
 mod place;
@@ -41,7 +42,7 @@ mod up;
 mod when;
 
 use self::{
-    args::{Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, Place, Show, ShowRecord, Verb},
+    args::{Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Place, Show, ShowRecord, Verb},
     fail::{Done, Fail, USAGE},
     list::{list, show},
     out::Out,
@@ -147,7 +148,7 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
         Ask::Connections(asked) => {
             rows::<ConnectionRow, _>(asked.query(), asked.show, client, out).await
         }
-        Ask::Feeds(asked) => rows::<FeedRow, _>(asked.query(), asked.show, client, out).await,
+        Ask::Feeds(asked) => feeds(asked, client, out).await,
         Ask::Runs(asked) => rows::<RunRow, _>(asked.query(), asked.show, client, out).await,
         Ask::Quarantine(asked) => {
             rows::<QuarantineRow, _>(asked.query(), asked.show, client, out).await
@@ -168,6 +169,7 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
         }
         Ask::Cursor(Cursor::Rewind(order)) => rewind::rewind(client, order, out).await,
         Ask::Send(order) => orders::send(client, order, out).await,
+        Ask::Test(order) => looking::test(client, order, out).await,
     }
 }
 
@@ -226,6 +228,15 @@ async fn one<T: Shown>(
         return Err(Fail::Usage("filters go with a list, and this shows one row"));
     }
     show::<T>(client, of, &id.to_string(), out).await
+}
+
+async fn feeds(asked: args::Feeds, client: &Client, out: &mut Out) -> Done {
+    let query = asked.query();
+    match asked.verb {
+        Some(FeedVerbs::Show { id }) => one::<FeedRow>(&query, &(), &id, client, out).await,
+        Some(FeedVerbs::Discover(order)) => looking::discover(client, order, out).await,
+        None => list::<FeedRow>(client, (), query, out).await,
+    }
 }
 
 async fn records(asked: args::Records, client: &Client, out: &mut Out) -> Done {

@@ -8,9 +8,10 @@ use marsad_shared::{
     clock::Clock,
     id::{ConnectionId, ExchangeId, FeedId, RunId},
     protocol::{
-        ActOutcome, AuditProof, AuditRow, ConnectionRow, ExchangeAct, ExchangeRow, ExchangeVerb,
-        FeedRow, ListQuery, PartnerRow, Problem, ProblemCode, QuarantineRow, RecordRow, Resync,
-        ResyncReply, Rewind, RewindReply, RunRow, Status,
+        ActOutcome, AuditProof, AuditRow, ConnectionRow, Discover, Discovered, ExchangeAct,
+        ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow, Problem, ProblemCode,
+        QuarantineRow, RecordRow, Resync, ResyncReply, Rewind, RewindReply, RunRow, Status, Test,
+        TestReply,
     },
 };
 
@@ -213,6 +214,20 @@ impl Client {
         reason: Option<&str>,
     ) -> Answer<ExchangeRow> {
         self.daemon("sending")?.send(connection, name, document.into(), reason).await
+    }
+
+    /// Tries a connection now.
+    pub async fn test(
+        &self,
+        connection: &ConnectionId,
+        reason: Option<String>,
+    ) -> Answer<TestReply> {
+        self.daemon("a test")?.test(connection, &Test { reason }).await
+    }
+
+    /// Samples an endpoint, or a file whose first bytes are `sample`.
+    pub async fn discover(&self, asked: &Discover, sample: Vec<u8>) -> Answer<Discovered> {
+        self.daemon("discovering")?.discover(asked, sample).await
     }
 
     /// What changes from now on, until either side closes.

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
-    id::RunId,
+    id::{ConnectionId, RunId},
     protocol::{
         ActOutcome, ConnectionRow, Event, ExchangeAct, FeedRow, ListQuery, Problem, Resync,
-        ResyncReply, RunRow, Status,
+        ResyncReply, RunRow, Status, TestReply,
     },
 };
 use tui_input::InputRequest;
@@ -53,6 +53,8 @@ pub enum Message {
     /// A run that was ordered here has ended.
     Ended(Box<RunRow>),
     Acted(Result<Vec<ActOutcome>, Problem>),
+    /// A connection was tried.
+    Tested(Result<TestReply, Problem>),
 }
 
 /// Something to do, by whoever may touch the world.
@@ -73,6 +75,8 @@ pub enum Effect {
     /// Say when this run has ended.
     Follow(RunId),
     Act(ExchangeAct),
+    /// Try a connection now.
+    Test(ConnectionId),
 }
 
 /// A page to fetch, for [`Message::Page`].

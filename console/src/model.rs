@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use fluent_bundle::FluentValue;
 use jiff::{Timestamp, tz::TimeZone};
 use marsad_shared::{
-    id::{FeedId, RunId},
+    id::{ConnectionId, FeedId, RunId},
     protocol::{ConnectionRow, FeedRow, RunRow, Status},
 };
 
@@ -141,6 +141,12 @@ impl Model {
     pub fn feed(&self) -> Option<&FeedId> {
         let of_place = || self.here().subject.as_ref().and_then(Subject::feed);
         self.selected().and_then(Row::feed).or_else(of_place)
+    }
+
+    /// The connection that is selected, or that this place is about.
+    pub fn connection(&self) -> Option<&ConnectionId> {
+        let of_place = || self.here().subject.as_ref().and_then(Subject::connection);
+        self.selected().and_then(Row::connection).or_else(of_place)
     }
 
     pub fn feed_row(&self, id: &FeedId) -> Option<&Arc<FeedRow>> {

@@ -21,9 +21,6 @@ mod xml;
 
 pub use self::{place::Place, style::Style};
 
-/// The largest sample that is looked at, in bytes.
-pub const SAMPLE_MAX: usize = 8 * 1024 * 1024;
-
 /// What is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {

@@ -23,5 +23,6 @@ pub mod shape;
 pub mod socket;
 pub mod source;
 pub mod supervisor;
+pub mod test;
 pub mod trouble;
 pub mod watch;

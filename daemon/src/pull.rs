@@ -37,11 +37,11 @@ use crate::{
     trouble::Trouble,
 };
 
-mod envelope;
+pub(crate) mod envelope;
 mod fetch;
 mod keep;
 mod legs;
-mod page;
+pub(crate) mod page;
 mod walk;
 
 use envelope::Envelope;

@@ -1,7 +1,7 @@
 //! What every worker needs: the store, the clock, and the boards on which the present is written.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -11,6 +11,8 @@ use std::{
 use jiff::Timestamp;
 use marsad_shared::{
     clock::Clock,
+    connection::Connection,
+    feed::Feed,
     id::{ConnectionId, FeedId, RunId},
     protocol::Problem,
     store::Store,
@@ -19,6 +21,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
     books::Books, events::Events, health::HealthBoard, progress::ProgressBoard, readers::Readers,
+    source::http::HttpSource,
 };
 
 /// The handles that workers share.
@@ -31,6 +34,7 @@ pub struct Services {
     pub progress: ProgressBoard,
     pub orders: Orders,
     pub bells: Bells,
+    pub routes: Routes,
     pub books: Books,
     /// When the ledger's writer last answered the heartbeat, in milliseconds since 1970; 0: never.
     pub beat_ms: AtomicI64,
@@ -120,6 +124,46 @@ impl Bells {
     /// The connection's bell.
     pub fn of(&self, connection: &ConnectionId) -> Arc<Notify> {
         Arc::clone(lock(&self.bells).entry(connection.clone()).or_default())
+    }
+}
+
+/// How a connection is used: for whoever tries it beside its workers.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub connection: Arc<Connection>,
+    /// `None`: it is one of folders.
+    pub source: Option<Arc<HttpSource>>,
+    pub feeds: Vec<Arc<Feed>>,
+}
+
+/// The route of each connection.
+#[derive(Debug, Default)]
+pub struct Routes {
+    routes: Mutex<BTreeMap<ConnectionId, Route>>,
+}
+
+impl Routes {
+    pub fn open(
+        &self,
+        connection: &Arc<Connection>,
+        source: Option<&Arc<HttpSource>>,
+        feeds: &[Arc<Feed>],
+    ) {
+        let route = Route {
+            connection: Arc::clone(connection),
+            source: source.cloned(),
+            feeds: feeds.to_vec(),
+        };
+        lock(&self.routes).insert(connection.id.clone(), route);
+    }
+
+    pub fn of(&self, connection: &ConnectionId) -> Option<Route> {
+        lock(&self.routes).get(connection).cloned()
+    }
+
+    /// All of them, by the ids of their connections.
+    pub fn all(&self) -> Vec<Route> {
+        lock(&self.routes).values().cloned().collect()
     }
 }
 

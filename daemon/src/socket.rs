@@ -37,6 +37,7 @@ mod act;
 mod door;
 mod events;
 mod gate;
+mod look;
 mod peer;
 pub mod problem;
 mod read;
@@ -137,6 +138,8 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/partners/{id}", get(read::partner))
         .route("/v1/connections", get(read::connections))
         .route("/v1/connections/{partner}/{name}", get(read::connection))
+        .route("/v1/connections/{partner}/{name}/test", post(look::connection))
+        .route("/v1/discover", post(look::discover))
         .route("/v1/feeds", get(read::feeds))
         .route("/v1/feeds/{partner}/{name}", get(read::feed))
         .route("/v1/runs", get(read::runs))

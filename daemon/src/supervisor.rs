@@ -42,7 +42,7 @@ use crate::{
     progress::ProgressBoard,
     readers::Readers,
     run::Ending,
-    services::{Bells, Orders, Services},
+    services::{Bells, Orders, Routes, Services},
     socket::Socket,
     source::{client::Clients, http::HttpSource, spend::Caller},
     watch::Page,
@@ -77,6 +77,7 @@ impl Supervisor {
             progress: ProgressBoard::default(),
             orders: Orders::default(),
             bells: Bells::default(),
+            routes: Routes::default(),
             books: Books::default(),
             beat_ms: AtomicI64::new(0),
         });
@@ -198,6 +199,7 @@ impl Supervisor {
             let clock = &self.services.clock;
             let source = HttpSource::new(connection, &clients, clock, purse.as_ref())
                 .context("the HTTP client could not be made")?;
+            self.services.routes.open(connection, source.as_ref(), &mine);
             if let Some(source) = &source {
                 self.services.books.enter(source);
                 let probe = source.called_by(Caller::Probes);

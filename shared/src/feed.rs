@@ -81,7 +81,7 @@ pub struct Field {
     pub required: bool,
     /// Masked wherever it is shown.
     pub sensitive: bool,
-    /// How a date or a timestamp is written, as in strftime; `None`: ISO 8601.
+    /// How a date or a timestamp is written, as in strftime, or `unix` or `unix_ms`; `None`: ISO 8601.
     pub format: Option<String>,
     /// The zone of a timestamp that names none, an IANA name; `None`: the feed's.
     pub zone: Option<String>,

@@ -12,6 +12,8 @@
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
 //! | `POST /v1/resync` with [`Resync`] | [`ResyncReply`] |
 //! | `POST /v1/rewind` with [`Rewind`] | [`RewindReply`] |
+//! | `POST /v1/connections/PARTNER/CONNECTION/test` with [`Test`] | [`TestReply`] |
+//! | `POST /v1/discover` by [`Discover`], for a file with its first bytes as the body | [`Discovered`] |
 //! | `POST /v1/exchanges/act` with [`ExchangeAct`] | an array of [`ActOutcome`] |
 //! | `POST /v1/exchanges?connection=C&name=N&reason=R` with a body | the [`ExchangeRow`] made |
 //!
@@ -19,18 +21,22 @@
 //! behind an offset. Keys are only ever added; a client passes over what it does not know.
 
 mod command;
+mod discover;
 mod event;
 mod rows;
+mod test;
 
 pub use command::{
     ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode,
     Resync, ResyncReply, Rewind, RewindPreview, RewindReply,
 };
+pub use discover::{Discover, Discovered, SAMPLE_MAX};
 pub use event::{Event, EventKind};
 pub use rows::{
     AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
     FeedRow, PartnerRow, QuarantineRow, RecordRow, RunRow, Running, Status,
 };
+pub use test::{Test, TestReply, TestStep, Tried};
 
 /// How many rows a list holds when nobody says.
 pub const LIST_LIMIT: u32 = 100;

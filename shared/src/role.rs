@@ -34,6 +34,10 @@ words! {
         ReadAudit = "read_audit",
         Resync = "resync",
         Send = "send",
+        /// A connection, now.
+        TestConnection = "test_connection",
+        /// Sampling an endpoint or a file for a feed.
+        DiscoverFeed = "discover_feed",
         RetryExchange = "retry_exchange",
         HoldExchange = "hold_exchange",
         ReleaseExchange = "release_exchange",
@@ -67,6 +71,8 @@ pub const fn least(act: Act) -> Role {
         Act::Look => Role::Viewer,
         Act::Resync
         | Act::Send
+        | Act::TestConnection
+        | Act::DiscoverFeed
         | Act::RetryExchange
         | Act::HoldExchange
         | Act::ReleaseExchange
@@ -207,6 +213,8 @@ mod tests {
             ),
             (Act::Resync, "-os-A", "an operator resyncs"),
             (Act::Send, "-os-A", "sends, which is delivering like a retry"),
+            (Act::TestConnection, "-os-A", "tries connections: a request more to the partner"),
+            (Act::DiscoverFeed, "-os-A", "and samples what a partner has"),
             (Act::RetryExchange, "-os-A", "retries"),
             (Act::HoldExchange, "-os-A", "holds"),
             (Act::ReleaseExchange, "-os-A", "releases"),

@@ -9,10 +9,10 @@ mod orders;
 
 pub(super) use self::{
     lists::{
-        Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, Feeds, Id, Partners,
-        Quarantine, Records, Runs, Show, ShowRecord,
+        Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id,
+        Partners, Quarantine, Records, Runs, Show, ShowRecord,
     },
-    orders::{Document, Exchange, Resync, Rewind},
+    orders::{Discover, Document, Exchange, Resync, Rewind, Test},
 };
 use super::check::{Range, Subject};
 
@@ -93,6 +93,8 @@ pub(super) enum Ask {
     Cursor(Cursor),
     /// Hand a document over for delivery
     Send(Document),
+    /// Try a connection now, step by step
+    Test(Test),
 }
 
 /// Monitoring's question. Limits are Nagios ranges, `[@]START:END`: an alert outside, with `@` inside.

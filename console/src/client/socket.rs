@@ -10,7 +10,10 @@ use std::{
 
 use marsad_shared::{
     id::{ConnectionId, RunId},
-    protocol::{AuditProof, ExchangeRow, Problem, ProblemCode, RunRow},
+    protocol::{
+        AuditProof, Discover, Discovered, ExchangeRow, Problem, ProblemCode, RunRow, Test,
+        TestReply,
+    },
 };
 use reqwest::{Body, RequestBuilder, Response, Url};
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,6 +22,8 @@ use super::{Answer, ClientError, events::Events};
 
 /// How long an answer may take; the daemon answers from memory and from indexed tables.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long the daemon may take to ask a partner: each of its own waits ends before.
+const TRIAL: Duration = Duration::from_mins(2);
 /// How long the daemon may take to walk its whole audit, or to take a document in.
 const LONG: Duration = Duration::from_mins(30);
 /// How much of an answer that is none is quoted, in characters.
@@ -83,6 +88,17 @@ impl Socket {
             [("connection", Some(connection.as_str())), ("name", Some(name)), ("reason", reason)];
         self.ask(self.http.post(url(&["exchanges"])).query(&query).body(document).timeout(LONG))
             .await
+    }
+
+    pub(super) async fn test(&self, connection: &ConnectionId, order: &Test) -> Answer<TestReply> {
+        let (partner, name) = connection.as_str().split_once('/').unwrap_or_default();
+        let request = self.http.post(url(&["connections", partner, name, "test"]));
+        self.ask(request.json(order).timeout(TRIAL)).await
+    }
+
+    pub(super) async fn discover(&self, asked: &Discover, sample: Vec<u8>) -> Answer<Discovered> {
+        let request = self.http.post(url(&["discover"])).query(asked);
+        self.ask(request.body(sample).timeout(TRIAL)).await
     }
 
     pub(super) async fn events(&self) -> Answer<Events> {

@@ -17,6 +17,7 @@ impl Choice {
             Self::Open => "act-open_details",
             Self::Why => "act-why",
             Self::Resync => "act-resync",
+            Self::Test => "act-test_connection",
             Self::Exchange(verb) => verb_key(verb),
             Self::Copy => "act-copy",
         }
@@ -72,6 +73,9 @@ pub fn items(model: &Model) -> Vec<Item> {
     }
     if model.feed().is_some() {
         items.push(Item { choice: Choice::Resync, blocked: blocked(model, Act::Resync) });
+    }
+    if model.connection().is_some() {
+        items.push(Item { choice: Choice::Test, blocked: blocked(model, Act::TestConnection) });
     }
     if let Some(row) = exchange(model) {
         items.extend(ExchangeVerb::ALL.map(|verb| Item {

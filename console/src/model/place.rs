@@ -118,6 +118,10 @@ impl Subject {
             Self::Connection(_) | Self::Exchange(_) => None,
         }
     }
+
+    pub fn connection(&self) -> Option<&ConnectionId> {
+        if let Self::Connection(id) = self { Some(id) } else { None }
+    }
 }
 
 /// What one can ask to be taken to.

@@ -55,6 +55,8 @@ pub enum Choice {
     Open,
     Why,
     Resync,
+    /// A connection, now.
+    Test,
     Exchange(ExchangeVerb),
     Copy,
 }

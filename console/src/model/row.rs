@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use marsad_shared::{
-    id::FeedId,
+    id::{ConnectionId, FeedId},
     protocol::{AttemptRow, ConnectionRow, ExchangeRow, FeedRow, QuarantineRow, RecordRow, RunRow},
     run::Outcome,
 };
@@ -77,6 +77,14 @@ impl Row {
             Self::Run(row) => Some(&row.feed),
             Self::Quarantine(row) => Some(&row.feed),
             Self::Trouble(trouble) => trouble.feed(),
+            _ => None,
+        }
+    }
+
+    pub fn connection(&self) -> Option<&ConnectionId> {
+        match self {
+            Self::Connection(row) => Some(&row.id),
+            Self::Trouble(trouble) => trouble.connection(),
             _ => None,
         }
     }

@@ -58,6 +58,10 @@ impl Trouble {
             About::Connection(..) | About::Exchanges(..) => None,
         }
     }
+
+    pub fn connection(&self) -> Option<&ConnectionId> {
+        if let About::Connection(row, _) = &self.about { Some(&row.id) } else { None }
+    }
 }
 
 /// Whether a feed lacks what it promises: it is behind, or nothing of it was ever read.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RecordRow, RunRow},
+    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RecordRow, RunRow, TestReply},
     run::Outcome,
 };
 
@@ -44,6 +44,7 @@ pub(super) fn take(model: &mut Model, message: Message) -> Option<Effect> {
         Message::Ordered(reply) => return super::resync::ordered(model, reply),
         Message::Ended(run) => ended(model, &run),
         Message::Acted(outcomes) => acted(model, outcomes),
+        Message::Tested(reply) => tested(model, reply),
         _ => {}
     }
     None
@@ -200,6 +201,26 @@ fn acted(model: &mut Model, outcomes: Result<Vec<ActOutcome>, Problem>) {
             model.here_mut().list.refresh();
         }
         Err(problem) => refused(model, &problem),
+    }
+}
+
+fn tested(model: &mut Model, reply: Result<TestReply, Problem>) {
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(problem) => return refused(model, &problem),
+    };
+    let id = reply.id.to_string();
+    match reply.steps.into_iter().find(|step| !step.ok) {
+        None => model.tell(model.say_with("msg-tested", [("id", id.into())]), Tone::Good),
+        Some(step) => {
+            let args = [
+                ("id", id.into()),
+                ("step", step.step.word().into()),
+                ("text", step.text.into()),
+                ("do", reply.remedy.unwrap_or_default().into()),
+            ];
+            model.tell(model.say_with("msg-test_failed", args), Tone::Bad);
+        }
     }
 }
 

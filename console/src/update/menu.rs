@@ -46,6 +46,12 @@ fn choose(model: &mut Model, choice: Choice) -> Option<Effect> {
             None
         }
         Choice::Resync => super::resync::open(model, None, false),
+        Choice::Test => {
+            let id = model.connection()?.clone();
+            let args = [("id", id.to_string().into())];
+            model.tell(model.say_with("msg-testing", args), Tone::Note);
+            Some(Effect::Test(id))
+        }
         Choice::Copy => copy(model),
         Choice::Exchange(verb) => {
             let row = actions::exchange(model)?;

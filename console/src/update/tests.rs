@@ -6,7 +6,7 @@ use marsad_shared::{
     id::{ExchangeId, RunId},
     protocol::{
         ActOutcome, AttemptRow, Event, EventKind, ExchangeAct, ExchangeVerb, Preview, Problem,
-        ProblemCode, ResyncReply,
+        ProblemCode, ResyncReply, TestReply, TestStep, Tried,
     },
     role::Role,
     run::Outcome,
@@ -200,6 +200,29 @@ fn what_cannot_be_done_says_why() {
         let resync = items.iter().find(|item| item.choice == Choice::Resync).unwrap();
         assert_eq!(resync.blocked.as_deref(), Some(expected), "listed all the same");
     }
+}
+
+#[test]
+fn a_connection_is_tried_and_what_failed_is_told() {
+    let mut model = build::usual().build();
+    press(&mut model, "2a");
+    let Some(Popup::Menu { items, .. }) = &model.popup else { panic!("no menu") };
+    let at = items.iter().position(|item| item.choice == Choice::Test).unwrap();
+    let Some(Effect::Test(id)) = press(&mut model, &format!("{}\n", "j".repeat(at))) else {
+        panic!("nothing is tried")
+    };
+    assert_eq!(toast(&model), format!("Trying {id}"));
+    let step = |ok| Tried { step: TestStep::Connect, ok, ms: 1, text: "refused".to_owned() };
+    let reply = |ok, remedy: Option<&str>| {
+        let (id, remedy) = (id.clone(), remedy.map(str::to_owned));
+        Message::Tested(Ok(TestReply { id, ok, steps: vec![step(ok)], remedy }))
+    };
+    update(&mut model, reply(true, None));
+    assert_eq!(toast(&model), format!("{id}: every step went well"));
+    update(&mut model, reply(false, Some("ask the partner")));
+    assert_eq!(toast(&model), format!("{id}: connect failed: refused; ask the partner"));
+    update(&mut model, Message::Tested(Err(problem())));
+    assert_eq!(toast(&model), "cannot resync: it runs; wait");
 }
 
 #[test]

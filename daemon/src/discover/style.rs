@@ -30,7 +30,7 @@ pub enum Style {
 
 impl Style {
     /// Its name, for people.
-    pub(super) const fn words(self) -> &'static str {
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Odata => "OData v4",
             Self::Ckan => "a CKAN datastore",

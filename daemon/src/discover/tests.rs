@@ -1,4 +1,16 @@
+use std::{fs, path::Path};
+
+use marsad_shared::{
+    config::{Config, Environment},
+    feed::{Feed, Format},
+    record::Layout,
+};
+
 use super::*;
+use crate::{
+    intake::{Intake, Origins},
+    shape::Shaper,
+};
 
 fn sample<'a>(text: &'a str, place: Place<'a>) -> Sample<'a> {
     Sample {
@@ -97,5 +109,136 @@ fn an_address_belongs_to_the_connection_that_it_lies_within() {
         ("https://q.example/api/x", false),
     ] {
         assert_eq!(is_within(&url.parse().unwrap(), &base), expected, "{url}");
+    }
+}
+
+/// A sample, with the headers that came with it.
+fn file(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/samples").join(name);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The feed that the configuration makes of a block, put into a partner's file as it is.
+fn checked(block: &str, name: &str) -> Feed {
+    let folder = tempfile::tempdir().unwrap();
+    let marsad = folder.path().join("marsad.toml");
+    let partner = format!(
+        "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://p.invalid\"\n\
+         [[connection]]\nid = \"drop\"\nimport = \"in\"\n\n{block}"
+    );
+    fs::create_dir(folder.path().join("partners.d")).unwrap();
+    fs::write(folder.path().join("partners.d/p.toml"), partner).unwrap();
+    fs::write(&marsad, "").unwrap();
+    let config = Config::load(&marsad, &Environment::empty());
+    config.unwrap_or_else(|errors| panic!("{name}: {errors}\n{block}")).feeds.remove(0)
+}
+
+#[test]
+fn every_sample_becomes_a_block_that_checks_clean_and_reads_it() {
+    let url: Url = "https://p.invalid/v1/things?limit=3".parse().unwrap();
+    let base: Url = "https://p.invalid".parse().unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&file("manifest.json")).unwrap();
+    let headers = String::from_utf8(file("rest-link-header.headers.txt")).unwrap();
+    let link = headers.lines().find_map(|line| line.strip_prefix("Link: "));
+    for (name, style) in [
+        ("sdmx-json-2.0-series.json", Style::SdmxJson),
+        ("sdmx-json-2.0-flat.json", Style::SdmxJson),
+        ("sdmx-json-2.0-updated-after.json", Style::SdmxJson),
+        ("sdmx-json-1.0-flat.json", Style::SdmxJson),
+        ("sdmx-csv-1.0.csv", Style::SdmxCsv),
+        ("sdmx-csv-2.0-labels-both.csv", Style::SdmxCsv),
+        ("sdmx-ml-2.1-generic.xml", Style::SdmxMl),
+        ("odata-v4-page.json", Style::Odata),
+        ("odata-v4-last-page.json", Style::Odata),
+        ("odata-v4-delta.json", Style::Odata),
+        ("ckan-datastore-search.json", Style::Ckan),
+        ("ckan-package-show.json", Style::CkanPackage),
+        ("opendatasoft-v2.1-records.json", Style::Opendatasoft),
+        ("jsonapi-page.json", Style::JsonApi),
+        ("rest-offset-page.json", Style::Rest),
+        ("rest-offset-last-page.json", Style::Rest),
+        ("rest-cursor-page.json", Style::Rest),
+        ("rest-cursor-last-page.json", Style::Rest),
+        ("rest-link-header.json", Style::Rest),
+        ("referrals.ndjson", Style::Ndjson),
+        ("bus-envelope.xml", Style::Bus),
+        ("csv-utf8-bom-arabic-headers.csv", Style::Csv),
+    ] {
+        let bytes = file(name);
+        for place in [Place::Url { url: &url, base: &base }, Place::File { name, folder: true }] {
+            let connection = if place.is_folder() { "drop" } else { "api" };
+            let link = link.filter(|_| name == "rest-link-header.json" && !place.is_folder());
+            let sample = Sample { bytes: &bytes, link, connection, ..sample("", place) };
+            let found = propose(&sample).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(found.style, style, "{name}");
+            let feed = checked(&found.block, name);
+            reads(&feed, &bytes, name, &manifest);
+            assert_eq!(found.block.contains("kind = \"link\""), link.is_some(), "{name}");
+        }
+    }
+}
+
+/// Reads the sample as the feed does: as many records as the manifest says, and not one refused.
+fn reads(feed: &Feed, bytes: &[u8], name: &str, manifest: &serde_json::Value) {
+    let said = manifest["samples"].as_array().into_iter().flatten();
+    let said = said.clone().find(|said| said["file"] == name).unwrap_or_else(|| panic!("{name}"));
+    let key: Vec<_> =
+        said["key"].as_array().into_iter().flatten().filter_map(|k| k.as_str()).collect();
+    let own: Vec<_> = feed
+        .key
+        .iter()
+        .filter_map(|key| feed.fields.iter().find(|field| field.name == *key))
+        .map(|field| field.from[0].trim_start_matches("$."))
+        .collect();
+    assert_eq!(own, key, "{name}: the key");
+    let layout = Layout::new(feed.fields.clone(), &feed.key).unwrap();
+    let shaper = Shaper::new(feed, layout);
+    let format = feed.format.unwrap_or(Format::Json);
+    let intake = Intake { feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
+    let (_, piece) = intake.page(bytes, &[]);
+    let piece = piece.unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(piece.refused.is_empty(), "{name}: {:?}", piece.refused);
+    assert_eq!(piece.batch.len() as u64, said["records"].as_u64().unwrap_or(0), "{name}");
+}
+
+#[test]
+fn no_sample_of_an_error_becomes_a_feed_and_no_value_is_shown() {
+    let (url, base) =
+        ("https://p.invalid/x".parse().unwrap(), "https://p.invalid".parse().unwrap());
+    for name in [
+        "bus-fault.xml",
+        "ckan-error.json",
+        "jsonapi-error-429.json",
+        "rest-problem-503.json",
+        "xroad-error.json",
+        "faulty/html-login-200.json",
+        "faulty/truncated.json",
+        "faulty/csv-utf8-one-bad-byte.csv",
+        "faulty/csv-mixed-encodings.csv",
+        "csv-windows-1256-semicolon.csv",
+        "txt-utf16le-excel-unicode.txt",
+        "council-activities.xlsx",
+    ] {
+        let bytes = file(name);
+        let sample = Sample { bytes: &bytes, ..sample("", Place::Url { url: &url, base: &base }) };
+        let error = propose(&sample).map(|found| found.block).expect_err(name);
+        assert!(!error.why.is_empty() && !error.remedy.is_empty(), "{name}");
+    }
+    for name in ["rest-link-header.json", "csv-utf8-bom-arabic-headers.csv", "referrals.ndjson"] {
+        let bytes = file(name);
+        let sample = Sample { bytes: &bytes, ..sample("", Place::Url { url: &url, base: &base }) };
+        let found = propose(&sample).unwrap();
+        let said = found.block.clone() + &found.notes.join("\n");
+        for value in [
+            "784-",
+            "Family 00221",
+            "أسرة ٠٠١٢٣",
+            "HA-2026",
+            "RF-00123",
+            "بانتظار",
+            "social-services",
+        ] {
+            assert!(!said.contains(value), "{name}: {value}\n{said}");
+        }
     }
 }

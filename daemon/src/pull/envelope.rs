@@ -14,7 +14,7 @@ use crate::{
 
 /// Where a feed looks in each page.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Envelope {
+pub(crate) struct Envelope {
     paths: Vec<ScalarPath>,
     next: Option<usize>,
     next_header: Option<String>,
@@ -26,7 +26,7 @@ pub(super) struct Envelope {
 
 /// What a page says beside its records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(crate) struct Said {
     pub(super) next: Scalar,
     pub(super) more: Scalar,
     pub(super) total: Scalar,
@@ -35,7 +35,7 @@ pub(super) struct Said {
 }
 
 impl Envelope {
-    pub(super) fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let mut envelope = Self::default();
         let pagination = &request.pagination;
         match &pagination.kind {
@@ -67,7 +67,7 @@ impl Envelope {
     }
 
     /// What is looked for.
-    pub(super) fn paths(&self) -> &[ScalarPath] {
+    pub(crate) fn paths(&self) -> &[ScalarPath] {
         &self.paths
     }
 
@@ -75,7 +75,7 @@ impl Envelope {
     ///
     /// # Errors
     /// [`FetchError`] if the page says of itself that it is an error: a status of success does not make it good.
-    pub(super) fn said(
+    pub(crate) fn said(
         &self,
         found: &[Scalar],
         answer: &Answer,

@@ -92,7 +92,7 @@ pub(super) fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
 }
 
 /// The format that the answer says it is in; JSON where it says nothing that we know.
-pub(super) fn format_of(answer: &Answer) -> Format {
+pub(crate) fn format_of(answer: &Answer) -> Format {
     let kind = answer.header(header::CONTENT_TYPE).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.as_str() {

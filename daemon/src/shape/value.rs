@@ -176,11 +176,27 @@ fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestam
         // With an offset or a `Z` it is an instant; without, it is local.
         return text.parse().ok().or_else(|| local(text.parse().ok()?));
     };
+    match format {
+        "unix" => return seconds(text),
+        "unix_ms" => return Timestamp::from_millisecond(text.parse().ok()?).ok(),
+        _ => {}
+    }
     let time = jiff::fmt::strtime::parse(format, text).ok()?;
     time.to_timestamp().ok().or_else(|| {
         let midnight = || Some(time.to_date().ok()?.at(0, 0, 0, 0));
         local(time.to_datetime().ok().or_else(midnight)?)
     })
+}
+
+/// Seconds since 1970, whole or with a part, to the nanosecond.
+fn seconds(text: &str) -> Option<Timestamp> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    if part.len() > 9 || !part.bytes().all(|b| b.is_ascii_digit()) || text.ends_with('.') {
+        return None;
+    }
+    let nanoseconds: i32 = format!("{part:0<9}").parse().ok()?;
+    let signed = if whole.starts_with('-') { -nanoseconds } else { nanoseconds };
+    Timestamp::new(whole.parse().ok()?, signed).ok()
 }
 
 /// The 15 digits, if the prefix and the check digit (Luhn) are right.
@@ -300,6 +316,23 @@ mod tests {
             (Json, Raw::Nested("[1, 2]"), None, good("[1, 2]"), "as written"),
         ] {
             assert_eq!(one(kind, raw, format).ok(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn seconds_since_1970_are_instants_where_the_format_says_so() {
+        for (text, format, expected) in [
+            ("1763201000", "unix", Some("\"2025-11-15T10:03:20Z\"")),
+            ("1763201000.25", "unix", Some("\"2025-11-15T10:03:20.25Z\"")),
+            ("-0.5", "unix", Some("\"1969-12-31T23:59:59.5Z\"")),
+            ("1763201000.", "unix", None),
+            ("1763201000.0123456789", "unix", None),
+            ("1763201000250", "unix_ms", Some("\"2025-11-15T10:03:20.25Z\"")),
+            ("99999999999999999", "unix_ms", None),
+            ("2025-11-15", "unix", None),
+        ] {
+            let found = one(FieldType::Timestamp, Raw::Text(text), Some(format)).ok();
+            assert_eq!(found.as_deref(), expected, "{text} {format}");
         }
     }
 

@@ -163,6 +163,20 @@ impl FetchError {
         Self::Throttled { retry_after, text: format!("{}: {what}{wait}", shown(url)) }
     }
 
+    /// What went wrong, and what to do, apart.
+    pub fn parted(&self) -> (String, String) {
+        let text = self.to_string();
+        let known = self.reason().map(remedy).filter(|remedy| text.ends_with(remedy));
+        let parts = match known {
+            Some(remedy) => {
+                text.strip_suffix(remedy).map(|what| (what.trim_end_matches("; "), remedy))
+            }
+            None => text.rsplit_once("; "),
+        };
+        let (what, remedy) = parts.unwrap_or((&text, "see the daemon's log"));
+        (what.to_owned(), remedy.to_owned())
+    }
+
     /// Whether it says that nobody is there to answer, whatever is asked.
     pub const fn is_outage(&self) -> bool {
         matches!(

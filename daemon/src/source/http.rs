@@ -217,6 +217,15 @@ impl HttpSource {
         Ok(request)
     }
 
+    /// Gets what proves who we are, if it has to be fetched, and asks for nothing else.
+    ///
+    /// # Errors
+    /// [`FetchError`] if it was not given.
+    pub async fn prove(&self) -> Result<(), FetchError> {
+        let base = &self.http.base_url;
+        self.signed(base, self.request(Method::GET, base.clone())).await.map(drop)
+    }
+
     /// Makes a request of the connection's client; used by the courier.
     pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.client.request(method, url)

@@ -496,7 +496,8 @@ table! {
         may required: bool,
         /// Whether it is masked wherever it is shown. Default: false.
         may sensitive: bool,
-        /// How a date or timestamp is written, as in strftime. Default: ISO 8601.
+        /// How a date or timestamp is written, as in strftime; a timestamp also as `unix` (seconds since 1970) or `unix_ms`.
+        /// Default: ISO 8601.
         may format: String,
         /// The IANA zone of a timestamp that names none. Default: `timezone` of marsad.toml.
         may zone: Zone,

@@ -16,6 +16,8 @@ mod cursor;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod discover;
+#[cfg(test)]
 mod disk;
 #[cfg(test)]
 mod healthy_partners;
@@ -41,5 +43,7 @@ mod promise_11_secrets;
 mod promise_12_restart;
 #[cfg(test)]
 mod sources;
+#[cfg(test)]
+mod test_command;
 #[cfg(test)]
 mod waits;

@@ -13,7 +13,7 @@ use marsad_shared::{
     run::Outcome,
 };
 
-use super::{Exchange, Rewind};
+use super::{Discover, Exchange, Rewind};
 
 /// What names a row on the command line.
 pub(in crate::cli) trait Id:
@@ -83,7 +83,7 @@ pub(in crate::cli) struct Connections {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Feeds {
     #[command(subcommand)]
-    pub(in crate::cli) show: Option<Show<FeedId>>,
+    pub(in crate::cli) verb: Option<FeedVerbs>,
     #[command(flatten)]
     part: Part<FeedId>,
     /// Only those of this partner
@@ -95,6 +95,17 @@ pub(in crate::cli) struct Feeds {
     /// Only those whose freshness is this
     #[arg(long, value_name = "FRESHNESS")]
     state: Option<Freshness>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum FeedVerbs {
+    /// One of them, whole
+    Show {
+        #[arg(value_name = "ID")]
+        id: FeedId,
+    },
+    /// Sample an endpoint or a file, and print a [[feed]] block for the partner's file
+    Discover(Discover),
 }
 
 #[derive(Debug, Args)]

@@ -68,3 +68,26 @@ pub(in crate::cli) struct Document {
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) reason: Option<String>,
 }
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Test {
+    /// The connection, as partner/connection
+    #[arg(value_name = "CONNECTION")]
+    pub(in crate::cli) connection: ConnectionId,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Discover {
+    /// An address within a configured connection, or a file as a partner sends it
+    #[arg(value_name = "URL or FILE")]
+    pub(in crate::cli) what: String,
+    /// The connection over which such data comes [default: found by the URL; the only one with an import folder]
+    #[arg(long, value_name = "PARTNER/CONNECTION")]
+    pub(in crate::cli) connection: Option<ConnectionId>,
+    /// Where the records stand, if they are not found, such as $.data[*]
+    #[arg(long, value_name = "PATH")]
+    pub(in crate::cli) records: Option<String>,
+}

@@ -368,6 +368,10 @@ fn of_columns() {
             "fields.no.format: \"%d/%m\" does not say which day; write it as in strftime, such as \"%d/%m/%Y\"",
         ),
         (
+            "fields = { no = { type = \"date\", format = \"unix\" } }",
+            "fields.no.format: \"unix\" does not say which day; write it as in strftime, such as \"%d/%m/%Y\"",
+        ),
+        (
             "fields = { no = { type = \"date\", zone = \"UTC\" } }",
             "fields.no.zone: means nothing to a type that is not timestamp; take it out",
         ),

@@ -1,0 +1,280 @@
+//! Looking at a partner now: trying a connection, and sampling data for a feed. Neither changes anything, and both cost
+//! the partner a request: so they need a role and are audited, as commands are.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+};
+use futures_util::StreamExt as _;
+use marsad_shared::{
+    connection::Link,
+    id::ConnectionId,
+    protocol::{Discover, Discovered, Problem, ProblemCode, SAMPLE_MAX, Test, TestReply},
+    role::Act,
+};
+use tokio::time::timeout;
+use url::Url;
+
+use super::{
+    Api, Peer,
+    gate::Command,
+    problem::{Refusal, bad_request, conflict, not_found, unavailable},
+};
+use crate::{
+    discover::{Place, Sample, is_within, propose},
+    services::Route,
+    source::{call::Call, fault::shown, http::HttpSource},
+    test::test,
+};
+
+/// How long a sample may take: who waits for it is a person.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// `POST /v1/connections/PARTNER/CONNECTION/test`.
+pub(super) async fn connection(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    Path((partner, name)): Path<(String, String)>,
+    asked: Result<Json<Test>, JsonRejection>,
+) -> Result<Json<TestReply>, Refusal> {
+    let Json(Test { reason }) = asked.map_err(|error| bad_request(error.body_text()))?;
+    let id = format!("{partner}/{name}");
+    let id: ConnectionId = id.parse().map_err(|_| unknown(&id))?;
+    let route = api.services.routes.of(&id).ok_or_else(|| unknown(id.as_str()))?;
+    let command = Command {
+        peer,
+        act: Act::TestConnection,
+        object: id.to_string(),
+        reason,
+        detail: String::new(),
+    };
+    let services = Arc::clone(&api.services);
+    let effect = async move {
+        let reply = test(&services, &route).await;
+        let failed = reply.steps.iter().find(|tried| !tried.ok);
+        let outcome = failed.map_or("all steps went well".to_owned(), |tried| {
+            format!("{} failed: {}", tried.step, tried.text)
+        });
+        Ok((reply, outcome))
+    };
+    Ok(Json(api.audited(command, effect).await?))
+}
+
+fn unknown(id: &str) -> Problem {
+    not_found(&format!("connection {id}"), "list them: marsad connections")
+}
+
+/// `POST /v1/discover`.
+pub(super) async fn discover(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    asked: Result<Query<Discover>, QueryRejection>,
+    body: Body,
+) -> Result<Json<Discovered>, Refusal> {
+    let Query(asked) = asked.map_err(|error| bad_request(error.body_text()))?;
+    let Discover { url, name, cut, connection, records } = asked;
+    let aim = match (url, name) {
+        (Some(url), None) => Aim::Url(address(&url)?),
+        (None, Some(name)) => Aim::File { name: file_name(name)?, cut },
+        _ => return Err(bad_request("name either a url or a file").into()),
+    };
+    let route = choose(&api, &aim, connection)?;
+    let detail = match &aim {
+        Aim::Url(url) => shown(url),
+        Aim::File { name, .. } => format!("file {name}"),
+    };
+    let object = route.connection.id.to_string();
+    let command = Command { peer, act: Act::DiscoverFeed, object, reason: None, detail };
+    let doing = Arc::clone(&api);
+    let effect = async move {
+        let found = sampled(&doing, route, aim, body, records).await?;
+        let outcome = format!("proposed feed {} ({})", found.feed, found.style);
+        Ok((found, outcome))
+    };
+    Ok(Json(api.audited(command, effect).await?))
+}
+
+/// What is sampled.
+enum Aim {
+    Url(Url),
+    File { name: String, cut: bool },
+}
+
+fn address(text: &str) -> Result<Url, Problem> {
+    let url: Url = text.parse().map_err(|error| bad_request(format!("it is no URL: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad_request("only http and https can be sampled"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad_request(
+            "credentials belong into `auth` of the connection, not into a URL",
+        ));
+    }
+    Ok(url)
+}
+
+fn file_name(name: String) -> Result<String, Problem> {
+    let odd = name.contains('/') || name.chars().any(char::is_control);
+    if name.is_empty() || name.len() > 255 || odd {
+        return Err(bad_request("the name is no file name of 1 to 255 bytes"));
+    }
+    Ok(name)
+}
+
+/// The connection that the sample belongs to.
+fn choose(api: &Api, aim: &Aim, named: Option<ConnectionId>) -> Result<Route, Problem> {
+    let all = api.services.routes.all();
+    let base = |route: &Route| match &route.connection.link {
+        Link::Http(http) => Some(http.base_url.clone()),
+        Link::Folder(_) => None,
+    };
+    if let Some(id) = named {
+        let route = all.into_iter().find(|route| route.connection.id == id);
+        let route = route.ok_or_else(|| unknown(id.as_str()))?;
+        return match (aim, base(&route)) {
+            (Aim::Url(url), Some(base)) if is_within(url, &base) => Ok(route),
+            (Aim::Url(_), Some(base)) => {
+                Err(outside(format!("the URL does not lie within {base}, where {id} leads")))
+            }
+            (Aim::Url(_), None) => Err(outside(format!("{id} is a connection of folders"))),
+            (Aim::File { .. }, _) => Ok(route),
+        };
+    }
+    match aim {
+        Aim::Url(url) => all
+            .into_iter()
+            .filter(|route| base(route).is_some_and(|base| is_within(url, &base)))
+            .max_by_key(|route| base(route).map_or(0, |base| base.path().len()))
+            .ok_or_else(|| outside("the URL lies within no connection".to_owned())),
+        Aim::File { .. } => {
+            let imports = |route: &Route| matches!(&route.connection.link, Link::Folder(folder) if folder.import.is_some());
+            let mut folders = all.into_iter().filter(imports);
+            match (folders.next(), folders.next()) {
+                (Some(only), None) => Ok(only),
+                (one, _) => {
+                    let why = if one.is_some() {
+                        "there are several connections with an import folder"
+                    } else {
+                        "there is no connection with an import folder"
+                    };
+                    let remedy = "say where such data comes from: --connection PARTNER/CONNECTION";
+                    Err(conflict(NOTHING, why, remedy))
+                }
+            }
+        }
+    }
+}
+
+const NOTHING: &str = "nothing was sampled";
+
+fn outside(why: String) -> Problem {
+    let remedy = "add a [[connection]] with its base_url to the partner's file first: credentials go nowhere else";
+    conflict(NOTHING, why, remedy)
+}
+
+async fn sampled(
+    api: &Api,
+    route: Route,
+    aim: Aim,
+    body: Body,
+    records: Option<String>,
+) -> Result<Discovered, Problem> {
+    let (bytes, cut, link) = match (&aim, &route.source) {
+        (Aim::Url(url), Some(source)) => fetched(source, url).await?,
+        (Aim::File { cut, .. }, _) => (taken(body).await?, *cut, None),
+        (Aim::Url(_), None) => return Err(outside("it is a connection of folders".to_owned())),
+    };
+    let partner = &route.connection.partner;
+    let mut names = Vec::new();
+    for other in api.services.routes.all().iter().filter(|r| r.connection.partner == *partner) {
+        let feeds = other.feeds.iter().map(|feed| feed.id.as_str());
+        let ids = std::iter::once(other.connection.id.as_str()).chain(feeds);
+        names.extend(ids.filter_map(|id| Some(id.split_once('/')?.1.to_owned())));
+    }
+    let id = route.connection.id.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let base = match &route.connection.link {
+            Link::Http(http) => Some(&http.base_url),
+            Link::Folder(_) => None,
+        };
+        let place = match (&aim, base) {
+            (Aim::Url(url), base) => Place::Url { url, base: base.unwrap_or(url) },
+            (Aim::File { name, .. }, base) => Place::File { name, folder: base.is_none() },
+        };
+        let connection = route.connection.id.as_str();
+        let sample = Sample {
+            bytes: &bytes,
+            cut,
+            link: link.as_deref(),
+            place,
+            connection: connection.split_once('/').map_or(connection, |(_, name)| name),
+            records: records.as_deref(),
+            taken: &names,
+        };
+        propose(&sample)
+    });
+    let found = looked.await.map_err(|_| unavailable())?;
+    let found = found.map_err(|error| Problem {
+        code: ProblemCode::Failed,
+        what: "no feed can be proposed".to_owned(),
+        why: error.why,
+        remedy: error.remedy.to_owned(),
+    })?;
+    Ok(Discovered {
+        connection: id,
+        style: found.style.words().to_owned(),
+        feed: found.feed,
+        block: found.block,
+        notes: found.notes,
+    })
+}
+
+/// The answer, whether it was cut off, and its `Link` header.
+async fn fetched(
+    source: &HttpSource,
+    url: &Url,
+) -> Result<(Vec<u8>, bool, Option<String>), Problem> {
+    let failed = |why: String, remedy: &str| Problem {
+        code: ProblemCode::Failed,
+        what: NOTHING.to_owned(),
+        why,
+        remedy: remedy.to_owned(),
+    };
+    source.gate().hasten();
+    let call = Call::get(url.clone());
+    let Ok(answer) = timeout(PATIENCE, source.get(&call, None)).await else {
+        let why = format!("{}: no whole answer came in 30 s", shown(url));
+        return Err(failed(why, "ask for fewer records, or for something smaller"));
+    };
+    let answer = answer.map_err(|error| {
+        let (why, remedy) = error.parted();
+        failed(why, &remedy)
+    })?;
+    let whole = answer.body.get(..SAMPLE_MAX);
+    let bytes = whole.unwrap_or(&answer.body).to_vec();
+    Ok((bytes, whole.is_some() && answer.body.len() > SAMPLE_MAX, answer.link()))
+}
+
+/// The file's first bytes, as they were sent.
+async fn taken(body: Body) -> Result<Vec<u8>, Problem> {
+    let (mut stream, mut bytes) = (body.into_data_stream(), Vec::new());
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|_| bad_request("the file did not come whole"))?;
+        if bytes.len() + piece.len() > SAMPLE_MAX {
+            return Err(Problem {
+                code: ProblemCode::TooLarge,
+                what: NOTHING.to_owned(),
+                why: "the sample is larger than 8 MiB".to_owned(),
+                remedy: "send its beginning, with cut=true".to_owned(),
+            });
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}

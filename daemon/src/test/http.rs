@@ -1,0 +1,211 @@
+//! The steps over HTTP: name, connection, TLS, credentials, answer, records. The first three are looked at on their own,
+//! so that one can say which failed; the request itself is the connection's real one.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use marsad_shared::{
+    feed::{Feed, Origin},
+    health::{PollResult, Reason},
+    protocol::TestStep,
+};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::{Instant, timeout, timeout_at},
+};
+use url::{Host, Url};
+
+use super::{PROBE, Trial, record, tls};
+use crate::{
+    services::Services,
+    source::{
+        asking::{Asker, Leg},
+        call::Call,
+        fault::FetchError,
+        http::{Answer, HttpSource},
+        walk::Ask,
+    },
+};
+
+/// How long the request may take, with all of its body: who waits for it is a person.
+const REQUEST: Duration = Duration::from_secs(20);
+
+pub(super) async fn walk(
+    trial: &mut Trial,
+    source: &Arc<HttpSource>,
+    feeds: &[Arc<Feed>],
+    services: &Services,
+) {
+    let base = &source.http.base_url;
+    let Some(addresses) = resolve(trial, base).await else { return };
+    let Some(stream) = connect(trial, base, &addresses).await else { return };
+    if base.scheme() == "https" {
+        let began = Instant::now();
+        let seen = tls::look(base, stream, services.clock.now()).await;
+        trial.good(TestStep::Tls, began, &seen);
+    }
+    if !prove(trial, source).await {
+        return;
+    }
+    // One that needs another feed's records first, or has the partner make a file, is more than a look.
+    let plain = |feed: &&Arc<Feed>| matches!(&feed.origin, Origin::Http(request) if request.each.is_none() && request.export.is_none());
+    let feed = feeds.iter().find(plain);
+    let Some((answer, url)) = ask(trial, source, feed.map(AsRef::as_ref)).await else { return };
+    let slow = answer.first_byte > source.http.slow;
+    let good = if slow { PollResult::Slow } else { PollResult::Ok { near_limit: false } };
+    trial.result = Some((good, None));
+    match feed {
+        Some(feed) => record::look(trial, feed, answer, url).await,
+        None => trial.good(TestStep::Record, Instant::now(), "no feed is read over it"),
+    }
+}
+
+async fn resolve(trial: &mut Trial, base: &Url) -> Option<Vec<SocketAddr>> {
+    let began = Instant::now();
+    let port = base.port_or_known_default()?;
+    let host = match base.host()? {
+        Host::Ipv4(address) => {
+            trial.good(TestStep::Resolve, began, "the host is an address");
+            return Some(vec![(address, port).into()]);
+        }
+        Host::Ipv6(address) => {
+            trial.good(TestStep::Resolve, began, "the host is an address");
+            return Some(vec![(address, port).into()]);
+        }
+        Host::Domain(name) => name,
+    };
+    let found = match timeout(PROBE, lookup_host((host, port))).await {
+        Ok(Ok(found)) => found.collect::<Vec<_>>(),
+        Ok(Err(error)) if error.to_string().contains("emporary failure") => {
+            let error = FetchError::of(Reason::Resolver, base, "no name server answers");
+            trial.fault(TestStep::Resolve, began, &error);
+            return None;
+        }
+        Ok(Err(_)) => Vec::new(),
+        Err(_) => {
+            let error = FetchError::of(Reason::Resolver, base, "no name server answers in 5 s");
+            trial.fault(TestStep::Resolve, began, &error);
+            return None;
+        }
+    };
+    if found.is_empty() {
+        let error = FetchError::of(Reason::Dns, base, "the host's name is not found");
+        trial.fault(TestStep::Resolve, began, &error);
+        return None;
+    }
+    let shown: Vec<_> = found.iter().take(4).map(|address| address.ip().to_string()).collect();
+    trial.good(TestStep::Resolve, began, shown.join(", "));
+    Some(found)
+}
+
+async fn connect(trial: &mut Trial, base: &Url, addresses: &[SocketAddr]) -> Option<TcpStream> {
+    let began = Instant::now();
+    let until = began + PROBE;
+    let mut last = None;
+    for address in addresses {
+        match timeout_at(until, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                trial.good(TestStep::Connect, began, address.to_string());
+                return Some(stream);
+            }
+            Ok(Err(error)) => last = Some(error),
+            Err(_) => break,
+        }
+    }
+    let (reason, what) = match last.map(|error| error.kind()) {
+        None | Some(io::ErrorKind::TimedOut) => {
+            (Reason::ConnectTimeout, "no connection in 5 s".to_owned())
+        }
+        Some(io::ErrorKind::ConnectionRefused) => {
+            (Reason::ConnectRefused, "connection refused".to_owned())
+        }
+        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable) => {
+            (Reason::Network, "our network has no way there".to_owned())
+        }
+        Some(kind) => (Reason::ConnectRefused, format!("cannot connect ({kind})")),
+    };
+    trial.fault(TestStep::Connect, began, &FetchError::of(reason, base, &what));
+    None
+}
+
+/// Gets a token, where one is given out; everything else is judged by the answer.
+async fn prove(trial: &mut Trial, source: &HttpSource) -> bool {
+    let began = Instant::now();
+    match timeout(REQUEST, source.prove()).await {
+        Ok(Ok(())) => {
+            let kind = kind_of(source);
+            trial.good(TestStep::Auth, began, kind);
+            true
+        }
+        Ok(Err(error)) => {
+            trial.fault(TestStep::Auth, began, &error);
+            false
+        }
+        Err(_) => {
+            let base = &source.http.base_url;
+            let what = "what proves who we are was not given out in 20 s";
+            let error = FetchError::of(Reason::FirstByteTimeout, base, what);
+            trial.fault(TestStep::Auth, began, &error);
+            false
+        }
+    }
+}
+
+fn kind_of(source: &HttpSource) -> &'static str {
+    if matches!(source.http.auth, marsad_shared::connection::Auth::None) {
+        "none is configured"
+    } else {
+        "accepted"
+    }
+}
+
+/// The first page of the feed, or what stands at `base_url`.
+async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Option<(Answer, Url)> {
+    let base = &source.http.base_url;
+    let began = Instant::now();
+    // A person wants to know: what we keep back by ourselves goes out.
+    source.gate().hasten();
+    let call = match first(base, feed) {
+        Ok(call) => call,
+        Err(what) => {
+            trial.bad(TestStep::Answer, began, &what, "mend `path` of the feed");
+            return None;
+        }
+    };
+    let asked = timeout(REQUEST, source.get(&call, None)).await.unwrap_or_else(|_| {
+        let what = "no whole answer came in 20 s";
+        Err(FetchError::of(Reason::ReadTimeout, &call.url, what))
+    });
+    match asked {
+        Ok(answer) => {
+            let (status, bytes) = (answer.status, answer.body.len());
+            let first = answer.first_byte.as_millis();
+            let text = format!("{status}, first byte after {first} ms, {bytes} bytes");
+            trial.good(TestStep::Answer, began, &text);
+            Some((answer, call.url))
+        }
+        Err(error) => {
+            let step = match error.reason() {
+                Some(Reason::Auth) => TestStep::Auth,
+                Some(Reason::TlsExpired | Reason::TlsHandshake | Reason::TlsUntrusted) => {
+                    TestStep::Tls
+                }
+                _ => TestStep::Answer,
+            };
+            // What stood behind it was not true after all.
+            trial.steps.retain(|tried| tried.step != TestStep::Auth || step != TestStep::Tls);
+            trial.fault(step, began, &error);
+            None
+        }
+    }
+}
+
+fn first(base: &Url, feed: Option<&Feed>) -> Result<Call, String> {
+    let Some((feed, request)) = feed.and_then(|feed| match &feed.origin {
+        Origin::Http(request) => Some((feed, request)),
+        Origin::Files(_) => None,
+    }) else {
+        return Ok(Call::get(base.clone()));
+    };
+    let asker = Asker::new(base, feed, request);
+    asker.call(&Leg::default(), &Ask::First).map_err(|error| error.to_string())
+}

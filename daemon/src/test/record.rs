@@ -1,0 +1,117 @@
+//! The last step: whether the answer holds records that the feed can take. Told by the names of their fields and by
+//! counts; no value is shown.
+
+use std::{io::Cursor, sync::Arc};
+
+use marsad_shared::{
+    feed::{Feed, Format, Origin},
+    protocol::TestStep,
+    record::Layout,
+};
+use reqwest::StatusCode;
+use tokio::time::Instant;
+use url::Url;
+
+use super::Trial;
+use crate::{
+    decode::DecodeError,
+    intake::{self, Intake, Origins},
+    pull::{envelope::Envelope, page::format_of},
+    shape::Shaper,
+    source::{fault::shown, http::Answer},
+    trouble::Trouble,
+};
+
+/// As many names are shown.
+const NAMES: usize = 40;
+
+pub(super) async fn look(trial: &mut Trial, feed: &Arc<Feed>, answer: Answer, url: Url) {
+    let began = Instant::now();
+    let name = feed.id.to_string();
+    if answer.status == StatusCode::NO_CONTENT || answer.nothing {
+        return trial.good(TestStep::Record, began, format!("{name}: no records just now"));
+    }
+    let format = feed.format.unwrap_or_else(|| format_of(&answer));
+    let feed = Arc::clone(feed);
+    let read = tokio::task::spawn_blocking(move || read(&feed, format, &answer, &url)).await;
+    let read = read
+        .unwrap_or_else(|_| Err(Trouble::File("it could not be decoded; report this".to_owned())));
+    match read {
+        Ok(Seen { rows: 0, .. }) | Err(Trouble::Decode { error: DecodeError::Nothing, .. }) => {
+            trial.good(TestStep::Record, began, format!("{name}: no records just now"));
+        }
+        Ok(seen) if seen.refused == 0 => {
+            trial.good(TestStep::Record, began, format!("{name}: {}", seen.words()));
+        }
+        Ok(seen) => {
+            let text = format!("{name}: {}", seen.words());
+            let remedy =
+                "compare the feed's fields with the partner's; what is refused goes to quarantine";
+            trial.bad(TestStep::Record, began, &text, remedy);
+        }
+        Err(Trouble::Fetch(error)) => trial.fault(TestStep::Record, began, &error),
+        Err(trouble) => {
+            let text = trouble.text();
+            let (what, remedy) = text
+                .rsplit_once("; ")
+                .unwrap_or((&text, "compare the answer with the feed's format and records"));
+            trial.bad(TestStep::Record, began, &format!("{name}: {what}"), remedy);
+            trial.result = Some((trouble.result(), Some(text.clone())));
+        }
+    }
+}
+
+/// What the page holds.
+struct Seen {
+    rows: u64,
+    refused: usize,
+    /// Why the first was refused: names a field, and no value.
+    why: Option<String>,
+    names: Vec<String>,
+}
+
+impl Seen {
+    fn words(&self) -> String {
+        let more = if self.names.len() > NAMES { ", …" } else { "" };
+        let names = self.names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
+        let rows = self.rows;
+        match &self.why {
+            None => format!("{rows} records on the first page, with {names}{more}"),
+            Some(why) => format!(
+                "{} of {rows} records on the first page are refused, the first because {why}; they have {names}{more}",
+                self.refused
+            ),
+        }
+    }
+}
+
+/// Reads the page as the feed does.
+fn read(feed: &Feed, format: Format, answer: &Answer, url: &Url) -> Result<Seen, Trouble> {
+    let body = &answer.body;
+    let decoded = |error| Trouble::decode(shown(url), error);
+    let layout = if feed.fields.is_empty() {
+        intake::infer(feed, format, Cursor::new(body.clone())).map_err(decoded)?
+    } else {
+        Layout::new(feed.fields.clone(), &feed.key).map_err(|missing| {
+            decoded(DecodeError::Layout(format!("the key {missing:?} is no field; mend `key`")))
+        })?
+    };
+    let own = || layout.fields.iter().map(|field| field.name.clone()).collect();
+    // What stands there, whatever the feed wants of it.
+    let bare = Feed { key: Vec::new(), fields: Vec::new(), ..feed.clone() };
+    let found = intake::infer(&bare, format, Cursor::new(body.clone()));
+    let names =
+        found.map_or_else(|_| own(), |found| found.fields.into_iter().map(|f| f.name).collect());
+    let envelope = match &feed.origin {
+        Origin::Http(request) => Envelope::of(request),
+        Origin::Files(_) => Envelope::default(),
+    };
+    let shaper = Shaper::new(feed, layout);
+    let intake = Intake { feed, shaper: &shaper, format, seed: 0, origins: Origins::default() };
+    let (scalars, piece) = intake.page(body, envelope.paths());
+    // An answer that says that it is an error is one, whatever its records look like.
+    envelope.said(&scalars, answer, url)?;
+    let piece = piece.map_err(decoded)?;
+    let why = piece.refused.first().map(|refusal| refusal.reason.clone());
+    Ok(Seen { rows: piece.rows(), refused: piece.refused.len(), why, names })
+}

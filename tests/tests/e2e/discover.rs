@@ -1,0 +1,119 @@
+//! `marsad feed discover`: what is printed for a partner goes into its file as it is, checks clean, and reads all rows.
+
+use marsad_tests::{
+    daemon::{Daemon, Home},
+    partner::{Api, Paging, PartnerFile, api::Plan, data::VISITS},
+};
+
+use crate::waits;
+
+/// The partner's file with its connection alone.
+fn connection(api: &Api, partner: &str) -> PartnerFile {
+    let mut file = PartnerFile::new(partner);
+    file.connection("api", &format!("base_url = \"http://{}\"\n", api.address()));
+    file.add("auth = { kind = \"bearer\", token = { file = \"token.secret\" } }\n");
+    file.secret("token.secret", "t0p-s3cret");
+    file
+}
+
+#[tokio::test]
+async fn a_discovered_feed_reads_all_that_the_partner_has() -> anyhow::Result<()> {
+    for (paging, query) in [
+        (Paging::Cursor, "?limit=100"),
+        (Paging::Offset, "?offset=0&limit=100"),
+        (Paging::Page, "?page=1&limit=100"),
+        (Paging::Link, "?limit=100"),
+        (Paging::NextUrl, "?limit=100"),
+    ] {
+        let plan = Plan::new("health", &VISITS, paging).token("t0p-s3cret");
+        let api = plan.start().await?;
+        let mut file = connection(&api, "health");
+        let mut daemon = Daemon::start(Home::with(&[&file])?).await?;
+        let url = format!("http://{}/v1/visits{query}", api.address());
+        let said = daemon.cli(&["feed", "discover", &url]).await?;
+        assert_eq!(said.code, 0, "{paging:?}: {}", said.err);
+        assert!(said.err.contains("recognised"), "{paging:?}: {}", said.err);
+        let whole = said.out.clone() + &said.err + &daemon.log();
+        let (key, secret) = (api.truth().key(0), "t0p-s3cret");
+        assert!(!whole.contains(&key) && !whole.contains(secret), "no value is shown: {whole}");
+
+        daemon.sigterm().await?;
+        daemon.home.partner(file.add(&said.out))?;
+        let checked = daemon.cli(&["config", "check"]).await?;
+        assert_eq!(checked.code, 0, "{paging:?}: {}\n{}", checked.out, said.out);
+        daemon.go().await?;
+        waits::good_run(&daemon, &api.feed(), 0).await?;
+        waits::same(&daemon, &api).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_outside_every_connection_is_not_asked() -> anyhow::Result<()> {
+    let plan = Plan::new("health", &VISITS, Paging::Cursor).token("t0p-s3cret");
+    let (api, other) = (plan.clone().start().await?, plan.start().await?);
+    let daemon = Daemon::start(Home::with(&[&connection(&api, "health")])?).await?;
+    let asked = other.switch().asked();
+    let url = format!("http://{}/v1/visits", other.address());
+    for arguments in [
+        vec!["feed", "discover", &url],
+        vec!["feed", "discover", &url, "--connection", "health/api"],
+    ] {
+        let said = daemon.cli(&arguments).await?;
+        assert_eq!(said.code, 1, "{}", said.out);
+        assert!(
+            said.err.contains("base_url") && said.err.contains("[[connection]]"),
+            "{}",
+            said.err
+        );
+    }
+    assert_eq!(other.switch().asked(), asked, "our credentials went nowhere else");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_is_sampled_as_it_lies_there() -> anyhow::Result<()> {
+    let mut file = PartnerFile::new("education");
+    file.connection("drop", "import = \"in\"\n");
+    let home = Home::with(&[&file])?;
+    std::fs::create_dir(home.path().join("partners.d/in"))?;
+    let mut daemon = Daemon::start(home).await?;
+    let sample = daemon.path().join("transfers-2026-11.csv");
+    let rows = "transfer_no;child_eid;school;moved_on\n\
+                T-1;784-0000-0000021-8;Al Noor;05/11/2026\nT-2;784-0000-0000022-6;Al Rahma;25/11/2026\n";
+    std::fs::write(&sample, rows)?;
+    let said = daemon.cli(&["feed", "discover", &sample.to_string_lossy()]).await?;
+    assert_eq!(said.code, 0, "{}", said.err);
+    for line in [
+        "files = \"transfers-*.csv\"",
+        "delimiter = \";\"",
+        "child_eid = { type = \"emirates_id\", sensitive = true }",
+        "moved_on = { type = \"date\", format = \"%d/%m/%Y\" }",
+    ] {
+        assert!(said.out.contains(line), "{line}\n{}", said.out);
+    }
+    assert!(!said.out.contains("784-") && !said.out.contains("Noor"), "{}", said.out);
+
+    daemon.sigterm().await?;
+    daemon.home.partner(file.add(&said.out))?;
+    daemon.go().await?;
+    std::fs::write(daemon.path().join("partners.d/in/new.part"), rows)?;
+    std::fs::rename(
+        daemon.path().join("partners.d/in/new.part"),
+        daemon.path().join("partners.d/in/transfers-2026-12.csv"),
+    )?;
+    let run = waits::good_run(&daemon, "education/transfers", 0).await?;
+    assert_eq!(run.counts.inserted, 2, "{run:?}");
+
+    for (name, text, expected) in [
+        ("login.html", "<html><body>login</body></html>", "HTML"),
+        ("cut.json", "{\"data\":[{\"id\":1},", "not whole JSON"),
+    ] {
+        let path = daemon.path().join(name);
+        std::fs::write(&path, text)?;
+        let said = daemon.cli(&["feed", "discover", &path.to_string_lossy()]).await?;
+        assert_eq!(said.code, 1, "{}", said.out);
+        assert!(said.err.contains(expected) && said.out.is_empty(), "{}", said.err);
+    }
+    Ok(())
+}
