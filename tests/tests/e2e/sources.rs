@@ -169,6 +169,11 @@ fn rows(numbers: impl IntoIterator<Item = u64>) -> Vec<Value> {
     numbers.into_iter().map(row).collect()
 }
 
+/// The same, a line each.
+fn lines(numbers: impl IntoIterator<Item = u64>) -> String {
+    rows(numbers).iter().fold(String::new(), |lines, row| format!("{lines}{row}\n"))
+}
+
 /// The numbers from `from` on, at most `size` of them, below `end`.
 fn some(from: u64, size: u64, end: u64) -> std::ops::Range<u64> {
     from.min(end)..(from + size).min(end)
@@ -191,7 +196,8 @@ fn block(feed: &str, keys: &str, base: &str, connection: &str) -> String {
         let elsewhere = keys
             .lines()
             .any(|line| ["preset = ", "format = "].iter().any(|begin| line.starts_with(begin)));
-        if !(key == "records" && elsewhere) && !keys.lines().any(says) {
+        let given = keys.lines().any(says) || key == "records" && elsewhere;
+        if !given {
             block.push_str(&line);
             block.push('\n');
         }

@@ -13,7 +13,7 @@ use marsad_tests::{
 };
 use serde_json::json;
 
-use super::{Agency, Case, id, rows};
+use super::{Agency, Case, id, lines, rows};
 use crate::waits;
 
 fn plain() -> Vec<u8> {
@@ -127,8 +127,8 @@ async fn a_body_that_does_not_come_in_time_or_not_whole_is_given_up() -> anyhow:
     let waits = "timeouts = { connect = \"1s\", first_byte = \"300ms\", idle = \"300ms\", total = \"600ms\" }";
     let cases = vec![
         Case::new("never", "", once(|_| Reply::never())),
-        Case::new("late", "", once(|whole| whole.late(Duration::from_secs(60)))),
-        Case::new("idle", "", once(|whole| whole.drip(100, Duration::from_secs(60)))),
+        Case::new("late", "", once(|whole| whole.late(Duration::from_mins(1)))),
+        Case::new("idle", "", once(|whole| whole.drip(100, Duration::from_mins(1)))),
         Case::new("drip", "", once(|whole| whole.drip(1, Duration::from_millis(50)))),
         Case::new("endless", "", once(|whole| whole.endless(1000, Duration::from_millis(20)))),
         Case::new("short-of-its-length", "", once(|whole| whole.promising(10_000))),
@@ -138,7 +138,7 @@ async fn a_body_that_does_not_come_in_time_or_not_whole_is_given_up() -> anyhow:
     let always = [
         Case::new("always-never", "", |_| Reply::never()),
         Case::new("always-idle", "", |_| {
-            Reply::text("text/plain", "{").drip(1, Duration::from_secs(60))
+            Reply::text("text/plain", "{").drip(1, Duration::from_mins(1))
         }),
     ];
     let cases = cases.into_iter().chain([slow]).chain(always).collect();
@@ -203,14 +203,11 @@ async fn what_has_not_changed_is_remembered_over_a_restart() -> anyhow::Result<(
 
 #[tokio::test]
 async fn lines_and_tables_come_over_http_too() -> anyhow::Result<()> {
-    let lines: String = rows(0..5).iter().map(|row| format!("{row}\n")).collect();
-    let table = {
-        let rows = rows(0..5).into_iter();
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        let rows =
-            rows.map(|row| format!("{};{};{}\r\n", text(&row["id"]), row["n"], text(&row["at"])));
-        format!("\u{feff}id;n;at\r\n{}", rows.collect::<String>())
-    };
+    let lines = lines(0..5);
+    let table = rows(0..5).iter().fold("\u{feff}id;n;at\r\n".to_owned(), |table, row| {
+        let text = |name: &str| row[name].as_str().unwrap_or_default();
+        format!("{table}{};{};{}\r\n", text("id"), row["n"], text("at"))
+    });
     let (bad, said) = (b"{\"id\": \"\xff\"}\n".to_vec(), lines.clone());
     let latin = b"{\"data\": [{\"id\": \"caf\xe9\", \"n\": 1, \"at\": null}]}".to_vec();
     let agency = Agency::start(vec![

@@ -102,7 +102,7 @@ const SAMPLES: [Sample; 18] = [
         ways: &["/ckan?offset=3&limit=1000"],
         ..Sample::one(
             "ckan",
-            "preset = \"ckan\"\nkey = [\"السنة\", \"المنطقة\"]",
+            "preset = \"ckan\"\nkey = [\"year\", \"area\"]\nfields = { year = { type = \"integer\", from = \"السنة\" }, area = { type = \"text\", from = \"المنطقة\" }, size = { type = \"decimal\", from = \"متوسط حجم الأسرة\" } }",
             &["ckan-datastore-search.json"],
             7,
         )
@@ -264,7 +264,8 @@ const FAULTS: [Fault; 10] = [
 
 const SDMX_FIELDS: &str = "preset = \"sdmx\"\nkey = [\"FREQ\", \"REF_AREA\", \"INDICATOR\", \"TIME_PERIOD\"]\nfields = { FREQ = \"text\", REF_AREA = \"text\", INDICATOR = \"text\", TIME_PERIOD = \"text\", OBS_VALUE = \"decimal\" }";
 
-fn sample(file: &str) -> String {
+/// The text of a sample.
+pub(super) fn sample(file: &str) -> String {
     let path: PathBuf = workspace().join("tests/samples").join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -10,7 +10,7 @@ use marsad_shared::{health::Reason, run::Outcome};
 use marsad_tests::partner::{Asked, Cell, Reply};
 use serde_json::json;
 
-use super::{Agency, Case, failed, rows, some};
+use super::{Agency, Case, failed, lines, rows, some};
 
 fn data(rows: &serde_json::Value) -> Reply {
     Reply::json(&json!({ "data": rows }))
@@ -115,8 +115,7 @@ fn office(base: &'static str, ready: Arc<AtomicBool>) -> impl Fn(&Asked) -> Repl
             }
             ("GET", "/jobs/j%201") => Reply::json(&json!({ "job": { "state": "finished" } })),
             ("GET", "/files/0") if asked.query == "sig=a%2Bb" => {
-                let lines: String = rows(0..30).iter().map(|row| format!("{row}\n")).collect();
-                Reply::text("application/x-ndjson", &lines)
+                Reply::text("application/x-ndjson", &lines(0..30))
             }
             ("DELETE", "/jobs/j%200") => Reply::status(204),
             _ => Reply::status(400),
@@ -275,14 +274,12 @@ async fn an_envelope_of_xml_carries_the_token_of_the_page_before() -> anyhow::Re
         let page = some(from, 10, 25);
         let next = format!(" nextToken=\"a&lt;&amp;&quot;{}\"", page.end);
         let next = if page.end < 25 { next } else { String::new() };
-        let records: String = page
-            .map(|n| {
-                let (id, at) = (format!("r{n:05}"), super::at(n));
-                format!(
-                    "<Registration id=\"{id}\"><Number>{n}</Number><At>{at}</At></Registration>"
-                )
-            })
-            .collect();
+        let records = page.fold(String::new(), |records, n| {
+            let (id, at) = (format!("r{n:05}"), super::at(n));
+            format!(
+                "{records}<Registration id=\"{id}\"><Number>{n}</Number><At>{at}</At></Registration>"
+            )
+        });
         let body = format!(
             "<x:Envelope xmlns:x=\"urn:s\"><x:Body><Batch{next}>{records}</Batch></x:Body></x:Envelope>"
         );

@@ -99,11 +99,9 @@ fn offsets() -> Vec<Case> {
         ),
         Case::new(
             "offset-in-json",
-            &format!(
-                "json = {{ what = \"all\", page = {{ sort = \"id\" }} }}\n\
-                 pagination = {{ kind = \"offset\", param = \"page.offset\", place = \"body\", \
-                 size_param = \"page.limit\", size = 10 }}"
-            ),
+            "json = { what = \"all\", page = { sort = \"id\" } }\n\
+                 pagination = { kind = \"offset\", param = \"page.offset\", place = \"body\", \
+                 size_param = \"page.limit\", size = 10 }",
             |asked| {
                 let body = asked.json();
                 let from = body["page"]["offset"].as_u64().unwrap_or(u64::MAX);

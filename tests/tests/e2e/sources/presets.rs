@@ -1,10 +1,11 @@
 //! Styles that are known by name, as they stand, against servers that behave as the real ones do.
 
+use jiff::Timestamp;
 use marsad_shared::{health::Reason, run::Outcome};
 use marsad_tests::partner::{Asked, Cell, Reply};
 use serde_json::{Value, json};
 
-use super::{Agency, Case, at, failed, row, rows, some};
+use super::{Agency, Case, at, conformance::sample, failed, row, rows, some};
 
 /// `OData` 4: pages of two, changes where they are asked for, and a delta link that grows too old.
 fn odata(asked: &Asked) -> Reply {
@@ -191,5 +192,35 @@ async fn json_api_ends_where_its_link_is_null() -> anyhow::Result<()> {
     assert_eq!(agency.first("jsonapi-empty").await?.counts.received, 0);
     let run = agency.ended("jsonapi-error", 0).await?;
     failed("jsonapi-error", &run, Reason::RemoteFault, &["all is broken"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn sdmx_asks_for_what_was_updated_after_the_last_whole_answer() -> anyhow::Result<()> {
+    let keys = "preset = \"sdmx\"\nkey = [\"FREQ\", \"REF_AREA\", \"INDICATOR\", \"TIME_PERIOD\"]\n\
+                fields = { FREQ = \"text\", REF_AREA = \"text\", INDICATOR = \"text\", TIME_PERIOD = \"text\", OBS_VALUE = \"decimal\" }";
+    let agency = Agency::start(vec![Case::new("sdmx", keys, |asked| match asked.before {
+        0 => {
+            Reply::text("application/vnd.sdmx.data+csv;version=1.0.0", &sample("sdmx-csv-1.0.csv"))
+        }
+        // Nothing has been updated since.
+        1 => Reply::status(204),
+        _ => Reply::text(
+            "application/vnd.sdmx.data+json;version=2.0.0",
+            &sample("sdmx-json-2.0-updated-after.json"),
+        ),
+    })])
+    .await?;
+    assert_eq!(agency.first("sdmx").await?.counts.inserted, 12);
+    assert_eq!(agency.again("sdmx").await?.counts.received, 0);
+    let last = agency.again("sdmx").await?.counts;
+    assert_eq!((last.updated, last.deleted), (2, 1), "{last:?}");
+    let asked = agency.asked("sdmx");
+    assert_eq!(asked[0].query, "", "at first everything is asked for");
+    let after = |at: usize| asked[at].param("updatedAfter").unwrap().parse::<Timestamp>();
+    let [first, second] = [after(1)?, after(2)?];
+    assert!(first <= second, "a time that moves on with each whole answer: {first} {second}");
+    let accept = asked[0].header("accept").unwrap_or_default();
+    assert!(accept.contains("application/vnd.sdmx.data+json;version=2.0.0"), "{accept}");
     Ok(())
 }
