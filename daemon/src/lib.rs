@@ -1,6 +1,7 @@
 //! The daemon's parts: sources, the pipeline, the courier, health, and the socket. `marsadd` puts them together.
 
 pub mod books;
+pub mod certificates;
 pub mod columns;
 pub mod courier;
 pub mod decode;

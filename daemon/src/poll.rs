@@ -101,7 +101,8 @@ impl Poller {
         // A short wait is sat out: by an operator's run within it, by any other before it.
         let held = self.puller.source.held();
         if let Some(held) = held.filter(|held| order.is_none() || held.wait > PATIENCE) {
-            return self.hold(&held, order).await;
+            // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
+            return Box::pin(self.hold(&held, order)).await;
         }
         let trigger = match &order {
             Some(_) => Trigger::Person,

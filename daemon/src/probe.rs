@@ -62,11 +62,7 @@ impl Probe {
             let heard =
                 standing.and_then(|standing| standing.last_result_at).filter(|at| *at <= now);
             let due = plus(heard.unwrap_or(began), wait.saturating_add(SLACK));
-            let mut wait = until(now, due);
-            if let Some(at) = self.source.gate().try_at() {
-                // A feed that is due has the breaker's try before us; if none comes, it is ours.
-                wait = wait.min((at + SLACK).saturating_duration_since(Instant::now()));
-            }
+            let wait = in_turn(until(now, due), self.source.gate().try_at(), Instant::now());
             let held = self.source.held();
             if wait.is_zero() && held.is_none() {
                 self.measure().await;
@@ -85,6 +81,10 @@ impl Probe {
         let answer = self.source.send(pass, &self.url, 0, head).await;
         let (result, detail) = match answer {
             Ok(_) => (PollResult::Ok { near_limit: false }, None),
+            // Where the key travels in bodies, a probe has no room for it, and who refuses it is there.
+            Err((Some(401 | 403), _)) if self.source.http.auth.is_in_body() => {
+                (PollResult::Ok { near_limit: false }, None)
+            }
             Err((status, error)) if reached(status, error.fetch()) => {
                 (PollResult::Ok { near_limit: false }, None)
             }
@@ -94,10 +94,35 @@ impl Probe {
     }
 }
 
+/// How long until a probe is due: as its own interval says, and as a breaker's try that no feed comes for. A feed that is
+/// due has the try before us.
+fn in_turn(due_in: Duration, try_at: Option<Instant>, now: Instant) -> Duration {
+    try_at.map_or(due_in, |at| due_in.min((at + SLACK).saturating_duration_since(now)))
+}
+
 /// Whether an answer that is no success still shows that the partner is there.
 fn reached(status: Option<u16>, error: &FetchError) -> bool {
     let unknown_method = status == Some(StatusCode::NOT_IMPLEMENTED.as_u16());
     let refused =
         matches!(status, Some(401 | 403)) || matches!(error, FetchError::Throttled { .. });
     unknown_method || (matches!(status, Some(300..500)) && !refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_is_the_breakers_try_where_no_feed_comes_for_it() {
+        let (now, minute) = (Instant::now(), Duration::from_mins(1));
+        let later = now + minute;
+        for (due_in, try_at, at, expected, why) in [
+            (5 * minute, None, now, 5 * minute, "closed: as ever"),
+            (5 * minute, Some(later), now, minute + SLACK, "feeds go first"),
+            (5 * minute, Some(now), later, Duration::ZERO, "and none came"),
+            (minute / 4, Some(later), now, minute / 4, "due before: it looks, and is told to wait"),
+        ] {
+            assert_eq!(in_turn(due_in, try_at, at), expected, "{why}");
+        }
+    }
 }

@@ -22,7 +22,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     columns::Columns,
-    decode::{self, DecodeError, Scalar},
+    decode::{DecodeError, Scalar},
+    intake,
     run::Ending,
     services::{Rewind, Services},
     socket::problem::failed,
@@ -221,8 +222,7 @@ impl Puller {
         let answer = match self.source.get(&call, known).await {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
-            Err(FetchError::Transient { .. } | FetchError::Gone { .. }) => return None,
-            Err(FetchError::Held { wait, .. }) if wait <= PATIENCE => return None,
+            Err(error) if self.may_ask_again(&error) => return None,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));
@@ -260,7 +260,8 @@ impl Puller {
                 return Err(error);
             }
         };
-        let found = decode::json::scalars(&answer.body, std::slice::from_ref(&changed.at));
+        let format = page::format_of(&answer);
+        let found = intake::beside(format, &answer.body, std::slice::from_ref(&changed.at));
         let Some(mark) = found.first().and_then(Scalar::text) else {
             let what = "the answer does not say whether anything changed; mend `changed.at`";
             let error = FetchError::of(Reason::Schema, &url, what);
@@ -280,6 +281,17 @@ impl Puller {
             }
             _ => Seen::New(Head { answer: None, mark: Some(mark) }),
         })
+    }
+
+    /// Whether asking again may help, and will be allowed soon: the breaker may just have opened.
+    fn may_ask_again(&self, error: &FetchError) -> bool {
+        match error {
+            FetchError::Held { wait, by_breaker, .. } => !by_breaker && *wait <= PATIENCE,
+            FetchError::Transient { .. } | FetchError::Gone { .. } => {
+                self.source.held().is_none_or(|held| !held.is_breaker && held.wait <= PATIENCE)
+            }
+            _ => false,
+        }
     }
 
     /// What an answer of `url`, read as this feed is, is remembered by.

@@ -188,11 +188,22 @@ impl Shaper {
     ) -> Result<(), Refused> {
         let mut row = batch.row();
         for (at, (column, field)) in self.columns.iter().zip(&self.layout.fields).enumerate() {
-            if standing == Standing::Gone && !column.key {
+            let held = if standing == Standing::Here || column.key {
+                raw(at, column)
+            } else if self.layout.version == Some(at) {
+                // A deletion may have a version, and is a deletion without one too.
+                match raw(at, column) {
+                    Ok(Held::Raw(Raw::Nothing)) => {
+                        row.null();
+                        continue;
+                    }
+                    held => held,
+                }
+            } else {
                 row.null();
                 continue;
-            }
-            let put = raw(at, column).and_then(|held| column.put(&held.raw(), &mut row));
+            };
+            let put = held.and_then(|held| column.put(&held.raw(), &mut row));
             put.map_err(|reason| Refused {
                 field: Some(field.name.clone()),
                 reason: format!("field {:?} {reason}", field.name),

@@ -2,6 +2,8 @@
 
 pub mod asking;
 pub mod auth;
+#[cfg(test)]
+mod bench;
 pub mod body;
 pub mod breaker;
 pub mod call;
@@ -13,7 +15,6 @@ pub mod gate;
 pub mod http;
 pub mod link;
 pub mod manners;
-pub mod oauth;
 pub mod proof;
 pub mod said;
 pub mod spend;

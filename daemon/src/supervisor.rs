@@ -31,6 +31,7 @@ use tracing::{info, warn};
 
 use crate::{
     books::{self, Books},
+    certificates,
     courier::Courier,
     events::Events,
     health::HealthBoard,
@@ -196,13 +197,17 @@ impl Supervisor {
         for connection in connections {
             let mine = by_connection.remove(&connection.id).unwrap_or_default();
             let purse = self.services.books.purse(&connection.partner);
-            let clock = &self.services.clock;
-            let source = HttpSource::new(connection, &clients, clock, purse.as_ref())
-                .context("the HTTP client could not be made")?;
+            let (clock, secrets) = (&self.services.clock, self.services.store.folder.secrets());
+            let source = HttpSource::new(connection, &clients, &secrets, clock, purse.as_ref())
+                .with_context(|| format!("{} cannot be reached", connection.id))?;
             self.services.routes.open(connection, source.as_ref(), &mine);
             if let Some(source) = &source {
                 self.services.books.enter(source);
                 let probe = source.called_by(Caller::Probes);
+                if source.http.base_url.scheme() == "https" {
+                    let (services, source) = (Arc::clone(&self.services), Arc::clone(source));
+                    self.workers.spawn(certificates::run(services, source, self.stop.clone()));
+                }
                 let probe = Probe::new(Arc::clone(&self.services), probe, &mine);
                 self.workers.spawn(probe.run(self.stop.clone()));
                 for feed in &mine {

@@ -9,6 +9,7 @@ mod raw;
 mod schema;
 mod source;
 mod table;
+mod tree;
 mod value;
 
 use std::{

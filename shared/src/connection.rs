@@ -1,9 +1,19 @@
 //! A connection: one way to reach a partner, over HTTP or through a pair of folders.
 
+mod auth;
+mod tls;
+
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
-use secrecy::SecretString;
 use url::Url;
+
+pub use self::{
+    auth::{
+        Assertion, Auth, ClientProof, ExpiresFormat, Grant, KeyPlace, Login, LoginBody,
+        LoginMethod, OAuth2, SentIn, TokenLife, TokenPlace,
+    },
+    tls::{Identity, Tls},
+};
 
 use crate::{
     id::{ConnectionId, PartnerId},
@@ -37,6 +47,16 @@ pub struct Http {
     /// Without a trailing slash; the path of a feed is written behind it.
     pub base_url: Url,
     pub auth: Auth,
+    /// Sent with each request to the origin of `base_url`. Never secrets.
+    pub headers: Vec<(String, String)>,
+    /// `None`: as the system has it.
+    pub tls: Option<Tls>,
+    /// Through which all requests go, those for tokens too. `None`: none, whatever the environment says.
+    pub proxy: Option<Url>,
+    /// Whether HTTP/2 may be spoken where the partner offers it.
+    pub http2: bool,
+    /// Whether redirects are followed, within the origin alone.
+    pub redirects: bool,
     /// The most requests in a period, over all feeds of the connection.
     pub rate_limit: Option<RateLimit>,
     pub timeouts: Timeouts,
@@ -44,52 +64,6 @@ pub struct Http {
     pub slow: Duration,
     /// How exchanges are delivered; `None`: the connection takes none.
     pub deliver: Option<Deliver>,
-}
-
-/// How a request proves who we are. Secrets are read from their source at start, never written anywhere.
-#[derive(Clone, Debug)]
-pub enum Auth {
-    None,
-    /// A key in a header or in the query.
-    ApiKey {
-        place: KeyPlace,
-        name: String,
-        key: SecretString,
-    },
-    Basic {
-        user: String,
-        password: SecretString,
-    },
-    Bearer {
-        token: SecretString,
-    },
-    /// OAuth 2.0 client credentials; `token_url` is absolute.
-    OAuth2 {
-        token_url: Url,
-        client_id: String,
-        client_secret: SecretString,
-        scope: Option<String>,
-    },
-}
-
-impl Auth {
-    /// All that is secret in it: what no text may show.
-    pub fn secrets(&self) -> Vec<&SecretString> {
-        match self {
-            Self::None => Vec::new(),
-            Self::ApiKey { key, .. } => vec![key],
-            Self::Basic { password, .. } => vec![password],
-            Self::Bearer { token } => vec![token],
-            Self::OAuth2 { client_secret, .. } => vec![client_secret],
-        }
-    }
-}
-
-/// Where an API key travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyPlace {
-    Header,
-    Query,
 }
 
 /// At most `requests` in each `per`, spread evenly, after a burst of as many.

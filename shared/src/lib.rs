@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backoff;
+pub mod certificate;
 pub mod clock;
 pub mod config;
 pub mod connection;
@@ -20,6 +21,7 @@ pub mod request;
 pub mod role;
 pub mod run;
 pub mod schedule;
+pub mod signing;
 pub mod store;
 pub mod untrusted;
 pub mod word;

@@ -223,6 +223,7 @@ mod tests {
             (Act::PauseFeed, "-os-A", "pauses"),
             (Act::ResumeFeed, "-os-A", "and resumes"),
             (Act::CancelRun, "-os-A", "cancels"),
+            (Act::Rewind, "--s-A", "a rewind is the supervisor's"),
             (Act::DiscardQuarantine, "--s-A", "discarding loses data: the supervisor's"),
             (Act::ReplayQuarantine, "-os-A", "replaying loses none"),
             (Act::Reload, "----A", "the administrator's"),

@@ -121,8 +121,10 @@ mod tests {
         );
         speaks_one_word(
             &Act::ALL,
-            "look read_audit resync send test_connection discover_feed retry_exchange hold_exchange release_exchange cancel_exchange \
-             confirm_exchange pause_feed resume_feed cancel_run rewind discard_quarantine replay_quarantine reload backup",
+            "look read_audit resync send test_connection discover_feed retry_exchange hold_exchange \
+             release_exchange cancel_exchange \
+             confirm_exchange pause_feed resume_feed cancel_run rewind discard_quarantine replay_quarantine \
+             reload backup",
         );
     }
 

@@ -12,6 +12,7 @@ pub mod line;
 pub mod office;
 pub mod random;
 pub mod script;
+pub mod tls;
 
 pub use api::{Api, Paging};
 pub use config::PartnerFile;

@@ -18,7 +18,7 @@ pub(super) use self::{
     range::Range,
     report::Report,
     subject::Subject,
-    verdict::{of_freshness, of_health, tone},
+    verdict::{of_connection, of_freshness, of_health, tone},
 };
 use self::{report::unanswered, verdict::judge};
 use super::args::{self, Handled};

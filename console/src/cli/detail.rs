@@ -98,6 +98,9 @@ fn is_count(key: &str) -> bool {
             | "fails"
             | "attempts"
             | "entries"
+            | "limit"
+            | "spent"
+            | "left"
     )
 }
 

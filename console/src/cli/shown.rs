@@ -15,7 +15,7 @@ use marsad_shared::{
 use serde_json::Value;
 
 use super::{
-    check::{of_freshness, of_health, tone},
+    check::{of_connection, of_freshness, tone},
     table::{
         Cell,
         Column::{self, Left, Right, Time},
@@ -70,11 +70,12 @@ impl Shown for ConnectionRow {
 
     fn cells(&self, look: &Look) -> Vec<Cell> {
         let overlays: Vec<_> = self.overlays.iter().map(|overlay| format!("{overlay}; ")).collect();
-        let reason = overlays.concat() + self.reason.as_deref().unwrap_or_default();
+        let why = self.reason.as_deref().or(self.wait_reason.as_deref());
+        let reason = overlays.concat() + why.unwrap_or_default();
         vec![
             Cell::of(&self.id),
             Cell::new(&self.kind),
-            Cell::of(&self.health).tone(tone(of_health(self.health))),
+            Cell::of(&self.health).tone(tone(of_connection(self))),
             Cell::new(look.short(self.since_at)),
             time(self.last_ok_at, look),
             time(self.next_at, look),

@@ -8,7 +8,7 @@ use marsad_shared::{
 };
 
 use super::{
-    check::{Code, Snapshot, of_freshness, of_health, tone},
+    check::{Code, Snapshot, of_connection, of_freshness, of_health, tone},
     fail::Done,
     out::Out,
     shown::of_state,
@@ -130,7 +130,7 @@ fn troubles(snapshot: &Snapshot, look: &Look) -> String {
     ];
     let connections = snapshot.connections.iter().map(|row| {
         (
-            of_health(row.health),
+            of_connection(row),
             row.id.to_string(),
             row.health.word(),
             Some(row.since_at),

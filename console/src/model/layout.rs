@@ -72,7 +72,11 @@ pub fn parts(model: &Model) -> Parts {
         let list = Rect { width: left, ..body };
         return if about {
             let half = body.height.min(SUMMARY + 5);
-            let peek = Rect { y: body.y + half - 1, height: body.height - half + 1, ..right };
+            let peek = Rect {
+                y: (body.y + half).saturating_sub(1),
+                height: body.height - half + 1,
+                ..right
+            };
             Parts { summary: Rect { height: half, ..right }, list, peek }
         } else {
             Parts { summary: nothing, list, peek: right }

@@ -92,7 +92,7 @@ impl Row {
     pub fn weight(&self) -> Weight {
         match self {
             Self::Trouble(trouble) => trouble.weight,
-            Self::Connection(row) => row.health.into(),
+            Self::Connection(row) => (&**row).into(),
             Self::Feed(row) => row.freshness.into(),
             Self::Exchange(row) => row.state.into(),
             Self::Quarantine(_) => Weight::Warn,

@@ -87,7 +87,7 @@ pub fn troubles(
     }
     let mut all = Vec::new();
     for row in wanted() {
-        let weight = Weight::from(row.health);
+        let weight = Weight::from(&**row);
         if weight >= Weight::Watch {
             let hit = hit.get(&row.id).copied().unwrap_or(0);
             let about = About::Connection(Arc::clone(row), hit);
@@ -124,6 +124,21 @@ pub fn troubles(
 mod tests {
     use super::*;
     use crate::model::build;
+    use marsad_shared::certificate::Validity;
+
+    #[test]
+    fn a_certificate_that_ends_needs_somebody_though_all_is_well() {
+        for (certificate, weight) in [
+            (Validity::Fine, None),
+            (Validity::EndsSoon, Some(Weight::Warn)),
+            (Validity::EndsNow, Some(Weight::Grave)),
+        ] {
+            let mut row = build::connection("courts/api", Health::Up);
+            row.certificate = Some(certificate);
+            let found = troubles(&[Arc::new(row)], &[], None);
+            assert_eq!(found.first().map(|trouble| trouble.weight), weight, "{certificate}");
+        }
+    }
 
     #[test]
     fn the_worst_comes_first_and_a_cause_once() {

@@ -1,6 +1,9 @@
 //! How much a state matters: what puts the worst on top and which symbol stands beside the word.
 
-use marsad_shared::{exchange::State, freshness::Freshness, health::Health, run::Outcome};
+use marsad_shared::{
+    certificate::Validity, exchange::State, freshness::Freshness, health::Health,
+    protocol::ConnectionRow, run::Outcome,
+};
 
 /// How much a fact matters, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +42,24 @@ impl From<Health> for Weight {
             Health::Degraded => Self::Warn,
             Health::Down => Self::Grave,
         }
+    }
+}
+
+impl From<Validity> for Weight {
+    fn from(validity: Validity) -> Self {
+        match validity {
+            Validity::Fine => Self::Calm,
+            Validity::EndsSoon => Self::Warn,
+            Validity::EndsNow | Validity::Ended => Self::Grave,
+        }
+    }
+}
+
+/// A connection's, by its health or by the end of its certificates, whichever matters more.
+impl From<&ConnectionRow> for Weight {
+    fn from(row: &ConnectionRow) -> Self {
+        let health = Self::from(row.health);
+        row.certificate.map_or(health, |validity| health.max(validity.into()))
     }
 }
 

@@ -114,6 +114,7 @@ fn connection(model: &Model, id: &ConnectionId) -> Vec<Cause> {
     let mut all = vec![cause(row.health.into(), connection_line(model, row))];
     all.extend(row.reason.clone().map(|reason| cause(row.health.into(), reason)));
     all.extend(row.cause.map(|reason| side(model, reason)));
+    all.extend(row.wait_reason.clone().map(|why| cause(row.health.into(), why)));
     all
 }
 

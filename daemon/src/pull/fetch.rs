@@ -126,9 +126,11 @@ impl Puller {
     ) -> Result<(), Trouble> {
         let wait = match trouble {
             // Nothing was asked, so nothing was tried. What went wrong before says more than that we wait.
-            Trouble::Fetch(FetchError::Held { wait, text }) => {
-                let Some(left) = tries.patience.checked_sub(wait) else {
-                    let held = || FetchError::Held { wait, text }.into();
+            Trouble::Fetch(FetchError::Held { wait, by_breaker, text }) => {
+                // The breaker's tries are made one a run, so that each is heard of.
+                let left = tries.patience.checked_sub(wait).filter(|_| !by_breaker);
+                let Some(left) = left else {
+                    let held = || FetchError::Held { wait, by_breaker, text }.into();
                     return Err(tries.last.take().unwrap_or_else(held));
                 };
                 tries.patience = left;
@@ -305,7 +307,8 @@ impl Puller {
         call: &Call,
         what: &str,
     ) -> Result<String, FetchError> {
-        let found = decode::json::scalars(&answer.body, std::slice::from_ref(path));
+        let found =
+            intake::beside(page::format_of(answer), &answer.body, std::slice::from_ref(path));
         let found = found.first().and_then(Scalar::text).map(str::to_owned);
         found.ok_or_else(|| {
             let what = format!("the answer does not say {what}; mend `export`");

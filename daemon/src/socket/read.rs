@@ -50,8 +50,13 @@ impl Api {
     /// Adds to a connection's row what only the running daemon knows: what its requests wait for, and the partner's clock.
     fn add_manners(&self, row: &mut ConnectionRow) {
         let Some(source) = self.services.books.source(&row.id) else { return };
+        if source.gate().is_broken() {
+            row.overlays.push("breaker".to_owned());
+        }
         if let Some(held) = source.held() {
-            row.overlays.push(if held.is_breaker { "breaker" } else { "waiting" }.to_owned());
+            if !held.is_breaker {
+                row.overlays.push("waiting".to_owned());
+            }
             (row.wait_until_at, row.wait_reason) = (Some(held.until), Some(held.why));
         }
         let offset = source.gate().offset();

@@ -1,78 +1,215 @@
 //! What a request carries to prove who we are. Secrets go into the request and nowhere else.
 
+mod answer;
+mod digest;
+mod jwt;
+mod kept;
+mod login;
+mod oauth;
+mod token;
+
+use std::path::Path;
+
+use jiff::Timestamp;
 use marsad_shared::{
-    connection::{Auth, KeyPlace},
+    connection::{Auth, KeyPlace, SentIn},
+    health::Reason,
+    id::ConnectionId,
     request::Body,
 };
 use reqwest::{
     Client, Request,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue},
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
-use super::{fault::FetchError, oauth::TokenKeeper};
+use self::{
+    digest::Digest,
+    jwt::Issuer,
+    kept::Kept,
+    token::{Giver, Keeper, Number},
+};
+use super::fault::FetchError;
 
 /// Signs the requests of one connection.
 #[derive(Debug)]
-pub struct Signer {
-    auth: Auth,
-    token: TokenKeeper,
+pub struct Signer(Proof);
+
+#[derive(Debug)]
+enum Proof {
+    /// The same each time, or nothing.
+    Fixed(Auth),
+    Digest(Digest),
+    Jwt(Issuer, SentIn),
+    Token(Keeper, SentIn),
+}
+
+/// What a request showed: what a refusal of it speaks of.
+#[derive(Debug)]
+pub struct Shown(What);
+
+#[derive(Debug)]
+enum What {
+    Fixed,
+    /// The answer to this challenge; `None`: no challenge was known.
+    Nonce(Option<String>),
+    Token(Number),
 }
 
 impl Signer {
-    pub fn new(auth: Auth) -> Self {
-        Self { auth, token: TokenKeeper::default() }
+    /// The signer of `connection`. `secrets`: the folder where tokens are kept that were given in place of others.
+    pub fn new(connection: &ConnectionId, auth: Auth, secrets: &Path) -> Self {
+        let bearer = || SentIn::Header {
+            name: AUTHORIZATION.as_str().to_owned(),
+            prefix: "Bearer ".to_owned(),
+        };
+        Self(match auth {
+            Auth::Digest { user, password } => Proof::Digest(Digest::new(user, password)),
+            Auth::Jwt { claims, send } => Proof::Jwt(Issuer::new(*claims), send),
+            Auth::OAuth2(how) => {
+                let kept = Kept::of(&how.grant, secrets, connection);
+                let giver = Giver::OAuth2(Box::new(oauth::Giver::new(*how)));
+                Proof::Token(Keeper::new(giver, kept, bearer()), bearer())
+            }
+            Auth::Login(how) => {
+                let send = how.send.clone();
+                let giver = Giver::Login(how);
+                Proof::Token(Keeper::new(giver, None, send.clone()), send)
+            }
+            fixed => Proof::Fixed(fixed),
+        })
     }
 
     /// Puts into a body what travels there, before it is written.
-    pub fn fill(&self, _body: &mut Body) {}
-
-    /// Puts into a request whatever proves who we are.
     ///
     /// # Errors
-    /// [`FetchError`] if a token had to be fetched and was not given.
-    pub async fn sign(&self, client: &Client, request: &mut Request) -> Result<(), FetchError> {
-        match &self.auth {
-            Auth::None => {}
-            Auth::ApiKey { place: KeyPlace::Header, name, key } => {
-                if let Ok(name) = HeaderName::try_from(name) {
-                    put(request.headers_mut(), name, key.expose_secret());
-                }
+    /// [`FetchError::Final`] if the body has no room for it.
+    pub fn fill(&self, body: &mut Body, url: &Url) -> Result<(), FetchError> {
+        let Proof::Fixed(Auth::ApiKey { place: KeyPlace::Body, name, key }) = &self.0 else {
+            return Ok(());
+        };
+        let key = key.expose_secret().to_owned();
+        match body {
+            Body::Json(serde_json::Value::Object(fields)) => {
+                fields.insert(name.clone(), key.into());
             }
-            Auth::ApiKey { place: KeyPlace::Query, name, key } => {
-                request.url_mut().query_pairs_mut().append_pair(name, key.expose_secret());
+            Body::Form(fields) => {
+                fields.retain(|(field, _)| field != name);
+                fields.push((name.clone(), key));
             }
-            Auth::Basic { user, password } => {
-                use base64::Engine as _;
-                let pair = format!("{user}:{}", password.expose_secret());
-                let basic = base64::engine::general_purpose::STANDARD.encode(pair);
-                put(request.headers_mut(), AUTHORIZATION, &format!("Basic {basic}"));
+            Body::Json(_) | Body::Text(_) | Body::None => {
+                let what = "the key of `auth` travels in the body, and the request has none with fields: give the feed `json` or `form`";
+                return Err(FetchError::of(Reason::Http4xx, url, what));
             }
-            Auth::Bearer { token } => bearer(request, token),
-            Auth::OAuth2 { .. } => bearer(request, &self.token.token(client, &self.auth).await?),
         }
         Ok(())
     }
 
-    /// Hears that the partner refused a request (401). Whether signing it again can help: true once something that had
-    /// been given to us has been dropped, so that it is asked for anew.
-    pub async fn refused(&self, _answer: &HeaderMap) -> bool {
-        let renews = matches!(self.auth, Auth::OAuth2 { .. });
-        if renews {
-            self.token.forget().await;
+    /// Puts into a request whatever else proves who we are. `now` is the partner's time of day.
+    ///
+    /// # Errors
+    /// [`FetchError`] if a token had to be fetched and was not given.
+    pub async fn sign(
+        &self,
+        client: &Client,
+        request: &mut Request,
+        now: Timestamp,
+    ) -> Result<Shown, FetchError> {
+        let what = match &self.0 {
+            Proof::Fixed(auth) => {
+                fixed(auth, request);
+                What::Fixed
+            }
+            Proof::Digest(digest) => What::Nonce(digest.sign(request)),
+            Proof::Jwt(issuer, carrier) => {
+                let (token, number) = issuer.token(request.url(), now)?;
+                carry(carrier, &token, request);
+                What::Token(number)
+            }
+            Proof::Token(keeper, carrier) => {
+                let (token, number) = keeper.token(client, now).await?;
+                carry(carrier, &token, request);
+                What::Token(number)
+            }
+        };
+        Ok(Shown(what))
+    }
+
+    /// Hears that the partner refused a request (401) that showed `shown`. Whether signing it again can help: true once
+    /// there is a challenge to answer, or a token that had been given to us has been dropped, so that it is asked for
+    /// anew. A token that was
+    /// fetched for this very request is as good as the next one would be.
+    pub async fn refused(&self, shown: &Shown, answer: &HeaderMap) -> bool {
+        match (&self.0, &shown.0) {
+            (Proof::Digest(digest), What::Nonce(nonce)) => {
+                digest.challenged(answer, nonce.as_deref())
+            }
+            (Proof::Jwt(issuer, _), What::Token(number)) => {
+                issuer.refused(*number);
+                true
+            }
+            (Proof::Token(keeper, _), What::Token(number)) => keeper.refused(*number).await,
+            _ => false,
         }
-        renews
     }
 }
 
-fn bearer(request: &mut Request, token: &SecretString) {
-    put(request.headers_mut(), AUTHORIZATION, &format!("Bearer {}", token.expose_secret()));
+fn fixed(auth: &Auth, request: &mut Request) {
+    match auth {
+        Auth::ApiKey { place, name, key } => {
+            let name = name.clone();
+            let carrier = match place {
+                KeyPlace::Header => SentIn::Header { name, prefix: String::new() },
+                KeyPlace::Query => SentIn::Query { name },
+                KeyPlace::Cookie => SentIn::Cookie { name },
+                // It is in the body already.
+                KeyPlace::Body => return,
+            };
+            carry(&carrier, key, request);
+        }
+        Auth::Basic { user, password } => {
+            put(request.headers_mut(), AUTHORIZATION, &basic(user, password));
+        }
+        Auth::Bearer { token } => {
+            let bearer = format!("Bearer {}", token.expose_secret());
+            put(request.headers_mut(), AUTHORIZATION, &bearer);
+        }
+        // The others are no longer here: `Signer::new` has made something of them.
+        _ => {}
+    }
 }
 
-/// Sets a header that no log may show. A secret that is no header value was refused by the configuration's check.
+/// The value of an `Authorization: Basic` header.
+fn basic(user: &str, password: &SecretString) -> String {
+    use base64::Engine as _;
+    let pair = format!("{user}:{}", password.expose_secret());
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+}
+
+fn carry(carrier: &SentIn, token: &SecretString, request: &mut Request) {
+    let token = token.expose_secret();
+    match carrier {
+        SentIn::Header { name, prefix } => {
+            if let Ok(name) = HeaderName::try_from(name) {
+                put(request.headers_mut(), name, &format!("{prefix}{token}"));
+            }
+        }
+        SentIn::Query { name } => {
+            request.url_mut().query_pairs_mut().append_pair(name, token);
+        }
+        SentIn::Cookie { name } => put(request.headers_mut(), COOKIE, &format!("{name}={token}")),
+    }
+}
+
+/// Sets a header that no log may show. A secret that is no header value was refused by the configuration's check, and a
+/// token that is none when it was given.
 fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(mut value) = HeaderValue::try_from(text) {
         value.set_sensitive(true);
         headers.insert(name, value);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 
 use super::spend::Caller;
 
-/// So many failed requests in a row open it.
+/// So many failed requests in a row open it. The tries behind that are polls like any other, so that an outage is
+/// confirmed (three failed polls) within seconds all the same.
 pub const FAILS: u32 = 5;
-/// The waits before each try: a dead partner is asked about once a minute, and its return is seen as fast.
-const WAITS: Backoff = Backoff::new(Duration::from_secs(10), Duration::from_mins(1));
+/// The waits before each try: a dead partner is asked about twice a minute, and its return is seen within one.
+const WAITS: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(30));
 /// Whoever failed the last try lets others go first for this long: its trouble may be its own.
 const COURTESY: Duration = Duration::from_secs(2);
 /// How soon to look again while somebody else tries.
@@ -144,11 +145,11 @@ mod tests {
         Caller::Feed(format!("education/{name}").parse().unwrap())
     }
 
-    /// Opened by `who`, for ten seconds from `now`.
+    /// Opened by `who`, for five seconds from `now`.
     fn opened(who: &Caller, now: Instant) -> Breaker {
         let mut breaker = Breaker::default();
         let told: Vec<_> = (0..FAILS).map(|_| breaker.bad(who, false, now, 1.0)).collect();
-        assert_eq!(told, [None, None, None, None, Some(10 * SECOND)]);
+        assert_eq!(told, [None, None, None, None, Some(5 * SECOND)]);
         breaker
     }
 
@@ -176,7 +177,7 @@ mod tests {
     fn one_tries_and_the_waits_grow_until_one_is_answered() {
         let (now, a, b) = (Instant::now(), feed("a"), feed("b"));
         let mut breaker = opened(&a, now);
-        let (mut at, mut waits) = (now + 10 * SECOND, Vec::new());
+        let (mut at, mut waits) = (now + 5 * SECOND, Vec::new());
         for _ in 0..4 {
             assert_eq!(breaker.ask(&b, at - SECOND), Verdict::Wait(SECOND));
             assert_eq!(breaker.ask(&b, at), Verdict::Try);
@@ -185,7 +186,7 @@ mod tests {
             waits.push(wait.as_secs());
             at += wait;
         }
-        assert_eq!(waits, [20, 40, 60, 60]);
+        assert_eq!(waits, [10, 20, 30, 30]);
         assert_eq!(breaker.ask(&b, at), Verdict::Try);
         assert!(breaker.good());
         assert_eq!(breaker.ask(&a, at), Verdict::Go);
@@ -196,7 +197,7 @@ mod tests {
     fn whoever_failed_lets_others_go_first_and_a_person_goes_before_all() {
         let (now, a, b) = (Instant::now(), feed("a"), feed("b"));
         let mut breaker = opened(&a, now);
-        let at = now + 10 * SECOND;
+        let at = now + 5 * SECOND;
         assert_eq!(breaker.look(&a, at), Verdict::Wait(COURTESY));
         assert_eq!(breaker.look(&b, at), Verdict::Try);
         assert_eq!(breaker.look(&a, at + COURTESY), Verdict::Try, "nobody else came");

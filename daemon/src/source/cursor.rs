@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use jiff::Timestamp;
 use marsad_shared::{
     feed::FieldType,
+    order,
     record::{Batch, Layout, Value},
     request::{By, Incremental, Missing},
 };
@@ -62,27 +63,18 @@ impl CursorRule {
         }
     }
 
-    /// How two values of the field stand to each other. What cannot be read as what it should be is less than all else.
+    /// How two values of the field stand to each other.
     pub fn compare(&self, one: &str, other: &str) -> Ordering {
-        match self.kind {
-            FieldType::Integer => one.parse::<i64>().ok().cmp(&other.parse::<i64>().ok()),
-            FieldType::Timestamp => {
-                one.parse::<Timestamp>().ok().cmp(&other.parse::<Timestamp>().ok())
-            }
-            FieldType::Decimal => {
-                let number = |text: &str| text.parse::<f64>().unwrap_or(f64::MIN);
-                number(one).total_cmp(&number(other))
-            }
-            _ => one.cmp(other),
-        }
+        order::of(self.kind, one, other)
     }
 
     /// Whether a row is passed over: it is not newer than `since`, of a partner that cannot filter, or it has no value
-    /// and the feed leaves such rows out. What stands exactly at `since` is taken: others may share it.
+    /// and the feed leaves such rows out. What stands exactly at `since` is taken: others may share it. A deletion needs no
+    /// value.
     pub fn passes_over(&self, batch: &Batch, row: usize, since: Option<&str>) -> bool {
         let here = matches!(self.incremental.by, By::Here { .. });
         match (self.value(batch, row), since) {
-            (None, _) => self.incremental.missing == Missing::Exclude,
+            (None, _) => self.incremental.missing == Missing::Exclude && !batch.is_gone(row),
             (Some(value), Some(since)) => here && self.compare(&value, since) == Ordering::Less,
             (Some(_), None) => false,
         }
@@ -205,5 +197,22 @@ mod tests {
             Some("2026-11-24T12:00:00Z")
         );
         assert_eq!(rule.since("2026-11-24T11:00:00Z"), "2026-11-24T10:50:00Z");
+    }
+
+    #[test]
+    fn a_deletion_without_a_value_is_not_left_out() {
+        let fields = ["id", "at"].map(|name| Field::new(name, FieldType::Text)).to_vec();
+        let layout = Layout::new(fields, &["id".to_owned()]).unwrap();
+        let mut batch = Batch::new(&layout, 7);
+        for gone in [false, true] {
+            let mut row = batch.row();
+            row.text("a");
+            row.null();
+            if gone { row.finish_gone() } else { row.finish() }
+        }
+        let incremental =
+            Incremental { missing: Missing::Exclude, ..rule(FieldType::Text, 0).incremental };
+        let rule = CursorRule::of(&incremental, &layout).unwrap();
+        assert_eq!([0, 1].map(|row| rule.passes_over(&batch, row, None)), [true, false]);
     }
 }

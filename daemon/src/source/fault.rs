@@ -1,6 +1,9 @@
 //! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
 
-use std::{error::Error as _, io::ErrorKind as Kind, time::Duration};
+mod causes;
+mod tls;
+
+use std::{io::ErrorKind as Kind, time::Duration};
 
 use jiff::Timestamp;
 use marsad_shared::{
@@ -11,7 +14,16 @@ use marsad_shared::{
 use reqwest::{StatusCode, header::HeaderMap};
 use url::Url;
 
-use super::{manners, said::Said};
+pub use self::tls::peer_until;
+use self::{
+    causes::{cause, causes},
+    tls::of_tls,
+};
+use super::{
+    client::{Astray, Forbidden},
+    manners,
+    said::Said,
+};
 
 /// The longest code of a gateway that is shown, in characters.
 const CODE_MAX: usize = 80;
@@ -24,7 +36,7 @@ pub enum FetchError {
     Throttled { retry_after: Option<Duration>, text: String },
     /// Nothing was asked: what the partner asked for, its budget or the breaker comes first, for so long.
     #[error("{text}; nothing is lost, Marsad goes on by itself")]
-    Held { wait: Duration, text: String },
+    Held { wait: Duration, by_breaker: bool, text: String },
     /// Time may cure it: the same is tried again.
     #[error("{text}")]
     Transient { reason: Reason, text: String },
@@ -107,10 +119,11 @@ impl FetchError {
 
     /// What an answer's status means, if it is not a good one, of an answer whose body nobody may see.
     pub fn of_status(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<Self> {
-        Self::of_answer(status, headers, &Said::default(), Timestamp::MAX, url)
+        let bad = !is_good(status);
+        bad.then(|| Self::of_answer(status, headers, &Said::default(), Timestamp::MAX, url))
     }
 
-    /// What an answer means, if it is not a good one. `said`: what its body says; `now`: the time at the partner, where
+    /// What an answer that is not a good one means. `said`: what its body says; `now`: the time at the partner, where
     /// the answer does not say it.
     pub fn of_answer(
         status: StatusCode,
@@ -118,16 +131,13 @@ impl FetchError {
         said: &Said,
         now: Timestamp,
         url: &Url,
-    ) -> Option<Self> {
-        if is_good(status) {
-            return None;
-        }
+    ) -> Self {
         let gateway = gateway(headers);
         let what = what(status, gateway.as_deref(), said);
         let wait = manners::retry_after(headers, now)
             .or_else(|| manners::asked(headers, now).rest())
             .or(said.retry_after);
-        Some(match status.as_u16() {
+        match status.as_u16() {
             429 => Self::throttled(wait, &what, url),
             // Some say it so where the quota is spent.
             403 | 503 if wait.is_some() => Self::throttled(wait, &what, url),
@@ -139,10 +149,7 @@ impl FetchError {
             401 | 403 => Self::of(Reason::Auth, url, &what),
             300..400 => {
                 let what = format!("{what}: it redirects, and redirects are not followed");
-                Self::Final {
-                    reason: Reason::Http4xx,
-                    text: format!("{}: {what}; put the new address into base_url", shown(url)),
-                }
+                Self::astray(url, &what)
             }
             400..600 if said.fault == Some(false) => {
                 let reason = Reason::RemoteFault;
@@ -153,7 +160,7 @@ impl FetchError {
             410 => Self::Gone { text: Self::of(Reason::Http4xx, url, &what).to_string() },
             400..500 => Self::of(Reason::Http4xx, url, &what),
             _ => Self::of(Reason::Http5xx, url, &what),
-        })
+        }
     }
 
     fn throttled(retry_after: Option<Duration>, what: &str, url: &Url) -> Self {
@@ -203,8 +210,25 @@ impl FetchError {
 
     /// What went wrong on the way. A time-out is looked for first: reqwest files a stalled body under decoding.
     pub fn of_transport(error: &reqwest::Error, url: &Url, body: bool) -> Self {
+        if let Some(forbidden) = cause::<Forbidden>(error) {
+            let remedy =
+                "no partner is there; if it is meant, write the address itself into base_url";
+            let text = format!("{}: {forbidden}; {remedy}", shown(url));
+            return Self::Final { reason: Reason::Dns, text };
+        }
+        if let Some(astray) = cause::<Astray>(error) {
+            return Self::astray(url, &astray.to_string());
+        }
         let (reason, what) = classify(error, body);
         Self::of(reason, url, &what)
+    }
+}
+
+impl FetchError {
+    /// A redirect that is not followed.
+    fn astray(url: &Url, what: &str) -> Self {
+        let text = format!("{}: {what}; put the new address into base_url", shown(url));
+        Self::Final { reason: Reason::Http4xx, text }
     }
 }
 
@@ -219,28 +243,37 @@ pub fn shown(url: &Url) -> String {
     url.to_string()
 }
 
+/// What the client says of headers without end, and what we say of that.
+const FLOODS: [(&str, &str); 3] = [
+    (
+        "message head is too large",
+        "the headers of the answer are a flood: more than 100, or than 400 KiB",
+    ),
+    ("too_many_continuations", "the headers of the answer are a flood: far more than 256 KiB"),
+    (
+        // HTTP/2 has one word for both.
+        "stream error detected: unspecific protocol error",
+        "the headers of the answer are more than 256 KiB, or broken (`http2 = false` may tell which)",
+    ),
+];
+
 fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
     let mut deepest = String::new();
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = error.source();
     let mut io = None;
-    while let Some(error) = cause {
-        deepest = error.to_string();
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+    for cause in causes(error) {
+        deepest = cause.to_string();
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return of_tls(tls);
         }
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        if let Some(error) = cause.downcast_ref::<std::io::Error>() {
             io = Some(error.kind());
-            // rustls' verdict is wrapped in an I/O error that does not name it as its source.
-            if let Some(tls) =
-                error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                return of_tls(tls);
-            }
+        }
+        if let Some((_, what)) = FLOODS.iter().find(|(flood, _)| deepest.contains(flood)) {
+            return (Reason::TooLarge, (*what).to_owned());
         }
         if deepest.contains("dns error") || deepest.contains("failed to lookup address") {
             return (Reason::Dns, "the host's name is not found".to_owned());
         }
-        cause = error.source();
     }
     if error.is_timeout() {
         return if body {
@@ -267,19 +300,6 @@ fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
         ) => (Reason::Truncated, "the connection was cut before an answer came".to_owned()),
         _ if error.is_connect() => (Reason::ConnectRefused, format!("cannot connect ({deepest})")),
         _ => (Reason::Truncated, format!("no whole answer came ({deepest})")),
-    }
-}
-
-fn of_tls(error: &rustls::Error) -> (Reason, String) {
-    use rustls::{CertificateError as Bad, Error};
-    match error {
-        Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            (Reason::TlsExpired, "the certificate has expired (or our clock is wrong)".to_owned())
-        }
-        Error::InvalidCertificate(_) => {
-            (Reason::TlsUntrusted, format!("the certificate is not trusted ({error})"))
-        }
-        _ => (Reason::TlsHandshake, format!("TLS failed ({error})")),
     }
 }
 
@@ -370,6 +390,57 @@ mod tests {
                 "{status} {headers:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_gateways_error_is_not_the_partners_and_a_spent_quota_is_no_refusal() {
+        let code = ("x-road-error", "Server.ClientProxy.NetworkError\u{9b}");
+        let gateway = of(500, &[code]).unwrap();
+        assert_eq!(gateway.reason(), Some(Reason::GatewayFault));
+        let text = gateway.to_string();
+        assert!(text.contains("error at the gateway, Server.ClientProxy.NetworkError"), "{text}");
+        assert!(!text.contains("the partner answered") && !text.contains('\u{9b}'), "{text}");
+        assert!(
+            matches!(of(500, &[code]), Some(FetchError::Transient { .. })) && gateway.is_outage()
+        );
+        let client = of(403, &[("x-road-error", "Client.BadRequest")]).unwrap();
+        assert!(
+            matches!(client, FetchError::Final { reason: Reason::GatewayFault, .. }),
+            "{client:?}"
+        );
+        let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "60")];
+        let minute = Some(Duration::from_mins(1));
+        for (status, headers) in [(403, &spent[..]), (429, &spent), (403, &[("retry-after", "60")])]
+        {
+            assert!(
+                matches!(of(status, headers), Some(FetchError::Throttled { retry_after, .. }) if retry_after == minute),
+                "{status} {headers:?}"
+            );
+        }
+        assert!(matches!(
+            of(403, &[("x-ratelimit-remaining", "5")]),
+            Some(FetchError::Final { .. })
+        ));
+    }
+
+    #[test]
+    fn an_error_says_its_own_words_and_its_own_wait() {
+        let url = "https://p.example/x".parse().unwrap();
+        let said = Said {
+            words: Some("60 a minute".to_owned()),
+            retry_after: Some(Duration::from_secs(30)),
+            fault: None,
+        };
+        let of =
+            |status| FetchError::of_answer(status, &HeaderMap::new(), &said, Timestamp::MAX, &url);
+        let throttled = of(StatusCode::TOO_MANY_REQUESTS).to_string();
+        assert_eq!(
+            throttled,
+            "https://p.example/x: the partner answered 429 Too Many Requests (\"60 a minute\") and asks us to wait 30 s; \
+             nothing is lost, Marsad goes on by itself"
+        );
+        let text = of(StatusCode::NOT_FOUND).to_string();
+        assert!(text.contains("404 Not Found (\"60 a minute\"); check path"), "{text}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use governor::DefaultDirectRateLimiter;
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     clock::{Clock, plus, until},
     id::ConnectionId,
@@ -31,6 +31,11 @@ use super::{
     spend::{Caller, Purse},
 };
 use crate::jitter::jitter;
+
+mod pass;
+
+use pass::seconds;
+pub use pass::{Pass, Wait};
 
 /// Rests shorter than this are not worth writing down.
 const KEPT: Duration = Duration::from_mins(1);
@@ -76,39 +81,6 @@ struct Spread {
     left: Left,
 }
 
-/// Why a request may not leave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wait {
-    pub wait: Duration,
-    /// By our clock.
-    pub until: Timestamp,
-    /// Whether our breaker says so, and not the partner or what we agreed with it.
-    pub is_breaker: bool,
-    /// In words.
-    pub why: String,
-}
-
-impl From<Wait> for FetchError {
-    fn from(held: Wait) -> Self {
-        Self::Held { wait: held.wait, text: held.to_string() }
-    }
-}
-
-impl std::fmt::Display for Wait {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "waiting until {}: {}", seconds(self.until), self.why)
-    }
-}
-
-/// The right to one request. How it went is told with [`Pass::end`]; where it never is, it says nothing of the partner.
-#[derive(Debug)]
-pub struct Pass {
-    gate: Arc<Gate>,
-    who: Caller,
-    /// Whether it is the breaker's one try.
-    tries: bool,
-}
-
 impl Gate {
     pub fn new(
         connection: ConnectionId,
@@ -150,6 +122,11 @@ impl Gate {
     /// A person wants to know: the breaker has its try now.
     pub fn hasten(&self) {
         self.lock().breaker.hasten(Instant::now());
+    }
+
+    /// Whether the breaker lets no request out but a try.
+    pub fn is_broken(&self) -> bool {
+        self.lock().breaker.is_open()
     }
 
     /// When the breaker's next try may be, if it is open and nobody tries.
@@ -310,34 +287,5 @@ impl Held {
     }
 }
 
-impl Pass {
-    /// Tells how the request went: `None`: it was answered well.
-    pub fn end(mut self, error: Option<&FetchError>) {
-        if !error.is_some_and(FetchError::is_ours) {
-            self.gate.end(&self.who, std::mem::take(&mut self.tries), error);
-        }
-    }
-}
-
-impl Drop for Pass {
-    fn drop(&mut self) {
-        if self.tries {
-            self.gate.lock().breaker.let_go(Instant::now());
-        }
-    }
-}
-
-impl std::fmt::Display for Left {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.of {
-            Some(of) => write!(f, "{} of {of} are left", self.n),
-            None => write!(f, "{} are left", self.n),
-        }
-    }
-}
-
-/// A time without fractions of a second, never too early.
-fn seconds(at: Timestamp) -> Timestamp {
-    let round = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Ceil);
-    at.round(round).unwrap_or(at)
-}
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,12 @@
 //! A partner's HTTP interface: requests with our credentials, answers within limits.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::SignedDuration;
 use marsad_shared::{
+    certificate::Certificates,
     clock::Clock,
     connection::{Connection, Http, RateLimit},
     health::Reason,
@@ -13,16 +14,22 @@ use marsad_shared::{
     request::{Body, OnStatus},
     store::cache::Validators,
 };
-use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, header};
-use tokio::time::{Instant, timeout, timeout_at};
+use reqwest::{
+    Client, Method, Request, RequestBuilder, Response, StatusCode,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
 use url::Url;
 
 use super::{
-    auth::Signer,
+    auth::{Shown, Signer},
     body,
     call::Call,
-    client::Clients,
-    fault::{FetchError, Transport, is_good},
+    client::{ClientError, Clients, Door, Seen},
+    fault::{FetchError, Transport, is_good, peer_until},
     gate::{Gate, Pass, Wait},
     proof::Proof,
     said::{READ_MAX, Said},
@@ -41,7 +48,10 @@ const SLOWEST: u64 = 64 * 1024;
 pub struct HttpSource {
     pub id: ConnectionId,
     pub http: Arc<Http>,
-    client: Client,
+    door: Arc<Door>,
+    certificates: Arc<Seen>,
+    /// What each request carries besides.
+    headers: HeaderMap,
     signer: Arc<Signer>,
     /// What all requests of the connection keep to.
     gate: Arc<Gate>,
@@ -54,13 +64,14 @@ struct Sent {
     response: Response,
     first_byte: Duration,
     proof: Proof,
+    shown: Shown,
 }
 
 /// A good answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    pub headers: header::HeaderMap,
+    pub headers: HeaderMap,
     pub body: Bytes,
     /// From the request to the head of the answer.
     pub first_byte: Duration,
@@ -70,7 +81,7 @@ pub struct Answer {
 
 impl Answer {
     /// A header as text.
-    pub fn header(&self, name: header::HeaderName) -> Option<&str> {
+    pub fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -83,22 +94,27 @@ impl Answer {
 }
 
 impl HttpSource {
-    /// The source behind `connection`; `None` for one of folders.
+    /// The source behind `connection`; `None` for one of folders. `secrets`: the folder where tokens are kept that its
+    /// partner replaces.
     ///
     /// # Errors
-    /// As [`Clients::client`].
+    /// [`ClientError`] if its certificates are of no use.
     pub fn new(
         connection: &Connection,
         clients: &Clients,
+        secrets: &Path,
         clock: &Arc<dyn Clock>,
         purse: Option<&Arc<Purse>>,
-    ) -> reqwest::Result<Option<Arc<Self>>> {
+    ) -> Result<Option<Arc<Self>>, ClientError> {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
+        let door = Door::new(&connection.id, http, clients)?;
         let (clock, limiter) = (Arc::clone(clock), http.rate_limit.map(limiter));
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
-            client: clients.client(http.timeouts.connect)?,
-            signer: Arc::new(Signer::new(http.auth.clone())),
+            certificates: Arc::new(Seen::new(door.ours_until())),
+            door: Arc::new(door),
+            headers: headers(http),
+            signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
             gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),
             http: Arc::new(http.clone()),
             who: Caller::Tests,
@@ -142,79 +158,107 @@ impl HttpSource {
     ) -> Result<Answer, FetchError> {
         let pass = self.pass().await?;
         let got = self.answer(call, validators).await;
-        pass.end(got.as_ref().err());
-        got
+        pass.end(got.as_ref().err().map(|(_, error)| error));
+        // What a status means to one feed says nothing of whether somebody is there.
+        got.map_err(|(status, error)| error.meaning(status.and_then(|status| call.meaning(status))))
     }
 
     async fn answer(
         &self,
         call: &Call,
         validators: Option<&Validators>,
-    ) -> Result<Answer, FetchError> {
-        let url = &call.url;
+    ) -> Result<Answer, (Option<u16>, FetchError)> {
+        let (url, lost) = (&call.url, |error| (None, error));
         let until = Instant::now() + self.http.timeouts.total;
-        let mut sent = self.ask(call, validators).await?;
+        let mut sent = self.ask(call, validators).await.map_err(lost)?;
         if sent.response.status() == StatusCode::UNAUTHORIZED
-            && self.signer.refused(sent.response.headers()).await
+            && self.signer.refused(&sent.shown, sent.response.headers()).await
         {
             self.gate.again(&self.who);
-            sent = self.ask(call, validators).await?;
+            sent = self.ask(call, validators).await.map_err(lost)?;
         }
-        let Sent { response, first_byte, proof } = sent;
+        let Sent { response, first_byte, proof, .. } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
-        match call.meaning(status.as_u16()) {
-            Some(OnStatus::Empty) => {
-                let body = Bytes::new();
-                return Ok(Answer { status, headers, body, first_byte, nothing: true });
-            }
-            _ if is_good(status) => {}
-            meaning => {
-                let secrets = proof.secrets(&self.http.auth, Some(call));
-                if let Some(error) = self.error(response, url, until, &secrets).await {
-                    return Err(error.meaning(meaning));
-                }
-                let body = Bytes::new();
-                return Ok(Answer { status, headers, body, first_byte, nothing: false });
-            }
+        if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
+            return Ok(Answer { status, headers, body: Bytes::new(), first_byte, nothing: true });
         }
-        let body = body::read(response, url, self.http.timeouts.idle, until).await?;
-        let body = body::unpacked(body, &headers, url).await?;
+        if !is_good(status) {
+            let secrets = proof.secrets(&self.http.auth, Some(call));
+            // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
+            let error = Box::pin(self.error(response, url, until, &secrets)).await;
+            return Err((Some(status.as_u16()), error));
+        }
+        let body = body::read(response, url, self.http.timeouts.idle, until).await.map_err(lost)?;
+        let body = body::unpacked(body, &headers, url).await.map_err(lost)?;
         Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 
     async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
         let mut body = call.body.clone();
-        self.signer.fill(&mut body);
+        self.signer.fill(&mut body, &call.url)?;
+        let client = self.door.client().await;
         let mut request =
-            call.build(&self.client, &body).header(header::ACCEPT_ENCODING, unpack::ACCEPTED);
+            call.build(&client, &body).header(header::ACCEPT_ENCODING, unpack::ACCEPTED);
         if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
         if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
             request = request.header(header::IF_MODIFIED_SINCE, modified);
         }
-        let request = self.signed(&call.url, request).await?;
+        let (request, shown) = self.signed(&call.url, request, &client).await?;
         let proof = Proof::of(&request, Some(call), body);
         let began = Instant::now();
         let patience = self.http.timeouts.first_byte;
-        let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
+        let Ok(sent) = timeout(patience, client.execute(request)).await else {
             let what = format!("no answer began within {} s", patience.as_secs());
             return Err(FetchError::of(Reason::FirstByteTimeout, &call.url, &what));
         };
-        let response =
-            sent.map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
+        let response = self
+            .met(sent)
+            .map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
         let first_byte = began.elapsed();
         self.gate.hear(response.headers(), first_byte);
-        Ok(Sent { response, first_byte, proof })
+        Ok(Sent { response, first_byte, proof, shown })
     }
 
-    /// The request that `build` makes, with what proves who we are.
-    async fn signed(&self, url: &Url, request: RequestBuilder) -> Result<Request, FetchError> {
+    /// Notes whom we met there.
+    fn met(&self, sent: reqwest::Result<Response>) -> reqwest::Result<Response> {
+        let ours = self.door.ours_until();
+        match &sent {
+            Ok(response) => self.certificates.answered(response, ours),
+            Err(error) => {
+                if let Some(theirs) = peer_until(error) {
+                    self.certificates.refused(theirs, ours);
+                }
+            }
+        }
+        sent
+    }
+
+    /// Until when the certificates of both sides are good, as far as is known, with each change from now on.
+    pub fn certificates(&self) -> watch::Receiver<Certificates> {
+        self.certificates.subscribe()
+    }
+
+    /// A request with what each carries, and what proves who we are. Neither ever leaves the origin.
+    async fn signed(
+        &self,
+        url: &Url,
+        request: RequestBuilder,
+        client: &Client,
+    ) -> Result<(Request, Shown), FetchError> {
         let mut request = request
             .build()
             .map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
-        self.signer.sign(&self.client, &mut request).await?;
-        Ok(request)
+        if request.url().origin() != self.http.base_url.origin() {
+            let what = "it is not of the origin of base_url, where alone our credentials may go";
+            return Err(FetchError::of(Reason::Http4xx, url, what));
+        }
+        for (name, value) in &self.headers {
+            request.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+        let shown = self.signer.sign(client, &mut request, self.gate.there()).await?;
+        Ok((request, shown))
     }
 
     /// Gets what proves who we are, if it has to be fetched, and asks for nothing else.
@@ -223,12 +267,13 @@ impl HttpSource {
     /// [`FetchError`] if it was not given.
     pub async fn prove(&self) -> Result<(), FetchError> {
         let base = &self.http.base_url;
-        self.signed(base, self.request(Method::GET, base.clone())).await.map(drop)
+        let client = self.door.client().await;
+        self.signed(base, client.get(base.clone()), &client).await.map(drop)
     }
 
     /// Makes a request of the connection's client; used by the courier.
     pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.client.request(method, url)
+        self.door.last().request(method, url)
     }
 
     /// The right to one request, once the rate limit has its turn.
@@ -246,7 +291,7 @@ impl HttpSource {
         url: &Url,
         until: Instant,
         secrets: &[String],
-    ) -> Option<FetchError> {
+    ) -> FetchError {
         let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));
         let mut body = Vec::new();
         while body.len() < READ_MAX
@@ -259,8 +304,8 @@ impl HttpSource {
         let body = Bytes::from(body);
         let plain = unpack::unpack(body.clone(), &body::packing(headers), READ_MAX);
         let said = Said::of(headers, &plain.unwrap_or(body), secrets);
-        let error = FetchError::of_answer(status, headers, &said, self.gate.there(), url)?;
-        Some(self.gate.heed(error))
+        let there = self.gate.there();
+        self.gate.heed(FetchError::of_answer(status, headers, &said, there, url))
     }
 
     /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is no success comes with its status; without
@@ -293,39 +338,62 @@ impl HttpSource {
         bytes: u64,
         build: impl Fn(Url) -> RequestBuilder,
     ) -> Result<StatusCode, (Option<u16>, Transport)> {
-        let request = self
-            .signed(url, build(url.clone()))
+        let until = Instant::now() + self.http.timeouts.total;
+        let mut sent = self.offer(url, bytes, &build).await?;
+        // What is refused for its credentials is surely not received: it may be offered once more.
+        if sent.response.status() == StatusCode::UNAUTHORIZED
+            && self.signer.refused(&sent.shown, sent.response.headers()).await
+        {
+            self.gate.again(&self.who);
+            sent = self.offer(url, bytes, &build).await?;
+        }
+        let Sent { response, proof, .. } = sent;
+        let status = response.status();
+        if is_good(status) {
+            return Ok(status);
+        }
+        let secrets = proof.secrets(&self.http.auth, None);
+        let error = Box::pin(self.error(response, url, until, &secrets)).await;
+        Err((Some(status.as_u16()), Transport::Lost(error)))
+    }
+
+    async fn offer(
+        &self,
+        url: &Url,
+        bytes: u64,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<Sent, (Option<u16>, Transport)> {
+        let client = self.door.client().await;
+        let (request, shown) = self
+            .signed(url, build(url.clone()), &client)
             .await
             .map_err(|error| (None, Transport::NotSent(error)))?;
         let limits = self.http.timeouts;
         let upload = Duration::from_secs(bytes / SLOWEST);
         let patience = limits.first_byte.saturating_add(upload).min(limits.total);
         let (proof, began) = (Proof::of(&request, None, Body::None), Instant::now());
-        let Ok(sent) = timeout(patience, self.client.execute(request)).await else {
+        let Ok(sent) = timeout(patience, client.execute(request)).await else {
             let what = format!("no answer came within {} s", patience.as_secs());
             let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
             return Err((None, Transport::Lost(error)));
         };
-        let answer = sent.map_err(|error| {
+        let response = self.met(sent).map_err(|error| {
             let left = !error.is_connect();
             let error = FetchError::of_transport(&error.without_url(), url, false);
             (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
         })?;
-        self.gate.hear(answer.headers(), began.elapsed());
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        if is_good(status) {
-            return Ok(status);
-        }
-        let secrets = proof.secrets(&self.http.auth, None);
-        let Some(error) = self.error(answer, url, began + limits.total, &secrets).await else {
-            return Ok(status);
-        };
-        if status == StatusCode::UNAUTHORIZED {
-            // The next attempt shows something newer, if there is anything.
-            self.signer.refused(&headers).await;
-        }
-        Err((Some(status.as_u16()), Transport::Lost(error)))
+        let first_byte = began.elapsed();
+        self.gate.hear(response.headers(), first_byte);
+        Ok(Sent { response, first_byte, proof, shown })
     }
+}
+
+/// What the configuration's check has let pass is a header.
+fn headers(http: &Http) -> HeaderMap {
+    let each = http.headers.iter().filter_map(|(name, value)| {
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    });
+    each.collect()
 }
 
 fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {

@@ -4,12 +4,15 @@
 //! over the time that is left. Of several policies the tightest counts. What makes no sense asks nothing.
 
 pub mod clock;
+mod number;
 
-use std::{borrow::Cow, time::Duration};
+use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
+
+use number::{after, from_now, moment, number, whole};
 
 /// The longest wait that is taken at its word: more is a mistake of the partner's, and would park a feed for ever.
 pub const WAIT_MAX: Duration = Duration::from_hours(7 * 24);
@@ -19,13 +22,6 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 const FEW: u64 = 2;
 /// And so is less than one in so many of those that there are in all.
 const FEW_OF: u64 = 50;
-
-/// Below this a number is seconds from now: it would be 31 years.
-const UNIX: f64 = 1e9;
-/// Below this it is Unix seconds (until the year 5138), from here on Unix milliseconds.
-const UNIX_MS: f64 = 1e11;
-/// From here on (the same year again) it is nothing that anybody means.
-const NEVER: f64 = 1e14;
 
 /// What an answer asks of the requests after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +42,15 @@ pub enum Asked {
 pub struct Left {
     pub n: u64,
     pub of: Option<u64>,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.of {
+            Some(of) => write!(f, "{} of {of} are left", self.n),
+            None => write!(f, "{} are left", self.n),
+        }
+    }
 }
 
 /// One policy, as headers tell it.
@@ -240,56 +245,6 @@ fn resets(headers: &HeaderMap, name: &str, now: Timestamp) -> Vec<Option<Duratio
         Some(text) if moment(&text, now).is_some() => vec![moment(&text, now)],
         _ => numbers(headers, name).into_iter().map(|n| after(n?, now)).collect(),
     }
-}
-
-/// How long it is from `now` to what stands in a header: a number or a date.
-fn moment(text: &str, now: Timestamp) -> Option<Duration> {
-    let text: Cow<'_, str> = text.trim().trim_matches('"').into();
-    if let Some(n) = number(&text) {
-        return after(n, now);
-    }
-    let date = jiff::fmt::rfc2822::parse(&text).map(|date| date.timestamp());
-    let at: Timestamp = date.ok().or_else(|| text.parse().ok())?;
-    Some(span(at, now))
-}
-
-/// How long it is from `now` to a time that is told as a number. What it counts shows in its size: seconds from now, Unix
-/// seconds, or Unix milliseconds.
-fn after(n: f64, now: Timestamp) -> Option<Duration> {
-    #[expect(clippy::cast_possible_truncation, reason = "below 10^14, and fractions do not matter")]
-    let at = |n: f64| n as i64;
-    match n {
-        n if n < UNIX => from_now(n),
-        n if n < UNIX_MS => Some(span(Timestamp::from_millisecond(at(n * 1e3)).ok()?, now)),
-        n if n < NEVER => Some(span(Timestamp::from_millisecond(at(n)).ok()?, now)),
-        _ => None,
-    }
-}
-
-fn span(at: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or_default().min(WAIT_MAX)
-}
-
-/// Seconds, at most [`WAIT_MAX`].
-fn from_now(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds.min(WAIT_MAX.as_secs_f64())).ok()
-}
-
-/// A number that is not less than nothing.
-fn number(text: &str) -> Option<f64> {
-    let text = text.trim();
-    // What Rust takes for numbers besides: `inf`, `NaN`, `1e9`.
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    plain.then(|| text.parse().ok()).flatten().filter(|n: &f64| n.is_finite())
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "not negative, and what is too large is as good as the largest"
-)]
-const fn whole(n: f64) -> u64 {
-    n as u64
 }
 
 #[cfg(test)]

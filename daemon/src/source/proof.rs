@@ -37,8 +37,8 @@ impl Proof {
             auth.secrets().into_iter().map(|secret| secret.expose_secret().to_owned()).collect();
         for value in &self.headers {
             let text = String::from_utf8_lossy(value.as_bytes());
-            // `Bearer TOKEN`: the token alone is a secret too.
-            secrets.extend(text.split_once(' ').map(|(_, token)| token.to_owned()));
+            // `Bearer TOKEN`, `NAME=TOKEN`: the token alone is a secret too.
+            secrets.extend(text.split_once([' ', '=']).map(|(_, token)| token.to_owned()));
             secrets.push(text.into_owned());
         }
         let known = |name: &str| {

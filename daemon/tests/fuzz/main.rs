@@ -15,6 +15,7 @@ mod documents;
 mod json;
 mod paths;
 mod sdmx;
+mod walking;
 mod xml;
 
 /// How long each target runs in the tests.

@@ -5,6 +5,7 @@ mod auth;
 mod connection;
 mod feed;
 mod field;
+mod headers;
 mod incremental;
 mod paging;
 mod path;
@@ -12,6 +13,8 @@ mod records;
 mod request;
 mod schedule;
 mod secret;
+mod tls;
+mod token;
 
 use std::{
     collections::HashMap,

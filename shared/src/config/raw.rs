@@ -9,16 +9,19 @@ use toml::{Spanned, de::DeValue};
 use super::{
     source::{Place, Report},
     table::{At, Keys, Or, Value, table},
+    tree::Tree,
     value::{
-        AuthKind, BaseUrl, ByKind, Day, Id, IncrementalMode, Json, Location, Loopback, OnError,
-        Order, PagingKind, Pairs, Scalar, Span, Statuses, Utf8, Zone,
+        AuthKind, BaseUrl, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode, Json, Location,
+        Loopback, OnError, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span, Statuses,
+        Utf8, Zone,
     },
 };
 use crate::{
-    connection::{DeliverMethod, RateLimit},
+    connection::{DeliverMethod, LoginMethod, RateLimit},
     feed::{FieldType, Format},
     request::{Carrier, Method, Missing, Preset, Stop},
     role::Grant,
+    signing::Algorithm,
 };
 
 table! {
@@ -127,6 +130,17 @@ table! {
         may base_url: BaseUrl,
         /// How requests prove who we are. Default: not at all.
         may auth: RawAuth,
+        /// Headers that each request carries, such as `X-Road-Client`. Never a secret: those belong into `auth`.
+        may headers: Pairs,
+        /// The certificates that TLS stands on. Default: those of the system.
+        may tls: RawTls,
+        /// The proxy that all requests go through, those for tokens too: http, https or socks5. Default: none, whatever
+        /// the environment says.
+        may proxy: ProxyUrl,
+        /// Whether HTTP/2 may be spoken. Default: true.
+        may http2: bool,
+        /// Whether redirects are followed: at most 5, and never to another scheme, host or port. Default: false.
+        may redirects: bool,
         /// The most requests in a period, over all feeds of the connection. Default: no limit.
         may rate_limit: RateLimit,
         /// How long each part of a request may take.
@@ -144,7 +158,7 @@ table! {
         /// How long a file that was not renamed in must be still before it counts as complete. Default: `5s`.
         may settle: Span,
     }
-    later { "tls" }
+    later {}
 }
 
 table! {
@@ -152,28 +166,131 @@ table! {
     pub struct RawAuth, as "{ kind = \"bearer\", token = { file = \"NAME\" } }" {
         /// The method.
         must kind: AuthKind,
-        /// `api_key`: the header that carries the key. Either this or `query`.
+        /// `api_key`: the header that carries the key. `jwt`: the one that carries the token; default: `Authorization`.
+        /// `login`: the header of the answer that has the token.
         may header: String,
-        /// `api_key`: the query parameter that carries the key. Either this or `header`.
+        /// `api_key`: the query parameter that carries the key.
         may query: String,
-        /// `api_key`: the key.
+        /// `api_key`: the field at the top of a JSON or form body that carries the key.
+        may body: String,
+        /// `api_key`: the cookie that carries the key. `login`: the cookie of the answer that has the token.
+        may cookie: String,
+        /// `api_key`: the key. `jwt`: the secret that both sides know, for HS256; else our private key, as PEM.
         may key: RawSecret,
-        /// `basic`: the user's name.
+        /// `basic`, `digest`: the user's name.
         may user: String,
-        /// `basic`: the password.
+        /// `basic`, `digest`: the password.
         may password: RawSecret,
-        /// `bearer`: the token.
-        may token: RawSecret,
+        /// `bearer`: the token, a secret. `oauth2`, `login`: a JSONPath to the token in the answer; default:
+        /// `$.access_token`, for `login` none.
+        may token: Or<String, RawSecret>,
+        /// `jwt`: how it is signed: `HS256`, `RS256`, `ES256` or `EdDSA`.
+        may algorithm: Algorithm,
+        /// `jwt`: which of our keys it is (`kid`).
+        may key_id: String,
+        /// `jwt`: who says so (`iss`).
+        may issuer: String,
+        /// `jwt`: of whom (`sub`).
+        may subject: String,
+        /// `jwt`: to whom (`aud`).
+        may audience: String,
+        /// `jwt`: what else is said.
+        may claims: Tree,
+        /// `jwt`: how long a token of ours is good. `oauth2`, `login`: how long one is that does not say. Default: `5m`;
+        /// at most `1d`.
+        may lifetime: Span,
+        /// `jwt`, `login`: what stands before the token in its header. Default: `Bearer ` in `Authorization`, else
+        /// nothing.
+        may prefix: Prefix,
         /// `oauth2`: where tokens are given out: absolute, or from the root of `base_url`.
         may token_url: String,
         /// `oauth2`: who we are.
         may client_id: String,
-        /// `oauth2`: what proves it.
+        /// `oauth2`: what proves it. Either this or `assertion`.
         may client_secret: RawSecret,
+        /// `oauth2`: where `client_secret` travels. Default: `body`.
+        may client_auth: ClientAuth,
+        /// `oauth2`: a token that we sign, in place of `client_secret` (RFC 7523).
+        may assertion: RawAssertion,
+        /// `oauth2`: what is handed in. Default: `client_credentials`.
+        may grant: GrantKind,
+        /// `oauth2`: the first refresh token. Those that the server gives later are kept in `state_dir`, until this one
+        /// is changed.
+        may refresh_token: RawSecret,
         /// `oauth2`: what is asked for. Default: what the server gives.
         may scope: String,
+        /// `oauth2`: more fields of the form. `login`: the fields of the form. A value may be a secret.
+        may form: Tree,
+        /// `login`: the JSON that is sent. A value may be a secret.
+        may json: Tree,
+        /// `login`: where to log in, behind `base_url`. Either this or `url`.
+        may path: String,
+        /// `login`: where to log in, on another host.
+        may url: String,
+        /// `login`: the HTTP method. Default: `POST`.
+        may method: LoginMethod,
+        /// `login`: where the token travels in requests.
+        may send: RawSend,
+        /// `oauth2`, `login`: a JSONPath to the token's end in the answer. Default: `$.expires_in`.
+        may expires: String,
+        /// `oauth2`, `login`: how the end is written: `seconds` from now, `iso` for a time of day, or a format as in
+        /// strftime. Default: `seconds`.
+        may expires_format: String,
+        /// The certificates that TLS stands on; the same as `tls` of the connection.
+        may tls: RawTls,
     }
-    later { "tls" }
+    later {}
+}
+
+table! {
+    /// A token that we sign, in place of a secret.
+    pub struct RawAssertion, as "{ algorithm = \"RS256\", key = { file = \"NAME\" } }" {
+        /// The secret that both sides know, for HS256; else our private key, as PEM.
+        must key: RawSecret,
+        /// How it is signed.
+        must algorithm: Algorithm,
+        /// Which of our keys it is (`kid`).
+        may key_id: String,
+        /// Who says so (`iss`). Default: `client_id`.
+        may issuer: String,
+        /// Of whom (`sub`). Default: `client_id`.
+        may subject: String,
+        /// To whom (`aud`). Default: `token_url`.
+        may audience: String,
+        /// What else is said.
+        may claims: Tree,
+        /// How long it is good. Default: `5m`.
+        may lifetime: Span,
+    }
+    later {}
+}
+
+table! {
+    /// Where a token travels in requests.
+    pub struct RawSend, as "{ header = \"X-Session\" }" {
+        /// In this header.
+        may header: String,
+        /// In this cookie.
+        may cookie: String,
+        /// In this query parameter.
+        may query: String,
+    }
+    later {}
+}
+
+table! {
+    /// The certificates that TLS stands on, as PEM files. When one changes, the next request uses it.
+    pub struct RawTls, as "{ ca = \"partner-ca.pem\", cert = \"ours.pem\", key = \"ours.key\" }" {
+        /// Whom alone we trust there. Default: whomever the system trusts.
+        may ca: Location,
+        /// Our certificate, then whoever vouches for it.
+        may cert: Location,
+        /// Its key, in a file that nobody else may read (mode 0600).
+        may key: Location,
+        /// What the key is encrypted with.
+        may passphrase: RawSecret,
+    }
+    later {}
 }
 
 table! {

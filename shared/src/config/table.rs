@@ -46,6 +46,11 @@ impl<T> Given<T> {
         self.here().map(|at| &at.value)
     }
 
+    /// Where it stands, if it is there and right.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.here().map(|at| &at.place)
+    }
+
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }

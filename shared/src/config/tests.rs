@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    connection::{Auth, DeliverMethod, Link},
+    connection::{Auth, ClientProof, DeliverMethod, Link},
     feed::{FieldType, Origin, RecordsPath},
     request::{Paging, Stop},
     schedule::Schedule,
@@ -138,9 +138,10 @@ fn the_example_of_the_design_loads_and_means_what_it_says() {
     let [api, drop, referrals] = &config.connections[..] else { panic!("three connections") };
     let Link::Http(http) = &api.link else { panic!("api is HTTP") };
     assert_eq!(http.rate_limit.unwrap().per, Duration::from_mins(1));
-    let Auth::OAuth2 { token_url, client_secret, .. } = &http.auth else { panic!("oauth2") };
-    assert_eq!(token_url.as_str(), "https://data.education.example/oauth/token");
-    assert_eq!(client_secret.expose_secret(), "s3cret");
+    let Auth::OAuth2(oauth) = &http.auth else { panic!("oauth2") };
+    assert_eq!(oauth.token_url.as_str(), "https://data.education.example/oauth/token");
+    let ClientProof::Body(secret) = &oauth.proof else { panic!("a secret in the form") };
+    assert_eq!(secret.expose_secret(), "s3cret");
     assert!(
         matches!(&drop.link, Link::Folder(pair) if pair.import.is_some() && pair.export.is_some())
     );
@@ -272,6 +273,46 @@ fn the_schema_that_is_kept_is_the_schema_that_is_read() {
         kept == schema(),
         "the keys have changed; run: cargo run --bin marsad -- config schema > config/schema.json"
     );
+}
+
+#[test]
+fn what_the_readme_shows_of_auth_is_right() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let shown: Vec<_> = readme.lines().filter(|line| line.starts_with("auth = {")).collect();
+    assert!(shown.len() >= 8, "{shown:?}");
+    for line in shown {
+        let text = format!(
+            "[partner]\nid = \"courts\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://courts.example\"\n{line}\n"
+        );
+        let folder = Folder::new("", &[("courts", &text)]);
+        folder.secret("partners.d/courts.secret", "s3cret", 0o600);
+        folder.secret("partners.d/first.secret", "s3cret", 0o600);
+        folder.secret("partners.d/ours.key", include_str!("../signing/rsa.test.pem"), 0o600);
+        assert_eq!(folder.said(), Vec::<String>::new(), "{line}");
+    }
+}
+
+#[test]
+fn what_the_readme_shows_of_a_feed_is_right() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let block = readme.split_once("preset     = ").unwrap().1.split_once("```").unwrap().0;
+    let block = format!("preset     = {block}");
+    let lines: Vec<_> = block.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(lines.len() >= 13, "{lines:?}");
+    // They do not all go together: each stands in a feed of its own.
+    for line in lines {
+        let other = if line.starts_with("path") { "" } else { "path = \"/x/{id}\"\n" };
+        let body = if line.starts_with("method") { "json = {}\n" } else { "" };
+        let text = format!(
+            "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://p.example\"\n[[feed]]\nid = \"f\"\n\
+             connection = \"api\"\nkey = [\"id\"]\n{other}{body}\
+             fields = {{ id = \"text\", op = \"text\", seq = \"integer\", updated_at = \"timestamp\" }}\n{line}\n"
+        );
+        let folder = Folder::new("", &[("p", &text)]);
+        assert_eq!(folder.said(), Vec::<String>::new(), "{line}");
+    }
 }
 
 #[test]

@@ -353,26 +353,8 @@ macro_rules! word {
     };
 }
 
-/// The kinds of `auth`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AuthKind {
-    None,
-    ApiKey,
-    Basic,
-    Bearer,
-    OAuth2,
-}
-word!(
-    AuthKind,
-    [
-        ("none", Self::None),
-        ("api_key", Self::ApiKey),
-        ("basic", Self::Basic),
-        ("bearer", Self::Bearer),
-        ("oauth2", Self::OAuth2),
-    ],
-    later ["digest", "login"]
-);
+mod auth;
+pub(super) use auth::{AuthKind, ClientAuth, GrantKind, Prefix, ProxyUrl};
 
 /// The kinds of `pagination`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    certificate::Validity,
     exchange::{Direction, State},
     freshness::Freshness,
     health::{Health, Reason},
@@ -116,7 +117,7 @@ pub struct ConnectionRow {
     pub reason: Option<String>,
     /// The reason as one of the closed set.
     pub cause: Option<Reason>,
-    /// What lies over the state: `paused`, `maintenance`, `waiting`, `breaker`, `clock` …
+    /// What lies over the state: `paused`, `maintenance`, `waiting`, `breaker`, `clock`, `certificate` …
     pub overlays: Vec<String>,
     pub last_ok_at: Option<Timestamp>,
     /// When it is tried next, by whichever of its feeds comes first.
@@ -125,6 +126,15 @@ pub struct ConnectionRow {
     pub fails: u32,
     /// How many feeds use it.
     pub feeds: u64,
+    /// Until when the partner's certificate is good; null where none was seen.
+    #[serde(default)]
+    pub certificate_until_at: Option<Timestamp>,
+    /// Until when the one is good that we show; null where we show none.
+    #[serde(default)]
+    pub our_certificate_until_at: Option<Timestamp>,
+    /// How that stands now, by whichever of the two ends first; null where neither is known.
+    #[serde(default)]
+    pub certificate: Option<Validity>,
     /// Until when no request leaves, because the partner, its budget or the breaker says so; null where nothing does, or
     /// no daemon runs.
     #[serde(default)]

@@ -10,6 +10,7 @@ use super::{StoreError, cache::roll_back, schema, writer::Database};
 
 mod audit;
 mod calls;
+mod certificates;
 mod exchanges;
 mod quarantine;
 mod runs;

@@ -282,6 +282,13 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
          ) STRICT, WITHOUT ROWID;
          -- Why a feed that is due is not read.
          ALTER TABLE feed_state ADD COLUMN waits TEXT;",
+    ), M::up(
+        "-- Until when the partner's certificate and ours are good, as far as they were seen.
+         CREATE TABLE certificates (
+             connection TEXT PRIMARY KEY,
+             theirs_until_at INTEGER,
+             ours_until_at INTEGER
+         ) STRICT, WITHOUT ROWID;",
     )])
 });
 

@@ -33,7 +33,7 @@ impl StateDir {
         }
         close_to_others(path)?;
         let lock = lock(path)?;
-        for folder in ["originals", "secrets"] {
+        for folder in ["originals", SECRETS] {
             let folder = path.join(folder);
             if !folder.exists() {
                 fs::DirBuilder::new()
@@ -59,6 +59,11 @@ impl StateDir {
 
     pub fn originals(&self) -> PathBuf {
         self.path.join("originals")
+    }
+
+    /// Where tokens are kept that a partner gave in place of others: the one place where a secret is written.
+    pub fn secrets(&self) -> PathBuf {
+        self.path.join(SECRETS)
     }
 
     /// Notes the audit's head where [`crate::store::Reader::audit_verify`] looks for it: a tail that is cut off later
@@ -91,6 +96,7 @@ impl StateDir {
 
 /// Where the audit's last head is noted, beside the database that it guards.
 pub(super) const HEAD: &str = "audit.head";
+const SECRETS: &str = "secrets";
 pub(super) const CACHE: &str = "cache.db";
 pub(super) const LEDGER: &str = "ledger.db";
 

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::{
     config::PartnerFile,
     data::{Dataset, Truth},
-    fault::{Fault, Switch},
+    fault::{Fault, Headers, Switch},
     line::{Line, Server},
 };
 
@@ -252,13 +252,16 @@ async fn answer(
     if let Some(seconds) = front.over_limit() {
         return later(429, seconds);
     }
-    match fault {
-        Some(Fault::Status(status)) => return status_of(status).into_response(),
-        Some(Fault::RetryLater { status, seconds }) => return later(status, seconds),
+    match &fault {
+        Some(Fault::Status(status)) => return status_of(*status),
+        Some(Fault::RetryLater { status, seconds }) => return later(*status, *seconds),
+        Some(Fault::Answer { status, headers, body }) => {
+            return with(headers, (status_of(*status).status(), *body).into_response());
+        }
         Some(Fault::Html) => return html(),
         Some(Fault::NoAnswer | Fault::Refuse) => line.cut().await,
         Some(Fault::Stall) => std::future::pending().await,
-        Some(Fault::Slow(delay)) => tokio::time::sleep(delay).await,
+        Some(Fault::Slow(delay)) => tokio::time::sleep(*delay).await,
         _ => {}
     }
     let response = front.written(&query, fault.as_ref());
@@ -266,7 +269,19 @@ async fn answer(
         // The head takes some 100 bytes of these: the cut comes within the rows all the same.
         line.cut_after(response.length() / 2 + 100);
     }
-    response.into_response()
+    match &fault {
+        Some(Fault::With(headers)) => with(headers, response.into_response()),
+        _ => response.into_response(),
+    }
+}
+
+fn with(headers: &Headers, mut response: Response) -> Response {
+    for (name, value) in headers {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(*name, value);
+        }
+    }
+    response
 }
 
 fn status_of(status: u16) -> Response {
@@ -380,14 +395,24 @@ mod tests {
     async fn faults_are_what_they_say() {
         let api = Plan::new("health", &VISITS, Paging::Cursor).token("t").start().await.unwrap();
         let switch = api.switch();
-        switch.plan([
-            Some(Fault::Status(500)),
-            Some(Fault::RetryLater { status: 429, seconds: 7 }),
-            Some(Fault::Html),
-        ]);
+        switch
+            .plan([Some(Fault::Status(500)), Some(Fault::RetryLater { status: 429, seconds: 7 })]);
         assert_eq!(ask(&api, "/").await.unwrap().0, 500);
         let (status, headers, _) = ask(&api, "/").await.unwrap();
         assert_eq!((status.as_u16(), headers["retry-after"].to_str().unwrap()), (429, "7"));
+        let told = |n: &str| vec![("x-ratelimit-remaining", n.to_owned())];
+        let answer = Fault::Answer { status: 403, headers: told("0"), body: "no more" };
+        switch.plan([Some(answer), Some(Fault::With(told("7")))]);
+        let (status, headers, body) = ask(&api, "/").await.unwrap();
+        assert_eq!((status.as_u16(), body.as_str()), (403, "no more"));
+        assert_eq!(headers["x-ratelimit-remaining"], "0");
+        let (status, headers, body) = ask(&api, "/").await.unwrap();
+        assert_eq!(
+            (status.as_u16(), &headers["x-ratelimit-remaining"]),
+            (200, &"7".parse().unwrap())
+        );
+        assert!(serde_json::from_str::<Value>(&body).is_ok(), "and the rows are there");
+        switch.plan([Some(Fault::Html)]);
         assert!(
             ask(&api, "/").await.unwrap().1["content-type"]
                 .to_str()

@@ -80,6 +80,12 @@ impl PartnerFile {
         self
     }
 
+    /// Adds a line to the partner, wherever the file has got to.
+    pub fn to_partner(&mut self, line: &str) -> &mut Self {
+        self.text = self.text.replacen("[partner]\n", &format!("[partner]\n{line}\n"), 1);
+        self
+    }
+
     /// What `promise` says of its freshness.
     pub fn promise(&mut self, every: &str, grace: &str, error_after: &str) -> &mut Self {
         self.add(&format!(

@@ -10,6 +10,9 @@ use tokio::sync::watch;
 
 use super::random::Random;
 
+/// Names and values.
+pub type Headers = Vec<(&'static str, String)>;
+
 /// One way in which an answer goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -17,6 +20,10 @@ pub enum Fault {
     Status(u16),
     /// 429 or 503, and `Retry-After` in seconds.
     RetryLater { status: u16, seconds: u64 },
+    /// This and nothing else: a status, headers, a body.
+    Answer { status: u16, headers: Headers, body: &'static str },
+    /// All is well, and these headers stand with it.
+    With(Headers),
     /// 200 with a page for people.
     Html,
     /// The connection is cut in the middle of a record, under a `Content-Length` that promised more.

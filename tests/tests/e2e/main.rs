@@ -4,6 +4,8 @@
 //! to break it.
 
 #[cfg(test)]
+mod auth;
+#[cfg(test)]
 mod bad_files;
 #[cfg(test)]
 mod bad_partners;
@@ -21,6 +23,8 @@ mod discover;
 mod disk;
 #[cfg(test)]
 mod healthy_partners;
+#[cfg(test)]
+mod manners;
 #[cfg(test)]
 mod promise_01_page_and_cursor;
 #[cfg(test)]
@@ -45,5 +49,7 @@ mod promise_12_restart;
 mod sources;
 #[cfg(test)]
 mod test_command;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod waits;

@@ -10,7 +10,7 @@ use super::{
     Code, Range, Snapshot, Subject,
     perf::Perf,
     report::{Item, SUMMARY},
-    verdict::{of_freshness, of_health},
+    verdict::{of_connection, of_freshness},
 };
 use crate::cli::when::span;
 
@@ -42,13 +42,16 @@ pub(super) fn select(now: Timestamp, snapshot: &Snapshot, subject: Option<&Subje
 }
 
 fn connection(now: Timestamp, row: &ConnectionRow) -> Item {
-    let code = of_health(row.health);
+    let code = of_connection(row);
     let flaps = row.overlays.iter().any(|overlay| overlay == "flapping");
     let silence = row.last_ok_at.map(|at| Perf::seconds("silence", since(now, at)));
     let fails = Perf::count("fails", row.fails as usize, None);
     Item {
         state: if flaps { code.worst(Code::Warning) } else { code },
-        reason: row.cause.map(|cause| cause.word().to_owned()),
+        reason: row
+            .cause
+            .map(|cause| cause.word().to_owned())
+            .or_else(|| row.overlays.iter().find(|overlay| *overlay == "certificate").cloned()),
         perfdata: silence.into_iter().chain([fails]).collect(),
         is_handled: is_handled(&row.overlays),
         suppressed_by: row.overlays.iter().filter(|overlay| suppresses(overlay)).cloned().collect(),

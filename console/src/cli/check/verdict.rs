@@ -1,7 +1,9 @@
 //! The verdict: a pure function over rows. Which state is which code stands here alone.
 
 use jiff::Timestamp;
-use marsad_shared::{freshness::Freshness, health::Health};
+use marsad_shared::{
+    certificate::Validity, freshness::Freshness, health::Health, protocol::ConnectionRow,
+};
 
 use super::{
     Code, Question, Range, Snapshot, Subject,
@@ -31,6 +33,20 @@ pub(crate) const fn of_freshness(freshness: Freshness) -> Code {
         Freshness::Stale | Freshness::Future => Code::Warning,
         Freshness::Unknown => Code::Unknown,
         Freshness::Fresh | Freshness::Due | Freshness::Late | Freshness::Exempt => Code::Ok,
+    }
+}
+
+/// What a connection means for whoever is called: its health, or the end of its certificates, whichever is worse.
+pub(crate) fn of_connection(row: &ConnectionRow) -> Code {
+    of_health(row.health).worst(row.certificate.map_or(Code::Ok, of_validity))
+}
+
+/// What the end of a certificate means for whoever is called.
+const fn of_validity(validity: Validity) -> Code {
+    match validity {
+        Validity::EndsNow | Validity::Ended => Code::Critical,
+        Validity::EndsSoon => Code::Warning,
+        Validity::Fine => Code::Ok,
     }
 }
 

@@ -67,9 +67,9 @@ pub(super) fn queue(model: &Model, area: Rect, buf: &mut Buffer) {
 /// Connections, the worst first.
 pub(super) fn links(model: &Model, area: Rect, buf: &mut Buffer) {
     let mut all: Vec<_> = model.connections.iter().collect();
-    all.sort_by_key(|row| (std::cmp::Reverse(Weight::from(row.health)), row.since_at));
+    all.sort_by_key(|row| (std::cmp::Reverse(Weight::from(&***row)), row.since_at));
     for (y, row) in (0..area.height).zip(all) {
-        let weight = Weight::from(row.health);
+        let weight = Weight::from(&**row);
         let mut pen = Pen::new(model, buf, area, y);
         pen.skip(1);
         pen.weight(weight);

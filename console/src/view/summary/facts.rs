@@ -2,7 +2,7 @@
 
 use marsad_shared::{
     id::{ConnectionId, FeedId},
-    protocol::{ExchangeRow, FeedRow, RunRow},
+    protocol::{ConnectionRow, ExchangeRow, FeedRow, RunRow},
 };
 
 use super::Line;
@@ -94,6 +94,13 @@ fn moment(model: &Model, at: jiff::Timestamp) -> String {
     text::moment(at, model.now, &model.zone)
 }
 
+/// When something ends, and how long that is from now.
+fn ends(model: &Model, at: Option<jiff::Timestamp>) -> String {
+    at.map_or_else(String::new, |at| {
+        format!("{} ({})", moment(model, at), columns::until(model, Some(at)))
+    })
+}
+
 /// A word, and since when it holds.
 fn since(model: &Model, weight: Weight, word: &str, at: Option<jiff::Timestamp>) -> String {
     let word = model.say(word);
@@ -117,6 +124,7 @@ fn connection(model: &Model, id: &ConnectionId) -> Vec<Line> {
     };
     let weight = Weight::from(row.health);
     let state = since(model, weight, words::health_key(row.health), Some(row.since_at));
+    let certificate = row.certificate.map_or(Tone::Plain, |validity| Weight::from(validity).into());
     let side = row.cause.map(|cause| model.say(words::side_key(cause.side()))).unwrap_or_default();
     vec![
         line(model, "noun-state", state, weight.into()),
@@ -125,9 +133,18 @@ fn connection(model: &Model, id: &ConnectionId) -> Vec<Line> {
         line(model, "noun-reason", row.reason.clone().unwrap_or_default(), Tone::Plain),
         line(model, "col-last_ok", columns::ago(model, row.last_ok_at), Tone::Plain),
         line(model, "col-address", row.address.clone(), Tone::Plain),
-        line(model, "col-overlays", row.overlays.join(" "), Tone::Note),
+        line(model, "col-certificate", ends(model, row.certificate_until_at), certificate),
+        line(model, "col-our-certificate", ends(model, row.our_certificate_until_at), certificate),
+        line(model, "col-overlays", overlays(model, row), Tone::Note),
         line(model, "col-name", row.name.en.clone(), Tone::Plain),
     ]
+}
+
+/// What lies over a connection's state, with what its requests wait for and until when.
+fn overlays(model: &Model, row: &ConnectionRow) -> String {
+    let until = row.wait_until_at.map(|at| moment(model, at));
+    let words = row.overlays.iter().cloned().chain(until).chain(row.wait_reason.clone());
+    words.collect::<Vec<_>>().join("  ")
 }
 
 fn feed(model: &Model, id: &FeedId) -> Vec<Line> {

@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use super::{Scope, auth::auth, is_path, name, span};
+use super::{Scope, auth::auth, headers::headers, is_path, name, span, tls::tls};
 use crate::{
     config::{
-        raw::{RawConnection, RawDeliver, RawTimeouts},
+        raw::{RawConnection, RawDeliver, RawTimeouts, RawTls},
         source::{Report, quoted},
         table::{At, Given, nearest},
         value::{Id, Location, Span},
@@ -34,13 +34,20 @@ pub(super) struct Names<'r> {
 pub(super) struct Reach {
     pub http: bool,
     pub import: bool,
+    /// Whether its key travels in the bodies of requests.
+    pub body_key: bool,
 }
 
 impl<'r> Names<'r> {
     pub(super) fn of(raw: &'r [At<RawConnection>], complete: bool) -> Self {
         let each = |at: &'r At<RawConnection>| {
             let raw = &at.value;
-            let reach = Reach { http: !raw.base_url.is_absent(), import: !raw.import.is_absent() };
+            let auth = raw.auth.value();
+            let reach = Reach {
+                http: !raw.base_url.is_absent(),
+                import: !raw.import.is_absent(),
+                body_key: auth.is_some_and(|auth| !auth.body.is_absent()),
+            };
             Some((raw.id.value()?.0.as_str(), reach))
         };
         let complete = complete && raw.iter().all(|at| at.value.id.here().is_some());
@@ -111,6 +118,11 @@ pub(super) fn connection(
 fn folder(raw: &RawConnection, report: &mut Report<'_>) -> Option<Folder> {
     let problem = "means nothing to a connection of folders";
     raw.auth.refuse(report, problem);
+    raw.headers.refuse(report, problem);
+    raw.tls.refuse(report, problem);
+    raw.proxy.refuse(report, problem);
+    raw.http2.refuse(report, problem);
+    raw.redirects.refuse(report, problem);
     raw.rate_limit.refuse(report, problem);
     raw.timeouts.refuse(report, problem);
     raw.slow.refuse(report, problem);
@@ -147,14 +159,75 @@ fn http(raw: &RawConnection, scope: &Scope<'_>, report: &mut Report<'_>) -> Opti
         Given::Wrong => return None,
         Given::Here(at) => Some(deliver(at, report)?),
     };
+    let headers = match &raw.headers {
+        Given::Absent => Some(Vec::new()),
+        given => given.value().and_then(|given| headers(given, report)),
+    };
+    let https = base_url.as_ref().is_none_or(|url| url.scheme() == "https");
+    let tls = match tls_block(raw, report) {
+        Ok(None) => Some(None),
+        Ok(Some(at)) => tls(at, https, scope, report).map(Some),
+        Err(()) => None,
+    };
+    let redirects = redirects(raw, report);
+    body_key_stays_out_of_documents(raw, auth.as_ref(), report);
     Some(Http {
         base_url: base_url?,
         auth: auth?,
+        headers: headers?,
+        tls: tls?,
+        proxy: raw.proxy.value().map(|proxy| proxy.0.clone()),
+        http2: raw.http2.or(true)?,
+        redirects: redirects?,
         rate_limit: raw.rate_limit.value().copied(),
         timeouts: timeouts?,
         slow: slow?,
         deliver,
     })
+}
+
+/// `tls` stands beside `auth` or in it, for there is one of it.
+fn tls_block<'r>(
+    raw: &'r RawConnection,
+    report: &mut Report<'_>,
+) -> Result<Option<&'r At<RawTls>>, ()> {
+    let beside = &raw.tls;
+    let within = raw.auth.value().map_or(&Given::Absent, |auth| &auth.tls);
+    match (beside, within) {
+        (Given::Wrong, _) | (_, Given::Wrong) => Err(()),
+        (Given::Here(_), Given::Here(at)) => {
+            let problem = "is written twice: here and for the connection";
+            report.wrong(&at.place, problem, "keep one of them");
+            Err(())
+        }
+        (one, other) => Ok(one.here().or_else(|| other.here())),
+    }
+}
+
+/// X-Road names the service in the request: a redirect leads out of what was agreed.
+fn redirects(raw: &RawConnection, report: &mut Report<'_>) -> Option<bool> {
+    let found = raw.redirects.or(false)?;
+    let x_road = raw.headers.value().is_some_and(|headers| {
+        headers.0.iter().any(|(name, _)| name.to_ascii_lowercase().starts_with("x-road-"))
+    });
+    if let (true, true, Some(place)) = (found, x_road, raw.redirects.place()) {
+        report.wrong(place, "means a redirect would be followed over X-Road", "take it out");
+        return None;
+    }
+    Some(found)
+}
+
+/// A document goes out as it is: there is no room in it for a key.
+fn body_key_stays_out_of_documents(
+    raw: &RawConnection,
+    auth: Option<&Auth>,
+    report: &mut Report<'_>,
+) {
+    if let (Some(at), true) = (raw.deliver.here(), auth.is_some_and(Auth::is_in_body)) {
+        let problem = "cannot carry the key of `auth`, which travels in the body";
+        let remedy = "ask the partner for a header, or make another connection for documents";
+        report.wrong(&at.place, problem, remedy);
+    }
 }
 
 fn timeouts(raw: &RawTimeouts, report: &mut Report<'_>) -> Option<Timeouts> {

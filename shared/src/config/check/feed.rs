@@ -20,6 +20,7 @@ use crate::{
     feed::{Feed, Field, FieldType, Format, Origin},
     freshness::Promise,
     id::{ConnectionId, FeedId, PartnerId},
+    request::Body,
     untrusted::show,
 };
 
@@ -98,7 +99,14 @@ fn origin(
             }
             let path = raw.path.here().filter(|at| is_path(at, report));
             let request = request::request(raw, partner, scope, report);
-            Some(Origin::Http(request?.with_path(&path?.value)))
+            let (request, path) = (request?, path?);
+            let request = request.with_path(&path.value);
+            let room = matches!(request.says.body, Body::Json(_) | Body::Form(_));
+            if reach.is_some_and(|reach| reach.body_key) && !room {
+                let problem = "has no body, and the key of the connection travels in one";
+                report.missing(&path.place, problem, "add json or form to the feed");
+            }
+            Some(Origin::Http(request))
         }
         (true, false) => {
             if let (Some(at), Some(false)) = (raw.files.here(), reach.map(|reach| reach.import)) {

@@ -14,31 +14,68 @@ use crate::config::{
 /// The most bytes of a secret.
 const SECRET_MAX: u64 = 64 * 1024;
 
+/// What a secret may look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Line,
+    /// PEM has many.
+    Lines,
+}
+
 /// The secret behind `{ file | env | credential }`.
 pub(super) fn secret(
     at: &At<RawSecret>,
     scope: &Scope<'_>,
     report: &mut Report<'_>,
 ) -> Option<SecretString> {
-    let raw = &at.value;
+    secret_of(&at.value, &at.place, scope, report)
+}
+
+/// The same, of one whose place is known apart.
+pub(super) fn secret_of(
+    raw: &RawSecret,
+    place: &Place,
+    scope: &Scope<'_>,
+    report: &mut Report<'_>,
+) -> Option<SecretString> {
+    of(raw, Shape::Line, place, scope, report)
+}
+
+/// The same, of one that may have many lines.
+pub(super) fn secret_lines(
+    at: &At<RawSecret>,
+    scope: &Scope<'_>,
+    report: &mut Report<'_>,
+) -> Option<SecretString> {
+    of(&at.value, Shape::Lines, &at.place, scope, report)
+}
+
+fn of(
+    raw: &RawSecret,
+    shape: Shape,
+    place: &Place,
+    scope: &Scope<'_>,
+    report: &mut Report<'_>,
+) -> Option<SecretString> {
     let given = [!raw.file.is_absent(), !raw.env.is_absent(), !raw.credential.is_absent()];
     if given.into_iter().filter(|given| *given).count() != 1 {
         let problem = "must have exactly one of file, env and credential";
         let remedy = "write { file = \"NAME\" }, { env = \"NAME\" } or { credential = \"NAME\" }";
-        report.missing(&at.place, problem, remedy);
+        report.missing(place, problem, remedy);
         return None;
     }
     if let Some(at) = raw.file.here() {
-        return of_file(&at.value.0, 0o077, &at.place, report);
+        return of_file(&at.value.0, 0o077, shape, &at.place, report);
     }
     if let Some(at) = raw.env.here() {
-        return of_variable(at, scope, report);
+        return of_variable(at, shape, scope, report);
     }
-    of_credential(raw.credential.here()?, scope, report)
+    of_credential(raw.credential.here()?, shape, scope, report)
 }
 
 fn of_variable(
     at: &At<String>,
+    shape: Shape,
     scope: &Scope<'_>,
     report: &mut Report<'_>,
 ) -> Option<SecretString> {
@@ -57,11 +94,12 @@ fn of_variable(
         report.wrong(&at.place, problem, "set it where the daemon is started");
         return None;
     };
-    one_line(text, &format!("the variable {}", quoted(name)), &at.place, report)
+    shaped(text, shape, &format!("the variable {}", quoted(name)), &at.place, report)
 }
 
 fn of_credential(
     at: &At<String>,
+    shape: Shape,
     scope: &Scope<'_>,
     report: &mut Report<'_>,
 ) -> Option<SecretString> {
@@ -77,12 +115,13 @@ fn of_credential(
         return None;
     };
     // systemd lets a user that is not root in by an access list, whose mask looks like a group's right.
-    of_file(&folder.join(name), 0o007, &at.place, report)
+    of_file(&folder.join(name), 0o007, shape, &at.place, report)
 }
 
 fn of_file(
     path: &Path,
     closed: u32,
+    shape: Shape,
     place: &Place,
     report: &mut Report<'_>,
 ) -> Option<SecretString> {
@@ -110,12 +149,13 @@ fn of_file(
         report.wrong(place, format!("{named} is not UTF-8 text"), "write the secret as text");
         return None;
     };
-    one_line(text, &named, place, report)
+    shaped(text, shape, &named, place, report)
 }
 
-/// A secret is one line; the end of that line does not belong to it.
-fn one_line(
+/// A secret is one line, unless it is PEM; the end of the last line does not belong to it.
+fn shaped(
     mut text: String,
+    shape: Shape,
     whence: &str,
     place: &Place,
     report: &mut Report<'_>,
@@ -125,7 +165,7 @@ fn one_line(
         report.wrong(place, format!("{whence} is empty"), "put the secret there");
         return None;
     }
-    if text.chars().any(char::is_control) {
+    if shape == Shape::Line && text.chars().any(char::is_control) {
         let problem = format!("{whence} holds more than one line, or control characters");
         report.wrong(place, problem, "leave the secret alone in it, on one line");
         return None;

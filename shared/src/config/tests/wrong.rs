@@ -2,7 +2,9 @@
 
 use super::*;
 
+mod auth;
 mod feed;
+mod tls;
 
 /// A partner that lacks nothing. Each case adds to it.
 const PARTNER: &str = "[partner]\nid = \"courts\"\n";
@@ -205,7 +207,61 @@ fn of_a_connection() {
             "timeouts = { conect = \"1s\" }",
             "connection.api.timeouts.conect: unknown key; did you mean connect?",
         ),
-        (HTTP, "tls = {}", "connection.api.tls: is not read by this version; take it out"),
+        (
+            HTTP,
+            "tls = {}",
+            "connection.api.tls: says nothing; add ca for whom we trust, cert and key for who we are, or take it out",
+        ),
+        (
+            HTTP,
+            "proxy = \"proxy.example:3128\"",
+            "connection.api.proxy: \"proxy.example:3128\" is not the URL of a proxy; write it as \"http://proxy.example:3128\", or with https or socks5",
+        ),
+        (
+            HTTP,
+            "proxy = \"http://me:pass@proxy.example\"",
+            "connection.api.proxy: holds a user name or password; leave them out: a proxy that asks who we are is not supported",
+        ),
+        (
+            HTTP,
+            "http2 = \"off\"",
+            "connection.api.http2: is text, not true or false; write it as true or false, without quotes",
+        ),
+        (
+            HTTP,
+            "headers = { Authorization = \"Bearer hunter2\" }",
+            "connection.api.headers.Authorization: would show a secret; put it into `auth`",
+        ),
+        (
+            HTTP,
+            "headers = { cookie = \"hunter2\" }",
+            "connection.api.headers.cookie: would show a secret; put it into `auth`",
+        ),
+        (
+            HTTP,
+            "headers = { Host = \"a.example\" }",
+            "connection.api.headers.Host: is set by Marsad; take it out",
+        ),
+        (
+            HTTP,
+            "headers = { \"Transfer-Encoding\" = \"chunked\" }",
+            "connection.api.headers.Transfer-Encoding: is set by Marsad; take it out",
+        ),
+        (
+            HTTP,
+            "headers = { \"X Y\" = \"z\" }",
+            "connection.api.headers.X Y: \"X Y\" is not the name of a header; write a name such as \"X-Api-Key\"",
+        ),
+        (
+            HTTP,
+            "headers = { \"X-Office\" = \"الشارقة\" }",
+            "connection.api.headers.X-Office: has characters that a header cannot carry; write it in ASCII, percent-encoded where need be",
+        ),
+        (
+            &format!("{HTTP}headers = {{ \"X-Road-Client\" = \"AE/GOV/1/m\" }}\n"),
+            "redirects = true",
+            "connection.api.redirects: means a redirect would be followed over X-Road; take it out",
+        ),
         (
             HTTP,
             "deliver = {}",
@@ -235,6 +291,11 @@ fn of_a_connection() {
             HTTP,
             "outbox = \"out\"",
             "connection.api.outbox: has nowhere to be delivered; add `deliver`, or `export` for a folder",
+        ),
+        (
+            DROP,
+            "proxy = \"http://proxy.example:3128\"",
+            "connection.drop.proxy: means nothing to a connection of folders; take it out",
         ),
         (
             DROP,
@@ -286,16 +347,8 @@ fn without_folder(line: &str) -> String {
 fn of_how_requests_prove_who_we_are() {
     for (auth, expected) in [
         (
-            "kind = \"digest\"",
-            ".kind: \"digest\" is not read by this version; use \"none\", \"api_key\", \"basic\", \"bearer\" or \"oauth2\"",
-        ),
-        (
-            "kind = \"login\"",
-            ".kind: \"login\" is not read by this version; use \"none\", \"api_key\", \"basic\", \"bearer\" or \"oauth2\"",
-        ),
-        (
             "kind = \"magic\"",
-            ".kind: \"magic\" is unknown; use \"none\", \"api_key\", \"basic\", \"bearer\" or \"oauth2\"",
+            ".kind: \"magic\" is unknown; use \"none\", \"api_key\", \"basic\", \"bearer\", \"digest\", \"jwt\", \"oauth2\" or \"login\"",
         ),
         ("token = { env = \"TOKEN\" }", ".kind: is missing; add it to this block"),
         ("kind = \"bearer\"", ".token: is missing; add token = { file = \"NAME\" }"),
@@ -326,7 +379,7 @@ fn of_how_requests_prove_who_we_are() {
         ),
         (
             "kind = \"api_key\", key = { env = \"SET\" }",
-            ": must have exactly one of header and query; add header = \"X-Api-Key\", or query with the parameter's name",
+            ": must have exactly one of header, query, body and cookie; add header = \"X-Api-Key\", or query, body or cookie with the key's name",
         ),
         (
             "kind = \"oauth2\", token_url = \"token\", client_id = \"m\", client_secret = { env = \"SET\" }",

@@ -11,6 +11,7 @@ use super::{
     page, passes,
 };
 use crate::{
+    certificate::{Certificates, Validity},
     freshness::{self, Freshness},
     health::{Health, Limits, Standing},
     id::RunId,
@@ -115,6 +116,7 @@ impl Reader {
 
     pub(super) fn all_connections(&self, now: Timestamp) -> Result<Vec<ConnectionRow>, StoreError> {
         let mut standings = self.standings()?;
+        let mut certificates = self.certificates()?;
         let mut next: HashMap<String, (u64, Option<Timestamp>)> = HashMap::new();
         let due = self.next_times()?;
         for feed in self.cards::<FeedCard>("feed")? {
@@ -127,6 +129,9 @@ impl Reader {
             let (standing, detail) =
                 standings.remove(card.id.as_str()).unwrap_or_else(|| (Standing::new(now), None));
             let standing = standing.at(now, &Limits::default());
+            let known = certificates.remove(card.id.as_str()).unwrap_or_default();
+            let certificate = known.validity(now);
+            let ends = certificate.is_some_and(|validity| validity != Validity::Fine);
             let (feeds, next_at) = next.remove(card.id.as_str()).unwrap_or_default();
             ConnectionRow {
                 id: card.id,
@@ -139,10 +144,14 @@ impl Reader {
                     Some(reason) => Some(detail.unwrap_or_else(|| reason.word().to_owned())),
                     None if standing.state == Health::Degraded => Some(SLOW.to_owned()),
                     // Our own trouble is told beside the state, which it never changes.
-                    None => detail.filter(|_| standing.local_in_a_row > 0),
+                    None if standing.local_in_a_row > 0 && detail.is_some() => detail,
+                    None => known.warning(now),
                 },
                 cause: standing.reason,
-                overlays: Vec::new(),
+                overlays: ends.then(|| "certificate".to_owned()).into_iter().collect(),
+                certificate_until_at: known.theirs_until,
+                our_certificate_until_at: known.ours_until,
+                certificate,
                 last_ok_at: standing.last_ok_at,
                 next_at,
                 fails: standing.fails,
@@ -194,6 +203,17 @@ impl Reader {
             }
         }
         Ok(standings)
+    }
+
+    fn certificates(&self) -> Result<HashMap<String, Certificates>, StoreError> {
+        let sql = "SELECT connection, theirs_until_at, ours_until_at FROM certificates";
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        let known = statement.query_map([], |row| {
+            let theirs_until = maybe_time_at(row, "theirs_until_at")?;
+            let ours_until = maybe_time_at(row, "ours_until_at")?;
+            Ok((row.get(0)?, Certificates { theirs_until, ours_until }))
+        })?;
+        Ok(known.collect::<Result<_, _>>()?)
     }
 
     fn next_times(&self) -> Result<HashMap<String, Timestamp>, StoreError> {

@@ -221,6 +221,23 @@ fn what_is_handled_keeps_its_code_unless_told_otherwise() {
 }
 
 #[test]
+fn a_certificate_that_ends_is_told_before_it_has() {
+    for (health, certificate, code, why) in [
+        (Up, Some(Validity::Fine), Code::Ok, "years from now"),
+        (Up, Some(Validity::EndsSoon), Code::Warning, "30 days"),
+        (Up, Some(Validity::EndsNow), Code::Critical, "7 days"),
+        (Up, Some(Validity::Ended), Code::Critical, "over"),
+        (Down, Some(Validity::EndsSoon), Code::Critical, "the worse of two"),
+        (Up, None, Code::Ok, "none was seen"),
+    ] {
+        let mut row = connection("a/b", health);
+        row.certificate = certificate;
+        let report = judge(noon(), &snapshot(vec![row], Vec::new()), &question("a/b"));
+        assert_eq!(report.state, code, "{why}");
+    }
+}
+
+#[test]
 fn the_queue_is_judged_by_its_oldest_and_by_what_passed_its_deadline() {
     for (oldest, state, n, code, why) in [
         (None, "pending", 0, Code::Ok, "nothing waits"),

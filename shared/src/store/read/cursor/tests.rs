@@ -177,6 +177,10 @@ fn a_preview_says_where_to_how_far_and_how_much_lies_behind() {
     bank.read(1, &[8, 9, 10], "10");
     bank.read(2, &[11, 12, 13], "13");
     bank.page(3, &[12], true, last(3, "13"));
+    let record = |key| bank.reader().record(&bank.feed, key).unwrap().unwrap();
+    assert_eq!(record("12").deleted_at.map(Timestamp::as_second), Some(3));
+    assert_eq!(record("12").fields["seq"], 12, "what it held is kept");
+    assert_eq!(record("11").deleted_at, None);
     for (to, expected, back, rows, why) in [
         (Some("9"), Some("9"), Some(4), 4, "numbers, not text; what is deleted does not count"),
         (Some(" 010 "), Some("10"), Some(3), 3, "as the bank would write it"),

@@ -1,0 +1,190 @@
+//! What a token server or a log-in call answers: within limits, and never shown as it is.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+use marsad_shared::{
+    connection::{ExpiresFormat, TokenLife},
+    health::Reason,
+};
+use reqwest::{RequestBuilder, header::HeaderMap};
+use secrecy::SecretString;
+use serde_json::Value;
+use serde_json_path::JsonPath;
+use url::Url;
+
+use super::super::fault::FetchError;
+
+/// How long a token server may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest answer of a token server, in bytes.
+const ANSWER_MAX: usize = 64 * 1024;
+/// The longest error code of a token server that is shown.
+const CODE_MAX: usize = 40;
+
+/// A good answer.
+pub(super) struct Answer {
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// Asks. `is_ours` tells what may never be shown, wherever the server repeats it.
+pub(super) async fn ask(
+    request: RequestBuilder,
+    url: &Url,
+    is_ours: impl Fn(&str) -> bool,
+) -> Result<Answer, FetchError> {
+    let sent = request.timeout(PATIENCE).send().await;
+    let mut answer =
+        sent.map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| FetchError::of_transport(&error.without_url(), url, true))?
+    {
+        if body.len() + chunk.len() > ANSWER_MAX {
+            let what = "the answer with the token is larger than 64 KiB";
+            return Err(FetchError::of(Reason::TooLarge, url, what));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    match FetchError::of_status(status, &headers, url) {
+        None => Ok(Answer { headers, body }),
+        // A token server says 400 where others say 401 (RFC 6749 section 5.2).
+        Some(_) if matches!(status.as_u16(), 400 | 401 | 403) => {
+            let code = code(&body).filter(|code| !is_ours(code));
+            let code = code.map_or_else(String::new, |code| format!(" and says {code}"));
+            let what = format!("our credentials were refused: it answered {status}{code}");
+            Err(FetchError::of(Reason::Auth, url, &what))
+        }
+        Some(error) => Err(error),
+    }
+}
+
+/// The `error` of RFC 6749, if it looks like one. Its description is free text, and stays where it is.
+fn code(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let code = body.get("error")?.as_str()?;
+    let is_code = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let shown = !code.is_empty() && code.len() <= CODE_MAX && code.bytes().all(is_code);
+    shown.then(|| code.to_owned())
+}
+
+/// The answer as JSON.
+pub(super) fn json(body: &[u8], url: &Url) -> Result<Value, FetchError> {
+    serde_json::from_slice(body).map_err(|_| {
+        FetchError::of(Reason::NotJson, url, "the answer that should hold a token is not JSON")
+    })
+}
+
+/// The token in it.
+pub(super) fn token(json: &Value, path: &JsonPath, url: &Url) -> Result<SecretString, FetchError> {
+    let found = path.query(json).first();
+    let text = found.and_then(Value::as_str).filter(|text| !text.is_empty());
+    text.map(Into::into).ok_or_else(|| {
+        let what = format!("the answer holds no token at {path}");
+        FetchError::of(Reason::Auth, url, &what)
+    })
+}
+
+/// How long it lives. One that does not say, or says that it has ended already, lives for the configured time: never
+/// for ever. `now` is the server's time of day.
+pub(super) fn life(
+    json: &Value,
+    how: &TokenLife,
+    now: Timestamp,
+    url: &Url,
+) -> Result<Duration, FetchError> {
+    let found = match how.expires.query(json).first() {
+        None | Some(Value::Null) => return Ok(how.lifetime),
+        Some(Value::String(text)) if text.trim().is_empty() => return Ok(how.lifetime),
+        Some(found) => found,
+    };
+    let life = match &how.format {
+        ExpiresFormat::Seconds => seconds(found),
+        ExpiresFormat::Iso { zone } => found.as_str().and_then(|text| {
+            let local = || zone.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok();
+            Some(from(now, text.parse().ok().or_else(local)?))
+        }),
+        ExpiresFormat::Strftime { format, zone } => {
+            let text = found.as_str().map(str::to_owned).or_else(|| {
+                // An epoch may well be a number.
+                found.is_number().then(|| found.to_string())
+            });
+            text.and_then(|text| Some(from(now, instant(&text, format, zone)?)))
+        }
+    };
+    let life = life.ok_or_else(|| {
+        let what = "the token's end is not written as `expires_format` says";
+        FetchError::of(Reason::Decode, url, what)
+    })?;
+    Ok(if life.is_zero() { how.lifetime } else { life })
+}
+
+fn seconds(found: &Value) -> Option<Duration> {
+    let seconds = match found {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    // More than a day is cut anyway.
+    Duration::try_from_secs_f64(seconds.clamp(0.0, 1e9)).ok()
+}
+
+fn from(now: Timestamp, until: Timestamp) -> Duration {
+    Duration::try_from(until.duration_since(now)).unwrap_or_default()
+}
+
+fn instant(text: &str, format: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let read = jiff::fmt::strtime::parse(format, text).ok()?;
+    read.to_timestamp().ok().or_else(|| {
+        let midnight = || Some(read.to_date().ok()?.at(0, 0, 0, 0));
+        zone.to_timestamp(read.to_datetime().ok().or_else(midnight)?).ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_tokens_life_is_read_as_it_is_written_and_never_for_ever() {
+        let now: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        let zone = TimeZone::get("Asia/Dubai").unwrap();
+        let iso = || ExpiresFormat::Iso { zone: zone.clone() };
+        let strftime = |format: &str| ExpiresFormat::Strftime {
+            format: format.to_owned(),
+            zone: zone.clone(),
+        };
+        let default = Some(300);
+        for (format, end, expected, why) in [
+            (ExpiresFormat::Seconds, json!(60), Some(60), "a number"),
+            (ExpiresFormat::Seconds, json!("90"), Some(90), "a number as text"),
+            (ExpiresFormat::Seconds, json!(null), default, "it does not say"),
+            (ExpiresFormat::Seconds, json!(""), default, "it does not say"),
+            (ExpiresFormat::Seconds, json!(-1), default, "for ever, to some"),
+            (ExpiresFormat::Seconds, json!(0), default, "nothing at all"),
+            (ExpiresFormat::Seconds, json!("soon"), None, "no number"),
+            (iso(), json!("2026-11-24T10:02:00Z"), Some(120), "an instant"),
+            (iso(), json!("2026-11-24T14:01:00+04:00"), Some(60), "with its offset"),
+            (iso(), json!("2026-11-24T14:01:00"), Some(60), "without one it is local"),
+            (iso(), json!("2026-11-24T09:00:00Z"), default, "over before it began"),
+            (iso(), json!(60), None, "not a date"),
+            (strftime("%d/%m/%Y %H:%M:%S"), json!("24/11/2026 14:00:30"), Some(30), "local"),
+            (strftime("%s"), json!(now.as_second() + 10), Some(10), "an epoch as a number"),
+            (strftime("%d/%m/%Y"), json!("tomorrow"), None, "no date"),
+        ] {
+            let how = TokenLife {
+                expires: JsonPath::parse("$.e").unwrap(),
+                format,
+                lifetime: Duration::from_mins(5),
+            };
+            let url = "https://p.example/token".parse().unwrap();
+            let life = life(&json!({ "t": "x", "e": end }), &how, now, &url).ok();
+            assert_eq!(life, expected.map(Duration::from_secs), "{why}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Through real sockets: where requests go and where they do not, and whom TLS trusts.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use marsad_shared::{
+    connection::{Auth, Http, Identity, KeyPlace, Tls},
+    health::Reason,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+use super::*;
+use crate::source::{
+    bench::{Authority, Pair, Server, acceptor, call, http, says, source, tls_server},
+    call::Call,
+    fault::FetchError,
+    http::HttpSource,
+};
+
+fn plain(base: Url) -> Http {
+    http(base, Auth::None)
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_within_the_origin_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = Server::start(|_, _| says(200, &[], "[]")).await;
+    let elsewhere = other.url("/taken").to_string();
+    let server = Server::start(move |asked, _| {
+        let to = |place: &str| says(307, &[("Location", place)], "");
+        match asked.uri.path() {
+            "/out" => to(&elsewhere),
+            "/in" => to("/there?y=2"),
+            "/round" => to("/round"),
+            "/in-out" => to("/out"),
+            _ => says(200, &[], "[]"),
+        }
+    })
+    .await;
+    let key =
+        Auth::ApiKey { place: KeyPlace::Header, name: "X-Key".to_owned(), key: "hunter2".into() };
+    let headers = vec![("X-Office".to_owned(), "12".to_owned())];
+    let on = Http { redirects: true, headers, ..http(server.url("/"), key) };
+    let off = source(Http { redirects: false, ..on.clone() }, folder.path());
+    let on = source(on, folder.path());
+
+    on.get(&call(&server, "/in"), None).await.unwrap();
+    let last = server.asked().pop().unwrap();
+    assert_eq!(last.uri, "/there?y=2");
+    assert_eq!((last.header("x-key"), last.header("x-office")), (Some("hunter2"), Some("12")));
+    assert_eq!(last.header("referer"), None, "it may hold a key");
+
+    let port = other.address.port().to_string();
+    for (source, path, said) in [
+        (&on, "/out", &[&*port, "credentials must not go"][..]),
+        (&on, "/in-out", &[&port, "credentials must not go"]),
+        (&on, "/round", &["more than 5 times"]),
+        (&off, "/in", &["redirects are not followed"]),
+        (&off, "/out", &["redirects are not followed"]),
+    ] {
+        let error = source.get(&call(&server, path), None).await.unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, FetchError::Final { reason: Reason::Http4xx, .. }), "{text}");
+        assert!(said.iter().all(|part| text.contains(part)), "{text}");
+    }
+    let error = on.get(&Call::get(other.url("/asked")), None).await.unwrap_err();
+    assert!(error.to_string().contains("origin of base_url"), "{error}");
+    assert_eq!(other.asked().len(), 0, "nobody there was asked anything");
+}
+
+#[tokio::test]
+async fn all_requests_go_through_the_proxy_that_was_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let proxy = Server::start(|_, _| says(200, &[], "[]")).await;
+    let base: Url = "http://partner.example/api".parse().unwrap();
+    let way = Http { proxy: Some(proxy.url("/")), ..plain(base.clone()) };
+    let call = Call::get("http://partner.example/api/x".parse().unwrap());
+    source(way, folder.path()).get(&call, None).await.unwrap();
+    assert_eq!(proxy.asked()[0].uri, "http://partner.example/api/x");
+}
+
+#[tokio::test]
+async fn a_proxy_of_sockets_is_one_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy: Url = format!("socks5h://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let asked = tokio::spawn(async move {
+        let (mut line, _) = listener.accept().await.unwrap();
+        let mut hello = [0; 3];
+        line.read_exact(&mut hello).await.unwrap();
+        line.write_all(&[5, 0]).await.unwrap();
+        let mut head = [0; 5];
+        line.read_exact(&mut head).await.unwrap();
+        let mut rest = vec![0; usize::from(head[4]) + 2];
+        line.read_exact(&mut rest).await.unwrap();
+        line.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 80]).await.unwrap();
+        let mut request = [0; 64];
+        let _ = line.read(&mut request).await.unwrap();
+        line.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]").await.unwrap();
+        rest
+    });
+    let base: Url = "http://partner.example/".parse().unwrap();
+    let way = Http { proxy: Some(proxy), ..plain(base.clone()) };
+    source(way, folder.path()).get(&Call::get(base), None).await.unwrap();
+    assert!(asked.await.unwrap().starts_with(b"partner.example"), "it looks the name up itself");
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_this_machine_is_refused_for_good() {
+    #[derive(Debug)]
+    struct Rebound;
+    impl reqwest::dns::Resolve for Rebound {
+        fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+            let found = vec![SocketAddr::from(([169, 254, 169, 254], 0))];
+            let checked = resolve::allowed(name.as_str(), found);
+            Box::pin(async move {
+                let addresses: reqwest::dns::Addrs = Box::new(checked?.into_iter());
+                Ok(addresses)
+            })
+        }
+    }
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url: Url = "http://partner.example/x".parse().unwrap();
+    let way = Way::of(&plain(url.clone()));
+    let client = way.builder().unwrap().dns_resolver(Arc::new(Rebound)).build().unwrap();
+    let error = client.get(url.clone()).send().await.unwrap_err();
+    let error = FetchError::of_transport(&error, &url, false);
+    assert!(matches!(error, FetchError::Final { reason: Reason::Dns, .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("partner.example leads to 169.254.169.254") && text.contains("base_url"),
+        "{text}"
+    );
+}
+
+/// A server that answers whoever comes with `head`, and no more.
+async fn floods(head: String) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut line, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let _ = line.read(&mut request).await;
+            // Whoever floods does not care when he is cut off.
+            let _ = line.write_all(head.as_bytes()).await;
+            let _ = line.write_all(b"content-length: 2\r\n\r\n[]").await;
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_flood_of_headers_is_too_large_and_no_more_than_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let many = (0..10_000).map(|n| format!("x-{n}: y\r\n")).collect::<Vec<_>>().concat();
+    let long = format!("x: {}\r\n", "y".repeat(1024 * 1024));
+    for flood in [many, long] {
+        let url = floods(format!("HTTP/1.1 200 OK\r\n{flood}")).await;
+        let error =
+            source(plain(url.clone()), folder.path()).get(&Call::get(url), None).await.unwrap_err();
+        assert_eq!(error.reason(), Some(Reason::TooLarge), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_headers_over_http_2_is_too_large_as_well() {
+    for headers in [20, 64] {
+        let error = answered_over_http_2(headers).await.unwrap_err();
+        assert_eq!(error.reason(), Some(Reason::TooLarge), "{headers}: {error}");
+    }
+    answered_over_http_2(2).await.unwrap();
+}
+
+/// What comes of an answer with so many headers of 16 KiB.
+async fn answered_over_http_2(headers: usize) -> Result<(), FetchError> {
+    let folder = files();
+    let authority = Authority::new("Courts");
+    let acceptor = acceptor(&authority.pair("127.0.0.1", 2020, 2090), None, &["h2"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: Url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((line, _)) = listener.accept().await {
+            let Ok(line) = acceptor.accept(line).await else { continue };
+            let mut connection = h2::server::handshake(line).await.unwrap();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let mut answer = axum::http::Response::builder();
+                for n in 0..headers {
+                    answer = answer.header(format!("x-{n}"), "y".repeat(16 * 1024));
+                }
+                let _ = respond.send_response(answer.body(()).unwrap(), true);
+            }
+        }
+    });
+    write(&folder, "ca.pem", &authority.pem);
+    let way = Http { tls: Some(trusting(&folder)), ..plain(url.clone()) };
+    source(way, folder.path()).get(&Call::get(url), None).await.map(|_| ())
+}
+
+fn files() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Puts a file there as a careful person does: beside it, closed, and then in its place.
+fn write(folder: &TempDir, name: &str, text: &str) {
+    let part = folder.path().join("part");
+    fs::write(&part, text).unwrap();
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(part, folder.path().join(name)).unwrap();
+}
+
+fn trusting(folder: &TempDir) -> Tls {
+    Tls { ca: Some(folder.path().join("ca.pem")), identity: None }
+}
+
+fn showing(folder: &Path) -> Identity {
+    let file = |name: &str| -> PathBuf { folder.join(name) };
+    Identity { cert: file("our.pem"), key: file("our.key"), passphrase: None }
+}
+
+async fn get(source: &HttpSource) -> Result<(), FetchError> {
+    source.get(&Call::get(source.http.base_url.clone()), None).await.map(|_| ())
+}
+
+fn year(of: Option<Timestamp>) -> Option<i16> {
+    of.map(|at| jiff::tz::TimeZone::UTC.to_datetime(at).year())
+}
+
+fn base(host: &str, address: SocketAddr) -> Url {
+    format!("https://{host}:{}/", address.port()).parse().unwrap()
+}
+
+#[tokio::test]
+async fn only_the_authority_that_was_written_down_is_trusted_and_only_for_its_host_and_time() {
+    let folder = files();
+    let (ours, other) = (Authority::new("Ours"), Authority::new("Other"));
+    write(&folder, "ca.pem", &ours.pem);
+    for (pair, reason, said, until) in [
+        (ours.pair("127.0.0.1", 2020, 2090), None, "", Some(2090)),
+        (other.pair("127.0.0.1", 2020, 2090), Some(Reason::TlsUntrusted), "tls.ca", None),
+        (
+            ours.pair("127.0.0.1", 2020, 2025),
+            Some(Reason::TlsExpired),
+            "good until 2025-01-01T00:00:00Z",
+            Some(2025),
+        ),
+        (
+            ours.pair("127.0.0.1", 2089, 2090),
+            Some(Reason::TlsUntrusted),
+            "good from 2089-01-01T00:00:00Z on",
+            None,
+        ),
+        (
+            ours.pair("other.example", 2020, 2090),
+            Some(Reason::TlsUntrusted),
+            "of other.example, not of 127.0.0.1",
+            None,
+        ),
+    ] {
+        let address = tls_server(acceptor(&pair, None, &[])).await;
+        let way = Http { tls: Some(trusting(&folder)), ..plain(base("127.0.0.1", address)) };
+        let source = source(way, folder.path());
+        let outcome = get(&source).await;
+        let text = outcome.as_ref().map_or_else(ToString::to_string, |()| String::new());
+        assert_eq!(outcome.err().and_then(|error| error.reason()), reason, "{text}");
+        assert!(text.contains(said), "{text}");
+        assert_eq!(year(source.certificates().borrow().theirs_until), until, "{text}");
+    }
+    // Without it the system's authorities are asked, and none of them knows ours.
+    let pair = ours.pair("127.0.0.1", 2020, 2090);
+    let address = tls_server(acceptor(&pair, None, &[])).await;
+    let error = get(&source(plain(base("127.0.0.1", address)), folder.path())).await.unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::TlsUntrusted), "{error}");
+}
+
+#[tokio::test]
+async fn who_must_show_a_certificate_and_has_none_is_told_so() {
+    let folder = files();
+    let authority = Authority::new("Courts");
+    write(&folder, "ca.pem", &authority.pem);
+    let pair = authority.pair("127.0.0.1", 2020, 2090);
+    let address = tls_server(acceptor(&pair, Some(&authority), &[])).await;
+    let way = Http { tls: Some(trusting(&folder)), ..plain(base("127.0.0.1", address)) };
+    let error = get(&source(way.clone(), folder.path())).await.unwrap_err();
+    assert!(matches!(error, FetchError::Final { reason: Reason::Auth, .. }), "{error:?}");
+    assert!(error.to_string().contains("tls.cert"), "{error}");
+
+    let Pair { cert, key } = authority.pair("marsad.example", 2020, 2080);
+    write(&folder, "our.pem", &cert);
+    write(&folder, "our.key", &key);
+    let tls = Tls { identity: Some(showing(folder.path())), ..trusting(&folder) };
+    let source = source(Http { tls: Some(tls), ..way }, folder.path());
+    get(&source).await.unwrap();
+    let known = *source.certificates().borrow();
+    assert_eq!((year(known.theirs_until), year(known.ours_until)), (Some(2090), Some(2080)));
+}
+
+#[tokio::test]
+async fn certificates_that_change_are_used_by_the_next_request_and_broken_ones_are_not() {
+    let folder = files();
+    let (old, new) = (Authority::new("Old"), Authority::new("New"));
+    let (pair, later) = (old.pair("127.0.0.1", 2020, 2090), new.pair("127.0.0.1", 2020, 2091));
+    let (first, second) = (
+        tls_server(acceptor(&pair, None, &[])).await,
+        tls_server(acceptor(&later, None, &[])).await,
+    );
+    write(&folder, "ca.pem", &old.pem);
+    let to = |address| Http { tls: Some(trusting(&folder)), ..plain(base("127.0.0.1", address)) };
+    let (one, two) = (source(to(first), folder.path()), source(to(second), folder.path()));
+    get(&one).await.unwrap();
+    get(&two).await.unwrap_err();
+
+    // Broken: the old one stays.
+    write(&folder, "ca.pem", "-----BEGIN CERTIFICATE-----");
+    past_the_next_look().await;
+    get(&one).await.unwrap();
+    get(&two).await.unwrap_err();
+    fs::remove_file(folder.path().join("ca.pem")).unwrap();
+    past_the_next_look().await;
+    get(&one).await.unwrap();
+
+    write(&folder, "ca.pem", &new.pem);
+    past_the_next_look().await;
+    get(&two).await.unwrap();
+    let error = get(&one).await.unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::TlsUntrusted), "no connection of before is used");
+}
+
+/// Lets the clock of waits go on until files are looked at again; nobody sleeps.
+async fn past_the_next_look() {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(3)).await;
+    tokio::time::resume();
+}

@@ -1,0 +1,65 @@
+//! What a gate gives: the right to one request, or until when and why there is none.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::{Timestamp, Unit};
+use tokio::time::Instant;
+
+use super::Gate;
+use crate::source::{fault::FetchError, spend::Caller};
+
+/// Why a request may not leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub wait: Duration,
+    /// By our clock.
+    pub until: Timestamp,
+    /// Whether our breaker says so, and not the partner or what we agreed with it.
+    pub is_breaker: bool,
+    /// In words.
+    pub why: String,
+}
+
+impl From<Wait> for FetchError {
+    fn from(held: Wait) -> Self {
+        Self::Held { wait: held.wait, by_breaker: held.is_breaker, text: held.to_string() }
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "waiting until {}: {}", seconds(self.until), self.why)
+    }
+}
+
+/// The right to one request. How it went is told with [`Pass::end`]; where it never is, it says nothing of the partner.
+#[derive(Debug)]
+pub struct Pass {
+    pub(super) gate: Arc<Gate>,
+    pub(super) who: Caller,
+    /// Whether it is the breaker's one try.
+    pub(super) tries: bool,
+}
+
+impl Pass {
+    /// Tells how the request went: `None`: it was answered well.
+    pub fn end(mut self, error: Option<&FetchError>) {
+        if !error.is_some_and(FetchError::is_ours) {
+            self.gate.end(&self.who, std::mem::take(&mut self.tries), error);
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if self.tries {
+            self.gate.lock().breaker.let_go(Instant::now());
+        }
+    }
+}
+
+/// A time without fractions of a second, never too early.
+pub(super) fn seconds(at: Timestamp) -> Timestamp {
+    let round = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Ceil);
+    at.round(round).unwrap_or(at)
+}
