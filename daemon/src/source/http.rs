@@ -40,6 +40,8 @@ use super::{
 /// How long what an error says for itself may take to come.
 const WORDS_WAIT: Duration = Duration::from_secs(5);
 
+/// The mark that some put before UTF-8: it belongs to no format.
+const BYTE_ORDER: &[u8] = b"\xef\xbb\xbf";
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
 
@@ -189,7 +191,10 @@ impl HttpSource {
             return Err((Some(status.as_u16()), error));
         }
         let body = body::read(response, url, self.http.timeouts.idle, until).await.map_err(lost)?;
-        let body = body::unpacked(body, &headers, url).await.map_err(lost)?;
+        let mut body = body::unpacked(body, &headers, url).await.map_err(lost)?;
+        if body.starts_with(BYTE_ORDER) {
+            body = body.slice(BYTE_ORDER.len()..);
+        }
         Ok(Answer { status, headers, body, first_byte, nothing: false })
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use marsad_shared::request::{NextAt, Paging, Request, Stop, Total};
+use marsad_shared::request::{Paging, Request, Stop, Total};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -14,6 +14,8 @@ use crate::decode::Scalar;
 
 /// How often the same page may come before its partner is taken to stand still.
 const SAME_MAX: u8 = 3;
+/// So many pages in a row without a record, each leading on, are no walk.
+const EMPTY_MAX: u32 = 1_000;
 
 /// How to ask for a page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,6 +52,12 @@ pub struct Facts {
     pub nothing: bool,
 }
 
+impl Facts {
+    fn is_broken(&self) -> bool {
+        self.link.as_deref().is_some_and(link::is_broken)
+    }
+}
+
 /// Why a walk cannot go on. The partner's doing, each of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WalkError {
@@ -61,6 +69,14 @@ pub enum WalkError {
         "page {page} is the same as the one before: the partner ignores {param:?}; mend `pagination`"
     )]
     SamePage { page: u64, param: String },
+    #[error(
+        "{pages} pages in a row held no record and led on: the partner's paging has no end; tell the partner"
+    )]
+    Endless { pages: u32 },
+    #[error(
+        "page {page} has a `Link` header that cannot be read, so that nobody knows whether more follows; tell the partner"
+    )]
+    NoLink { page: u64 },
     #[error("there are more than {most} pages; raise `max_pages` if that is right")]
     TooMany { most: u64 },
     #[error("there are more than {most} records; raise `max_records` if that is right")]
@@ -122,6 +138,8 @@ pub struct Walker<'a> {
     /// How often each page came, by the hash of its rows.
     came: HashMap<u64, u8>,
     last_content: Option<u64>,
+    /// Pages in a row without a record.
+    empty: u32,
     /// Pages read so far, of all legs.
     pub pages: u64,
     /// Records read so far, of all legs.
@@ -141,6 +159,7 @@ impl<'a> Walker<'a> {
             asked: HashSet::new(),
             came: HashMap::new(),
             last_content: None,
+            empty: 0,
             pages,
             rows,
             leg_rows: 0,
@@ -228,8 +247,11 @@ impl<'a> Walker<'a> {
     /// The same rows again and again are no progress, whatever leads on.
     fn guard_content(&mut self, facts: &Facts) -> Result<(), WalkError> {
         if facts.rows == 0 {
-            return Ok(());
+            self.empty += 1;
+            let pages = self.empty;
+            return if pages > EMPTY_MAX { Err(WalkError::Endless { pages }) } else { Ok(()) };
         }
+        self.empty = 0;
         let came = self.came.entry(facts.content).or_insert(0);
         *came = came.saturating_add(1);
         let repeated = self.last_content.replace(facts.content) == Some(facts.content);
@@ -270,11 +292,14 @@ impl<'a> Walker<'a> {
                 }
                 got >= said
             }
+            Stop::Next if matches!(pagination.kind, Paging::Link) && facts.is_broken() => {
+                return Err(WalkError::NoLink { page });
+            }
             Stop::Next => self.way(facts).is_none(),
             Stop::Null => match &facts.next {
                 Scalar::Absent => return Err(WalkError::NoNext { page }),
                 Scalar::Null => true,
-                Scalar::Text(text) => text.is_empty(),
+                Scalar::Text(text) => text.is_empty() || text == "false",
             },
         })
     }
@@ -294,12 +319,13 @@ impl<'a> Walker<'a> {
 
     /// What the page itself says of the next.
     fn way(&self, facts: &Facts) -> Option<String> {
+        // Some say so with a flag.
+        let said = facts.next.text().filter(|text| *text != "false");
         match &self.request.pagination.kind {
             Paging::Link => facts.link.as_deref().and_then(link::next),
-            Paging::Cursor { next: NextAt::Header(_), .. }
-            | Paging::Cursor { next: NextAt::Body(_), .. } => facts.next.text().map(str::to_owned),
-            Paging::NextUrl { .. } => facts.next.text().map(target),
-            _ => None,
+            Paging::Cursor { .. } => said.map(str::to_owned),
+            Paging::NextUrl { .. } => said.map(target),
+            Paging::None | Paging::Page { .. } | Paging::Offset { .. } => None,
         }
     }
 }
