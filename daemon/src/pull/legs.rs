@@ -10,6 +10,7 @@ use jiff::{
 use marsad_shared::{
     clock::plus,
     feed::Feed,
+    health::Reason,
     request::{By, Each, Incremental, Request},
     run::Outcome,
     store::StoreError,
@@ -21,6 +22,7 @@ use crate::{
     source::{
         asking::Leg,
         cursor::{CursorRule, behind},
+        fault::FetchError,
         walk::WalkError,
     },
     trouble::Trouble,
@@ -28,7 +30,7 @@ use crate::{
 
 /// By how much a measured offset may be too large: half of the longest answer that it is measured by, and a second.
 const SURE: SignedDuration = SignedDuration::from_secs(6);
-/// Clocks that differ by more than this are wrong.
+/// A clock that goes after by more than this is wrong, and stretches of time cannot be asked for by it.
 const WRONG: SignedDuration = SignedDuration::from_hours(1);
 
 /// A time as the configuration writes it: an instant, or a day or time of that zone.
@@ -76,6 +78,15 @@ impl Puller {
             let horizon = whole(horizon, window.granularity);
             let since = course.leg.since.as_deref().and_then(|since| since.parse().ok());
             if since.is_some_and(|since: Timestamp| since >= horizon) {
+                let after = course.began_at.duration_since(horizon);
+                if self.source.offset() < -WRONG {
+                    let what = format!(
+                        "its clock goes {} s after ours: no time can be asked for that we have not had",
+                        after.as_secs()
+                    );
+                    let base = &self.source.http.base_url;
+                    return Err(FetchError::of(Reason::RemoteFault, base, &what).into());
+                }
                 let reason = "nothing is old enough yet to be asked for".to_owned();
                 return Ok(Some(Ending::unchanged(Some(reason))));
             }
@@ -95,10 +106,10 @@ impl Puller {
         }
     }
 
-    /// A time of ours at the partner's clock, surely not later than it is there: an offset is measured within a few seconds
-    /// ([`SURE`]), and one of more than [`WRONG`] is a clock that is wrong, not one that goes after.
+    /// A time of ours at the partner's clock, surely not later than it is there, nor than it is here: an offset is measured
+    /// within a few seconds ([`SURE`]), and a clock that runs ahead, perhaps for a moment, takes no cursor with it.
     pub(super) fn there(&self, at: Timestamp) -> Timestamp {
-        let offset = (self.source.offset() - SURE).clamp(-WRONG, SignedDuration::ZERO);
+        let offset = (self.source.offset() - SURE).min(SignedDuration::ZERO);
         at.checked_add(offset).unwrap_or(at)
     }
 

@@ -250,13 +250,13 @@ impl Puller {
                 Ok(Some((Leg { since: best, ..course.leg.clone() }, Ask::First)))
             }
             Onward::End => {
-                if let Some((said, got)) = walker.contradicted() {
-                    course.notes.push(format!(
-                        "the partner says that there are {said} and gave {got}; compare the two, and tell the partner"
-                    ));
-                } else if let Some((from, to)) = walker.shifted() {
+                if let Some((from, to)) = walker.shifted() {
                     course.notes.push(format!(
                         "the total changed from {from} to {to} while it was read; records that moved meanwhile come with the next run"
+                    ));
+                } else if let Some((said, got)) = walker.contradicted() {
+                    course.notes.push(format!(
+                        "the partner says that there are {said} and gave {got}; compare the two, and tell the partner"
                     ));
                 }
                 let leg = self.leg_after(request, course).await?;

@@ -115,7 +115,12 @@ impl CursorRule {
             FieldType::Date => began_at.strftime("%Y-%m-%d").to_string(),
             _ => return Some(best),
         };
-        Some(if self.compare(&best, &latest).is_gt() { latest } else { best })
+        let capped = if self.compare(&best, &latest).is_gt() { latest } else { best };
+        // A clock that goes after is no reason to lose our place.
+        match since {
+            Some(since) if self.compare(&capped, since).is_lt() => Some(since.to_owned()),
+            _ => Some(capped),
+        }
     }
 
     /// What is asked for, given the cursor: so far behind it as `lookback` says.

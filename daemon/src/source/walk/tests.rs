@@ -3,8 +3,8 @@ use std::time::Duration;
 use marsad_shared::{
     feed::{Feed, Field, FieldType, Origin, RecordsPath, ScalarPath},
     request::{
-        Body, By, Carrier, Incremental, Missing, PageSize, Pagination, Param, Says, TimeFormat,
-        Window, Writing,
+        Body, By, Carrier, Incremental, Missing, NextAt, PageSize, Pagination, Param, Says,
+        TimeFormat, Window, Writing,
     },
     schedule::Schedule,
 };
