@@ -40,12 +40,14 @@ type Shape = fn(&Shaper, &str, Standing, &mut Batch) -> Result<(), Refused>;
 pub struct Piece {
     pub batch: Batch,
     pub refused: Vec<Refusal>,
+    /// Rows among them that were found apart, where `deletes` leads: a partner does not count them as records.
+    pub apart: u64,
 }
 
 impl Piece {
     /// No rows yet.
     pub fn new(layout: &Layout, seed: u64) -> Self {
-        Self { batch: Batch::new(layout, seed), refused: Vec::new() }
+        Self { batch: Batch::new(layout, seed), refused: Vec::new(), apart: 0 }
     }
 
     /// All rows that were received.
@@ -177,6 +179,7 @@ impl Intake<'_> {
         let mut number = 0;
         move |record, standing| {
             number += 1;
+            rows.piece.apart += u64::from(standing == Standing::Gone);
             let shaped = shape(self.shaper, record, standing, &mut rows.piece.batch);
             rows.next(shaped, || {
                 (record.as_bytes().to_vec(), Place { row: Some(number), ..Place::default() })

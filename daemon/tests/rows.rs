@@ -16,7 +16,7 @@ mod reading;
 /// The rows of a page that can be read, and why each of the others was refused.
 fn rows(feed: &Feed, body: &str) -> (Vec<String>, Vec<String>) {
     let (_, read) = page(feed, body.as_bytes(), &[]);
-    let Piece { batch, refused } = read.unwrap_or_else(|error| panic!("{body}: {error}"));
+    let Piece { batch, refused, .. } = read.unwrap_or_else(|error| panic!("{body}: {error}"));
     (lines(&batch), refused.into_iter().map(|refusal| refusal.reason).collect())
 }
 

@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 use marsad_shared::{
     clock::plus,
     feed::Feed,
     request::{By, Each, Incremental, Request},
+    run::Outcome,
     store::StoreError,
 };
 
-use super::{
-    Puller,
-    walk::{Course, plus_signed},
-};
+use super::{Puller, walk::Course};
 use crate::{
+    run::Ending,
     source::{
         asking::Leg,
         cursor::{CursorRule, behind},
@@ -23,28 +26,58 @@ use crate::{
     trouble::Trouble,
 };
 
+/// By how much a measured offset may be too large: half of the longest answer that it is measured by, and a second.
+const SURE: SignedDuration = SignedDuration::from_secs(6);
+/// Clocks that differ by more than this are wrong.
+const WRONG: SignedDuration = SignedDuration::from_hours(1);
+
+/// A time as the configuration writes it: an instant, or a day or time of that zone.
+fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let civil = || {
+        let at =
+            text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(DateTime::from)).ok()?;
+        zone.to_ambiguous_timestamp(at).compatible().ok()
+    };
+    text.parse().ok().or_else(civil)
+}
+
 impl Puller {
     /// Where the first leg begins; or why there is none.
     pub(super) async fn begin(
         &self,
         request: &Request,
         course: &mut Course,
-    ) -> Result<Option<&'static str>, Trouble> {
+    ) -> Result<Option<Ending>, Trouble> {
         course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
         if let Some(each) = &request.each {
             course.leg.parent = self.parent_after(each, None).await?;
-            let nobody = course.leg.parent.is_none();
-            return Ok(nobody.then_some("there is nobody to ask for yet"));
+            if course.leg.parent.is_some() {
+                return Ok(None);
+            }
+            let parent = each.feed.clone();
+            let read = self.services.store.cache.call(move |cache| cache.position(&parent)).await?;
+            let ending = if read.ended.is_some() {
+                Ending::unchanged(Some(format!("{} has no records to ask for", each.feed)))
+            } else {
+                let reason = format!(
+                    "{} was never read to its end: there is nobody to ask for yet",
+                    each.feed
+                );
+                let outcome = Outcome::Cancelled;
+                Ending { outcome, ..Ending::unchanged(Some(reason)) }
+            };
+            return Ok(Some(ending));
         }
         let Some(incremental) = &request.incremental else { return Ok(None) };
         if let Some(window) = &incremental.window {
-            let horizon = plus_signed(course.began_at, self.source.offset());
+            let horizon = self.there(course.began_at);
             let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
             // At a whole step of the partner's clock, or the next stretch would begin behind what this one leaves out.
             let horizon = whole(horizon, window.granularity);
             let since = course.leg.since.as_deref().and_then(|since| since.parse().ok());
             if since.is_some_and(|since: Timestamp| since >= horizon) {
-                return Ok(Some("nothing is old enough yet to be asked for"));
+                let reason = "nothing is old enough yet to be asked for".to_owned();
+                return Ok(Some(Ending::unchanged(Some(reason))));
             }
             course.horizon = Some(horizon);
             course.leg.until = Some(Self::end_of_window(incremental, &course.leg, horizon));
@@ -55,11 +88,18 @@ impl Puller {
     fn end_of_window(incremental: &Incremental, leg: &Leg, horizon: Timestamp) -> Timestamp {
         let step = incremental.window.as_ref().and_then(|window| window.step);
         let since = leg.since.as_deref().or(incremental.start.as_deref());
-        let since = since.and_then(|since| since.parse::<Timestamp>().ok());
+        let since = since.and_then(|since| instant(since, &incremental.writing.zone));
         match (since, step) {
             (Some(since), Some(step)) => plus(since, step).min(horizon),
             _ => horizon,
         }
+    }
+
+    /// A time of ours at the partner's clock, surely not later than it is there: an offset is measured within a few seconds
+    /// ([`SURE`]), and one of more than [`WRONG`] is a clock that is wrong, not one that goes after.
+    pub(super) fn there(&self, at: Timestamp) -> Timestamp {
+        let offset = (self.source.offset() - SURE).clamp(-WRONG, SignedDuration::ZERO);
+        at.checked_add(offset).unwrap_or(at)
     }
 
     /// The leg behind the one that was read to its end.

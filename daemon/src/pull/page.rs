@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
-    request::{Paging, Request},
+    request::{NextAt, Paging, Request},
     store::cache::Validators,
 };
-use reqwest::header;
+use reqwest::{StatusCode, header};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::envelope::Said;
@@ -49,13 +49,23 @@ impl Page {
     /// What the walk needs to know of it.
     pub(super) fn facts(&self) -> Facts {
         Facts {
-            rows: self.piece.rows(),
+            rows: self.piece.rows() - self.piece.apart,
             next: self.said.next.clone(),
             more: self.said.more.clone(),
             total: self.said.total.clone(),
             link: self.answer.link(),
             content: self.content(),
+            nothing: self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT,
         }
+    }
+
+    /// Whether every row has a value, and an older one than `since`: what follows in a feed that comes newest first is older
+    /// still.
+    pub(super) fn is_old(&self, rule: &CursorRule, since: Option<&str>) -> bool {
+        let (batch, refused) = (&self.piece.batch, &self.piece.refused);
+        let Some(since) = since else { return false };
+        let old = |row| !batch.is_gone(row) && rule.is_before(batch, row, since);
+        refused.is_empty() && !batch.is_empty() && (0..batch.len()).all(old)
     }
 
     /// Passes over the rows that the feed leaves out.
@@ -72,9 +82,12 @@ impl Page {
 /// Whether a whole walk of this request can be one answer, so that its validators speak for all of it.
 pub(super) fn fits_one_page(request: &Request) -> bool {
     let Request { says, pagination, incremental, each, export, .. } = request;
+    // What leads on must stand in the body: else the same body may lead on today and not have done so before.
     let one = matches!(
         pagination.kind,
-        Paging::None | Paging::Cursor { .. } | Paging::NextUrl { .. } | Paging::Link
+        Paging::None
+            | Paging::Cursor { next: NextAt::Body(_), .. }
+            | Paging::NextUrl { next: NextAt::Body(_) }
     );
     let windowed = incremental.as_ref().is_some_and(|incremental| incremental.window.is_some());
     let asks = says.method == marsad_shared::request::Method::Get;

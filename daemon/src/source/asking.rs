@@ -77,13 +77,40 @@ impl<'a> Asker<'a> {
             header(&mut call.headers, name, value);
         }
         call.body.clone_from(&says.body);
-        if !matches!(ask, Ask::Url(_)) {
-            self.put_all(&mut call, leg, ask);
-        }
+        self.put_all(&mut call, leg, ask);
         if let Body::Text(text) = &mut call.body {
             self.clear(text);
         }
         Ok(call)
+    }
+
+    /// `next` as it can be asked for behind the page that `ask` led to: a link is led on from the page where it stood.
+    ///
+    /// # Errors
+    /// [`WalkError`] if it leads nowhere, or to another origin.
+    pub fn onward(&self, leg: &Leg, ask: &Ask, next: Ask) -> Result<Ask, WalkError> {
+        Ok(match next {
+            Ask::Url(text) => Ask::Url(self.within(&self.url(leg, ask)?, &text)?.to_string()),
+            Ask::File { id, at } => {
+                let at = self.within(&self.url(leg, ask)?, &at)?.to_string();
+                Ask::File { id, at }
+            }
+            other => other,
+        })
+    }
+
+    /// Whether the partner gives a URL for next time.
+    pub fn has_delta(&self) -> bool {
+        matches!(self.request.incremental, Some(Incremental { by: By::Delta(_), .. }))
+    }
+
+    /// The URL that the partner gave for next time, as it can be asked for.
+    ///
+    /// # Errors
+    /// As [`Self::onward`].
+    pub fn delta(&self, text: &str) -> Result<String, WalkError> {
+        let first = self.at(&self.request.path, &Leg::default(), None)?;
+        Ok(self.within(&first, text)?.to_string())
     }
 
     fn url(&self, leg: &Leg, ask: &Ask) -> Result<Url, WalkError> {
@@ -111,10 +138,12 @@ impl<'a> Asker<'a> {
     pub fn at(&self, path: &str, leg: &Leg, id: Option<&str>) -> Result<Url, WalkError> {
         let mut path = Cow::Borrowed(path);
         if let (Some(each), Some(parent)) = (&self.request.each, &leg.parent) {
+            path_step(parent)?;
             let parent = utf8_percent_encode(parent, QUERY).to_string();
             path = path.replace(&format!("{{{}}}", each.column), &parent).into();
         }
         if let Some(id) = id {
+            path_step(id)?;
             path = path.replace("{id}", &utf8_percent_encode(id, QUERY).to_string()).into();
         }
         let text = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
@@ -130,7 +159,14 @@ impl<'a> Asker<'a> {
         Ok(url)
     }
 
+    /// A URL that the partner gave carries its own query; what travels elsewhere is put beside it.
     fn put_all(&self, call: &mut Call, leg: &Leg, ask: &Ask) {
+        let given = matches!(ask, Ask::Url(_));
+        let put = |call: &mut Call, param: &Param, value: Value| {
+            if !given || param.carrier != Carrier::Query {
+                put(call, param, value);
+            }
+        };
         if let Some(incremental) = &self.request.incremental {
             let since = leg.since.as_deref().or(incremental.start.as_deref());
             if let (Some(param), Some(since)) = (&incremental.param, since) {
@@ -199,6 +235,11 @@ impl<'a> Asker<'a> {
             *text = text.replace(&format!("{{{name}}}"), "");
         }
     }
+}
+
+/// Text that is one step of a path stays one: no URL keeps these as they are.
+fn path_step(text: &str) -> Result<(), WalkError> {
+    if matches!(text, "" | "." | "..") { Err(WalkError::NoUrl) } else { Ok(()) }
 }
 
 /// A time as the partner takes it.

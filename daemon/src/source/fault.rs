@@ -98,9 +98,11 @@ impl FetchError {
     pub fn meaning(self, meaning: Option<OnStatus>) -> Self {
         let text = self.to_string();
         match meaning {
-            Some(OnStatus::Retry) => Self::Transient { reason: Reason::Http5xx, text },
+            Some(OnStatus::Retry) if !matches!(self, Self::Throttled { .. }) => {
+                Self::Transient { reason: Reason::Http5xx, text }
+            }
             Some(OnStatus::Fail) => Self::Final { reason: Reason::Http4xx, text },
-            Some(OnStatus::Empty) | None => self,
+            _ => self,
         }
     }
 

@@ -46,6 +46,8 @@ pub struct Facts {
     pub link: Option<String>,
     /// A hash of its rows.
     pub content: u64,
+    /// The answer itself says that there are no records: nothing can lead on from it.
+    pub nothing: bool,
 }
 
 /// Why a walk cannot go on. The partner's doing, each of them.
@@ -124,8 +126,9 @@ pub struct Walker<'a> {
     pub pages: u64,
     /// Records read so far, of all legs.
     pub rows: u64,
-    /// Records read so far in this leg.
+    /// Records and pages read so far in this leg.
     leg_rows: u64,
+    leg_pages: u64,
     /// What the partner said that there is, first and last.
     totals: Option<(u64, u64)>,
 }
@@ -141,6 +144,7 @@ impl<'a> Walker<'a> {
             pages,
             rows,
             leg_rows: 0,
+            leg_pages: 0,
             totals: None,
         }
     }
@@ -151,12 +155,19 @@ impl<'a> Walker<'a> {
         self.came.clear();
         self.last_content = None;
         self.leg_rows = 0;
+        self.leg_pages = 0;
         self.totals = None;
     }
 
-    /// So many records of this leg were read before the walk was gone on with.
-    pub fn resume_leg(&mut self, rows: u64) {
+    /// So many records and pages of this leg were read before the walk was gone on with.
+    pub fn resume_leg(&mut self, rows: u64, pages: u64) {
         self.leg_rows = rows;
+        self.leg_pages = pages;
+    }
+
+    /// Pages of this leg so far.
+    pub fn leg_pages(&self) -> u64 {
+        self.leg_pages
     }
 
     /// Records of this leg so far.
@@ -169,6 +180,16 @@ impl<'a> Walker<'a> {
         self.totals.filter(|(first, last)| first != last)
     }
 
+    /// What the partner says that there is and what it gave, where they differ at the end of a leg.
+    pub fn contradicted(&self) -> Option<(u64, u64)> {
+        let (_, said) = self.totals?;
+        let got = match &self.request.pagination.total {
+            Some(Total::Pages(_)) => self.leg_pages,
+            _ => self.leg_rows,
+        };
+        (got != said).then_some((said, got))
+    }
+
     /// Where to go behind a page that was asked for with `ask`.
     ///
     /// # Errors
@@ -177,6 +198,7 @@ impl<'a> Walker<'a> {
         self.pages += 1;
         self.rows += facts.rows;
         self.leg_rows += facts.rows;
+        self.leg_pages += 1;
         self.asked.insert(hash(ask));
         self.guard_content(facts)?;
         let pagination = &self.request.pagination;
@@ -224,7 +246,7 @@ impl<'a> Walker<'a> {
     fn is_last(&mut self, facts: &Facts) -> Result<bool, WalkError> {
         let page = self.pages;
         let pagination = &self.request.pagination;
-        if matches!(pagination.kind, Paging::None) {
+        if matches!(pagination.kind, Paging::None) || facts.nothing {
             return Ok(true);
         }
         if pagination.total.is_some()
@@ -240,7 +262,7 @@ impl<'a> Walker<'a> {
             Stop::Total => {
                 let said = number(&facts.total).ok_or(WalkError::NoTotal { page })?;
                 let got = match &pagination.total {
-                    Some(Total::Pages(_)) => self.pages,
+                    Some(Total::Pages(_)) => self.leg_pages,
                     _ => self.leg_rows,
                 };
                 if got < said && counts && facts.rows == 0 {
