@@ -148,9 +148,14 @@ impl Intake<'_> {
         Plan { records: Some(&self.feed.records), deletes: self.feed.deletes.as_ref(), scalars }
     }
 
-    /// The key, by what its columns may be called.
+    /// The columns, by what they may be called.
     fn key(&self) -> Key {
-        Key(self.shaper.layout.key_fields().map(|field| field.from.clone()).collect())
+        let layout = &self.shaper.layout;
+        let others = layout.fields.iter().enumerate().filter(|(at, _)| !layout.key.contains(at));
+        Key {
+            dimensions: layout.key_fields().map(|field| field.from.clone()).collect(),
+            others: others.map(|(_, field)| field.from.clone()).collect(),
+        }
     }
 
     /// Why a page that was read so far is too much, if it is.

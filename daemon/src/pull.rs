@@ -235,7 +235,9 @@ impl Puller {
         };
         let bytes = answer.body.len() as u64;
         let same = known.filter(|known| {
-            answer.status == StatusCode::NOT_MODIFIED || known.body == xxh3_64(&answer.body)
+            // A body of nothing is the same whatever went wrong, and so tells nothing.
+            let told = page::ready(&answer, &call.url).is_ok() && !answer.body.is_empty();
+            answer.status == StatusCode::NOT_MODIFIED || told && known.body == xxh3_64(&answer.body)
         });
         Some(Ok(match same {
             Some(known) => {
@@ -258,7 +260,8 @@ impl Puller {
         let Ok(url) = asker.at(&changed.path, &Leg::default(), None) else {
             return Ok(Seen::New(Head::default()));
         };
-        let answer = match self.source.get(&Call::get(url.clone()), None).await {
+        let got = self.source.get(&Call::get(url.clone()), None).await;
+        let answer = match got.and_then(|answer| page::ready(&answer, &url).map(|()| answer)) {
             Ok(answer) => answer,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;

@@ -169,6 +169,9 @@ impl Puller {
         let place = format!("page {number} of {}", shown(&call.url));
         let format = self.feed.format.unwrap_or_else(|| page::format_of(&answer));
         let empty = answer.nothing || answer.status == StatusCode::NO_CONTENT;
+        if !empty {
+            page::whole(&answer, format, &call.url)?;
+        }
         if !empty && self.columns.known().is_none() {
             // An answer that is an error tells nothing of the columns.
             self.said(format, &answer, call)?;

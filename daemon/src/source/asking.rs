@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::{Timestamp, fmt::strtime};
 use marsad_shared::{
-    feed::Feed,
+    feed::{Feed, Format},
     request::{
         Body, By, Carrier, Incremental, Method, PageSize, Paging, Param, Request, TimeFormat,
         Writing,
@@ -44,6 +44,8 @@ pub struct Asker<'a> {
     base: &'a Url,
     /// What the partner calls the incremental field.
     field: Option<Cow<'a, str>>,
+    /// Whether a service of SDMX is asked.
+    sdmx: bool,
 }
 
 impl<'a> Asker<'a> {
@@ -55,7 +57,7 @@ impl<'a> Asker<'a> {
             let from = field.and_then(|field| field.from.first()).map_or(column, String::as_str);
             Cow::Borrowed(from.rsplit(['.', '/']).next().unwrap_or(from))
         });
-        Self { request, base, field }
+        Self { request, base, field, sdmx: feed.format == Some(Format::Sdmx) }
     }
 
     /// What is asked where `ask` stands in `leg`.
@@ -69,6 +71,7 @@ impl<'a> Asker<'a> {
             return Ok(call);
         }
         call.statuses.clone_from(&self.request.statuses);
+        call.sdmx = self.sdmx;
         call.method = match says.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
