@@ -82,6 +82,31 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// The same with each text that it holds as `rewrite` has it.
+    #[must_use]
+    pub fn rewritten(mut self, rewrite: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::Format(text)
+            | Self::Layout(text)
+            | Self::Encoding(text)
+            | Self::Bulk(text)
+            | Self::TooLarge(text) => *text = rewrite(text),
+            Self::Remote { code, text, .. } => {
+                // Together: what is parted between them is whole again on a screen.
+                let whole = format!("{code}: {text}");
+                let written = rewrite(&whole);
+                if written != whole {
+                    (*code, *text) = match written.split_once(": ") {
+                        Some((code, text)) => (code.to_owned(), text.to_owned()),
+                        None => ("no code is shown".to_owned(), written),
+                    };
+                }
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// The reason among the closed set.
     pub fn reason(&self) -> Reason {
         match self {

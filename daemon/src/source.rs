@@ -15,6 +15,7 @@ pub mod gate;
 pub mod http;
 pub mod link;
 pub mod manners;
+pub mod ours;
 pub mod proof;
 pub mod said;
 pub mod spend;

@@ -51,6 +51,25 @@ impl Trouble {
         Self::Decode { place: place.into(), error }
     }
 
+    /// The same with each text in which a partner's words may stand as `rewrite` has it.
+    #[must_use]
+    pub fn rewritten(self, rewrite: impl Fn(&str) -> String) -> Self {
+        match self {
+            // What is ours was looked through before, or says nothing of a partner.
+            Self::Fetch(error) if !error.is_ours() => Self::Fetch(error.rewritten(rewrite)),
+            Self::Decode { place, error } => {
+                Self::Decode { place, error: error.rewritten(rewrite) }
+            }
+            Self::Walk(WalkError::OtherOrigin { origin }) => {
+                Self::Walk(WalkError::OtherOrigin { origin: rewrite(&origin) })
+            }
+            Self::Store(StoreError::Layout(text)) => {
+                Self::Store(StoreError::Layout(rewrite(&text)))
+            }
+            other => other,
+        }
+    }
+
     /// The reason among the closed set, where there is one.
     pub fn reason(&self) -> Option<Reason> {
         Some(match self {

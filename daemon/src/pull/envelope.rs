@@ -34,6 +34,17 @@ pub(crate) struct Said {
     pub(super) handle: Scalar,
 }
 
+impl Said {
+    /// The same with what leads on as `rewrite` has it.
+    pub(super) fn rewritten(self, rewrite: impl Fn(&str) -> String) -> Self {
+        let each = |scalar| match scalar {
+            Scalar::Text(text) => Scalar::Text(rewrite(&text)),
+            other => other,
+        };
+        Self { next: each(self.next), handle: each(self.handle), ..self }
+    }
+}
+
 impl Envelope {
     pub(crate) fn of(request: &Request) -> Self {
         let mut envelope = Self::default();

@@ -71,16 +71,38 @@ impl Puller {
         first: Option<Answer>,
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
-        let call = asker.call(leg, ask)?;
+        let call = asker.call(leg, ask).map_err(|error| {
+            Trouble::from(error).rewritten(|text| self.source.clean(None, text))
+        })?;
+        let fetched = self.fetched(run, number, asker, leg, ask, &call, first, stop).await;
+        // Whatever a partner says on the way passes here, and nowhere else, into a reason.
+        fetched.map_err(|trouble| trouble.rewritten(|text| self.source.clean(Some(&call), text)))
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a place in a walk is a run, a number, a leg and an ask"
+    )]
+    async fn fetched(
+        &self,
+        run: RunId,
+        number: u64,
+        asker: &Asker<'_>,
+        leg: &Leg,
+        ask: &Ask,
+        call: &Call,
+        first: Option<Answer>,
+        stop: &CancellationToken,
+    ) -> Result<Page, Trouble> {
         let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else {
             return Err(Trouble::Stopped);
         };
         match (&request.export, ask) {
-            (Some(export), Ask::First) => self.order(run, &call, export, stop).await,
+            (Some(export), Ask::First) => self.order(run, call, export, stop).await,
             (Some(export), Ask::Job(id)) => {
-                self.await_job(run, asker, leg, id, &call, export, stop).await
+                self.await_job(run, asker, leg, id, call, export, stop).await
             }
-            _ => self.page(run, number, &call, first, stop).await,
+            _ => self.page(run, number, call, first, stop).await,
         }
     }
 
@@ -166,7 +188,7 @@ impl Puller {
         number: u64,
         call: &Call,
     ) -> Result<Page, Trouble> {
-        let place = format!("page {number} of {}", shown(&call.url));
+        let place = format!("page {number} of {}", call.shown());
         let format = self.feed.format.unwrap_or_else(|| page::format_of(&answer));
         let empty = answer.nothing || answer.status == StatusCode::NO_CONTENT;
         if !empty {
@@ -215,6 +237,7 @@ impl Puller {
                 _ => self.envelope.said(&found, &answer, &call.url)?,
             }
         };
+        let said = said.rewritten(|text| self.source.unsigned(text));
         let piece = piece.map_err(|error| Trouble::decode(place, error))?;
         Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
     }
@@ -266,7 +289,7 @@ impl Puller {
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
         let answer = self.answer(run, call, stop).await?;
-        let id = Self::need(&answer, &export.id, call, "what the export is called")?;
+        let id = self.need(&answer, &export.id, call, "what the export is called")?;
         self.job(run, answer, call, Ask::Job(id)).await
     }
 
@@ -285,11 +308,11 @@ impl Puller {
         let until = Instant::now() + export.within;
         loop {
             let answer = self.answer(run, call, stop).await?;
-            let state = Self::need(&answer, &export.state, call, "how far the export is")?;
+            let state = self.need(&answer, &export.state, call, "how far the export is")?;
             if export.done.contains(&state) {
                 let place = match &export.download {
                     Download::Path(path) => asker.at(path, leg, Some(id))?.to_string(),
-                    Download::At(path) => Self::need(&answer, path, call, "where the export is")?,
+                    Download::At(path) => self.need(&answer, path, call, "where the export is")?,
                 };
                 let file = Ask::File { id: id.to_owned(), at: place };
                 return self.job(run, answer, call, file).await;
@@ -331,6 +354,7 @@ impl Puller {
     }
 
     fn need(
+        &self,
         answer: &Answer,
         path: &ScalarPath,
         call: &Call,
@@ -338,7 +362,7 @@ impl Puller {
     ) -> Result<String, FetchError> {
         let found =
             intake::beside(page::format_of(answer), &answer.body, std::slice::from_ref(path));
-        let found = found.first().and_then(Scalar::text).map(str::to_owned);
+        let found = found.first().and_then(Scalar::text).map(|text| self.source.unsigned(text));
         found.ok_or_else(|| {
             let what = format!("the answer does not say {what}; mend `export`");
             FetchError::of(Reason::Schema, &call.url, &what)
@@ -353,7 +377,7 @@ impl Puller {
         call: &Call,
         ask: Ask,
     ) -> Result<Page, Trouble> {
-        let place = shown(&call.url);
+        let place = call.shown();
         let shaper = self.shaper(run, &place, |_| Err(decode::DecodeError::Nothing)).await?;
         let piece = Piece::new(&shaper.layout, self.services.store.seed);
         let url = self.url_hash(&call.url);

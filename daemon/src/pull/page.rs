@@ -19,7 +19,7 @@ use crate::{
     source::{
         cursor::CursorRule,
         fault::FetchError,
-        http::Answer,
+        http::{Answer, HttpSource},
         walk::{Ask, Facts},
     },
 };
@@ -50,13 +50,13 @@ impl Page {
     }
 
     /// What the walk needs to know of it.
-    pub(super) fn facts(&self) -> Facts {
+    pub(super) fn facts(&self, source: &HttpSource) -> Facts {
         Facts {
             rows: self.piece.rows() - self.piece.apart,
             next: self.said.next.clone(),
             more: self.said.more.clone(),
             total: self.said.total.clone(),
-            link: self.answer.link(),
+            link: self.answer.link().map(|link| source.unsigned(&link)),
             content: self.content(),
             nothing: self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT,
         }

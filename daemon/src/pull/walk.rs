@@ -196,6 +196,7 @@ impl Puller {
                 Err(error) => {
                     self.keep(request, course, page, walker.pages, behind).await?;
                     let error = Trouble::from(error);
+                    let error = error.rewritten(|text| self.source.clean(None, text));
                     self.report(error.result(), Some(error.text())).await;
                     return Err(error);
                 }
@@ -230,7 +231,7 @@ impl Puller {
         if let Some(job) = page.job.take() {
             return Ok(Some((course.leg.clone(), job)));
         }
-        let facts = page.facts();
+        let facts = page.facts(&self.source);
         course.refused_legs += u64::from(page.answer.nothing);
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());

@@ -18,6 +18,7 @@ use url::Url;
 
 use super::{
     call::Call,
+    fault::shown,
     walk::{Ask, WalkError},
 };
 
@@ -25,6 +26,9 @@ use super::{
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The same for the names of parameters, where `$` is the mark of whole interfaces.
 const NAME: &AsciiSet = &QUERY.remove(b'$');
+
+/// The least length of a parent's value that is looked for in a text, in bytes.
+const PARENT_MIN: usize = 6;
 
 /// One stretch of a walk: all there is, what changed in a time, or what belongs to one record of another feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +71,7 @@ impl<'a> Asker<'a> {
     pub fn call(&self, leg: &Leg, ask: &Ask) -> Result<Call, WalkError> {
         let says = &self.request.says;
         let mut call = Call::get(self.url(leg, ask)?);
+        call.veiled = self.veiled(&call.url, leg, ask);
         if let (Ask::Job(_) | Ask::File { .. }, Some(_)) = (ask, &self.request.export) {
             return Ok(call);
         }
@@ -114,6 +119,30 @@ impl<'a> Asker<'a> {
     pub fn delta(&self, text: &str) -> Result<String, WalkError> {
         let first = self.at(&self.request.path, &Leg::default(), None)?;
         Ok(self.within(&first, text)?.to_string())
+    }
+
+    /// The parent's value, which may be that of a person: the path of the configuration is shown in place of what it
+    /// leads to.
+    fn veiled(&self, url: &Url, leg: &Leg, ask: &Ask) -> Vec<(String, String)> {
+        let (Some(each), Some(parent)) = (&self.request.each, &leg.parent) else {
+            return Vec::new();
+        };
+        let column = format!("{{{}}}", each.column);
+        let mut veiled = Vec::new();
+        let bare = Leg { parent: None, ..leg.clone() };
+        if let (Ask::First | Ask::Number(_) | Ask::Token(_) | Ask::Job(_), Ok(path)) =
+            (ask, self.url(&bare, ask))
+        {
+            // A URL writes the braces otherwise.
+            let path = shown(&path).replace("%7B", "{").replace("%7D", "}");
+            veiled.push((shown(url), path));
+        }
+        // A shorter one is in any text by chance.
+        if parent.len() >= PARENT_MIN {
+            let encoded = utf8_percent_encode(parent, QUERY).to_string();
+            veiled.extend([(encoded, column.clone()), (parent.clone(), column)]);
+        }
+        veiled
     }
 
     fn url(&self, leg: &Leg, ask: &Ask) -> Result<Url, WalkError> {

@@ -30,7 +30,7 @@ use self::{
     kept::Kept,
     token::{Giver, Keeper, Number},
 };
-use super::fault::FetchError;
+use super::{fault::FetchError, ours::without};
 
 /// Signs the requests of one connection.
 #[derive(Debug)]
@@ -79,6 +79,16 @@ impl Signer {
             }
             fixed => Proof::Fixed(fixed),
         })
+    }
+
+    /// The parameter of a query by which it proves who we are, where it does so there.
+    pub fn in_query(&self) -> Option<&str> {
+        match &self.0 {
+            Proof::Fixed(Auth::ApiKey { place: KeyPlace::Query, name, .. })
+            | Proof::Jwt(_, SentIn::Query { name })
+            | Proof::Token(_, SentIn::Query { name }) => Some(name),
+            _ => None,
+        }
     }
 
     /// Puts into a body what travels there, before it is written.
@@ -196,7 +206,11 @@ fn carry(carrier: &SentIn, token: &SecretString, request: &mut Request) {
             }
         }
         SentIn::Query { name } => {
-            request.url_mut().query_pairs_mut().append_pair(name, token);
+            let url = request.url_mut();
+            // An older one would be sent beside it.
+            let others = url.query().map(|query| without(query, |there, _| there == name));
+            url.set_query(others.as_deref().filter(|others| !others.is_empty()));
+            url.query_pairs_mut().append_pair(name, token);
         }
         SentIn::Cookie { name } => put(request.headers_mut(), COOKIE, &format!("{name}={token}")),
     }

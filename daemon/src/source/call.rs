@@ -7,6 +7,8 @@ use reqwest::{
 };
 use url::Url;
 
+use super::fault::shown;
+
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -18,12 +20,24 @@ pub struct Call {
     pub statuses: Vec<(u16, OnStatus)>,
     /// It is asked of a service of SDMX: a 404 whose body is its `NoResultsFound` says that there are no records.
     pub sdmx: bool,
+    /// What of it nobody may see, each with what is shown in its place.
+    pub veiled: Vec<(String, String)>,
 }
 
 impl Call {
     /// What its answer's status means, where that is not the usual.
     pub fn meaning(&self, status: u16) -> Option<OnStatus> {
         self.statuses.iter().find(|(of, _)| *of == status).map(|(_, meaning)| *meaning)
+    }
+
+    /// Where it goes, for a person to see.
+    pub fn shown(&self) -> String {
+        self.veil(shown(&self.url))
+    }
+
+    /// `text` without what nobody may see.
+    pub fn veil(&self, text: String) -> String {
+        self.veiled.iter().fold(text, |text, (what, by)| text.replace(what, by))
     }
 
     /// Asks for `url` with nothing else said.
@@ -35,6 +49,7 @@ impl Call {
             body: Body::None,
             statuses: Vec::new(),
             sdmx: false,
+            veiled: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 mod causes;
 mod tls;
 
-use std::{io::ErrorKind as Kind, time::Duration};
+use std::{borrow::Cow, io::ErrorKind as Kind, time::Duration};
 
 use jiff::Timestamp;
 use marsad_shared::{
@@ -11,7 +11,10 @@ use marsad_shared::{
     request::OnStatus,
     untrusted::show_at_most,
 };
-use reqwest::{StatusCode, header::HeaderMap};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, HeaderValue},
+};
 use url::Url;
 
 pub use self::tls::peer_until;
@@ -25,6 +28,8 @@ use super::{
     said::Said,
 };
 
+/// Where an X-Road gateway says that an error is its own.
+const GATEWAY: &str = "x-road-error";
 /// The longest code of a gateway that is shown, in characters.
 const CODE_MAX: usize = 80;
 
@@ -69,6 +74,19 @@ impl Transport {
 }
 
 impl FetchError {
+    /// The same with its text as `rewrite` has it.
+    #[must_use]
+    pub fn rewritten(mut self, rewrite: impl Fn(&str) -> String) -> Self {
+        let (Self::Throttled { text, .. }
+        | Self::Held { text, .. }
+        | Self::Transient { text, .. }
+        | Self::Final { text, .. }
+        | Self::Gone { text }
+        | Self::Local { text, .. }) = &mut self;
+        *text = rewrite(text);
+        self
+    }
+
     /// What it means for the connection's health.
     pub fn result(&self) -> PollResult {
         match self {
@@ -341,6 +359,17 @@ pub fn unasked(status: StatusCode, named: bool, url: &Url) -> Option<FetchError>
     Some(FetchError::of(reason, url, &format!("the partner answered {status}: {what}")))
 }
 
+/// The headers of an answer without a gateway's code of which `is_ours` says that it must not be shown.
+pub fn without_echo(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> Cow<'_, HeaderMap> {
+    let code = headers.get(GATEWAY).map(|code| String::from_utf8_lossy(code.as_bytes()));
+    if !code.is_some_and(|code| is_ours(&code)) {
+        return Cow::Borrowed(headers);
+    }
+    let mut headers = headers.clone();
+    headers.insert(GATEWAY, HeaderValue::from_static("a code that repeats a secret of ours"));
+    Cow::Owned(headers)
+}
+
 /// Whether an answer of that status is one to work with.
 pub fn is_good(status: StatusCode) -> bool {
     status.is_success() || status == StatusCode::NOT_MODIFIED
@@ -348,7 +377,7 @@ pub fn is_good(status: StatusCode) -> bool {
 
 /// The code by which an X-Road gateway says that the error is its own, and not the partner's behind it.
 fn gateway(headers: &HeaderMap) -> Option<String> {
-    let code = headers.get("x-road-error")?;
+    let code = headers.get(GATEWAY)?;
     Some(show_at_most(&String::from_utf8_lossy(code.as_bytes()), CODE_MAX))
 }
 

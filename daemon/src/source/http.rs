@@ -18,6 +18,7 @@ use reqwest::{
     Client, Method, Request, RequestBuilder, Response, StatusCode, Version,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
+use serde_json::Value;
 use tokio::{
     sync::watch,
     time::{Instant, timeout, timeout_at},
@@ -29,9 +30,10 @@ use super::{
     body,
     call::Call,
     client::{ClientError, Clients, Door, Seen},
-    fault::{FetchError, Transport, is_good, peer_until, unasked},
+    fault::{FetchError, Transport, is_good, peer_until, shown, unasked, without_echo},
     gate::{Gate, Pass, Wait},
-    proof::Proof,
+    ours::{Ours, without},
+    proof,
     said::{READ_MAX, Said},
     spend::{Caller, Purse},
     unpack,
@@ -56,6 +58,8 @@ pub struct HttpSource {
     /// What each request carries besides.
     headers: HeaderMap,
     signer: Arc<Signer>,
+    /// What must never be shown, by whoever it comes back.
+    ours: Arc<Ours>,
     /// What all requests of the connection keep to.
     gate: Arc<Gate>,
     /// Who asks with this handle.
@@ -66,7 +70,6 @@ pub struct HttpSource {
 struct Sent {
     response: Response,
     first_byte: Duration,
-    proof: Proof,
     shown: Shown,
 }
 
@@ -119,6 +122,7 @@ impl HttpSource {
             certificates: Arc::new(Seen::new(door.ours_until())),
             door: Arc::new(door),
             headers: headers(http),
+            ours: Arc::new(Ours::of(&http.auth)),
             signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
             gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),
             http: Arc::new(http.clone()),
@@ -163,6 +167,8 @@ impl HttpSource {
     ) -> Result<Answer, FetchError> {
         let pass = self.pass().await?;
         let got = self.answer(call, validators).await;
+        let veil = |error: FetchError| error.rewritten(|text| call.veil(text.to_owned()));
+        let got = got.map_err(|(status, error)| (status, veil(error)));
         pass.end(got.as_ref().err().map(|(_, error)| error));
         // What a status means to one feed says nothing of whether somebody is there.
         got.map_err(|(status, error)| error.meaning(status.and_then(|status| call.meaning(status))))
@@ -182,7 +188,7 @@ impl HttpSource {
             self.gate.again(&self.who);
             sent = self.ask(call, validators).await.map_err(lost)?;
         }
-        let Sent { mut response, first_byte, proof, .. } = sent;
+        let Sent { mut response, first_byte, .. } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
         let open_ended = is_open_ended(&response);
         let answer = |headers, body, nothing| Answer {
@@ -202,8 +208,7 @@ impl HttpSource {
             if call.sdmx && status == StatusCode::NOT_FOUND && is_no_results(&words) {
                 return Ok(answer(headers, Bytes::new(), true));
             }
-            let secrets = proof.secrets(&self.http.auth, Some(call));
-            return Err((Some(status.as_u16()), self.error(&response, url, &words, &secrets)));
+            return Err((Some(status.as_u16()), self.error(&response, url, &call.shown(), &words)));
         }
         let named = validators.is_some_and(|v| v.etag.is_some() || v.last_modified.is_some());
         if let Some(error) = unasked(status, named, url) {
@@ -231,7 +236,7 @@ impl HttpSource {
             request = request.header(header::IF_MODIFIED_SINCE, modified);
         }
         let (request, shown) = self.signed(&call.url, request, &client).await?;
-        let proof = Proof::of(&request, Some(call), body);
+        self.ours.show(proof::secrets(&request, Some(call), &body));
         let began = Instant::now();
         let patience = self.http.timeouts.first_byte;
         let Ok(sent) = timeout(patience, client.execute(request)).await else {
@@ -243,7 +248,7 @@ impl HttpSource {
             .map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
         let first_byte = began.elapsed();
         self.gate.hear(response.headers(), first_byte);
-        Ok(Sent { response, first_byte, proof, shown })
+        Ok(Sent { response, first_byte, shown })
     }
 
     /// Notes whom we met there.
@@ -286,6 +291,29 @@ impl HttpSource {
         Ok((request, shown))
     }
 
+    /// `text` in which a partner's words about `call` may stand, as people may see it: without our secrets, and without
+    /// what the call veils.
+    pub fn clean(&self, call: Option<&Call>, text: &str) -> String {
+        let heads = call.map(|call| vec![shown(&call.url), call.shown()]).unwrap_or_default();
+        let text = self.ours.clean(&heads, text);
+        call.map_or(text.clone(), |call| call.veil(text))
+    }
+
+    /// What a partner gave us to go on with (a URL, a part of one, a link or a token), without what we put into URLs
+    /// ourselves: it is put there anew when it is asked for, and kept nowhere.
+    pub fn unsigned(&self, text: &str) -> String {
+        let own = self.signer.in_query();
+        let is_ours = |name: &str, value: &str| {
+            own.is_some_and(|own| own.eq_ignore_ascii_case(name)) || self.ours.is(value)
+        };
+        // In JSON the marks of a URL may be escaped.
+        let json = text.starts_with('{').then(|| serde_json::from_str::<Value>(text).ok());
+        match json.flatten() {
+            Some(json) => without(&json.to_string(), is_ours),
+            None => without(text, is_ours),
+        }
+    }
+
     /// Gets what proves who we are, if it has to be fetched, and asks for nothing else.
     ///
     /// # Errors
@@ -325,17 +353,14 @@ impl HttpSource {
     }
 
     /// What an answer that is no success means, with what it says for itself.
-    fn error(
-        &self,
-        response: &Response,
-        url: &Url,
-        words: &[u8],
-        secrets: &[String],
-    ) -> FetchError {
+    fn error(&self, response: &Response, url: &Url, shown_as: &str, words: &[u8]) -> FetchError {
         let (status, headers) = (response.status(), response.headers());
-        let said = Said::of(headers, words, secrets);
+        let said = Said::of(headers, words, &self.ours);
+        let headers = without_echo(headers, |code| self.ours.is_in(code));
         let there = self.gate.there();
-        self.gate.heed(FetchError::of_answer(status, headers, &said, there, url))
+        let error = FetchError::of_answer(status, &headers, &said, there, url);
+        // Others who are held back by it are told it too.
+        self.gate.heed(error.rewritten(|text| text.replacen(&shown(url), shown_as, 1)))
     }
 
     /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is no success comes with its status; without
@@ -377,14 +402,13 @@ impl HttpSource {
             self.gate.again(&self.who);
             sent = self.offer(url, bytes, &build).await?;
         }
-        let Sent { mut response, proof, .. } = sent;
+        let Sent { mut response, .. } = sent;
         let status = response.status();
         if is_good(status) {
             return Ok(status);
         }
-        let secrets = proof.secrets(&self.http.auth, None);
         let words = Box::pin(self.words(&mut response, until)).await;
-        let error = self.error(&response, url, &words, &secrets);
+        let error = self.error(&response, url, &shown(url), &words);
         Err((Some(status.as_u16()), Transport::Lost(error)))
     }
 
@@ -402,7 +426,8 @@ impl HttpSource {
         let limits = self.http.timeouts;
         let upload = Duration::from_secs(bytes / SLOWEST);
         let patience = limits.first_byte.saturating_add(upload).min(limits.total);
-        let (proof, began) = (Proof::of(&request, None, Body::None), Instant::now());
+        self.ours.show(proof::secrets(&request, None, &Body::None));
+        let began = Instant::now();
         let Ok(sent) = timeout(patience, client.execute(request)).await else {
             let what = format!("no answer came within {} s", patience.as_secs());
             let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
@@ -415,7 +440,7 @@ impl HttpSource {
         })?;
         let first_byte = began.elapsed();
         self.gate.hear(response.headers(), first_byte);
-        Ok(Sent { response, first_byte, proof, shown })
+        Ok(Sent { response, first_byte, shown })
     }
 }
 

@@ -1,73 +1,59 @@
-//! What a request proved itself with: kept only until its answer is there, so that no error shows it.
+//! What a request proves itself with: told to [`super::ours::Ours`], so that nothing shows it when it comes back.
 
-use marsad_shared::{connection::Auth, request::Body};
-use reqwest::{Request, header::HeaderValue};
-use secrecy::ExposeSecret as _;
+use marsad_shared::request::Body;
+use reqwest::{
+    Request,
+    header::{COOKIE, HeaderName, HeaderValue},
+};
 use serde_json::Value;
-use url::Url;
 
 use super::call::Call;
 
-/// The secret parts of one request.
-#[derive(Debug)]
-pub struct Proof {
-    /// Headers that were marked as such.
-    headers: Vec<HeaderValue>,
-    /// Where it went, if signing changed that.
-    url: Option<Url>,
-    /// What it carried, if signing changed that.
-    body: Option<Body>,
+/// The least length of a part of a header that is taken for a secret of its own, in bytes.
+const PART_MIN: usize = 8;
+
+/// All that `request`, which is `call` with `body` and signed, carries and nobody may see.
+pub fn secrets(request: &Request, call: Option<&Call>, body: &Body) -> Vec<String> {
+    let mut secrets = Vec::new();
+    for (name, value) in request.headers().iter().filter(|(_, value)| value.is_sensitive()) {
+        in_header(name, value, &mut secrets);
+    }
+    let known =
+        |pair: &_| call.is_some_and(|call| call.url.query_pairs().any(|there| there == *pair));
+    let added = request.url().query_pairs().filter(|pair| !known(pair));
+    secrets.extend(added.map(|(_, value)| value.into_owned()));
+    match (body, call.map(|call| &call.body)) {
+        (Body::Form(fields), before) => {
+            let before = if let Some(Body::Form(before)) = before { &before[..] } else { &[] };
+            let new = fields.iter().filter(|field| !before.contains(field));
+            secrets.extend(new.map(|(_, value)| value.clone()));
+        }
+        (Body::Json(value), before) => {
+            let before = if let Some(Body::Json(before)) = before { before } else { &Value::Null };
+            let mut old = Vec::new();
+            texts(before, &mut old);
+            let mut new = Vec::new();
+            texts(value, &mut new);
+            secrets.extend(new.into_iter().filter(|text| !old.contains(text)));
+        }
+        _ => {}
+    }
+    secrets
 }
 
-impl Proof {
-    /// Of `request`, which is `call` with `body` and signed.
-    pub fn of(request: &Request, call: Option<&Call>, body: Body) -> Self {
-        let headers = request.headers().values().filter(|value| value.is_sensitive());
-        let url = request.url();
-        Self {
-            headers: headers.cloned().collect(),
-            url: call.is_none_or(|call| call.url != *url).then(|| url.clone()),
-            body: call.is_some_and(|call| call.body != body).then_some(body),
-        }
+/// The secrets of a header: the whole of it, and what stands behind its scheme or name (`Bearer TOKEN`, `NAME=TOKEN`).
+fn in_header(name: &HeaderName, value: &HeaderValue, secrets: &mut Vec<String>) {
+    let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    // Of an answer to a challenge the rest is the partner's own, or is no secret.
+    if let Some(digest) = text.strip_prefix("Digest ") {
+        let response = digest.split_once("response=\"").map(|(_, behind)| behind);
+        secrets.extend(response.and_then(|text| text.split('"').next()).map(str::to_owned));
+        return;
     }
-
-    /// All that must not be shown: what the request carried, and what is configured.
-    pub fn secrets(&self, auth: &Auth, call: Option<&Call>) -> Vec<String> {
-        let mut secrets: Vec<_> =
-            auth.secrets().into_iter().map(|secret| secret.expose_secret().to_owned()).collect();
-        for value in &self.headers {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            // `Bearer TOKEN`, `NAME=TOKEN`: the token alone is a secret too.
-            secrets.extend(text.split_once([' ', '=']).map(|(_, token)| token.to_owned()));
-            secrets.push(text.into_owned());
-        }
-        let known = |name: &str| {
-            call.is_some_and(|call| call.url.query_pairs().any(|(key, _)| key == name))
-        };
-        for (name, value) in self.url.iter().flat_map(Url::query_pairs) {
-            if !known(&name) {
-                secrets.push(value.into_owned());
-            }
-        }
-        match (&self.body, call.map(|call| &call.body)) {
-            (Some(Body::Form(fields)), before) => {
-                let before = if let Some(Body::Form(before)) = before { &before[..] } else { &[] };
-                let new = fields.iter().filter(|field| !before.contains(field));
-                secrets.extend(new.map(|(_, value)| value.clone()));
-            }
-            (Some(Body::Json(value)), before) => {
-                let before =
-                    if let Some(Body::Json(before)) = before { before } else { &Value::Null };
-                let mut old = Vec::new();
-                texts(before, &mut old);
-                let mut new = Vec::new();
-                texts(value, &mut new);
-                secrets.extend(new.into_iter().filter(|text| !old.contains(text)));
-            }
-            _ => {}
-        }
-        secrets
-    }
+    let from = if name == COOKIE { '=' } else { ' ' };
+    let part = text.split_once(from).map(|(_, part)| part.to_owned());
+    secrets.extend(part.filter(|part| part.len() >= PART_MIN));
+    secrets.push(text);
 }
 
 /// Every text in a value.
@@ -83,6 +69,7 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use url::Url;
 
     use super::*;
 
@@ -99,16 +86,14 @@ mod tests {
         let mut token = HeaderValue::from_static("Bearer in-the-header");
         token.set_sensitive(true);
         request.headers_mut().insert("authorization", token);
-        let auth = Auth::Bearer { token: "configured".into() };
-        let mut secrets = Proof::of(&request, Some(&call), signed).secrets(&auth, Some(&call));
+        let mut secrets = secrets(&request, Some(&call), &signed);
         secrets.sort();
         assert_eq!(
             secrets,
-            ["Bearer in-the-header", "configured", "in the body", "in the query", "in-the-header"]
+            ["Bearer in-the-header", "in the body", "in the query", "in-the-header"]
         );
 
         let plain = call.build(&client, &call.body).build().unwrap();
-        let none = Proof::of(&plain, Some(&call), call.body.clone());
-        assert!(none.secrets(&Auth::None, Some(&call)).is_empty());
+        assert!(super::secrets(&plain, Some(&call), &call.body).is_empty());
     }
 }

@@ -8,7 +8,7 @@ use marsad_shared::untrusted::show_at_most;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
-use super::manners::retry_after_in;
+use super::{manners::retry_after_in, ours::Ours};
 use crate::decode::{self, DecodeError, Flow, Plan};
 
 /// So much of an error's body is read, in bytes.
@@ -41,8 +41,8 @@ pub struct Said {
 }
 
 impl Said {
-    /// What `body`, of which no more than [`READ_MAX`] was read, says. `secrets` are what must not be shown.
-    pub fn of(headers: &HeaderMap, body: &[u8], secrets: &[String]) -> Self {
+    /// What `body`, of which no more than [`READ_MAX`] was read, says. What repeats something of `ours` is not shown.
+    pub fn of(headers: &HeaderMap, body: &[u8], ours: &Ours) -> Self {
         let unpacked = unpacked(body);
         let text = as_text(&unpacked);
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
@@ -56,7 +56,7 @@ impl Said {
         };
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         // In the whole body: half a secret is one too.
-        let safe = words.filter(|words| !betrays(text, secrets) && !betrays(words, secrets));
+        let safe = words.filter(|words| !ours.is_in(text) && !ours.is_in(words));
         let words = safe.map(|words| show_at_most(words, SHOWN_MAX));
         Self { words, retry_after, fault: fault.as_ref().map(|(_, retryable)| *retryable) }
     }
@@ -98,26 +98,17 @@ fn is_plain(kind: &str, text: &str) -> bool {
     (kind.is_empty() || kind == "text/plain") && !text.trim_start().starts_with(['<', '{', '['])
 }
 
-/// Whether one of `secrets` stands in `text`, as it is or as URLs or base64 have it.
-fn betrays(text: &str, secrets: &[String]) -> bool {
-    use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-    secrets.iter().filter(|secret| !secret.is_empty()).any(|secret| {
-        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        let escaped = serde_json::to_string(secret).unwrap_or_default();
-        text.contains(secret.as_str())
-            || text.contains(&encoded)
-            || text.contains(escaped.trim_matches('"'))
-            || text.contains(&STANDARD_NO_PAD.encode(secret))
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use marsad_shared::connection::Auth;
+
     use super::*;
 
     fn words(kind: &str, body: &[u8]) -> Option<String> {
         let headers = [(CONTENT_TYPE, kind.parse().unwrap())].into_iter().collect();
-        Said::of(&headers, body, &["s3cret/=\"x".to_owned(), String::new()]).words
+        let ours = Ours::of(&Auth::Bearer { token: "s3cret/=\"x".into() });
+        ours.show(vec![String::new()]);
+        Said::of(&headers, body, &ours).words
     }
 
     #[test]

@@ -18,24 +18,35 @@ use crate::{
     intake::{self, Intake, Origins},
     pull::{envelope::Envelope, page::format_of},
     shape::Shaper,
-    source::{fault::shown, http::Answer},
+    source::{
+        call::Call,
+        fault::shown,
+        http::{Answer, HttpSource},
+    },
     trouble::Trouble,
 };
 
 /// As many names are shown.
 const NAMES: usize = 40;
 
-pub(super) async fn look(trial: &mut Trial, feed: &Arc<Feed>, answer: Answer, url: Url) {
+pub(super) async fn look(
+    trial: &mut Trial,
+    source: &HttpSource,
+    feed: &Arc<Feed>,
+    answer: Answer,
+    url: Url,
+) {
     let began = Instant::now();
     let name = feed.id.to_string();
     if answer.status == StatusCode::NO_CONTENT || answer.nothing {
         return trial.good(TestStep::Record, began, format!("{name}: no records just now"));
     }
     let format = feed.format.unwrap_or_else(|| format_of(&answer));
-    let feed = Arc::clone(feed);
+    let (feed, call) = (Arc::clone(feed), Call::get(url.clone()));
     let read = tokio::task::spawn_blocking(move || read(&feed, format, &answer, &url)).await;
     let read = read
-        .unwrap_or_else(|_| Err(Trouble::File("it could not be decoded; report this".to_owned())));
+        .unwrap_or_else(|_| Err(Trouble::File("it could not be decoded; report this".to_owned())))
+        .map_err(|trouble| trouble.rewritten(|text| source.clean(Some(&call), text)));
     match read {
         Ok(Seen { rows: 0, .. }) | Err(Trouble::Decode { error: DecodeError::Nothing, .. }) => {
             trial.good(TestStep::Record, began, format!("{name}: no records just now"));

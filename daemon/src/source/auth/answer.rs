@@ -13,7 +13,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 use url::Url;
 
-use super::super::fault::FetchError;
+use super::super::fault::{FetchError, without_echo};
 
 /// How long a token server may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,7 +50,7 @@ pub(super) async fn ask(
         }
         body.extend_from_slice(&chunk);
     }
-    match FetchError::of_status(status, &headers, url) {
+    match FetchError::of_status(status, &without_echo(&headers, &is_ours), url) {
         None => Ok(Answer { headers, body }),
         // A token server says 400 where others say 401 (RFC 6749 section 5.2).
         Some(_) if matches!(status.as_u16(), 400 | 401 | 403) => {

@@ -447,11 +447,45 @@ fn pages_are_counted_by_leg() {
     request.pagination.total = Some(Total::Pages(ScalarPath::parse("$.pages").unwrap()));
     let mut walker = Walker::new(&request, 0, 0);
     let two = |content| Facts { total: text("2"), content, ..page(1) };
-    for leg in 0..3 {
+    for leg in 0..2 {
         let next = walker.next(&Ask::First, &two(10 * leg + 1));
         assert_eq!(next, Ok(Onward::Page(Ask::Number(2))), "leg {leg}");
         assert_eq!(walker.next(&Ask::Number(2), &two(10 * leg + 2)), Ok(Onward::End), "leg {leg}");
         assert_eq!(walker.contradicted(), None);
         walker.begin_leg();
     }
+}
+
+#[test]
+fn a_parents_value_is_not_shown() {
+    let each = |column: &str| marsad_shared::request::Each {
+        feed: "p/people".to_owned().try_into().unwrap(),
+        column: column.to_owned(),
+        max: 10,
+    };
+    let request = Request {
+        path: "/v1/{id}/x?open=1".to_owned(),
+        each: Some(each("id")),
+        ..request(Paging::Link, Stop::Next)
+    };
+    let (base, feed) = ("https://p.example/api".parse().unwrap(), feed(&request));
+    let asker = Asker::new(&base, &feed, &request);
+    let person = "784-1990/1234567-1";
+    for (parent, ask, expected) in [
+        (person, Ask::First, "https://p.example/api/v1/{id}/x"),
+        ("1", Ask::First, "https://p.example/api/v1/{id}/x"),
+        (
+            person,
+            Ask::Url("/more/784-1990%2F1234567-1?page=2".to_owned()),
+            "https://p.example/more/{id}",
+        ),
+    ] {
+        let leg = Leg { parent: Some(parent.to_owned()), ..Leg::default() };
+        let call = asker.call(&leg, &ask).unwrap();
+        assert_eq!(call.shown(), expected, "{ask:?}");
+        if parent == person {
+            assert_eq!(call.veil(format!("no {person} here")), "no {id} here");
+        }
+    }
+    assert_eq!(asker.call(&Leg::default(), &Ask::First).unwrap().veiled, []);
 }

@@ -1,0 +1,246 @@
+//! What is ours alone: the secrets of a connection, found again wherever a partner repeats them.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use base64::{Engine as _, alphabet, engine};
+use marsad_shared::connection::Auth;
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// A piece of a secret is one too from so many bytes on.
+const PIECE: usize = 12;
+/// What is shorter is in every text by chance, and is not looked for, in bytes.
+const SHORT: usize = 4;
+/// So many things that requests showed are remembered: what a partner repeats, it heard a moment ago.
+const SHOWN_MAX: usize = 32;
+/// The longest text that is looked through, in bytes; what is beyond is left out. Far more than is ever shown.
+const TEXT_MAX: usize = 16 * 1024;
+/// What stands in place of words that repeat a secret.
+const LEFT_OUT: &str =
+    "the answer repeats a secret of ours, so that its words are left out; tell the partner";
+
+/// Base64 without its padding, whatever its last bits are: a piece of it may be cut anywhere.
+const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
+    &alphabet::STANDARD,
+    engine::GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(engine::DecodePaddingMode::RequireNone),
+);
+
+/// The secrets of one connection.
+#[derive(Debug)]
+pub struct Ours {
+    configured: Vec<SecretString>,
+    /// What requests showed besides, the newest last.
+    shown: Mutex<VecDeque<SecretString>>,
+}
+
+impl Ours {
+    /// What `auth` is configured with.
+    pub fn of(auth: &Auth) -> Self {
+        Self { configured: auth.secrets().into_iter().cloned().collect(), shown: Mutex::default() }
+    }
+
+    /// Remembers what a request shows.
+    pub fn show(&self, secrets: Vec<String>) {
+        let mut shown = self.shown();
+        for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORT) {
+            shown.retain(|known| known.expose_secret() != secret);
+            shown.push_back(secret.into());
+        }
+        let many = shown.len().saturating_sub(SHOWN_MAX);
+        shown.drain(..many);
+    }
+
+    /// Whether `text` holds a secret, or a piece of one that tells much of it, in whatever writing: as it is, in another
+    /// case, escaped, as URLs have it, or as base64 of it and of what stands around it.
+    pub fn is_in(&self, text: &str) -> bool {
+        let (mut words, mut pieces) = (Vec::new(), HashSet::new());
+        for secret in self.all() {
+            let secret = secret.to_lowercase();
+            for secret in [secret.replace('\\', ""), secret] {
+                if secret.len() > PIECE {
+                    pieces.extend(secret.as_bytes().windows(PIECE).map(<[u8]>::to_vec));
+                } else if secret.len() >= SHORT {
+                    words.push(secret);
+                }
+            }
+        }
+        let holds = |text: &String| {
+            let text = text.to_lowercase();
+            words.iter().any(|word| text.contains(word))
+                || text.as_bytes().windows(PIECE).any(|piece| pieces.contains(piece))
+        };
+        let readings = readings(text);
+        let base64 = readings.iter().flat_map(|text| base64(text)).collect::<Vec<_>>();
+        readings.iter().chain(&base64).any(holds)
+    }
+
+    /// Whether `value` is a secret, and one that nothing else would be by chance.
+    pub fn is(&self, value: &str) -> bool {
+        value.len() >= PIECE && self.all().iter().any(|secret| secret == value)
+    }
+
+    /// `text` behind one of `heads`, which are our own; without its words if they repeat a secret.
+    pub fn clean(&self, heads: &[String], text: &str) -> String {
+        let text = text.get(..text.floor_char_boundary(TEXT_MAX)).unwrap_or_default();
+        let parted = heads.iter().find_map(|head| Some((head, text.strip_prefix(head.as_str())?)));
+        match parted {
+            Some((head, words)) if self.is_in(words) => format!("{head}: {LEFT_OUT}"),
+            None if self.is_in(text) => LEFT_OUT.to_owned(),
+            _ => text.to_owned(),
+        }
+    }
+
+    fn all(&self) -> Vec<String> {
+        let shown = self.shown();
+        self.configured.iter().chain(&*shown).map(|one| one.expose_secret().to_owned()).collect()
+    }
+
+    fn shown(&self) -> MutexGuard<'_, VecDeque<SecretString>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What `text` says if it is taken as it is, as escaped, as a URL and as XML.
+fn readings(text: &str) -> Vec<String> {
+    let plain = text
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&#39;", "'")
+        .replace("&amp;", "&");
+    let url = percent_decode_str(text).decode_utf8_lossy().into_owned();
+    vec![text.to_owned(), text.replace('\\', ""), url, decoded(text), plain]
+}
+
+/// A part of a query as it was before it was one.
+fn decoded(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+/// What stands in `text` as base64 (that of URLs too), wherever it begins.
+fn base64(text: &str) -> Vec<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_');
+    let runs = text.split(|c| !is_part(c)).filter(|run| run.len() >= 4);
+    let decode = |run: &str| {
+        let whole = run.len() - usize::from(run.len() % 4 == 1);
+        BASE64.decode(run.get(..whole)?).ok()
+    };
+    let mut found = Vec::new();
+    for run in runs {
+        let run = run.replace('-', "+").replace('_', "/");
+        let each = (0..4).filter_map(|from| decode(run.get(from..)?));
+        found.extend(each.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+    }
+    found
+}
+
+/// `text`, a URL, a part of one, or what holds URLs, without the parameters of which `is_ours` says so by name and value.
+pub fn without(text: &str, is_ours: impl Fn(&str, &str) -> bool) -> String {
+    let mut left = String::with_capacity(text.len());
+    // What parts the parameter that comes from what was kept.
+    let (mut mark, mut rest) = (None, text);
+    loop {
+        let end = rest.find(['?', '&', '#', '"', '<', '>']).unwrap_or(rest.len());
+        let (part, behind) = rest.split_at(end);
+        let pair = part.split_once('=');
+        let ours = pair.is_some_and(|(name, value)| is_ours(&decoded(name), &decoded(value)));
+        let next = behind.chars().next();
+        if !ours {
+            left.extend(mark);
+            left.push_str(part);
+            mark = next;
+        } else if next != Some('&') {
+            // What opened the query goes with its only parameter; another mark stays.
+            if !matches!(mark, Some('?' | '&' | '#')) {
+                left.extend(mark);
+            }
+            mark = next;
+        }
+        let Some(next) = next else { break };
+        rest = behind.get(next.len_utf8()..).unwrap_or_default();
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "Tr0ub4dor&3/=\"correct";
+
+    fn ours() -> Ours {
+        let ours = Ours::of(&Auth::Bearer { token: SECRET.into() });
+        ours.show(vec!["pin9".to_owned(), "a".to_owned(), String::new()]);
+        ours
+    }
+
+    #[test]
+    fn a_secret_is_found_in_any_writing_and_in_pieces() {
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        let ours = ours();
+        let piece = SECRET.get(3..15).unwrap();
+        for (text, expected, why) in [
+            (format!("no {SECRET} here"), true, "as it is"),
+            (format!("no {piece} here"), true, "a piece"),
+            (format!("no {} here", piece.get(1..).unwrap()), false, "too little to tell much"),
+            (SECRET.to_uppercase(), true, "in capitals"),
+            (format!("[{SECRET:?}]"), true, "escaped as JSON"),
+            ("x?k=Tr0ub4dor%263%2F%3D%22correct".to_owned(), true, "as a URL has it"),
+            ("Tr0ub4dor&amp;3/=&quot;correct".to_owned(), true, "as XML has it"),
+            (STANDARD.encode(SECRET), true, "as base64"),
+            (STANDARD.encode(format!("x:{SECRET}")), true, "behind a user"),
+            (format!("/a/b{}", URL_SAFE_NO_PAD.encode(format!("{SECRET}:x"))), true, "wherever"),
+            ("your PIN9 is wrong".to_owned(), true, "a short one"),
+            (STANDARD.encode("us:pin9"), true, "a short one as base64"),
+            ("no such dataset; ask for /v1/rows".to_owned(), false, "other words"),
+        ] {
+            assert_eq!(ours.is_in(&text), expected, "{why}: {text}");
+        }
+        assert!(!format!("{ours:?}").contains("pin9"));
+        let clean = |head: &str, text: &str| ours.clean(&["x".to_owned(), head.to_owned()], text);
+        assert_eq!(clean("p", "p: pin9; look"), format!("p: {LEFT_OUT}"));
+        assert_eq!(clean("p", "q: pin9; look"), LEFT_OUT);
+        assert_eq!(clean("pin9", "pin9: all well"), "pin9: all well", "what we say ourselves");
+        assert_eq!(clean("q", &"y".repeat(3 * TEXT_MAX)).len(), TEXT_MAX);
+    }
+
+    #[test]
+    fn what_was_shown_is_remembered_until_much_else_was() {
+        let ours = ours();
+        for number in 1..SHOWN_MAX {
+            assert!(ours.is_in("pin9"), "{number}");
+            ours.show(vec![format!("token number {number}"), "again and again".to_owned()]);
+        }
+        assert!(!ours.is_in("pin9") && ours.is_in("again and again") && ours.is_in(SECRET));
+        assert!(ours.is("again and again") && !ours.is("again"));
+    }
+
+    #[test]
+    fn a_parameter_is_taken_out_of_whatever_holds_it() {
+        for (text, expected) in [
+            ("https://p/x?key=S", "https://p/x"),
+            ("https://p/x?key=S&p=2", "https://p/x?p=2"),
+            ("https://p/x?p=2&key=S", "https://p/x?p=2"),
+            ("https://p/x?p=2&key=S&key=T&q=%20+", "https://p/x?p=2&q=%20+"),
+            ("https://p/x?a=1&%6bey=S#top", "https://p/x?a=1#top"),
+            ("https://p/x?p=2#key=S", "https://p/x?p=2"),
+            ("?key=S&p=2", "?p=2"),
+            ("key=S&p=2", "p=2"),
+            ("key=S", ""),
+            ("/go?to=/x?key=S&p=2", "/go?to=/x?p=2"),
+            ("<https://p/x?key=S>; rel=\"next\"", "<https://p/x>; rel=\"next\""),
+            ("{\"href\":\"/x?p=2&key=S\"}", "{\"href\":\"/x?p=2\"}"),
+            ("https://p/x?monkey=S&key", "https://p/x?monkey=S&key"),
+            ("Zm9vIGJhcg==", "Zm9vIGJhcg=="),
+            ("", ""),
+        ] {
+            assert_eq!(without(text, |name, _| name == "key"), expected, "{text}");
+        }
+    }
+}
