@@ -44,7 +44,7 @@ pub enum DecodeError {
     /// What came in place of the records is the partner's own word of an error.
     #[error("the partner answers with an error ({code}): {text}")]
     Remote { code: String, text: String, retryable: bool },
-    /// It would delete more than one record at a time, which a person must want.
+    /// It would delete more than one record at a time, which waits for a person.
     #[error("{0}")]
     Bulk(String),
     /// Values inside values without end.

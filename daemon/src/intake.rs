@@ -40,12 +40,14 @@ type Shape = fn(&Shaper, &str, Standing, &mut Batch) -> Result<(), Refused>;
 pub struct Piece {
     pub batch: Batch,
     pub refused: Vec<Refusal>,
+    /// Rows among them that were found apart, where `deletes` leads: a partner does not count them as records.
+    pub apart: u64,
 }
 
 impl Piece {
     /// No rows yet.
     pub fn new(layout: &Layout, seed: u64) -> Self {
-        Self { batch: Batch::new(layout, seed), refused: Vec::new() }
+        Self { batch: Batch::new(layout, seed), refused: Vec::new(), apart: 0 }
     }
 
     /// All rows that were received.
@@ -146,9 +148,14 @@ impl Intake<'_> {
         Plan { records: Some(&self.feed.records), deletes: self.feed.deletes.as_ref(), scalars }
     }
 
-    /// The key, by what its columns may be called.
+    /// The columns, by what they may be called.
     fn key(&self) -> Key {
-        Key(self.shaper.layout.key_fields().map(|field| field.from.clone()).collect())
+        let layout = &self.shaper.layout;
+        let others = layout.fields.iter().enumerate().filter(|(at, _)| !layout.key.contains(at));
+        Key {
+            dimensions: layout.key_fields().map(|field| field.from.clone()).collect(),
+            others: others.map(|(_, field)| field.from.clone()).collect(),
+        }
     }
 
     /// Why a page that was read so far is too much, if it is.
@@ -177,6 +184,7 @@ impl Intake<'_> {
         let mut number = 0;
         move |record, standing| {
             number += 1;
+            rows.piece.apart += u64::from(standing == Standing::Gone);
             let shaped = shape(self.shaper, record, standing, &mut rows.piece.batch);
             rows.next(shaped, || {
                 (record.as_bytes().to_vec(), Place { row: Some(number), ..Place::default() })

@@ -1,6 +1,6 @@
 //! One run over a partner's pages: fetch, decode, shape, check, cache; each page whole with its position, or not at all.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use jiff::Timestamp;
 use marsad_shared::{
@@ -22,7 +22,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     columns::Columns,
-    decode::{DecodeError, Scalar},
+    decode::Scalar,
     intake,
     run::Ending,
     services::{Rewind, Services},
@@ -91,10 +91,19 @@ impl Puller {
             zone,
             ..
         } = &*feed;
-        let reading = format!(
+        let mut reading = format!(
             "{records:?}{deletes:?}{deleted:?}{format:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
             zone.iana_name()
         );
+        if let Origin::Http(request) = &feed.origin {
+            // All of it but when: what is asked otherwise, or judged otherwise, is another answer.
+            let Request { path, says, pagination, incremental, success, statuses, .. } = request;
+            let Request { each, export, changed, .. } = request;
+            let _ = write!(
+                reading,
+                "{path}{says:?}{pagination:?}{incremental:?}{success:?}{statuses:?}{each:?}{export:?}{changed:?}"
+            );
+        }
         let reading = xxh3_64(reading.as_bytes());
         let envelope = Arc::new(match &feed.origin {
             Origin::Http(request) => Envelope::of(request),
@@ -161,10 +170,6 @@ impl Puller {
         let (mut run, ended) = self.walk(request, errand, run, position, head, stop).await;
         let (ending, trouble) = match ended {
             Ok(ending) => (ending, None),
-            // No record has come yet, of a feed whose columns are those of its first data: nothing is wrong.
-            Err(Trouble::Decode { error: error @ DecodeError::Nothing, .. }) => {
-                (Ending::unchanged(Some(error.to_string())), None)
-            }
             Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
         };
         let next_at = Some(plan(started_at, trouble.as_ref()));
@@ -230,7 +235,9 @@ impl Puller {
         };
         let bytes = answer.body.len() as u64;
         let same = known.filter(|known| {
-            answer.status == StatusCode::NOT_MODIFIED || known.body == xxh3_64(&answer.body)
+            // A body of nothing is the same whatever went wrong, and so tells nothing.
+            let told = page::ready(&answer, &call.url).is_ok() && !answer.body.is_empty();
+            answer.status == StatusCode::NOT_MODIFIED || told && known.body == xxh3_64(&answer.body)
         });
         Some(Ok(match same {
             Some(known) => {
@@ -253,7 +260,8 @@ impl Puller {
         let Ok(url) = asker.at(&changed.path, &Leg::default(), None) else {
             return Ok(Seen::New(Head::default()));
         };
-        let answer = match self.source.get(&Call::get(url.clone()), None).await {
+        let got = self.source.get(&Call::get(url.clone()), None).await;
+        let answer = match got.and_then(|answer| page::ready(&answer, &url).map(|()| answer)) {
             Ok(answer) => answer,
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;

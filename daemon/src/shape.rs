@@ -1,7 +1,8 @@
 //! Rows to typed fields: what the partner wrote, as the columns that the feed promises, or the reason why not.
 //!
 //! A row is taken whole or refused whole. A refusal names the field and what it should hold, never the value itself:
-//! it may be about a child (security T17). A row that says that its record was deleted needs no more than its key.
+//! it may be about a child (security T17). A row that says that its record was deleted needs no more than its key; where
+//! what should say so cannot be read, the row is refused, for it is neither here nor gone.
 
 use std::borrow::Cow;
 
@@ -94,17 +95,28 @@ impl Shaper {
         batch: &mut Batch,
     ) -> Result<(), Refused> {
         let record = ways.open(record)?;
-        let standing = if ways.is_gone(&record) { Standing::Gone } else { standing };
+        let standing = if ways.is_gone(&record)? { Standing::Gone } else { standing };
+        if standing == Standing::Here {
+            return self.fill(batch, standing, |at, column| ways.value(&record, at, column.kind));
+        }
+        let reference = ways.reference(&record);
         let mut named = None;
         self.fill(batch, standing, |at, column| {
             let found = ways.value(&record, at, column.kind)?;
-            if standing == Standing::Here || !matches!(found, Held::Raw(Raw::Nothing)) {
+            if reference.is_none() && !matches!(found, Held::Raw(Raw::Nothing)) {
                 return Ok(found);
             }
             // A deletion's key may stand in its id alone.
             let named = named.get_or_insert_with(|| self.key_of(ways, &record));
             let text = named.iter().find(|(key, _)| *key == at).map(|(_, text)| text.clone());
-            Ok(text.map_or(Held::Raw(Raw::Nothing), |text| Held::Text(Cow::Owned(text))))
+            Ok(match (text, found.raw()) {
+                (Some(text), _) => Held::Text(Cow::Owned(text)),
+                // A reference that names no key is none itself.
+                (None, Raw::Text(text)) if Some(text) == reference.as_deref() => {
+                    Held::Raw(Raw::Nothing)
+                }
+                (None, _) => found,
+            })
         })
     }
 
@@ -224,7 +236,7 @@ pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
         Format::Xml => Ways::xml(&nothing, feed.deleted.as_ref()),
         _ => Ways::json(&nothing, feed.deleted.as_ref()),
     };
-    ways.open(record).is_ok_and(|record| ways.is_gone(&record))
+    ways.open(record).is_ok_and(|record| ways.is_gone(&record).unwrap_or(false))
 }
 
 /// For each column the index of its cell, and of the cell that says whether the record was deleted.

@@ -101,7 +101,9 @@ impl Trouble {
     pub fn outcome(&self) -> Outcome {
         match self {
             // It waits for a person.
-            Self::CursorLost { .. } => Outcome::Held,
+            Self::CursorLost { .. } | Self::Decode { error: DecodeError::Bulk(_), .. } => {
+                Outcome::Held
+            }
             _ if self.is_no_failure() => Outcome::Cancelled,
             _ => Outcome::Failed,
         }
@@ -148,5 +150,23 @@ fn reason_of(error: &StoreError) -> Option<Reason> {
         StoreError::Conflict(_) => None,
         StoreError::Commit(error) => reason_of(error),
         _ => Some(Reason::Disk),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_a_person_is_held_and_the_rest_has_failed() {
+        let decode = |error| Trouble::decode("page 1", error);
+        for (trouble, expected) in [
+            (decode(DecodeError::Bulk("all at once".to_owned())), Outcome::Held),
+            (Trouble::CursorLost { since: "x".to_owned() }, Outcome::Held),
+            (decode(DecodeError::Layout("other".to_owned())), Outcome::Failed),
+            (Trouble::Stopped, Outcome::Cancelled),
+        ] {
+            assert_eq!(trouble.outcome(), expected, "{trouble}");
+        }
     }
 }

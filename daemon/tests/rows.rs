@@ -16,7 +16,7 @@ mod reading;
 /// The rows of a page that can be read, and why each of the others was refused.
 fn rows(feed: &Feed, body: &str) -> (Vec<String>, Vec<String>) {
     let (_, read) = page(feed, body.as_bytes(), &[]);
-    let Piece { batch, refused } = read.unwrap_or_else(|error| panic!("{body}: {error}"));
+    let Piece { batch, refused, .. } = read.unwrap_or_else(|error| panic!("{body}: {error}"));
     (lines(&batch), refused.into_iter().map(|refusal| refusal.reason).collect())
 }
 
@@ -34,10 +34,11 @@ fields = { id = "text", n = { type = "integer", required = true } }"#;
         (by_name, r#"[{"id":"a","n":"x","op":"D"}]"#, "-a|·", "other columns are not looked at"),
         (by_name, r#"[{"id":"a","n":1,"op":"upsert"}]"#, "a|1", "another word"),
         (by_name, r#"[{"id":"a","n":1,"op":null}]"#, "a|1", "no word"),
-        (by_name, r#"[{"id":"a","n":1,"op":["delete"]}]"#, "a|1", "a list is no word"),
         (&by_path, r#"[{"id":"a","meta":{"gone":true}}]"#, "-a|·", "a boolean, down a path"),
         (&by_path, r#"[{"id":"a","meta":{"gone":1}}]"#, "-a|·", "a number"),
         (&by_path, r#"[{"id":"a","n":1,"meta":{"gone":false}}]"#, "a|1", "not deleted"),
+        (&by_path, r#"[{"id":"a","n":1,"meta":{}}]"#, "a|1", "it says nothing of it"),
+        (&by_path, r#"[{"id":"a","n":1}]"#, "a|1", "nor that there could be any"),
         (&csv, "op,id,n\ndelete,a,\nD,b,x\n,c,1", "-a|· -b|· c|1", "CSV"),
         (&xml, "<R><C op='D'><id>a</id></C><C><id>b</id><n>1</n></C></R>", "-a|· b|1", "XML"),
     ] {
@@ -47,6 +48,27 @@ fields = { id = "text", n = { type = "integer", required = true } }"#;
     let (found, refused) = rows(&feed(by_name), r#"[{"op":"delete"},{"id":"a","n":1}]"#);
     assert_eq!(found, ["a|1"]);
     assert_eq!(refused, ["field \"id\" is missing and must not be"], "a deletion of nothing");
+    for (keys, record, why) in [
+        (by_name, r#""op":["delete"]"#, "holds an object or a list; mend `deleted.field`"),
+        (
+            &by_path,
+            r#""meta":{"gone":{"at":"now"}}"#,
+            "holds an object or a list; mend `deleted.field`",
+        ),
+        (
+            &by_path,
+            r#""meta":{"gone":true,"gone":false}"#,
+            "has a name twice on the way to it; which value is meant? have the partner mend it",
+        ),
+    ] {
+        let body = format!("[{{\"id\":\"a\",\"n\":1,{record}}},{{\"id\":\"b\",\"n\":2}}]");
+        let (found, refused) = rows(&feed(keys), &body);
+        assert_eq!(found, ["b|2"], "its neighbours are kept");
+        assert_eq!(refused, [format!("what should say whether it was deleted {why}")]);
+    }
+    let twice = "<R><C><gone>1</gone><gone>2</gone><id>a</id></C></R>";
+    let (found, refused) = rows(&feed(&xml.replace("\"@op\"", "\"gone\"")), twice);
+    assert!(found.is_empty() && refused.concat().contains("stands more than once"), "{refused:?}");
     let (_, read) = page(&feed(&csv), b"id,n\na,1", &[]);
     assert!(read.unwrap_err().to_string().contains("lacks \"op\""), "a header without the word");
 }
@@ -85,6 +107,53 @@ fn an_odata_deletion_has_its_key_in_its_properties_or_in_its_id() {
         ),
     ] {
         let (found, refused) = rows(&feed, &format!("{{\"value\":[{record}]}}"));
+        assert_eq!([found, refused].concat(), [expected], "{record}");
+    }
+}
+
+#[test]
+fn the_id_of_a_deleted_entity_is_a_reference_even_where_a_column_is_called_so() {
+    let keys = |kind: &str| {
+        format!(
+            "records = \"$.value[*]\"\nkey = [\"id\"]\nfields = {{ id = \"{kind}\", n = \"text\" }}"
+        )
+    };
+    let read = |kind: &str, record: &str| {
+        let feed = Feed { deleted: Some(Deleted::OData), ..feed(&keys(kind)) };
+        let (found, refused) = rows(&feed, &format!("{{\"value\":[{record}]}}"));
+        [found, refused].concat().concat()
+    };
+    let missing = "field \"id\" is missing and must not be";
+    let context = r##""@odata.context":"#Enrolments/$deletedEntity""##;
+    for (kind, id, expected, why) in [
+        ("text", "\"Enrolments('x')\"", "-x|·", "text"),
+        ("text", "\"https://h.invalid/Enrolments(id='x(1)')\"", "-x(1)|·", "named, with its place"),
+        ("integer", "\"Enrolments(7)\"", "-7|·", "a number"),
+        ("text", "\"x\"", "-x|·", "no reference: the key itself"),
+        ("integer", "7", "-7|·", "the key itself, as a number"),
+        ("text", "\"Enrolments/x\"", missing, "a reference that names nothing here is no key"),
+        ("text", "\"Enrolments(1,2)\"", missing, "nor is one with too many"),
+    ] {
+        assert_eq!(read(kind, &format!("{{{context},\"id\":{id}}}")), expected, "{why}");
+    }
+    let removed = r#"{"@removed":{},"id":"a(b)","@id":"Enrolments('z')"}"#;
+    assert_eq!(read("text", removed), "-a(b)|·", "as 4.01 writes it, its id is a property");
+    assert_eq!(read("text", r#"{"id":"a(b)","n":"c"}"#), "a(b)|c", "nothing was deleted");
+}
+
+#[test]
+fn a_name_that_stands_twice_on_the_way_to_a_column_refuses_the_row() {
+    let feed = feed(
+        "key = [\"id\"]\n[feed.fields]\nid = \"text\"\nv = { type = \"text\", from = \"$.a.b.c\" }",
+    );
+    let twice = "field \"v\" has a name twice on the way to it; which value is meant? have the partner mend it";
+    for (record, expected) in [
+        (r#""a":{"b":{"c":"x","d":1,"d":2}}"#, "1|x"),
+        (r#""a":{"b":"no object"}"#, "1|·"),
+        (r#""a":{"b":{"c":"x","c":"x"}}"#, twice),
+        (r#""a":{"b":{"c":"x"},"b":{"c":"y"}}"#, twice),
+    ] {
+        let (found, refused) = rows(&feed, &format!("[{{\"id\":\"1\",{record}}}]"));
         assert_eq!([found, refused].concat(), [expected], "{record}");
     }
 }

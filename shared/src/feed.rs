@@ -62,7 +62,8 @@ pub enum Origin {
 /// How a record says of itself that it was removed. Such a record needs no more than its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deleted {
-    /// One of `values`, as it is written, stands in `field`: a name, a header, or a path inside the record.
+    /// One of `values`, as it is written, stands in `field`: a name, a header, or a path inside the record. Where nothing
+    /// stands there the record is there; where an object or a list does, its row is refused.
     Field { field: String, values: Vec<String> },
     /// `OData`: `@removed`, or a context that ends in `$deletedEntity`. Its key may stand in its `id` alone.
     OData,

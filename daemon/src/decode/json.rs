@@ -9,7 +9,7 @@ use std::{
 
 use marsad_shared::feed::{RecordsPath, ScalarPath};
 
-use super::{DEPTH_MAX, DecodeError, Flow, HELD_MAX, Plan, ROW_MAX, Scalar, Standing};
+use super::{DEPTH_MAX, DecodeError, Flow, Plan, ROW_MAX, Scalar, Standing};
 
 mod name;
 mod query;
@@ -18,6 +18,10 @@ mod walk;
 pub(crate) use name::Name;
 use query::Held;
 use walk::{Tree, Walked};
+
+/// The largest document that is built in memory, because one of its paths is not plain, in bytes: small values cost many
+/// times what they are written in.
+const BUILT_MAX: usize = 32 * 1024 * 1024;
 
 /// Ends the reading of what never ends: a record, what stands between two, or a document that must be held.
 struct Bounded<R> {
@@ -48,14 +52,7 @@ pub fn read(
 ) -> Result<(), DecodeError> {
     let Some(tree) = Tree::of_all(plan) else {
         let mut text = Vec::new();
-        let read =
-            bytes.take(HELD_MAX as u64 + 1).read_to_end(&mut text).map_err(DecodeError::Io)?;
-        if read > HELD_MAX {
-            return Err(DecodeError::TooLarge(
-                "it is larger than 256 MiB, and its `records` is no plain path; write it as one, such as $.data[*]"
-                    .to_owned(),
-            ));
-        }
+        bytes.take(BUILT_MAX as u64 + 1).read_to_end(&mut text).map_err(DecodeError::Io)?;
         return page(&text, plan, each).1;
     };
     let since = Rc::new(Cell::new(0));
@@ -89,6 +86,12 @@ fn read_page(
     each: &mut dyn FnMut(&str, Standing) -> Flow,
     scalars: &mut [Scalar],
 ) -> Result<Result<(), DecodeError>, DecodeError> {
+    if bytes.len() > BUILT_MAX && Tree::of_all(plan).is_none() {
+        return Err(DecodeError::TooLarge(
+            "it is larger than 32 MiB, and a path of the feed is not a plain one; write it as one, such as $.data[*]"
+                .to_owned(),
+        ));
+    }
     let Walked { scalars: found, records } = Tree::of(plan).slice(bytes, each)?;
     for (at, scalar) in found {
         if let Some(slot) = scalars.get_mut(at) {

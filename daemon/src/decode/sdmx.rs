@@ -5,6 +5,11 @@
 //! The dimensions of a message are the feed's key, no more and no less: with one more or less, records that were told
 //! apart before would be taken for each other. All data sets of a message belong together. A data set that deletes
 //! must name every dimension; what would delete in bulk waits for a person.
+//!
+//! A record is written whole. `Replace`, `Information` (an answer to a question) and no action at all bring whole records;
+//! `Merge` and `Append` may bring parts of them, which are not put together with what is there: a row of theirs that lacks
+//! one of the feed's columns is refused, so that it wipes nothing. The same goes for SDMX-CSV 2.x, where no action means
+//! `Merge`, if its header lacks one of the feed's columns; unless its action is `Replace`.
 
 use std::io::{BufRead, Read};
 
@@ -23,19 +28,28 @@ const MEASURE: &str = "OBS_VALUE";
 /// What stands for a value that is missing on purpose.
 const GAPS: [&str; 2] = ["NaN", "#N/A"];
 
-/// The columns of a feed's key, each with the ids that its dimension may have.
+/// The columns of a feed, each with the ids that its component may have.
 #[derive(Clone, Debug)]
-pub struct Key(pub Vec<Vec<String>>);
+pub struct Key {
+    /// The dimensions.
+    pub dimensions: Vec<Vec<String>>,
+    /// Measures and attributes; none while they are not known yet.
+    pub others: Vec<Vec<String>>,
+}
 
 impl Key {
     fn has(&self, dimension: &str) -> bool {
-        self.0.iter().flatten().any(|id| id == dimension)
+        self.dimensions.iter().flatten().any(|id| id == dimension)
+    }
+
+    /// The first column besides the dimensions of which no component is there.
+    fn without(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
+        first_without(&self.others, has)
     }
 
     /// The first column of which no dimension is there.
     fn lacking(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
-        let lacking = self.0.iter().find(|ids| !ids.iter().any(|id| has(id)))?;
-        Some(lacking.first().map_or("", String::as_str))
+        first_without(&self.dimensions, has)
     }
 
     /// Compares the key with the dimensions of a message.
@@ -59,6 +73,11 @@ impl Key {
             shown(came)
         )))
     }
+}
+
+fn first_without(columns: &[Vec<String>], has: impl Fn(&str) -> bool) -> Option<&str> {
+    let without = columns.iter().find(|ids| !ids.iter().any(|id| has(id)))?;
+    Some(without.first().map_or("", String::as_str))
 }
 
 fn is_gone(dimension: &str) -> DecodeError {
@@ -87,8 +106,10 @@ type Each<'e> = dyn FnMut(Observed<'_>) -> Flow + 'e;
 /// What a data set is to do with its observations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
-    /// To be there from now on: append, information, merge and replace alike, as a record is always written whole.
+    /// To be there from now on, as they are here.
     Keep,
+    /// As [`Self::Keep`], but what is not here stays as it is there.
+    Merge,
     Delete,
 }
 
@@ -98,9 +119,8 @@ impl Action {
         let Some(word) = word else { return Ok(Self::Keep) };
         match word.to_ascii_lowercase().as_str() {
             "delete" | "d" => Ok(Self::Delete),
-            "append" | "information" | "merge" | "replace" | "a" | "i" | "m" | "r" => {
-                Ok(Self::Keep)
-            }
+            "information" | "replace" | "i" | "r" => Ok(Self::Keep),
+            "append" | "merge" | "a" | "m" => Ok(Self::Merge),
             _ => Err(DecodeError::Layout(format!(
                 "a data set has the action \"{}\", which is not known; ask the partner what it means",
                 shown(word)
@@ -157,6 +177,27 @@ pub fn read(
 /// Whether it is JSON, so that single values may be looked for in it.
 pub(crate) fn is_json(bytes: &[u8]) -> bool {
     Notation::of(bytes) == Notation::Json
+}
+
+/// Whether it is a table, which has no end of its own.
+pub(crate) fn is_csv(bytes: &[u8]) -> bool {
+    Notation::of(bytes) == Notation::Csv
+}
+
+/// Whether the body of a 404 is the standard's own word that there are no records: error 100, `NoResultsFound`, in JSON, in
+/// ML, or in a line of plain text. A data flow that does not exist is told the same way.
+pub(crate) fn is_no_results(bytes: &[u8]) -> bool {
+    let said = match Notation::of(bytes) {
+        Notation::Json => json::troubles(bytes),
+        Notation::Ml => ml::troubles(bytes),
+        Notation::Csv => {
+            let text = String::from_utf8_lossy(bytes);
+            let letters = text.chars().filter(|c| c.is_alphabetic()).collect::<String>();
+            let letters = letters.to_lowercase();
+            return ["noresultsfound", "norecordsfound"].iter().any(|word| letters.contains(word));
+        }
+    };
+    said.is_ok_and(|said| !said.is_empty() && said.iter().all(|(code, _)| code == "100"))
 }
 
 /// The ways to write a message.
@@ -223,8 +264,8 @@ impl<'t, 'e> Taker<'t, 'e> {
         {
             return match (action, part(lacking)) {
                 (Action::Delete, _) => Err(bulk(lacking)),
-                (Action::Keep, None) => Err(is_gone(lacking)),
-                (Action::Keep, Some(_)) => {
+                (Action::Keep | Action::Merge, None) => Err(is_gone(lacking)),
+                (Action::Keep | Action::Merge, Some(_)) => {
                     self.bad(seen, format!("dimension \"{}\" is empty", shown(lacking)), line)
                 }
             };
@@ -232,6 +273,19 @@ impl<'t, 'e> Taker<'t, 'e> {
         if action == Action::Delete && seen.attributed && !seen.measured {
             let reason = "only attributes of the observation are to be deleted, which is not done here; resync the feed to take it as it is now";
             return self.bad(seen, reason.to_owned(), line);
+        }
+        if action == Action::Merge {
+            let common = groups.of(&seen.dimensions);
+            let has = |id: &str| {
+                seen.values.iter().chain(common.iter().copied()).any(|part| part.id == id)
+            };
+            if let Some(lacking) = self.key.without(has) {
+                let reason = format!(
+                    "it may be a part of its record only (Merge or Append, and nothing for \"{}\"), and parts are not put together here; ask the partner for whole records (Replace), or resync the feed in full",
+                    shown(lacking)
+                );
+                return self.bad(seen, reason, line);
+            }
         }
         self.write(seen, groups);
         let standing = if action == Action::Delete { Standing::Gone } else { Standing::Here };
@@ -302,18 +356,18 @@ fn text(text: &str) -> String {
 
 fn bulk(lacking: &str) -> DecodeError {
     DecodeError::Bulk(format!(
-        "it asks to delete all records at once that differ in \"{}\" alone; that would delete in bulk, and waits for a person: ask the partner, then resync the feed in full",
+        "it asks to delete all records at once that differ in \"{}\" alone; {BULK}",
         shown(lacking)
     ))
 }
 
 /// A data set that deletes and names nothing.
 fn bulk_of_all() -> DecodeError {
-    DecodeError::Bulk(
-        "a data set asks to delete and names no observation; that would delete in bulk, and waits for a person: ask the partner, then resync the feed in full"
-            .to_owned(),
-    )
+    DecodeError::Bulk(format!("a data set asks to delete and names no observation; {BULK}"))
 }
+
+/// What is to be done about it.
+const BULK: &str = "that would delete in bulk, and waits for a person: ask the partner to delete each observation by its full key. A full resync leaves what was deleted as it is, and there is no deleting by hand";
 
 /// The partner's error messages, each with its code; there being no results is none.
 fn errors(errors: &[(String, String)]) -> Result<(), DecodeError> {

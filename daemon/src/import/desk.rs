@@ -220,7 +220,7 @@ impl Desk {
         &self,
         services: &Services,
         run: &mut Run,
-        Piece { batch, refused }: Piece,
+        Piece { batch, refused, .. }: Piece,
     ) -> Result<(), Trouble> {
         let counted = run.count_refused(refused.len());
         services.refuse(run, refused).await?;

@@ -54,7 +54,8 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
             line.map_or(Flow::More, |line| keep(line, Standing::Here))
         }),
         Format::Sdmx => {
-            let key = Key(feed.key.iter().map(|name| vec![name.clone()]).collect());
+            let dimensions = feed.key.iter().map(|name| vec![name.clone()]).collect();
+            let key = Key { dimensions, others: Vec::new() };
             let mut each = |observed: Observed<'_>| match observed {
                 Observed::Record { json, standing, .. } => keep(json, standing),
                 Observed::Bad { .. } => Flow::More,

@@ -107,8 +107,10 @@ impl Envelope {
             });
         }
         let next = match &self.next_header {
-            Some(name) => match answer.headers.get(name).and_then(|value| value.to_str().ok()) {
-                Some(text) => Scalar::Text(text.trim().to_owned()),
+            Some(name) => match answer.headers.get(name) {
+                Some(value) => {
+                    Scalar::Text(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+                }
                 None => Scalar::Absent,
             },
             None => at(self.next),

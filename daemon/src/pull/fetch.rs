@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
     health::Reason,
     id::RunId,
+    record::Layout,
     request::{Download, Export},
 };
 use reqwest::StatusCode;
@@ -190,13 +191,27 @@ impl Puller {
         let place = format!("page {number} of {}", call.shown());
         let format = self.feed.format.unwrap_or_else(|| page::format_of(&answer));
         let empty = answer.nothing || answer.status == StatusCode::NO_CONTENT;
+        if !empty {
+            page::whole(&answer, format, &call.url)?;
+        }
         if !empty && self.columns.known().is_none() {
             // An answer that is an error tells nothing of the columns.
             self.said(format, &answer, call)?;
         }
         let body = answer.body.clone();
-        let infer = move |feed: &Feed| intake::infer(feed, format, Cursor::new(body));
-        let shaper = self.shaper(run, &place, infer).await?;
+        let infer = move |feed: &Feed| {
+            if empty {
+                return Err(decode::DecodeError::Nothing);
+            }
+            intake::infer(feed, format, Cursor::new(body))
+        };
+        let shaper = match self.shaper(run, &place, infer).await {
+            Ok(shaper) => shaper,
+            Err(Trouble::Decode { error: decode::DecodeError::Nothing, .. }) => {
+                return self.without_columns(answer, format, empty, call);
+            }
+            Err(trouble) => return Err(trouble),
+        };
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
         let (body, envelope) = (answer.body.clone(), self.envelope.clone());
         let read = move || {
@@ -218,10 +233,7 @@ impl Puller {
             Said::default()
         } else {
             match &piece {
-                Err(error) if found.iter().all(|scalar| *scalar == Scalar::Absent) => {
-                    let _ = error;
-                    Said::default()
-                }
+                Err(_) if found.iter().all(|scalar| *scalar == Scalar::Absent) => Said::default(),
                 _ => self.envelope.said(&found, &answer, &call.url)?,
             }
         };
@@ -230,11 +242,28 @@ impl Puller {
         Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
     }
 
+    /// A page without records, of a feed whose columns will be those of its first data: it leads on like any other.
+    fn without_columns(
+        &self,
+        answer: Answer,
+        format: Format,
+        empty: bool,
+        call: &Call,
+    ) -> Result<Page, Trouble> {
+        let said = if empty {
+            Said::default()
+        } else {
+            let found = intake::beside(format, &answer.body, self.envelope.paths());
+            self.envelope.said(&found, &answer, &call.url)?
+        };
+        let layout = Layout { fields: Vec::new(), key: Vec::new(), version: None };
+        let piece = Piece::new(&layout, self.services.store.seed);
+        Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
+    }
+
     async fn shaper<F>(&self, run: RunId, place: &str, infer: F) -> Result<Arc<Shaper>, Trouble>
     where
-        F: FnOnce(&Feed) -> Result<marsad_shared::record::Layout, decode::DecodeError>
-            + Send
-            + 'static,
+        F: FnOnce(&Feed) -> Result<Layout, decode::DecodeError> + Send + 'static,
     {
         match self.columns.known() {
             Some(shaper) => Ok(Arc::clone(shaper)),

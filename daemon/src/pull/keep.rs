@@ -10,7 +10,7 @@ use marsad_shared::{
 use super::{
     Puller,
     page::{self, Page},
-    walk::{Course, Next, plus_signed},
+    walk::{Course, Next},
 };
 use crate::{intake::Piece, source::http::Answer, trouble::Trouble};
 
@@ -46,11 +46,24 @@ impl Puller {
         pages: u64,
         behind: Behind,
     ) -> Result<(), Trouble> {
-        let Page { answer, piece: Piece { batch, refused }, url, filtered, .. } = page;
+        let Page { answer, piece: Piece { batch, refused, .. }, url, filtered, .. } = page;
         let rows = (batch.len() + refused.len()) as u64 + filtered;
         course.run.pages += 1;
         course.run.bytes += answer.body.len() as u64;
         course.run.filtered += filtered;
+        if self.columns.known().is_none() {
+            // No record has come yet of a feed whose columns are those of its first data.
+            return Ok(());
+        }
+        // Where every row of all there is was refused, nothing of it is done with: the cursor stays.
+        let held = course.since.is_none()
+            && batch.is_empty()
+            && course.run.cached.received == 0
+            && course.run.refused + refused.len() as u64 > 0;
+        let behind = match behind {
+            Behind::Last { .. } if held => Behind::Broken,
+            behind => behind,
+        };
         let counted = course.run.count_refused(refused.len());
         let clean = course.run.refused == 0;
         self.services.refuse(&course.run, refused).await?;
@@ -142,21 +155,22 @@ impl Puller {
     /// Where the cursor stands behind a walk that was read to its end.
     fn moved(&self, request: &Request, course: &Course) -> Option<String> {
         let incremental = request.incremental.as_ref()?;
-        let began_at = plus_signed(course.began_at, self.source.offset());
+        let began_at = self.there(course.began_at);
         match incremental.by {
-            By::Clock => Some(began_at.to_string()),
+            By::Clock => {
+                // Never back: a clock that was set is no reason to lose our place.
+                let since = course.since.as_deref().and_then(|since| since.parse().ok());
+                Some(since.map_or(began_at, |since| began_at.max(since)).to_string())
+            }
             By::Token(_) | By::Delta(_) => course.handle.clone().or_else(|| course.since.clone()),
             By::Field(_) | By::Here { .. } => {
                 let since = course.since.as_deref();
                 let Some(rule) = self.rule() else { return course.since.clone() };
                 let moved = rule.moved(since, course.best.clone(), began_at);
-                // A stretch of time that was read to its end is done with, whether or not it held records.
+                // A stretch of time that was read to its end is done with, whether or not it held records; what the partner
+                // sent beyond it is not.
                 match (course.horizon, moved) {
-                    (Some(horizon), Some(moved)) => {
-                        let horizon = horizon.to_string();
-                        Some(if rule.compare(&moved, &horizon).is_lt() { horizon } else { moved })
-                    }
-                    (Some(horizon), None) => Some(horizon.to_string()),
+                    (Some(horizon), _) => Some(horizon.to_string()),
                     (None, moved) => moved,
                 }
             }

@@ -2,26 +2,46 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 use marsad_shared::{
     clock::plus,
     feed::Feed,
+    health::Reason,
     request::{By, Each, Incremental, Request},
+    run::Outcome,
     store::StoreError,
 };
 
-use super::{
-    Puller,
-    walk::{Course, plus_signed},
-};
+use super::{Puller, walk::Course};
 use crate::{
+    run::Ending,
     source::{
         asking::Leg,
         cursor::{CursorRule, behind},
+        fault::FetchError,
         walk::WalkError,
     },
     trouble::Trouble,
 };
+
+/// By how much a measured offset may be too large: half of the longest answer that it is measured by, and a second.
+const SURE: SignedDuration = SignedDuration::from_secs(6);
+/// A clock that goes after by more than this is wrong, and stretches of time cannot be asked for by it.
+const WRONG: SignedDuration = SignedDuration::from_hours(1);
+
+/// A time as the configuration writes it: an instant, or a day or time of that zone.
+fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let civil = || {
+        let at =
+            text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(DateTime::from)).ok()?;
+        zone.to_ambiguous_timestamp(at).compatible().ok()
+    };
+    text.parse().ok().or_else(civil)
+}
 
 impl Puller {
     /// Where the first leg begins; or why there is none.
@@ -29,22 +49,46 @@ impl Puller {
         &self,
         request: &Request,
         course: &mut Course,
-    ) -> Result<Option<&'static str>, Trouble> {
+    ) -> Result<Option<Ending>, Trouble> {
         course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
         if let Some(each) = &request.each {
             course.leg.parent = self.parent_after(each, None).await?;
-            let nobody = course.leg.parent.is_none();
-            return Ok(nobody.then_some("there is nobody to ask for yet"));
+            if course.leg.parent.is_some() {
+                return Ok(None);
+            }
+            let parent = each.feed.clone();
+            let read = self.services.store.cache.call(move |cache| cache.position(&parent)).await?;
+            let ending = if read.ended.is_some() {
+                Ending::unchanged(Some(format!("{} has no records to ask for", each.feed)))
+            } else {
+                let reason = format!(
+                    "{} was never read to its end: there is nobody to ask for yet",
+                    each.feed
+                );
+                let outcome = Outcome::Cancelled;
+                Ending { outcome, ..Ending::unchanged(Some(reason)) }
+            };
+            return Ok(Some(ending));
         }
         let Some(incremental) = &request.incremental else { return Ok(None) };
         if let Some(window) = &incremental.window {
-            let horizon = plus_signed(course.began_at, self.source.offset());
+            let horizon = self.there(course.began_at);
             let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
             // At a whole step of the partner's clock, or the next stretch would begin behind what this one leaves out.
             let horizon = whole(horizon, window.granularity);
             let since = course.leg.since.as_deref().and_then(|since| since.parse().ok());
             if since.is_some_and(|since: Timestamp| since >= horizon) {
-                return Ok(Some("nothing is old enough yet to be asked for"));
+                let after = course.began_at.duration_since(horizon);
+                if self.source.offset() < -WRONG {
+                    let what = format!(
+                        "its clock goes {} s after ours: no time can be asked for that we have not had",
+                        after.as_secs()
+                    );
+                    let base = &self.source.http.base_url;
+                    return Err(FetchError::of(Reason::RemoteFault, base, &what).into());
+                }
+                let reason = "nothing is old enough yet to be asked for".to_owned();
+                return Ok(Some(Ending::unchanged(Some(reason))));
             }
             course.horizon = Some(horizon);
             course.leg.until = Some(Self::end_of_window(incremental, &course.leg, horizon));
@@ -55,11 +99,18 @@ impl Puller {
     fn end_of_window(incremental: &Incremental, leg: &Leg, horizon: Timestamp) -> Timestamp {
         let step = incremental.window.as_ref().and_then(|window| window.step);
         let since = leg.since.as_deref().or(incremental.start.as_deref());
-        let since = since.and_then(|since| since.parse::<Timestamp>().ok());
+        let since = since.and_then(|since| instant(since, &incremental.writing.zone));
         match (since, step) {
             (Some(since), Some(step)) => plus(since, step).min(horizon),
             _ => horizon,
         }
+    }
+
+    /// A time of ours at the partner's clock, surely not later than it is there, nor than it is here: an offset is measured
+    /// within a few seconds ([`SURE`]), and a clock that runs ahead, perhaps for a moment, takes no cursor with it.
+    pub(super) fn there(&self, at: Timestamp) -> Timestamp {
+        let offset = (self.source.offset() - SURE).min(SignedDuration::ZERO);
+        at.checked_add(offset).unwrap_or(at)
     }
 
     /// The leg behind the one that was read to its end.

@@ -3,19 +3,22 @@
 use bytes::Bytes;
 use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
-    request::{Paging, Request},
+    health::Reason,
+    request::{NextAt, Paging, Request},
     store::cache::Validators,
 };
-use reqwest::header;
+use reqwest::{StatusCode, header};
+use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::envelope::Said;
 use crate::{
-    decode::{DecodeError, Scalar},
+    decode::{self, DecodeError, Scalar},
     intake::{Intake, Origins, Piece},
     shape::Shaper,
     source::{
         cursor::CursorRule,
+        fault::FetchError,
         http::{Answer, HttpSource},
         walk::{Ask, Facts},
     },
@@ -49,13 +52,23 @@ impl Page {
     /// What the walk needs to know of it.
     pub(super) fn facts(&self, source: &HttpSource) -> Facts {
         Facts {
-            rows: self.piece.rows(),
+            rows: self.piece.rows() - self.piece.apart,
             next: self.said.next.clone(),
             more: self.said.more.clone(),
             total: self.said.total.clone(),
             link: self.answer.link().map(|link| source.unsigned(&link)),
             content: self.content(),
+            nothing: self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT,
         }
+    }
+
+    /// Whether every row has a value, and an older one than `since`: what follows in a feed that comes newest first is older
+    /// still.
+    pub(super) fn is_old(&self, rule: &CursorRule, since: Option<&str>) -> bool {
+        let (batch, refused) = (&self.piece.batch, &self.piece.refused);
+        let Some(since) = since else { return false };
+        let old = |row| !batch.is_gone(row) && rule.is_before(batch, row, since);
+        refused.is_empty() && !batch.is_empty() && (0..batch.len()).all(old)
     }
 
     /// Passes over the rows that the feed leaves out.
@@ -72,9 +85,12 @@ impl Page {
 /// Whether a whole walk of this request can be one answer, so that its validators speak for all of it.
 pub(super) fn fits_one_page(request: &Request) -> bool {
     let Request { says, pagination, incremental, each, export, .. } = request;
+    // What leads on must stand in the body: else the same body may lead on today and not have done so before.
     let one = matches!(
         pagination.kind,
-        Paging::None | Paging::Cursor { .. } | Paging::NextUrl { .. } | Paging::Link
+        Paging::None
+            | Paging::Cursor { next: NextAt::Body(_), .. }
+            | Paging::NextUrl { next: NextAt::Body(_) }
     );
     let windowed = incremental.as_ref().is_some_and(|incremental| incremental.window.is_some());
     let asks = says.method == marsad_shared::request::Method::Get;
@@ -108,6 +124,49 @@ pub(crate) fn format_of(answer: &Answer) -> Format {
     }
 }
 
+/// Whether an answer's status is one that records come with. A partner that is asked for a page and takes the order instead
+/// (202), or says neither that it has records nor that it has none, has not answered; of an export's order 202 is the answer.
+///
+/// # Errors
+/// [`FetchError`] if it is not; a moment may cure it.
+pub(super) fn ready(answer: &Answer, url: &Url) -> Result<(), FetchError> {
+    let what = match answer.status.as_u16() {
+        _ if answer.nothing => return Ok(()),
+        200 | 201 | 203 | 204 | 304 => return Ok(()),
+        202 => "accepted, not ready; if it makes an export first, describe that in `export`",
+        _ => "which is no answer with records",
+    };
+    let what = format!("the partner answered {}: {what}", answer.status);
+    Err(FetchError::of(Reason::RemoteFault, url, &what))
+}
+
+/// Whether an answer that should have records can be whole. JSON and XML have an end of their own. Lines and tables have
+/// none: one whose body ends only with the connection is taken if it ends with a line, and refused otherwise, for nothing
+/// tells whether it was cut.
+///
+/// # Errors
+/// [`FetchError`] if it is cut or empty, and as [`ready`].
+pub(super) fn whole(answer: &Answer, format: Format, url: &Url) -> Result<(), FetchError> {
+    ready(answer, url)?;
+    let body = &answer.body;
+    let truncated = |what| Err(FetchError::of(Reason::Truncated, url, what));
+    let lines = match format {
+        Format::Ndjson | Format::Csv => true,
+        Format::Sdmx => decode::sdmx::is_csv(body),
+        Format::Json | Format::Xml => false,
+    };
+    if lines && answer.open_ended && !matches!(body.last(), Some(b'\n' | b'\r')) {
+        return truncated(
+            "the answer has neither a length nor a line break at its end, so it may have been cut off; have the partner send Content-Length, or end the last line",
+        );
+    }
+    // No lines are no records; in every other format there is something around them.
+    if body.is_empty() && format != Format::Ndjson {
+        return truncated("the answer is empty");
+    }
+    Ok(())
+}
+
 /// What the envelope says where it is looked at, and the page's rows.
 pub(super) fn read(
     feed: &Feed,
@@ -120,4 +179,60 @@ pub(super) fn read(
 ) -> (Vec<Scalar>, Result<Piece, DecodeError>) {
     let origins = Origins { file: None, page: Some(page) };
     Intake { feed, shaper, format, seed, origins }.page(body, wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+
+    fn answer(status: u16, body: &'static str, open_ended: bool) -> Answer {
+        Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+            first_byte: Duration::ZERO,
+            nothing: false,
+            open_ended,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_taken_only_if_it_can_be_all_of_it() {
+        let url = "https://p.example/x".parse().unwrap();
+        let (cut, fault) = (Some(Reason::Truncated), Some(Reason::RemoteFault));
+        for (status, format, body, open_ended, expected, why) in [
+            (200, Format::Json, "[]", false, None, "a page"),
+            (201, Format::Json, "[]", false, None, "some answer a search so"),
+            (203, Format::Json, "[]", false, None, "through a proxy"),
+            (202, Format::Json, "[]", false, fault, "an order that was taken"),
+            (205, Format::Json, "", false, fault, "a form to be cleared"),
+            (207, Format::Json, "[]", false, fault, "many answers"),
+            (200, Format::Json, "", false, cut, "nothing"),
+            (200, Format::Xml, "", false, cut, "nothing"),
+            (200, Format::Csv, "", false, cut, "not even a header"),
+            (200, Format::Sdmx, "", false, cut, "nothing"),
+            (200, Format::Ndjson, "", false, None, "no lines, of a known length"),
+            (200, Format::Ndjson, "", true, cut, "no lines, of no length"),
+            (200, Format::Ndjson, "{}\n{}", true, cut, "no end"),
+            (200, Format::Ndjson, "{}\n{}\n", true, None, "a last line"),
+            (200, Format::Ndjson, "{}\n{}", false, None, "a length"),
+            (200, Format::Csv, "a\n12", true, cut, "1234, perhaps"),
+            (200, Format::Csv, "a\r\n12\r\n", true, None, "a last line"),
+            (200, Format::Sdmx, "DATAFLOW,A\nx,1", true, cut, "a table too"),
+            (200, Format::Sdmx, "{\"meta\":{}}", true, None, "its own end"),
+            (200, Format::Sdmx, "<m/>", true, None, "its own end"),
+            (200, Format::Json, "[]", true, None, "its own end"),
+        ] {
+            let error = whole(&answer(status, body, open_ended), format, &url).err();
+            assert_eq!(error.as_ref().and_then(FetchError::reason), expected, "{status}: {why}");
+            let passes = error.is_none_or(|error| matches!(error, FetchError::Transient { .. }));
+            assert!(passes, "{why}: a moment may cure it");
+        }
+        let nothing = Answer { nothing: true, ..answer(404, "", false) };
+        assert_eq!(ready(&nothing, &url), Ok(()), "where its status says that there is nothing");
+    }
 }

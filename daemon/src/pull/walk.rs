@@ -14,7 +14,6 @@ use marsad_shared::{
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Errand, Head, Puller, keep::Behind, page::Page};
 use crate::{
@@ -41,6 +40,10 @@ pub(super) struct Next {
     /// Records so far, of the whole walk and of this leg.
     pub(super) rows: u64,
     pub(super) leg_rows: u64,
+    /// Pages of this leg so far.
+    pub(super) leg_pages: u64,
+    /// Answers so far that had no records because of their status.
+    pub(super) refused_legs: u64,
     /// Legs so far, with this one.
     pub(super) legs: u64,
     /// Until when it is read, of a feed that is asked for by stretches of time.
@@ -62,7 +65,7 @@ pub(super) struct Course {
     pub(super) leg: Leg,
     pub(super) legs: u64,
     pub(super) horizon: Option<Timestamp>,
-    /// Answers of this run that had no records because of their status.
+    /// Answers that had no records because of their status.
     refused_legs: u64,
     /// The partner's mark of change when the walk began.
     pub(super) mark: Option<Validators>,
@@ -91,7 +94,7 @@ impl Puller {
         head: Head,
         stop: &CancellationToken,
     ) -> (Run, Result<Ending, Trouble>) {
-        let of = self.request_hash(request);
+        let of = self.url_hash(&self.source.http.base_url);
         let resumed = position.walk.as_ref().filter(|_| !errand.full).and_then(|walk| {
             let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
             (next.of == of).then(|| (walk.clone(), next))
@@ -121,22 +124,14 @@ impl Puller {
                 course.best = walk.best;
                 (course.leg, course.legs, course.horizon) = (next.leg, next.legs, next.horizon);
                 walker = Walker::new(request, walk.pages, next.rows);
-                walker.resume_leg(next.leg_rows);
+                course.refused_legs = next.refused_legs;
+                walker.resume_leg(next.leg_rows, next.leg_pages);
                 Some(next.ask)
             }
             None => None,
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         (course.run, ended)
-    }
-
-    fn request_hash(&self, request: &Request) -> u64 {
-        let base = &self.source.http.base_url;
-        let Request { path, says, pagination, incremental, each, export, .. } = request;
-        xxh3_64(
-            format!("{base}{path}{says:?}{pagination:?}{incremental:?}{each:?}{export:?}")
-                .as_bytes(),
-        )
     }
 
     async fn pages(
@@ -154,7 +149,7 @@ impl Puller {
             Some(ask) => ask,
             None => match self.begin(request, course).await? {
                 None => Ask::First,
-                Some(why) => return Ok(Ending::unchanged(Some(why.to_owned()))),
+                Some(ending) => return Ok(ending),
             },
         };
         let id = course.run.id;
@@ -175,6 +170,7 @@ impl Puller {
             };
             self.report(self.pace(&page.answer), None).await;
             let onward = self.onward(request, course, &mut walker, &ask, &mut page).await;
+            let onward = onward.and_then(|next| checked(&asker, course, &ask, next));
             let behind = match &onward {
                 Ok(Some((leg, ask))) => Behind::More(Next {
                     ask: ask.clone(),
@@ -182,6 +178,8 @@ impl Puller {
                     leg: leg.clone(),
                     rows: walker.rows,
                     leg_rows: walker.leg_rows(),
+                    leg_pages: walker.leg_pages(),
+                    refused_legs: course.refused_legs,
                     legs: course.legs,
                     horizon: course.horizon,
                 }),
@@ -257,8 +255,16 @@ impl Puller {
                     course.notes.push(format!(
                         "the total changed from {from} to {to} while it was read; records that moved meanwhile come with the next run"
                     ));
+                } else if let Some((said, got)) = walker.contradicted() {
+                    course.notes.push(format!(
+                        "the partner says that there are {said} and gave {got}; compare the two, and tell the partner"
+                    ));
                 }
                 let leg = self.leg_after(request, course).await?;
+                let most = request.pagination.max_pages;
+                if leg.is_some() && walker.pages >= most {
+                    return Err(WalkError::TooMany { most });
+                }
                 if leg.is_some() {
                     walker.begin_leg();
                     course.legs += 1;
@@ -288,9 +294,8 @@ impl Puller {
             return Err(WalkError::Unsorted { page: number });
         }
         course.best = rule.best(course.best.take(), batch);
-        let received = page.piece.rows();
+        let old = page.is_old(&rule, course.leg.since.as_deref());
         page.filter(&rule, course.leg.since.as_deref());
-        let old = received > 0 && page.filtered == received;
         let ends = matches!(incremental.by, By::Here { newest_first: true, .. });
         Ok(if old && ends { News::Old } else { News::New })
     }
@@ -309,9 +314,11 @@ impl Puller {
             Some(By::Delta(_) | By::Token(_)),
         ) = (trouble, &course.since, incremental.map(|incremental| &incremental.by))
         {
-            let what = "the partner no longer keeps the changes since our last read (410): everything was read again";
+            let what = "the partner no longer keeps the changes since our last read (410): everything was read again, \
+                        but what it deleted in between is not known and stays";
             course.notes.push(what.to_owned());
-            (course.since, course.best, course.errand.full) = (None, None, true);
+            (course.since, course.best, course.handle) = (None, None, None);
+            course.errand.full = true;
             course.leg = Leg::default();
             return Ok(true);
         }
@@ -332,8 +339,7 @@ impl Puller {
     }
 
     fn ending(&self, request: &Request, course: &Course) -> Result<Ending, Trouble> {
-        if request.each.is_some() && course.resumed.is_none() && course.refused_legs >= course.legs
-        {
+        if request.each.is_some() && course.refused_legs >= course.legs {
             let what = format!(
                 "the partner has nothing for any of {} records of the other feed",
                 course.legs
@@ -343,6 +349,10 @@ impl Puller {
                 &self.source.http.base_url,
                 &what,
             )));
+        }
+        if self.columns.known().is_none() {
+            let what = crate::decode::DecodeError::Nothing.to_string();
+            return Ok(Ending::unchanged(Some(what)));
         }
         let event_at = self.event_at(request, course);
         let counts = course.run.counts();
@@ -369,6 +379,22 @@ impl Puller {
     }
 }
 
+/// Where the walk goes, made sure of before anything is kept of it: what leads nowhere, or elsewhere, is not stored.
+fn checked(
+    asker: &Asker<'_>,
+    course: &mut Course,
+    ask: &Ask,
+    next: Option<(Leg, Ask)>,
+) -> Result<Option<(Leg, Ask)>, WalkError> {
+    if let (None, Some(handle), true) = (&next, &course.handle, asker.has_delta()) {
+        course.handle = Some(asker.delta(handle)?);
+    }
+    let Some((leg, next)) = next else { return Ok(None) };
+    let next = asker.onward(&course.leg, ask, next)?;
+    asker.call(&leg, &next)?;
+    Ok(Some((leg, next)))
+}
+
 /// Whether a walk that was gone on with leads nowhere any more: the partner refuses what it gave us itself, or nothing
 /// has come of it for too long.
 fn is_dead(walked_at: Timestamp, course: &Course, trouble: &Trouble, now: Timestamp) -> bool {
@@ -379,9 +405,4 @@ fn is_dead(walked_at: Timestamp, course: &Course, trouble: &Trouble, now: Timest
     let ours = trouble.reason().is_some_and(Reason::is_local);
     let old = now.duration_since(walked_at) > WALK_LIFE;
     course.run.pages == 0 && !ours && !trouble.is_no_failure() && (refused || old)
-}
-
-/// `at` moved by `by`; as far as time reaches.
-pub(super) fn plus_signed(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.checked_add(by).unwrap_or(at)
 }

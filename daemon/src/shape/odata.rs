@@ -29,9 +29,18 @@ impl Slots {
 
     pub(super) fn is_gone(&self, record: &Record<'_>) -> bool {
         let removed = self.removed.iter().filter_map(|slot| record.get(*slot));
+        removed.into_iter().any(|value| value.get() != "null") || self.is_deleted_entity(record)
+    }
+
+    fn is_deleted_entity(&self, record: &Record<'_>) -> bool {
         let mut contexts = self.context.iter().filter_map(|slot| text(record, *slot));
-        removed.into_iter().any(|value| value.get() != "null")
-            || contexts.any(|context| context.ends_with(DELETED))
+        contexts.any(|context| context.ends_with(DELETED))
+    }
+
+    /// The id of a deleted entity of 4.0: there it is a reference, even if a column is called so too.
+    pub(super) fn reference(&self, record: &Record<'_>) -> Option<String> {
+        let id = self.id(record).filter(|id| id.contains(['(', '/']))?;
+        self.is_deleted_entity(record).then_some(id)
     }
 
     pub(super) fn id(&self, record: &Record<'_>) -> Option<String> {

@@ -43,14 +43,27 @@ impl<'r> Record<'r> {
 }
 
 /// The member of an object with that name; `None` if there is none, or it is no object.
-pub(super) fn member<'r>(value: &'r RawValue, name: &str) -> Option<&'r RawValue> {
+///
+/// # Errors
+/// That the name stands there twice.
+pub(super) fn member<'r>(
+    value: &'r RawValue,
+    name: &str,
+) -> Result<Option<&'r RawValue>, &'static str> {
     let mut slots = Slots::default();
     slots.add(name.to_owned());
     let mut found = [None];
     let members = Members { names: &slots, slots: &mut found };
-    serde_json::Deserializer::from_str(value.get()).deserialize_map(members).ok()?;
-    let [found] = found;
-    found
+    match serde_json::Deserializer::from_str(value.get()).deserialize_map(members) {
+        Ok(()) => {
+            let [found] = found;
+            Ok(found)
+        }
+        Err(error) if is_twice(&error) => {
+            Err("has a name twice on the way to it; which value is meant? have the partner mend it")
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 /// A value as the partner wrote it.
@@ -73,7 +86,7 @@ pub(super) fn raw_of(value: &RawValue) -> Result<Held<'_>, &'static str> {
 }
 
 fn not_an_object(error: &serde_json::Error) -> Refused {
-    let reason = if error.is_data() && error.to_string().starts_with(TWICE) {
+    let reason = if is_twice(error) {
         "a name stands twice in the record; which value is meant? have the partner mend it"
             .to_owned()
     } else {
@@ -83,6 +96,10 @@ fn not_an_object(error: &serde_json::Error) -> Refused {
 }
 
 const TWICE: &str = "name twice";
+
+fn is_twice(error: &serde_json::Error) -> bool {
+    error.is_data() && error.to_string().starts_with(TWICE)
+}
 
 /// Names, each with a slot of its own.
 #[derive(Clone, Debug, Default)]

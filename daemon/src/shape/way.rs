@@ -77,21 +77,29 @@ impl Ways {
         Record::open(record, &self.slots)
     }
 
-    /// Whether the record says that it was deleted.
-    pub(super) fn is_gone(&self, record: &Record<'_>) -> bool {
-        match &self.deleted {
-            Rule::None => false,
-            Rule::OData(slots) => slots.is_gone(record),
-            Rule::Field { way, values } => {
-                let Ok(found) = way.text(record) else { return false };
-                let says = |text: &str| values.iter().any(|value| value == text);
-                match found.raw() {
-                    Raw::Text(text) | Raw::Number(text) => says(text),
-                    Raw::Bool(yes) => says(if yes { "true" } else { "false" }),
-                    Raw::Nothing | Raw::Nested(_) => false,
-                }
-            }
+    /// Whether the record says that it was deleted. One that says nothing of it is there.
+    ///
+    /// # Errors
+    /// [`Refused`] if what it says is no single value.
+    pub(super) fn is_gone(&self, record: &Record<'_>) -> Result<bool, Refused> {
+        let (way, values) = match &self.deleted {
+            Rule::None => return Ok(false),
+            Rule::OData(slots) => return Ok(slots.is_gone(record)),
+            Rule::Field { way, values } => (way, values),
+        };
+        let found = way.text(record).map_err(untold)?;
+        let says = |text: &str| values.iter().any(|value| value == text);
+        match found.raw() {
+            Raw::Text(text) | Raw::Number(text) => Ok(says(text)),
+            Raw::Bool(yes) => Ok(says(if yes { "true" } else { "false" })),
+            Raw::Nothing => Ok(false),
+            Raw::Nested(_) => Err(untold("holds an object or a list; mend `deleted.field`")),
         }
+    }
+
+    /// The id of a deleted entity of `OData` 4.0, which is a reference such as `Enrolments(104)` and no column.
+    pub(super) fn reference(&self, record: &Record<'_>) -> Option<String> {
+        if let Rule::OData(slots) = &self.deleted { slots.reference(record) } else { None }
     }
 
     /// The id of an `OData` entity, where there is one.
@@ -118,6 +126,11 @@ impl Ways {
         }
         Ok(Held::Raw(Raw::Nothing))
     }
+}
+
+/// A record of which it cannot be told whether it was deleted.
+fn untold(why: &str) -> Refused {
+    Refused { field: None, reason: format!("what should say whether it was deleted {why}") }
 }
 
 /// `$.a.b` goes down, anything else is one name.
@@ -173,8 +186,12 @@ impl Way {
     fn find<'r>(&self, record: &Record<'r>) -> Result<Option<&'r RawValue>, &'static str> {
         match self {
             Self::Json { slot, rest } => {
-                let down = |value: Option<&'r RawValue>, name: &String| member(value?, name);
-                Ok(rest.iter().fold(record.get(*slot), down))
+                let mut found = record.get(*slot);
+                for name in rest {
+                    let Some(value) = found else { return Ok(None) };
+                    found = member(value, name)?;
+                }
+                Ok(found)
             }
             Self::Xml { slot, with, rest } => {
                 let mut found = chosen(record.get(*slot), with.as_ref())?;
@@ -183,7 +200,7 @@ impl Way {
                     if is_list(element) {
                         return Err(MANY);
                     }
-                    found = chosen(member(element, name), with.as_ref())?;
+                    found = chosen(member(element, name)?, with.as_ref())?;
                 }
                 Ok(found)
             }
@@ -205,7 +222,7 @@ fn chosen<'r>(
     let (Some(value), Some((name, wanted))) = (found, with) else { return Ok(found) };
     let attribute = format!("@{name}");
     let fits = |element: &&'r RawValue| {
-        let said = member(element, &attribute).map(raw_of);
+        let said = member(element, &attribute).ok().flatten().map(raw_of);
         matches!(said, Some(Ok(Held::Text(text))) if text == *wanted)
     };
     let all = if is_list(value) {
@@ -224,7 +241,7 @@ fn chosen<'r>(
 fn xml_text(value: &RawValue) -> Result<Held<'_>, &'static str> {
     let held = match value.get().as_bytes().first() {
         Some(b'[') => return Err(MANY),
-        Some(b'{') => match member(value, xml::TEXT) {
+        Some(b'{') => match member(value, xml::TEXT)? {
             Some(text) => raw_of(text)?,
             None if xml::has_elements(value.get()) => raw_of(value)?,
             None => Held::Raw(Raw::Nothing),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::{Timestamp, fmt::strtime};
 use marsad_shared::{
-    feed::Feed,
+    feed::{Feed, Format},
     request::{
         Body, By, Carrier, Incremental, Method, PageSize, Paging, Param, Request, TimeFormat,
         Writing,
@@ -48,6 +48,8 @@ pub struct Asker<'a> {
     base: &'a Url,
     /// What the partner calls the incremental field.
     field: Option<Cow<'a, str>>,
+    /// Whether a service of SDMX is asked.
+    sdmx: bool,
 }
 
 impl<'a> Asker<'a> {
@@ -59,7 +61,7 @@ impl<'a> Asker<'a> {
             let from = field.and_then(|field| field.from.first()).map_or(column, String::as_str);
             Cow::Borrowed(from.rsplit(['.', '/']).next().unwrap_or(from))
         });
-        Self { request, base, field }
+        Self { request, base, field, sdmx: feed.format == Some(Format::Sdmx) }
     }
 
     /// What is asked where `ask` stands in `leg`.
@@ -74,6 +76,7 @@ impl<'a> Asker<'a> {
             return Ok(call);
         }
         call.statuses.clone_from(&self.request.statuses);
+        call.sdmx = self.sdmx;
         call.method = match says.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -82,13 +85,40 @@ impl<'a> Asker<'a> {
             header(&mut call.headers, name, value);
         }
         call.body.clone_from(&says.body);
-        if !matches!(ask, Ask::Url(_)) {
-            self.put_all(&mut call, leg, ask);
-        }
+        self.put_all(&mut call, leg, ask);
         if let Body::Text(text) = &mut call.body {
             self.clear(text);
         }
         Ok(call)
+    }
+
+    /// `next` as it can be asked for behind the page that `ask` led to: a link is led on from the page where it stood.
+    ///
+    /// # Errors
+    /// [`WalkError`] if it leads nowhere, or to another origin.
+    pub fn onward(&self, leg: &Leg, ask: &Ask, next: Ask) -> Result<Ask, WalkError> {
+        Ok(match next {
+            Ask::Url(text) => Ask::Url(self.within(&self.url(leg, ask)?, &text)?.to_string()),
+            Ask::File { id, at } => {
+                let at = self.within(&self.url(leg, ask)?, &at)?.to_string();
+                Ask::File { id, at }
+            }
+            other => other,
+        })
+    }
+
+    /// Whether the partner gives a URL for next time.
+    pub fn has_delta(&self) -> bool {
+        matches!(self.request.incremental, Some(Incremental { by: By::Delta(_), .. }))
+    }
+
+    /// The URL that the partner gave for next time, as it can be asked for.
+    ///
+    /// # Errors
+    /// As [`Self::onward`].
+    pub fn delta(&self, text: &str) -> Result<String, WalkError> {
+        let first = self.at(&self.request.path, &Leg::default(), None)?;
+        Ok(self.within(&first, text)?.to_string())
     }
 
     /// The parent's value, which may be that of a person: the path of the configuration is shown in place of what it
@@ -140,10 +170,12 @@ impl<'a> Asker<'a> {
     pub fn at(&self, path: &str, leg: &Leg, id: Option<&str>) -> Result<Url, WalkError> {
         let mut path = Cow::Borrowed(path);
         if let (Some(each), Some(parent)) = (&self.request.each, &leg.parent) {
+            path_step(parent)?;
             let parent = utf8_percent_encode(parent, QUERY).to_string();
             path = path.replace(&format!("{{{}}}", each.column), &parent).into();
         }
         if let Some(id) = id {
+            path_step(id)?;
             path = path.replace("{id}", &utf8_percent_encode(id, QUERY).to_string()).into();
         }
         let text = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
@@ -159,7 +191,14 @@ impl<'a> Asker<'a> {
         Ok(url)
     }
 
+    /// A URL that the partner gave carries its own query; what travels elsewhere is put beside it.
     fn put_all(&self, call: &mut Call, leg: &Leg, ask: &Ask) {
+        let given = matches!(ask, Ask::Url(_));
+        let put = |call: &mut Call, param: &Param, value: Value| {
+            if !given || param.carrier != Carrier::Query {
+                put(call, param, value);
+            }
+        };
         if let Some(incremental) = &self.request.incremental {
             let since = leg.since.as_deref().or(incremental.start.as_deref());
             if let (Some(param), Some(since)) = (&incremental.param, since) {
@@ -228,6 +267,11 @@ impl<'a> Asker<'a> {
             *text = text.replace(&format!("{{{name}}}"), "");
         }
     }
+}
+
+/// Text that is one step of a path stays one: no URL keeps these as they are.
+fn path_step(text: &str) -> Result<(), WalkError> {
+    if matches!(text, "" | "." | "..") { Err(WalkError::NoUrl) } else { Ok(()) }
 }
 
 /// A time as the partner takes it.

@@ -18,6 +18,8 @@ pub struct Call {
     pub body: Body,
     /// Statuses that mean something else than they usually do.
     pub statuses: Vec<(u16, OnStatus)>,
+    /// It is asked of a service of SDMX: a 404 whose body is its `NoResultsFound` says that there are no records.
+    pub sdmx: bool,
     /// What of it nobody may see, each with what is shown in its place.
     pub veiled: Vec<(String, String)>,
 }
@@ -46,6 +48,7 @@ impl Call {
             headers: HeaderMap::new(),
             body: Body::None,
             statuses: Vec::new(),
+            sdmx: false,
             veiled: Vec::new(),
         }
     }

@@ -19,6 +19,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy};
 use url::Url;
 
 use self::resolve::Resolver;
+pub(crate) use self::resolve::allowed;
 pub use self::{door::Door, redirect::Astray, resolve::Forbidden, seen::Seen};
 
 /// The most bytes of an answer's headers over HTTP/2. Over HTTP/1 the client stops by itself at 100 headers or 400 KiB.

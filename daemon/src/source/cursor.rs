@@ -73,11 +73,20 @@ impl CursorRule {
     /// value.
     pub fn passes_over(&self, batch: &Batch, row: usize, since: Option<&str>) -> bool {
         let here = matches!(self.incremental.by, By::Here { .. });
+        if batch.is_gone(row) {
+            // A flag may have been set without another time.
+            return false;
+        }
         match (self.value(batch, row), since) {
-            (None, _) => self.incremental.missing == Missing::Exclude && !batch.is_gone(row),
+            (None, _) => self.incremental.missing == Missing::Exclude,
             (Some(value), Some(since)) => here && self.compare(&value, since) == Ordering::Less,
             (Some(_), None) => false,
         }
+    }
+
+    /// Whether a row has a value, and one before `since`.
+    pub fn is_before(&self, batch: &Batch, row: usize, since: &str) -> bool {
+        self.value(batch, row).is_some_and(|value| self.compare(&value, since) == Ordering::Less)
     }
 
     /// Whether any row could be passed over.
@@ -86,8 +95,8 @@ impl CursorRule {
             || self.incremental.missing == Missing::Exclude
     }
 
-    /// Where the cursor stands after a whole walk: never behind where it was, and never past `began_at` at the partner,
-    /// or rows that are written meanwhile would be passed over (sources.md row 24).
+    /// Where the cursor stands after a whole walk: never behind where it was, and a time never past `began_at` at the partner,
+    /// or rows that are written meanwhile would be passed over (sources.md row 24). Numbers and texts have no such end.
     pub fn moved(
         &self,
         since: Option<&str>,
@@ -101,11 +110,17 @@ impl CursorRule {
             (_, Some(best)) => best,
             (since, None) => since?.to_owned(),
         };
-        if self.kind != FieldType::Timestamp {
-            return Some(best);
+        let latest = match self.kind {
+            FieldType::Timestamp => began_at.to_string(),
+            FieldType::Date => began_at.strftime("%Y-%m-%d").to_string(),
+            _ => return Some(best),
+        };
+        let capped = if self.compare(&best, &latest).is_gt() { latest } else { best };
+        // A clock that goes after is no reason to lose our place.
+        match since {
+            Some(since) if self.compare(&capped, since).is_lt() => Some(since.to_owned()),
+            _ => Some(capped),
         }
-        let at: Timestamp = best.parse().ok()?;
-        Some(if at > began_at { began_at.to_string() } else { best })
     }
 
     /// What is asked for, given the cursor: so far behind it as `lookback` says.

@@ -116,9 +116,11 @@ impl FetchError {
     pub fn meaning(self, meaning: Option<OnStatus>) -> Self {
         let text = self.to_string();
         match meaning {
-            Some(OnStatus::Retry) => Self::Transient { reason: Reason::Http5xx, text },
+            Some(OnStatus::Retry) if !matches!(self, Self::Throttled { .. }) => {
+                Self::Transient { reason: Reason::Http5xx, text }
+            }
             Some(OnStatus::Fail) => Self::Final { reason: Reason::Http4xx, text },
-            Some(OnStatus::Empty) | None => self,
+            _ => self,
         }
     }
 
@@ -346,6 +348,17 @@ const fn remedy(reason: Reason) -> &'static str {
     }
 }
 
+/// Why an answer with a good status is none to what was asked; `named`: the request named a version that we know, and so
+/// asked for no more than what is newer.
+pub fn unasked(status: StatusCode, named: bool, url: &Url) -> Option<FetchError> {
+    let (reason, what) = match status.as_u16() {
+        206 | 226 => (Reason::Truncated, "a part, where all was asked for"),
+        304 if !named => (Reason::RemoteFault, "nothing newer than a version that we did not name"),
+        _ => return None,
+    };
+    Some(FetchError::of(reason, url, &format!("the partner answered {status}: {what}")))
+}
+
 /// The headers of an answer without a gateway's code of which `is_ours` says that it must not be shown.
 pub fn without_echo(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> Cow<'_, HeaderMap> {
     let code = headers.get(GATEWAY).map(|code| String::from_utf8_lossy(code.as_bytes()));
@@ -470,6 +483,24 @@ mod tests {
         );
         let text = of(StatusCode::NOT_FOUND).to_string();
         assert!(text.contains("404 Not Found (\"60 a minute\"); check path"), "{text}");
+    }
+
+    #[test]
+    fn a_part_and_a_304_that_were_not_asked_for_are_no_answers() {
+        let url = "https://p.example/x".parse().unwrap();
+        for (status, named, expected) in [
+            (200, false, None),
+            (202, false, None),
+            (304, true, None),
+            (304, false, Some(Reason::RemoteFault)),
+            (206, true, Some(Reason::Truncated)),
+            (226, false, Some(Reason::Truncated)),
+        ] {
+            let error = unasked(StatusCode::from_u16(status).unwrap(), named, &url);
+            assert_eq!(error.as_ref().and_then(FetchError::reason), expected, "{status}");
+            let passes = error.is_none_or(|error| matches!(error, FetchError::Transient { .. }));
+            assert!(passes, "{status}: a moment may cure it");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use marsad_shared::{
     store::cache::Validators,
 };
 use reqwest::{
-    Client, Method, Request, RequestBuilder, Response, StatusCode,
+    Client, Method, Request, RequestBuilder, Response, StatusCode, Version,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::Value;
@@ -30,7 +30,7 @@ use super::{
     body,
     call::Call,
     client::{ClientError, Clients, Door, Seen},
-    fault::{FetchError, Transport, is_good, peer_until, shown, without_echo},
+    fault::{FetchError, Transport, is_good, peer_until, shown, unasked, without_echo},
     gate::{Gate, Pass, Wait},
     ours::{Ours, without},
     proof,
@@ -38,10 +38,13 @@ use super::{
     spend::{Caller, Purse},
     unpack,
 };
+use crate::decode::sdmx::is_no_results;
 
 /// How long what an error says for itself may take to come.
 const WORDS_WAIT: Duration = Duration::from_secs(5);
 
+/// The mark that some put before UTF-8: it belongs to no format.
+const BYTE_ORDER: &[u8] = b"\xef\xbb\xbf";
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
 
@@ -78,8 +81,10 @@ pub struct Answer {
     pub body: Bytes,
     /// From the request to the head of the answer.
     pub first_byte: Duration,
-    /// Its status says, to this feed, that there are no records.
+    /// It says, to this feed, that there are no records, whatever it brings.
     pub nothing: bool,
+    /// Only the end of the connection says where its body ends, and so not whether all of it came.
+    pub open_ended: bool,
 }
 
 impl Answer {
@@ -183,19 +188,39 @@ impl HttpSource {
             self.gate.again(&self.who);
             sent = self.ask(call, validators).await.map_err(lost)?;
         }
-        let Sent { response, first_byte, .. } = sent;
+        let Sent { mut response, first_byte, .. } = sent;
         let (status, headers) = (response.status(), response.headers().clone());
+        let open_ended = is_open_ended(&response);
+        let answer = |headers, body, nothing| Answer {
+            status,
+            headers,
+            body,
+            first_byte,
+            nothing,
+            open_ended,
+        };
         if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
-            return Ok(Answer { status, headers, body: Bytes::new(), first_byte, nothing: true });
+            return Ok(answer(headers, Bytes::new(), true));
         }
         if !is_good(status) {
             // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
-            let error = Box::pin(self.error(response, url, &call.shown(), until)).await;
+            let words = Box::pin(self.words(&mut response, until)).await;
+            if call.sdmx && status == StatusCode::NOT_FOUND && is_no_results(&words) {
+                return Ok(answer(headers, Bytes::new(), true));
+            }
+            return Err((Some(status.as_u16()), self.error(&response, url, &call.shown(), &words)));
+        }
+        let named = validators.is_some_and(|v| v.etag.is_some() || v.last_modified.is_some());
+        if let Some(error) = unasked(status, named, url) {
             return Err((Some(status.as_u16()), error));
         }
-        let body = body::read(response, url, self.http.timeouts.idle, until).await.map_err(lost)?;
-        let body = body::unpacked(body, &headers, url).await.map_err(lost)?;
-        Ok(Answer { status, headers, body, first_byte, nothing: false })
+        let idle = self.http.timeouts.idle;
+        let body = body::read(response, url, idle, until).await.map_err(lost)?;
+        let mut body = body::unpacked(body, &headers, url).await.map_err(lost)?;
+        if body.starts_with(BYTE_ORDER) {
+            body = body.slice(BYTE_ORDER.len()..);
+        }
+        Ok(answer(headers, body, false))
     }
 
     async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
@@ -312,14 +337,8 @@ impl HttpSource {
         self.gate.pass(&self.who).await
     }
 
-    /// What an answer that is no success means, with what it says for itself.
-    async fn error(
-        &self,
-        mut response: Response,
-        url: &Url,
-        shown_as: &str,
-        until: Instant,
-    ) -> FetchError {
+    /// What an answer that is no success says for itself: the begin of its body, unpacked.
+    async fn words(&self, response: &mut Response, until: Instant) -> Bytes {
         let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));
         let mut body = Vec::new();
         while body.len() < READ_MAX
@@ -328,10 +347,15 @@ impl HttpSource {
             body.extend_from_slice(&chunk);
         }
         body.truncate(READ_MAX);
-        let (status, headers) = (response.status(), response.headers());
         let body = Bytes::from(body);
-        let plain = unpack::unpack(body.clone(), &body::packing(headers), READ_MAX);
-        let said = Said::of(headers, &plain.unwrap_or(body), &self.ours);
+        let packing = body::packing(response.headers());
+        unpack::unpack(body.clone(), &packing, READ_MAX).unwrap_or(body)
+    }
+
+    /// What an answer that is no success means, with what it says for itself.
+    fn error(&self, response: &Response, url: &Url, shown_as: &str, words: &[u8]) -> FetchError {
+        let (status, headers) = (response.status(), response.headers());
+        let said = Said::of(headers, words, &self.ours);
         let headers = without_echo(headers, |code| self.ours.is_in(code));
         let there = self.gate.there();
         let error = FetchError::of_answer(status, &headers, &said, there, url);
@@ -378,12 +402,13 @@ impl HttpSource {
             self.gate.again(&self.who);
             sent = self.offer(url, bytes, &build).await?;
         }
-        let Sent { response, .. } = sent;
+        let Sent { mut response, .. } = sent;
         let status = response.status();
         if is_good(status) {
             return Ok(status);
         }
-        let error = Box::pin(self.error(response, url, &shown(url), until)).await;
+        let words = Box::pin(self.words(&mut response, until)).await;
+        let error = self.error(&response, url, &shown(url), &words);
         Err((Some(status.as_u16()), Transport::Lost(error)))
     }
 
@@ -419,6 +444,13 @@ impl HttpSource {
     }
 }
 
+/// Whether only the end of the connection says where the body ends (RFC 9112 section 6.3): nothing else tells there.
+fn is_open_ended(response: &Response) -> bool {
+    let told = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+    response.version() <= Version::HTTP_11
+        && !told.iter().any(|name| response.headers().contains_key(name))
+}
+
 /// What the configuration's check has let pass is a header.
 fn headers(http: &Http) -> HeaderMap {
     let each = http.headers.iter().filter_map(|(name, value)| {
@@ -434,3 +466,6 @@ fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
     let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
     RateLimiter::direct(quota.allow_burst(burst))
 }
+
+#[cfg(test)]
+mod tests;

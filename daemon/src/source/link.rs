@@ -28,6 +28,13 @@ pub fn next(header: &str) -> Option<String> {
     None
 }
 
+/// Whether a header that is there holds no link at all, or one that does not end: it may have led on.
+pub fn is_broken(header: &str) -> bool {
+    let header = header.trim();
+    let unclosed = header.rsplit_once('<').is_some_and(|(_, behind)| !behind.contains('>'));
+    !header.is_empty() && (unclosed || !header.contains('<'))
+}
+
 /// The parameters of a link; a `;` in quotes parts none.
 fn parameters_of(text: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
@@ -53,6 +60,14 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(next(header).as_deref(), expected, "{header}");
+        }
+        for (header, broken) in [
+            ("<http://a/1>; rel=next", false),
+            ("", false),
+            ("<http://a/1", true),
+            ("http://a/1; rel=next", true),
+        ] {
+            assert_eq!(is_broken(header), broken, "{header}");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use marsad_shared::request::{NextAt, Paging, Request, Stop, Total};
+use marsad_shared::request::{Paging, Request, Stop, Total};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -14,6 +14,8 @@ use crate::decode::Scalar;
 
 /// How often the same page may come before its partner is taken to stand still.
 const SAME_MAX: u8 = 3;
+/// So many pages in a row without a record, each leading on, are no walk.
+const EMPTY_MAX: u32 = 1_000;
 
 /// How to ask for a page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +48,14 @@ pub struct Facts {
     pub link: Option<String>,
     /// A hash of its rows.
     pub content: u64,
+    /// The answer itself says that there are no records: nothing can lead on from it.
+    pub nothing: bool,
+}
+
+impl Facts {
+    fn is_broken(&self) -> bool {
+        self.link.as_deref().is_some_and(link::is_broken)
+    }
 }
 
 /// Why a walk cannot go on. The partner's doing, each of them.
@@ -59,6 +69,14 @@ pub enum WalkError {
         "page {page} is the same as the one before: the partner ignores {param:?}; mend `pagination`"
     )]
     SamePage { page: u64, param: String },
+    #[error(
+        "{pages} pages in a row held no record and led on: the partner's paging has no end; tell the partner"
+    )]
+    Endless { pages: u32 },
+    #[error(
+        "page {page} has a `Link` header that cannot be read, so that nobody knows whether more follows; tell the partner"
+    )]
+    NoLink { page: u64 },
     #[error("there are more than {most} pages; raise `max_pages` if that is right")]
     TooMany { most: u64 },
     #[error("there are more than {most} records; raise `max_records` if that is right")]
@@ -120,12 +138,15 @@ pub struct Walker<'a> {
     /// How often each page came, by the hash of its rows.
     came: HashMap<u64, u8>,
     last_content: Option<u64>,
+    /// Pages in a row without a record.
+    empty: u32,
     /// Pages read so far, of all legs.
     pub pages: u64,
     /// Records read so far, of all legs.
     pub rows: u64,
-    /// Records read so far in this leg.
+    /// Records and pages read so far in this leg.
     leg_rows: u64,
+    leg_pages: u64,
     /// What the partner said that there is, first and last.
     totals: Option<(u64, u64)>,
 }
@@ -138,9 +159,11 @@ impl<'a> Walker<'a> {
             asked: HashSet::new(),
             came: HashMap::new(),
             last_content: None,
+            empty: 0,
             pages,
             rows,
             leg_rows: 0,
+            leg_pages: 0,
             totals: None,
         }
     }
@@ -151,12 +174,19 @@ impl<'a> Walker<'a> {
         self.came.clear();
         self.last_content = None;
         self.leg_rows = 0;
+        self.leg_pages = 0;
         self.totals = None;
     }
 
-    /// So many records of this leg were read before the walk was gone on with.
-    pub fn resume_leg(&mut self, rows: u64) {
+    /// So many records and pages of this leg were read before the walk was gone on with.
+    pub fn resume_leg(&mut self, rows: u64, pages: u64) {
         self.leg_rows = rows;
+        self.leg_pages = pages;
+    }
+
+    /// Pages of this leg so far.
+    pub fn leg_pages(&self) -> u64 {
+        self.leg_pages
     }
 
     /// Records of this leg so far.
@@ -169,6 +199,16 @@ impl<'a> Walker<'a> {
         self.totals.filter(|(first, last)| first != last)
     }
 
+    /// What the partner says that there is and what it gave, where they differ at the end of a leg.
+    pub fn contradicted(&self) -> Option<(u64, u64)> {
+        let (_, said) = self.totals?;
+        let got = match &self.request.pagination.total {
+            Some(Total::Pages(_)) => self.leg_pages,
+            _ => self.leg_rows,
+        };
+        (got != said).then_some((said, got))
+    }
+
     /// Where to go behind a page that was asked for with `ask`.
     ///
     /// # Errors
@@ -177,6 +217,7 @@ impl<'a> Walker<'a> {
         self.pages += 1;
         self.rows += facts.rows;
         self.leg_rows += facts.rows;
+        self.leg_pages += 1;
         self.asked.insert(hash(ask));
         self.guard_content(facts)?;
         let pagination = &self.request.pagination;
@@ -206,8 +247,11 @@ impl<'a> Walker<'a> {
     /// The same rows again and again are no progress, whatever leads on.
     fn guard_content(&mut self, facts: &Facts) -> Result<(), WalkError> {
         if facts.rows == 0 {
-            return Ok(());
+            self.empty += 1;
+            let pages = self.empty;
+            return if pages > EMPTY_MAX { Err(WalkError::Endless { pages }) } else { Ok(()) };
         }
+        self.empty = 0;
         let came = self.came.entry(facts.content).or_insert(0);
         *came = came.saturating_add(1);
         let repeated = self.last_content.replace(facts.content) == Some(facts.content);
@@ -224,7 +268,7 @@ impl<'a> Walker<'a> {
     fn is_last(&mut self, facts: &Facts) -> Result<bool, WalkError> {
         let page = self.pages;
         let pagination = &self.request.pagination;
-        if matches!(pagination.kind, Paging::None) {
+        if matches!(pagination.kind, Paging::None) || facts.nothing {
             return Ok(true);
         }
         if pagination.total.is_some()
@@ -240,7 +284,7 @@ impl<'a> Walker<'a> {
             Stop::Total => {
                 let said = number(&facts.total).ok_or(WalkError::NoTotal { page })?;
                 let got = match &pagination.total {
-                    Some(Total::Pages(_)) => self.pages,
+                    Some(Total::Pages(_)) => self.leg_pages,
                     _ => self.leg_rows,
                 };
                 if got < said && counts && facts.rows == 0 {
@@ -248,11 +292,14 @@ impl<'a> Walker<'a> {
                 }
                 got >= said
             }
+            Stop::Next if matches!(pagination.kind, Paging::Link) && facts.is_broken() => {
+                return Err(WalkError::NoLink { page });
+            }
             Stop::Next => self.way(facts).is_none(),
             Stop::Null => match &facts.next {
                 Scalar::Absent => return Err(WalkError::NoNext { page }),
                 Scalar::Null => true,
-                Scalar::Text(text) => text.is_empty(),
+                Scalar::Text(text) => text.is_empty() || text == "false",
             },
         })
     }
@@ -272,12 +319,13 @@ impl<'a> Walker<'a> {
 
     /// What the page itself says of the next.
     fn way(&self, facts: &Facts) -> Option<String> {
+        // Some say so with a flag.
+        let said = facts.next.text().filter(|text| *text != "false");
         match &self.request.pagination.kind {
             Paging::Link => facts.link.as_deref().and_then(link::next),
-            Paging::Cursor { next: NextAt::Header(_), .. }
-            | Paging::Cursor { next: NextAt::Body(_), .. } => facts.next.text().map(str::to_owned),
-            Paging::NextUrl { .. } => facts.next.text().map(target),
-            _ => None,
+            Paging::Cursor { .. } => said.map(str::to_owned),
+            Paging::NextUrl { .. } => said.map(target),
+            Paging::None | Paging::Page { .. } | Paging::Offset { .. } => None,
         }
     }
 }

@@ -20,12 +20,15 @@ use crate::{
     source::{
         asking::{Asker, Leg},
         call::Call,
+        client::allowed,
         fault::FetchError,
         http::{Answer, HttpSource},
         walk::Ask,
     },
 };
 
+/// Where a SOCKS proxy listens if nobody says.
+const SOCKS: u16 = 1080;
 /// How long the request may take, with all of its body: who waits for it is a person.
 const REQUEST: Duration = Duration::from_secs(20);
 
@@ -36,9 +39,14 @@ pub(super) async fn walk(
     services: &Services,
 ) {
     let base = &source.http.base_url;
-    let Some(addresses) = resolve(trial, base).await else { return };
-    let Some(stream) = connect(trial, base, &addresses).await else { return };
-    if base.scheme() == "https" {
+    // Where a proxy stands in between, it is what we can see of the way.
+    let proxy = source.http.proxy.as_ref();
+    let next = proxy.unwrap_or(base);
+    let Some(addresses) = resolve(trial, next).await else { return };
+    let Some(stream) = connect(trial, next, &addresses).await else { return };
+    if base.scheme() == "https" && proxy.is_some() {
+        trial.good(TestStep::Tls, Instant::now(), "behind the proxy: judged by the answer");
+    } else if base.scheme() == "https" {
         let began = Instant::now();
         let seen = tls::look(base, stream, services.clock.now()).await;
         trial.good(TestStep::Tls, began, &seen);
@@ -61,7 +69,7 @@ pub(super) async fn walk(
 
 async fn resolve(trial: &mut Trial, base: &Url) -> Option<Vec<SocketAddr>> {
     let began = Instant::now();
-    let port = base.port_or_known_default()?;
+    let port = base.port_or_known_default().unwrap_or(SOCKS);
     let host = match base.host()? {
         Host::Ipv4(address) => {
             trial.good(TestStep::Resolve, began, "the host is an address");
@@ -92,6 +100,14 @@ async fn resolve(trial: &mut Trial, base: &Url) -> Option<Vec<SocketAddr>> {
         trial.fault(TestStep::Resolve, began, &error);
         return None;
     }
+    let found = match allowed(host, found) {
+        Ok(found) => found,
+        Err(forbidden) => {
+            let error = FetchError::of(Reason::Dns, base, &forbidden.to_string());
+            trial.fault(TestStep::Resolve, began, &error);
+            return None;
+        }
+    };
     let shown: Vec<_> = found.iter().take(4).map(|address| address.ip().to_string()).collect();
     trial.good(TestStep::Resolve, began, shown.join(", "));
     Some(found)
@@ -193,7 +209,13 @@ async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Opt
             };
             // What stood behind it was not true after all.
             trial.steps.retain(|tried| tried.step != TestStep::Auth || step != TestStep::Tls);
+            // The certificate that was shown says more than the verdict.
+            let shown = trial.steps.iter().find(|tried| tried.step == TestStep::Tls);
+            let shown = shown.filter(|_| step == TestStep::Tls).map(|tried| tried.text.clone());
             trial.fault(step, began, &error);
+            if let (Some(shown), Some(last)) = (shown, trial.steps.last_mut()) {
+                last.text = format!("{}; {shown}", last.text);
+            }
             None
         }
     }

@@ -42,7 +42,8 @@ fn told(choices: &mut Choices<'_>) -> Vec<Told> {
 }
 
 fn read(bytes: &[u8]) -> (Vec<String>, Result<(), DecodeError>) {
-    let key = Key(DIMENSIONS.iter().map(|&id| vec![id.to_owned()]).collect());
+    let dimensions = DIMENSIONS.iter().map(|&id| vec![id.to_owned()]).collect();
+    let key = Key { dimensions, others: Vec::new() };
     let mut found = Vec::new();
     let mut each = |observed: Observed<'_>| {
         if let Observed::Record { json, standing, .. } = observed {

@@ -114,7 +114,7 @@ fn facts(choices: &mut Choices<'_>) -> Facts {
     let (next, more, total) = (scalar(), scalar(), scalar());
     let link = next.text().map(|text| format!("<{text}>; rel=\"next\""));
     let (rows, content) = (choices.below(4) as u64, choices.below(256) as u64);
-    Facts { rows, next, more, total, link, content }
+    Facts { rows, next, more, total, link, content, nothing: choices.below(16) == 1 }
 }
 
 /// A feed for every kind of paging and every stop rule that it can have.

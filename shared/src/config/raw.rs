@@ -486,7 +486,7 @@ table! {
         may zone: Zone,
         /// The cursor of a feed that was never read.
         may start: String,
-        /// How far to go back behind it, for records that arrive late. Only for times. Default: not at all.
+        /// How far to go back behind it, for records that arrive late. Only for times. Default: not at all; of `clock`: `1m`.
         may lookback: Span,
         /// `field` of times: the parameter that carries the end of a stretch of time.
         may until_param: String,

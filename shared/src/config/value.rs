@@ -484,6 +484,9 @@ impl Value for Pairs {
 }
 schema!(Pairs, { "type": "object", "additionalProperties": { "type": "string" } });
 
+/// The statuses that may mean that there are no records.
+const EMPTY: [u16; 5] = [400, 403, 404, 410, 422];
+
 /// What statuses mean.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Statuses(pub Vec<(u16, OnStatus)>);
@@ -497,6 +500,12 @@ impl Value for Statuses {
             if status.is_none() {
                 let problem = format!("{} is not the status of an error", quoted(&name));
                 report.wrong(&meaning.place, problem, "write one from 400 to 599");
+            }
+            if meaning.value == OnStatus::Empty && !EMPTY.contains(&status?) {
+                let problem = format!(
+                    "{name} says that the partner fails or refuses us, not that there is nothing"
+                );
+                report.wrong(&meaning.place, problem, "use \"retry\" or \"fail\", or take it out");
             }
             Some((status?, meaning.value))
         });

@@ -3,7 +3,12 @@
 use marsad_shared::protocol::AuditRow;
 use marsad_tests::{
     daemon::{Daemon, Home, Said},
-    partner::{Api, Fault, Paging, PartnerFile, api::Plan, data::VISITS},
+    partner::{
+        Api, Fault, Paging, PartnerFile,
+        api::Plan,
+        data::VISITS,
+        tls::{Authority, TlsServer},
+    },
 };
 use serde_json::Value;
 
@@ -125,5 +130,34 @@ async fn folders_are_looked_into_and_written_to() -> anyhow::Result<()> {
     let (said, reply, steps) = tried(&daemon, "education/drop").await?;
     assert_eq!((said.code, steps.last()), (1, Some(&("export".to_owned(), false))), "{reply}");
     assert!(reply["remedy"].as_str().unwrap_or_default().contains("make the folder"), "{reply}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_certificate_is_told_whether_or_not_it_is_good() -> anyhow::Result<()> {
+    let rows = || axum::Router::new().fallback(async || r#"[{ "id": 1 }]"#);
+    let (authority, other) = (Authority::new("Courts")?, Authority::new("Somebody")?);
+    let good = TlsServer::start(rows(), &authority.pair("127.0.0.1", 40)?, None).await?;
+    let ended = TlsServer::start(rows(), &authority.pair("127.0.0.1", -3)?, None).await?;
+    let strange = TlsServer::start(rows(), &other.pair("127.0.0.1", 40)?, None).await?;
+    let mut file = PartnerFile::new("courts");
+    for (name, server) in [("good", &good), ("ended", &ended), ("strange", &strange)] {
+        let url = server.url();
+        file.connection(name, &format!("base_url = \"{url}\"\ntls = {{ ca = \"ca.pem\" }}\n"));
+    }
+    file.secret("ca.pem", &authority.pem);
+    let daemon = Daemon::start(Home::with(&[&file])?).await?;
+    for (name, ok, text) in [
+        ("good", true, " days left"),
+        ("ended", false, " days ago"),
+        ("strange", false, "whom we trust"),
+    ] {
+        let (said, reply, steps) = tried(&daemon, &format!("courts/{name}")).await?;
+        assert_eq!(said.code, i32::from(!ok), "{reply}");
+        assert_eq!(steps.iter().find(|(step, _)| step == "tls").map(|(_, ok)| *ok), Some(ok));
+        let tls = reply["steps"].as_array().into_iter().flatten().find(|s| s["step"] == "tls");
+        let told = tls.and_then(|step| step["text"].as_str()).unwrap_or_default();
+        assert!(told.contains(text) && told.contains("certificate of"), "{name}: {told}");
+    }
     Ok(())
 }

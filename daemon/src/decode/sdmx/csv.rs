@@ -23,9 +23,11 @@ enum Column {
 
 /// The columns, in their order.
 struct Columns {
-    columns: Vec<Column>,
+    kinds: Vec<Column>,
     /// Whether cells are `id: label`.
     labels: bool,
+    /// What a row does that says nothing of it, or that it informs.
+    usual: Action,
 }
 
 pub(super) fn read(
@@ -80,12 +82,18 @@ fn columns(names: &[String], key: &Key) -> Result<Columns, DecodeError> {
         id if key.has(id) || at < last => Column::Dimension(id.to_owned()),
         id => Column::Value(id.to_owned()),
     };
-    let columns: Vec<Column> = ids.iter().enumerate().map(column).collect();
-    key.check(columns.iter().filter_map(|column| match column {
+    let kinds: Vec<Column> = ids.iter().enumerate().map(column).collect();
+    key.check(kinds.iter().filter_map(|column| match column {
         Column::Dimension(id) => Some(id.as_str()),
         _ => None,
     }))?;
-    Ok(Columns { columns, labels })
+    // Without an action it is a merge (2.x), and one that brings all columns brings whole records.
+    let partial = second && key.without(|id| ids.contains(&id)).is_some();
+    Ok(Columns { kinds, labels, usual: if partial { Action::Merge } else { Action::Keep } })
+}
+
+fn is_information(word: &str) -> bool {
+    ["i", "information"].iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// The id before its label.
@@ -114,14 +122,16 @@ fn take(
             });
         }
     };
-    let (mut seen, mut action) = (Observation::default(), Action::Keep);
-    for (at, column) in columns.columns.iter().enumerate() {
+    let (mut seen, mut action) = (Observation::default(), columns.usual);
+    for (at, column) in columns.kinds.iter().enumerate() {
         let cell = cells.get(at).unwrap_or_default();
         let value = || id(cell, columns.labels).to_owned();
         match column {
             Column::Structure => {}
             Column::Action | Column::Value(_) if cell.is_empty() => {}
             Column::Action => match Action::of(Some(&value())) {
+                // Informed of: as much as the columns are.
+                Ok(Action::Keep) if is_information(&value()) => {}
                 Ok(known) => action = known,
                 Err(error) => {
                     let (original, reason) = (row.original(delimiter), error.to_string());

@@ -56,6 +56,12 @@ pub(super) fn read(bytes: &[u8], key: &Key, each: &mut Each<'_>) -> Result<(), D
     Ok(())
 }
 
+/// The messages of an error in place of data; none of what is no such error.
+pub(super) fn troubles(bytes: &[u8]) -> Result<Vec<(String, String)>, DecodeError> {
+    let message: Message<'_> = serde_json::from_slice(bytes).map_err(|e| unlike(&e))?;
+    Ok(message.errors.iter().flatten().map(Trouble::said).collect())
+}
+
 impl Trouble {
     fn said(&self) -> (String, String) {
         let code = self
@@ -150,7 +156,7 @@ impl Set<'_, '_, '_> {
         seen.values.extend(parts(of_series, series.attributes.iter().flatten().copied())?);
         match (series.observations, self.action) {
             (Some(observations), _) => self.observations(observations, &seen),
-            (None, Action::Keep) => Ok(()),
+            (None, Action::Keep | Action::Merge) => Ok(()),
             (None, Action::Delete) => {
                 let first = self.structure.dimensions.observation.first();
                 Err(first.map_or_else(bulk_of_all, |dimension| bulk(&dimension.id)))

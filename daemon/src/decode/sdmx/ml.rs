@@ -40,7 +40,7 @@ pub(super) fn read(bytes: impl BufRead, key: &Key, each: &mut Each<'_>) -> Resul
     let specific = match root.name.as_str() {
         "GenericData" | "GenericTimeSeriesData" => false,
         "StructureSpecificData" | "StructureSpecificTimeSeriesData" | "CompactData" => true,
-        "Error" => return error(&mut tags),
+        "Error" => return errors(&said(&mut tags)?),
         _ => return Err(no_message()),
     };
     let message = Message {
@@ -61,8 +61,17 @@ fn no_message() -> DecodeError {
     )
 }
 
-/// An error message in place of data.
-fn error(tags: &mut Tags<impl BufRead>) -> Result<(), DecodeError> {
+/// The messages of an error in place of data; none of what is no such error.
+pub(super) fn troubles(bytes: impl BufRead) -> Result<Vec<(String, String)>, DecodeError> {
+    let mut tags = Tags::new(bytes)?;
+    match tags.next()? {
+        Next::Open(root) if root.name == "Error" => said(&mut tags),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What an error in place of data says: codes, each with its text.
+fn said(tags: &mut Tags<impl BufRead>) -> Result<Vec<(String, String)>, DecodeError> {
     let mut said: Vec<(String, String)> = Vec::new();
     loop {
         match tags.next()? {
@@ -75,7 +84,7 @@ fn error(tags: &mut Tags<impl BufRead>) -> Result<(), DecodeError> {
                 }
             }
             Next::Open(_) | Next::Close => {}
-            Next::End => return errors(&said),
+            Next::End => return Ok(said),
         }
     }
 }

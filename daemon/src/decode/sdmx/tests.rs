@@ -4,7 +4,15 @@ use super::*;
 
 /// The records of a message keyed by `A` and `T`, `-` before deletions and `!` before what is refused.
 fn read_all(message: &str) -> Result<Vec<String>, DecodeError> {
-    let key = Key(vec![vec!["A".to_owned(), "AREA".to_owned()], vec!["T".to_owned()]]);
+    read_with(&[], message)
+}
+
+/// The same of a feed that has these columns besides.
+fn read_with(others: &[&str], message: &str) -> Result<Vec<String>, DecodeError> {
+    let key = Key {
+        dimensions: vec![vec!["A".to_owned(), "AREA".to_owned()], vec!["T".to_owned()]],
+        others: others.iter().map(|&id| vec![id.to_owned()]).collect(),
+    };
     let mut found = Vec::new();
     page(message.as_bytes(), b',', &key, &mut |observed| {
         found.push(match observed {
@@ -207,6 +215,79 @@ fn what_would_delete_in_bulk_waits_for_a_person() {
         ]
     );
     assert_eq!(read_all(&set(r#""series":{}"#)).unwrap(), [""; 0], "nothing is to be deleted");
+}
+
+#[test]
+fn a_part_of_a_record_wipes_nothing() {
+    let csv = |action: &str, header: &str, row: &str| {
+        format!("STRUCTURE,STRUCTURE_ID,ACTION,A,T,{header}\nd,s,{action},x,1,{row}")
+    };
+    let json_of = |action: &str, values: &str| {
+        let observations = format!(r#"{{"1":{values}}}"#);
+        let series = format!(r#""series":{{"0":{{"observations":{observations}}}}}"#);
+        json(SERIES, &format!(r#"{{"action":"{action}",{series}}}"#))
+    };
+    let ml = |action: &str, obs: &str| {
+        format!(
+            "<StructureSpecificData><DataSet action='{action}'><Obs A='x' T='1' {obs}/></DataSet></StructureSpecificData>"
+        )
+    };
+    let both: &[&str] = &["OBS_VALUE", "S"];
+    for (others, message, taken, why) in [
+        (both, csv("M", "OBS_VALUE,S", "5,n"), true, "a whole one"),
+        (both, csv("M", "OBS_VALUE,S", ",n"), false, "no measure"),
+        (both, csv("A", "OBS_VALUE,S", "5,"), false, "no attribute"),
+        (both, csv("M", "S", "n"), false, "no column of measures"),
+        (both, csv("R", "OBS_VALUE,S", ",n"), true, "whole, by its own word"),
+        (both, csv("R", "S", "n"), true, "whole, by its own word, without the column"),
+        (both, csv("I", "OBS_VALUE,S", ",n"), true, "an answer with all columns"),
+        (both, csv("", "OBS_VALUE,S", ",n"), true, "no word, and all columns"),
+        (both, csv("", "S", "n"), false, "no word, and not all columns"),
+        (both, "DATAFLOW,A,T,OBS_VALUE\nd,x,1,5".to_owned(), true, "1.0 knows no parts"),
+        (&["M", "O"], json_of("Merge", r#"[1,null,"own"]"#), true, "a whole one, in JSON"),
+        (&["M", "O"], json_of("Merge", r#"[null,null,"own"]"#), false, "no measure, in JSON"),
+        (&["M", "O"], json_of("Append", "[1]"), false, "no attribute, in JSON"),
+        (&["M", "O"], json_of("Replace", "[1]"), true, "replaced, in JSON"),
+        (&["M", "O"], json_of("Information", "[1]"), true, "an answer, in JSON"),
+        (both, ml("Append", "S='n' OBS_VALUE='5'"), true, "a whole one, in ML"),
+        (both, ml("Append", "S='n'"), false, "no measure, in ML"),
+        (both, ml("Replace", "S='n'"), true, "replaced, in ML"),
+        (&[], csv("M", "S", "n"), true, "columns that are not known yet"),
+    ] {
+        let found = read_with(others, &message).unwrap_or_else(|e| panic!("{why}: {e}"));
+        let refused = found.iter().any(|row| row.starts_with("!it may be a part of its record"));
+        assert_eq!((found.len(), refused), (1, !taken), "{why}: {found:?}");
+    }
+    let delete = csv("D", "OBS_VALUE,S", ",");
+    assert_eq!(read_with(both, &delete).unwrap(), [r#"-{"A":"x","T":"1"}"#]);
+}
+
+#[test]
+fn no_results_are_told_from_other_errors() {
+    let ml = |code: &str| {
+        format!(
+            "<m:Error xmlns:m='urn:m'><m:ErrorMessage code='{code}'><m:Text>x</m:Text></m:ErrorMessage></m:Error>"
+        )
+    };
+    for (body, expected) in [
+        (r#"{"errors":[{"code":100,"title":"NoResultsFound"}]}"#.to_owned(), true),
+        (r#"{"meta":{},"errors":[{"code":"100"}]}"#.to_owned(), true),
+        (r#"{"errors":[{"code":100},{"code":140}]}"#.to_owned(), false),
+        (r#"{"errors":[]}"#.to_owned(), false),
+        (r#"{"message":"Not Found"}"#.to_owned(), false),
+        (r#"{"errors":[{"code":404}]}"#.to_owned(), false),
+        (r#"{"errors":[{"code":10"#.to_owned(), false),
+        (ml("100"), true),
+        (ml("140"), false),
+        ("<html><body>No results found</body></html>".to_owned(), false),
+        ("<m:Error xmlns:m='urn:m'/>".to_owned(), false),
+        ("No results found.".to_owned(), true),
+        ("NoRecordsFound".to_owned(), true),
+        ("404 page not found".to_owned(), false),
+        (String::new(), false),
+    ] {
+        assert_eq!(is_no_results(body.as_bytes()), expected, "{body}");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Resolve for Resolver {
 }
 
 /// The addresses, if none of them is forbidden: a name that leads both ways is a trick, not a partner.
-pub(super) fn allowed(name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Forbidden> {
+pub(crate) fn allowed(name: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Forbidden> {
     if is_localhost(name) {
         return Ok(found);
     }

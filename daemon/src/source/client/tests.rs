@@ -122,7 +122,7 @@ async fn a_name_that_leads_to_this_machine_is_refused_for_good() {
     impl reqwest::dns::Resolve for Rebound {
         fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
             let found = vec![SocketAddr::from(([169, 254, 169, 254], 0))];
-            let checked = resolve::allowed(name.as_str(), found);
+            let checked = allowed(name.as_str(), found);
             Box::pin(async move {
                 let addresses: reqwest::dns::Addrs = Box::new(checked?.into_iter());
                 Ok(addresses)

@@ -3,8 +3,8 @@ use std::time::Duration;
 use marsad_shared::{
     feed::{Feed, Field, FieldType, Origin, RecordsPath, ScalarPath},
     request::{
-        Body, By, Carrier, Incremental, Missing, PageSize, Pagination, Param, Says, TimeFormat,
-        Window, Writing,
+        Body, By, Carrier, Incremental, Missing, NextAt, PageSize, Pagination, Param, Says,
+        TimeFormat, Window, Writing,
     },
     schedule::Schedule,
 };
@@ -172,6 +172,12 @@ fn each_kind_of_paging_asks_for_what_comes_next_and_ends_where_it_ends() {
             "an empty page with a cursor goes on",
         ),
         (
+            by_cursor(Stop::Next),
+            vec![lead(2, text("a")), lead(2, text("false"))],
+            vec!["", "&p=a"],
+            "a flag in place of a cursor",
+        ),
+        (
             by_cursor(Stop::Null),
             vec![lead(2, text("a")), lead(2, Scalar::Null)],
             vec!["", "&p=a"],
@@ -258,6 +264,12 @@ fn a_walk_that_leads_nowhere_is_stopped() {
             vec![lead(1, Scalar::Absent)],
             WalkError::NoNext { page: 1 },
             "a cursor that is not there is not null",
+        ),
+        (
+            request(Paging::Link, Stop::Next),
+            vec![Facts { link: Some("<http://p.example/2; rel=next".to_owned()), ..page(2) }],
+            WalkError::NoLink { page: 1 },
+            "a header that is cut may have led on",
         ),
         (
             by_cursor(Stop::More),
@@ -427,6 +439,21 @@ fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
     let leg = Leg { parent: Some("../a b?x".to_owned()), ..Leg::default() };
     let asked = asked_of(&request, &leg, &Ask::First).unwrap();
     assert_eq!(asked, "/api/families/..%2Fa%20b%3Fx/visits");
+}
+
+#[test]
+fn pages_are_counted_by_leg() {
+    let mut request = by_page(Stop::Total);
+    request.pagination.total = Some(Total::Pages(ScalarPath::parse("$.pages").unwrap()));
+    let mut walker = Walker::new(&request, 0, 0);
+    let two = |content| Facts { total: text("2"), content, ..page(1) };
+    for leg in 0..2 {
+        let next = walker.next(&Ask::First, &two(10 * leg + 1));
+        assert_eq!(next, Ok(Onward::Page(Ask::Number(2))), "leg {leg}");
+        assert_eq!(walker.next(&Ask::Number(2), &two(10 * leg + 2)), Ok(Onward::End), "leg {leg}");
+        assert_eq!(walker.contradicted(), None);
+        walker.begin_leg();
+    }
 }
 
 #[test]

@@ -16,6 +16,9 @@ use crate::{
     request::{By, Incremental, Missing, Param, TimeFormat, Window, Writing},
 };
 
+/// How far a clock cursor goes back where nothing else is said: what was being written when it was read comes a little later.
+const LATE: Duration = Duration::from_mins(1);
+
 /// Checks `incremental`.
 pub(super) fn incremental(
     block: &At<RawIncremental>,
@@ -49,7 +52,10 @@ pub(super) fn incremental(
         param,
         writing: writing?,
         start: raw.start.value().cloned(),
-        lookback: raw.lookback.or(Span(Duration::ZERO))?.0,
+        lookback: raw
+            .lookback
+            .or(Span(if kind == ByKind::Clock { LATE } else { Duration::ZERO }))?
+            .0,
         window: window.ok()?,
         split: raw.split.value().copied(),
         missing: raw.missing.or(Missing::Include)?,

@@ -227,6 +227,9 @@ fn each(
         let problem = "would pass over what new parents have had for long";
         report.wrong(&at.place, problem, "take it out: a feed with `each` is read whole");
     }
+    if let Some(at) = feed.changed.here() {
+        report.wrong(&at.place, "would pass over new parents", "take it out");
+    }
     let (parent, column) = (raw.feed.here()?, raw.column.here()?);
     if feed.id.value().is_some_and(|id| id.0 == parent.value.0) {
         report.wrong(&parent.place, "is the feed itself", "name another feed of this partner");

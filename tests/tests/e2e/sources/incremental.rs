@@ -213,7 +213,8 @@ async fn what_the_partner_gives_to_hand_back_is_handed_back() -> anyhow::Result<
     assert!(reason.contains("410") && reason.contains("everything was read again"), "{reason}");
     agency.same("delta", 0..7)?;
     agency.again("delta").await?;
-    assert_eq!(agency.cursor("delta").await?.as_deref(), Some("?d=3"));
+    let cursor = agency.cursor("delta").await?.unwrap_or_default();
+    assert!(cursor.starts_with("http://127.0.0.1:") && cursor.ends_with("?d=3"), "{cursor}");
 
     agency.first("gone").await?;
     let held = agency.order("gone", false).await?;
@@ -331,12 +332,17 @@ async fn no_cursor_passes_the_partners_own_time() -> anyhow::Result<()> {
             agency.first(feed).await?;
             agency.again(feed).await?;
             let cursor: Timestamp = agency.cursor(feed).await?.unwrap().parse()?;
-            let off = cursor.duration_since(ahead(hours)).abs();
-            assert!(off < SignedDuration::from_mins(1), "{feed} {hours}: {cursor}");
+            // A clock that runs ahead takes no cursor past our own time either.
+            let latest = ahead(hours.min(0));
+            let off = cursor.duration_since(latest).abs();
+            assert!(
+                off < SignedDuration::from_mins(1) && cursor <= latest,
+                "{feed} {hours}: {cursor}"
+            );
         }
         let asked = agency.asked("clock").remove(1);
         let since: Timestamp = asked.param("since").unwrap().parse()?;
-        assert!(since < ahead(hours).checked_sub(SignedDuration::from_secs(50))?, "{since}");
+        assert!(since < ahead(hours.min(0)).checked_sub(SignedDuration::from_secs(50))?, "{since}");
     }
     Ok(())
 }

@@ -1,0 +1,91 @@
+//! Answers through a real socket: which are taken, and what is known of their end.
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+use marsad_shared::connection::Auth;
+
+use super::*;
+use crate::source::bench::{Server, call, http, says, source};
+
+const NOTHING: &str = r#"{"errors":[{"code":100,"title":"NoResultsFound"}]}"#;
+
+#[tokio::test]
+async fn an_answer_to_another_question_is_none() {
+    let server = Server::start(|asked, _| match asked.uri.path() {
+        "/part" => says(206, &[("content-range", "bytes 0-1/900")], "[]"),
+        _ => says(304, &[], ""),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let source = source(http(server.url("/"), Auth::None), folder.path());
+    let tagged = Validators { etag: Some("\"v1\"".to_owned()), ..Validators::default() };
+    let of = async |path: &str, known: Option<&Validators>| {
+        let got = source.get(&call(&server, path), known).await;
+        got.map(|answer| answer.status.as_u16()).map_err(|error| error.reason())
+    };
+    assert_eq!(of("/part", None).await, Err(Some(Reason::Truncated)));
+    assert_eq!(of("/part", Some(&tagged)).await, Err(Some(Reason::Truncated)));
+    assert_eq!(of("/same", None).await, Err(Some(Reason::RemoteFault)));
+    let unnamed = Validators::default();
+    assert_eq!(of("/same", Some(&unnamed)).await, Err(Some(Reason::RemoteFault)));
+    assert_eq!(of("/same", Some(&tagged)).await, Ok(304));
+}
+
+#[tokio::test]
+async fn a_service_of_sdmx_says_no_results_with_a_404() {
+    let server = Server::start(|asked, _| match asked.uri.path() {
+        "/nothing" => says(404, &[("content-type", "application/json")], NOTHING),
+        "/refused" => says(400, &[], NOTHING),
+        _ => says(404, &[], "no such page"),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let source = source(http(server.url("/"), Auth::None), folder.path());
+    for (path, sdmx, expected) in [
+        ("/nothing", true, Ok(true)),
+        ("/nothing", false, Err(Some(Reason::Http4xx))),
+        ("/refused", true, Err(Some(Reason::Http4xx))),
+        ("/else", true, Err(Some(Reason::Http4xx))),
+    ] {
+        let got = source.get(&Call { sdmx, ..call(&server, path) }, None).await;
+        let got = got.map(|answer| answer.nothing && answer.body.is_empty());
+        assert_eq!(got.map_err(|error| error.reason()), expected, "{path}, {sdmx}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_only_the_connection_ends_is_known_for_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answers = [
+        ("HTTP/1.0 200 OK\r\n\r\n{}\n", true),
+        ("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}\n", true),
+        ("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n{}\n", false),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n",
+            false,
+        ),
+    ];
+    let server = tokio::spawn(async move {
+        for (answer, _) in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                asked.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    let url: Url = format!("http://{address}/").parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = source(http(url.clone(), Auth::None), folder.path());
+    for (written, expected) in answers {
+        let answer = source.get(&Call::get(url.clone()), None).await.unwrap();
+        assert_eq!((answer.open_ended, &*answer.body), (expected, &b"{}\n"[..]), "{written}");
+    }
+    server.await.unwrap();
+}
