@@ -83,7 +83,7 @@ async fn an_answer_that_is_none_is_refused_whole_and_moves_no_cursor() -> anyhow
             Reason::Schema,
             "mend `records`",
         ),
-        ("empty-body", "", Reply::text("application/json", ""), Reason::Truncated, "in the middle"),
+        ("empty-body", "", Reply::text("application/json", ""), Reason::Truncated, "the answer is empty"),
         ("login", "", Reply::text("text/html", login), Reason::NotJson, "login or error page"),
         ("login-as-json", "", Reply::text("application/json", login), Reason::NotJson, "not JSON"),
         ("cut", "", Reply::text("application/json", &cut), Reason::Truncated, "in the middle"),
