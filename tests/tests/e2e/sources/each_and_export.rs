@@ -87,7 +87,7 @@ async fn a_feed_is_asked_for_once_for_each_record_of_another() -> anyhow::Result
     failed("too-many", &too_many, Reason::RemoteFault, &["more than 2 records", "each.max"]);
 
     let stopped = agency.order("one-fails", false).await?;
-    failed("one-fails", &stopped, Reason::Http4xx, &["one-fails/f2/members", "404"]);
+    failed("one-fails", &stopped, Reason::Http4xx, &["one-fails/{id}/members", "404"]);
     let asked = agency.asked("one-fails").len();
     agency.again("one-fails").await?;
     let on: Vec<_> = agency.asked("one-fails").split_off(asked);
