@@ -89,6 +89,12 @@ async fn a_secret_travels_where_it_was_agreed() {
             Box::new(|asked| asked.uri.query() == Some("q=1&k=s3cret-hunter2")),
         ),
         (
+            // What stood there before is not sent beside it.
+            key(KeyPlace::Query, "q"),
+            Body::None,
+            Box::new(|asked| asked.uri.query() == Some("q=s3cret-hunter2")),
+        ),
+        (
             key(KeyPlace::Cookie, "KEY"),
             Body::None,
             Box::new(|asked| asked.header("cookie") == Some("KEY=s3cret-hunter2")),
