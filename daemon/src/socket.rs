@@ -81,7 +81,9 @@ impl Socket {
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let path = config.socket.clone();
-        let folder = path.parent().unwrap_or(Path::new("."));
+        // A bare name stands in the folder that we are in.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
         close_folder(folder, &path)?;
         clear(&path)?;
         // Made without a moment in which others could connect: the mask is set before the name exists.
