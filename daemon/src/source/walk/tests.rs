@@ -49,6 +49,7 @@ fn feed(request: &Request) -> Feed {
         deleted: None,
         records: RecordsPath::Plain(Vec::new()),
         delimiter: b',',
+        encoding: None,
         header_row: 1,
         key: vec!["id".to_owned()],
         version: None,

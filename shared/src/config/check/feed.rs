@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use super::{
     Scope,
     connection::Names,
-    field, incremental, is_path, name,
+    encoding, field, incremental, is_path, name,
     records::{self, Selection},
     request, span,
 };
@@ -50,6 +50,7 @@ pub(super) fn feed(
         Given::Wrong => return None,
         Given::Here(at) => Some(promise(&at.value, report)?),
     };
+    let encoding = encoding::encoding(raw, report);
     let (delimiter, header_row) = csv?;
     let Selection { records, deletes, deleted } = selection?;
     let id = &raw.id.value()?.0;
@@ -62,6 +63,7 @@ pub(super) fn feed(
         records,
         deletes,
         deleted,
+        encoding,
         delimiter,
         header_row,
         key: key?,
