@@ -42,6 +42,7 @@ pub(crate) mod envelope;
 mod fetch;
 mod keep;
 mod legs;
+mod notes;
 pub(crate) mod page;
 mod walk;
 

@@ -16,7 +16,7 @@ use crate::{intake::Piece, source::http::Answer, trouble::Trouble};
 
 /// Where the walk goes behind a page.
 pub(super) enum Behind {
-    More(Next),
+    More(Box<Next>),
     /// `alone`: it was the only page.
     Last {
         alone: bool,
@@ -65,7 +65,7 @@ impl Puller {
             behind => behind,
         };
         let counted = course.run.count_refused(refused.len());
-        let clean = course.run.refused == 0;
+        let clean = course.run.refused == 0 && course.seen.ignored == 0;
         self.services.refuse(&course.run, refused).await?;
         counted.map_err(|error| Trouble::decode("the run", error))?;
         let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
@@ -155,6 +155,10 @@ impl Puller {
     /// Where the cursor stands behind a walk that was read to its end.
     fn moved(&self, request: &Request, course: &Course) -> Option<String> {
         let incremental = request.incremental.as_ref()?;
+        if course.seen.ignored > 0 {
+            // Nobody knows what the answers that were left out would have held.
+            return course.stood.clone();
+        }
         let began_at = self.there(course.began_at);
         match incremental.by {
             By::Clock => {

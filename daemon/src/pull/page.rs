@@ -26,6 +26,8 @@ use crate::{
 
 /// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
 pub(super) const SMALL: usize = 32 * 1024;
+/// The longest words of an answer that is left out, as they are noted, in characters.
+pub(super) const WORDS_MAX: usize = 200;
 
 /// One page, decoded.
 pub(super) struct Page {
@@ -49,6 +51,15 @@ impl Page {
         rows.chain(refused).fold(0, |hash: u64, row| hash.rotate_left(5) ^ row)
     }
 
+    /// Whether its status says that there are no records.
+    fn is_nothing(&self) -> bool {
+        self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT
+    }
+
+    fn leads_nowhere(&self) -> bool {
+        self.said.is_silent() && self.answer.link().is_none()
+    }
+
     /// What the walk needs to know of it.
     pub(super) fn facts(&self, source: &HttpSource) -> Facts {
         Facts {
@@ -58,7 +69,7 @@ impl Page {
             total: self.said.total.clone(),
             link: self.answer.link().map(|link| source.unsigned(&link)),
             content: self.content(),
-            nothing: self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT,
+            nothing: self.is_nothing() || self.said.failed.is_some() && self.leads_nowhere(),
         }
     }
 

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     health::{PollResult, Reason},
-    request::{By, Request},
+    request::{By, Missing, Request},
     store::{
         StoreError,
         cache::{Position, Validators},
@@ -15,7 +15,7 @@ use marsad_shared::{
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{Errand, Head, Puller, keep::Behind, page::Page};
+use super::{Errand, Head, Puller, keep::Behind, notes::Seen, page::Page};
 use crate::{
     run::{Ending, Run},
     source::{
@@ -48,6 +48,8 @@ pub(super) struct Next {
     pub(super) legs: u64,
     /// Until when it is read, of a feed that is asked for by stretches of time.
     pub(super) horizon: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) seen: Seen,
 }
 
 /// One walk under way.
@@ -55,6 +57,8 @@ pub(super) struct Course {
     pub(super) run: Run,
     pub(super) errand: Errand,
     pub(super) of: u64,
+    /// Where the cursor stands in the bank, whatever is asked for.
+    pub(super) stood: Option<String>,
     /// The cursor when the walk began.
     pub(super) since: Option<String>,
     pub(super) best: Option<String>,
@@ -71,6 +75,7 @@ pub(super) struct Course {
     pub(super) mark: Option<Validators>,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
+    pub(super) seen: Seen,
     /// When the walk that is gone on with last came on.
     resumed: Option<Timestamp>,
 }
@@ -105,6 +110,7 @@ impl Puller {
             run,
             errand: Errand { full, ..errand },
             of,
+            stood: position.cursor.clone(),
             since: if full { None } else { position.cursor.clone() },
             best: None,
             handle: None,
@@ -115,6 +121,7 @@ impl Puller {
             refused_legs: 0,
             mark: head.mark,
             notes: Vec::new(),
+            seen: Seen::default(),
             resumed: resumed.as_ref().map(|(walk, _)| walk.at),
         };
         let mut walker = Walker::new(request, 0, 0);
@@ -124,7 +131,7 @@ impl Puller {
                 course.best = walk.best;
                 (course.leg, course.legs, course.horizon) = (next.leg, next.legs, next.horizon);
                 walker = Walker::new(request, walk.pages, next.rows);
-                course.refused_legs = next.refused_legs;
+                (course.refused_legs, course.seen) = (next.refused_legs, next.seen);
                 walker.resume_leg(next.leg_rows, next.leg_pages);
                 Some(next.ask)
             }
@@ -172,7 +179,7 @@ impl Puller {
             let onward = self.onward(request, course, &mut walker, &ask, &mut page).await;
             let onward = onward.and_then(|next| checked(&asker, course, &ask, next));
             let behind = match &onward {
-                Ok(Some((leg, ask))) => Behind::More(Next {
+                Ok(Some((leg, ask))) => Behind::More(Box::new(Next {
                     ask: ask.clone(),
                     of: course.of,
                     leg: leg.clone(),
@@ -182,7 +189,8 @@ impl Puller {
                     refused_legs: course.refused_legs,
                     legs: course.legs,
                     horizon: course.horizon,
-                }),
+                    seen: course.seen.clone(),
+                })),
                 Ok(None) => Behind::Last { alone: walker.pages == 1 },
                 Err(_) => Behind::Broken,
             };
@@ -232,7 +240,8 @@ impl Puller {
             return Ok(Some((course.leg.clone(), job)));
         }
         let facts = page.facts(&self.source);
-        course.refused_legs += u64::from(page.answer.nothing);
+        course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
+        course.seen.answer(&page.said);
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());
         }
@@ -294,6 +303,9 @@ impl Puller {
             return Err(WalkError::Unsorted { page: number });
         }
         course.best = rule.best(course.best.take(), batch);
+        if incremental.missing == Missing::Include {
+            course.seen.timeless += rule.without_value(batch);
+        }
         let old = page.is_old(&rule, course.leg.since.as_deref());
         page.filter(&rule, course.leg.since.as_deref());
         let ends = matches!(incremental.by, By::Here { newest_first: true, .. });
@@ -309,14 +321,15 @@ impl Puller {
     ) -> Result<bool, Trouble> {
         let incremental = request.incremental.as_ref();
         if let (
-            Trouble::Fetch(FetchError::Gone { .. }),
+            Trouble::Fetch(FetchError::Gone { status, .. }),
             Some(_),
             Some(By::Delta(_) | By::Token(_)),
         ) = (trouble, &course.since, incremental.map(|incremental| &incremental.by))
         {
-            let what = "the partner no longer keeps the changes since our last read (410): everything was read again, \
-                        but what it deleted in between is not known and stays";
-            course.notes.push(what.to_owned());
+            course.notes.push(format!(
+                "the partner no longer keeps the changes since our last read ({status}): everything was read again, but \
+                 what it deleted in between is not known and stays"
+            ));
             (course.since, course.best, course.handle) = (None, None, None);
             course.errand.full = true;
             course.leg = Leg::default();
@@ -331,14 +344,15 @@ impl Puller {
             // What it gave us to go on with has died: the next run begins anew.
             self.forget_walk().await?;
         }
-        if let (Trouble::Fetch(FetchError::Gone { .. }), Some(since)) = (trouble, &course.leg.since)
+        if let (Trouble::Fetch(FetchError::Gone { status, .. }), Some(since)) =
+            (trouble, &course.leg.since)
         {
-            return Err(Trouble::CursorLost { since: since.clone() });
+            return Err(Trouble::CursorLost { since: since.clone(), status: *status });
         }
         Ok(false)
     }
 
-    fn ending(&self, request: &Request, course: &Course) -> Result<Ending, Trouble> {
+    fn ending(&self, request: &Request, course: &mut Course) -> Result<Ending, Trouble> {
         if request.each.is_some() && course.refused_legs >= course.legs {
             let what = format!(
                 "the partner has nothing for any of {} records of the other feed",
@@ -350,9 +364,11 @@ impl Puller {
                 &what,
             )));
         }
+        course.notes.extend(course.seen.notes(request));
+        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
-            return Ok(Ending::unchanged(Some(what)));
+            return Ok(Ending::unchanged(joined(Some(what), notes)));
         }
         let event_at = self.event_at(request, course);
         let counts = course.run.counts();
@@ -361,12 +377,7 @@ impl Puller {
         } else {
             Ending::of_balance(&counts)
         };
-        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
-        let reason = match (ending.reason, notes) {
-            (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
-            (reason, notes) => reason.or(notes),
-        };
-        Ok(Ending { reason, event_at, ..ending })
+        Ok(Ending { reason: joined(ending.reason, notes), event_at, ..ending })
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {
@@ -376,6 +387,13 @@ impl Puller {
 
     pub(super) async fn report(&self, result: PollResult, detail: Option<String>) {
         self.services.report_health(&self.source.id, result, detail).await;
+    }
+}
+
+fn joined(reason: Option<String>, notes: Option<String>) -> Option<String> {
+    match (reason, notes) {
+        (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
+        (reason, notes) => reason.or(notes),
     }
 }
 

@@ -8,6 +8,7 @@ mod envelopes;
 mod incremental;
 mod paging;
 mod presets;
+mod rules;
 
 use std::collections::BTreeMap;
 
