@@ -65,7 +65,7 @@ impl Puller {
             behind => behind,
         };
         let counted = course.run.count_refused(refused.len());
-        let clean = course.run.refused == 0;
+        let clean = course.run.refused == 0 && course.seen.ignored == 0;
         self.services.refuse(&course.run, refused).await?;
         counted.map_err(|error| Trouble::decode("the run", error))?;
         let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
@@ -157,6 +157,10 @@ impl Puller {
     /// Where the cursor stands behind a walk that was read to its end.
     fn moved(&self, request: &Request, course: &Course) -> Option<String> {
         let incremental = request.incremental.as_ref()?;
+        if course.seen.ignored > 0 {
+            // Nobody knows what the answers that were left out would have held.
+            return course.stood.clone();
+        }
         let began_at = self.there(course.began_at);
         match incremental.by {
             By::Clock => {

@@ -27,6 +27,8 @@ use crate::{
 
 /// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
 pub(super) const SMALL: usize = 32 * 1024;
+/// The longest words of an answer that is left out, as they are noted, in characters.
+pub(super) const WORDS_MAX: usize = 200;
 
 /// One page, decoded.
 pub(super) struct Page {
@@ -47,6 +49,15 @@ impl Page {
         let rows = self.piece.batch.hashes().iter().map(mark);
         let refused = self.piece.refused.iter().map(|refusal| xxh3_64(&refusal.original));
         rows.chain(refused).fold(0, |hash: u64, row| hash.rotate_left(5) ^ row)
+    }
+
+    /// Whether its status says that there are no records.
+    fn is_nothing(&self) -> bool {
+        self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT
+    }
+
+    fn leads_nowhere(&self) -> bool {
+        self.said.is_silent() && self.answer.link().is_none()
     }
 
     /// Hashes by which its rows are known again: all but those that the partner lists apart.
@@ -82,7 +93,8 @@ impl Page {
             link: self.answer.link().map(|link| source.unsigned(&link)),
             content: self.content(),
             marks: if overlaps { self.marks() } else { Marks::default() },
-            nothing: self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT,
+            nothing: self.is_nothing() || self.said.failed.is_some() && self.leads_nowhere(),
+            left_out: self.said.failed.is_some(),
         }
     }
 

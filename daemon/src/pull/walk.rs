@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     health::{PollResult, Reason},
-    request::{By, Request},
+    request::{By, Missing, Request},
     store::{
         StoreError,
         cache::{Position, Validators},
@@ -15,7 +15,7 @@ use marsad_shared::{
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{Errand, Head, Puller, keep::Behind, page::Page};
+use super::{Errand, Head, Puller, keep::Behind, notes::Seen, page::Page};
 use crate::{
     run::{Ending, Run},
     source::{
@@ -51,6 +51,8 @@ pub(super) struct Next {
     pub(super) legs: u64,
     /// Until when it is read, of a feed that is asked for by stretches of time.
     pub(super) horizon: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) seen: Seen,
 }
 
 /// One walk under way.
@@ -58,6 +60,8 @@ pub(super) struct Course {
     pub(super) run: Run,
     pub(super) errand: Errand,
     pub(super) of: u64,
+    /// Where the cursor stands in the bank, whatever is asked for.
+    pub(super) stood: Option<String>,
     /// The cursor when the walk began.
     pub(super) since: Option<String>,
     pub(super) best: Option<String>,
@@ -75,6 +79,7 @@ pub(super) struct Course {
     pub(super) doubt: Doubt,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
+    pub(super) seen: Seen,
     /// When the walk that is gone on with last came on.
     resumed: Option<Timestamp>,
 }
@@ -132,6 +137,7 @@ impl Puller {
             run,
             errand: Errand { full, ..errand },
             of,
+            stood: position.cursor.clone(),
             since: if full { None } else { position.cursor.clone() },
             best: None,
             handle: None,
@@ -143,6 +149,7 @@ impl Puller {
             mark: head.mark,
             doubt: Doubt::default(),
             notes: Vec::new(),
+            seen: Seen::default(),
             resumed: resumed.as_ref().map(|(walk, _)| walk.at),
         };
         let (walker, ask) = match resumed {
@@ -150,7 +157,7 @@ impl Puller {
                 course.since = walk.since;
                 course.best = walk.best;
                 (course.leg, course.legs, course.horizon) = (next.leg, next.legs, next.horizon);
-                course.refused_legs = next.refused_legs;
+                (course.refused_legs, course.seen) = (next.refused_legs, next.seen);
                 let (walker, ask) =
                     Walker::resume(request, walk.pages, next.rows, next.stand, next.ask);
                 (walker, Some(ask))
@@ -208,6 +215,7 @@ impl Puller {
                     refused_legs: course.refused_legs,
                     legs: course.legs,
                     horizon: course.horizon,
+                    seen: course.seen.clone(),
                 })),
                 Ok(None) => Behind::Last { alone: walker.pages == 1 },
                 Err(_) => Behind::Broken,
@@ -258,7 +266,8 @@ impl Puller {
             return Ok(Some((course.leg.clone(), job)));
         }
         let facts = page.facts(&self.source, walker.overlaps());
-        course.refused_legs += u64::from(page.answer.nothing);
+        course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
+        course.seen.answer(&page.said);
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());
         }
@@ -324,6 +333,9 @@ impl Puller {
             return Err(WalkError::Unsorted { page: walker.pages });
         }
         course.best = rule.best(course.best.take(), batch);
+        if incremental.missing == Missing::Include {
+            course.seen.timeless += rule.without_value(batch);
+        }
         let old = page.is_old(&rule, course.leg.since.as_deref());
         page.filter(&rule, course.leg.since.as_deref());
         let ends = matches!(incremental.by, By::Here { newest_first: true, .. });
@@ -339,14 +351,15 @@ impl Puller {
     ) -> Result<bool, Trouble> {
         let incremental = request.incremental.as_ref();
         if let (
-            Trouble::Fetch(FetchError::Gone { .. }),
+            Trouble::Fetch(FetchError::Gone { status, .. }),
             Some(_),
             Some(By::Delta(_) | By::Token(_)),
         ) = (trouble, &course.since, incremental.map(|incremental| &incremental.by))
         {
-            let what = "the partner no longer keeps the changes since our last read (410): everything was read again, \
-                        but what it deleted in between is not known and stays";
-            course.notes.push(what.to_owned());
+            course.notes.push(format!(
+                "the partner no longer keeps the changes since our last read ({status}): everything was read again, but \
+                 what it deleted in between is not known and stays"
+            ));
             (course.since, course.best, course.handle) = (None, None, None);
             course.errand.full = true;
             course.leg = Leg::default();
@@ -361,9 +374,10 @@ impl Puller {
             // What it gave us to go on with has died: the next run begins anew.
             self.forget_walk().await?;
         }
-        if let (Trouble::Fetch(FetchError::Gone { .. }), Some(since)) = (trouble, &course.leg.since)
+        if let (Trouble::Fetch(FetchError::Gone { status, .. }), Some(since)) =
+            (trouble, &course.leg.since)
         {
-            return Err(Trouble::CursorLost { since: since.clone() });
+            return Err(Trouble::CursorLost { since: since.clone(), status: *status });
         }
         Ok(false)
     }
@@ -380,9 +394,11 @@ impl Puller {
                 &what,
             )));
         }
+        course.notes.extend(course.seen.notes(request));
+        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
-            return Ok(Ending::unchanged(Some(what)));
+            return Ok(Ending::unchanged(joined(Some(what), notes)));
         }
         let event_at = self.event_at(request, course);
         let counts = course.run.counts();
@@ -394,12 +410,7 @@ impl Puller {
         } else {
             Ending::of_balance(&counts)
         };
-        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
-        let reason = match (ending.reason, notes) {
-            (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
-            (reason, notes) => reason.or(notes),
-        };
-        Ok(Ending { reason, event_at, ..ending })
+        Ok(Ending { reason: joined(ending.reason, notes), event_at, ..ending })
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {
@@ -409,6 +420,13 @@ impl Puller {
 
     pub(super) async fn report(&self, result: PollResult, detail: Option<String>) {
         self.services.report_health(&self.source.id, result, detail).await;
+    }
+}
+
+fn joined(reason: Option<String>, notes: Option<String>) -> Option<String> {
+    match (reason, notes) {
+        (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
+        (reason, notes) => reason.or(notes),
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Facts {
     pub marks: Marks,
     /// The answer itself says that there are no records: nothing can lead on from it.
     pub nothing: bool,
+    /// It says that it failed, and is left out.
+    pub left_out: bool,
 }
 
 impl Facts {

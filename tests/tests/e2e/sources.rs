@@ -9,6 +9,7 @@ mod incremental;
 mod moving;
 mod paging;
 mod presets;
+mod rules;
 
 use std::collections::BTreeMap;
 

@@ -165,7 +165,8 @@ impl Joint {
             stand.pages = stand.pages.saturating_sub(1);
             return Joined::Again { rows: last.rows };
         }
-        if self.overlap == 0 {
+        // No cursor moves behind a walk in which one was left out.
+        if self.overlap == 0 || facts.left_out {
             return Joined::Yes { repeated: 0 };
         }
         let had = |mark: &&u64| stand.tail.contains(mark);

@@ -131,6 +131,14 @@ fn of_a_feed_over_http() {
             "statuses.200: \"200\" is not the status of an error; write one from 400 to 599",
         ),
         (
+            "statuses = { 403 = \"gone\" }\nincremental = { by = \"clock\", param = \"t\" }",
+            "statuses.403: 403 says that the partner fails or refuses us, not that our cursor is too old; use \"retry\" or \"fail\", or take it out",
+        ),
+        (
+            "statuses = { 400 = \"gone\" }",
+            "statuses.400: speaks of a cursor, and the feed has none; take it out, or add incremental",
+        ),
+        (
             "preset = \"odate\"",
             "preset: \"odate\" is unknown; use \"odata\", \"ckan\", \"opendatasoft\", \"jsonapi\", \"sdmx\" or \"bus\"",
         ),
