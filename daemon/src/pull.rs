@@ -39,6 +39,7 @@ use crate::{
 };
 
 pub(crate) mod envelope;
+mod export;
 mod fetch;
 mod keep;
 mod legs;
