@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Feed, ScalarPath},
     id::RunId,
     record::Layout,
+    untrusted::show_at_most,
 };
 use reqwest::StatusCode;
 use tokio::time::sleep;
@@ -198,9 +199,9 @@ impl Puller {
         let paths = self.envelope.paths();
         let mut size = reading.size(&self.feed, paths);
         let mut room = self.services.rooms.enter(size, stop).await.ok_or(Trouble::Stopped)?;
-        if self.columns.known().is_none() {
+        if self.columns.known().is_none() && self.failed(&reading, &answer, call).await? {
             // An answer that is an error tells nothing of the columns.
-            self.said(&reading, &answer, call).await?;
+            return self.without_columns(answer, &reading, call).await;
         }
         let infer = {
             let reading = reading.clone();
@@ -229,8 +230,11 @@ impl Puller {
             _ => self.envelope.said(&found, &answer, &call.url)?,
         };
         let said = said.rewritten(|text| self.source.unsigned(text));
+        let nothing = || Piece::new(&shaper.layout, self.services.store.seed);
+        let piece = if said.failed.is_some() { Ok(nothing()) } else { piece };
         let piece = piece.map_err(|error| Trouble::decode(place, error))?;
         answer.body.let_go(bytes);
+        let said = self.shown(said, call);
         let url = self.url_hash(&call.url);
         Ok(Page { answer, piece, said, url, filtered: 0, job: None, _room: room })
     }
@@ -298,7 +302,7 @@ impl Puller {
         let found = self.beside(reading.clone(), self.envelope.paths().to_vec()).await;
         let said = self.envelope.said(&found, &answer, &call.url)?;
         let said = said.rewritten(|text| self.source.unsigned(text));
-        Ok(self.without_rows(answer, self.no_rows(), said, call))
+        Ok(self.without_rows(answer, self.no_rows(), self.shown(said, call), call))
     }
 
     fn without_rows(&self, answer: Answer, piece: Piece, said: Said, call: &Call) -> Page {
@@ -327,17 +331,23 @@ impl Puller {
         }
     }
 
-    /// What an answer says of itself, before its records are looked at.
-    async fn said(
+    /// Whether an answer says of itself that it failed, before its records are looked at.
+    async fn failed(
         &self,
         reading: &Reading,
         answer: &Answer,
         call: &Call,
-    ) -> Result<(), FetchError> {
+    ) -> Result<bool, FetchError> {
         let found = self.beside(reading.clone(), self.envelope.paths().to_vec()).await;
         if found.iter().all(|scalar| *scalar == Scalar::Absent) {
-            return Ok(());
+            return Ok(false);
         }
-        self.envelope.said(&found, answer, &call.url).map(drop)
+        Ok(self.envelope.said(&found, answer, &call.url)?.failed.is_some())
+    }
+
+    /// The same with the partner's own words as people may see them.
+    fn shown(&self, said: Said, call: &Call) -> Said {
+        let failed = said.failed.map(|words| self.source.clean(Some(call), &words));
+        Said { failed: failed.map(|words| show_at_most(&words, page::WORDS_MAX)), ..said }
     }
 }

@@ -52,7 +52,7 @@ pub struct HttpSource {
     door: Arc<Door>,
     certificates: Arc<Seen>,
     /// What each request carries besides.
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     signer: Arc<Signer>,
     /// Where large answers are put aside.
     folder: Arc<Path>,
@@ -91,7 +91,7 @@ impl HttpSource {
             id: connection.id.clone(),
             certificates: Arc::new(Seen::new(door.ours_until())),
             door: Arc::new(door),
-            headers: headers(http),
+            headers: Arc::new(headers(http)),
             ours: Arc::new(Ours::of(&http.auth)),
             folder: secrets.parent().unwrap_or(secrets).into(),
             signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
@@ -159,7 +159,7 @@ impl HttpSource {
             let what = "it is not of the origin of base_url, where alone our credentials may go";
             return Err(FetchError::of(Reason::Http4xx, url, what));
         }
-        for (name, value) in &self.headers {
+        for (name, value) in &*self.headers {
             request.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
         let shown = self.signer.sign(client, &mut request, self.gate.there()).await?;
