@@ -15,7 +15,12 @@ use marsad_shared::{
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{Errand, Head, Puller, keep::Behind, notes::Seen, page::Page};
+use super::{
+    Errand, Head, Puller,
+    keep::{Behind, Pending},
+    notes::Seen,
+    page::Page,
+};
 use crate::{
     run::{Ending, Run},
     source::{
@@ -77,6 +82,7 @@ pub(super) struct Course {
     /// The partner's mark of change when the walk began.
     pub(super) mark: Option<Validators>,
     pub(super) doubt: Doubt,
+    pub(super) pending: Pending,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
     pub(super) seen: Seen,
@@ -148,6 +154,7 @@ impl Puller {
             refused_legs: 0,
             mark: head.mark,
             doubt: Doubt::default(),
+            pending: Pending::new(),
             notes: Vec::new(),
             seen: Seen::default(),
             resumed: resumed.as_ref().map(|(walk, _)| walk.at),
@@ -165,7 +172,8 @@ impl Puller {
             None => (Walker::new(request), None),
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
-        (course.run, ended)
+        let settled = self.settle(&mut course).await;
+        (course.run, ended.and_then(|ending| settled.map(|()| ending).map_err(Trouble::from)))
     }
 
     async fn pages(
@@ -395,16 +403,16 @@ impl Puller {
             )));
         }
         course.notes.extend(course.seen.notes(request));
+        let counts = course.run.counts();
+        if course.doubt.holds(self.is_fresh(request, course), counts.duplicate) {
+            course.notes.push(MOVED.to_owned());
+        }
         let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
             return Ok(Ending::unchanged(joined(Some(what), notes)));
         }
         let event_at = self.event_at(request, course);
-        let counts = course.run.counts();
-        if course.doubt.holds(self.is_fresh(request, course), counts.duplicate) {
-            course.notes.push(MOVED.to_owned());
-        }
         let ending = if course.since.is_none() {
             Ending::of_whole(&counts)
         } else {
