@@ -170,7 +170,8 @@ impl Puller {
             By::Field(_) | By::Here { .. } => {
                 let since = course.since.as_deref();
                 let Some(rule) = self.rule() else { return course.since.clone() };
-                let moved = rule.moved(since, course.best.clone(), began_at);
+                let best = course.seen.greatest.believed(&rule, since, began_at).best;
+                let moved = rule.moved(since, best, began_at);
                 // A stretch of time that was read to its end is done with, whether or not it held records; what the partner
                 // sent beyond it is not.
                 match (course.horizon, moved) {

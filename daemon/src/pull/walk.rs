@@ -15,7 +15,12 @@ use marsad_shared::{
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{Errand, Head, Puller, keep::Behind, notes::Seen, page::Page};
+use super::{
+    Errand, Head, Puller,
+    keep::Behind,
+    notes::{self, Seen},
+    page::Page,
+};
 use crate::{
     run::{Ending, Run},
     source::{
@@ -303,6 +308,7 @@ impl Puller {
             return Err(WalkError::Unsorted { page: number });
         }
         course.best = rule.best(course.best.take(), batch);
+        course.seen.greatest.take(&rule, batch);
         if incremental.missing == Missing::Include {
             course.seen.timeless += rule.without_value(batch);
         }
@@ -365,6 +371,7 @@ impl Puller {
             )));
         }
         course.notes.extend(course.seen.notes(request));
+        course.notes.extend(self.doubt(request, course));
         let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
@@ -378,6 +385,14 @@ impl Puller {
             Ending::of_balance(&counts)
         };
         Ok(Ending { reason: joined(ending.reason, notes), event_at, ..ending })
+    }
+
+    /// What is said of a value that the cursor does not follow.
+    fn doubt(&self, request: &Request, course: &Course) -> Option<String> {
+        let (rule, incremental) = (self.rule()?, request.incremental.as_ref()?);
+        let since = course.since.as_deref();
+        let belief = course.seen.greatest.believed(&rule, since, self.there(course.began_at));
+        notes::doubt(&rule, incremental.by.field()?, &belief)
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! Rules that a feed's block may add, and what no rule may cost: an answer that is left out, a row that is not believed.
 
 use marsad_shared::run::Outcome;
-use marsad_tests::partner::Reply;
+use marsad_tests::partner::{Asked, Reply};
 use serde_json::{Value, json};
 
 use super::{Agency, Case, at, row, rows};
@@ -151,5 +151,53 @@ async fn records_without_a_time_are_taken_and_counted() -> anyhow::Result<()> {
     assert_eq!(run.counts.inserted, 3);
     assert_eq!(agency.cursor("timeless").await?, Some(at(2)));
     assert_eq!(agency.again("timeless").await?.reason, None, "{:?}", row(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_row_that_is_ahead_of_all_others_ends_no_feed() -> anyhow::Result<()> {
+    // What is newer than the cursor, and a row that is newer than anything.
+    let ahead = |column: &'static str, value: Value| {
+        move |asked: &Asked| {
+            let have = if asked.before == 0 { 3 } else { 5 };
+            let mut all = rows(0..have);
+            let mut wrong = row(99);
+            wrong[column] = value.clone();
+            all.push(wrong);
+            let since = asked.param("since").unwrap_or("").to_owned();
+            let is_newer = |row: &Value| match &row[column] {
+                Value::String(text) => *text >= since,
+                number => number.as_i64() >= since.parse().ok(),
+            };
+            all.retain(is_newer);
+            data(all)
+        }
+    };
+    let field = |name: &str| format!("incremental = {{ field = \"{name}\", param = \"since\" }}");
+    let text = "fields = { id = \"text\", n = \"integer\", at = \"text\" }\n";
+    let agency = Agency::start(vec![
+        Case::new("counter", &field("n"), ahead("n", i64::MAX.into())),
+        Case::new("text", &format!("{text}{}", field("at")), ahead("at", "9999-12-31".into())),
+        Case::new("nonsense", &format!("{text}{}", field("at")), ahead("at", "n/a".into())),
+        Case::new("time", &field("at"), ahead("at", "2199-01-01T00:00:00Z".into())),
+    ])
+    .await?;
+    for (feed, cursors, words) in [
+        ("counter", ["2", "4"], "a record has 9223372036854775807 in n: not believed as a cursor"),
+        ("text", [at(2).as_str(), &at(4)], "a record has 9999-12-31 in at: not believed"),
+        ("nonsense", [at(2).as_str(), &at(4)], "a record has n/a in at: not believed"),
+    ] {
+        for (turn, cursor) in cursors.into_iter().enumerate() {
+            let run =
+                if turn == 0 { agency.first(feed).await? } else { agency.again(feed).await? };
+            let reason = run.reason.unwrap_or_default();
+            assert!(reason.starts_with(words), "{feed}: {reason}");
+            assert_eq!(agency.cursor(feed).await?.as_deref(), Some(cursor), "{feed}");
+        }
+        assert_eq!(agency.rows(feed, &["id"])?.len(), 6, "{feed}: it is in the bank all the same");
+    }
+    let run = agency.first("time").await?;
+    let words = "a record has 2199-01-01T00:00:00Z in at: to come; the cursor stops at the present";
+    assert_eq!(run.reason.as_deref(), Some(words));
     Ok(())
 }
