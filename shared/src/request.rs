@@ -121,6 +121,17 @@ pub struct Each {
     pub column: String,
     /// The most parents of one run.
     pub max: u64,
+    /// The column of this feed that holds the parent's value, where the records of a parent that was deleted are deleted
+    /// with it; `None`: they stay.
+    pub delete_by: Option<String>,
+}
+
+/// What becomes of the records of a parent that was deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnGone {
+    #[default]
+    Keep,
+    Delete,
 }
 
 /// A partner that makes a file of the data first: it is ordered, asked after and then fetched.
@@ -142,6 +153,25 @@ pub struct Export {
     pub within: Duration,
     /// What is deleted at the partner's once the file has been read; `{id}` as in `status`.
     pub delete: Option<String>,
+    /// How an order is taken back that nothing comes of any more.
+    pub abort: Option<Abort>,
+}
+
+/// How an export is taken back at the partner's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Abort {
+    pub method: AbortMethod,
+    /// Behind `base_url`, with `{id}`.
+    pub path: String,
+}
+
+/// How a partner is told that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AbortMethod {
+    #[default]
+    Delete,
+    Post,
+    Put,
 }
 
 /// What tells, in one small answer, whether anything changed.

@@ -109,6 +109,14 @@ impl Puller {
             let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
             (next.of == of).then(|| (walk.clone(), next))
         });
+        if let (None, Some(walk)) = (&resumed, &position.walk)
+            && request.export.is_some()
+        {
+            self.take_back_of(request, walk).await;
+            if let Err(error) = self.forget_walk().await {
+                return (run, Err(error.into()));
+            }
+        }
         let full = errand.full || resumed.as_ref().is_some_and(|(walk, _)| walk.full);
         let began_at = resumed.as_ref().map_or(run.start.at, |(walk, _)| walk.began_at);
         let mut course = Course {
@@ -171,7 +179,7 @@ impl Puller {
             let mut page = match read {
                 Ok(page) => page,
                 Err(trouble) => {
-                    if !self.begins_anew(request, course, &trouble).await? {
+                    if !self.begins_anew(request, course, (&asker, &ask), &trouble).await? {
                         return Err(trouble);
                     }
                     walker = Walker::new(request, 0, 0);
@@ -204,10 +212,12 @@ impl Puller {
                 Ok(None) => {
                     self.keep(request, course, page, walker.pages, behind).await?;
                     self.clear_away(&asker, &ask).await;
+                    self.delete_orphans(request, course).await?;
                     return self.ending(request, course);
                 }
                 Err(error) => {
                     self.keep(request, course, page, walker.pages, behind).await?;
+                    self.take_back(&asker, &ask).await;
                     let error = Trouble::from(error);
                     let error = error.rewritten(|text| self.source.clean(None, text));
                     self.report(error.result(), Some(error.text())).await;
@@ -323,6 +333,7 @@ impl Puller {
         &mut self,
         request: &Request,
         course: &mut Course,
+        (asker, ask): (&Asker<'_>, &Ask),
         trouble: &Trouble,
     ) -> Result<bool, Trouble> {
         let incremental = request.incremental.as_ref();
@@ -348,6 +359,7 @@ impl Puller {
             || course.resumed.is_some_and(|at| is_dead(at, course, trouble, now))
         {
             // What it gave us to go on with has died: the next run begins anew.
+            self.take_back(asker, ask).await;
             self.forget_walk().await?;
         }
         if let (Trouble::Fetch(FetchError::Gone { status, .. }), Some(since)) =

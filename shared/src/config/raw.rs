@@ -18,7 +18,7 @@ use super::{
 use crate::{
     connection::{DeliverMethod, LoginMethod, RateLimit},
     feed::{FieldType, Format},
-    request::{Carrier, Method, Missing, OnError, Preset, Stop},
+    request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, Preset, Stop},
     role::Grant,
     signing::Algorithm,
 };
@@ -532,6 +532,10 @@ table! {
         must column: String,
         /// The most values of one run. Default: 10,000.
         may max: u64,
+        /// What becomes of the records that belong to a deleted record of the other feed: `keep` or `delete`. Default: `keep`.
+        may gone: OnGone,
+        /// `delete`: the column of this feed that holds the value that it was asked for by.
+        may by: String,
     }
     later {}
 }
@@ -569,6 +573,20 @@ table! {
         may within: Span,
         /// What is deleted once the file has been read, behind `base_url`, with `{id}`. Default: nothing.
         may delete: String,
+        /// How an order is taken back that failed, or is given up, or that another takes the place of: a path behind
+        /// `base_url` with `{id}`, which is deleted, or a table with its own method. Default: not at all.
+        may abort: Or<String, RawAbort>,
+    }
+    later {}
+}
+
+table! {
+    /// How an export is taken back at the partner's, where that is not by deleting it.
+    pub struct RawAbort, as "a path, or { method = \"POST\", path = \"/exports/{id}/cancel\" }" {
+        /// `DELETE`, `POST` or `PUT`, without a body. Default: `DELETE`.
+        may method: AbortMethod,
+        /// Where, behind `base_url`, with `{id}`.
+        must path: String,
     }
     later {}
 }

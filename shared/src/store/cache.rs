@@ -22,10 +22,12 @@ use crate::{
 
 mod known;
 mod moves;
+mod orphans;
 mod reading;
 mod rows;
 pub(super) mod table;
 
+pub use orphans::Orphans;
 use reading::Reading;
 use table::Table;
 

@@ -435,6 +435,7 @@ fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
         feed: "p/families".to_owned().try_into().unwrap(),
         column: "id".to_owned(),
         max: 9,
+        delete_by: None,
     });
     let leg = Leg { parent: Some("../a b?x".to_owned()), ..Leg::default() };
     let asked = asked_of(&request, &leg, &Ask::First).unwrap();
@@ -462,6 +463,7 @@ fn a_parents_value_is_not_shown() {
         feed: "p/people".to_owned().try_into().unwrap(),
         column: column.to_owned(),
         max: 10,
+        delete_by: None,
     };
     let request = Request {
         path: "/v1/{id}/x?open=1".to_owned(),
