@@ -23,6 +23,7 @@ use crate::{
 mod known;
 mod moves;
 mod orphans;
+mod parts;
 mod reading;
 mod rows;
 pub(super) mod table;
