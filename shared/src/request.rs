@@ -276,6 +276,7 @@ pub struct Incremental {
     /// How far to go back behind the cursor, for rows that arrive late. Only with a time.
     pub lookback: Duration,
     pub window: Option<Window>,
+    pub bound: Bound,
     /// Beyond so many records the partner refuses to page on: then the walk begins again at the greatest value so far.
     pub split: Option<u64>,
     /// What becomes of a record whose field is empty.
@@ -342,6 +343,16 @@ pub struct Window {
     /// By how much the end that is written lies before the next one's beginning: the smallest step of the partner's
     /// clock where its end is included, nothing where it is not.
     pub granularity: Duration,
+}
+
+/// Whether the partner gives what stands at the cursor itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bound {
+    #[default]
+    Inclusive,
+    /// It gives only what is beyond it: it is asked from so long before, the smallest step of its clock; of numbers by one,
+    /// of days by one day. What comes again by that changes nothing.
+    Exclusive(Duration),
 }
 
 /// What becomes of a record that has no value in the field that the cursor is made of.

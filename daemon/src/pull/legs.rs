@@ -142,7 +142,8 @@ impl Puller {
         if until >= horizon {
             return Ok(None);
         }
-        let mut leg = Leg { since: Some(until.to_string()), ..course.leg.clone() };
+        let since = Some(until.to_string());
+        let mut leg = Leg { since, boundary: None, ..course.leg.clone() };
         leg.until = Some(Self::end_of_window(incremental, &leg, horizon));
         Ok(Some(leg))
     }

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     health::{PollResult, Reason},
-    request::{By, Missing, Request},
+    request::{Bound, By, Missing, Request},
     store::{
         StoreError,
         cache::{Position, Validators},
@@ -260,7 +260,7 @@ impl Puller {
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());
         }
-        if self.look_through(request, course, page, walker.pages + 1)? == News::Old {
+        if self.look_through(request, course, page, (ask, walker.pages + 1))? == News::Old {
             walker.pages += 1;
             return Ok(None);
         }
@@ -272,7 +272,10 @@ impl Puller {
                     return Err(WalkError::NoSplit { most: walker.leg_rows() });
                 }
                 walker.begin_leg();
-                Ok(Some((Leg { since: best, ..course.leg.clone() }, Ask::First)))
+                let inclusive =
+                    request.incremental.as_ref().is_some_and(|i| i.bound == Bound::Inclusive);
+                let boundary = best.clone().filter(|_| inclusive);
+                Ok(Some((Leg { since: best, boundary, ..course.leg.clone() }, Ask::First)))
             }
             Onward::End => {
                 if let Some((from, to)) = walker.shifted() {
@@ -304,12 +307,18 @@ impl Puller {
         request: &Request,
         course: &mut Course,
         page: &mut Page,
-        number: u64,
+        (ask, number): (&Ask, u64),
     ) -> Result<News, WalkError> {
         let (Some(incremental), Some(rule)) = (&request.incremental, self.rule()) else {
             return Ok(News::New);
         };
         let batch = &page.piece.batch;
+        if let (Some(boundary), Ask::First) = (&course.leg.boundary, ask)
+            && page.piece.refused.is_empty()
+            && !rule.holds(batch, boundary)
+        {
+            return Err(WalkError::LeftOut);
+        }
         if incremental.split.is_some()
             && let (Some(before), Some(least)) = (&course.best, rule.least(batch))
             && rule.compare(&least, before).is_lt()

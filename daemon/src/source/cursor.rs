@@ -141,6 +141,12 @@ impl CursorRule {
         self.value(batch, row).is_some_and(|value| self.compare(&value, since) == Ordering::Less)
     }
 
+    /// Whether a row of `batch` has that value.
+    pub fn holds(&self, batch: &Batch, value: &str) -> bool {
+        let is = |row| self.value(batch, row).is_some_and(|is| self.compare(&is, value).is_eq());
+        (0..batch.len()).any(is)
+    }
+
     /// How many rows of `batch` have no value, deletions apart, which need none.
     pub fn without_value(&self, batch: &Batch) -> u64 {
         let without =
@@ -225,6 +231,7 @@ mod tests {
             start: None,
             lookback: Duration::from_secs(lookback),
             window: None,
+            bound: marsad_shared::request::Bound::Inclusive,
             split: None,
             missing: Missing::Include,
         };

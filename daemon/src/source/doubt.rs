@@ -120,6 +120,7 @@ mod tests {
             start: None,
             lookback: std::time::Duration::ZERO,
             window: None,
+            bound: marsad_shared::request::Bound::Inclusive,
             split: None,
             missing: Missing::Include,
         };

@@ -11,8 +11,9 @@ use super::{
     table::{At, Keys, Or, Value, table},
     tree::Tree,
     value::{
-        AuthKind, BaseUrl, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode, Json, Location,
-        Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span, Statuses, Utf8, Zone,
+        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode,
+        Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span,
+        Statuses, Utf8, Zone,
     },
 };
 use crate::{
@@ -494,8 +495,13 @@ table! {
         may step: Span,
         /// How long before now the last stretch ends. Default: `0s`.
         may settle: Span,
-        /// The smallest step of the partner's clock, where the end of a stretch belongs to it. Default: it does not.
+        /// The smallest step of the partner's clock, where the end of a stretch belongs to it. Default: it does not. With an
+        /// `exclusive` bound it is `1s` where nothing else is said.
         may granularity: Span,
+        /// Whether the partner gives what stands at the cursor itself (`inclusive`, as with `>=`) or only what is beyond it
+        /// (`exclusive`, as with `>`): then it is asked from one step before, so that nothing of one moment is lost. Default:
+        /// `inclusive`.
+        may bound: BoundKind,
         /// So many records and the partner refuses to page on: the walk begins again at the greatest value so far. The feed
         /// must come in ascending order.
         may split: u64,

@@ -450,6 +450,17 @@ word!(
     ],
     later []
 );
+/// What `bound` of `incremental` may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BoundKind {
+    Inclusive,
+    Exclusive,
+}
+word!(
+    BoundKind,
+    [("inclusive", Self::Inclusive), ("exclusive", Self::Exclusive)],
+    later []
+);
 word!(
     Missing,
     [("include", Self::Include), ("exclude", Self::Exclude), ("raise", Self::Raise)],

@@ -49,6 +49,7 @@ fn feed(request: &Request) -> Feed {
         deleted: None,
         records: RecordsPath::Plain(Vec::new()),
         delimiter: b',',
+        unlisted: &[],
         header_row: 1,
         key: vec!["id".to_owned()],
         version: None,
@@ -321,6 +322,7 @@ fn incremental() -> Incremental {
         start: None,
         lookback: Duration::ZERO,
         window: None,
+        bound: marsad_shared::request::Bound::Inclusive,
         split: None,
         missing: Missing::Include,
     }
@@ -374,6 +376,7 @@ fn a_stretch_of_time_has_an_end_that_belongs_to_it_or_not() {
         since: Some("2026-11-24T00:00:00Z".to_owned()),
         until: Some("2026-11-25T00:00:00Z".parse().unwrap()),
         parent: None,
+        boundary: None,
     };
     for (granularity, end) in [(0, "2026-11-25T00%3A00%3A00Z"), (1, "2026-11-24T23%3A59%3A59Z")] {
         let window = Some(window(Duration::from_secs(granularity)));

@@ -151,6 +151,14 @@ fn of_a_feed_over_http() {
             "incremental.missing: needs to know the columns beforehand; write the columns into `fields`",
         ),
         (
+            "incremental = { by = \"token\", param = \"t\", token = \"$.t\", bound = \"exclusive\" }",
+            "incremental.bound: does not belong to this kind of cursor; take it out",
+        ),
+        (
+            "incremental = { field = \"x\", param = \"t\", bound = \"exclusive\" }\nfields = { no = \"text\", x = \"decimal\" }",
+            "incremental.bound: \"x\" of type decimal has no step to go back by; have the partner include the bound, or type the field as a time or a whole number",
+        ),
+        (
             "incremental = { field = \"x\", param = \"t\", step = \"1d\" }",
             "incremental.step: means nothing without until_param; take it out",
         ),
