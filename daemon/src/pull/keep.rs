@@ -104,6 +104,7 @@ impl Puller {
             )),
             _ => None,
         };
+        let (doubt, fresh) = (course.doubt, self.is_fresh(request, course));
         let next = match behind {
             // Our own words always make JSON.
             Behind::More(next) => serde_json::to_value(next).ok(),
@@ -125,6 +126,7 @@ impl Puller {
                     counts,
                 }),
                 (None, None) => PageEnd::Broken,
+                (None, Some(_)) if doubt.holds(fresh, counts.duplicate) => PageEnd::Broken,
                 (None, Some((cursor, validators, event_at))) => PageEnd::Last {
                     cursor,
                     validators,
@@ -180,6 +182,11 @@ impl Puller {
                 }
             }
         }
+    }
+
+    /// Whether a record was changed since the walk began, by the partner's clock; only of a cursor that is a time.
+    pub(super) fn is_fresh(&self, request: &Request, course: &Course) -> bool {
+        self.event_at(request, course).is_some_and(|newest| newest >= self.there(course.began_at))
     }
 
     /// The newest time inside the data, where the cursor is one.

@@ -27,13 +27,17 @@ use crate::{
         asking::{Asker, Leg},
         fault::FetchError,
         http::Answer,
-        walk::{Ask, Onward, WalkError, Walker},
+        walk::{Ask, Onward, Stand, WalkError, Walker},
     },
     trouble::Trouble,
 };
 
 /// How long what a partner gave us to go on with is tried, once nothing comes of it any more.
 const WALK_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Why a walk that went well moves no cursor.
+const MOVED: &str = "records moved while they were read, and numbered pages do not show whether one slipped between two of \
+    them: the cursor stays, the next run reads from there again; page by offset or by cursor if this goes on";
 
 /// Where a walk stands, in its own words: what is kept behind a [`marsad_shared::store::cache::Walk`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,11 +46,10 @@ pub(super) struct Next {
     /// What was asked for, as a hash: a walk of another request is not gone on with.
     pub(super) of: u64,
     pub(super) leg: Leg,
-    /// Records so far, of the whole walk and of this leg.
+    /// Records so far, of the whole walk.
     pub(super) rows: u64,
-    pub(super) leg_rows: u64,
-    /// Pages of this leg so far.
-    pub(super) leg_pages: u64,
+    /// Where its leg stands.
+    pub(super) stand: Stand,
     /// Answers so far that had no records because of their status.
     pub(super) refused_legs: u64,
     /// Legs so far, with this one.
@@ -78,11 +81,35 @@ pub(super) struct Course {
     refused_legs: u64,
     /// The partner's mark of change when the walk began.
     pub(super) mark: Option<Validators>,
+    pub(super) doubt: Doubt,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
     pub(super) seen: Seen,
     /// When the walk that is gone on with last came on.
     resumed: Option<Timestamp>,
+}
+
+/// Whether a record may have slipped between two pages of a walk that ended well.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Doubt {
+    /// The partner had fewer of them while it was read: see [`Walker::is_in_doubt`].
+    dipped: bool,
+    /// Nothing shows that its pages join: see [`Walker::is_blind`].
+    blind: bool,
+}
+
+impl Doubt {
+    /// Heeds a leg that was read to its end.
+    fn heed(&mut self, walker: &Walker<'_>) {
+        self.dipped |= walker.is_in_doubt();
+        self.blind |= walker.is_blind();
+    }
+
+    /// Whether the cursor must stay where it is. `fresh`: something was changed since the walk began; if `duplicates` came
+    /// too, it moved while it was read.
+    pub(super) fn holds(self, fresh: bool, duplicates: u64) -> bool {
+        self.dipped || self.blind && fresh && duplicates > 0
+    }
 }
 
 /// Whether a page holds anything new.
@@ -133,22 +160,22 @@ impl Puller {
             horizon: None,
             refused_legs: 0,
             mark: head.mark,
+            doubt: Doubt::default(),
             notes: Vec::new(),
             seen: Seen::default(),
             resumed: resumed.as_ref().map(|(walk, _)| walk.at),
         };
-        let mut walker = Walker::new(request, 0, 0);
-        let ask = match resumed {
+        let (walker, ask) = match resumed {
             Some((walk, next)) => {
                 course.since = walk.since;
                 course.best = walk.best;
                 (course.leg, course.legs, course.horizon) = (next.leg, next.legs, next.horizon);
-                walker = Walker::new(request, walk.pages, next.rows);
                 (course.refused_legs, course.seen) = (next.refused_legs, next.seen);
-                walker.resume_leg(next.leg_rows, next.leg_pages);
-                Some(next.ask)
+                let (walker, ask) =
+                    Walker::resume(request, walk.pages, next.rows, next.stand, next.ask);
+                (walker, Some(ask))
             }
-            None => None,
+            None => (Walker::new(request), None),
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         (course.run, ended)
@@ -182,7 +209,7 @@ impl Puller {
                     if !self.begins_anew(request, course, (&asker, &ask), &trouble).await? {
                         return Err(trouble);
                     }
-                    walker = Walker::new(request, 0, 0);
+                    walker = Walker::new(request);
                     ask = Ask::First;
                     read = self.fetch(id, 1, &asker, &course.leg, &ask, None, stop).await;
                     continue;
@@ -197,8 +224,7 @@ impl Puller {
                     of: course.of,
                     leg: leg.clone(),
                     rows: walker.rows,
-                    leg_rows: walker.leg_rows(),
-                    leg_pages: walker.leg_pages(),
+                    stand: walker.stand().clone(),
                     refused_legs: course.refused_legs,
                     legs: course.legs,
                     horizon: course.horizon,
@@ -254,22 +280,24 @@ impl Puller {
         if let Some(job) = page.job.take() {
             return Ok(Some((course.leg.clone(), job)));
         }
-        let facts = page.facts(&self.source);
+        let facts = page.facts(&self.source, walker.overlaps());
         course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
         course.seen.answer(&page.said);
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());
         }
-        if self.look_through(request, course, page, (ask, walker.pages + 1))? == News::Old {
-            walker.pages += 1;
+        let onward = walker.next(ask, &facts);
+        page.forget(walker.repeats());
+        if self.look_through(request, course, page, (ask, &*walker))? == News::Old {
             return Ok(None);
         }
-        match walker.next(ask, &facts)? {
+        match onward? {
             Onward::Page(next) => Ok(Some((course.leg.clone(), next))),
             Onward::Split => {
+                course.doubt.heed(walker);
                 let best = course.best.clone();
                 if best.is_none() || best == course.leg.since {
-                    return Err(WalkError::NoSplit { most: walker.leg_rows() });
+                    return Err(WalkError::NoSplit { most: walker.stand().rows });
                 }
                 walker.begin_leg();
                 let inclusive =
@@ -278,6 +306,7 @@ impl Puller {
                 Ok(Some((Leg { since: best, boundary, ..course.leg.clone() }, Ask::First)))
             }
             Onward::End => {
+                course.doubt.heed(walker);
                 if let Some((from, to)) = walker.shifted() {
                     course.notes.push(format!(
                         "the total changed from {from} to {to} while it was read; records that moved meanwhile come with the next run"
@@ -307,7 +336,7 @@ impl Puller {
         request: &Request,
         course: &mut Course,
         page: &mut Page,
-        (ask, number): (&Ask, u64),
+        (ask, walker): (&Ask, &Walker<'_>),
     ) -> Result<News, WalkError> {
         let (Some(incremental), Some(rule)) = (&request.incremental, self.rule()) else {
             return Ok(News::New);
@@ -320,11 +349,12 @@ impl Puller {
             return Err(WalkError::LeftOut);
         }
         if incremental.split.is_some()
+            && !walker.is_going_back()
             && let (Some(before), Some(least)) = (&course.best, rule.least(batch))
             && rule.compare(&least, before).is_lt()
         {
             // What lies between would be lost where the walk is split.
-            return Err(WalkError::Unsorted { page: number });
+            return Err(WalkError::Unsorted { page: walker.pages });
         }
         course.best = rule.best(course.best.take(), batch);
         course.seen.greatest.take(&rule, batch);
@@ -400,6 +430,9 @@ impl Puller {
         }
         let event_at = self.event_at(request, course);
         let counts = course.run.counts();
+        if course.doubt.holds(self.is_fresh(request, course), counts.duplicate) {
+            course.notes.push(MOVED.to_owned());
+        }
         let ending = if course.since.is_none() {
             Ending::of_whole(&counts)
         } else {

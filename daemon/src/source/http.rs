@@ -52,7 +52,7 @@ pub struct HttpSource {
     door: Arc<Door>,
     certificates: Arc<Seen>,
     /// What each request carries besides.
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     signer: Arc<Signer>,
     /// What must never be shown, by whoever it comes back.
     ours: Arc<Ours>,
@@ -89,7 +89,7 @@ impl HttpSource {
             id: connection.id.clone(),
             certificates: Arc::new(Seen::new(door.ours_until())),
             door: Arc::new(door),
-            headers: headers(http),
+            headers: Arc::new(headers(http)),
             ours: Arc::new(Ours::of(&http.auth)),
             signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
             gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),
@@ -156,7 +156,7 @@ impl HttpSource {
             let what = "it is not of the origin of base_url, where alone our credentials may go";
             return Err(FetchError::of(Reason::Http4xx, url, what));
         }
-        for (name, value) in &self.headers {
+        for (name, value) in &*self.headers {
             request.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
         let shown = self.signer.sign(client, &mut request, self.gate.there()).await?;

@@ -438,6 +438,9 @@ table! {
         may start: u64,
         /// `page`, `offset`: whether the first page is asked for with `param`. Default: true.
         may first: bool,
+        /// `offset`: by how many records a page repeats the one before, so that none slips between two while others move; 0
+        /// for a partner that takes whole pages alone. Default: 1 where `incremental` is, else 0.
+        may overlap: u64,
         /// The parameter for the size of a page.
         may size_param: String,
         /// The size to ask for.

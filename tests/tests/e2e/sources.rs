@@ -6,6 +6,7 @@ mod conformance;
 mod each_and_export;
 mod envelopes;
 mod incremental;
+mod moving;
 mod paging;
 mod presets;
 mod rules;

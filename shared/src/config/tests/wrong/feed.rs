@@ -70,6 +70,18 @@ fn of_a_feed_over_http() {
             "pagination.size: is an empty page; write at least 1",
         ),
         (
+            "pagination = { kind = \"page\", param = \"p\", overlap = 1 }",
+            "pagination.overlap: does not belong to this kind; take it out",
+        ),
+        (
+            "pagination = { kind = \"offset\", param = \"o\", overlap = 101 }",
+            "pagination.overlap: is more than 100 records; write fewer: one shows that pages join",
+        ),
+        (
+            "pagination = { kind = \"offset\", param = \"o\", overlap = 5, size = 5, size_param = \"n\" }",
+            "pagination.overlap: is a whole page; write less than `size`",
+        ),
+        (
             "pagination = { kind = \"link\", max_pages = -1 }",
             "pagination.max_pages: \"-1\" is out of range; write a whole number from 0 on",
         ),
