@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod call;
 pub mod client;
 pub mod cursor;
+pub mod doubt;
 pub mod fault;
 pub mod folder;
 pub mod gate;

@@ -216,7 +216,7 @@ impl Puller {
             )),
             _ => None,
         };
-        let (doubt, fresh) = (course.doubt, self.is_fresh(request, course));
+        let (slips, fresh) = (course.slips, self.is_fresh(request, course));
         let next = match behind {
             // Our own words always make JSON.
             Behind::More(next) => serde_json::to_value(next).ok(),
@@ -240,7 +240,7 @@ impl Puller {
                     counts,
                 }),
                 (None, None) => PageEnd::Broken,
-                (None, Some(_)) if held || doubt.holds(fresh, counts.duplicate) => PageEnd::Broken,
+                (None, Some(_)) if held || slips.holds(fresh, counts.duplicate) => PageEnd::Broken,
                 (None, Some((cursor, validators, event_at))) => PageEnd::Last {
                     cursor,
                     validators: validators.map(|known| known.of(counts.received)),
@@ -285,7 +285,8 @@ impl Puller {
             By::Field(_) | By::Here { .. } => {
                 let since = course.since.as_deref();
                 let Some(rule) = self.rule() else { return course.since.clone() };
-                let moved = rule.moved(since, course.best.clone(), began_at);
+                let best = course.seen.greatest.believed(&rule, since, began_at).best;
+                let moved = rule.moved(since, best, began_at);
                 // A stretch of time that was read to its end is done with, whether or not it held records; what the partner
                 // sent beyond it is not.
                 match (course.horizon, moved) {

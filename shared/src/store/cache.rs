@@ -21,10 +21,14 @@ use crate::{
 };
 
 mod known;
+mod moves;
+mod orphans;
+mod parts;
 mod reading;
 mod rows;
 pub(super) mod table;
 
+pub use orphans::Orphans;
 use reading::Reading;
 use table::Table;
 
@@ -274,59 +278,6 @@ impl Cache {
     pub fn forget_walk(&mut self, feed: &FeedId) -> Result<(), StoreError> {
         let sql = "UPDATE marsad_feed SET walk = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
-        Ok(())
-    }
-
-    /// Sets the cursor by a person's order, between runs, and keeps the move with who and why, even to where it stands.
-    /// An open walk is forgotten, and what would tell an unchanged answer: the next run reads from there.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if the feed has never been read.
-    pub fn rewind(
-        &mut self,
-        feed: &FeedId,
-        to: Option<&str>,
-        at: Timestamp,
-        reason: &str,
-        actor: &str,
-    ) -> Result<(), StoreError> {
-        let sql =
-            "UPDATE marsad_feed SET cursor = ?2, walk = NULL, validators = NULL WHERE feed = ?1";
-        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? == 0 {
-            return Err(StoreError::Conflict(format!("{feed} has never been read")));
-        }
-        self.keep_move(feed, NO_RUN, to, at, reason, Some(actor))
-    }
-
-    /// Sets the cursor, and keeps the move with its run, reason and person; nothing where it stands there already.
-    fn move_cursor(
-        &self,
-        feed: &FeedId,
-        run: RunId,
-        to: Option<&str>,
-        at: Timestamp,
-        reason: &str,
-        actor: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE marsad_feed SET cursor = ?2 WHERE feed = ?1 AND cursor IS NOT ?2";
-        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? == 0 {
-            return Ok(());
-        }
-        self.keep_move(feed, run, to, at, reason, actor)
-    }
-
-    fn keep_move(
-        &self,
-        feed: &FeedId,
-        run: RunId,
-        to: Option<&str>,
-        at: Timestamp,
-        reason: &str,
-        actor: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO marsad_cursor (feed, value, run, moved_at, reason, actor) VALUES (?, ?, ?, ?, ?, ?)";
-        let moved = params![feed.as_str(), to, run.0, at.as_microsecond(), reason, actor];
-        self.db.prepare_cached(sql)?.execute(moved)?;
         Ok(())
     }
 
