@@ -51,6 +51,8 @@ pub(super) async fn walk(
         let seen = tls::look(base, stream, services.clock.now()).await;
         trial.good(TestStep::Tls, began, &seen);
     }
+    // A person wants to know: what we keep back by ourselves goes out.
+    source.gate().hasten();
     if !prove(trial, source).await {
         return;
     }
@@ -178,8 +180,6 @@ fn kind_of(source: &HttpSource) -> &'static str {
 async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Option<(Answer, Url)> {
     let base = &source.http.base_url;
     let began = Instant::now();
-    // A person wants to know: what we keep back by ourselves goes out.
-    source.gate().hasten();
     let call = match first(base, feed) {
         Ok(call) => call,
         Err(what) => {
