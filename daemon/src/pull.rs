@@ -43,6 +43,7 @@ mod export;
 mod fetch;
 mod keep;
 mod legs;
+mod notes;
 pub(crate) mod page;
 mod walk;
 

@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Feed, Format},
     id::RunId,
     record::Layout,
+    untrusted::show_at_most,
 };
 use reqwest::StatusCode;
 use tokio::time::sleep;
@@ -192,9 +193,9 @@ impl Puller {
         if !empty {
             page::whole(&answer, format, &call.url)?;
         }
-        if !empty && self.columns.known().is_none() {
+        if !empty && self.columns.known().is_none() && self.failed(format, &answer, call)? {
             // An answer that is an error tells nothing of the columns.
-            self.said(format, &answer, call)?;
+            return self.without_columns(answer, format, empty, call);
         }
         let body = answer.body.clone();
         let infer = move |feed: &Feed| {
@@ -212,6 +213,7 @@ impl Puller {
         };
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
         let (body, envelope) = (answer.body.clone(), self.envelope.clone());
+        let nothing = Piece::new(&shaper.layout, seed);
         let read = move || {
             if empty {
                 return (Vec::new(), Ok(Piece::new(&shaper.layout, seed)));
@@ -236,7 +238,9 @@ impl Puller {
             }
         };
         let said = said.rewritten(|text| self.source.unsigned(text));
+        let piece = if said.failed.is_some() { Ok(nothing) } else { piece };
         let piece = piece.map_err(|error| Trouble::decode(place, error))?;
+        let said = self.shown(said, call);
         Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
     }
 
@@ -252,7 +256,7 @@ impl Puller {
             Said::default()
         } else {
             let found = intake::beside(format, &answer.body, self.envelope.paths());
-            self.envelope.said(&found, &answer, &call.url)?
+            self.shown(self.envelope.said(&found, &answer, &call.url)?, call)
         };
         let layout = Layout { fields: Vec::new(), key: Vec::new(), version: None };
         let piece = Piece::new(&layout, self.services.store.seed);
@@ -274,12 +278,18 @@ impl Puller {
         }
     }
 
-    /// What an answer says of itself, before its records are looked at.
-    fn said(&self, format: Format, answer: &Answer, call: &Call) -> Result<(), FetchError> {
+    /// Whether an answer says of itself that it failed, before its records are looked at.
+    fn failed(&self, format: Format, answer: &Answer, call: &Call) -> Result<bool, FetchError> {
         let found = intake::beside(format, &answer.body, self.envelope.paths());
         if found.iter().all(|scalar| *scalar == Scalar::Absent) {
-            return Ok(());
+            return Ok(false);
         }
-        self.envelope.said(&found, answer, &call.url).map(drop)
+        Ok(self.envelope.said(&found, answer, &call.url)?.failed.is_some())
+    }
+
+    /// The same with the partner's own words as people may see them.
+    fn shown(&self, said: Said, call: &Call) -> Said {
+        let failed = said.failed.map(|words| self.source.clean(Some(call), &words));
+        Said { failed: failed.map(|words| show_at_most(&words, page::WORDS_MAX)), ..said }
     }
 }

@@ -6,8 +6,10 @@ mod conformance;
 mod each_and_export;
 mod envelopes;
 mod incremental;
+mod moving;
 mod paging;
 mod presets;
+mod rules;
 
 use std::collections::BTreeMap;
 

@@ -70,7 +70,12 @@ impl HttpSource {
         let got = got.map_err(|(status, error)| (status, veil(error)));
         pass.end(got.as_ref().err().map(|(_, error)| error));
         // What a status means to one feed says nothing of whether somebody is there.
-        got.map_err(|(status, error)| error.meaning(status.and_then(|status| call.meaning(status))))
+        got.map_err(|(status, error)| {
+            match status.and_then(|status| Some((status, call.meaning(status)?))) {
+                Some((status, meaning)) => error.meaning(status, meaning),
+                None => error,
+            }
+        })
     }
 
     async fn answer(
