@@ -69,6 +69,8 @@ struct Token {
     text: SecretString,
     given: Instant,
     until: Instant,
+    /// Whether no request has shown it yet.
+    fresh: bool,
 }
 
 impl Keeper {
@@ -91,9 +93,12 @@ impl Keeper {
         fare: &Fare,
     ) -> Result<(SecretString, Number), FetchError> {
         let before = self.ended.load(Ordering::Acquire);
-        let held = Arc::clone(&self.held).lock_owned().await;
-        if let Some(token) = held.token.as_ref().filter(|token| token.until > Instant::now()) {
-            return Ok((token.text.clone(), Number { number: held.number, new: false }));
+        let mut held = Arc::clone(&self.held).lock_owned().await;
+        let number = held.number;
+        if let Some(token) = held.token.as_mut().filter(|token| token.until > Instant::now()) {
+            let new = token.fresh;
+            token.fresh &= !fare.within;
+            return Ok((token.text.clone(), Number { number, new }));
         }
         if let Some(error) = &held.failed
             && self.ended.load(Ordering::Acquire) > before
@@ -116,7 +121,7 @@ impl Keeper {
                 Err(held_back) => Err(held_back),
             };
             ended.fetch_add(1, Ordering::Release);
-            held.take(outcome)
+            held.take(outcome, !fare.within)
         });
         fetch.await.unwrap_or_else(|_| Err(self.giver.unanswered()))
     }
@@ -141,6 +146,7 @@ impl Held {
     fn take(
         &mut self,
         outcome: Result<(Gift, Instant), FetchError>,
+        fresh: bool,
     ) -> Result<(SecretString, Number), FetchError> {
         match outcome {
             Ok((Gift { text, life }, asked)) => {
@@ -148,7 +154,7 @@ impl Held {
                 let given = Instant::now();
                 // Its life began no earlier than it was asked for.
                 let until = asked + life.saturating_sub(MARGIN.min(life / 10));
-                self.token = Some(Token { text: text.clone(), given, until });
+                self.token = Some(Token { text: text.clone(), given, until, fresh });
                 self.number += 1;
                 self.failed = None;
                 Ok((text, Number { number: self.number, new: true }))
