@@ -35,7 +35,7 @@ enum What {
     Reread(Setting),
     /// Paginated JSON into a keyed table (row 5).
     Pages(Setting),
-    /// What one poll costs beside one probe of blackbox_exporter (row 6).
+    /// What one poll costs beside one probe of `blackbox_exporter` (row 6).
     Poll {
         #[command(flatten)]
         setting: Setting,

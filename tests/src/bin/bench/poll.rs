@@ -1,4 +1,4 @@
-//! Row 6: what one poll costs beside one probe of blackbox_exporter, of the same documents on the same server.
+//! Row 6: what one poll costs beside one probe of `blackbox_exporter`, of the same documents on the same server.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
