@@ -186,7 +186,7 @@ pub(super) fn ready(answer: &Answer, url: &Url) -> Result<(), FetchError> {
 ///
 /// # Errors
 /// [`FetchError`] if it is cut or empty, and as [`ready`].
-pub(super) fn whole(answer: &Answer, reading: &Reading, url: &Url) -> Result<(), FetchError> {
+pub(crate) fn whole(answer: &Answer, reading: &Reading, url: &Url) -> Result<(), FetchError> {
     ready(answer, url)?;
     let truncated = |what| Err(FetchError::of(Reason::Truncated, url, what));
     if answer.open_ended && reading.may_be_cut() {

@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Feed, Origin},
     protocol::TestStep,
     record::Layout,
+    untrusted::show_at_most,
 };
 use reqwest::StatusCode;
 use tokio::time::{Instant, timeout};
@@ -19,6 +20,7 @@ use crate::{
     intake::{Intake, Origins},
     pull::{
         envelope::Envelope,
+        page,
         reading::{Read, Reading},
         room::{Room, Rooms, Size},
     },
@@ -35,33 +37,48 @@ use crate::{
 const NAMES: usize = 40;
 /// How long a person waits until there is room for a large page.
 const ROOM: Duration = Duration::from_secs(20);
+/// The longest words of a partner that are shown, in characters.
+const WORDS: usize = 200;
 
 pub(super) async fn look(
     trial: &mut Trial,
     source: &HttpSource,
     feed: &Arc<Feed>,
     answer: Answer,
-    url: Url,
+    call: Call,
     rooms: &Rooms,
 ) {
     let began = Instant::now();
     let name = feed.id.to_string();
     if answer.status == StatusCode::NO_CONTENT || answer.nothing {
+        // As a walk takes it.
         return trial.good(TestStep::Record, began, format!("{name}: no records just now"));
     }
     let reading = Reading::of(feed, &answer);
+    if let Err(error) = page::whole(&answer, &reading, &call.url) {
+        let error = error.rewritten(|text| call.veil(text.to_owned()));
+        return trial.fault(TestStep::Record, began, &error);
+    }
     let Some((room, most)) = room(rooms, &reading, feed).await else {
         let what = format!("{name}: the page is large, and others as large are being read");
         return trial.bad(TestStep::Record, began, &what, "try again in a moment");
     };
-    let (feed, call) = (Arc::clone(feed), Call::get(url.clone()));
+    let (feed, url) = (Arc::clone(feed), call.url.clone());
     let read =
         tokio::task::spawn_blocking(move || read(&feed, &reading, &answer, &url, most)).await;
     drop(room);
     let read = read
         .unwrap_or_else(|_| Err(Trouble::File("it could not be decoded; report this".to_owned())))
-        .map_err(|trouble| trouble.rewritten(|text| source.clean(Some(&call), text)));
+        .map_err(|trouble| trouble.rewritten(|text| source.clean(Some(&call), text)))
+        .map(|seen| {
+            let shown = |words: String| show_at_most(&source.clean(Some(&call), &words), WORDS);
+            Seen { left_out: seen.left_out.map(shown), ..seen }
+        });
     match read {
+        Ok(Seen { left_out: Some(why), .. }) => {
+            let text = format!("{name}: the answer is left out by `success` ({why})");
+            trial.bad(TestStep::Record, began, &text, "tell the partner, or mend `success`");
+        }
         Ok(Seen { rows: 0, .. }) | Err(Trouble::Decode { error: DecodeError::Nothing, .. }) => {
             trial.good(TestStep::Record, began, format!("{name}: no records just now"));
         }
@@ -101,6 +118,8 @@ struct Seen {
     /// Why the first was refused: names a field, and no value.
     why: Option<String>,
     names: Vec<String>,
+    /// Why a run would take nothing of it.
+    left_out: Option<String>,
 }
 
 impl Seen {
@@ -149,8 +168,11 @@ fn read(
     let intake = Intake { feed, shaper: &shaper, format: reading.format, seed: 0, origins };
     let Read { found, piece, .. } = reading.page(&intake, envelope.paths(), most);
     // An answer that says that it is an error is one, whatever its records look like.
-    envelope.said(&found, answer, url)?;
+    if let Some(why) = envelope.said(&found, answer, url)?.failed {
+        return Ok(Seen { rows: 0, refused: 0, why: None, names, left_out: Some(why) });
+    }
     let piece = piece.map_err(decoded)?;
     let why = piece.refused.first().map(|refusal| refusal.reason.clone());
-    Ok(Seen { rows: piece.rows(), refused: piece.refused.len(), why, names })
+    let (rows, refused) = (piece.rows(), piece.refused.len());
+    Ok(Seen { rows, refused, why, names, left_out: None })
 }
