@@ -410,6 +410,40 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_stands_twice_on_the_way_to_what_is_read_refuses_the_page() {
+        for (page, scalar, refused, why) in [
+            (r#"{"data":[{}],"data":[]}"#, "$.next", true, "the records"),
+            (r#"{"a":{"data":[]},"data":[],"a":{}}"#, "$.a.next", true, "on the way to a value"),
+            (r#"{"next":"1","data":[],"next":"2"}"#, "$.next", true, "a value"),
+            (r#"{"next":"1","data":[],"n\u0065xt":"2"}"#, "$.next", true, "written otherwise"),
+            (r#"{"x":1,"data":[],"x":2}"#, "$.next", false, "nobody reads it"),
+            (
+                r#"{"data":[{"data":1,"next":1,"next":2}]}"#,
+                "$.next",
+                false,
+                "a record's own trouble",
+            ),
+        ] {
+            for records in ["$.data[*]", "$.data[0:]"] {
+                let records = RecordsPath::json(records).unwrap();
+                let scalars = [ScalarPath::parse(scalar).unwrap()];
+                let plan = Plan { records: Some(&records), deletes: None, scalars: &scalars };
+                for streamed in [false, true] {
+                    let each = |_: Text<'_>, _: Standing| Flow::More;
+                    let (_, end) = if streamed {
+                        read(page.as_bytes(), &plan, each)
+                    } else {
+                        self::page(page.as_bytes(), &plan, each)
+                    };
+                    let twice =
+                        matches!(&end, Err(DecodeError::Format(text)) if text.contains("twice"));
+                    assert_eq!(twice, refused, "{why}, {streamed}: {page} {end:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_page_can_be_read_in_it() {
         let text = |text: &str| Scalar::Text(text.to_owned());
         for (page, error, expected) in [
