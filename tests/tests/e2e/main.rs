@@ -28,6 +28,8 @@ mod healthy_partners;
 #[cfg(test)]
 mod manners;
 #[cfg(test)]
+mod nginx;
+#[cfg(test)]
 mod promise_01_page_and_cursor;
 #[cfg(test)]
 mod promise_02_balance;
