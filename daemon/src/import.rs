@@ -52,7 +52,7 @@ pub struct Importer {
     connection: Arc<Connection>,
     folder: PathBuf,
     desks: Vec<Desk>,
-    orders: mpsc::Receiver<Order>,
+    orders: mpsc::Receiver<Box<Order>>,
     watch: Watch,
     reported_at: Option<(bool, Instant)>,
     /// Files of which something was said that need not be said at every scan.
@@ -108,7 +108,7 @@ impl Importer {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(order) = self.orders.recv() => self.obey(order, &stop).await,
+                Some(order) = self.orders.recv() => self.obey(*order, &stop).await,
                 news = self.watch.next() => match news {
                     News::Complete(path) => self.import(&path, &stop).await,
                     News::Scanned => self.well().await,

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use marsad_shared::{
     backoff::Backoff,
     clock::{plus, until},
-    feed::Feed,
+    feed::{Feed, Origin},
     health::Limits,
+    id::RunId,
     protocol::EventKind,
-    request::Request,
     run::Trigger,
     schedule::Schedule,
-    store::ledger::FeedState,
+    store::{StoreError, ledger::FeedState},
 };
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +20,7 @@ use tracing::error;
 
 use crate::{
     jitter::jitter,
-    pull::{Errand, Puller},
+    pull::{Errand, Pulled, Puller},
     services::{Order, Resync, Services},
     socket::problem::conflict,
     source::{fault::FetchError, gate::Wait, http::HttpSource, manners::PATIENCE},
@@ -39,29 +39,30 @@ const LOCAL_RETRY: Duration = Duration::from_secs(5);
 /// The longest sleep before the clock is looked at again, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_mins(1);
 
-/// What polls one feed.
+/// What polls one feed. While it sleeps, this and a timer are all that is held of it.
 pub struct Poller {
     pub puller: Puller,
-    request: Request,
-    orders: mpsc::Receiver<Order>,
-    state: FeedState,
+    orders: mpsc::Receiver<Box<Order>>,
+    /// Failed runs in a row.
+    fails: u32,
     next_at: Timestamp,
 }
 
 impl Poller {
-    /// The poller of `feed`, one of `feeds`, going on from `state`.
+    /// The poller of `feed`, one of `feeds`, going on from `state`; `None` for a feed of files.
     pub fn new(
         services: Arc<Services>,
         feed: Arc<Feed>,
-        request: Request,
         source: Arc<HttpSource>,
-        state: FeedState,
+        state: &FeedState,
         feeds: usize,
-    ) -> Self {
+    ) -> Option<Self> {
+        let Origin::Http(request) = &feed.origin else { return None };
         let orders = services.orders.open(std::iter::once(&feed.id));
         let now = services.clock.now();
-        let next_at = first(&request.schedule, now, &state, jitter(feed.id.as_str(), 0), feeds);
-        Self { puller: Puller::new(services, feed, source), request, orders, state, next_at }
+        let next_at = first(&request.schedule, now, state, jitter(feed.id.as_str(), 0), feeds);
+        let fails = state.fails;
+        Some(Self { puller: Puller::new(services, feed, source), orders, fails, next_at })
     }
 
     /// When it is due first.
@@ -75,13 +76,13 @@ impl Poller {
             let wait = until(self.puller.services.clock.now(), self.next_at).min(NAP);
             let order = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(order) = self.orders.recv() => Some(order),
+                Some(order) = self.orders.recv() => Some(*order),
                 () = sleep(wait) => None,
             };
             let order = match order {
                 Some(order) if order.is_withdrawn() => continue,
                 Some(Order::Rewind(order)) => {
-                    self.puller.rewind(order).await;
+                    Box::pin(self.puller.rewind(order)).await;
                     continue;
                 }
                 Some(Order::Resync(order)) => Some(order),
@@ -90,7 +91,8 @@ impl Poller {
             if order.is_none() && self.puller.services.clock.now() < self.next_at {
                 continue;
             }
-            self.poll_once(order, &stop).await;
+            // Apart: a task is as large as all that it may come to wait for, and of many feeds few are polled at a time.
+            Box::pin(self.poll_once(order, &stop)).await;
         }
     }
 
@@ -101,60 +103,61 @@ impl Poller {
         // A short wait is sat out: by an operator's run within it, by any other before it.
         let held = self.puller.source.held();
         if let Some(held) = held.filter(|held| order.is_none() || held.wait > PATIENCE) {
-            // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
             return Box::pin(self.hold(&held, order)).await;
         }
-        let trigger = match &order {
-            Some(_) => Trigger::Person,
-            None if self.state.fails > 0 => Trigger::Retry,
-            None => Trigger::Schedule,
-        };
-        let (full, actor, reply) = match order {
-            Some(order) => (order.full, Some(order.actor), Some(order.reply)),
-            None => (false, None, None),
-        };
-        let (clock, feed) = (Arc::clone(&self.puller.services.clock), self.puller.feed.id.clone());
-        let (schedule, fails) = (self.request.schedule.clone(), self.state.fails);
-        let plan = move |started_at, trouble: Option<&Trouble>| {
-            next(&schedule, clock.now(), started_at, trouble, fails, feed.as_str())
-        };
-        let begun = |id| {
-            if let Some(reply) = reply {
-                // An operator who went away has no use for the number; the run goes on all the same.
-                let _ = reply.send(Ok(id));
-            }
-        };
-        let errand = Errand { trigger, actor, full };
+        let fails = self.fails;
+        let (errand, begun) = errand(order, fails);
+        let (clock, feed) =
+            (Arc::clone(&self.puller.services.clock), Arc::clone(&self.puller.feed));
+        let Origin::Http(request) = &feed.origin else { return };
         let mut planned = self.next_at;
-        let pulled = self
-            .puller
-            .pull(
-                &self.request,
-                errand,
-                begun,
-                |at, trouble| {
-                    planned = plan(at, trouble);
-                    planned
-                },
-                stop,
-            )
-            .await;
+        let plan = |started_at, trouble: Option<&Trouble>| {
+            let now = clock.now();
+            planned = next(&request.schedule, now, started_at, trouble, fails, feed.id.as_str());
+            planned
+        };
+        let pulled = self.puller.pull(request, errand, begun, plan, stop).await;
+        self.settle(pulled, planned);
+    }
+
+    /// Takes up how a run went, behind which the feed is due at `planned`.
+    fn settle(&mut self, pulled: Result<Pulled, StoreError>, planned: Timestamp) {
         match pulled {
             Ok(pulled) => {
                 self.next_at = planned;
-                self.state.fails = match pulled.trouble {
+                self.fails = match pulled.trouble {
                     None => 0,
-                    Some(trouble) if trouble.is_no_failure() => fails,
-                    Some(_) => fails.saturating_add(1),
+                    Some(trouble) if trouble.is_no_failure() => self.fails,
+                    Some(_) => self.fails.saturating_add(1),
                 };
             }
             Err(problem) => {
                 error!(feed = %self.puller.feed.id, error = %problem, "a run could not be written down; it is tried again");
-                self.state.fails = fails.saturating_add(1);
+                self.fails = self.fails.saturating_add(1);
                 self.next_at = plus(self.puller.services.clock.now(), LOCAL_RETRY);
             }
         }
     }
+}
+
+/// What a run is for, behind `fails` failed ones, and whom to tell once it has a number.
+fn errand(order: Option<Resync>, fails: u32) -> (Errand, impl FnOnce(RunId)) {
+    let trigger = match &order {
+        Some(_) => Trigger::Person,
+        None if fails > 0 => Trigger::Retry,
+        None => Trigger::Schedule,
+    };
+    let (full, actor, reply) = match order {
+        Some(order) => (order.full, Some(order.actor), Some(order.reply)),
+        None => (false, None, None),
+    };
+    let begun = |id| {
+        if let Some(reply) = reply {
+            // An operator who went away has no use for the number; the run goes on all the same.
+            let _ = reply.send(Ok(id));
+        }
+    };
+    (Errand { trigger, actor, full }, begun)
 }
 
 impl Poller {
@@ -309,5 +312,15 @@ mod tests {
         }
         let missed = first(&schedule, noon, &state("2026-11-24T11:58:00Z", 0), 0.5, 100);
         assert_eq!(missed.duration_since(noon).as_millis(), 500, "missed while stopped: soon");
+    }
+
+    #[test]
+    fn a_feed_that_sleeps_is_small() {
+        fn held<F>(_: impl FnOnce(Poller, CancellationToken) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = held(Poller::run);
+        // There may be ten thousand of them, and 32 KiB for each with all that is known of it.
+        assert!(bytes <= 1_024, "{bytes} bytes of {}", size_of::<Poller>());
     }
 }

@@ -39,9 +39,11 @@ use crate::{
 };
 
 pub(crate) mod envelope;
+mod export;
 mod fetch;
 mod keep;
 mod legs;
+mod notes;
 pub(crate) mod page;
 mod walk;
 
@@ -167,7 +169,9 @@ impl Puller {
         }
         let run = self.services.begin_run(start).await?;
         begun(run.id);
-        let (mut run, ended) = self.walk(request, errand, run, position, head, stop).await;
+        // Apart, because most runs find nothing new.
+        let walk = Box::pin(self.walk(request, errand, run, position, head, stop));
+        let (mut run, ended) = walk.await;
         let (ending, trouble) = match ended {
             Ok(ending) => (ending, None),
             Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),

@@ -96,12 +96,12 @@ const ORDERS: usize = 8;
 /// The way to each feed's worker.
 #[derive(Debug, Default)]
 pub struct Orders {
-    desks: Mutex<HashMap<FeedId, mpsc::Sender<Order>>>,
+    desks: Mutex<HashMap<FeedId, mpsc::Sender<Box<Order>>>>,
 }
 
 impl Orders {
     /// Opens a desk for `feeds`, which one worker reads.
-    pub fn open<'f>(&self, feeds: impl Iterator<Item = &'f FeedId>) -> mpsc::Receiver<Order> {
+    pub fn open<'f>(&self, feeds: impl Iterator<Item = &'f FeedId>) -> mpsc::Receiver<Box<Order>> {
         let (sender, receiver) = mpsc::channel(ORDERS);
         let mut desks = lock(&self.desks);
         desks.extend(feeds.map(|feed| (feed.clone(), sender.clone())));
@@ -109,7 +109,7 @@ impl Orders {
     }
 
     /// The way to a feed's worker; `None` if nobody reads it.
-    pub fn desk(&self, feed: &FeedId) -> Option<mpsc::Sender<Order>> {
+    pub fn desk(&self, feed: &FeedId) -> Option<mpsc::Sender<Box<Order>>> {
         lock(&self.desks).get(feed).cloned()
     }
 }

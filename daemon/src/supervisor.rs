@@ -15,8 +15,8 @@ use marsad_shared::{
     clock::{Clock, SystemClock},
     config::Config,
     connection::{Connection, Link},
-    feed::{Feed, Origin},
-    id::{ConnectionId, RunId},
+    feed::Feed,
+    id::{ConnectionId, FeedId, RunId},
     record::Layout,
     run::{Counts, Outcome},
     store::{
@@ -84,8 +84,10 @@ impl Supervisor {
         });
         let mut supervisor = Self { services, config, workers: JoinSet::new(), stop };
         supervisor.recover().await?;
-        let connections: Vec<_> = supervisor.config.connections.drain(..).map(Arc::new).collect();
-        let feeds: Vec<_> = supervisor.config.feeds.drain(..).map(Arc::new).collect();
+        let connections = std::mem::take(&mut supervisor.config.connections);
+        let connections: Vec<_> = connections.into_iter().map(Arc::new).collect();
+        let feeds = std::mem::take(&mut supervisor.config.feeds);
+        let feeds: Vec<_> = feeds.into_iter().map(Arc::new).collect();
         supervisor.prepare(&feeds).await?;
         let socket = Socket::bind(
             &supervisor.config,
@@ -180,6 +182,7 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Starts all that works on connections and feeds.
     async fn spawn_workers(
         &mut self,
         connections: &[Arc<Connection>],
@@ -203,48 +206,15 @@ impl Supervisor {
             self.services.routes.open(connection, source.as_ref(), &mine);
             if let Some(source) = &source {
                 self.services.books.enter(source);
-                let probe = source.called_by(Caller::Probes);
-                if source.http.base_url.scheme() == "https" {
-                    let (services, source) = (Arc::clone(&self.services), Arc::clone(source));
-                    self.workers.spawn(certificates::run(services, source, self.stop.clone()));
-                }
-                let probe = Probe::new(Arc::clone(&self.services), probe, &mine);
-                self.workers.spawn(probe.run(self.stop.clone()));
+                self.watch_over(source, &mine);
                 for feed in &mine {
-                    let Origin::Http(request) = &feed.origin else { continue };
-                    let state = states.remove(feed.id.as_str()).unwrap_or_default();
-                    let (services, source) =
-                        (Arc::clone(&self.services), source.for_feed(&feed.id));
-                    let poller = Poller::new(
-                        services,
-                        Arc::clone(feed),
-                        request.clone(),
-                        source,
-                        state,
-                        feeds.len(),
-                    );
-                    plans.push((feed.id.clone(), poller.next_at()));
-                    self.workers.spawn(poller.run(self.stop.clone()));
+                    let state = states.remove(&feed.id).unwrap_or_default();
+                    let planned = self.poll(source, feed, &state, feeds.len());
+                    plans.extend(planned.map(|at| (feed.id.clone(), at)));
                 }
             }
-            if let Link::Folder(folder) = &connection.link
-                && let Some(import) = folder.import.clone()
-            {
-                let importer =
-                    Importer::new(Arc::clone(&self.services), Arc::clone(connection), import, mine);
-                self.workers.spawn(importer.run(self.stop.clone()));
-            }
-            if connection.delivers() {
-                let source = source.map(|source| source.called_by(Caller::Deliveries));
-                let courier =
-                    Courier::new(Arc::clone(&self.services), Arc::clone(connection), source);
-                self.workers.spawn(courier.run(self.stop.clone()));
-                if let Some(folder) = connection.outbox.clone() {
-                    let outbox =
-                        Outbox::new(Arc::clone(&self.services), Arc::clone(connection), folder);
-                    self.workers.spawn(outbox.run(self.stop.clone()));
-                }
-            }
+            self.deliver(connection, source.as_ref());
+            self.import(connection, mine);
         }
         self.workers.spawn(books::run(Arc::clone(&self.services), self.stop.clone()));
         self.services
@@ -255,13 +225,61 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Measures a connection, and looks at how long its certificates are good.
+    fn watch_over(&mut self, source: &Arc<HttpSource>, feeds: &[Arc<Feed>]) {
+        if source.http.base_url.scheme() == "https" {
+            let (services, source) = (Arc::clone(&self.services), Arc::clone(source));
+            self.workers.spawn(certificates::run(services, source, self.stop.clone()));
+        }
+        let probe = Probe::new(Arc::clone(&self.services), source.called_by(Caller::Probes), feeds);
+        self.workers.spawn(probe.run(self.stop.clone()));
+    }
+
+    /// Polls `feed`, one of `feeds`, if it is one of requests. Gives when it is due first.
+    fn poll(
+        &mut self,
+        source: &Arc<HttpSource>,
+        feed: &Arc<Feed>,
+        state: &FeedState,
+        feeds: usize,
+    ) -> Option<Timestamp> {
+        let (services, source) = (Arc::clone(&self.services), source.for_feed(&feed.id));
+        let poller = Poller::new(services, Arc::clone(feed), source, state, feeds)?;
+        let next_at = poller.next_at();
+        self.workers.spawn(poller.run(self.stop.clone()));
+        Some(next_at)
+    }
+
+    /// Hands over what is due on `connection`, and takes up what its outbox holds, if it takes documents.
+    fn deliver(&mut self, connection: &Arc<Connection>, source: Option<&Arc<HttpSource>>) {
+        if !connection.delivers() {
+            return;
+        }
+        let source = source.map(|source| source.called_by(Caller::Deliveries));
+        let courier = Courier::new(Arc::clone(&self.services), Arc::clone(connection), source);
+        self.workers.spawn(courier.run(self.stop.clone()));
+        if let Some(folder) = connection.outbox.clone() {
+            let outbox = Outbox::new(Arc::clone(&self.services), Arc::clone(connection), folder);
+            self.workers.spawn(outbox.run(self.stop.clone()));
+        }
+    }
+
+    /// Takes the files of `connection` in for `feeds`, if it is one of folders.
+    fn import(&mut self, connection: &Arc<Connection>, feeds: Vec<Arc<Feed>>) {
+        let Link::Folder(folder) = &connection.link else { return };
+        let Some(import) = folder.import.clone() else { return };
+        let (services, connection) = (Arc::clone(&self.services), Arc::clone(connection));
+        let importer = Importer::new(services, connection, import, feeds);
+        self.workers.spawn(importer.run(self.stop.clone()));
+    }
+
     async fn feed_states(
         &self,
         feeds: &[Arc<Feed>],
-    ) -> Result<HashMap<String, FeedState>, StoreError> {
+    ) -> Result<HashMap<FeedId, FeedState>, StoreError> {
         let ids: Vec<_> = feeds.iter().map(|feed| feed.id.clone()).collect();
         let states = self.services.store.ledger.call(move |ledger| {
-            ids.iter().map(|id| Ok((id.to_string(), ledger.feed_state(id)?))).collect()
+            ids.into_iter().map(|id| ledger.feed_state(&id).map(|state| (id, state))).collect()
         });
         states.await
     }

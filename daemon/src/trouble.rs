@@ -37,9 +37,9 @@ pub enum Trouble {
     Unbalanced(String),
     /// The partner has forgotten what changed since our last read.
     #[error(
-        "the partner no longer keeps what changed since {since} (410); a full read brings the rest, and finds no deletions: order it with `resync --full`"
+        "the partner no longer keeps what changed since {since} ({status}); a full read brings the rest, and finds no deletions: order it with `resync --full`"
     )]
-    CursorLost { since: String },
+    CursorLost { since: String, status: u16 },
     /// The daemon stops.
     #[error("marsadd was stopped; the next run goes on where this one was")]
     Stopped,
@@ -162,7 +162,7 @@ mod tests {
         let decode = |error| Trouble::decode("page 1", error);
         for (trouble, expected) in [
             (decode(DecodeError::Bulk("all at once".to_owned())), Outcome::Held),
-            (Trouble::CursorLost { since: "x".to_owned() }, Outcome::Held),
+            (Trouble::CursorLost { since: "x".to_owned(), status: 410 }, Outcome::Held),
             (decode(DecodeError::Layout("other".to_owned())), Outcome::Failed),
             (Trouble::Stopped, Outcome::Cancelled),
         ] {

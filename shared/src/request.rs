@@ -75,8 +75,19 @@ pub struct Param {
 #[derive(Clone, Debug)]
 pub struct Success {
     pub rule: SuccessRule,
-    /// Whether what failed is tried again as it is; else somebody must look.
-    pub retry: bool,
+    pub on_error: OnError,
+}
+
+/// What becomes of an answer that says of itself that it failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Somebody must look.
+    #[default]
+    Fail,
+    /// It is asked for again as it is.
+    Retry,
+    /// It is one without records, and is counted. The cursor does not move in a run that had one.
+    Ignore,
 }
 
 /// Where an answer says how it went.
@@ -93,6 +104,8 @@ pub enum SuccessRule {
 pub enum OnStatus {
     /// There are no records: of an optional child, or of a search that finds nothing.
     Empty,
+    /// The cursor is older than what the partner keeps, as 410 says.
+    Gone,
     /// Time may cure it.
     Retry,
     /// Somebody must look.
@@ -173,8 +186,8 @@ pub enum Paging {
     None,
     /// `param` counts pages from `start`. `first`: whether the first page is asked for by its number.
     Page { param: String, start: u64, first: bool },
-    /// `param` counts records received so far.
-    Offset { param: String, first: bool },
+    /// `param` counts records received so far, less the `overlap` by which a page repeats the one before.
+    Offset { param: String, first: bool, overlap: u64 },
     /// `param` carries what stood at `next` on the page before.
     Cursor { param: String, next: NextAt },
     /// The `Link` header's `rel="next"`, within the origin.

@@ -3,7 +3,7 @@
 use marsad_shared::{
     feed::ScalarPath,
     health::Reason,
-    request::{By, NextAt, Paging, Request, Success, SuccessRule, Total},
+    request::{By, NextAt, OnError, Paging, Request, Success, SuccessRule, Total},
 };
 use url::Url;
 
@@ -32,9 +32,16 @@ pub(crate) struct Said {
     pub(super) total: Scalar,
     /// What is handed back next time: a token, or a URL.
     pub(super) handle: Scalar,
+    /// Why the answer is none by its own word, of a feed that leaves such answers out.
+    pub(super) failed: Option<String>,
 }
 
 impl Said {
+    /// Whether nothing in it leads on, or says whether anything could.
+    pub(super) fn is_silent(&self) -> bool {
+        [&self.next, &self.more, &self.total].into_iter().all(|scalar| *scalar == Scalar::Absent)
+    }
+
     /// The same with what leads on as `rewrite` has it.
     pub(super) fn rewritten(self, rewrite: impl Fn(&str) -> String) -> Self {
         let each = |scalar| match scalar {
@@ -85,7 +92,8 @@ impl Envelope {
     /// What was found, in the order of [`Self::paths`], as what it means.
     ///
     /// # Errors
-    /// [`FetchError`] if the page says of itself that it is an error: a status of success does not make it good.
+    /// [`FetchError`] if the page says of itself that it is an error: a status of success does not make it good. A feed that
+    /// leaves such answers out finds that in [`Said::failed`].
     pub(crate) fn said(
         &self,
         found: &[Scalar],
@@ -95,17 +103,21 @@ impl Envelope {
         let at = |index: Option<usize>| {
             index.and_then(|index| found.get(index)).cloned().unwrap_or_default()
         };
-        if let Some((index, success)) = &self.success
-            && let Some(problem) = failed(&success.rule, &at(Some(*index)))
-        {
-            let error = FetchError::of(Reason::RemoteFault, url, &problem);
-            return Err(match error {
-                FetchError::Transient { reason, text } if !success.retry => {
-                    FetchError::Final { reason, text }
-                }
-                error => error,
-            });
-        }
+        let problem = self.success.as_ref().and_then(|(index, success)| {
+            Some((success.on_error, failed(&success.rule, &at(Some(*index)))?))
+        });
+        let failed = match problem {
+            None => None,
+            Some((OnError::Ignore, problem)) => Some(problem),
+            Some((on_error, problem)) => {
+                return Err(match FetchError::of(Reason::RemoteFault, url, &problem) {
+                    FetchError::Transient { reason, text } if on_error == OnError::Fail => {
+                        FetchError::Final { reason, text }
+                    }
+                    error => error,
+                });
+            }
+        };
         let next = match &self.next_header {
             Some(name) => match answer.headers.get(name) {
                 Some(value) => {
@@ -115,7 +127,8 @@ impl Envelope {
             },
             None => at(self.next),
         };
-        Ok(Said { next, more: at(self.more), total: at(self.total), handle: at(self.handle) })
+        let (more, total, handle) = (at(self.more), at(self.total), at(self.handle));
+        Ok(Said { next, more, total, handle, failed })
     }
 }
 

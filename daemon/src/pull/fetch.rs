@@ -1,17 +1,16 @@
-//! One page, asked for as long as that may help, and read; or the steps by which a partner makes an export first.
+//! One page, asked for as long as that may help, and read.
 
 use std::{io::Cursor, sync::Arc, time::Duration};
 
 use marsad_shared::{
     backoff::Backoff,
-    feed::{Feed, Format, ScalarPath},
-    health::Reason,
+    feed::{Feed, Format},
     id::RunId,
     record::Layout,
-    request::{Download, Export},
+    untrusted::show_at_most,
 };
 use reqwest::StatusCode;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -27,7 +26,7 @@ use crate::{
     source::{
         asking::{Asker, Leg},
         call::Call,
-        fault::{FetchError, shown},
+        fault::FetchError,
         http::Answer,
         manners::PATIENCE,
         walk::Ask,
@@ -42,7 +41,7 @@ const RETRY: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_s
 
 /// How often one thing was tried, and how long it may still be waited for.
 #[derive(Debug)]
-struct Tries {
+pub(super) struct Tries {
     tried: u32,
     patience: Duration,
     /// What went wrong last.
@@ -50,7 +49,7 @@ struct Tries {
 }
 
 impl Tries {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { tried: 0, patience: PATIENCE, last: None }
     }
 }
@@ -139,7 +138,7 @@ impl Puller {
     ///
     /// # Errors
     /// The trouble itself, where trying again cannot help or was tried often enough.
-    async fn wait(
+    pub(super) async fn wait(
         &self,
         run: RunId,
         trouble: Trouble,
@@ -194,9 +193,9 @@ impl Puller {
         if !empty {
             page::whole(&answer, format, &call.url)?;
         }
-        if !empty && self.columns.known().is_none() {
+        if !empty && self.columns.known().is_none() && self.failed(format, &answer, call)? {
             // An answer that is an error tells nothing of the columns.
-            self.said(format, &answer, call)?;
+            return self.without_columns(answer, format, empty, call);
         }
         let body = answer.body.clone();
         let infer = move |feed: &Feed| {
@@ -214,6 +213,7 @@ impl Puller {
         };
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
         let (body, envelope) = (answer.body.clone(), self.envelope.clone());
+        let nothing = Piece::new(&shaper.layout, seed);
         let read = move || {
             if empty {
                 return (Vec::new(), Ok(Piece::new(&shaper.layout, seed)));
@@ -238,7 +238,9 @@ impl Puller {
             }
         };
         let said = said.rewritten(|text| self.source.unsigned(text));
+        let piece = if said.failed.is_some() { Ok(nothing) } else { piece };
         let piece = piece.map_err(|error| Trouble::decode(place, error))?;
+        let said = self.shown(said, call);
         Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
     }
 
@@ -254,14 +256,19 @@ impl Puller {
             Said::default()
         } else {
             let found = intake::beside(format, &answer.body, self.envelope.paths());
-            self.envelope.said(&found, &answer, &call.url)?
+            self.shown(self.envelope.said(&found, &answer, &call.url)?, call)
         };
         let layout = Layout { fields: Vec::new(), key: Vec::new(), version: None };
         let piece = Piece::new(&layout, self.services.store.seed);
         Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
     }
 
-    async fn shaper<F>(&self, run: RunId, place: &str, infer: F) -> Result<Arc<Shaper>, Trouble>
+    pub(super) async fn shaper<F>(
+        &self,
+        run: RunId,
+        place: &str,
+        infer: F,
+    ) -> Result<Arc<Shaper>, Trouble>
     where
         F: FnOnce(&Feed) -> Result<Layout, decode::DecodeError> + Send + 'static,
     {
@@ -271,130 +278,18 @@ impl Puller {
         }
     }
 
-    /// What an answer says of itself, before its records are looked at.
-    fn said(&self, format: Format, answer: &Answer, call: &Call) -> Result<(), FetchError> {
+    /// Whether an answer says of itself that it failed, before its records are looked at.
+    fn failed(&self, format: Format, answer: &Answer, call: &Call) -> Result<bool, FetchError> {
         let found = intake::beside(format, &answer.body, self.envelope.paths());
         if found.iter().all(|scalar| *scalar == Scalar::Absent) {
-            return Ok(());
+            return Ok(false);
         }
-        self.envelope.said(&found, answer, &call.url).map(drop)
+        Ok(self.envelope.said(&found, answer, &call.url)?.failed.is_some())
     }
 
-    /// Orders an export.
-    async fn order(
-        &self,
-        run: RunId,
-        call: &Call,
-        export: &Export,
-        stop: &CancellationToken,
-    ) -> Result<Page, Trouble> {
-        let answer = self.answer(run, call, stop).await?;
-        let id = self.need(&answer, &export.id, call, "what the export is called")?;
-        self.job(run, answer, call, Ask::Job(id)).await
-    }
-
-    /// Asks after an export until it is ready.
-    #[expect(clippy::too_many_arguments, reason = "a place in a walk is a run, a leg and an ask")]
-    async fn await_job(
-        &self,
-        run: RunId,
-        asker: &Asker<'_>,
-        leg: &Leg,
-        id: &str,
-        call: &Call,
-        export: &Export,
-        stop: &CancellationToken,
-    ) -> Result<Page, Trouble> {
-        let until = Instant::now() + export.within;
-        loop {
-            let answer = self.answer(run, call, stop).await?;
-            let state = self.need(&answer, &export.state, call, "how far the export is")?;
-            if export.done.contains(&state) {
-                let place = match &export.download {
-                    Download::Path(path) => asker.at(path, leg, Some(id))?.to_string(),
-                    Download::At(path) => self.need(&answer, path, call, "where the export is")?,
-                };
-                let file = Ask::File { id: id.to_owned(), at: place };
-                return self.job(run, answer, call, file).await;
-            }
-            if export.failed.contains(&state) {
-                let text = format!(
-                    "{}: the export failed at the partner ({state}); the next run orders another, tell the partner if it fails too",
-                    shown(&call.url)
-                );
-                return Err(FetchError::Final { reason: Reason::RemoteFault, text }.into());
-            }
-            if Instant::now() + export.every > until {
-                let what = format!(
-                    "the export is still {state:?} after {} s; it is asked after again with the next run",
-                    export.within.as_secs()
-                );
-                return Err(FetchError::of(Reason::RemoteFault, &call.url, &what).into());
-            }
-            if stop.run_until_cancelled(sleep(export.every)).await.is_none() {
-                return Err(Trouble::Stopped);
-            }
-        }
-    }
-
-    /// An answer that holds no records, asked for as a page is.
-    async fn answer(
-        &self,
-        run: RunId,
-        call: &Call,
-        stop: &CancellationToken,
-    ) -> Result<Answer, Trouble> {
-        let mut tries = Tries::new();
-        loop {
-            match self.source.get(call, None).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => self.wait(run, error.into(), &mut tries, 0, stop).await?,
-            }
-        }
-    }
-
-    fn need(
-        &self,
-        answer: &Answer,
-        path: &ScalarPath,
-        call: &Call,
-        what: &str,
-    ) -> Result<String, FetchError> {
-        let found =
-            intake::beside(page::format_of(answer), &answer.body, std::slice::from_ref(path));
-        let found = found.first().and_then(Scalar::text).map(|text| self.source.unsigned(text));
-        found.ok_or_else(|| {
-            let what = format!("the answer does not say {what}; mend `export`");
-            FetchError::of(Reason::Schema, &call.url, &what)
-        })
-    }
-
-    /// A page without records that leads on to `ask`.
-    async fn job(
-        &self,
-        run: RunId,
-        answer: Answer,
-        call: &Call,
-        ask: Ask,
-    ) -> Result<Page, Trouble> {
-        let place = call.shown();
-        let shaper = self.shaper(run, &place, |_| Err(decode::DecodeError::Nothing)).await?;
-        let piece = Piece::new(&shaper.layout, self.services.store.seed);
-        let url = self.url_hash(&call.url);
-        Ok(Page { answer, piece, said: Said::default(), url, filtered: 0, job: Some(ask) })
-    }
-
-    /// Deletes an export at the partner's once it has been read. If that fails the partner keeps it, and nothing is lost.
-    pub(super) async fn clear_away(&self, asker: &Asker<'_>, ask: &Ask) {
-        let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else { return };
-        let path = request.export.as_ref().and_then(|export| export.delete.as_deref());
-        let (Some(path), Ask::File { id, .. }) = (path, ask) else { return };
-        let Ok(url) = asker.at(path, &Leg::default(), Some(id)) else { return };
-        let Ok(pass) = self.source.pass().await else { return };
-        let delete = |url| self.source.request(reqwest::Method::DELETE, url);
-        if let Err((_, error)) = self.source.send(pass, &url, 0, delete).await {
-            let (feed, error) = (&self.feed.id, error.fetch());
-            tracing::warn!(%feed, %error, "an export was read and could not be deleted at the partner's");
-        }
+    /// The same with the partner's own words as people may see them.
+    fn shown(&self, said: Said, call: &Call) -> Said {
+        let failed = said.failed.map(|words| self.source.clean(Some(call), &words));
+        Said { failed: failed.map(|words| show_at_most(&words, page::WORDS_MAX)), ..said }
     }
 }

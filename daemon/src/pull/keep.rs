@@ -16,7 +16,7 @@ use crate::{intake::Piece, source::http::Answer, trouble::Trouble};
 
 /// Where the walk goes behind a page.
 pub(super) enum Behind {
-    More(Next),
+    More(Box<Next>),
     /// `alone`: it was the only page.
     Last {
         alone: bool,
@@ -65,7 +65,7 @@ impl Puller {
             behind => behind,
         };
         let counted = course.run.count_refused(refused.len());
-        let clean = course.run.refused == 0;
+        let clean = course.run.refused == 0 && course.seen.ignored == 0;
         self.services.refuse(&course.run, refused).await?;
         counted.map_err(|error| Trouble::decode("the run", error))?;
         let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
@@ -104,6 +104,7 @@ impl Puller {
             )),
             _ => None,
         };
+        let (doubt, fresh) = (course.doubt, self.is_fresh(request, course));
         let next = match behind {
             // Our own words always make JSON.
             Behind::More(next) => serde_json::to_value(next).ok(),
@@ -125,6 +126,7 @@ impl Puller {
                     counts,
                 }),
                 (None, None) => PageEnd::Broken,
+                (None, Some(_)) if doubt.holds(fresh, counts.duplicate) => PageEnd::Broken,
                 (None, Some((cursor, validators, event_at))) => PageEnd::Last {
                     cursor,
                     validators,
@@ -155,6 +157,10 @@ impl Puller {
     /// Where the cursor stands behind a walk that was read to its end.
     fn moved(&self, request: &Request, course: &Course) -> Option<String> {
         let incremental = request.incremental.as_ref()?;
+        if course.seen.ignored > 0 {
+            // Nobody knows what the answers that were left out would have held.
+            return course.stood.clone();
+        }
         let began_at = self.there(course.began_at);
         match incremental.by {
             By::Clock => {
@@ -175,6 +181,11 @@ impl Puller {
                 }
             }
         }
+    }
+
+    /// Whether a record was changed since the walk began, by the partner's clock; only of a cursor that is a time.
+    pub(super) fn is_fresh(&self, request: &Request, course: &Course) -> bool {
+        self.event_at(request, course).is_some_and(|newest| newest >= self.there(course.began_at))
     }
 
     /// The newest time inside the data, where the cursor is one.

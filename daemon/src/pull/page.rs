@@ -4,6 +4,7 @@ use bytes::Bytes;
 use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
     health::Reason,
+    record::RowHash,
     request::{NextAt, Paging, Request},
     store::cache::Validators,
 };
@@ -20,12 +21,14 @@ use crate::{
         cursor::CursorRule,
         fault::FetchError,
         http::{Answer, HttpSource},
-        walk::{Ask, Facts},
+        walk::{Ask, Facts, Marks},
     },
 };
 
 /// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
 pub(super) const SMALL: usize = 32 * 1024;
+/// The longest words of an answer that is left out, as they are noted, in characters.
+pub(super) const WORDS_MAX: usize = 200;
 
 /// One page, decoded.
 pub(super) struct Page {
@@ -43,14 +46,45 @@ pub(super) struct Page {
 impl Page {
     /// A hash of its rows: an envelope that changes all the time does not make another page of it.
     fn content(&self) -> u64 {
-        // The key too: all deletions have one content.
-        let rows = self.piece.batch.hashes().iter().map(|row| row.content ^ row.key.rotate_left(1));
+        let rows = self.piece.batch.hashes().iter().map(mark);
         let refused = self.piece.refused.iter().map(|refusal| xxh3_64(&refusal.original));
         rows.chain(refused).fold(0, |hash: u64, row| hash.rotate_left(5) ^ row)
     }
 
-    /// What the walk needs to know of it.
-    pub(super) fn facts(&self, source: &HttpSource) -> Facts {
+    /// Whether its status says that there are no records.
+    fn is_nothing(&self) -> bool {
+        self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT
+    }
+
+    fn leads_nowhere(&self) -> bool {
+        self.said.is_silent() && self.answer.link().is_none()
+    }
+
+    /// Hashes by which its rows are known again: all but those that the partner lists apart.
+    fn marks(&self) -> Marks {
+        let (batch, refused) = (&self.piece.batch, &self.piece.refused);
+        let listed = |row: &usize| self.piece.apart == 0 || !batch.is_gone(*row);
+        let taken = (0..batch.len()).filter(listed).filter_map(|row| batch.hashes().get(row));
+        Marks {
+            taken: taken.map(mark).collect(),
+            refused: refused.iter().map(|refusal| xxh3_64(&refusal.original)).collect(),
+        }
+    }
+
+    /// Takes out rows that came with the page before, by their marks.
+    pub(super) fn forget(&mut self, repeats: &[u64]) {
+        if repeats.is_empty() {
+            return;
+        }
+        let is_new = |mark: u64| !repeats.contains(&mark);
+        self.piece.refused.retain(|refusal| is_new(xxh3_64(&refusal.original)));
+        self.piece.batch.retain(|batch, row| {
+            batch.is_gone(row) || batch.hashes().get(row).is_none_or(|hash| is_new(mark(hash)))
+        });
+    }
+
+    /// What the walk needs to know of it; `overlaps`: whether its rows are to be known again.
+    pub(super) fn facts(&self, source: &HttpSource, overlaps: bool) -> Facts {
         Facts {
             rows: self.piece.rows() - self.piece.apart,
             next: self.said.next.clone(),
@@ -58,7 +92,9 @@ impl Page {
             total: self.said.total.clone(),
             link: self.answer.link().map(|link| source.unsigned(&link)),
             content: self.content(),
-            nothing: self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT,
+            marks: if overlaps { self.marks() } else { Marks::default() },
+            nothing: self.is_nothing() || self.said.failed.is_some() && self.leads_nowhere(),
+            left_out: self.said.failed.is_some(),
         }
     }
 
@@ -80,6 +116,11 @@ impl Page {
             self.filtered = (before - batch.len()) as u64;
         }
     }
+}
+
+/// What a row is known again by. The key too: all deletions have one content.
+fn mark(row: &RowHash) -> u64 {
+    row.content ^ row.key.rotate_left(1)
 }
 
 /// Whether a whole walk of this request can be one answer, so that its validators speak for all of it.

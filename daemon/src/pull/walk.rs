@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     health::{PollResult, Reason},
-    request::{By, Request},
+    request::{By, Missing, Request},
     store::{
         StoreError,
         cache::{Position, Validators},
@@ -15,20 +15,24 @@ use marsad_shared::{
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{Errand, Head, Puller, keep::Behind, page::Page};
+use super::{Errand, Head, Puller, keep::Behind, notes::Seen, page::Page};
 use crate::{
     run::{Ending, Run},
     source::{
         asking::{Asker, Leg},
         fault::FetchError,
         http::Answer,
-        walk::{Ask, Onward, WalkError, Walker},
+        walk::{Ask, Onward, Stand, WalkError, Walker},
     },
     trouble::Trouble,
 };
 
 /// How long what a partner gave us to go on with is tried, once nothing comes of it any more.
 const WALK_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Why a walk that went well moves no cursor.
+const MOVED: &str = "records moved while they were read, and numbered pages do not show whether one slipped between two of \
+    them: the cursor stays, the next run reads from there again; page by offset or by cursor if this goes on";
 
 /// Where a walk stands, in its own words: what is kept behind a [`marsad_shared::store::cache::Walk`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,17 +41,18 @@ pub(super) struct Next {
     /// What was asked for, as a hash: a walk of another request is not gone on with.
     pub(super) of: u64,
     pub(super) leg: Leg,
-    /// Records so far, of the whole walk and of this leg.
+    /// Records so far, of the whole walk.
     pub(super) rows: u64,
-    pub(super) leg_rows: u64,
-    /// Pages of this leg so far.
-    pub(super) leg_pages: u64,
+    /// Where its leg stands.
+    pub(super) stand: Stand,
     /// Answers so far that had no records because of their status.
     pub(super) refused_legs: u64,
     /// Legs so far, with this one.
     pub(super) legs: u64,
     /// Until when it is read, of a feed that is asked for by stretches of time.
     pub(super) horizon: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) seen: Seen,
 }
 
 /// One walk under way.
@@ -55,6 +60,8 @@ pub(super) struct Course {
     pub(super) run: Run,
     pub(super) errand: Errand,
     pub(super) of: u64,
+    /// Where the cursor stands in the bank, whatever is asked for.
+    pub(super) stood: Option<String>,
     /// The cursor when the walk began.
     pub(super) since: Option<String>,
     pub(super) best: Option<String>,
@@ -69,10 +76,35 @@ pub(super) struct Course {
     refused_legs: u64,
     /// The partner's mark of change when the walk began.
     pub(super) mark: Option<Validators>,
+    pub(super) doubt: Doubt,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
+    pub(super) seen: Seen,
     /// When the walk that is gone on with last came on.
     resumed: Option<Timestamp>,
+}
+
+/// Whether a record may have slipped between two pages of a walk that ended well.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Doubt {
+    /// The partner had fewer of them while it was read: see [`Walker::is_in_doubt`].
+    dipped: bool,
+    /// Nothing shows that its pages join: see [`Walker::is_blind`].
+    blind: bool,
+}
+
+impl Doubt {
+    /// Heeds a leg that was read to its end.
+    fn heed(&mut self, walker: &Walker<'_>) {
+        self.dipped |= walker.is_in_doubt();
+        self.blind |= walker.is_blind();
+    }
+
+    /// Whether the cursor must stay where it is. `fresh`: something was changed since the walk began; if `duplicates` came
+    /// too, it moved while it was read.
+    pub(super) fn holds(self, fresh: bool, duplicates: u64) -> bool {
+        self.dipped || self.blind && fresh && duplicates > 0
+    }
 }
 
 /// Whether a page holds anything new.
@@ -105,6 +137,7 @@ impl Puller {
             run,
             errand: Errand { full, ..errand },
             of,
+            stood: position.cursor.clone(),
             since: if full { None } else { position.cursor.clone() },
             best: None,
             handle: None,
@@ -114,21 +147,22 @@ impl Puller {
             horizon: None,
             refused_legs: 0,
             mark: head.mark,
+            doubt: Doubt::default(),
             notes: Vec::new(),
+            seen: Seen::default(),
             resumed: resumed.as_ref().map(|(walk, _)| walk.at),
         };
-        let mut walker = Walker::new(request, 0, 0);
-        let ask = match resumed {
+        let (walker, ask) = match resumed {
             Some((walk, next)) => {
                 course.since = walk.since;
                 course.best = walk.best;
                 (course.leg, course.legs, course.horizon) = (next.leg, next.legs, next.horizon);
-                walker = Walker::new(request, walk.pages, next.rows);
-                course.refused_legs = next.refused_legs;
-                walker.resume_leg(next.leg_rows, next.leg_pages);
-                Some(next.ask)
+                (course.refused_legs, course.seen) = (next.refused_legs, next.seen);
+                let (walker, ask) =
+                    Walker::resume(request, walk.pages, next.rows, next.stand, next.ask);
+                (walker, Some(ask))
             }
-            None => None,
+            None => (Walker::new(request), None),
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         (course.run, ended)
@@ -162,7 +196,7 @@ impl Puller {
                     if !self.begins_anew(request, course, &trouble).await? {
                         return Err(trouble);
                     }
-                    walker = Walker::new(request, 0, 0);
+                    walker = Walker::new(request);
                     ask = Ask::First;
                     read = self.fetch(id, 1, &asker, &course.leg, &ask, None, stop).await;
                     continue;
@@ -172,17 +206,17 @@ impl Puller {
             let onward = self.onward(request, course, &mut walker, &ask, &mut page).await;
             let onward = onward.and_then(|next| checked(&asker, course, &ask, next));
             let behind = match &onward {
-                Ok(Some((leg, ask))) => Behind::More(Next {
+                Ok(Some((leg, ask))) => Behind::More(Box::new(Next {
                     ask: ask.clone(),
                     of: course.of,
                     leg: leg.clone(),
                     rows: walker.rows,
-                    leg_rows: walker.leg_rows(),
-                    leg_pages: walker.leg_pages(),
+                    stand: walker.stand().clone(),
                     refused_legs: course.refused_legs,
                     legs: course.legs,
                     horizon: course.horizon,
-                }),
+                    seen: course.seen.clone(),
+                })),
                 Ok(None) => Behind::Last { alone: walker.pages == 1 },
                 Err(_) => Behind::Broken,
             };
@@ -231,26 +265,30 @@ impl Puller {
         if let Some(job) = page.job.take() {
             return Ok(Some((course.leg.clone(), job)));
         }
-        let facts = page.facts(&self.source);
-        course.refused_legs += u64::from(page.answer.nothing);
+        let facts = page.facts(&self.source, walker.overlaps());
+        course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
+        course.seen.answer(&page.said);
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());
         }
-        if self.look_through(request, course, page, walker.pages + 1)? == News::Old {
-            walker.pages += 1;
+        let onward = walker.next(ask, &facts);
+        page.forget(walker.repeats());
+        if self.look_through(request, course, page, walker)? == News::Old {
             return Ok(None);
         }
-        match walker.next(ask, &facts)? {
+        match onward? {
             Onward::Page(next) => Ok(Some((course.leg.clone(), next))),
             Onward::Split => {
+                course.doubt.heed(walker);
                 let best = course.best.clone();
                 if best.is_none() || best == course.leg.since {
-                    return Err(WalkError::NoSplit { most: walker.leg_rows() });
+                    return Err(WalkError::NoSplit { most: walker.stand().rows });
                 }
                 walker.begin_leg();
                 Ok(Some((Leg { since: best, ..course.leg.clone() }, Ask::First)))
             }
             Onward::End => {
+                course.doubt.heed(walker);
                 if let Some((from, to)) = walker.shifted() {
                     course.notes.push(format!(
                         "the total changed from {from} to {to} while it was read; records that moved meanwhile come with the next run"
@@ -280,20 +318,24 @@ impl Puller {
         request: &Request,
         course: &mut Course,
         page: &mut Page,
-        number: u64,
+        walker: &Walker<'_>,
     ) -> Result<News, WalkError> {
         let (Some(incremental), Some(rule)) = (&request.incremental, self.rule()) else {
             return Ok(News::New);
         };
         let batch = &page.piece.batch;
         if incremental.split.is_some()
+            && !walker.is_going_back()
             && let (Some(before), Some(least)) = (&course.best, rule.least(batch))
             && rule.compare(&least, before).is_lt()
         {
             // What lies between would be lost where the walk is split.
-            return Err(WalkError::Unsorted { page: number });
+            return Err(WalkError::Unsorted { page: walker.pages });
         }
         course.best = rule.best(course.best.take(), batch);
+        if incremental.missing == Missing::Include {
+            course.seen.timeless += rule.without_value(batch);
+        }
         let old = page.is_old(&rule, course.leg.since.as_deref());
         page.filter(&rule, course.leg.since.as_deref());
         let ends = matches!(incremental.by, By::Here { newest_first: true, .. });
@@ -309,14 +351,15 @@ impl Puller {
     ) -> Result<bool, Trouble> {
         let incremental = request.incremental.as_ref();
         if let (
-            Trouble::Fetch(FetchError::Gone { .. }),
+            Trouble::Fetch(FetchError::Gone { status, .. }),
             Some(_),
             Some(By::Delta(_) | By::Token(_)),
         ) = (trouble, &course.since, incremental.map(|incremental| &incremental.by))
         {
-            let what = "the partner no longer keeps the changes since our last read (410): everything was read again, \
-                        but what it deleted in between is not known and stays";
-            course.notes.push(what.to_owned());
+            course.notes.push(format!(
+                "the partner no longer keeps the changes since our last read ({status}): everything was read again, but \
+                 what it deleted in between is not known and stays"
+            ));
             (course.since, course.best, course.handle) = (None, None, None);
             course.errand.full = true;
             course.leg = Leg::default();
@@ -331,14 +374,15 @@ impl Puller {
             // What it gave us to go on with has died: the next run begins anew.
             self.forget_walk().await?;
         }
-        if let (Trouble::Fetch(FetchError::Gone { .. }), Some(since)) = (trouble, &course.leg.since)
+        if let (Trouble::Fetch(FetchError::Gone { status, .. }), Some(since)) =
+            (trouble, &course.leg.since)
         {
-            return Err(Trouble::CursorLost { since: since.clone() });
+            return Err(Trouble::CursorLost { since: since.clone(), status: *status });
         }
         Ok(false)
     }
 
-    fn ending(&self, request: &Request, course: &Course) -> Result<Ending, Trouble> {
+    fn ending(&self, request: &Request, course: &mut Course) -> Result<Ending, Trouble> {
         if request.each.is_some() && course.refused_legs >= course.legs {
             let what = format!(
                 "the partner has nothing for any of {} records of the other feed",
@@ -350,23 +394,23 @@ impl Puller {
                 &what,
             )));
         }
+        course.notes.extend(course.seen.notes(request));
+        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
-            return Ok(Ending::unchanged(Some(what)));
+            return Ok(Ending::unchanged(joined(Some(what), notes)));
         }
         let event_at = self.event_at(request, course);
         let counts = course.run.counts();
+        if course.doubt.holds(self.is_fresh(request, course), counts.duplicate) {
+            course.notes.push(MOVED.to_owned());
+        }
         let ending = if course.since.is_none() {
             Ending::of_whole(&counts)
         } else {
             Ending::of_balance(&counts)
         };
-        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
-        let reason = match (ending.reason, notes) {
-            (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
-            (reason, notes) => reason.or(notes),
-        };
-        Ok(Ending { reason, event_at, ..ending })
+        Ok(Ending { reason: joined(ending.reason, notes), event_at, ..ending })
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {
@@ -376,6 +420,13 @@ impl Puller {
 
     pub(super) async fn report(&self, result: PollResult, detail: Option<String>) {
         self.services.report_health(&self.source.id, result, detail).await;
+    }
+}
+
+fn joined(reason: Option<String>, notes: Option<String>) -> Option<String> {
+    match (reason, notes) {
+        (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
+        (reason, notes) => reason.or(notes),
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) async fn resync(
     let effect = async move {
         let (reply, answer) = oneshot::channel();
         let order = services::Resync { feed: order.feed, full: order.full, actor, reply };
-        desk.try_send(Order::Resync(order))
+        desk.try_send(Box::new(Order::Resync(order)))
             .map_err(|_| not_begun("several resyncs of it wait already"))?;
         let run = stop.run_until_cancelled(taken_up(answer, not_begun)).await;
         let run = run.unwrap_or_else(|| Err(unavailable()))?;

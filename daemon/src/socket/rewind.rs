@@ -57,7 +57,7 @@ pub(super) async fn rewind(
     let effect = async move {
         let (reply, answer) = oneshot::channel();
         let reason = reason.map_or("rewound".to_owned(), |reason| format!("rewound: {reason}"));
-        desk.try_send(Order::Rewind(services::Rewind { to, reason, actor, reply }))
+        desk.try_send(Box::new(Order::Rewind(services::Rewind { to, reason, actor, reply })))
             .map_err(|_| not_moved("several orders about it wait already"))?;
         let moved = stop.run_until_cancelled(taken_up(answer, not_moved)).await;
         moved.unwrap_or_else(|| Err(unavailable()))?;

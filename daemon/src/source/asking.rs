@@ -223,7 +223,7 @@ impl<'a> Asker<'a> {
             (Ask::First, Paging::Page { param, start, first: true }) => {
                 page(param, (*start).into());
             }
-            (Ask::First, Paging::Offset { param, first: true }) => page(param, 0.into()),
+            (Ask::First, Paging::Offset { param, first: true, .. }) => page(param, 0.into()),
             (Ask::Number(number), Paging::Page { param, .. } | Paging::Offset { param, .. }) => {
                 page(param, (*number).into());
             }

@@ -89,6 +89,13 @@ impl CursorRule {
         self.value(batch, row).is_some_and(|value| self.compare(&value, since) == Ordering::Less)
     }
 
+    /// How many rows of `batch` have no value, deletions apart, which need none.
+    pub fn without_value(&self, batch: &Batch) -> u64 {
+        let without =
+            |row: &usize| !batch.is_gone(*row) && batch.at(*row, self.column) == Value::Null;
+        (0..batch.len()).filter(without).count() as u64
+    }
+
     /// Whether any row could be passed over.
     pub fn filters(&self) -> bool {
         matches!(self.incremental.by, By::Here { .. })

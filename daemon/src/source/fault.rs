@@ -48,9 +48,10 @@ pub enum FetchError {
     /// Time will not cure it: somebody must do something.
     #[error("{text}")]
     Final { reason: Reason, text: String },
-    /// The partner no longer keeps what was asked for (410): asked for otherwise, it may answer.
+    /// The partner no longer keeps what was asked for (410, or what the feed takes for it): asked for otherwise, it may
+    /// answer.
     #[error("{text}")]
-    Gone { text: String },
+    Gone { status: u16, text: String },
     /// Our own fault (promise 10).
     #[error("{text}")]
     Local { reason: Reason, text: String },
@@ -81,7 +82,7 @@ impl FetchError {
         | Self::Held { text, .. }
         | Self::Transient { text, .. }
         | Self::Final { text, .. }
-        | Self::Gone { text }
+        | Self::Gone { text, .. }
         | Self::Local { text, .. }) = &mut self;
         *text = rewrite(text);
         self
@@ -111,15 +112,18 @@ impl FetchError {
         }
     }
 
-    /// What it means to a feed that says so of its status.
+    /// What it means to a feed that says so of its status. A gateway knows nothing of cursors.
     #[must_use]
-    pub fn meaning(self, meaning: Option<OnStatus>) -> Self {
+    pub fn meaning(self, status: u16, meaning: OnStatus) -> Self {
         let text = self.to_string();
         match meaning {
-            Some(OnStatus::Retry) if !matches!(self, Self::Throttled { .. }) => {
+            OnStatus::Retry if !matches!(self, Self::Throttled { .. }) => {
                 Self::Transient { reason: Reason::Http5xx, text }
             }
-            Some(OnStatus::Fail) => Self::Final { reason: Reason::Http4xx, text },
+            OnStatus::Fail => Self::Final { reason: Reason::Http4xx, text },
+            OnStatus::Gone if self.reason() != Some(Reason::GatewayFault) => {
+                Self::Gone { status, text }
+            }
             _ => self,
         }
     }
@@ -184,7 +188,10 @@ impl FetchError {
             }
             400..600 if said.fault == Some(true) => Self::of(Reason::RemoteFault, url, &what),
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
-            410 => Self::Gone { text: Self::of(Reason::Http4xx, url, &what).to_string() },
+            gone @ 410 => {
+                let text = Self::of(Reason::Http4xx, url, &what).to_string();
+                Self::Gone { status: gone, text }
+            }
             400..500 => Self::of(Reason::Http4xx, url, &what),
             _ => Self::of(Reason::Http5xx, url, &what),
         }

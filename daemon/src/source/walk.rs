@@ -12,6 +12,11 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::link;
 use crate::decode::Scalar;
 
+mod joint;
+
+use joint::{Joined, Joint, Last};
+pub use joint::{Marks, Stand};
+
 /// How often the same page may come before its partner is taken to stand still.
 const SAME_MAX: u8 = 3;
 /// So many pages in a row without a record, each leading on, are no walk.
@@ -48,8 +53,12 @@ pub struct Facts {
     pub link: Option<String>,
     /// A hash of its rows.
     pub content: u64,
+    /// Marks of its rows; only where pages overlap.
+    pub marks: Marks,
     /// The answer itself says that there are no records: nothing can lead on from it.
     pub nothing: bool,
+    /// It says that it failed, and is left out.
+    pub left_out: bool,
 }
 
 impl Facts {
@@ -115,6 +124,10 @@ pub enum WalkError {
         "page {page} goes back behind the one before: the feed is not in ascending order, so that splitting it would lose records; ask for it sorted"
     )]
     Unsorted { page: u64 },
+    #[error(
+        "records moved while they were counted: page {page} does not join the one before, {times} times over; have the partner sort by a field that is unique and does not change, page by cursor, or write `overlap = 0` if nothing can be lost"
+    )]
+    Shifting { page: u64, times: u8 },
     #[error("the other feed has more than {most} records; raise `each.max` if that is right")]
     TooManyParents { most: u64 },
     #[error("the other feed's records cannot be read: {problem}")]
@@ -144,54 +157,92 @@ pub struct Walker<'a> {
     pub pages: u64,
     /// Records read so far, of all legs.
     pub rows: u64,
-    /// Records and pages read so far in this leg.
-    leg_rows: u64,
-    leg_pages: u64,
+    /// Where this leg stands.
+    stand: Stand,
+    joint: Joint,
     /// What the partner said that there is, first and last.
     totals: Option<(u64, u64)>,
+    /// Whether it once said less than before.
+    dipped: bool,
 }
 
 impl<'a> Walker<'a> {
-    /// A walk from `pages` pages and `rows` records on (0: from the first).
-    pub fn new(request: &'a Request, pages: u64, rows: u64) -> Self {
+    /// A walk from its first page.
+    pub fn new(request: &'a Request) -> Self {
         Self {
             request,
             asked: HashSet::new(),
             came: HashMap::new(),
             last_content: None,
             empty: 0,
-            pages,
-            rows,
-            leg_rows: 0,
-            leg_pages: 0,
+            pages: 0,
+            rows: 0,
+            stand: Stand::default(),
+            joint: Joint::new(request),
             totals: None,
+            dipped: false,
         }
+    }
+
+    /// A walk that is gone on with behind `pages` pages and `rows` records, from where its leg stood. Gives how to ask
+    /// on: where pages do not overlap, for the last page again, to see whether anything moved since.
+    pub fn resume(
+        request: &'a Request,
+        pages: u64,
+        rows: u64,
+        stand: Stand,
+        ask: Ask,
+    ) -> (Self, Ask) {
+        let mut walker = Self { pages, rows, stand, ..Self::new(request) };
+        let ask = walker.joint.resume(&walker.stand).unwrap_or(ask);
+        (walker, ask)
     }
 
     /// Another leg begins: its pages are new ones.
     pub fn begin_leg(&mut self) {
+        self.joint.begin_leg();
+        self.forget();
+    }
+
+    /// Forgets what is known of the pages of this leg.
+    fn forget(&mut self) {
         self.asked.clear();
         self.came.clear();
         self.last_content = None;
-        self.leg_rows = 0;
-        self.leg_pages = 0;
+        self.stand = Stand::default();
         self.totals = None;
+        self.dipped = false;
     }
 
-    /// So many records and pages of this leg were read before the walk was gone on with.
-    pub fn resume_leg(&mut self, rows: u64, pages: u64) {
-        self.leg_rows = rows;
-        self.leg_pages = pages;
+    /// Where this leg stands.
+    pub fn stand(&self) -> &Stand {
+        &self.stand
     }
 
-    /// Pages of this leg so far.
-    pub fn leg_pages(&self) -> u64 {
-        self.leg_pages
+    /// Whether [`Facts::marks`] are looked at.
+    pub fn overlaps(&self) -> bool {
+        self.joint.overlaps()
     }
 
-    /// Records of this leg so far.
-    pub fn leg_rows(&self) -> u64 {
-        self.leg_rows
+    /// Whether the last page was asked for by going back, or sends the walk back.
+    pub fn is_going_back(&self) -> bool {
+        self.joint.is_going_back()
+    }
+
+    /// Rows of the last page that had come with the one before, as [`Facts::marks`] names them.
+    pub fn repeats(&self) -> &[u64] {
+        self.joint.repeats()
+    }
+
+    /// Whether records may have moved from page to page of this leg without being seen: the partner had fewer of them
+    /// while it was read, and nothing shows that its pages join.
+    pub fn is_in_doubt(&self) -> bool {
+        self.dipped && self.is_blind()
+    }
+
+    /// Whether nothing shows that the pages of this leg join, and a cursor would pass what was lost between two.
+    pub fn is_blind(&self) -> bool {
+        self.joint.is_blind() && self.stand.pages > 1
     }
 
     /// The totals that the partner named first and last, where they differ: it changed while it was read.
@@ -203,8 +254,8 @@ impl<'a> Walker<'a> {
     pub fn contradicted(&self) -> Option<(u64, u64)> {
         let (_, said) = self.totals?;
         let got = match &self.request.pagination.total {
-            Some(Total::Pages(_)) => self.leg_pages,
-            _ => self.leg_rows,
+            Some(Total::Pages(_)) => self.stand.pages,
+            _ => self.stand.rows,
         };
         (got != said).then_some((said, got))
     }
@@ -215,15 +266,31 @@ impl<'a> Walker<'a> {
     /// [`WalkError`] if there is no going on.
     pub fn next(&mut self, ask: &Ask, facts: &Facts) -> Result<Onward, WalkError> {
         self.pages += 1;
-        self.rows += facts.rows;
-        self.leg_rows += facts.rows;
-        self.leg_pages += 1;
         self.asked.insert(hash(ask));
         self.guard_content(facts)?;
-        let pagination = &self.request.pagination;
-        if self.is_last(facts)? {
+        let joined = self.joint.join(ask, facts, &mut self.stand);
+        let repeated = match joined {
+            Joined::Yes { repeated } => repeated,
+            Joined::Again { rows } => {
+                self.rows = self.rows.saturating_sub(rows);
+                0
+            }
+            Joined::No => return self.back(ask, facts),
+        };
+        let fresh = facts.rows.saturating_sub(repeated);
+        self.rows += fresh;
+        self.stand.rows += fresh;
+        self.stand.pages += 1;
+        self.stand.last = Some(Last { ask: ask.clone(), content: facts.content, rows: fresh });
+        if self.is_last(ask, facts, fresh)? {
             return Ok(Onward::End);
         }
+        self.onward(ask, facts)
+    }
+
+    /// Where to go behind a page that is not the last.
+    fn onward(&mut self, ask: &Ask, facts: &Facts) -> Result<Onward, WalkError> {
+        let pagination = &self.request.pagination;
         // Where only an empty page is an end, this may have been all.
         let open = pagination.stop == Stop::Empty;
         if self.rows > pagination.max_records || (self.rows == pagination.max_records && !open) {
@@ -231,17 +298,46 @@ impl<'a> Walker<'a> {
         }
         let split = self.request.incremental.as_ref().and_then(|incremental| incremental.split);
         let size = pagination.size.as_ref().map_or(facts.rows, |size| size.size);
-        if split.is_some_and(|split| self.leg_rows + size > split) {
+        let from = self.come(ask, facts) - self.joint.overlap(facts, &self.stand);
+        if split.is_some_and(|split| from + size > split) {
             return Ok(Onward::Split);
         }
         let next = self.lead(ask, facts)?;
         if self.asked.contains(&hash(&next)) {
             return Err(WalkError::Circle { page: self.pages });
         }
-        if self.pages >= pagination.max_pages {
-            return Err(WalkError::TooMany { most: pagination.max_pages });
+        self.page(next)
+    }
+
+    /// Goes back to where the page that was asked for with `ask` may join, and to the leg's beginning if need be.
+    fn back(&mut self, ask: &Ask, facts: &Facts) -> Result<Onward, WalkError> {
+        // What is asked for again may come again.
+        self.asked.clear();
+        self.came.clear();
+        self.last_content = None;
+        let from = self.joint.back(ask, facts, &self.stand);
+        if from > 0 {
+            return self.page(Ask::Number(from));
         }
-        Ok(Onward::Page(next))
+        if let Some(times) = self.joint.begin_anew() {
+            return Err(WalkError::Shifting { page: self.pages, times });
+        }
+        self.rows = self.rows.saturating_sub(self.stand.rows);
+        self.forget();
+        self.page(Ask::First)
+    }
+
+    fn page(&self, next: Ask) -> Result<Onward, WalkError> {
+        let most = self.request.pagination.max_pages;
+        if self.pages >= most { Err(WalkError::TooMany { most }) } else { Ok(Onward::Page(next)) }
+    }
+
+    /// How many records of this leg have come, with this page: by the partner's own count, where it is asked by that.
+    fn come(&self, ask: &Ask, facts: &Facts) -> u64 {
+        match (&self.request.pagination.kind, ask) {
+            (Paging::Offset { .. }, Ask::Number(from)) => from + facts.rows,
+            _ => self.stand.rows,
+        }
     }
 
     /// The same rows again and again are no progress, whatever leads on.
@@ -265,7 +361,8 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn is_last(&mut self, facts: &Facts) -> Result<bool, WalkError> {
+    /// Whether the page is the last; `fresh`: so many of its rows had not come before.
+    fn is_last(&mut self, ask: &Ask, facts: &Facts, fresh: u64) -> Result<bool, WalkError> {
         let page = self.pages;
         let pagination = &self.request.pagination;
         if matches!(pagination.kind, Paging::None) || facts.nothing {
@@ -274,20 +371,22 @@ impl<'a> Walker<'a> {
         if pagination.total.is_some()
             && let Some(total) = number(&facts.total)
         {
+            self.dipped |= self.totals.is_some_and(|(_, last)| total < last);
             self.totals = Some((self.totals.map_or(total, |(first, _)| first), total));
         }
+        let bare = self.joint.is_bare(facts, fresh);
         let counts = matches!(pagination.kind, Paging::Page { .. } | Paging::Offset { .. });
         Ok(match pagination.stop {
-            Stop::Empty => facts.rows == 0,
+            Stop::Empty => bare,
             Stop::Short => pagination.size.as_ref().is_some_and(|size| facts.rows < size.size),
             Stop::More => !flag(&facts.more).ok_or(WalkError::NoFlag { page })?,
             Stop::Total => {
                 let said = number(&facts.total).ok_or(WalkError::NoTotal { page })?;
                 let got = match &pagination.total {
-                    Some(Total::Pages(_)) => self.leg_pages,
-                    _ => self.leg_rows,
+                    Some(Total::Pages(_)) => self.stand.pages,
+                    _ => self.come(ask, facts),
                 };
-                if got < said && counts && facts.rows == 0 {
+                if got < said && counts && bare {
                     return Err(WalkError::Short { said, got });
                 }
                 got >= said
@@ -310,7 +409,9 @@ impl<'a> Walker<'a> {
         let next = match &self.request.pagination.kind {
             Paging::None => None,
             Paging::Page { start, .. } => Some(Ask::Number(from(ask, *start) + 1)),
-            Paging::Offset { .. } => Some(Ask::Number(from(ask, 0) + facts.rows)),
+            Paging::Offset { .. } => Some(Ask::Number(
+                from(ask, 0) + facts.rows - self.joint.overlap(facts, &self.stand),
+            )),
             Paging::Cursor { .. } => self.way(facts).map(Ask::Token),
             Paging::NextUrl { .. } | Paging::Link => self.way(facts).map(Ask::Url),
         };

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod documents;
 mod json;
+mod moving;
 mod paths;
 mod sdmx;
 mod walking;

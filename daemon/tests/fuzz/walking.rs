@@ -67,7 +67,7 @@ fn every_walk_ends_within_its_limits_and_its_origin() {
         let Origin::Http(request) = &feed.origin else { return };
         let base = "http://p.example/api".parse().unwrap();
         let asks = Asker::new(&base, feed, request);
-        let mut walker = Walker::new(request, 0, 0);
+        let mut walker = Walker::new(request);
         let (mut ask, leg, mut met) = (Ask::First, Leg::default(), HashSet::new());
         let mut pages = 0;
         loop {
@@ -114,16 +114,15 @@ fn facts(choices: &mut Choices<'_>) -> Facts {
     let (next, more, total) = (scalar(), scalar(), scalar());
     let link = next.text().map(|text| format!("<{text}>; rel=\"next\""));
     let (rows, content) = (choices.below(4) as u64, choices.below(256) as u64);
-    Facts { rows, next, more, total, link, content, nothing: choices.below(16) == 1 }
+    let nothing = choices.below(16) == 1;
+    Facts { rows, next, more, total, link, content, nothing, ..Facts::default() }
 }
 
 /// A feed for every kind of paging and every stop rule that it can have.
 fn feeds() -> Vec<Feed> {
-    let folder = tempfile::tempdir().unwrap();
-    let mut file = "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\nbase_url = \"http://p.example/api\"\n".to_owned();
     let more = "more = \"$.more\"";
     let total = "total = \"$.total\"";
-    for (number, pagination) in [
+    let paging = [
         "kind = \"none\"".to_owned(),
         "kind = \"page\", param = \"p\"".to_owned(),
         "kind = \"page\", param = \"p\", start = 0, first = false, total_pages = \"$.total\""
@@ -136,14 +135,19 @@ fn feeds() -> Vec<Feed> {
         format!("kind = \"cursor\", param = \"c\", next = \"$.next\", {more}"),
         "kind = \"next_url\", next = \"$.next\"".to_owned(),
         "kind = \"link\"".to_owned(),
-    ]
-    .iter()
-    .enumerate()
-    {
+    ];
+    configured(paging.iter().map(|paging| format!("{paging}, max_pages = 20")), "")
+}
+
+/// A feed for each of these ways of paging, with further lines.
+pub(crate) fn configured(paging: impl Iterator<Item = String>, lines: &str) -> Vec<Feed> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\nbase_url = \"http://p.example/api\"\n".to_owned();
+    for (number, pagination) in paging.enumerate() {
         let _ = write!(
             file,
             "[[feed]]\nid = \"f{number}\"\nconnection = \"api\"\npath = \"/x?a=1\"\nkey = [\"id\"]\n\
-             pagination = {{ {pagination}, max_pages = 20 }}\n"
+             pagination = {{ {pagination} }}\n{lines}\n"
         );
     }
     let partners = folder.path().join("partners.d");

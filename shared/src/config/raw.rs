@@ -12,14 +12,13 @@ use super::{
     tree::Tree,
     value::{
         AuthKind, BaseUrl, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode, Json, Location,
-        Loopback, OnError, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span, Statuses,
-        Utf8, Zone,
+        Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span, Statuses, Utf8, Zone,
     },
 };
 use crate::{
     connection::{DeliverMethod, LoginMethod, RateLimit},
     feed::{FieldType, Format},
-    request::{Carrier, Method, Missing, Preset, Stop},
+    request::{Carrier, Method, Missing, OnError, Preset, Stop},
     role::Grant,
     signing::Algorithm,
 };
@@ -379,7 +378,8 @@ table! {
         may headers: Pairs,
         /// What tells a good answer from an error that came with a good status.
         may success: RawSuccess,
-        /// What a status means, where it is not the usual: `empty` (no records), `retry` or `fail`, as in `{ 404 = "empty" }`.
+        /// What a status means, where it is not the usual: `empty` (no records), `gone` (the cursor is older than what the
+        /// partner keeps), `retry` or `fail`, as in `{ 404 = "empty" }`.
         may statuses: Statuses,
         /// How one page leads to the next. Default: one page is all there is.
         may pagination: RawPagination,
@@ -437,6 +437,9 @@ table! {
         may start: u64,
         /// `page`, `offset`: whether the first page is asked for with `param`. Default: true.
         may first: bool,
+        /// `offset`: by how many records a page repeats the one before, so that none slips between two while others move; 0
+        /// for a partner that takes whole pages alone. Default: 1 where `incremental` is, else 0.
+        may overlap: u64,
         /// The parameter for the size of a page.
         may size_param: String,
         /// The size to ask for.
@@ -516,7 +519,8 @@ table! {
         may equals: Vec<Scalar>,
         /// A path where a good answer has nothing, null, false or nothing but emptiness.
         may error: String,
-        /// What a failure means: `fail`, somebody must look, or `retry`. Default: `fail`.
+        /// What a failure means: `fail`, somebody must look; `retry`; or `ignore`, such an answer is one without records, is
+        /// counted, and no cursor moves in its run. Default: `fail`.
         may on_error: OnError,
     }
     later {}

@@ -15,7 +15,7 @@ use crate::{
     connection::{DeliverMethod, RateLimit},
     feed::{FieldType, Format},
     id::is_name,
-    request::{Carrier, Method, Missing, OnStatus, Preset, Stop},
+    request::{Carrier, Method, Missing, OnError, OnStatus, Preset, Stop},
     role::Grant,
 };
 
@@ -408,13 +408,11 @@ pub(super) enum Order {
 }
 word!(Order, [("newest_first", Self::NewestFirst), ("any", Self::Any)], later []);
 
-/// What a failure inside a good answer means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnError {
-    Fail,
-    Retry,
-}
-word!(OnError, [("fail", Self::Fail), ("retry", Self::Retry)], later []);
+word!(
+    OnError,
+    [("fail", Self::Fail), ("retry", Self::Retry), ("ignore", Self::Ignore)],
+    later []
+);
 
 word!(
     Preset,
@@ -452,7 +450,16 @@ word!(
     [("include", Self::Include), ("exclude", Self::Exclude), ("raise", Self::Raise)],
     later []
 );
-word!(OnStatus, [("empty", Self::Empty), ("retry", Self::Retry), ("fail", Self::Fail)], later []);
+word!(
+    OnStatus,
+    [
+        ("empty", Self::Empty),
+        ("gone", Self::Gone),
+        ("retry", Self::Retry),
+        ("fail", Self::Fail),
+    ],
+    later []
+);
 
 /// A value as JSON writes it, text without its quotes.
 #[derive(Clone, Debug)]
@@ -486,6 +493,8 @@ schema!(Pairs, { "type": "object", "additionalProperties": { "type": "string" } 
 
 /// The statuses that may mean that there are no records.
 const EMPTY: [u16; 5] = [400, 403, 404, 410, 422];
+/// The statuses that may mean that a cursor is too old: they speak of what was asked for.
+const GONE: [u16; 6] = [400, 404, 409, 410, 416, 422];
 
 /// What statuses mean.
 #[derive(Clone, Debug, Default)]
@@ -501,10 +510,14 @@ impl Value for Statuses {
                 let problem = format!("{} is not the status of an error", quoted(&name));
                 report.wrong(&meaning.place, problem, "write one from 400 to 599");
             }
-            if meaning.value == OnStatus::Empty && !EMPTY.contains(&status?) {
-                let problem = format!(
-                    "{name} says that the partner fails or refuses us, not that there is nothing"
-                );
+            let (may, what) = match meaning.value {
+                OnStatus::Empty => (&EMPTY[..], "there is nothing"),
+                OnStatus::Gone => (&GONE[..], "our cursor is too old"),
+                OnStatus::Retry | OnStatus::Fail => (&[][..], ""),
+            };
+            if !what.is_empty() && !may.contains(&status?) {
+                let problem =
+                    format!("{name} says that the partner fails or refuses us, not that {what}");
                 report.wrong(&meaning.place, problem, "use \"retry\" or \"fail\", or take it out");
             }
             Some((status?, meaning.value))
@@ -514,7 +527,7 @@ impl Value for Statuses {
 }
 schema!(Statuses, {
     "type": "object",
-    "patternProperties": { "^[45][0-9][0-9]$": { "enum": ["empty", "retry", "fail"] } },
+    "patternProperties": { "^[45][0-9][0-9]$": { "enum": ["empty", "gone", "retry", "fail"] } },
     "additionalProperties": false
 });
 

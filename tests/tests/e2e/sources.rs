@@ -7,8 +7,10 @@ mod disorder;
 mod each_and_export;
 mod envelopes;
 mod incremental;
+mod moving;
 mod paging;
 mod presets;
+mod rules;
 
 use std::collections::BTreeMap;
 

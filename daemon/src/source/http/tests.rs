@@ -5,7 +5,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use marsad_shared::connection::Auth;
+use marsad_shared::{connection::Auth, store::cache::Validators};
 
 use super::*;
 use crate::source::bench::{Server, call, http, says, source};

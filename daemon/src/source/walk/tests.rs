@@ -84,7 +84,7 @@ fn lead(rows: u64, next: Scalar) -> Facts {
 
 /// Walks over pages; gives the paths asked for, and how it ended.
 fn walk(request: &Request, pages: &[Facts]) -> (Vec<String>, Result<(), WalkError>) {
-    let mut walker = Walker::new(request, 0, 0);
+    let mut walker = Walker::new(request);
     let (mut ask, mut asked) = (Ask::First, Vec::new());
     for (at, facts) in pages.iter().enumerate() {
         match asked_of(request, &Leg::default(), &ask) {
@@ -107,7 +107,7 @@ fn by_page(stop: Stop) -> Request {
 }
 
 fn by_offset(stop: Stop) -> Request {
-    request(Paging::Offset { param: "p".to_owned(), first: true }, stop)
+    request(Paging::Offset { param: "p".to_owned(), first: true, overlap: 0 }, stop)
 }
 
 fn by_cursor(stop: Stop) -> Request {
@@ -301,7 +301,7 @@ fn a_walk_is_split_before_the_partner_refuses_to_page_on() {
     let mut request = by_offset(Stop::Empty);
     request.pagination.size = Some(PageSize { param: "n".to_owned(), size: 2 });
     request.incremental = Some(Incremental { split: Some(4), ..incremental() });
-    let mut walker = Walker::new(&request, 0, 0);
+    let mut walker = Walker::new(&request);
     let facts = |content| Facts { content, ..page(2) };
     assert_eq!(walker.next(&Ask::First, &facts(1)), Ok(Onward::Page(Ask::Number(2))));
     assert_eq!(walker.next(&Ask::Number(2), &facts(2)), Ok(Onward::Split));
@@ -445,7 +445,7 @@ fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
 fn pages_are_counted_by_leg() {
     let mut request = by_page(Stop::Total);
     request.pagination.total = Some(Total::Pages(ScalarPath::parse("$.pages").unwrap()));
-    let mut walker = Walker::new(&request, 0, 0);
+    let mut walker = Walker::new(&request);
     let two = |content| Facts { total: text("2"), content, ..page(1) };
     for leg in 0..2 {
         let next = walker.next(&Ask::First, &two(10 * leg + 1));

@@ -13,6 +13,8 @@ use crate::{
 
 /// The most pages of one walk where nothing else is said.
 const MAX_PAGES: u64 = 100_000;
+/// The most records by which pages may overlap.
+const OVERLAP_MAX: u64 = 100;
 /// The most records of one walk where nothing else is said.
 const MAX_RECORDS: u64 = 100_000_000;
 
@@ -85,7 +87,10 @@ fn paging(
             let param = param(report);
             Paging::Page { param: param?, start: raw.start.or(1)?, first: raw.first.or(true)? }
         }
-        PagingKind::Offset => Paging::Offset { param: param(report)?, first: raw.first.or(true)? },
+        PagingKind::Offset => {
+            let (param, overlap) = (param(report), overlap(feed, raw, report));
+            Paging::Offset { param: param?, first: raw.first.or(true)?, overlap: overlap? }
+        }
         PagingKind::Cursor => {
             let (param, next) = (param(report), next(feed, block, report));
             Paging::Cursor { param: param?, next: next? }
@@ -93,6 +98,26 @@ fn paging(
         PagingKind::Link => Paging::Link,
         PagingKind::NextUrl => Paging::NextUrl { next: next(feed, block, report)? },
     })
+}
+
+/// By how much pages overlap: where a cursor moves behind them, one record shows that they join.
+fn overlap(feed: &RawFeed, raw: &RawPagination, report: &mut Report<'_>) -> Option<u64> {
+    let moves = !feed.incremental.is_absent();
+    let overlap = raw.overlap.or(u64::from(moves))?;
+    match (raw.overlap.here(), raw.size.here()) {
+        (Some(at), _) if at.value > OVERLAP_MAX => {
+            let problem = format!("is more than {OVERLAP_MAX} records");
+            report.wrong(&at.place, problem, "write fewer: one shows that pages join");
+            None
+        }
+        (Some(at), Some(size)) if at.value >= size.value => {
+            report.wrong(&at.place, "is a whole page", "write less than `size`");
+            None
+        }
+        // A page of one record cannot repeat one and lead on.
+        (None, Some(size)) if size.value <= 1 => Some(0),
+        _ => Some(overlap),
+    }
 }
 
 /// Where the page says what leads on: in its body, or in a header of the answer.
@@ -169,6 +194,9 @@ fn refuse_others(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>)
     }
     if !matches!(kind, PagingKind::Page | PagingKind::Offset) {
         raw.first.refuse(report, problem);
+    }
+    if kind != PagingKind::Offset {
+        raw.overlap.refuse(report, problem);
     }
     if !matches!(kind, PagingKind::Cursor | PagingKind::NextUrl) {
         raw.next.refuse(report, problem);

@@ -8,12 +8,13 @@ use crate::{
         raw::{RawChanged, RawEach, RawExport, RawFeed, RawSuccess},
         source::{Report, quoted},
         table::{At, Given},
-        value::{OnError, Pairs, Span},
+        value::{Pairs, Span},
     },
     feed::ScalarPath,
     id::{FeedId, PartnerId},
     request::{
-        Body, Carrier, Changed, Download, Each, Export, Method, Request, Says, Success, SuccessRule,
+        Body, Carrier, Changed, Download, Each, Export, Method, OnError, OnStatus, Request, Says,
+        Success, SuccessRule,
     },
     schedule::Schedule,
 };
@@ -69,7 +70,18 @@ pub(super) fn request(
     let statuses = match &raw.statuses {
         Given::Absent => Vec::new(),
         Given::Wrong => return None,
-        Given::Here(at) => at.value.0.clone(),
+        Given::Here(at) => {
+            let gone = at.value.0.iter().find(|(_, meaning)| *meaning == OnStatus::Gone);
+            if let (Some((status, _)), true) = (gone, raw.incremental.is_absent()) {
+                let problem = "speaks of a cursor, and the feed has none";
+                report.wrong(
+                    &at.place.child(&status.to_string()),
+                    problem,
+                    "take it out, or add incremental",
+                );
+            }
+            at.value.0.clone()
+        }
     };
     Some(Unaddressed(Request {
         path: String::new(),
@@ -191,7 +203,7 @@ pub(super) fn headers(pairs: &Pairs, report: &mut Report<'_>) -> Option<Vec<(Str
 
 fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> Option<Success> {
     let raw = &block.value;
-    let retry = raw.on_error.or(OnError::Fail)? == OnError::Retry;
+    let on_error = raw.on_error.or(OnError::Fail)?;
     let rule = match (&raw.path, &raw.error) {
         (Given::Here(path), Given::Absent) => {
             if raw.equals.is_absent() {
@@ -213,7 +225,7 @@ fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> O
             return None;
         }
     };
-    Some(Success { rule, retry })
+    Some(Success { rule, on_error })
 }
 
 fn each(

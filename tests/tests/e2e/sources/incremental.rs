@@ -21,7 +21,7 @@ fn data(rows: Vec<Value>) -> Reply {
 
 /// By the machine's own clock: what the daemon beside it has too.
 #[expect(clippy::disallowed_methods, reason = "a partner has a clock of its own")]
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 

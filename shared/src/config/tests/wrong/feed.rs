@@ -70,6 +70,18 @@ fn of_a_feed_over_http() {
             "pagination.size: is an empty page; write at least 1",
         ),
         (
+            "pagination = { kind = \"page\", param = \"p\", overlap = 1 }",
+            "pagination.overlap: does not belong to this kind; take it out",
+        ),
+        (
+            "pagination = { kind = \"offset\", param = \"o\", overlap = 101 }",
+            "pagination.overlap: is more than 100 records; write fewer: one shows that pages join",
+        ),
+        (
+            "pagination = { kind = \"offset\", param = \"o\", overlap = 5, size = 5, size_param = \"n\" }",
+            "pagination.overlap: is a whole page; write less than `size`",
+        ),
+        (
             "pagination = { kind = \"link\", max_pages = -1 }",
             "pagination.max_pages: \"-1\" is out of range; write a whole number from 0 on",
         ),
@@ -117,6 +129,14 @@ fn of_a_feed_over_http() {
         (
             "statuses = { 200 = \"empty\" }",
             "statuses.200: \"200\" is not the status of an error; write one from 400 to 599",
+        ),
+        (
+            "statuses = { 403 = \"gone\" }\nincremental = { by = \"clock\", param = \"t\" }",
+            "statuses.403: 403 says that the partner fails or refuses us, not that our cursor is too old; use \"retry\" or \"fail\", or take it out",
+        ),
+        (
+            "statuses = { 400 = \"gone\" }",
+            "statuses.400: speaks of a cursor, and the feed has none; take it out, or add incremental",
         ),
         (
             "preset = \"odate\"",

@@ -1,0 +1,67 @@
+//! What a walk met that is no trouble and that somebody should know: counted on the way, and said at its end.
+
+use marsad_shared::request::Request;
+use serde::{Deserialize, Serialize};
+
+use super::envelope::Said;
+
+/// What was met so far, in all runs of the walk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Seen {
+    /// Answers that said of themselves that they failed, and were left out.
+    pub(super) ignored: u64,
+    /// What the first of them said, as people may see it.
+    first: Option<String>,
+    /// Records that were taken without a value in the incremental field.
+    pub(super) timeless: u64,
+}
+
+impl Seen {
+    /// Counts an answer that is left out.
+    pub(super) fn answer(&mut self, said: &Said) {
+        if let Some(words) = &said.failed {
+            self.ignored += 1;
+            self.first.get_or_insert_with(|| words.clone());
+        }
+    }
+
+    /// What is said of it at the end of the walk.
+    pub(super) fn notes(&self, request: &Request) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.ignored > 0 {
+            let cursor = if request.incremental.is_some() { ", so the cursor stays" } else { "" };
+            notes.push(format!(
+                "{} left out by `success`{cursor} (the first: {})",
+                counted(self.ignored, "answer was", "answers were"),
+                self.first.as_deref().unwrap_or_default()
+            ));
+        }
+        let field = request.incremental.as_ref().and_then(|incremental| incremental.by.field());
+        if let (1.., Some(field)) = (self.timeless, field) {
+            notes.push(format!(
+                "{} no {field}: taken, and no cursor moved by it",
+                counted(self.timeless, "record has", "records have")
+            ));
+        }
+        notes
+    }
+}
+
+fn counted(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_words_are_kept_and_all_are_counted() {
+        let mut seen = Seen::default();
+        for words in [None, Some("quota"), Some("late")] {
+            seen.answer(&Said { failed: words.map(str::to_owned), ..Said::default() });
+        }
+        assert_eq!((seen.ignored, seen.first.as_deref()), (2, Some("quota")));
+    }
+}

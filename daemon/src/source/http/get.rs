@@ -1,0 +1,163 @@
+//! Asking a partner: one request, and its answer within the limits.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use marsad_shared::{health::Reason, request::OnStatus, store::cache::Validators};
+use reqwest::{
+    Response, StatusCode, Version,
+    header::{self, HeaderMap, HeaderName},
+};
+use tokio::time::{Instant, timeout};
+
+use super::{HttpSource, Sent};
+use crate::{
+    decode::sdmx::is_no_results,
+    source::{
+        body,
+        call::Call,
+        fault::{FetchError, is_good, unasked},
+        proof, unpack,
+    },
+};
+
+/// The mark that some put before UTF-8: it belongs to no format.
+const BYTE_ORDER: &[u8] = b"\xef\xbb\xbf";
+
+/// A good answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// From the request to the head of the answer.
+    pub first_byte: Duration,
+    /// It says, to this feed, that there are no records, whatever it brings.
+    pub nothing: bool,
+    /// Only the end of the connection says where its body ends, and so not whether all of it came.
+    pub open_ended: bool,
+}
+
+impl Answer {
+    /// A header as text.
+    pub fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Every `Link` header as one (RFC 9110 section 5.3), whatever characters its targets hold.
+    pub fn link(&self) -> Option<String> {
+        let lines = self.headers.get_all(header::LINK).iter();
+        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
+    }
+}
+
+impl HttpSource {
+    /// Asks for a page, within the limits. With `validators`, the partner may say that nothing changed (304). Where the
+    /// partner refuses what we proved ourselves with, and there is something newer to show, it is asked once more.
+    ///
+    /// # Errors
+    /// [`FetchError`]: no answer, none that can be used, or none in time.
+    pub async fn get(
+        &self,
+        call: &Call,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, FetchError> {
+        let pass = self.pass().await?;
+        let got = self.answer(call, validators).await;
+        let veil = |error: FetchError| error.rewritten(|text| call.veil(text.to_owned()));
+        let got = got.map_err(|(status, error)| (status, veil(error)));
+        pass.end(got.as_ref().err().map(|(_, error)| error));
+        // What a status means to one feed says nothing of whether somebody is there.
+        got.map_err(|(status, error)| {
+            match status.and_then(|status| Some((status, call.meaning(status)?))) {
+                Some((status, meaning)) => error.meaning(status, meaning),
+                None => error,
+            }
+        })
+    }
+
+    async fn answer(
+        &self,
+        call: &Call,
+        validators: Option<&Validators>,
+    ) -> Result<Answer, (Option<u16>, FetchError)> {
+        let (url, lost) = (&call.url, |error| (None, error));
+        let until = Instant::now() + self.http.timeouts.total;
+        let mut sent = self.ask(call, validators).await.map_err(lost)?;
+        if sent.response.status() == StatusCode::UNAUTHORIZED
+            && self.signer.refused(&sent.shown, sent.response.headers()).await
+        {
+            self.gate.again(&self.who);
+            sent = self.ask(call, validators).await.map_err(lost)?;
+        }
+        let Sent { mut response, first_byte, .. } = sent;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let open_ended = is_open_ended(&response);
+        let answer = |headers, body, nothing| Answer {
+            status,
+            headers,
+            body,
+            first_byte,
+            nothing,
+            open_ended,
+        };
+        if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
+            return Ok(answer(headers, Bytes::new(), true));
+        }
+        if !is_good(status) {
+            // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
+            let words = Box::pin(self.words(&mut response, until)).await;
+            if call.sdmx && status == StatusCode::NOT_FOUND && is_no_results(&words) {
+                return Ok(answer(headers, Bytes::new(), true));
+            }
+            return Err((Some(status.as_u16()), self.error(&response, url, &call.shown(), &words)));
+        }
+        let named = validators.is_some_and(|v| v.etag.is_some() || v.last_modified.is_some());
+        if let Some(error) = unasked(status, named, url) {
+            return Err((Some(status.as_u16()), error));
+        }
+        let idle = self.http.timeouts.idle;
+        let body = body::read(response, url, idle, until).await.map_err(lost)?;
+        let mut body = body::unpacked(body, &headers, url).await.map_err(lost)?;
+        if body.starts_with(BYTE_ORDER) {
+            body = body.slice(BYTE_ORDER.len()..);
+        }
+        Ok(answer(headers, body, false))
+    }
+
+    async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
+        let mut body = call.body.clone();
+        self.signer.fill(&mut body, &call.url)?;
+        let client = self.door.client().await;
+        let mut request =
+            call.build(&client, &body).header(header::ACCEPT_ENCODING, unpack::ACCEPTED);
+        if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
+            request = request.header(header::IF_MODIFIED_SINCE, modified);
+        }
+        let (request, shown) = self.signed(&call.url, request, &client).await?;
+        self.ours.show(proof::secrets(&request, Some(call), &body));
+        let began = Instant::now();
+        let patience = self.http.timeouts.first_byte;
+        let Ok(sent) = timeout(patience, client.execute(request)).await else {
+            let what = format!("no answer began within {} s", patience.as_secs());
+            return Err(FetchError::of(Reason::FirstByteTimeout, &call.url, &what));
+        };
+        let response = self
+            .met(sent)
+            .map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
+        let first_byte = began.elapsed();
+        self.gate.hear(response.headers(), first_byte);
+        Ok(Sent { response, first_byte, shown })
+    }
+}
+
+/// Whether only the end of the connection says where the body ends (RFC 9112 section 6.3): nothing else tells there.
+fn is_open_ended(response: &Response) -> bool {
+    let told = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+    response.version() <= Version::HTTP_11
+        && !told.iter().any(|name| response.headers().contains_key(name))
+}

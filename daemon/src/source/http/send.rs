@@ -1,0 +1,100 @@
+//! Handing a document over to a partner, and what came of it.
+
+use std::time::Duration;
+
+use marsad_shared::{health::Reason, request::Body};
+use reqwest::{RequestBuilder, StatusCode};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::{HttpSource, Sent};
+use crate::source::{
+    fault::{FetchError, Transport, is_good, shown},
+    gate::Pass,
+    proof,
+};
+
+/// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
+const SLOWEST: u64 = 64 * 1024;
+
+impl HttpSource {
+    /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is
+    /// no success comes with its status; without one, the error says whether the request can have arrived.
+    ///
+    /// # Errors
+    /// The status, where there was one, and what went wrong.
+    pub async fn send(
+        &self,
+        pass: Pass,
+        url: &Url,
+        bytes: u64,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+        let sent = self.hand_over(url, bytes, build).await;
+        // A method that is not known is an answer, and by somebody.
+        let unknown = Some(StatusCode::NOT_IMPLEMENTED.as_u16());
+        pass.end(
+            sent.as_ref()
+                .err()
+                .filter(|(status, _)| *status != unknown)
+                .map(|(_, error)| error.fetch()),
+        );
+        sent
+    }
+
+    async fn hand_over(
+        &self,
+        url: &Url,
+        bytes: u64,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+        let until = Instant::now() + self.http.timeouts.total;
+        let mut sent = self.offer(url, bytes, &build).await?;
+        // What is refused for its credentials is surely not received: it may be offered once more.
+        if sent.response.status() == StatusCode::UNAUTHORIZED
+            && self.signer.refused(&sent.shown, sent.response.headers()).await
+        {
+            self.gate.again(&self.who);
+            sent = self.offer(url, bytes, &build).await?;
+        }
+        let Sent { mut response, .. } = sent;
+        let status = response.status();
+        if is_good(status) {
+            return Ok(status);
+        }
+        let words = Box::pin(self.words(&mut response, until)).await;
+        let error = self.error(&response, url, &shown(url), &words);
+        Err((Some(status.as_u16()), Transport::Lost(error)))
+    }
+
+    async fn offer(
+        &self,
+        url: &Url,
+        bytes: u64,
+        build: impl Fn(Url) -> RequestBuilder,
+    ) -> Result<Sent, (Option<u16>, Transport)> {
+        let client = self.door.client().await;
+        let (request, shown) = self
+            .signed(url, build(url.clone()), &client)
+            .await
+            .map_err(|error| (None, Transport::NotSent(error)))?;
+        let limits = self.http.timeouts;
+        let upload = Duration::from_secs(bytes / SLOWEST);
+        let patience = limits.first_byte.saturating_add(upload).min(limits.total);
+        self.ours.show(proof::secrets(&request, None, &Body::None));
+        let began = Instant::now();
+        let Ok(sent) = timeout(patience, client.execute(request)).await else {
+            let what = format!("no answer came within {} s", patience.as_secs());
+            let error = FetchError::of(Reason::FirstByteTimeout, url, &what);
+            return Err((None, Transport::Lost(error)));
+        };
+        let response = self.met(sent).map_err(|error| {
+            let left = !error.is_connect();
+            let error = FetchError::of_transport(&error.without_url(), url, false);
+            (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
+        })?;
+        let first_byte = began.elapsed();
+        self.gate.hear(response.headers(), first_byte);
+        Ok(Sent { response, first_byte, shown })
+    }
+}

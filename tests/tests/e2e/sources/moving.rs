@@ -1,0 +1,234 @@
+//! Records that move while they are read: changed ones go to the end of the list, deleted ones leave it, and the page that
+//! is asked for next by its place begins too far on. Nothing of it is lost, and no cursor passes it.
+
+use std::sync::{Arc, Mutex};
+
+use marsad_shared::{health::Reason, run::Outcome};
+use marsad_tests::partner::{Asked, Cell, Reply, Row};
+use serde_json::{Value, json};
+
+use super::{Agency, COLUMNS, Case};
+
+/// How many rows the partner has when it is first asked, and how many it gives at once.
+const ALL: u64 = 60;
+const SIZE: usize = 10;
+
+const OFFSET: &str = "kind = \"offset\", param = \"offset\"";
+const CURSOR: &str = "incremental = { field = \"at\", param = \"since\" }";
+
+/// The partner's rows: which, and when each was changed, in seconds.
+type Rows = Vec<(u64, u64)>;
+
+/// What happens at the partner behind request number `n`, which is the last one's answer that is not touched by it.
+type Life = fn(&mut Rows, usize);
+
+/// A list in the order of change that lives while it is read, shared with the test.
+#[derive(Clone)]
+struct Register(Arc<Mutex<Rows>>);
+
+impl Register {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new((0..ALL).map(|n| (n, n)).collect())))
+    }
+
+    /// A page of it, from `from` on, of what was changed since; behind it life goes on.
+    fn page(&self, asked: &Asked, from: u64, life: Life) -> Reply {
+        let mut rows = self.0.lock().unwrap();
+        let since = asked.param("since").unwrap_or_default().to_owned();
+        let told: Vec<Value> =
+            rows.iter().filter(|(_, at)| super::at(*at) >= since).map(written).collect();
+        let from = usize::try_from(from).unwrap();
+        let page: Vec<_> = told.iter().skip(from).take(SIZE).collect();
+        let more = from + page.len() < told.len();
+        let reply = Reply::json(&json!({ "data": page, "total": told.len(), "more": more }));
+        life(&mut rows, asked.before);
+        rows.sort_by_key(|(_, at)| *at);
+        reply
+    }
+
+    fn by_offset(&self, feed: &'static str, paging: &str, life: Life) -> Case {
+        let (register, keys) = (self.clone(), format!("pagination = {{ {paging} }}\n{CURSOR}"));
+        Case::new(feed, &keys, move |asked| {
+            register.page(asked, asked.number("offset").unwrap(), life)
+        })
+    }
+
+    fn by_page(&self, feed: &'static str, paging: &str, life: Life) -> Case {
+        let paging = format!("kind = \"page\", param = \"page\"{paging}");
+        let (register, keys) = (self.clone(), format!("pagination = {{ {paging} }}\n{CURSOR}"));
+        Case::new(feed, &keys, move |asked| {
+            let from = (asked.number("page").unwrap() - 1) * SIZE as u64;
+            // A moment may cure it: it is asked for again in the same run, and then in the next.
+            let down = feed == "page-resumed" && from == 20 && asked.before < 6;
+            if down { Reply::status(503) } else { register.page(asked, from, life) }
+        })
+    }
+
+    /// Its rows, as the bank should keep them.
+    fn kept(&self) -> Vec<Row> {
+        let mut rows = self.0.lock().unwrap().clone();
+        rows.sort_unstable();
+        rows.iter()
+            .map(|(n, at)| {
+                let id = format!("r{n:05}");
+                vec![Cell::Text(id), Cell::Integer(n.cast_signed()), Cell::Text(super::at(*at))]
+            })
+            .collect()
+    }
+}
+
+fn written((n, at): &(u64, u64)) -> Value {
+    json!({ "id": format!("r{n:05}"), "n": n, "at": super::at(*at) })
+}
+
+/// The row at this place is changed, and so moves to the end.
+fn change(rows: &mut Rows, place: usize) {
+    let newest = rows.iter().map(|(_, at)| *at).max().unwrap_or_default();
+    if let Some((_, at)) = rows.get_mut(place) {
+        *at = newest + 1;
+    }
+}
+
+fn still(_: &mut Rows, _: usize) {}
+
+/// After each of the first pages a row that was read is changed.
+fn early(rows: &mut Rows, before: usize) {
+    if before < 4 {
+        change(rows, before);
+    }
+}
+
+/// All of the page that was just read is changed.
+fn whole_page(rows: &mut Rows, before: usize) {
+    if before == 2 {
+        for place in 15..15 + SIZE {
+            change(rows, place);
+        }
+    }
+}
+
+/// So much is deleted that the list ends before the next page begins.
+fn fall(rows: &mut Rows, before: usize) {
+    if before == 3 {
+        rows.drain(3..33);
+    }
+}
+
+/// The list is in another order each time it is asked for.
+fn shuffle(rows: &mut Rows, _: usize) {
+    for (n, at) in rows.iter_mut() {
+        *at = (*at * 7 + *n * 31 + 11) % 1_000;
+    }
+}
+
+#[tokio::test]
+async fn by_offset_nothing_slips_between_two_pages() -> anyhow::Result<()> {
+    let lives: [Life; 4] = [still, early, whole_page, fall];
+    let (mut registers, mut cases) = (Vec::new(), Vec::new());
+    for (rule, feeds) in [
+        ("", ["still", "early", "whole-page", "fall"]),
+        (", total = \"$.total\"", ["t-still", "t-early", "t-whole-page", "t-fall"]),
+        (", more = \"$.more\"", ["m-still", "m-early", "m-whole-page", "m-fall"]),
+        (
+            ", size_param = \"limit\", size = 10, stop = \"short\", overlap = 3",
+            ["s-still", "s-early", "s-whole-page", "s-fall"],
+        ),
+    ] {
+        for (feed, life) in feeds.into_iter().zip(lives) {
+            let register = Register::new();
+            cases.push(register.by_offset(feed, &format!("{OFFSET}{rule}"), life));
+            registers.push((feed, register));
+        }
+    }
+    let agency = Agency::start(cases).await?;
+    for (feed, register) in registers {
+        let run = agency.first(feed).await?;
+        let alive = register.kept();
+        let mut had = agency.rows(feed, &COLUMNS)?;
+        if feed.ends_with("fall") {
+            // What is no longer there is not known to be gone: it is no part of this.
+            had.retain(|row| alive.contains(row));
+        }
+        assert_eq!(had, alive, "{feed}: {run:#?}");
+        let newest = alive.iter().map(|row| &row[2]).max().cloned();
+        assert_eq!(agency.cursor(feed).await?.map(Cell::Text), newest, "{feed}");
+        if feed.ends_with("still") {
+            assert_eq!(run.counts.duplicate, 0, "what is asked for twice is no record: {run:#?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_without_an_order_moves_no_cursor() -> anyhow::Result<()> {
+    let register = Register::new();
+    let agency = Agency::start(vec![register.by_offset("shuffled", OFFSET, shuffle)]).await?;
+    let words = ["does not join the one before", "a field that is unique"];
+    agency.fails("shuffled", Reason::RemoteFault, &words).await?;
+    assert_eq!(agency.cursor("shuffled").await?, None);
+    Ok(())
+}
+
+/// Numbered pages cannot repeat a row of the one before: where records moved, the cursor waits for a walk in which none did.
+#[tokio::test]
+async fn by_page_the_cursor_waits_while_records_move() -> anyhow::Result<()> {
+    let fewer: Life = |rows, before| {
+        if before == 2 {
+            rows.remove(0);
+        }
+    };
+    let now: Life = |rows, before| {
+        if before == 2
+            && let Some((_, at)) = rows.first_mut()
+        {
+            let began: jiff::Timestamp = super::BEGAN.parse().unwrap();
+            let seconds = super::incremental::now().duration_since(began).as_secs() + 1;
+            *at = seconds.cast_unsigned();
+        }
+    };
+    let (dipped, changed) = (Register::new(), Register::new());
+    let cases = vec![
+        dipped.by_page("page-dipped", ", total = \"$.total\", stop = \"empty\"", fewer),
+        changed.by_page("page-changed", "", now),
+    ];
+    let agency = Agency::start(cases).await?;
+    for (feed, register) in [("page-dipped", dipped), ("page-changed", changed)] {
+        let run = agency.ended(feed, 0).await?;
+        let reason = run.reason.as_deref().unwrap_or_default();
+        assert!(
+            run.outcome == Outcome::Succeeded && reason.contains("the cursor stays"),
+            "{run:#?}"
+        );
+        assert_eq!(agency.cursor(feed).await?, None, "{feed}");
+        agency.again(feed).await?;
+        let alive = register.kept();
+        let mut had = agency.rows(feed, &COLUMNS)?;
+        had.retain(|row| alive.contains(row));
+        assert_eq!(had, alive, "{feed}");
+        assert!(agency.cursor(feed).await?.is_some(), "{feed}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_walk_by_page_is_gone_on_with_only_where_nothing_moved() -> anyhow::Result<()> {
+    // The walk stops at page 3; until it is gone on with, a row of page 1 is deleted.
+    let register = Register::new();
+    let agency = Agency::start(vec![register.by_page("page-resumed", "", still)]).await?;
+    let run = agency.ended("page-resumed", 0).await?;
+    assert_eq!(run.outcome, Outcome::Failed, "{run:#?}");
+    register.0.lock().unwrap().remove(0);
+    agency.again("page-resumed").await?;
+    let alive = register.kept();
+    let mut had = agency.rows("page-resumed", &COLUMNS)?;
+    had.retain(|row| alive.contains(row));
+    assert_eq!(had, alive);
+    let numbers: Vec<_> =
+        agency.asked("page-resumed").iter().filter_map(|asked| asked.number("page")).collect();
+    assert_eq!(
+        numbers,
+        [1, 2, 3, 3, 3, 3, 2, 1, 2, 3, 4, 5, 6, 7],
+        "the last page, then all again"
+    );
+    Ok(())
+}
