@@ -273,8 +273,10 @@ fn servers(root: &Authority) -> anyhow::Result<Vec<Case>> {
             .fails(Reason::TlsUntrusted, &["nobody whom we trust", "tls.ca"]),
         Case::tls("self-made", self_signed(HOST, false)?)
             .fails(Reason::TlsUntrusted, &["nobody whom we trust"]),
-        Case::tls("self-made-authority", self_signed(HOST, true)?)
-            .fails(Reason::TlsUntrusted, &["an authority's and not a server's", "new certificate"]),
+        Case::tls("self-made-authority", self_signed(HOST, true)?).fails(
+            Reason::TlsUntrusted,
+            &["an authority's and not a server's", "this very certificate into `tls.ca`"],
+        ),
         Case::tls("short-key", made_by_openssl(root, &["-newkey", "rsa:1024"])?)
             .lines(&old)
             .fails(Reason::TlsUntrusted, &["too weak (RSA below 2048 bits)", "new certificate"]),
@@ -302,10 +304,15 @@ fn servers(root: &Authority) -> anyhow::Result<Vec<Case>> {
 #[ignore = "needs nginx: apt-get install nginx-light"]
 async fn every_kind_of_certificate_is_taken_or_refused_with_its_reason() -> anyhow::Result<()> {
     let root = Authority::new("Root")?;
-    let cases = servers(&root)?;
+    let mut cases = servers(&root)?;
+    let own = self_signed(HOST, true)?;
+    let written_down = own.cert.clone();
+    cases.push(Case::tls("written-down", own).connection("tls = { ca = \"own.pem\" }"));
     let nginx = Nginx::start(&cases, &[]).await?;
     let home = Home::new()?;
-    put(&home.path().join("partners.d"), "root.pem", &root.pem)?;
+    let folder = home.path().join("partners.d");
+    put(&folder, "root.pem", &root.pem)?;
+    put(&folder, "own.pem", &written_down)?;
     all_go_as_said(&cases, &nginx, home).await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use rustls::{
     pki_types::UnixTime,
 };
 
-use super::{Found, causes::cause};
+use super::{super::client::is_an_authoritys, Found, causes::cause};
 
 /// No clock that is right says less: this program is younger.
 const EPOCH: i64 = 1_767_225_600; // 2026-01-01
@@ -99,8 +99,11 @@ fn of_form(bad: &Bad) -> Found {
     let is = |word: &str| said.contains(word);
     let what = if is("UnsupportedSignatureAlgorithm") {
         "the certificate is signed in a way that is no longer safe, such as SHA-1"
-    } else if is("CaUsedAsEndEntity") {
-        "the certificate is an authority's and not a server's, as those are that a server makes for itself"
+    } else if is_an_authoritys(&Error::from(bad.clone())) {
+        let what = "the certificate is an authority's and not a server's, as those are that a server makes for itself";
+        return Found::new(Reason::TlsUntrusted, what).remedy(
+            "compare it with the partner, and put this very certificate into `tls.ca`, or ask for another",
+        );
     } else if is("UnsupportedCertVersion") {
         "the certificate is of a version before X.509 v3, which can name no host"
     } else {
