@@ -175,6 +175,8 @@ pub struct Plan<'p> {
 pub enum Standing {
     /// There; unless it says of itself that it is not.
     Here,
+    /// There, and told in part: what it does not carry stays as it is.
+    Part,
     /// Deleted.
     Gone,
 }

@@ -188,15 +188,21 @@ impl Puller {
         let Rewind { to, reason, actor, reply } = order;
         let (id, at) = (self.feed.id.clone(), self.services.clock.now());
         self.position = None;
-        let set = self
-            .services
-            .store
-            .cache
-            .call(move |cache| cache.rewind(&id, to.as_deref(), at, &reason, &actor));
+        let set = self.services.store.cache.call(move |cache| {
+            let walk = cache.position(&id)?.walk;
+            cache.rewind(&id, to.as_deref(), at, &reason, &actor).map(|()| walk)
+        });
         let set = set.await.map_err(|error| failed("the cursor was not moved", &error));
+        let (set, walk) = match set {
+            Ok(walk) => (Ok(()), walk),
+            Err(problem) => (Err(problem), None),
+        };
         self.services.events.tell(at, EventKind::Feed, Some(self.feed.id.to_string()));
         // An operator who went away has no use for the answer.
         let _ = reply.send(set);
+        if let (Origin::Http(request), Some(walk)) = (&self.feed.origin, walk) {
+            self.take_back_of(request, &walk).await;
+        }
     }
 
     /// What the cache knows of a run under way is dropped with it.

@@ -96,7 +96,7 @@ impl Shaper {
     ) -> Result<(), Refused> {
         let record = ways.open(record)?;
         let standing = if ways.is_gone(&record)? { Standing::Gone } else { standing };
-        if standing == Standing::Here {
+        if standing != Standing::Gone {
             return self.fill(batch, standing, |at, column| ways.value(&record, at, column.kind));
         }
         let reference = ways.reference(&record);
@@ -200,7 +200,7 @@ impl Shaper {
     ) -> Result<(), Refused> {
         let mut row = batch.row();
         for (at, (column, field)) in self.columns.iter().zip(&self.layout.fields).enumerate() {
-            let held = if standing == Standing::Here || column.key {
+            let held = if standing != Standing::Gone || column.key {
                 raw(at, column)
             } else if self.layout.version == Some(at) {
                 // A deletion may have a version, and is a deletion without one too.
@@ -223,6 +223,7 @@ impl Shaper {
         }
         match standing {
             Standing::Here => row.finish(),
+            Standing::Part => row.finish_part(),
             Standing::Gone => row.finish_gone(),
         }
         Ok(())

@@ -44,6 +44,9 @@ pub struct Feed {
     pub version: Option<String>,
     /// The columns; empty: taken from the first page or file, then frozen.
     pub fields: Vec<Field>,
+    /// What is no column where the columns are taken from the first page, unless it is of the key: names that a preset knows to
+    /// tell nothing of the record.
+    pub unlisted: &'static [&'static str],
     /// `None`: no expectation, so freshness is `exempt`.
     pub promise: Option<Promise>,
     /// The zone of times that name none.

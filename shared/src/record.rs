@@ -109,7 +109,7 @@ impl RowHash {
 }
 
 /// Typed rows of one layout.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     width: usize,
     key: Vec<usize>,
@@ -117,6 +117,8 @@ pub struct Batch {
     text: String,
     cells: Vec<Cell>,
     hashes: Vec<RowHash>,
+    /// Rows that are parts of their records, in order. Rare.
+    parts: Vec<usize>,
 }
 
 /// The most text of a batch: cells address it with 32 bits.
@@ -132,7 +134,14 @@ impl Batch {
             text: String::new(),
             cells: Vec::new(),
             hashes: Vec::new(),
+            parts: Vec::new(),
         }
+    }
+
+    /// One of the same layout without rows.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self { width: self.width, key: self.key.clone(), seed: self.seed, ..Self::default() }
     }
 
     /// How many rows it holds.
@@ -169,6 +178,11 @@ impl Batch {
             cell += 1;
             wanted.get((cell - 1) / width).copied().unwrap_or(true)
         });
+        let kept = |row: usize| wanted.iter().take(row).filter(|keep| **keep).count();
+        self.parts.retain(|row| wanted.get(*row).copied().unwrap_or(true));
+        for row in &mut self.parts {
+            *row = kept(*row);
+        }
         let mut row = 0;
         self.hashes.retain(|_| {
             row += 1;
@@ -184,6 +198,15 @@ impl Batch {
     /// Whether the row at `index` says that the record of its key is deleted; false past the end.
     pub fn is_gone(&self, index: usize) -> bool {
         self.hashes.get(index).is_some_and(|hash| hash.is_gone())
+    }
+
+    /// Whether the row at `index` is a part of its record: what it leaves empty stays as it is in the bank.
+    pub fn is_part(&self, index: usize) -> bool {
+        self.parts.binary_search(&index).is_ok()
+    }
+
+    pub fn has_parts(&self) -> bool {
+        !self.parts.is_empty()
     }
 
     /// The values of the row at `index`, one a column; empty past the end.
@@ -290,6 +313,24 @@ impl RowBuilder<'_> {
     pub fn finish_gone(mut self) {
         let key = self.key_hash();
         self.keep(RowHash { key, content: GONE });
+    }
+
+    /// Keeps the row as a part of its record: the bank puts it together with what is there before it is compared.
+    ///
+    /// # Panics
+    /// As [`Self::finish`].
+    pub fn finish_part(self) {
+        self.batch.parts.push(self.batch.hashes.len());
+        self.finish();
+    }
+
+    /// The next column is as that value.
+    pub fn value(&mut self, value: Value<'_>) {
+        match value {
+            Value::Null => self.null(),
+            Value::Integer(number) => self.integer(number),
+            Value::Text(text) => self.text(text),
+        }
     }
 
     fn cells(&self) -> &[Cell] {

@@ -121,6 +121,17 @@ pub struct Each {
     pub column: String,
     /// The most parents of one run.
     pub max: u64,
+    /// The column of this feed that holds the parent's value, where the records of a parent that was deleted are deleted
+    /// with it; `None`: they stay.
+    pub delete_by: Option<String>,
+}
+
+/// What becomes of the records of a parent that was deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnGone {
+    #[default]
+    Keep,
+    Delete,
 }
 
 /// A partner that makes a file of the data first: it is ordered, asked after and then fetched.
@@ -142,6 +153,25 @@ pub struct Export {
     pub within: Duration,
     /// What is deleted at the partner's once the file has been read; `{id}` as in `status`.
     pub delete: Option<String>,
+    /// How an order is taken back that nothing comes of any more.
+    pub abort: Option<Abort>,
+}
+
+/// How an export is taken back at the partner's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Abort {
+    pub method: AbortMethod,
+    /// Behind `base_url`, with `{id}`.
+    pub path: String,
+}
+
+/// How a partner is told that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AbortMethod {
+    #[default]
+    Delete,
+    Post,
+    Put,
 }
 
 /// What tells, in one small answer, whether anything changed.
@@ -246,6 +276,7 @@ pub struct Incremental {
     /// How far to go back behind the cursor, for rows that arrive late. Only with a time.
     pub lookback: Duration,
     pub window: Option<Window>,
+    pub bound: Bound,
     /// Beyond so many records the partner refuses to page on: then the walk begins again at the greatest value so far.
     pub split: Option<u64>,
     /// What becomes of a record whose field is empty.
@@ -312,6 +343,16 @@ pub struct Window {
     /// By how much the end that is written lies before the next one's beginning: the smallest step of the partner's
     /// clock where its end is included, nothing where it is not.
     pub granularity: Duration,
+}
+
+/// Whether the partner gives what stands at the cursor itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bound {
+    #[default]
+    Inclusive,
+    /// It gives only what is beyond it: it is asked from so long before, the smallest step of its clock; of numbers by one,
+    /// of days by one day. What comes again by that changes nothing.
+    Exclusive(Duration),
 }
 
 /// What becomes of a record that has no value in the field that the cursor is made of.

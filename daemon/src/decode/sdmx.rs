@@ -6,10 +6,10 @@
 //! apart before would be taken for each other. All data sets of a message belong together. A data set that deletes
 //! must name every dimension; what would delete in bulk waits for a person.
 //!
-//! A record is written whole. `Replace`, `Information` (an answer to a question) and no action at all bring whole records;
-//! `Merge` and `Append` may bring parts of them, which are not put together with what is there: a row of theirs that lacks
-//! one of the feed's columns is refused, so that it wipes nothing. The same goes for SDMX-CSV 2.x, where no action means
-//! `Merge`, if its header lacks one of the feed's columns; unless its action is `Replace`.
+//! `Replace`, `Information` (an answer to a question) and no action at all bring whole records. `Merge` and `Append` may
+//! bring parts of them: what a row of theirs does not carry stays as it is in the bank ([`Standing::Part`]). The same goes
+//! for SDMX-CSV 2.x, where no action means `Merge`, if its header lacks one of the feed's columns. A part that says of a
+//! column that its value is missing (`NaN`) is refused: nothing tells that apart from what it does not carry.
 
 use std::io::{BufRead, Read};
 
@@ -27,6 +27,8 @@ mod ml;
 const MEASURE: &str = "OBS_VALUE";
 /// What stands for a value that is missing on purpose.
 const GAPS: [&str; 2] = ["NaN", "#N/A"];
+/// A gap, as a part of an observation.
+const GAP: &str = "null";
 
 /// The columns of a feed, each with the ids that its component may have.
 #[derive(Clone, Debug)]
@@ -232,7 +234,7 @@ struct Part {
 #[derive(Clone, Debug, Default)]
 struct Observation {
     dimensions: Vec<Part>,
-    /// Measures and attributes; a gap is not among them.
+    /// Measures and attributes; of a gap the value is [`GAP`].
     values: Vec<Part>,
     /// Whether a measure is among the values, and whether an attribute of the observation itself is.
     measured: bool,
@@ -274,21 +276,27 @@ impl<'t, 'e> Taker<'t, 'e> {
             let reason = "only attributes of the observation are to be deleted, which is not done here; resync the feed to take it as it is now";
             return self.bad(seen, reason.to_owned(), line);
         }
+        let mut standing = match action {
+            Action::Delete => Standing::Gone,
+            Action::Keep | Action::Merge => Standing::Here,
+        };
         if action == Action::Merge {
             let common = groups.of(&seen.dimensions);
             let has = |id: &str| {
                 seen.values.iter().chain(common.iter().copied()).any(|part| part.id == id)
             };
-            if let Some(lacking) = self.key.without(has) {
-                let reason = format!(
-                    "it may be a part of its record only (Merge or Append, and nothing for \"{}\"), and parts are not put together here; ask the partner for whole records (Replace), or resync the feed in full",
-                    shown(lacking)
-                );
-                return self.bad(seen, reason, line);
+            if self.key.without(has).is_some() {
+                if let Some(gap) = seen.values.iter().find(|part| part.value == GAP) {
+                    let reason = format!(
+                        "it is a part of its record (Merge or Append) and says that \"{}\" is missing there, which is not done in parts; ask the partner for whole records (Replace), or resync the feed in full",
+                        shown(&gap.id)
+                    );
+                    return self.bad(seen, reason, line);
+                }
+                standing = Standing::Part;
             }
         }
         self.write(seen, groups);
-        let standing = if action == Action::Delete { Standing::Gone } else { Standing::Here };
         let json = std::mem::take(&mut self.json);
         let given = self.give(Observed::Record { json: &json, standing, line });
         // Its room serves the next.
@@ -319,7 +327,7 @@ impl<'t, 'e> Taker<'t, 'e> {
         }
         // What is said of an observation itself counts before what is said of many.
         let mut parts: Vec<&Part> = Vec::new();
-        for part in seen.values.iter().rev() {
+        for part in seen.values.iter().rev().filter(|part| part.value != GAP) {
             add(&mut parts, part);
         }
         parts.reverse();

@@ -40,7 +40,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     let mut sample: Vec<String> = Vec::new();
     let mut keep = |record: &str, standing: Standing| {
         // A deletion has no columns but its key.
-        if standing == Standing::Here && !shape::is_gone(feed, format, record) {
+        if standing != Standing::Gone && !shape::is_gone(feed, format, record) {
             sample.push(record.to_owned());
         }
         if sample.len() < infer::SAMPLE { Flow::More } else { Flow::Stop }
@@ -70,7 +70,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     let records = sample.iter().map(String::as_str);
     let layout = match format {
         Format::Xml => infer::from_elements(records, &feed.key),
-        _ => infer::from_records(records, &feed.key, feed.deleted.as_ref()),
+        _ => infer::from_records(records, &feed.key, feed.deleted.as_ref(), feed.unlisted),
     };
     layout.map_err(unfit)
 }

@@ -33,7 +33,7 @@ pub(crate) struct Said {
     /// What is handed back next time: a token, or a URL.
     pub(super) handle: Scalar,
     /// Why the answer is none by its own word, of a feed that leaves such answers out.
-    pub(super) failed: Option<String>,
+    pub(crate) failed: Option<String>,
 }
 
 impl Said {

@@ -1,11 +1,14 @@
-//! An export: ordered, asked after until it is ready, and deleted at the partner's once it was read.
+//! An export: ordered, asked after until it is ready, and deleted at the partner's once it was read, or taken back
+//! where nothing comes of it.
 
 use marsad_shared::{
-    feed::ScalarPath,
+    feed::{Origin, ScalarPath},
     health::Reason,
     id::RunId,
-    request::{Download, Export},
+    request::{AbortMethod, Download, Export, Request},
+    store::cache::Walk,
 };
+use reqwest::Method;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +17,7 @@ use super::{
     envelope::Said,
     fetch::Tries,
     page::{self, Page},
+    walk::Next,
 };
 use crate::{
     decode::{self, Scalar},
@@ -135,15 +139,58 @@ impl Puller {
 
     /// Deletes an export at the partner's once it has been read. If that fails the partner keeps it, and nothing is lost.
     pub(super) async fn clear_away(&self, asker: &Asker<'_>, ask: &Ask) {
-        let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else { return };
-        let path = request.export.as_ref().and_then(|export| export.delete.as_deref());
-        let (Some(path), Ask::File { id, .. }) = (path, ask) else { return };
-        let Ok(url) = asker.at(path, &Leg::default(), Some(id)) else { return };
-        let Ok(pass) = self.source.pass().await else { return };
-        let delete = |url| self.source.request(reqwest::Method::DELETE, url);
-        if let Err((_, error)) = self.source.send(pass, &url, 0, delete).await {
-            let (feed, error) = (&self.feed.id, error.fetch());
+        let Some(export) = self.export() else { return };
+        let (Some(path), Ask::File { id, .. }) = (&export.delete, ask) else { return };
+        if let Err(error) = self.end_export(asker, Method::DELETE, path, id).await {
+            let feed = &self.feed.id;
             tracing::warn!(%feed, %error, "an export was read and could not be deleted at the partner's");
         }
+    }
+
+    /// Takes back an order of which nothing comes any more: it has failed, is given up, or another takes its place. It is
+    /// tried once; if that fails the partner keeps it, and nothing is lost.
+    pub(super) async fn take_back(&self, asker: &Asker<'_>, ask: &Ask) {
+        let Some(abort) = self.export().and_then(|export| export.abort.as_ref()) else { return };
+        let (Ask::Job(id) | Ask::File { id, .. }) = ask else { return };
+        let method = match abort.method {
+            AbortMethod::Delete => Method::DELETE,
+            AbortMethod::Post => Method::POST,
+            AbortMethod::Put => Method::PUT,
+        };
+        if let Err(error) = self.end_export(asker, method, &abort.path, id).await {
+            let feed = &self.feed.id;
+            tracing::warn!(%feed, %error, "an export was given up and could not be taken back at the partner's");
+        }
+    }
+
+    /// Takes back what `walk`, which is not gone on with, had ordered. One of another configuration is left alone: what was
+    /// ordered there may be somebody else's here.
+    pub(super) async fn take_back_of(&self, request: &Request, walk: &Walk) {
+        let Ok(next) = serde_json::from_value::<Next>(walk.next.clone()) else { return };
+        let base = &self.source.http.base_url;
+        if next.of == self.url_hash(base) {
+            self.take_back(&Asker::new(base, &self.feed, request), &next.ask).await;
+        }
+    }
+
+    fn export(&self) -> Option<&Export> {
+        let Origin::Http(request) = &self.feed.origin else { return None };
+        request.export.as_ref()
+    }
+
+    async fn end_export(
+        &self,
+        asker: &Asker<'_>,
+        method: Method,
+        path: &str,
+        id: &str,
+    ) -> Result<(), FetchError> {
+        let Ok(url) = asker.at(path, &Leg::default(), Some(id)) else { return Ok(()) };
+        let pass = self.source.pass().await?;
+        let end = |url| self.source.request(method.clone(), url);
+        let ended = self.source.send(pass, &url, 0, end).await;
+        ended.map(drop).map_err(|(_, error)| {
+            error.fetch().clone().rewritten(|text| self.source.clean(None, text))
+        })
     }
 }

@@ -13,7 +13,10 @@ use marsad_shared::{
     health::Reason,
     request::{By, Each, Incremental, Request},
     run::Outcome,
-    store::StoreError,
+    store::{
+        StoreError,
+        cache::{Cache, Orphans},
+    },
 };
 
 use super::{Puller, walk::Course};
@@ -32,6 +35,8 @@ use crate::{
 const SURE: SignedDuration = SignedDuration::from_secs(6);
 /// A clock that goes after by more than this is wrong, and stretches of time cannot be asked for by it.
 const WRONG: SignedDuration = SignedDuration::from_hours(1);
+/// So many records are deleted in one transaction, so that nobody waits long for it.
+const AT_ONCE: u32 = 5_000;
 
 /// A time as the configuration writes it: an instant, or a day or time of that zone.
 fn instant(text: &str, zone: &TimeZone) -> Option<Timestamp> {
@@ -52,23 +57,25 @@ impl Puller {
     ) -> Result<Option<Ending>, Trouble> {
         course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
         if let Some(each) = &request.each {
+            let parent = each.feed.clone();
+            let read = self.services.store.cache.call(move |cache| cache.position(&parent)).await?;
+            if read.ended.is_none() {
+                // Those that are known already are not all there are.
+                let reason = format!(
+                    "{} was never read to its end: nobody knows yet whom to ask for",
+                    each.feed
+                );
+                let outcome = Outcome::Cancelled;
+                return Ok(Some(Ending { outcome, ..Ending::unchanged(Some(reason)) }));
+            }
             course.leg.parent = self.parent_after(each, None).await?;
             if course.leg.parent.is_some() {
                 return Ok(None);
             }
-            let parent = each.feed.clone();
-            let read = self.services.store.cache.call(move |cache| cache.position(&parent)).await?;
-            let ending = if read.ended.is_some() {
-                Ending::unchanged(Some(format!("{} has no records to ask for", each.feed)))
-            } else {
-                let reason = format!(
-                    "{} was never read to its end: there is nobody to ask for yet",
-                    each.feed
-                );
-                let outcome = Outcome::Cancelled;
-                Ending { outcome, ..Ending::unchanged(Some(reason)) }
-            };
-            return Ok(Some(ending));
+            self.delete_orphans(request, course).await?;
+            let what = format!("{} has no records to ask for", each.feed);
+            course.notes.insert(0, what);
+            return Ok(Some(Ending::unchanged(Some(course.notes.join("; ")))));
         }
         let Some(incremental) = &request.incremental else { return Ok(None) };
         if let Some(window) = &incremental.window {
@@ -135,9 +142,40 @@ impl Puller {
         if until >= horizon {
             return Ok(None);
         }
-        let mut leg = Leg { since: Some(until.to_string()), ..course.leg.clone() };
+        let since = Some(until.to_string());
+        let mut leg = Leg { since, boundary: None, ..course.leg.clone() };
         leg.until = Some(Self::end_of_window(incremental, &leg, horizon));
         Ok(Some(leg))
+    }
+
+    /// Behind a walk that asked for every parent: the records of those that were deleted go with them, where the feed says so.
+    pub(super) async fn delete_orphans(
+        &self,
+        request: &Request,
+        course: &mut Course,
+    ) -> Result<(), StoreError> {
+        let Some(Each { feed: parent, column, delete_by: Some(by), .. }) = &request.each else {
+            return Ok(());
+        };
+        let (feed, parent) = (self.feed.id.clone(), parent.clone());
+        let orphans = Orphans { feed, by: by.clone(), parent, column: column.clone() };
+        let (run, at) = (course.run.id, self.services.clock.now());
+        let mut all = 0;
+        loop {
+            let orphans = orphans.clone();
+            let delete = move |cache: &mut Cache| cache.delete_orphans(&orphans, run, at, AT_ONCE);
+            let deleted = self.services.store.cache.call(delete).await?;
+            all += deleted;
+            if deleted < u64::from(AT_ONCE) {
+                break;
+            }
+        }
+        if all > 0 {
+            course
+                .notes
+                .push(format!("{all} records were deleted, whose record in the other feed is"));
+        }
+        Ok(())
     }
 
     async fn parent_after(

@@ -4,6 +4,10 @@ use marsad_shared::request::Request;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Said;
+use crate::source::{
+    cursor::CursorRule,
+    doubt::{Belief, Greatest},
+};
 
 /// What was met so far, in all runs of the walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +19,8 @@ pub(super) struct Seen {
     first: Option<String>,
     /// Records that were taken without a value in the incremental field.
     pub(super) timeless: u64,
+    /// The greatest values of the incremental field.
+    pub(super) greatest: Greatest,
 }
 
 impl Seen {
@@ -46,6 +52,17 @@ impl Seen {
         }
         notes
     }
+}
+
+/// What is said of a value that is not believed as a cursor.
+pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<String> {
+    let value = rule.shown(belief.doubted.as_deref()?);
+    let what = if rule.is_time() {
+        "to come; the cursor stops at the present"
+    } else {
+        "not believed as a cursor, until others come near it"
+    };
+    Some(format!("a record has {value} in {field}: {what}"))
 }
 
 fn counted(number: u64, one: &str, more: &str) -> String {

@@ -187,7 +187,7 @@ pub(super) fn ready(answer: &Answer, url: &Url) -> Result<(), FetchError> {
 ///
 /// # Errors
 /// [`FetchError`] if it is cut or empty, and as [`ready`].
-pub(super) fn whole(answer: &Answer, format: Format, url: &Url) -> Result<(), FetchError> {
+pub(crate) fn whole(answer: &Answer, format: Format, url: &Url) -> Result<(), FetchError> {
     ready(answer, url)?;
     let body = &answer.body;
     let truncated = |what| Err(FetchError::of(Reason::Truncated, url, what));

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     health::{PollResult, Reason},
-    request::{By, Missing, Request},
+    request::{Bound, By, Missing, Request},
     store::{
         StoreError,
         cache::{Position, Validators},
@@ -15,7 +15,12 @@ use marsad_shared::{
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{Errand, Head, Puller, keep::Behind, notes::Seen, page::Page};
+use super::{
+    Errand, Head, Puller,
+    keep::{Behind, Pending},
+    notes::{self, Seen},
+    page::Page,
+};
 use crate::{
     run::{Ending, Run},
     source::{
@@ -76,7 +81,8 @@ pub(super) struct Course {
     refused_legs: u64,
     /// The partner's mark of change when the walk began.
     pub(super) mark: Option<Validators>,
-    pub(super) doubt: Doubt,
+    pub(super) slips: Slips,
+    pub(super) pending: Pending,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
     pub(super) seen: Seen,
@@ -86,14 +92,14 @@ pub(super) struct Course {
 
 /// Whether a record may have slipped between two pages of a walk that ended well.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Doubt {
+pub(super) struct Slips {
     /// The partner had fewer of them while it was read: see [`Walker::is_in_doubt`].
     dipped: bool,
     /// Nothing shows that its pages join: see [`Walker::is_blind`].
     blind: bool,
 }
 
-impl Doubt {
+impl Slips {
     /// Heeds a leg that was read to its end.
     fn heed(&mut self, walker: &Walker<'_>) {
         self.dipped |= walker.is_in_doubt();
@@ -131,6 +137,14 @@ impl Puller {
             let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
             (next.of == of).then(|| (walk.clone(), next))
         });
+        if let (None, Some(walk)) = (&resumed, &position.walk)
+            && request.export.is_some()
+        {
+            self.take_back_of(request, walk).await;
+            if let Err(error) = self.forget_walk().await {
+                return (run, Err(error.into()));
+            }
+        }
         let full = errand.full || resumed.as_ref().is_some_and(|(walk, _)| walk.full);
         let began_at = resumed.as_ref().map_or(run.start.at, |(walk, _)| walk.began_at);
         let mut course = Course {
@@ -147,7 +161,8 @@ impl Puller {
             horizon: None,
             refused_legs: 0,
             mark: head.mark,
-            doubt: Doubt::default(),
+            slips: Slips::default(),
+            pending: Pending::new(),
             notes: Vec::new(),
             seen: Seen::default(),
             resumed: resumed.as_ref().map(|(walk, _)| walk.at),
@@ -165,7 +180,8 @@ impl Puller {
             None => (Walker::new(request), None),
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
-        (course.run, ended)
+        let settled = self.settle(&mut course).await;
+        (course.run, ended.and_then(|ending| settled.map(|()| ending).map_err(Trouble::from)))
     }
 
     async fn pages(
@@ -193,7 +209,7 @@ impl Puller {
             let mut page = match read {
                 Ok(page) => page,
                 Err(trouble) => {
-                    if !self.begins_anew(request, course, &trouble).await? {
+                    if !self.begins_anew(request, course, (&asker, &ask), &trouble).await? {
                         return Err(trouble);
                     }
                     walker = Walker::new(request);
@@ -225,10 +241,12 @@ impl Puller {
                 Ok(None) => {
                     self.keep(request, course, page, walker.pages, behind).await?;
                     self.clear_away(&asker, &ask).await;
+                    self.delete_orphans(request, course).await?;
                     return self.ending(request, course);
                 }
                 Err(error) => {
                     self.keep(request, course, page, walker.pages, behind).await?;
+                    self.take_back(&asker, &ask).await;
                     let error = Trouble::from(error);
                     let error = error.rewritten(|text| self.source.clean(None, text));
                     self.report(error.result(), Some(error.text())).await;
@@ -273,22 +291,25 @@ impl Puller {
         }
         let onward = walker.next(ask, &facts);
         page.forget(walker.repeats());
-        if self.look_through(request, course, page, walker)? == News::Old {
+        if self.look_through(request, course, page, (ask, &*walker))? == News::Old {
             return Ok(None);
         }
         match onward? {
             Onward::Page(next) => Ok(Some((course.leg.clone(), next))),
             Onward::Split => {
-                course.doubt.heed(walker);
+                course.slips.heed(walker);
                 let best = course.best.clone();
                 if best.is_none() || best == course.leg.since {
                     return Err(WalkError::NoSplit { most: walker.stand().rows });
                 }
                 walker.begin_leg();
-                Ok(Some((Leg { since: best, ..course.leg.clone() }, Ask::First)))
+                let inclusive =
+                    request.incremental.as_ref().is_some_and(|i| i.bound == Bound::Inclusive);
+                let boundary = best.clone().filter(|_| inclusive);
+                Ok(Some((Leg { since: best, boundary, ..course.leg.clone() }, Ask::First)))
             }
             Onward::End => {
-                course.doubt.heed(walker);
+                course.slips.heed(walker);
                 if let Some((from, to)) = walker.shifted() {
                     course.notes.push(format!(
                         "the total changed from {from} to {to} while it was read; records that moved meanwhile come with the next run"
@@ -318,12 +339,18 @@ impl Puller {
         request: &Request,
         course: &mut Course,
         page: &mut Page,
-        walker: &Walker<'_>,
+        (ask, walker): (&Ask, &Walker<'_>),
     ) -> Result<News, WalkError> {
         let (Some(incremental), Some(rule)) = (&request.incremental, self.rule()) else {
             return Ok(News::New);
         };
         let batch = &page.piece.batch;
+        if let (Some(boundary), Ask::First) = (&course.leg.boundary, ask)
+            && page.piece.refused.is_empty()
+            && !rule.holds(batch, boundary)
+        {
+            return Err(WalkError::LeftOut);
+        }
         if incremental.split.is_some()
             && !walker.is_going_back()
             && let (Some(before), Some(least)) = (&course.best, rule.least(batch))
@@ -333,6 +360,7 @@ impl Puller {
             return Err(WalkError::Unsorted { page: walker.pages });
         }
         course.best = rule.best(course.best.take(), batch);
+        course.seen.greatest.take(&rule, batch);
         if incremental.missing == Missing::Include {
             course.seen.timeless += rule.without_value(batch);
         }
@@ -347,6 +375,7 @@ impl Puller {
         &mut self,
         request: &Request,
         course: &mut Course,
+        (asker, ask): (&Asker<'_>, &Ask),
         trouble: &Trouble,
     ) -> Result<bool, Trouble> {
         let incremental = request.incremental.as_ref();
@@ -372,6 +401,7 @@ impl Puller {
             || course.resumed.is_some_and(|at| is_dead(at, course, trouble, now))
         {
             // What it gave us to go on with has died: the next run begins anew.
+            self.take_back(asker, ask).await;
             self.forget_walk().await?;
         }
         if let (Trouble::Fetch(FetchError::Gone { status, .. }), Some(since)) =
@@ -395,22 +425,31 @@ impl Puller {
             )));
         }
         course.notes.extend(course.seen.notes(request));
+        let counts = course.run.counts();
+        if course.slips.holds(self.is_fresh(request, course), counts.duplicate) {
+            course.notes.push(MOVED.to_owned());
+        }
+        course.notes.extend(self.doubt(request, course));
         let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
             return Ok(Ending::unchanged(joined(Some(what), notes)));
         }
         let event_at = self.event_at(request, course);
-        let counts = course.run.counts();
-        if course.doubt.holds(self.is_fresh(request, course), counts.duplicate) {
-            course.notes.push(MOVED.to_owned());
-        }
         let ending = if course.since.is_none() {
             Ending::of_whole(&counts)
         } else {
             Ending::of_balance(&counts)
         };
         Ok(Ending { reason: joined(ending.reason, notes), event_at, ..ending })
+    }
+
+    /// What is said of a value that the cursor does not follow.
+    fn doubt(&self, request: &Request, course: &Course) -> Option<String> {
+        let (rule, incremental) = (self.rule()?, request.incremental.as_ref()?);
+        let since = course.since.as_deref();
+        let belief = course.seen.greatest.believed(&rule, since, self.there(course.began_at));
+        notes::doubt(&rule, incremental.by.field()?, &belief)
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {

@@ -40,6 +40,7 @@ pub fn from_records<'r>(
     records: impl Iterator<Item = &'r str>,
     key: &[String],
     deleted: Option<&Deleted>,
+    unlisted: &[&str],
 ) -> Result<Layout, InferError> {
     let mut fields: Vec<Field> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -47,7 +48,10 @@ pub fn from_records<'r>(
         // A record that is no object is refused when it is shaped.
         let Ok(members) = serde_json::from_str::<Ordered<'_>>(record) else { continue };
         for (name, value) in members.0 {
-            if deleted == Some(&Deleted::OData) && name.contains('@') {
+            let is_key = || key.contains(&name);
+            if deleted == Some(&Deleted::OData) && name.contains('@')
+                || unlisted.contains(&name.as_str()) && !is_key()
+            {
                 continue;
             }
             let Some(kind) = kind_of(value.get()) else {
@@ -174,7 +178,7 @@ mod tests {
             r#"{"id":"a","n":1,"ok":true,"x":null,"tags":[1]}"#,
             r#"{"id":"b","n":1.5,"ok":false,"x":"late","long":784000000000001123456}"#,
         ];
-        let layout = from_records(records.into_iter(), &["id".to_owned()], None).unwrap();
+        let layout = from_records(records.into_iter(), &["id".to_owned()], None, &[]).unwrap();
         let columns: Vec<_> = layout.fields.iter().map(|f| (f.name.as_str(), f.kind)).collect();
         assert_eq!(
             columns,
@@ -187,6 +191,17 @@ mod tests {
                 ("long", FieldType::Decimal),
             ]
         );
+    }
+
+    #[test]
+    fn what_a_preset_knows_to_be_nothing_is_no_column_unless_it_is_the_key() {
+        let record = r#"{"_id":1,"id":"a"}"#;
+        for (key, expected) in [("id", vec!["id"]), ("_id", vec!["_id", "id"])] {
+            let layout = from_records([record].into_iter(), &[key.to_owned()], None, &["_id"]);
+            let layout = layout.unwrap();
+            let columns: Vec<_> = layout.fields.iter().map(|field| field.name.as_str()).collect();
+            assert_eq!(columns, expected, "keyed by {key}");
+        }
     }
 
     #[test]

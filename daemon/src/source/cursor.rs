@@ -7,14 +7,19 @@ use marsad_shared::{
     feed::FieldType,
     order,
     record::{Batch, Layout, Value},
-    request::{By, Incremental, Missing},
+    request::{By, Incremental, Missing, TimeFormat},
+    untrusted::show_at_most,
 };
+
+/// The longest value that is shown of a field, in characters.
+const SHOWN_MAX: usize = 60;
 
 /// How the cursor of a feed is found and asked with.
 #[derive(Clone, Debug)]
 pub struct CursorRule {
     column: usize,
     kind: FieldType,
+    sensitive: bool,
     incremental: Incremental,
 }
 
@@ -22,8 +27,9 @@ impl CursorRule {
     /// The rule of an incremental feed; `None` if its cursor is no column, or the layout lacks it.
     pub fn of(incremental: &Incremental, layout: &Layout) -> Option<Self> {
         let column = layout.position(incremental.by.field()?)?;
-        let kind = layout.fields.get(column)?.kind;
-        Some(Self { column, kind, incremental: incremental.clone() })
+        let field = layout.fields.get(column)?;
+        let (kind, sensitive) = (field.kind, field.sensitive);
+        Some(Self { column, kind, sensitive, incremental: incremental.clone() })
     }
 
     /// The greater of `best` and the greatest value in `batch`.
@@ -46,13 +52,33 @@ impl CursorRule {
 
     /// Of two rows the one whose value stands as `wanted` to the other's; the first where they are equal.
     fn later(&self, batch: &Batch, one: usize, other: usize, wanted: Ordering) -> usize {
-        let order = match (batch.at(other, self.column), batch.at(one, self.column)) {
-            (Value::Integer(other), Value::Integer(one)) => other.cmp(&one),
-            (Value::Text(other), Value::Text(one)) if other == one => Ordering::Equal,
-            (Value::Text(other), Value::Text(one)) => self.compare(other, one),
+        if self.order(batch, other, one) == wanted { other } else { one }
+    }
+
+    fn order(&self, batch: &Batch, one: usize, other: usize) -> Ordering {
+        match (batch.at(one, self.column), batch.at(other, self.column)) {
+            (Value::Integer(one), Value::Integer(other)) => one.cmp(&other),
+            (Value::Text(one), Value::Text(other)) if one == other => Ordering::Equal,
+            (Value::Text(one), Value::Text(other)) => self.compare(one, other),
             _ => Ordering::Equal,
-        };
-        if order == wanted { other } else { one }
+        }
+    }
+
+    /// The `most` greatest values in `batch`, each once, the greatest first.
+    pub fn greatest(&self, batch: &Batch, most: usize) -> Vec<String> {
+        let mut rows: Vec<usize> = Vec::with_capacity(most + 1);
+        for row in (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null) {
+            let least = rows.last().filter(|_| rows.len() == most);
+            if least.is_some_and(|least| self.order(batch, row, *least).is_le()) {
+                continue;
+            }
+            let at = rows.partition_point(|other| self.order(batch, *other, row).is_gt());
+            if rows.get(at).is_none_or(|other| self.order(batch, *other, row).is_ne()) {
+                rows.insert(at, row);
+                rows.truncate(most);
+            }
+        }
+        rows.into_iter().filter_map(|row| self.value(batch, row)).collect()
     }
 
     fn value(&self, batch: &Batch, row: usize) -> Option<String> {
@@ -61,6 +87,32 @@ impl CursorRule {
             Value::Integer(number) => Some(number.to_string()),
             Value::Text(text) => Some(text.to_owned()),
         }
+    }
+
+    /// Whether its values are times, and so have an end: the present.
+    pub fn is_time(&self) -> bool {
+        self.present(Timestamp::UNIX_EPOCH).is_some()
+    }
+
+    /// `at`, as the bank writes times of the field; `None`: they are none.
+    fn present(&self, at: Timestamp) -> Option<String> {
+        Some(match (self.kind, &self.incremental.writing.time) {
+            (FieldType::Timestamp, _) => at.to_string(),
+            (FieldType::Date, _) => at.strftime("%Y-%m-%d").to_string(),
+            (FieldType::Integer, TimeFormat::UnixSeconds) => at.as_second().to_string(),
+            (FieldType::Integer, TimeFormat::UnixMillis) => at.as_millisecond().to_string(),
+            _ => return None,
+        })
+    }
+
+    /// Whether a time of the field lies behind `at`.
+    pub fn is_after(&self, value: &str, at: Timestamp) -> bool {
+        self.present(at).is_some_and(|at| self.compare(value, &at).is_gt())
+    }
+
+    /// A value as people may see it.
+    pub fn shown(&self, value: &str) -> String {
+        if self.sensitive { "a value".to_owned() } else { show_at_most(value, SHOWN_MAX) }
     }
 
     /// How two values of the field stand to each other.
@@ -89,6 +141,12 @@ impl CursorRule {
         self.value(batch, row).is_some_and(|value| self.compare(&value, since) == Ordering::Less)
     }
 
+    /// Whether a row of `batch` has that value.
+    pub fn holds(&self, batch: &Batch, value: &str) -> bool {
+        let is = |row| self.value(batch, row).is_some_and(|is| self.compare(&is, value).is_eq());
+        (0..batch.len()).any(is)
+    }
+
     /// How many rows of `batch` have no value, deletions apart, which need none.
     pub fn without_value(&self, batch: &Batch) -> u64 {
         let without =
@@ -103,7 +161,8 @@ impl CursorRule {
     }
 
     /// Where the cursor stands after a whole walk: never behind where it was, and a time never past `began_at` at the partner,
-    /// or rows that are written meanwhile would be passed over (sources.md row 24). Numbers and texts have no such end.
+    /// or rows that are written meanwhile would be passed over (sources.md row 24). Numbers and texts have no such end: what
+    /// is believed of those is in [`super::doubt`].
     pub fn moved(
         &self,
         since: Option<&str>,
@@ -117,11 +176,7 @@ impl CursorRule {
             (_, Some(best)) => best,
             (since, None) => since?.to_owned(),
         };
-        let latest = match self.kind {
-            FieldType::Timestamp => began_at.to_string(),
-            FieldType::Date => began_at.strftime("%Y-%m-%d").to_string(),
-            _ => return Some(best),
-        };
+        let Some(latest) = self.present(began_at) else { return Some(best) };
         let capped = if self.compare(&best, &latest).is_gt() { latest } else { best };
         // A clock that goes after is no reason to lose our place.
         match since {
@@ -176,6 +231,7 @@ mod tests {
             start: None,
             lookback: Duration::from_secs(lookback),
             window: None,
+            bound: marsad_shared::request::Bound::Inclusive,
             split: None,
             missing: Missing::Include,
         };

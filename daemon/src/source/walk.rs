@@ -127,6 +127,10 @@ pub enum WalkError {
     )]
     NoSplit { most: u64 },
     #[error(
+        "the walk was begun again at its greatest value so far, and what stands there did not come again: the partner leaves it out, so that records of one moment would be lost; write bound = \"exclusive\" in `incremental`"
+    )]
+    LeftOut,
+    #[error(
         "page {page} goes back behind the one before: the feed is not in ascending order, so that splitting it would lose records; ask for it sorted"
     )]
     Unsorted { page: u64 },

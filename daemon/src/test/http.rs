@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Feed, Origin},
     health::{PollResult, Reason},
     protocol::TestStep,
+    request::Request,
 };
 use tokio::{
     net::{TcpStream, lookup_host},
@@ -51,20 +52,65 @@ pub(super) async fn walk(
         let seen = tls::look(base, stream, services.clock.now()).await;
         trial.good(TestStep::Tls, began, &seen);
     }
+    // A person wants to know: what we keep back by ourselves goes out.
+    source.gate().hasten();
     if !prove(trial, source).await {
         return;
     }
-    // One that needs another feed's records first, or has the partner make a file, is more than a look.
-    let plain = |feed: &&Arc<Feed>| matches!(&feed.origin, Origin::Http(request) if request.each.is_none() && request.export.is_none());
-    let feed = feeds.iter().find(plain);
-    let Some((answer, url)) = ask(trial, source, feed.map(AsRef::as_ref)).await else { return };
+    let chosen = choose(feeds, services).await;
+    let feed = chosen.as_ref().map(|(feed, _)| feed);
+    let asked = chosen.as_ref().map(|(feed, leg)| (feed.as_ref(), leg));
+    let Some((answer, call)) = ask(trial, source, asked).await else { return };
     let slow = answer.first_byte > source.http.slow;
     let good = if slow { PollResult::Slow } else { PollResult::Ok { near_limit: false } };
     trial.result = Some((good, None));
     match feed {
-        Some(feed) => record::look(trial, source, feed, answer, url).await,
-        None => trial.good(TestStep::Record, Instant::now(), "no feed is read over it"),
+        Some(feed) => record::look(trial, source, feed, answer, call).await,
+        None => trial.good(TestStep::Record, Instant::now(), nothing_to_look_at(feeds)),
     }
+}
+
+/// The feed whose first page is looked at, with what is asked for: the first that is asked for without anybody else's
+/// records, else the first that has such a record. One that has the partner make a file is more than a look.
+async fn choose(feeds: &[Arc<Feed>], services: &Services) -> Option<(Arc<Feed>, Leg)> {
+    let mut children = Vec::new();
+    for feed in feeds {
+        match &feed.origin {
+            Origin::Http(Request { export: None, each: None, .. }) => {
+                return Some((Arc::clone(feed), Leg::default()));
+            }
+            Origin::Http(Request { export: None, each: Some(each), .. }) => {
+                children.push((feed, each.clone()));
+            }
+            _ => {}
+        }
+    }
+    for (feed, each) in children {
+        let first = services
+            .store
+            .cache
+            .call(move |cache| cache.value_after(&each.feed, &each.column, None))
+            .await;
+        if let Ok(Some(parent)) = first {
+            return Some((Arc::clone(feed), Leg { parent: Some(parent), ..Leg::default() }));
+        }
+    }
+    None
+}
+
+/// Why no records were looked at.
+fn nothing_to_look_at(feeds: &[Arc<Feed>]) -> String {
+    let why = feeds.iter().find_map(|feed| match &feed.origin {
+        Origin::Http(Request { export: Some(_), .. }) => {
+            Some(format!("{}: an export is made by a run, and not for a test", feed.id))
+        }
+        Origin::Http(Request { each: Some(each), .. }) => Some(format!(
+            "{}: {} has no records to ask for yet; read that first",
+            feed.id, each.feed
+        )),
+        _ => None,
+    });
+    why.unwrap_or_else(|| "no feed is read over it".to_owned())
 }
 
 async fn resolve(trial: &mut Trial, base: &Url) -> Option<Vec<SocketAddr>> {
@@ -175,11 +221,13 @@ fn kind_of(source: &HttpSource) -> &'static str {
 }
 
 /// The first page of the feed, or what stands at `base_url`.
-async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Option<(Answer, Url)> {
+async fn ask(
+    trial: &mut Trial,
+    source: &HttpSource,
+    feed: Option<(&Feed, &Leg)>,
+) -> Option<(Answer, Call)> {
     let base = &source.http.base_url;
     let began = Instant::now();
-    // A person wants to know: what we keep back by ourselves goes out.
-    source.gate().hasten();
     let call = match first(base, feed) {
         Ok(call) => call,
         Err(what) => {
@@ -197,7 +245,7 @@ async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Opt
             let first = answer.first_byte.as_millis();
             let text = format!("{status}, first byte after {first} ms, {bytes} bytes");
             trial.good(TestStep::Answer, began, &text);
-            Some((answer, call.url))
+            Some((answer, call))
         }
         Err(error) => {
             let step = match error.reason() {
@@ -221,13 +269,13 @@ async fn ask(trial: &mut Trial, source: &HttpSource, feed: Option<&Feed>) -> Opt
     }
 }
 
-fn first(base: &Url, feed: Option<&Feed>) -> Result<Call, String> {
-    let Some((feed, request)) = feed.and_then(|feed| match &feed.origin {
-        Origin::Http(request) => Some((feed, request)),
+fn first(base: &Url, feed: Option<(&Feed, &Leg)>) -> Result<Call, String> {
+    let Some((feed, request, leg)) = feed.and_then(|(feed, leg)| match &feed.origin {
+        Origin::Http(request) => Some((feed, request, leg)),
         Origin::Files(_) => None,
     }) else {
         return Ok(Call::get(base.clone()));
     };
     let asker = Asker::new(base, feed, request);
-    asker.call(&Leg::default(), &Ask::First).map_err(|error| error.to_string())
+    asker.call(leg, &Ask::First).map_err(|error| error.to_string())
 }

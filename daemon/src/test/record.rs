@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Feed, Format, Origin},
     protocol::TestStep,
     record::Layout,
+    untrusted::show_at_most,
 };
 use reqwest::StatusCode;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use super::Trial;
 use crate::{
     decode::DecodeError,
     intake::{self, Intake, Origins},
-    pull::{envelope::Envelope, page::format_of},
+    pull::{envelope::Envelope, page},
     shape::Shaper,
     source::{
         call::Call,
@@ -28,26 +29,41 @@ use crate::{
 
 /// As many names are shown.
 const NAMES: usize = 40;
+/// The longest words of a partner that are shown, in characters.
+const WORDS: usize = 200;
 
 pub(super) async fn look(
     trial: &mut Trial,
     source: &HttpSource,
     feed: &Arc<Feed>,
     answer: Answer,
-    url: Url,
+    call: Call,
 ) {
     let began = Instant::now();
     let name = feed.id.to_string();
     if answer.status == StatusCode::NO_CONTENT || answer.nothing {
+        // As a walk takes it.
         return trial.good(TestStep::Record, began, format!("{name}: no records just now"));
     }
-    let format = feed.format.unwrap_or_else(|| format_of(&answer));
-    let (feed, call) = (Arc::clone(feed), Call::get(url.clone()));
+    let format = feed.format.unwrap_or_else(|| page::format_of(&answer));
+    if let Err(error) = page::whole(&answer, format, &call.url) {
+        let error = error.rewritten(|text| call.veil(text.to_owned()));
+        return trial.fault(TestStep::Record, began, &error);
+    }
+    let (feed, url) = (Arc::clone(feed), call.url.clone());
     let read = tokio::task::spawn_blocking(move || read(&feed, format, &answer, &url)).await;
     let read = read
         .unwrap_or_else(|_| Err(Trouble::File("it could not be decoded; report this".to_owned())))
-        .map_err(|trouble| trouble.rewritten(|text| source.clean(Some(&call), text)));
+        .map_err(|trouble| trouble.rewritten(|text| source.clean(Some(&call), text)))
+        .map(|seen| {
+            let shown = |words: String| show_at_most(&source.clean(Some(&call), &words), WORDS);
+            Seen { left_out: seen.left_out.map(shown), ..seen }
+        });
     match read {
+        Ok(Seen { left_out: Some(why), .. }) => {
+            let text = format!("{name}: the answer is left out by `success` ({why})");
+            trial.bad(TestStep::Record, began, &text, "tell the partner, or mend `success`");
+        }
         Ok(Seen { rows: 0, .. }) | Err(Trouble::Decode { error: DecodeError::Nothing, .. }) => {
             trial.good(TestStep::Record, began, format!("{name}: no records just now"));
         }
@@ -79,6 +95,8 @@ struct Seen {
     /// Why the first was refused: names a field, and no value.
     why: Option<String>,
     names: Vec<String>,
+    /// Why a run would take nothing of it.
+    left_out: Option<String>,
 }
 
 impl Seen {
@@ -121,8 +139,11 @@ fn read(feed: &Feed, format: Format, answer: &Answer, url: &Url) -> Result<Seen,
     let intake = Intake { feed, shaper: &shaper, format, seed: 0, origins: Origins::default() };
     let (scalars, piece) = intake.page(body, envelope.paths());
     // An answer that says that it is an error is one, whatever its records look like.
-    envelope.said(&scalars, answer, url)?;
+    if let Some(why) = envelope.said(&scalars, answer, url)?.failed {
+        return Ok(Seen { rows: 0, refused: 0, why: None, names, left_out: Some(why) });
+    }
     let piece = piece.map_err(decoded)?;
     let why = piece.refused.first().map(|refusal| refusal.reason.clone());
-    Ok(Seen { rows: piece.rows(), refused: piece.refused.len(), why, names })
+    let (rows, refused) = (piece.rows(), piece.refused.len());
+    Ok(Seen { rows, refused, why, names, left_out: None })
 }

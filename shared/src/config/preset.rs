@@ -63,6 +63,15 @@ headers = { Accept = "text/xml, application/xml" }
 /// The keys of a preset that mean something to files as well.
 const FOR_FILES: [&str; 2] = ["records", "format"];
 
+/// What stands in every record of that style and is nothing of its own: CKAN numbers the rows of a table anew whenever it is
+/// loaded.
+pub(super) const fn unlisted(preset: Preset) -> &'static [&'static str] {
+    match preset {
+        Preset::Ckan => &["_id"],
+        Preset::OData | Preset::Opendatasoft | Preset::JsonApi | Preset::Sdmx | Preset::Bus => &[],
+    }
+}
+
 /// Completes every feed of a partner's file that names a preset.
 pub(super) fn complete(file: &mut Spanned<DeValue<'_>>) {
     let DeValue::Table(file) = file.get_mut() else { return };

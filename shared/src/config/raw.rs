@@ -11,14 +11,15 @@ use super::{
     table::{At, Keys, Or, Value, table},
     tree::Tree,
     value::{
-        AuthKind, BaseUrl, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode, Json, Location,
-        Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span, Statuses, Utf8, Zone,
+        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode,
+        Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span,
+        Statuses, Utf8, Zone,
     },
 };
 use crate::{
     connection::{DeliverMethod, LoginMethod, RateLimit},
     feed::{FieldType, Format},
-    request::{Carrier, Method, Missing, OnError, Preset, Stop},
+    request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, Preset, Stop},
     role::Grant,
     signing::Algorithm,
 };
@@ -142,6 +143,8 @@ table! {
         may redirects: bool,
         /// The most requests in a period, over all feeds of the connection. Default: no limit.
         may rate_limit: RateLimit,
+        /// The most feeds of the connection that are read at once, each to the end of its walk. Default: as many as are due.
+        may feeds_at_once: u64,
         /// How long each part of a request may take.
         may timeouts: RawTimeouts,
         /// An answer later than this is good, but too slow. Default: `5s`.
@@ -497,8 +500,13 @@ table! {
         may step: Span,
         /// How long before now the last stretch ends. Default: `0s`.
         may settle: Span,
-        /// The smallest step of the partner's clock, where the end of a stretch belongs to it. Default: it does not.
+        /// The smallest step of the partner's clock, where the end of a stretch belongs to it. Default: it does not. With an
+        /// `exclusive` bound it is `1s` where nothing else is said.
         may granularity: Span,
+        /// Whether the partner gives what stands at the cursor itself (`inclusive`, as with `>=`) or only what is beyond it
+        /// (`exclusive`, as with `>`): then it is asked from one step before, so that nothing of one moment is lost. Default:
+        /// `inclusive`.
+        may bound: BoundKind,
         /// So many records and the partner refuses to page on: the walk begins again at the greatest value so far. The feed
         /// must come in ascending order.
         may split: u64,
@@ -535,6 +543,10 @@ table! {
         must column: String,
         /// The most values of one run. Default: 10,000.
         may max: u64,
+        /// What becomes of the records that belong to a deleted record of the other feed: `keep` or `delete`. Default: `keep`.
+        may gone: OnGone,
+        /// `delete`: the column of this feed that holds the value that it was asked for by.
+        may by: String,
     }
     later {}
 }
@@ -572,6 +584,20 @@ table! {
         may within: Span,
         /// What is deleted once the file has been read, behind `base_url`, with `{id}`. Default: nothing.
         may delete: String,
+        /// How an order is taken back that failed, or is given up, or that another takes the place of: a path behind
+        /// `base_url` with `{id}`, which is deleted, or a table with its own method. Default: not at all.
+        may abort: Or<String, RawAbort>,
+    }
+    later {}
+}
+
+table! {
+    /// How an export is taken back at the partner's, where that is not by deleting it.
+    pub struct RawAbort, as "a path, or { method = \"POST\", path = \"/exports/{id}/cancel\" }" {
+        /// `DELETE`, `POST` or `PUT`, without a body. Default: `DELETE`.
+        may method: AbortMethod,
+        /// Where, behind `base_url`, with `{id}`.
+        must path: String,
     }
     later {}
 }

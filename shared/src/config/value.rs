@@ -15,7 +15,7 @@ use crate::{
     connection::{DeliverMethod, RateLimit},
     feed::{FieldType, Format},
     id::is_name,
-    request::{Carrier, Method, Missing, OnError, OnStatus, Preset, Stop},
+    request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, OnStatus, Preset, Stop},
     role::Grant,
 };
 
@@ -434,6 +434,11 @@ word!(
 );
 word!(Method, [("GET", Self::Get), ("POST", Self::Post)], later []);
 word!(
+    AbortMethod,
+    [("DELETE", Self::Delete), ("POST", Self::Post), ("PUT", Self::Put)],
+    later []
+);
+word!(
     Stop,
     [
         ("empty", Self::Empty),
@@ -445,11 +450,23 @@ word!(
     ],
     later []
 );
+/// What `bound` of `incremental` may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BoundKind {
+    Inclusive,
+    Exclusive,
+}
+word!(
+    BoundKind,
+    [("inclusive", Self::Inclusive), ("exclusive", Self::Exclusive)],
+    later []
+);
 word!(
     Missing,
     [("include", Self::Include), ("exclude", Self::Exclude), ("raise", Self::Raise)],
     later []
 );
+word!(OnGone, [("keep", Self::Keep), ("delete", Self::Delete)], later []);
 word!(
     OnStatus,
     [

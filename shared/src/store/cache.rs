@@ -21,10 +21,14 @@ use crate::{
 };
 
 mod known;
+mod moves;
+mod orphans;
+mod parts;
 mod reading;
 mod rows;
 pub(super) mod table;
 
+pub use orphans::Orphans;
 use reading::Reading;
 use table::Table;
 
@@ -91,6 +95,14 @@ pub struct Validators {
     pub body: u64,
     /// How many rows that body had.
     pub rows: u64,
+}
+
+impl Validators {
+    /// The same, of an answer that had so many rows.
+    #[must_use]
+    pub fn of(self, rows: u64) -> Self {
+        Self { rows, ..self }
+    }
 }
 
 /// What a page leaves behind it, committed together with its rows.
@@ -254,63 +266,18 @@ impl Cache {
         Ok(counts)
     }
 
+    /// What reached the cache so far of the feed's run.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if none is under way, or one of its pages could not be applied.
+    pub fn counts(&self, feed: &FeedId) -> Result<Counts, StoreError> {
+        Ok(self.readings.get(feed).ok_or_else(|| no_reading(feed))?.counts)
+    }
+
     /// Forgets a walk that cannot be gone on with; the next one begins anew.
     pub fn forget_walk(&mut self, feed: &FeedId) -> Result<(), StoreError> {
         let sql = "UPDATE marsad_feed SET walk = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
-        Ok(())
-    }
-
-    /// Sets the cursor by a person's order, between runs, and keeps the move with who and why, even to where it stands.
-    /// An open walk is forgotten, and what would tell an unchanged answer: the next run reads from there.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if the feed has never been read.
-    pub fn rewind(
-        &mut self,
-        feed: &FeedId,
-        to: Option<&str>,
-        at: Timestamp,
-        reason: &str,
-        actor: &str,
-    ) -> Result<(), StoreError> {
-        let sql =
-            "UPDATE marsad_feed SET cursor = ?2, walk = NULL, validators = NULL WHERE feed = ?1";
-        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? == 0 {
-            return Err(StoreError::Conflict(format!("{feed} has never been read")));
-        }
-        self.keep_move(feed, NO_RUN, to, at, reason, Some(actor))
-    }
-
-    /// Sets the cursor, and keeps the move with its run, reason and person; nothing where it stands there already.
-    fn move_cursor(
-        &self,
-        feed: &FeedId,
-        run: RunId,
-        to: Option<&str>,
-        at: Timestamp,
-        reason: &str,
-        actor: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE marsad_feed SET cursor = ?2 WHERE feed = ?1 AND cursor IS NOT ?2";
-        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? == 0 {
-            return Ok(());
-        }
-        self.keep_move(feed, run, to, at, reason, actor)
-    }
-
-    fn keep_move(
-        &self,
-        feed: &FeedId,
-        run: RunId,
-        to: Option<&str>,
-        at: Timestamp,
-        reason: &str,
-        actor: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO marsad_cursor (feed, value, run, moved_at, reason, actor) VALUES (?, ?, ?, ?, ?, ?)";
-        let moved = params![feed.as_str(), to, run.0, at.as_microsecond(), reason, actor];
-        self.db.prepare_cached(sql)?.execute(moved)?;
         Ok(())
     }
 

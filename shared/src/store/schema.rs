@@ -104,6 +104,10 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              PRIMARY KEY (feed, hash)
          ) STRICT, WITHOUT ROWID;
          CREATE INDEX marsad_file_at ON marsad_file (feed, at, run);",
+    ), M::up(
+        // What is pruned is found without reading the moves themselves.
+        "CREATE INDEX marsad_cursor_runs ON marsad_cursor (feed, id) WHERE actor IS NULL;
+         CREATE INDEX marsad_cursor_people ON marsad_cursor (feed, id) WHERE actor IS NOT NULL;",
     )])
 });
 

@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
-use super::{Action, Each, GAPS, Groups, Key, MEASURE, Observation, Observed, Part, Taker, text};
+use super::{
+    Action, Each, GAP, GAPS, Groups, Key, MEASURE, Observation, Observed, Part, Taker, text,
+};
 use crate::decode::{
     DecodeError, Flow,
     csv::{self, Dialect, Row},
@@ -144,9 +146,9 @@ fn take(
                 seen.measured |= measure;
                 seen.attributed |= !measure && id != UPDATED;
                 let value = value();
-                if !GAPS.contains(&value.as_str()) {
-                    seen.values.push(Part { id: id.clone(), value: text(&value) });
-                }
+                let gap = GAPS.contains(&value.as_str());
+                let value = if gap { GAP.to_owned() } else { text(&value) };
+                seen.values.push(Part { id: id.clone(), value });
             }
         }
     }

@@ -6,8 +6,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{
-    Action, Each, GAPS, Groups, Key, MEASURE, Observation, Part, Taker, bulk, bulk_of_all, errors,
-    text,
+    Action, Each, GAP, GAPS, Groups, Key, MEASURE, Observation, Part, Taker, bulk, bulk_of_all,
+    errors, text,
 };
 use crate::decode::{
     DecodeError,
@@ -254,7 +254,7 @@ fn listed(dimension: &Component, position: usize) -> Result<Part, DecodeError> {
     Ok(Part { id: dimension.id.clone(), value })
 }
 
-/// The values of measures or attributes, by position; nulls and gaps are none.
+/// The values of measures or attributes, by position; nulls are none.
 fn parts<'v>(
     components: &[Component],
     values: impl Iterator<Item = &'v RawValue>,
@@ -271,15 +271,15 @@ fn parts<'v>(
     Ok(parts)
 }
 
-/// A value that stands for itself, as it was written.
+/// A value that stands for itself, as it was written; none where nothing is said.
 fn plain(value: &RawValue) -> Option<String> {
     let written = value.get();
     let is_gap =
         |gap: &str| written.strip_prefix('"').and_then(|w| w.strip_suffix('"')) == Some(gap);
-    if written == "null" || GAPS.iter().any(|gap| is_gap(gap)) {
-        return None;
+    if GAPS.iter().any(|gap| is_gap(gap)) {
+        return Some(GAP.to_owned());
     }
-    Some(written.to_owned())
+    (written != "null").then(|| written.to_owned())
 }
 
 /// Hands the members of an object to `each`, in their order.

@@ -7,8 +7,8 @@
 use std::io::BufRead;
 
 use super::{
-    Action, Each, GAPS, Groups, Key, MEASURE, Observation, Part, Taker, bulk, bulk_of_all, errors,
-    shown, text,
+    Action, Each, GAP, GAPS, Groups, Key, MEASURE, Observation, Part, Taker, bulk, bulk_of_all,
+    errors, shown, text,
 };
 use crate::decode::{
     DecodeError,
@@ -227,7 +227,8 @@ impl<R: BufRead> Message<R> {
                 self.tags.begin_row();
                 let Some(mut seen) = set.seen.take() else { return Ok(()) };
                 taker.key.has_all(seen.dimensions.iter().map(|part| part.id.as_str()))?;
-                let own = |id: &str| seen.values.iter().any(|part| part.id == id);
+                let is_own = |part: &Part, id: &str| part.id == id && part.value != GAP;
+                let own = |id: &str| seen.values.iter().any(|part| is_own(part, id));
                 let common: Vec<_> =
                     set.common.iter().filter(|part| !own(&part.id)).cloned().collect();
                 seen.values.extend(common);
@@ -264,10 +265,10 @@ fn spread(tag: &Tag, key: &Key, seen: &mut Observation) {
     }
 }
 
-/// A measure or attribute, if it is no gap.
+/// A measure or attribute, if anything is said of it.
 fn part(id: &str, value: &str) -> Option<Part> {
-    let gap = value.is_empty() || GAPS.contains(&value);
-    (!gap).then(|| Part { id: id.to_owned(), value: text(value) })
+    let value = if GAPS.contains(&value) { GAP.to_owned() } else { text(value) };
+    (value != "\"\"").then(|| Part { id: id.to_owned(), value })
 }
 
 fn need<'t>(tag: &'t Tag, name: &str) -> Result<&'t str, DecodeError> {

@@ -18,6 +18,7 @@ fn read_with(others: &[&str], message: &str) -> Result<Vec<String>, DecodeError>
         found.push(match observed {
             Observed::Record { json, standing: Standing::Here, .. } => json.to_owned(),
             Observed::Record { json, standing: Standing::Gone, .. } => format!("-{json}"),
+            Observed::Record { json, standing: Standing::Part, .. } => format!("+{json}"),
             Observed::Bad { reason, .. } => format!("!{reason}"),
         });
         Flow::More
@@ -240,7 +241,7 @@ fn a_part_of_a_record_wipes_nothing() {
         )
     };
     let both: &[&str] = &["OBS_VALUE", "S"];
-    for (others, message, taken, why) in [
+    for (others, message, whole, why) in [
         (both, csv("M", "OBS_VALUE,S", "5,n"), true, "a whole one"),
         (both, csv("M", "OBS_VALUE,S", ",n"), false, "no measure"),
         (both, csv("A", "OBS_VALUE,S", "5,"), false, "no attribute"),
@@ -262,9 +263,23 @@ fn a_part_of_a_record_wipes_nothing() {
         (&[], csv("M", "S", "n"), true, "columns that are not known yet"),
     ] {
         let found = read_with(others, &message).unwrap_or_else(|e| panic!("{why}: {e}"));
-        let refused = found.iter().any(|row| row.starts_with("!it may be a part of its record"));
-        assert_eq!((found.len(), refused), (1, !taken), "{why}: {found:?}");
+        let parts: Vec<_> = found.iter().map(|row| row.starts_with('+')).collect();
+        assert_eq!(parts, [!whole], "{why}: {found:?}");
     }
+    for (message, gap) in [
+        (csv("M", "OBS_VALUE", "NaN"), "OBS_VALUE"),
+        (csv("M", "S", "#N/A"), "S"),
+        (ml("Append", "OBS_VALUE='NaN'"), "OBS_VALUE"),
+    ] {
+        let found = read_with(both, &message).unwrap();
+        let words = format!("says that \"{gap}\" is missing there");
+        assert!(
+            found.len() == 1 && found[0].starts_with('!') && found[0].contains(&words),
+            "{found:?}"
+        );
+    }
+    let all = csv("M", "OBS_VALUE,S", "NaN,n");
+    assert_eq!(read_with(both, &all).unwrap(), [r#"{"A":"x","T":"1","S":"n"}"#], "of all columns");
     let delete = csv("D", "OBS_VALUE,S", ",");
     assert_eq!(read_with(both, &delete).unwrap(), [r#"-{"A":"x","T":"1"}"#]);
 }

@@ -49,6 +49,7 @@ fn feed(request: &Request) -> Feed {
         deleted: None,
         records: RecordsPath::Plain(Vec::new()),
         delimiter: b',',
+        unlisted: &[],
         header_row: 1,
         key: vec!["id".to_owned()],
         version: None,
@@ -321,6 +322,7 @@ fn incremental() -> Incremental {
         start: None,
         lookback: Duration::ZERO,
         window: None,
+        bound: marsad_shared::request::Bound::Inclusive,
         split: None,
         missing: Missing::Include,
     }
@@ -374,6 +376,7 @@ fn a_stretch_of_time_has_an_end_that_belongs_to_it_or_not() {
         since: Some("2026-11-24T00:00:00Z".to_owned()),
         until: Some("2026-11-25T00:00:00Z".parse().unwrap()),
         parent: None,
+        boundary: None,
     };
     for (granularity, end) in [(0, "2026-11-25T00%3A00%3A00Z"), (1, "2026-11-24T23%3A59%3A59Z")] {
         let window = Some(window(Duration::from_secs(granularity)));
@@ -435,6 +438,7 @@ fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
         feed: "p/families".to_owned().try_into().unwrap(),
         column: "id".to_owned(),
         max: 9,
+        delete_by: None,
     });
     let leg = Leg { parent: Some("../a b?x".to_owned()), ..Leg::default() };
     let asked = asked_of(&request, &leg, &Ask::First).unwrap();
@@ -476,6 +480,7 @@ fn a_parents_value_is_not_shown() {
         feed: "p/people".to_owned().try_into().unwrap(),
         column: column.to_owned(),
         max: 10,
+        delete_by: None,
     };
     let request = Request {
         path: "/v1/{id}/x?open=1".to_owned(),

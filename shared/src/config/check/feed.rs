@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     config::{
+        preset,
         raw::{RawFeed, RawFreshness},
         source::{Report, quoted},
         table::{At, Given, nearest},
@@ -67,6 +68,7 @@ pub(super) fn feed(
         key: key?,
         version,
         fields: fields?,
+        unlisted: raw.preset.value().map_or(&[], |preset| preset::unlisted(*preset)),
         promise,
         zone: scope.timezone.clone(),
     })

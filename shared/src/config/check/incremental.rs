@@ -10,14 +10,19 @@ use crate::{
         raw::{RawFeed, RawIncremental},
         source::{Report, quoted},
         table::{At, Given, Reported},
-        value::{ByKind, Order, Span},
+        value::{BoundKind, ByKind, Order, Span},
     },
     feed::{Field, FieldType},
-    request::{By, Incremental, Missing, Param, TimeFormat, Window, Writing},
+    request::{Bound, By, Incremental, Missing, Param, TimeFormat, Window, Writing},
 };
 
 /// How far a clock cursor goes back where nothing else is said: what was being written when it was read comes a little later.
 const LATE: Duration = Duration::from_mins(1);
+
+/// The smallest step of a partner's clock where nothing else is said.
+const STEP: Duration = Duration::from_secs(1);
+/// The smallest step of any clock that is told.
+const LEAST: Duration = Duration::from_nanos(1);
 
 /// Checks `incremental`.
 pub(super) fn incremental(
@@ -57,6 +62,10 @@ pub(super) fn incremental(
             .or(Span(if kind == ByKind::Clock { LATE } else { Duration::ZERO }))?
             .0,
         window: window.ok()?,
+        bound: match raw.bound.or(BoundKind::Inclusive)? {
+            BoundKind::Inclusive => Bound::Inclusive,
+            BoundKind::Exclusive => Bound::Exclusive(raw.granularity.or(Span(STEP))?.0.max(LEAST)),
+        },
         split: raw.split.value().copied(),
         missing: raw.missing.or(Missing::Include)?,
     })
@@ -136,7 +145,9 @@ fn window(raw: &RawIncremental, report: &mut Report<'_>) -> Result<Option<Window
         let problem = "means nothing without until_param";
         raw.step.refuse(report, problem);
         raw.settle.refuse(report, problem);
-        raw.granularity.refuse(report, problem);
+        if raw.bound.value() != Some(&BoundKind::Exclusive) {
+            raw.granularity.refuse(report, problem);
+        }
     } else if let (Some(at), true) = (raw.step.here(), raw.start.is_absent()) {
         let remedy = "add start, the time from which there is data";
         report.missing(&at.place, "does not know where to begin", remedy);
@@ -194,6 +205,9 @@ fn refuse_others(raw: &RawIncremental, kind: ByKind, report: &mut Report<'_>) {
         raw.until_param.refuse(report, problem);
         raw.split.refuse(report, problem);
     }
+    if !matches!(kind, ByKind::Field | ByKind::Clock) {
+        raw.bound.refuse(report, problem);
+    }
     if matches!(kind, ByKind::Delta | ByKind::Here) {
         raw.param.refuse(report, problem);
         raw.place.refuse(report, problem);
@@ -221,6 +235,18 @@ pub(super) fn fits(feed: &RawFeed, fields: Option<&[Field]>, report: &mut Report
         let problem = format!("{} of type {} has no greatest value", quoted(&at.value), field.kind);
         report.wrong(&at.place, problem, "name a timestamp or a number that grows");
     } else if field.kind != FieldType::Timestamp {
+        if let (Some(at), FieldType::Text | FieldType::Decimal) =
+            (incremental.bound.here(), field.kind)
+            && at.value == BoundKind::Exclusive
+        {
+            let problem =
+                format!("{} of type {} has no step to go back by", quoted(&field.name), field.kind);
+            report.wrong(
+                &at.place,
+                problem,
+                "have the partner include the bound, or type the field as a time or a whole number",
+            );
+        }
         let problem = format!("is for times, and {} is none", quoted(&at.value));
         for given in [&incremental.lookback, &incremental.settle, &incremental.step] {
             if let Some(at) = given.here()

@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::{Scope, incremental, is_path, paging, path, schedule, span};
 use crate::{
     config::{
-        raw::{RawChanged, RawEach, RawExport, RawFeed, RawSuccess},
+        raw::{RawAbort, RawChanged, RawEach, RawExport, RawFeed, RawSuccess},
         source::{Report, quoted},
-        table::{At, Given},
+        table::{At, Given, Or},
         value::{Pairs, Span},
     },
     feed::ScalarPath,
     id::{FeedId, PartnerId},
     request::{
-        Body, Carrier, Changed, Download, Each, Export, Method, OnError, OnStatus, Request, Says,
-        Success, SuccessRule,
+        Abort, AbortMethod, Body, Carrier, Changed, Download, Each, Export, Method, OnError,
+        OnGone, OnStatus, Request, Says, Success, SuccessRule,
     },
     schedule::Schedule,
 };
@@ -255,11 +255,28 @@ fn each(
         report.wrong(&column.place, problem, format!("put {holder} into path where it belongs"));
     }
     let max = raw.max.or(PARENTS_MAX)?;
+    let delete_by = match raw.gone.or(OnGone::Keep)? {
+        OnGone::Delete => Some(goes_by(block, report)?),
+        OnGone::Keep => {
+            raw.by.refuse(report, "means nothing without gone = \"delete\"");
+            None
+        }
+    };
     Some(Each {
         feed: FeedId::of(partner, &parent.value.0).ok()?,
         column: column.value.clone(),
         max,
+        delete_by,
     })
+}
+
+/// The column by which records go with their parent.
+fn goes_by(block: &At<RawEach>, report: &mut Report<'_>) -> Option<String> {
+    if block.value.by.is_absent() {
+        let remedy = "add the column of this feed that holds the other record's value";
+        report.missing(&block.place.child("by"), "is missing", remedy);
+    }
+    block.value.by.value().cloned()
 }
 
 fn changed(raw: &RawChanged, feed: &RawFeed, report: &mut Report<'_>) -> Option<Changed> {
@@ -297,6 +314,11 @@ fn export(block: &At<RawExport>, feed: &RawFeed, report: &mut Report<'_>) -> Opt
         Given::Wrong => return None,
         Given::Here(at) => Some(is_path(at, report).then(|| at.value.clone())?),
     };
+    let abort = match &raw.abort {
+        Given::Absent => None,
+        Given::Wrong => return None,
+        Given::Here(at) => Some(abort(at, report)?),
+    };
     let every = span(&raw.every, ASK_EVERY, report);
     let within = raw.within.or(Span(ASK_WITHIN));
     Some(Export {
@@ -309,5 +331,28 @@ fn export(block: &At<RawExport>, feed: &RawFeed, report: &mut Report<'_>) -> Opt
         every: every?,
         within: within?.0,
         delete,
+        abort,
     })
+}
+
+fn abort(at: &At<Or<String, RawAbort>>, report: &mut Report<'_>) -> Option<Abort> {
+    let (method, path) = match &at.value {
+        Or::Text(path) => {
+            (AbortMethod::Delete, At { value: path.clone(), place: at.place.clone() })
+        }
+        Or::Other(raw) => {
+            let at = raw.path.here()?;
+            let path = At { value: at.value.clone(), place: at.place.clone() };
+            (raw.method.or(AbortMethod::Delete)?, path)
+        }
+    };
+    if !is_path(&path, report) {
+        return None;
+    }
+    if !path.value.contains("{id}") {
+        let problem = format!("{} does not say which export", quoted(&path.value));
+        report.wrong(&path.place, problem, "put {id} where it belongs");
+        return None;
+    }
+    Some(Abort { method, path: path.value })
 }

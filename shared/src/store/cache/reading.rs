@@ -1,12 +1,13 @@
 //! One run's writing: where its rows go, and what it knows of those that are there.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
     known::Known,
+    parts::put_together,
     rows::{Place, Rows, Stamp},
     table::Table,
 };
@@ -96,12 +97,18 @@ impl Reading {
                 table
             }
         };
+        let batch = if batch.has_parts() {
+            let tables = if in_live { vec![table] } else { vec![table, &self.live] };
+            Cow::Owned(put_together(db, &tables, batch)?)
+        } else {
+            Cow::Borrowed(batch)
+        };
         let place = Place { live: &self.live, table, in_live };
         let stamp = Stamp { run: self.run, at: at.as_microsecond() };
         let mut rows = Rows::new(db, place, stamp, &mut self.counts, &mut self.growth)?;
         match &mut self.memory {
-            Memory::Own(missed) => rows.put_all_by_key(batch, missed),
-            Memory::Hashes(known) => rows.put_all_by_hash(batch, known),
+            Memory::Own(missed) => rows.put_all_by_key(&batch, missed),
+            Memory::Hashes(known) => rows.put_all_by_hash(&batch, known),
         }
     }
 

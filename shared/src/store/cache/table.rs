@@ -180,6 +180,13 @@ impl Table {
         )
     }
 
+    /// Reads a row and when it was deleted; the parameters are the key's values.
+    pub(super) fn read(&self) -> String {
+        let columns = list(self.columns(), str::to_owned);
+        let key: Vec<_> = self.key().map(|name| format!("{} = ?", quoted(name))).collect();
+        format!("SELECT {columns}, _deleted FROM {} WHERE {}", self.quoted(), key.join(" AND "))
+    }
+
     /// Takes the place of `live`, which is empty.
     pub(super) fn replace(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
         live.drop(db)?;

@@ -97,6 +97,74 @@ async fn a_feed_is_asked_for_once_for_each_record_of_another() -> anyhow::Result
     Ok(())
 }
 
+#[tokio::test]
+async fn the_records_of_a_parent_that_was_deleted_go_with_it_if_the_feed_says_so()
+-> anyhow::Result<()> {
+    let of = |feed: &str, more: &str| {
+        format!(
+            "path = \"/{feed}/{{id}}\"\nfields = {{ id = \"text\", family = \"text\" }}\n\
+             each = {{ feed = \"families\", column = \"id\"{more} }}"
+        )
+    };
+    let member = |asked: &Asked| {
+        let family = asked.path.rsplit('/').next().unwrap_or_default();
+        // One whose family nobody knows stays.
+        let stray = json!({ "id": "stray", "family": "f9" });
+        data(&json!([{ "id": format!("m-{family}"), "family": family }, stray]))
+    };
+    let families =
+        "fields = { id = \"text\" }\ndeleted = { field = \"op\", values = [\"delete\"] }";
+    let agency = Agency::start(vec![
+        Case::new("families", families, |asked| match asked.before {
+            0 => data(&json!([{ "id": "f1" }, { "id": "f2" }])),
+            1 => data(&json!([{ "id": "f1", "op": "delete" }, { "id": "f3" }])),
+            _ => data(&json!([{ "id": "f1" }])),
+        }),
+        Case::new("go", &of("go", ", gone = \"delete\", by = \"family\""), member),
+        Case::new("stay", &of("stay", ""), member),
+    ])
+    .await?;
+    agency.first("families").await?;
+    for feed in ["go", "stay"] {
+        agency.again(feed).await?;
+        assert_eq!(agency.rows(feed, &["id"])?, text(&["m-f1", "m-f2", "stray"]));
+    }
+    agency.again("families").await?;
+    let run = agency.again("go").await?;
+    let words = "1 records were deleted, whose record in the other feed is";
+    assert_eq!(run.reason.as_deref(), Some(words));
+    assert_eq!(agency.rows("go", &["id"])?, text(&["m-f2", "m-f3", "stray"]));
+    assert_eq!(agency.daemon.client.feed(&super::id("go")).await?.rows, 3);
+    agency.again("stay").await?;
+    assert_eq!(agency.rows("stay", &["id"])?, text(&["m-f1", "m-f2", "m-f3", "stray"]));
+    // The family is back.
+    agency.again("families").await?;
+    assert_eq!(agency.again("go").await?.reason, None);
+    assert_eq!(agency.rows("go", &["id"])?, text(&["m-f1", "m-f2", "m-f3", "stray"]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_is_asked_for_before_the_other_feed_was_read_to_its_end() -> anyhow::Result<()> {
+    let pages = "fields = { id = \"text\" }\npagination = { kind = \"page\", param = \"page\" }";
+    let agency = Agency::start(vec![
+        Case::new("families", pages, |asked| match asked.number("page") {
+            Some(1) => data(&json!([{ "id": "f1" }])),
+            _ => Reply::status(422),
+        }),
+        children("early", "", |_| data(&json!([{ "id": "m" }]))),
+    ])
+    .await?;
+    agency.ended("families", 0).await?;
+    assert_eq!(agency.rows("families", &["id"])?, text(&["f1"]), "one is known");
+    let run = agency.order("early", false).await?;
+    let reason = run.reason.unwrap_or_default();
+    assert_eq!(run.outcome, Outcome::Cancelled, "{reason}");
+    assert!(reason.contains("agency/families was never read to its end"), "{reason}");
+    assert!(agency.asked("early").is_empty());
+    Ok(())
+}
+
 /// An office that makes an export of 30 rows on order, ready at the third question while `ready`.
 fn office(base: &'static str, ready: Arc<AtomicBool>) -> impl Fn(&Asked) -> Reply {
     move |asked| {
@@ -207,6 +275,77 @@ async fn an_export_that_was_ordered_is_found_again_after_kill_9() -> anyhow::Res
         .await?;
     assert_eq!(of_method(&agency, "exports", "POST"), 1, "ordered once");
     agency.same("exports", 0..30)
+}
+
+/// What was asked of `feed` with that method, in order.
+fn places(agency: &Agency, feed: &str, method: &str) -> Vec<String> {
+    let asked = agency.asked(feed).into_iter().filter(|asked| asked.method == method);
+    asked.map(|asked| asked.path).collect()
+}
+
+#[tokio::test]
+async fn an_export_of_which_nothing_comes_is_taken_back_once() -> anyhow::Result<()> {
+    let export = |feed: &str, abort: &str| {
+        format!(
+            "export = {{ status = \"/{feed}/{{id}}\", done = [\"ok\"], failed = [\"error\"], every = \"20ms\", \
+             within = \"50ms\", download = \"/{feed}/files/{{id}}\", abort = {abort} }}"
+        )
+    };
+    let deletes = |feed: &str| format!("\"/{feed}/{{id}}\"");
+    // The first order comes to nothing as `state` says, the second is ready.
+    let answers = |state: &'static str| {
+        move |asked: &Asked| {
+            let last = asked.path.rsplit('/').next().unwrap_or_default().to_owned();
+            match (asked.method.as_str(), last.as_str()) {
+                ("GET", "0") if asked.path.contains("/files/") => Reply::status(422),
+                ("GET", "0") => Reply::json(&json!({ "state": state })),
+                ("GET", "1") if asked.path.contains("/files/") => data(&rows(0..3).into()),
+                ("GET", "1") => Reply::json(&json!({ "state": "ok" })),
+                ("GET", _) => Reply::json(&json!({ "id": u8::from(asked.before > 0) })),
+                // It need not know how.
+                ("DELETE", _) => Reply::status(500),
+                _ => Reply::status(202),
+            }
+        }
+    };
+    let post = "{ method = \"POST\", path = \"/fails/{id}/cancel\" }";
+    let mut agency = Agency::start(vec![
+        Case::new("fails", &export("fails", post), answers("error")),
+        Case::new("no-file", &export("no-file", &deletes("no-file")), answers("ok")),
+        Case::new("anew", &export("anew", &deletes("anew")), answers("queued")),
+        Case::new("back", &export("back", &deletes("back")), answers("queued")),
+    ])
+    .await?;
+    let fails = agency.ended("fails", 0).await?;
+    failed("fails", &fails, Reason::RemoteFault, &["failed at the partner"]);
+    agency.again("fails").await?;
+    assert_eq!(
+        places(&agency, "fails", "POST"),
+        ["/fails/0/cancel"],
+        "and not the one that was read"
+    );
+    agency.fails("no-file", Reason::Http4xx, &["422"]).await?;
+    agency.again("no-file").await?;
+    assert_eq!(places(&agency, "no-file", "DELETE"), ["/no-file/0"]);
+    agency.same("no-file", 0..3)?;
+
+    for feed in ["anew", "back"] {
+        let run = agency.ended(feed, 0).await?;
+        failed(feed, &run, Reason::RemoteFault, &["still \"queued\""]);
+    }
+    agency.daemon.kill9().await?;
+    agency.daemon.go().await?;
+    for feed in ["anew", "back"] {
+        assert_eq!(places(&agency, feed, "DELETE"), Vec::<String>::new(), "it is waited for");
+    }
+    let run = agency.order("anew", true).await?;
+    assert!(run.outcome.is_good(), "ordered again, by a person's word: {run:#?}");
+    assert_eq!(
+        places(&agency, "anew", "DELETE"),
+        ["/anew/0"],
+        "what the daemon before had ordered"
+    );
+    agency.same("anew", 0..3)
 }
 
 #[tokio::test]

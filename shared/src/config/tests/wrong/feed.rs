@@ -163,8 +163,24 @@ fn of_a_feed_over_http() {
             "incremental.missing: needs to know the columns beforehand; write the columns into `fields`",
         ),
         (
+            "incremental = { by = \"token\", param = \"t\", token = \"$.t\", bound = \"exclusive\" }",
+            "incremental.bound: does not belong to this kind of cursor; take it out",
+        ),
+        (
+            "incremental = { field = \"x\", param = \"t\", bound = \"exclusive\" }\nfields = { no = \"text\", x = \"decimal\" }",
+            "incremental.bound: \"x\" of type decimal has no step to go back by; have the partner include the bound, or type the field as a time or a whole number",
+        ),
+        (
             "incremental = { field = \"x\", param = \"t\", step = \"1d\" }",
             "incremental.step: means nothing without until_param; take it out",
+        ),
+        (
+            "export = { status = \"/e/{id}\", done = [\"ok\"], download = \"$.url\", abort = \"/e\" }\nfields = { no = \"text\" }",
+            "export.abort: \"/e\" does not say which export; put {id} where it belongs",
+        ),
+        (
+            "export = { status = \"/e/{id}\", done = [\"ok\"], download = \"$.url\", abort = { method = \"GET\", path = \"/e/{id}\" } }\nfields = { no = \"text\" }",
+            "export.abort.method: \"GET\" is unknown; use \"DELETE\", \"POST\" or \"PUT\"",
         ),
         (
             "each = { feed = \"records\", column = \"no\" }",
@@ -433,4 +449,30 @@ fn of_columns() {
         said,
         ["10: feed.cases.key: names no column; name the columns that tell one record from another"]
     );
+}
+
+#[test]
+fn of_what_goes_with_a_deleted_parent() {
+    let (other, feed) = (FEED.replace("cases", "other"), FEED.replace("/cases", "/cases/{no}"));
+    for (keys, expected) in [
+        ("", ""),
+        ("gone = \"keep\"", ""),
+        (
+            "gone = \"delete\"",
+            "each.by: is missing; add the column of this feed that holds the other record's value",
+        ),
+        ("by = \"no\"", "each.by: means nothing without gone = \"delete\"; take it out"),
+    ] {
+        let before = format!("{PARTNER}{HTTP}{other}{feed}");
+        let comma = if keys.is_empty() { "" } else { ", " };
+        let line = format!("each = {{ feed = \"other\", column = \"no\"{comma}{keys} }}");
+        let said = said_of(&format!("{before}{line}\n"));
+        let at = before.lines().count() + 1;
+        let wanted: Vec<_> = [expected]
+            .iter()
+            .filter(|e| !e.is_empty())
+            .map(|e| format!("{at}: feed.cases.{e}"))
+            .collect();
+        assert_eq!(said, wanted, "{line}");
+    }
 }

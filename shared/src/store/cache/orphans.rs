@@ -1,0 +1,81 @@
+//! Records that belong to a record of another feed, and go with it.
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::{
+    Cache,
+    table::{Table, quoted},
+};
+use crate::{
+    id::{FeedId, RunId},
+    record::GONE,
+    store::StoreError,
+};
+
+/// Which records go with which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphans {
+    pub feed: FeedId,
+    /// Its column that holds the parent's value.
+    pub by: String,
+    pub parent: FeedId,
+    /// The parent's column.
+    pub column: String,
+}
+
+impl Cache {
+    /// Marks living records as deleted whose parent is known to be: a value that only deleted records of the parent's feed
+    /// have. What belongs to nobody that is known stays, and so does everything while the parent's feed is read. At most
+    /// `most` at once; gives how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Layout`] if a column is not there.
+    pub fn delete_orphans(
+        &mut self,
+        orphans: &Orphans,
+        run: RunId,
+        at: Timestamp,
+        most: u32,
+    ) -> Result<u64, StoreError> {
+        let Orphans { feed, by, parent, column } = orphans;
+        let stands = self.position(parent)?;
+        if stands.walk.is_some() || stands.ended.is_none() {
+            return Ok(0);
+        }
+        let (Some(child), Some(above)) =
+            (Table::find_of(&self.db, feed)?, Table::find_of(&self.db, parent)?)
+        else {
+            return Ok(0);
+        };
+        for (feed, table, column) in [(feed, &child, by), (parent, &above, column)] {
+            if table.layout().position(column).is_none() {
+                return Err(StoreError::Layout(format!("{feed} has no column {column:?}")));
+            }
+        }
+        let (table, seen, by) = (child.quoted(), child.seen(), quoted(by));
+        let (above, column) = (above.quoted(), quoted(column));
+        let sql = format!(
+            "SELECT rowid FROM {table} WHERE _deleted IS NULL AND CAST({by} AS TEXT) IN \
+             (SELECT CAST({column} AS TEXT) FROM {above} WHERE _deleted IS NOT NULL \
+             EXCEPT SELECT CAST({column} AS TEXT) FROM {above} WHERE _deleted IS NULL) LIMIT ?"
+        );
+        let rows: Vec<i64> = self
+            .db
+            .prepare_cached(&sql)?
+            .query_map([most], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let delete =
+            format!("UPDATE {table} SET _deleted = ?2, _changed = ?2, _run = ?3 WHERE rowid = ?1");
+        let note = format!("UPDATE {seen} SET h = ?2 WHERE rid = ?1");
+        for row in &rows {
+            let (at, run) = (at.as_microsecond(), run.0);
+            self.db.prepare_cached(&delete)?.execute(params![row, at, run])?;
+            self.db.prepare_cached(&note)?.execute(params![row, GONE.cast_signed()])?;
+        }
+        let went = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let sql = "UPDATE marsad_feed SET rows = rows - ?2 WHERE feed = ?1";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), went])?;
+        Ok(rows.len() as u64)
+    }
+}
