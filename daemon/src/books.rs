@@ -45,6 +45,13 @@ impl Books {
         lock(&self.purses).get(partner).cloned()
     }
 
+    /// The daemon stops: nobody waits for a turn any more.
+    pub fn close_gates(&self) {
+        for source in lock(&self.sources).values() {
+            source.gate().close();
+        }
+    }
+
     /// Enters a connection, which goes on resting if its partner asked for that before a restart.
     pub fn enter(&self, source: &Arc<HttpSource>) {
         if let Some(rest) = lock(&self.rests).remove(&source.id) {

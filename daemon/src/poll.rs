@@ -1,13 +1,13 @@
 //! One task a feed over HTTP: waits until it is due, or until an operator orders it, and pulls it.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use marsad_shared::{
     backoff::Backoff,
     clock::{plus, until},
     feed::{Feed, Origin},
-    health::Limits,
+    health::{Limits, Reason},
     id::RunId,
     protocol::EventKind,
     run::Trigger,
@@ -23,7 +23,13 @@ use crate::{
     pull::{Errand, Pulled, Puller},
     services::{Order, Resync, Services},
     socket::problem::conflict,
-    source::{fault::FetchError, gate::Wait, http::HttpSource, manners::PATIENCE},
+    source::{
+        fault::FetchError,
+        gate::{Wait, refusal},
+        http::HttpSource,
+        manners::PATIENCE,
+        places::Place,
+    },
     trouble::Trouble,
 };
 
@@ -36,8 +42,14 @@ const SPREAD: Duration = Duration::from_secs(30);
 const RETRY: Backoff = Backoff::new(Duration::from_mins(1), Duration::from_mins(5));
 /// How soon it is tried again after a fault of our own.
 const LOCAL_RETRY: Duration = Duration::from_secs(5);
+/// A wait for a place that is shorter than this is not worth telling anybody.
+const UNTOLD: Duration = Duration::from_secs(2);
 /// The longest sleep before the clock is looked at again, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_mins(1);
+
+/// The daemon stops.
+#[derive(Debug)]
+struct Stopping;
 
 /// What polls one feed. While it sleeps, this and a timer are all that is held of it.
 pub struct Poller {
@@ -97,6 +109,11 @@ impl Poller {
     }
 
     async fn poll_once(&mut self, order: Option<Resync>, stop: &CancellationToken) {
+        let Ok(_place) = self.place(order.is_some(), stop).await else { return };
+        if order.as_ref().is_some_and(|order| order.reply.is_closed()) {
+            // Withdrawn while it waited for a place.
+            return;
+        }
         if order.is_some() {
             self.puller.source.gate().hasten();
         }
@@ -161,6 +178,45 @@ fn errand(order: Option<Resync>, fails: u32) -> (Errand, impl FnOnce(RunId)) {
 }
 
 impl Poller {
+    /// A place among the feeds that are read at once, where their number is bounded: who is due first, or was ordered by a
+    /// person, has it first.
+    ///
+    /// # Errors
+    /// [`Stopping`] if the daemon stops before there is one.
+    async fn place(
+        &self,
+        ordered: bool,
+        stop: &CancellationToken,
+    ) -> Result<Option<Place>, Stopping> {
+        let Some(places) = self.puller.source.places() else { return Ok(None) };
+        let due = if ordered { Timestamp::MIN } else { self.next_at };
+        let mut place = pin!(places.take(due));
+        let told = tokio::select! {
+            place = &mut place => return Ok(Some(place)),
+            () = stop.cancelled() => return Err(Stopping),
+            () = sleep(UNTOLD) => self.note_wait(self.next_at, format!("waiting: {}", places.why())),
+        };
+        told.await;
+        stop.run_until_cancelled(place).await.map(Some).ok_or(Stopping)
+    }
+
+    /// Writes down why the feed waits, so that everybody sees it.
+    async fn note_wait(&self, until: Timestamp, why: String) {
+        let (services, feed) = (&self.puller.services, &self.puller.feed.id);
+        let id = feed.clone();
+        let noted = services.store.ledger.cast(
+            move |ledger| ledger.hold_feed(&id, until, &why),
+            |noted| {
+                if let Err(error) = noted {
+                    error!(%error, "why a feed waits could not be written down");
+                }
+            },
+        );
+        if noted.await.is_ok() {
+            services.events.tell(services.clock.now(), EventKind::Feed, Some(feed.to_string()));
+        }
+    }
+
     /// Does not even begin a run: the feed is due again when it may be asked for. What takes long is written down, so that
     /// everybody sees why.
     async fn hold(&mut self, held: &Wait, order: Option<Resync>) {
@@ -180,18 +236,7 @@ impl Poller {
         if held.wait <= PATIENCE {
             return;
         }
-        let (id, until, why) = (feed.clone(), self.next_at, held.to_string());
-        let noted = services.store.ledger.cast(
-            move |ledger| ledger.hold_feed(&id, until, &why),
-            |noted| {
-                if let Err(error) = noted {
-                    error!(%error, "why a feed waits could not be written down");
-                }
-            },
-        );
-        if noted.await.is_ok() {
-            services.events.tell(now, EventKind::Feed, Some(feed.to_string()));
-        }
+        self.note_wait(self.next_at, held.to_string()).await;
     }
 }
 
@@ -233,11 +278,15 @@ fn next(
         }
         // Whatever the schedule says: nothing may be asked before.
         Trouble::Fetch(FetchError::Held { wait, .. }) => return scheduled.max(plus(now, *wait)),
-        // Asking again soon cannot help, and may lock us out.
+        // Whatever the schedule says: it may lock us out.
+        Trouble::Fetch(FetchError::Final { reason: Reason::Auth, .. }) => {
+            return plus(now, refusal::wait(fails));
+        }
+        // Asking again soon cannot help.
         Trouble::Fetch(FetchError::Final { reason, .. }) if reason.is_final_at_once() => {
             Limits::default().interval
         }
-        _ if trouble.reason().is_some_and(marsad_shared::health::Reason::is_local) => LOCAL_RETRY,
+        _ if trouble.reason().is_some_and(Reason::is_local) => LOCAL_RETRY,
         _ => {
             RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()))
         }
@@ -247,8 +296,6 @@ fn next(
 
 #[cfg(test)]
 mod tests {
-    use marsad_shared::health::Reason;
-
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -274,6 +321,8 @@ mod tests {
             (Some(fault(Reason::Http5xx)), 0, 30, 60, "confirmed within minutes"),
             (Some(fault(Reason::Http5xx)), 50, 150, 300, "a cap"),
             (Some(fault(Reason::Auth)), 0, 300, 300, "no storm of refused log-ins"),
+            (Some(fault(Reason::Auth)), 2, 1_200, 1_200, "and fewer each time"),
+            (Some(fault(Reason::Auth)), 99, 3_600, 3_600, "up to one an hour"),
             (Some(throttled(7_200)), 0, 86_400, 86_400, "the schedule is later anyhow"),
             (Some(Trouble::File("x".to_owned())), 9, 5, 5, "our own fault may pass at once"),
         ] {
@@ -287,6 +336,9 @@ mod tests {
             .duration_since(noon)
             .as_secs();
         assert_eq!(wait, 120, "Retry-After is honoured in full, whatever the schedule says");
+        let wait = next(&often, noon, noon, Some(&fault(Reason::Auth)), 0, "a/b");
+        let wait = wait.duration_since(noon).as_secs();
+        assert_eq!(wait, 300, "and so is what keeps us from being locked out");
     }
 
     #[test]
@@ -321,6 +373,6 @@ mod tests {
         }
         let bytes = held(Poller::run);
         // There may be ten thousand of them, and 32 KiB for each with all that is known of it.
-        assert!(bytes <= 1_024, "{bytes} bytes of {}", size_of::<Poller>());
+        assert!(bytes <= 2_048, "{bytes} bytes of {}", size_of::<Poller>());
     }
 }

@@ -17,6 +17,7 @@ pub mod http;
 pub mod link;
 pub mod manners;
 pub mod ours;
+pub mod places;
 pub mod proof;
 pub mod said;
 pub mod spend;

@@ -298,6 +298,7 @@ impl Supervisor {
             }
         };
         self.stop.cancel();
+        self.services.books.close_gates();
         info!("stopping");
         let drained =
             timeout(self.config.grace, async { while self.workers.join_next().await.is_some() {} })

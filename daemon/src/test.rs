@@ -5,17 +5,18 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use marsad_shared::{
     connection::Link,
     health::PollResult,
     protocol::{TestReply, TestStep, Tried},
     untrusted::show_at_most,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, error::Elapsed, timeout};
 
 use crate::{
     services::{Route, Services},
-    source::fault::FetchError,
+    source::{fault::FetchError, http::HttpSource, places::Place},
 };
 
 mod folder;
@@ -32,7 +33,9 @@ pub async fn test(services: &Services, route: &Route) -> TestReply {
     match (&route.connection.link, &route.source) {
         (Link::Folder(folder), _) => folder::walk(&mut trial, folder, route).await,
         (Link::Http(_), Some(source)) => {
-            http::walk(&mut trial, source, &route.feeds, services).await;
+            if let Ok(_place) = place(&mut trial, source).await {
+                http::walk(&mut trial, source, &route.feeds, services).await;
+            }
         }
         (Link::Http(_), None) => {}
     }
@@ -41,6 +44,21 @@ pub async fn test(services: &Services, route: &Route) -> TestReply {
     }
     let ok = trial.steps.iter().all(|step| step.ok);
     TestReply { id: route.connection.id.clone(), ok, steps: trial.steps, remedy: trial.remedy }
+}
+
+/// The place of a feed that is read, where their number is bounded: the partner would count us as one more.
+///
+/// # Errors
+/// [`Elapsed`] if none is free soon; then the trial says so.
+async fn place(trial: &mut Trial, source: &HttpSource) -> Result<Option<Place>, Elapsed> {
+    let Some(places) = source.places() else { return Ok(None) };
+    let began = Instant::now();
+    let place = timeout(TURN, places.take(Timestamp::MIN)).await;
+    if place.is_err() {
+        let text = format!("not tried: {}", places.why());
+        trial.bad(TestStep::Answer, began, &text, "try it again when a feed has been read");
+    }
+    place.map(Some)
 }
 
 /// A trial under way.
@@ -78,5 +96,7 @@ impl Trial {
     }
 }
 
+/// How long a place may take to be free: who waits for it is a person.
+const TURN: Duration = Duration::from_secs(20);
 /// How long each of the first steps may take.
 const PROBE: Duration = Duration::from_secs(5);

@@ -59,6 +59,8 @@ pub struct Http {
     pub redirects: bool,
     /// The most requests in a period, over all feeds of the connection.
     pub rate_limit: Option<RateLimit>,
+    /// The most feeds that are read at once; `None`: as many as are due.
+    pub feeds_at_once: Option<NonZeroU32>,
     pub timeouts: Timeouts,
     /// An answer later than this is `slow`: good, but it degrades the connection's health.
     pub slow: Duration,

@@ -87,11 +87,21 @@ pub fn show_lines(text: &str) -> Cow<'_, str> {
 ///
 /// Cut between characters of the original, so that neither a letter nor an escape is ever halved.
 pub fn show_at_most(text: &str, most: usize) -> String {
+    at_most(text, most, Style::Shown)
+}
+
+/// [`show_at_most`] for words that go into a text of ours, which passes the gate again: what is hidden is written as
+/// `<U+1B>`, so that showing it once more changes nothing. What it was is for a reader to see, not for a program to read back.
+pub fn settled_at_most(text: &str, most: usize) -> String {
+    at_most(text, most, Style::Settled)
+}
+
+fn at_most(text: &str, most: usize, style: Style) -> String {
     let mut shown = String::new();
     let (mut used, mut kept) = (0, 0);
     for (at, cluster) in text.grapheme_indices(true) {
         let mut piece = String::new();
-        write_part(text, at, cluster, is_hidden, Style::Shown, &mut piece);
+        write_part(text, at, cluster, is_hidden, style, &mut piece);
         used += piece.graphemes(true).count();
         shown.push_str(&piece);
         if used < most {
@@ -133,6 +143,8 @@ fn is_hidden(c: char) -> bool {
 enum Style {
     /// `\u{1b}`, and an original `\u{` is kept apart from it.
     Shown,
+    /// `<U+1B>`, and an original `\u{` is written so that it is none.
+    Settled,
     /// `\u001b`, in UTF-16.
     Json,
 }
@@ -142,6 +154,7 @@ impl Style {
         // Writing to a `String` cannot fail.
         let _ = match self {
             Self::Shown => write!(out, "\\u{{{:x}}}", u32::from(c)),
+            Self::Settled => write!(out, "<U+{:X}>", u32::from(c)),
             Self::Json => {
                 c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
             }
@@ -173,7 +186,7 @@ fn write_part(
         marks = if is_mark(c) { marks + 1 } else { 0 };
         let looks_escaped =
             || c == '\\' && text.get(from + at..).is_some_and(|rest| rest.starts_with("\\u{"));
-        if hides(c) || marks > MARKS || (style == Style::Shown && looks_escaped()) {
+        if hides(c) || marks > MARKS || (style != Style::Json && looks_escaped()) {
             style.escape(c, out);
         } else {
             out.push(c);
@@ -347,6 +360,13 @@ mod tests {
             prop_assert!(cut.graphemes(true).count() <= most);
             let whole = show(&text);
             prop_assert!(cut == whole || most == 0 || whole.starts_with(cut.strip_suffix('…').unwrap()));
+        }
+
+        #[test]
+        fn settled_words_are_the_same_however_often_they_are_shown(text in nasty(), most in 0_usize..80) {
+            let settled = settled_at_most(&text, most);
+            prop_assert_eq!(show(&settled), &*settled);
+            prop_assert_eq!(settled_at_most(&settled, 500), &*settled);
         }
 
         #[test]

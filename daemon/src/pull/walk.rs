@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Errand, Head, Puller,
-    keep::Behind,
+    keep::{Behind, Pending},
     notes::{self, Seen},
     page::Page,
 };
@@ -81,7 +81,8 @@ pub(super) struct Course {
     refused_legs: u64,
     /// The partner's mark of change when the walk began.
     pub(super) mark: Option<Validators>,
-    pub(super) doubt: Doubt,
+    pub(super) slips: Slips,
+    pub(super) pending: Pending,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
     pub(super) seen: Seen,
@@ -91,14 +92,14 @@ pub(super) struct Course {
 
 /// Whether a record may have slipped between two pages of a walk that ended well.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Doubt {
+pub(super) struct Slips {
     /// The partner had fewer of them while it was read: see [`Walker::is_in_doubt`].
     dipped: bool,
     /// Nothing shows that its pages join: see [`Walker::is_blind`].
     blind: bool,
 }
 
-impl Doubt {
+impl Slips {
     /// Heeds a leg that was read to its end.
     fn heed(&mut self, walker: &Walker<'_>) {
         self.dipped |= walker.is_in_doubt();
@@ -160,7 +161,8 @@ impl Puller {
             horizon: None,
             refused_legs: 0,
             mark: head.mark,
-            doubt: Doubt::default(),
+            slips: Slips::default(),
+            pending: Pending::new(),
             notes: Vec::new(),
             seen: Seen::default(),
             resumed: resumed.as_ref().map(|(walk, _)| walk.at),
@@ -178,7 +180,8 @@ impl Puller {
             None => (Walker::new(request), None),
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
-        (course.run, ended)
+        let settled = self.settle(&mut course).await;
+        (course.run, ended.and_then(|ending| settled.map(|()| ending).map_err(Trouble::from)))
     }
 
     async fn pages(
@@ -294,7 +297,7 @@ impl Puller {
         match onward? {
             Onward::Page(next) => Ok(Some((course.leg.clone(), next))),
             Onward::Split => {
-                course.doubt.heed(walker);
+                course.slips.heed(walker);
                 let best = course.best.clone();
                 if best.is_none() || best == course.leg.since {
                     return Err(WalkError::NoSplit { most: walker.stand().rows });
@@ -306,7 +309,7 @@ impl Puller {
                 Ok(Some((Leg { since: best, boundary, ..course.leg.clone() }, Ask::First)))
             }
             Onward::End => {
-                course.doubt.heed(walker);
+                course.slips.heed(walker);
                 if let Some((from, to)) = walker.shifted() {
                     course.notes.push(format!(
                         "the total changed from {from} to {to} while it was read; records that moved meanwhile come with the next run"
@@ -422,6 +425,10 @@ impl Puller {
             )));
         }
         course.notes.extend(course.seen.notes(request));
+        let counts = course.run.counts();
+        if course.slips.holds(self.is_fresh(request, course), counts.duplicate) {
+            course.notes.push(MOVED.to_owned());
+        }
         course.notes.extend(self.doubt(request, course));
         let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
         if self.columns.known().is_none() {
@@ -429,10 +436,6 @@ impl Puller {
             return Ok(Ending::unchanged(joined(Some(what), notes)));
         }
         let event_at = self.event_at(request, course);
-        let counts = course.run.counts();
-        if course.doubt.holds(self.is_fresh(request, course), counts.duplicate) {
-            course.notes.push(MOVED.to_owned());
-        }
         let ending = if course.since.is_none() {
             Ending::of_whole(&counts)
         } else {

@@ -2,15 +2,16 @@
 
 mod answer;
 mod digest;
+mod fare;
 mod jwt;
 mod kept;
 mod login;
 mod oauth;
+mod times;
 mod token;
 
 use std::path::Path;
 
-use jiff::Timestamp;
 use marsad_shared::{
     connection::{Auth, KeyPlace, SentIn},
     health::Reason,
@@ -30,6 +31,7 @@ use self::{
     kept::Kept,
     token::{Giver, Keeper, Number},
 };
+pub use self::{fare::Fare, times::Times};
 use super::{fault::FetchError, ours::without};
 
 /// Signs the requests of one connection.
@@ -116,7 +118,44 @@ impl Signer {
         Ok(())
     }
 
-    /// Puts into a request whatever else proves who we are. `now` is the partner's time of day.
+    /// Whether it proves who we are with a password that a partner may lock.
+    pub fn shows_password(&self) -> bool {
+        matches!(&self.0, Proof::Fixed(Auth::Basic { .. }) | Proof::Digest(_))
+    }
+
+    /// `error`, with which the partner refused a request, as it is told where the two clocks may be behind it.
+    pub fn doubted(&self, error: FetchError, now: Times) -> FetchError {
+        match &self.0 {
+            Proof::Jwt(issuer, _) if error.reason() == Some(Reason::Auth) => {
+                issuer.doubt(now).map_or(error.clone(), |doubt| noted(error, &doubt))
+            }
+            _ => error,
+        }
+    }
+
+    /// Whether what it proves that with is given out by somebody, and has to be fetched.
+    pub fn is_given_out(&self) -> bool {
+        matches!(self.0, Proof::Token(..))
+    }
+
+    /// Has a token at hand, where one is given out: so that fetching it has its own turn at the gate, before the request
+    /// that it is for.
+    ///
+    /// # Errors
+    /// [`FetchError`] if it had to be fetched and was not given.
+    pub async fn prepare(
+        &self,
+        client: &Client,
+        now: Times,
+        fare: impl FnOnce() -> Fare,
+    ) -> Result<(), FetchError> {
+        match &self.0 {
+            Proof::Token(keeper, _) => keeper.token(client, now, &fare()).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts into a request whatever else proves who we are. `fare`: what fetching a token for it costs.
     ///
     /// # Errors
     /// [`FetchError`] if a token had to be fetched and was not given.
@@ -124,7 +163,8 @@ impl Signer {
         &self,
         client: &Client,
         request: &mut Request,
-        now: Timestamp,
+        now: Times,
+        fare: impl FnOnce() -> Fare,
     ) -> Result<Shown, FetchError> {
         let what = match &self.0 {
             Proof::Fixed(auth) => {
@@ -138,7 +178,7 @@ impl Signer {
                 What::Token(number)
             }
             Proof::Token(keeper, carrier) => {
-                let (token, number) = keeper.token(client, now).await?;
+                let (token, number) = keeper.token(client, now, &fare()).await?;
                 carry(carrier, &token, request);
                 What::Token(number)
             }
@@ -163,6 +203,12 @@ impl Signer {
             _ => false,
         }
     }
+}
+
+/// The same error with a word more about what went wrong.
+fn noted(error: FetchError, note: &str) -> FetchError {
+    let (what, remedy) = error.parted();
+    error.rewritten(|_| format!("{what}; {note}; {remedy}"))
 }
 
 fn fixed(auth: &Auth, request: &mut Request) {

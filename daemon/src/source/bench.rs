@@ -25,7 +25,7 @@ use rustls::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::{call::Call, client::Clients, http::HttpSource};
+use super::{call::Call, client::Clients, http::HttpSource, spend::Purse};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -105,6 +105,7 @@ pub(super) fn http(base: url::Url, auth: Auth) -> Http {
         http2: true,
         redirects: false,
         rate_limit: None,
+        feeds_at_once: None,
         timeouts: Timeouts::default(),
         slow: std::time::Duration::from_secs(5),
         deliver: None,
@@ -113,6 +114,15 @@ pub(super) fn http(base: url::Url, auth: Auth) -> Http {
 
 /// The source behind `http`, whose tokens are kept in `secrets`.
 pub(super) fn source(http: Http, secrets: &Path) -> Arc<HttpSource> {
+    source_with(http, secrets, None)
+}
+
+/// The same with a budget.
+pub(super) fn source_with(
+    http: Http,
+    secrets: &Path,
+    purse: Option<&Arc<Purse>>,
+) -> Arc<HttpSource> {
     // Refused only if it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let connection = Connection {
@@ -124,7 +134,7 @@ pub(super) fn source(http: Http, secrets: &Path) -> Arc<HttpSource> {
         settle: std::time::Duration::from_secs(5),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    HttpSource::new(&connection, &Clients::default(), secrets, &clock, None).unwrap().unwrap()
+    HttpSource::new(&connection, &Clients::default(), secrets, &clock, purse).unwrap().unwrap()
 }
 
 /// A call of `path` behind the server's root.

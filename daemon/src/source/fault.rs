@@ -141,12 +141,6 @@ impl FetchError {
         }
     }
 
-    /// What an answer's status means, if it is not a good one, of an answer whose body nobody may see.
-    pub fn of_status(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<Self> {
-        let bad = !is_good(status);
-        bad.then(|| Self::of_answer(status, headers, &Said::default(), Timestamp::MAX, url))
-    }
-
     /// What an answer that is not a good one means. `said`: what its body says; `now`: the time at the partner, where
     /// the answer does not say it.
     pub fn of_answer(
@@ -406,7 +400,12 @@ mod tests {
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect::<HeaderMap>();
         let url = "https://user:pw@p.example/v1/x?key=secret".parse().unwrap();
-        FetchError::of_status(StatusCode::from_u16(status).unwrap(), &headers, &url)
+        {
+            let status = StatusCode::from_u16(status).unwrap();
+            let error =
+                || FetchError::of_answer(status, &headers, &Said::default(), Timestamp::MAX, &url);
+            (!is_good(status)).then(error)
+        }
     }
 
     #[test]

@@ -9,20 +9,22 @@ use std::{
     time::Duration,
 };
 
-use governor::DefaultDirectRateLimiter;
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     clock::{Clock, plus, until},
+    connection::RateLimit,
     id::ConnectionId,
     store::ledger,
     untrusted::show_at_most,
 };
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    breaker::{Breaker, FAILS, Verdict},
+    auth::Times,
+    breaker::{Breaker, FAILS},
     fault::FetchError,
     manners::{
         self, Asked, Left,
@@ -32,10 +34,15 @@ use super::{
 };
 use crate::jitter::jitter;
 
+mod leave;
 mod pass;
+pub mod refusal;
+mod turn;
 
 use pass::seconds;
 pub use pass::{Pass, Wait};
+use refusal::Refusals;
+use turn::Turnstile;
 
 /// Rests shorter than this are not worth writing down.
 const KEPT: Duration = Duration::from_mins(1);
@@ -47,7 +54,9 @@ const FAILURE_MAX: usize = 200;
 pub struct Gate {
     connection: ConnectionId,
     clock: Arc<dyn Clock>,
-    limiter: Option<DefaultDirectRateLimiter>,
+    turnstile: Option<Turnstile>,
+    /// Nobody waits at the gate any more.
+    closing: CancellationToken,
     purse: Option<Arc<Purse>>,
     /// What time it is there.
     theirs: PartnerClock,
@@ -59,6 +68,7 @@ struct Held {
     rest: Option<Rest>,
     spread: Option<Spread>,
     breaker: Breaker,
+    refusals: Refusals,
     /// The last failure that counted for the breaker.
     failure: String,
 }
@@ -85,31 +95,17 @@ impl Gate {
     pub fn new(
         connection: ConnectionId,
         clock: Arc<dyn Clock>,
-        limiter: Option<DefaultDirectRateLimiter>,
+        limit: Option<RateLimit>,
         purse: Option<Arc<Purse>>,
     ) -> Self {
         let (theirs, held) = (PartnerClock::default(), Mutex::default());
-        Self { connection, clock, limiter, purse, theirs, held }
+        let (turnstile, closing) = (limit.map(Turnstile::new), CancellationToken::new());
+        Self { connection, clock, turnstile, closing, purse, theirs, held }
     }
 
-    /// Why and until when a request of `who` could not leave now; `None`: it could.
-    pub fn look(&self, who: &Caller) -> Option<Wait> {
-        self.waits(&self.lock(), who, Instant::now(), self.clock.now())
-    }
-
-    /// Lets a request of `who` out, once the rate limit has its turn.
-    ///
-    /// # Errors
-    /// [`Wait`] if it may not leave.
-    pub async fn pass(self: &Arc<Self>, who: &Caller) -> Result<Pass, Wait> {
-        if let Some(wait) = self.look(who) {
-            return Err(wait);
-        }
-        if let Some(limiter) = &self.limiter {
-            limiter.until_ready().await;
-        }
-        let tries = self.take(who)?;
-        Ok(Pass { gate: Arc::clone(self), who: who.clone(), tries })
+    /// Whoever waits for a turn goes away without one, and nobody waits for one any more: the daemon stops.
+    pub fn close(&self) {
+        self.closing.cancel();
     }
 
     /// Counts a request that repeats one which was let out.
@@ -119,9 +115,26 @@ impl Gate {
         }
     }
 
-    /// A person wants to know: the breaker has its try now.
+    /// A person wants to know: the breaker has its try now, and a log-in too.
     pub fn hasten(&self) {
-        self.lock().breaker.hasten(Instant::now());
+        let mut held = self.lock();
+        held.breaker.hasten(Instant::now());
+        held.refusals.hasten();
+    }
+
+    /// Hears that our log-in was refused: nobody tries it again soon.
+    pub fn refused_log_in(&self, error: &FetchError) {
+        let failure = show_at_most(&error.to_string(), FAILURE_MAX);
+        let retry_in = self.lock().refusals.log_in(Instant::now(), &failure);
+        self.tell_refused(retry_in, error);
+    }
+
+    /// Hears that a request which shows a password was refused for it.
+    pub fn refused_request(&self, error: &FetchError) {
+        let failure = show_at_most(&error.to_string(), FAILURE_MAX);
+        if let Some(retry_in) = self.lock().refusals.request(Instant::now(), &failure) {
+            self.tell_refused(retry_in, error);
+        }
     }
 
     /// Whether the breaker lets no request out but a try.
@@ -174,8 +187,13 @@ impl Gate {
 
     /// The time at the partner, as far as we know.
     pub fn there(&self) -> Timestamp {
-        let (now, offset) = (self.clock.now(), self.offset().unwrap_or_default());
-        now.saturating_add(offset).unwrap_or(now)
+        self.times().theirs
+    }
+
+    /// What time it is, here and there.
+    pub fn times(&self) -> Times {
+        let (ours, offset) = (self.clock.now(), self.offset().unwrap_or_default());
+        Times { ours, theirs: ours.saturating_add(offset).unwrap_or(ours) }
     }
 
     /// What the partner asked for, if it is to be written down and was not yet.
@@ -206,49 +224,14 @@ impl Gate {
         at
     }
 
-    /// What keeps a request of `who` back longest.
-    fn waits(&self, held: &Held, who: &Caller, now: Instant, at: Timestamp) -> Option<Wait> {
-        let wait = |wait, is_breaker, why| Wait { wait, until: plus(at, wait), is_breaker, why };
-        let rest = held.rest.as_ref().filter(|rest| now < rest.until);
-        let rest = rest.map(|rest| wait(rest.until - now, false, rest.why.clone()));
-        let spread = held.spread.as_ref().filter(|spread| now < spread.next.min(spread.until));
-        // What we owe the partner is not what its quota is to be saved from.
-        let spread = spread.filter(|_| *who != Caller::Deliveries).map(|spread| {
-            let why =
-                format!("the partner counts our requests, and {}: they are spread", spread.left);
-            wait(spread.next.min(spread.until) - now, false, why)
-        });
-        let breaker = match held.breaker.look(who, now) {
-            Verdict::Wait(time) => Some(wait(time, true, held.broken())),
-            Verdict::Go | Verdict::Try => None,
-        };
-        let spent = self.purse.as_ref().and_then(|purse| purse.look(who, at).err());
-        let spent = spent.map(|spent| wait(until(at, spent.renews), false, spent.why));
-        [rest, spread, breaker, spent].into_iter().flatten().max_by_key(|wait| wait.wait)
-    }
-
-    /// Takes what a request needs; whether it is the breaker's try.
-    fn take(&self, who: &Caller) -> Result<bool, Wait> {
-        let (now, at) = (Instant::now(), self.clock.now());
-        let mut held = self.lock();
-        if let Some(wait) = self.waits(&held, who, now, at) {
-            return Err(wait);
-        }
-        // Another connection of the partner may have spent the last call meanwhile.
-        if let Some(Err(spent)) = self.purse.as_ref().map(|purse| purse.spend(who, at)) {
-            let wait = until(at, spent.renews);
-            return Err(Wait { wait, until: spent.renews, is_breaker: false, why: spent.why });
-        }
-        if let Some(spread) = &mut held.spread {
-            spread.next = now + spread.gap;
-        }
-        Ok(held.breaker.ask(who, now) == Verdict::Try)
-    }
-
     fn end(&self, who: &Caller, tries: bool, error: Option<&FetchError>) {
         let connection = &self.connection;
         let Some(error) = error.filter(|error| error.is_outage()) else {
-            if self.lock().breaker.good() {
+            let mut held = self.lock();
+            if error.is_none() {
+                held.refusals.forget();
+            }
+            if held.breaker.good() {
                 info!(%connection, "somebody answers again, and all requests leave");
             }
             return;
@@ -262,6 +245,11 @@ impl Gate {
         if let Some(retry_in) = retry_in {
             warn!(%connection, ?retry_in, %error, "requests fail one after the other, and no more leave but one try");
         }
+    }
+
+    fn tell_refused(&self, retry_in: Duration, error: &FetchError) {
+        let connection = &self.connection;
+        warn!(%connection, ?retry_in, %error, "our credentials were refused, and are not shown again before somebody mends them or orders it");
     }
 
     fn tell_offset(&self, offset: SignedDuration) {

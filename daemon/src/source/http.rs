@@ -1,19 +1,18 @@
 //! A partner's HTTP interface: requests with our credentials, answers within limits.
 
-use std::{num::NonZeroU32, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::SignedDuration;
 use marsad_shared::{
     certificate::Certificates,
     clock::Clock,
-    connection::{Connection, Http, RateLimit},
+    connection::{Connection, Http},
     health::Reason,
     id::{ConnectionId, FeedId},
 };
 use reqwest::{
-    Client, Method, Request, RequestBuilder, Response,
+    Client, Method, Request, RequestBuilder, Response, StatusCode,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::Value;
@@ -24,13 +23,14 @@ use tokio::{
 use url::Url;
 
 use super::{
-    auth::{Shown, Signer},
+    auth::{Fare, Shown, Signer, Times},
     body,
     call::Call,
     client::{ClientError, Clients, Door, Seen},
     fault::{FetchError, peer_until, shown, without_echo},
     gate::{Gate, Pass, Wait},
     ours::{Ours, without},
+    places::Places,
     said::{READ_MAX, Said},
     spend::{Caller, Purse},
     unpack,
@@ -58,6 +58,8 @@ pub struct HttpSource {
     ours: Arc<Ours>,
     /// What all requests of the connection keep to.
     gate: Arc<Gate>,
+    /// Where its feeds are read, if the partner lets few read at once.
+    places: Option<Arc<Places>>,
     /// Who asks with this handle.
     who: Caller,
 }
@@ -84,7 +86,7 @@ impl HttpSource {
     ) -> Result<Option<Arc<Self>>, ClientError> {
         let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
         let door = Door::new(&connection.id, http, clients)?;
-        let (clock, limiter) = (Arc::clone(clock), http.rate_limit.map(limiter));
+        let (clock, limit) = (Arc::clone(clock), http.rate_limit);
         Ok(Some(Arc::new(Self {
             id: connection.id.clone(),
             certificates: Arc::new(Seen::new(door.ours_until())),
@@ -92,7 +94,8 @@ impl HttpSource {
             headers: Arc::new(headers(http)),
             ours: Arc::new(Ours::of(&http.auth)),
             signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
-            gate: Arc::new(Gate::new(connection.id.clone(), clock, limiter, purse.cloned())),
+            gate: Arc::new(Gate::new(connection.id.clone(), clock, limit, purse.cloned())),
+            places: http.feeds_at_once.map(Places::new),
             http: Arc::new(http.clone()),
             who: Caller::Tests,
         })))
@@ -111,6 +114,11 @@ impl HttpSource {
     /// The gate that its requests leave through.
     pub fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Where its feeds are read; `None`: all of them may be read at once.
+    pub fn places(&self) -> Option<&Arc<Places>> {
+        self.places.as_ref()
     }
 
     /// Why and until when a request with this handle could not leave now.
@@ -159,7 +167,8 @@ impl HttpSource {
         for (name, value) in &*self.headers {
             request.headers_mut().entry(name).or_insert_with(|| value.clone());
         }
-        let shown = self.signer.sign(client, &mut request, self.gate.there()).await?;
+        let shown =
+            self.signer.sign(client, &mut request, self.times(), || self.fare(true)).await?;
         Ok((request, shown))
     }
 
@@ -191,9 +200,20 @@ impl HttpSource {
     /// # Errors
     /// [`FetchError`] if it was not given.
     pub async fn prove(&self) -> Result<(), FetchError> {
-        let base = &self.http.base_url;
+        if !self.signer.is_given_out() {
+            return Ok(());
+        }
         let client = self.door.client().await;
-        self.signed(base, client.get(base.clone()), &client).await.map(drop)
+        self.signer.prepare(&client, self.times(), || self.fare(false)).await
+    }
+
+    /// What a request for a token costs, `within` a request that was let out already or before one.
+    fn fare(&self, within: bool) -> Fare {
+        Fare { gate: Arc::clone(&self.gate), who: self.who.clone(), within }
+    }
+
+    fn times(&self) -> Times {
+        self.gate.times()
     }
 
     /// Makes a request of the connection's client; used by the courier.
@@ -231,8 +251,13 @@ impl HttpSource {
         let headers = without_echo(headers, |code| self.ours.is_in(code));
         let there = self.gate.there();
         let error = FetchError::of_answer(status, &headers, &said, there, url);
+        let error = error.rewritten(|text| text.replacen(&shown(url), shown_as, 1));
+        let error = self.signer.doubted(error, self.times());
+        if status == StatusCode::UNAUTHORIZED && self.signer.shows_password() {
+            self.gate.refused_request(&error);
+        }
         // Others who are held back by it are told it too.
-        self.gate.heed(error.rewritten(|text| text.replacen(&shown(url), shown_as, 1)))
+        self.gate.heed(error)
     }
 }
 
@@ -242,14 +267,6 @@ fn headers(http: &Http) -> HeaderMap {
         Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
     });
     each.collect()
-}
-
-fn limiter(limit: RateLimit) -> DefaultDirectRateLimiter {
-    let burst = limit.requests;
-    let period = limit.per / burst.get();
-    // A period of nothing cannot be configured: both parts are checked to be more.
-    let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
-    RateLimiter::direct(quota.allow_burst(burst))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::{io::Read as _, time::Duration};
 
 use flate2::read::MultiGzDecoder;
-use marsad_shared::untrusted::show_at_most;
+use marsad_shared::untrusted::settled_at_most;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ const WORDS: [&str; 9] = [
 /// What an error's body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
-    /// On one line, safe for any screen.
+    /// On one line, safe for any screen, and the same however often it is shown.
     pub words: Option<String>,
     pub retry_after: Option<Duration>,
     /// It is a SOAP fault, the partner's own word of an error; and whether a moment may cure it.
@@ -57,7 +57,7 @@ impl Said {
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         // In the whole body: half a secret is one too.
         let safe = words.filter(|words| !ours.is_in(text) && !ours.is_in(words));
-        let words = safe.map(|words| show_at_most(words, SHOWN_MAX));
+        let words = safe.map(|words| settled_at_most(words, SHOWN_MAX));
         Self { words, retry_after, fault: fault.as_ref().map(|(_, retryable)| *retryable) }
     }
 }
@@ -145,7 +145,8 @@ mod tests {
             ("application/json", r#"{"error":"quota"}"#, Some("quota"), "a word"),
             ("", "come back tomorrow\nsecond line", Some("come back tomorrow"), "plain text"),
             ("text/plain; charset=utf-8", "  غير متاح ", Some("غير متاح"), "in any language"),
-            ("text/plain", "a\u{1b}[2Jb", Some("a\\u{1b}[2Jb"), "nothing that a terminal obeys"),
+            ("text/plain", "a\u{1b}[2Jb", Some("a<U+1B>[2Jb"), "nothing that a terminal obeys"),
+            ("text/plain", "a\\u{1b}b", Some("a<U+5C>u{1b}b"), "nor what looks like it"),
             ("text/html", "we are sorry", None, "a page for people"),
             ("text/plain", "<!doctype html><title>x", None, "a page that says it is none"),
             ("application/xml", "<fault>x</fault>", None, "a document"),

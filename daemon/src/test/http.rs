@@ -52,6 +52,8 @@ pub(super) async fn walk(
         let seen = tls::look(base, stream, services.clock.now()).await;
         trial.good(TestStep::Tls, began, &seen);
     }
+    // A person wants to know: what we keep back by ourselves goes out.
+    source.gate().hasten();
     if !prove(trial, source).await {
         return;
     }
@@ -226,8 +228,6 @@ async fn ask(
 ) -> Option<(Answer, Call)> {
     let base = &source.http.base_url;
     let began = Instant::now();
-    // A person wants to know: what we keep back by ourselves goes out.
-    source.gate().hasten();
     let call = match first(base, feed) {
         Ok(call) => call,
         Err(what) => {

@@ -143,6 +143,8 @@ table! {
         may redirects: bool,
         /// The most requests in a period, over all feeds of the connection. Default: no limit.
         may rate_limit: RateLimit,
+        /// The most feeds of the connection that are read at once, each to the end of its walk. Default: as many as are due.
+        may feeds_at_once: u64,
         /// How long each part of a request may take.
         may timeouts: RawTimeouts,
         /// An answer later than this is good, but too slow. Default: `5s`.

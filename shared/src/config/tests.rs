@@ -28,6 +28,7 @@ id         = "api"
 base_url   = "https://data.education.example"
 auth       = { kind = "oauth2", token_url = "/oauth/token", client_id = "marsad", client_secret = { file = "education.secret" } }
 rate_limit = "60/min"
+feeds_at_once = 2
 
 [[feed]]
 id          = "enrolments"
@@ -138,6 +139,7 @@ fn the_example_of_the_design_loads_and_means_what_it_says() {
     let [api, drop, referrals] = &config.connections[..] else { panic!("three connections") };
     let Link::Http(http) = &api.link else { panic!("api is HTTP") };
     assert_eq!(http.rate_limit.unwrap().per, Duration::from_mins(1));
+    assert_eq!(http.feeds_at_once.map(std::num::NonZeroU32::get), Some(2));
     let Auth::OAuth2(oauth) = &http.auth else { panic!("oauth2") };
     assert_eq!(oauth.token_url.as_str(), "https://data.education.example/oauth/token");
     let ClientProof::Body(secret) = &oauth.proof else { panic!("a secret in the form") };

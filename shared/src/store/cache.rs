@@ -98,6 +98,14 @@ pub struct Validators {
     pub rows: u64,
 }
 
+impl Validators {
+    /// The same, of an answer that had so many rows.
+    #[must_use]
+    pub fn of(self, rows: u64) -> Self {
+        Self { rows, ..self }
+    }
+}
+
 /// What a page leaves behind it, committed together with its rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PageEnd {
@@ -258,6 +266,14 @@ impl Cache {
             }
         }
         Ok(counts)
+    }
+
+    /// What reached the cache so far of the feed's run.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if none is under way, or one of its pages could not be applied.
+    pub fn counts(&self, feed: &FeedId) -> Result<Counts, StoreError> {
+        Ok(self.readings.get(feed).ok_or_else(|| no_reading(feed))?.counts)
     }
 
     /// Forgets a walk that cannot be gone on with; the next one begins anew.

@@ -24,6 +24,8 @@ mod disk;
 #[cfg(test)]
 mod echoes;
 #[cfg(test)]
+mod feeds_at_once;
+#[cfg(test)]
 mod healthy_partners;
 #[cfg(test)]
 mod manners;

@@ -13,7 +13,10 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 use url::Url;
 
-use super::super::fault::{FetchError, without_echo};
+use super::super::{
+    fault::{FetchError, is_good, without_echo},
+    said::Said,
+};
 
 /// How long a token server may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,10 +31,12 @@ pub(super) struct Answer {
     pub body: Vec<u8>,
 }
 
-/// Asks. `is_ours` tells what may never be shown, wherever the server repeats it.
+/// Asks. `is_ours` tells what may never be shown, wherever the server repeats it; `now` is the server's time of day, where
+/// the answer does not say it.
 pub(super) async fn ask(
     request: RequestBuilder,
     url: &Url,
+    now: Timestamp,
     is_ours: impl Fn(&str) -> bool,
 ) -> Result<Answer, FetchError> {
     let sent = request.timeout(PATIENCE).send().await;
@@ -50,17 +55,21 @@ pub(super) async fn ask(
         }
         body.extend_from_slice(&chunk);
     }
-    match FetchError::of_status(status, &without_echo(&headers, &is_ours), url) {
-        None => Ok(Answer { headers, body }),
-        // A token server says 400 where others say 401 (RFC 6749 section 5.2).
-        Some(_) if matches!(status.as_u16(), 400 | 401 | 403) => {
-            let code = code(&body).filter(|code| !is_ours(code));
-            let code = code.map_or_else(String::new, |code| format!(" and says {code}"));
-            let what = format!("our credentials were refused: it answered {status}{code}");
-            Err(FetchError::of(Reason::Auth, url, &what))
-        }
-        Some(error) => Err(error),
+    if is_good(status) {
+        return Ok(Answer { headers, body });
     }
+    // Nobody may see its body: it may hold a token.
+    let shown = without_echo(&headers, &is_ours);
+    let error = FetchError::of_answer(status, &shown, &Said::default(), now, url);
+    // A token server says 400 where others say 401 (RFC 6749 section 5.2).
+    let refused = matches!(status.as_u16(), 400 | 401 | 403);
+    if !refused || matches!(error, FetchError::Throttled { .. }) {
+        return Err(error);
+    }
+    let code = code(&body).filter(|code| !is_ours(code));
+    let code = code.map_or_else(String::new, |code| format!(" and says {code}"));
+    let what = format!("our credentials were refused: it answered {status}{code}");
+    Err(FetchError::of(Reason::Auth, url, &what))
 }
 
 /// The `error` of RFC 6749, if it looks like one. Its description is free text, and stays where it is.

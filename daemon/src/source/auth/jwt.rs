@@ -2,7 +2,6 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
 use marsad_shared::{connection::Assertion, health::Reason};
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -11,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     super::fault::FetchError,
+    Times,
     token::{MARGIN, Number},
 };
 
@@ -39,12 +39,8 @@ impl Issuer {
         Self { claims, held: Mutex::default() }
     }
 
-    /// A token that is good for a while. `at` is the partner's time of day.
-    pub(super) fn token(
-        &self,
-        url: &Url,
-        at: Timestamp,
-    ) -> Result<(SecretString, Number), FetchError> {
+    /// A token that is good for a while.
+    pub(super) fn token(&self, url: &Url, at: Times) -> Result<(SecretString, Number), FetchError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if let Some(token) = held.token.as_ref().filter(|token| token.until > now) {
@@ -59,8 +55,9 @@ impl Issuer {
     }
 
     /// A token of its own.
-    pub(super) fn issue(&self, url: &Url, at: Timestamp) -> Result<SecretString, FetchError> {
-        let (from, lifetime) = (at.as_second(), self.claims.lifetime.as_secs());
+    pub(super) fn issue(&self, url: &Url, at: Times) -> Result<SecretString, FetchError> {
+        let life = self.claims.lifetime;
+        let (from, lifetime) = (at.signed_at(life).as_second(), life.as_secs());
         let mut claims = self.claims.claims.clone();
         claims.insert("iat".to_owned(), from.into());
         claims.insert("exp".to_owned(), from.saturating_add_unsigned(lifetime).into());
@@ -69,6 +66,11 @@ impl Issuer {
             .key
             .token(self.claims.key_id.as_deref(), &claims)
             .map_err(|_| FetchError::of(Reason::Auth, url, "our token could not be signed"))
+    }
+
+    /// What a person should know of the two clocks, where a token of ours is refused.
+    pub(super) fn doubt(&self, at: Times) -> Option<String> {
+        at.doubt(self.claims.lifetime)
     }
 
     /// Hears that the partner refused a token: the next one is made by what is known of the partner's clock by then.

@@ -35,7 +35,7 @@ pub(super) async fn give(how: &Login, client: &Client, now: Timestamp) -> Result
             request.form(&fields)
         }
     };
-    let answer = ask(request, &how.url, |code| is_ours(how, code)).await?;
+    let answer = ask(request, &how.url, now, |code| is_ours(how, code)).await?;
     let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let text = match &how.token {
         TokenPlace::Path(path) => {

@@ -1,6 +1,5 @@
 //! OAuth 2.0 (RFC 6749): asking a token server, with what we are or with the refresh token that it gave last.
 
-use jiff::Timestamp;
 use marsad_shared::{
     connection::{ClientProof, OAuth2},
     health::Reason,
@@ -12,6 +11,7 @@ use url::Url;
 
 use super::{
     super::fault::FetchError,
+    Times,
     answer::{self, ask},
     jwt::Issuer,
     kept::Kept,
@@ -42,12 +42,17 @@ impl Giver {
         &self.how.token_url
     }
 
+    /// What a person should know of the two clocks, where what we sign is refused.
+    pub(super) fn doubt(&self, now: Times) -> Option<String> {
+        self.issuer.as_ref()?.doubt(now)
+    }
+
     /// Asks. A refresh token that came with the answer is on the disk before the token is given away.
     pub(super) async fn give(
         &self,
         client: &Client,
         mut kept: Option<&mut Kept>,
-        now: Timestamp,
+        now: Times,
     ) -> Result<Gift, FetchError> {
         let url = self.url();
         let refresh = match &mut kept {
@@ -72,14 +77,14 @@ impl Giver {
                 .map(SecretString::expose_secret)
                 .any(|secret| text == secret || (secret.len() >= 8 && text.contains(secret)))
         };
-        let answer = ask(request, url, ours).await?;
+        let answer = ask(request, url, now.theirs, ours).await?;
         let json = answer::json(&answer.body, url)?;
         // First of all: the one that was used is of no use any more, whatever else is wrong with the answer.
         if let (Some(kept), Some(next)) = (kept, rotated(&json)) {
             kept.replace(next, url).await?;
         }
         let text = answer::token(&json, &self.how.token, url)?;
-        let life = answer::life(&json, &self.how.life, now, url)?;
+        let life = answer::life(&json, &self.how.life, now.theirs, url)?;
         Ok(Gift { text, life })
     }
 
@@ -87,7 +92,7 @@ impl Giver {
     fn form(
         &self,
         refresh: Option<&SecretString>,
-        now: Timestamp,
+        now: Times,
     ) -> Result<Vec<(&str, SecretString)>, FetchError> {
         let OAuth2 { client_id, proof, scope, form: more, .. } = &self.how;
         let mut form: Vec<(&str, SecretString)> = Vec::new();

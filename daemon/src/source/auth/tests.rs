@@ -22,6 +22,8 @@ use crate::source::{
     fault::FetchError,
 };
 
+mod fares;
+
 const SECRET: &str = "s3cret-hunter2";
 
 fn life() -> TokenLife {
@@ -228,8 +230,14 @@ async fn a_token_that_is_not_given_is_asked_for_once_too() {
         assert!(text.contains("invalid_client") && !text.contains("no such thing"), "{text}");
     }
     assert_eq!(paths(&server), ["/token"]);
-    source.get(&call(&server, "/x"), None).await.unwrap_err();
-    assert_eq!(paths(&server).len(), 2, "whoever comes later asks again");
+    // More refusals may lock us out, so it is not tried again before somebody mends it.
+    let held = source.get(&call(&server, "/x"), None).await.unwrap_err();
+    let FetchError::Held { wait, text, .. } = &held else { panic!("{held:?}") };
+    assert!(*wait > Duration::from_secs(290) && text.contains("invalid_client"), "{wait:?} {text}");
+    assert_eq!(paths(&server).len(), 1);
+    source.gate().hasten();
+    let error = source.get(&call(&server, "/x"), None).await.unwrap_err();
+    assert_eq!((error.reason(), paths(&server).len()), (Some(Reason::Auth), 2), "a person's order");
 }
 
 #[tokio::test]
@@ -412,19 +420,19 @@ async fn a_log_in_gives_a_token_wherever_its_answer_has_it() {
     }
 }
 
-#[tokio::test]
-async fn a_token_of_ours_is_used_for_many_requests_and_follows_the_partners_clock() {
-    let secrets = tempfile::tempdir().unwrap();
-    // The partner's clock is an hour ahead, and it takes nothing that was signed long ago.
-    let clock = SystemClock.now() + jiff::SignedDuration::from_hours(1);
+/// A partner whose clock is `ahead` of ours, and which takes nothing that was signed long ago or is not yet.
+async fn partner_ahead(ahead: i64) -> Server {
+    let clock = SystemClock.now() + jiff::SignedDuration::from_secs(ahead);
     let date =
         jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&clock).unwrap();
-    let server = Server::start(move |asked, _| {
-        let claims = claims(asked);
-        let good = claims["iat"].as_i64().unwrap() > clock.as_second() - 60;
-        says(if good { 200 } else { 401 }, &[("Date", &date)], "[]")
+    Server::start(move |asked, _| {
+        let old = clock.as_second() - claims(asked)["iat"].as_i64().unwrap();
+        says(if old.abs() < 60 { 200 } else { 401 }, &[("Date", &date)], "[]")
     })
-    .await;
+    .await
+}
+
+fn signs_for(server: &Server, secrets: &Path) -> Arc<crate::source::http::HttpSource> {
     let key = marsad_shared::signing::SigningKey::read(
         marsad_shared::signing::Algorithm::Hs256,
         &"0123456789abcdef0123456789abcdef".into(),
@@ -439,7 +447,14 @@ async fn a_token_of_ours_is_used_for_many_requests_and_follows_the_partners_cloc
         claims: Box::new(assertion),
         send: SentIn::Header { name: "X-Assertion".to_owned(), prefix: "JWT ".to_owned() },
     };
-    let source = source(http(server.url("/"), auth), secrets.path());
+    source(http(server.url("/"), auth), secrets)
+}
+
+#[tokio::test]
+async fn a_token_of_ours_is_used_for_many_requests_and_follows_the_partners_clock() {
+    let secrets = tempfile::tempdir().unwrap();
+    let server = partner_ahead(14 * 60).await;
+    let source = signs_for(&server, secrets.path());
     for path in ["/1", "/2"] {
         source.get(&call(&server, path), None).await.unwrap();
     }
@@ -449,6 +464,23 @@ async fn a_token_of_ours_is_used_for_many_requests_and_follows_the_partners_cloc
     assert_ne!(said[0]["jti"], said[1]["jti"]);
     assert_eq!(said[1]["exp"].as_i64().unwrap() - said[1]["iat"].as_i64().unwrap(), 300);
     assert_eq!(said[1]["iss"], "marsad");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_years_away_is_not_followed_and_somebody_is_told() {
+    let secrets = tempfile::tempdir().unwrap();
+    for ahead in [315_360_000, -3_600] {
+        let server = partner_ahead(ahead).await;
+        let error = signs_for(&server, secrets.path());
+        let error = error.get(&call(&server, "/1"), None).await.unwrap_err();
+        assert_eq!(error.reason(), Some(Reason::Auth));
+        assert!(error.to_string().contains("one of the two is wrong"), "{error}");
+        let now = SystemClock.now().as_second();
+        for asked in server.asked() {
+            let signed = claims(&asked)["iat"].as_i64().unwrap();
+            assert!((now - signed).abs() < 120, "signed for {signed}, at {now}");
+        }
+    }
 }
 
 /// What a signed token said.

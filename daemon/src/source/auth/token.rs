@@ -8,13 +8,12 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use marsad_shared::connection::{Login, SentIn};
 use reqwest::{Client, header::HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{super::fault::FetchError, kept::Kept, login, oauth};
+use super::{super::fault::FetchError, Fare, Times, kept::Kept, login, noted, oauth};
 
 /// A token is renewed so long before it ends, or a tenth of its life if that is less: one that lives for seconds would
 /// else be renewed for ever.
@@ -70,6 +69,8 @@ struct Token {
     text: SecretString,
     given: Instant,
     until: Instant,
+    /// Whether no request has shown it yet.
+    fresh: bool,
 }
 
 impl Keeper {
@@ -83,17 +84,21 @@ impl Keeper {
         }
     }
 
-    /// The token, fetched if there is none or it is about to end. Whoever waited for a fetch that failed shares its
-    /// error: no second one is tried for them.
+    /// The token, fetched if there is none or it is about to end, for which `fare` is paid. Whoever waited for a fetch that
+    /// failed shares its error: no second one is tried for them.
     pub(super) async fn token(
         &self,
         client: &Client,
-        now: Timestamp,
+        now: Times,
+        fare: &Fare,
     ) -> Result<(SecretString, Number), FetchError> {
         let before = self.ended.load(Ordering::Acquire);
-        let held = Arc::clone(&self.held).lock_owned().await;
-        if let Some(token) = held.token.as_ref().filter(|token| token.until > Instant::now()) {
-            return Ok((token.text.clone(), Number { number: held.number, new: false }));
+        let mut held = Arc::clone(&self.held).lock_owned().await;
+        let number = held.number;
+        if let Some(token) = held.token.as_mut().filter(|token| token.until > Instant::now()) {
+            let new = token.fresh;
+            token.fresh &= !fare.within;
+            return Ok((token.text.clone(), Number { number, new }));
         }
         if let Some(error) = &held.failed
             && self.ended.load(Ordering::Acquire) > before
@@ -102,13 +107,21 @@ impl Keeper {
         }
         // Whoever asked may go away in the middle; what the server has given by then must be kept all the same.
         let (giver, carrier) = (Arc::clone(&self.giver), self.carrier.clone());
-        let (client, ended) = (client.clone(), Arc::clone(&self.ended));
+        let (client, ended, fare) = (client.clone(), Arc::clone(&self.ended), fare.clone());
         let fetch = tokio::spawn(async move {
-            let (mut held, asked) = (held, Instant::now());
-            let outcome = giver.give(&client, held.kept.as_mut(), now).await;
-            let outcome = outcome.and_then(|gift| giver.check(gift, &carrier));
+            let mut held = held;
+            let outcome = match fare.pay().await {
+                Ok(pass) => {
+                    let asked = Instant::now();
+                    let outcome = giver.give(&client, held.kept.as_mut(), now).await;
+                    let outcome = outcome.and_then(|gift| giver.check(gift, &carrier));
+                    let outcome = outcome.map_err(|error| giver.doubted(error, now));
+                    fare.told(pass, outcome).map(|gift| (gift, asked))
+                }
+                Err(held_back) => Err(held_back),
+            };
             ended.fetch_add(1, Ordering::Release);
-            held.take(outcome, asked)
+            held.take(outcome, !fare.within)
         });
         fetch.await.unwrap_or_else(|_| Err(self.giver.unanswered()))
     }
@@ -132,16 +145,16 @@ impl Keeper {
 impl Held {
     fn take(
         &mut self,
-        outcome: Result<Gift, FetchError>,
-        asked: Instant,
+        outcome: Result<(Gift, Instant), FetchError>,
+        fresh: bool,
     ) -> Result<(SecretString, Number), FetchError> {
         match outcome {
-            Ok(Gift { text, life }) => {
+            Ok((Gift { text, life }, asked)) => {
                 let life = life.min(LIFE_MAX);
                 let given = Instant::now();
                 // Its life began no earlier than it was asked for.
                 let until = asked + life.saturating_sub(MARGIN.min(life / 10));
-                self.token = Some(Token { text: text.clone(), given, until });
+                self.token = Some(Token { text: text.clone(), given, until, fresh });
                 self.number += 1;
                 self.failed = None;
                 Ok((text, Number { number: self.number, new: true }))
@@ -160,11 +173,11 @@ impl Giver {
         &self,
         client: &Client,
         kept: Option<&mut Kept>,
-        now: Timestamp,
+        now: Times,
     ) -> Result<Gift, FetchError> {
         match self {
             Self::OAuth2(how) => how.give(client, kept, now).await,
-            Self::Login(how) => login::give(how, client, now).await,
+            Self::Login(how) => login::give(how, client, now.theirs).await,
         }
     }
 
@@ -181,6 +194,19 @@ impl Giver {
         }
         let what = "the token that was given has characters that a request cannot carry";
         Err(FetchError::of(marsad_shared::health::Reason::Decode, self.url(), what))
+    }
+
+    /// An error as it is told where the two clocks may be behind it.
+    fn doubted(&self, error: FetchError, now: Times) -> FetchError {
+        match self {
+            Self::OAuth2(how) => match how.doubt(now) {
+                Some(doubt) if error.reason() == Some(marsad_shared::health::Reason::Auth) => {
+                    noted(error, &doubt)
+                }
+                _ => error,
+            },
+            Self::Login(_) => error,
+        }
     }
 
     fn unanswered(&self) -> FetchError {

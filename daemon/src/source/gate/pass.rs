@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::{Timestamp, Unit};
+use marsad_shared::clock::plus;
 use tokio::time::Instant;
 
 use super::Gate;
@@ -18,6 +19,13 @@ pub struct Wait {
     pub is_breaker: bool,
     /// In words.
     pub why: String,
+}
+
+impl Wait {
+    /// A wait of `wait` from `at` on, which somebody or something else than our breaker asks for.
+    pub(super) fn imposed(wait: Duration, at: Timestamp, why: String) -> Self {
+        Self { wait, until: plus(at, wait), is_breaker: false, why }
+    }
 }
 
 impl From<Wait> for FetchError {

@@ -63,6 +63,7 @@ impl HttpSource {
         call: &Call,
         validators: Option<&Validators>,
     ) -> Result<Answer, FetchError> {
+        self.prove().await?;
         let pass = self.pass().await?;
         let got = self.answer(call, validators).await;
         let veil = |error: FetchError| error.rewritten(|text| call.veil(text.to_owned()));

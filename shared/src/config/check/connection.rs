@@ -1,6 +1,6 @@
 //! A connection: either HTTP or folders, and only with the keys that mean something to it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
 use super::{Scope, auth::auth, headers::headers, is_path, name, span, tls::tls};
 use crate::{
@@ -124,6 +124,7 @@ fn folder(raw: &RawConnection, report: &mut Report<'_>) -> Option<Folder> {
     raw.http2.refuse(report, problem);
     raw.redirects.refuse(report, problem);
     raw.rate_limit.refuse(report, problem);
+    raw.feeds_at_once.refuse(report, problem);
     raw.timeouts.refuse(report, problem);
     raw.slow.refuse(report, problem);
     let mut deadline = Some(DEADLINE);
@@ -170,6 +171,7 @@ fn http(raw: &RawConnection, scope: &Scope<'_>, report: &mut Report<'_>) -> Opti
         Err(()) => None,
     };
     let redirects = redirects(raw, report);
+    let feeds_at_once = feeds_at_once(raw, report);
     body_key_stays_out_of_documents(raw, auth.as_ref(), report);
     Some(Http {
         base_url: base_url?,
@@ -180,6 +182,7 @@ fn http(raw: &RawConnection, scope: &Scope<'_>, report: &mut Report<'_>) -> Opti
         http2: raw.http2.or(true)?,
         redirects: redirects?,
         rate_limit: raw.rate_limit.value().copied(),
+        feeds_at_once: feeds_at_once?,
         timeouts: timeouts?,
         slow: slow?,
         deliver,
@@ -215,6 +218,21 @@ fn redirects(raw: &RawConnection, report: &mut Report<'_>) -> Option<bool> {
         return None;
     }
     Some(found)
+}
+
+/// How many feeds are read at once; `None`: it is wrong.
+#[expect(clippy::option_option, reason = "wrong, absent, or a number")]
+fn feeds_at_once(raw: &RawConnection, report: &mut Report<'_>) -> Option<Option<NonZeroU32>> {
+    let at = match &raw.feeds_at_once {
+        Given::Absent => return Some(None),
+        Given::Wrong => return None,
+        Given::Here(at) => at,
+    };
+    let most = u32::try_from(at.value).ok().and_then(NonZeroU32::new);
+    if most.is_none() {
+        report.wrong(&at.place, "reads nothing", "write at least 1, or take it out");
+    }
+    most.map(Some)
 }
 
 /// A document goes out as it is: there is no room in it for a key.

@@ -199,6 +199,11 @@ fn of_a_connection() {
         ),
         (
             HTTP,
+            "feeds_at_once = 0",
+            "connection.api.feeds_at_once: reads nothing; write at least 1, or take it out",
+        ),
+        (
+            HTTP,
             "timeouts = { connect = \"0s\" }",
             "connection.api.timeouts.connect: is no time at all; write a longer one",
         ),

@@ -30,7 +30,7 @@ pub(crate) async fn run(
     let server = serve::start(std::env::temp_dir()).await?;
     let port = server.address().port();
     for &count in feeds {
-        let daemon = polling(port, count).await?;
+        let daemon = polling(port, count, EVERY_S, "e").await?;
         let pid = daemon.pid()?;
         let watched = Watched::start(pid)?;
         tokio::time::sleep(length).await;
@@ -53,15 +53,20 @@ pub(crate) async fn run(
     Ok(report)
 }
 
-/// A daemon whose feeds have all been read once.
-async fn polling(port: u16, count: u32) -> anyhow::Result<Daemon> {
+/// A daemon whose `count` feeds have all been read once, and are polled every `every_s` seconds at the server's `folder`.
+pub(crate) async fn polling(
+    port: u16,
+    count: u32,
+    every_s: u64,
+    folder: &str,
+) -> anyhow::Result<Daemon> {
     let home = Home::new()?;
     let mut file = PartnerFile::new("statistics");
     file.connection("api", &format!("base_url = \"http://127.0.0.1:{port}\"\n"));
     for number in 0..count {
         file.add(&format!(
-            "\n[[feed]]\nid = \"e{number}\"\nconnection = \"api\"\nkey = [\"record_id\"]\npath = \"/e/{number}.json\"\n\
-             records = \"$.records[*]\"\nschedule = {{ every = \"{EVERY_S}s\" }}\nfreshness = {{ every = \"1h\" }}\n\
+            "\n[[feed]]\nid = \"e{number}\"\nconnection = \"api\"\nkey = [\"record_id\"]\npath = \"/{folder}/{number}.json\"\n\
+             records = \"$.records[*]\"\nschedule = {{ every = \"{every_s}s\" }}\nfreshness = {{ every = \"1h\" }}\n\
              fields = {{ record_id = \"text\", status = \"text\" }}"
         ));
     }

@@ -10,6 +10,7 @@ mod input;
 mod measure;
 mod pages;
 mod peers;
+mod poll;
 mod report;
 mod serve;
 
@@ -34,6 +35,14 @@ enum What {
     Reread(Setting),
     /// Paginated JSON into a keyed table (row 5).
     Pages(Setting),
+    /// What one poll costs beside one probe of `blackbox_exporter` (row 6).
+    Poll {
+        #[command(flatten)]
+        setting: Setting,
+        /// How long each round goes.
+        #[arg(long = "for", default_value = "10s")]
+        length: SignedDuration,
+    },
     /// Many feeds every ten seconds, with nothing new (row 7).
     Idle {
         #[command(flatten)]
@@ -89,6 +98,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         What::Import(setting) => files::import(&setting).await,
         What::Reread(setting) => files::reread(&setting).await,
         What::Pages(setting) => pages::run(&setting).await,
+        What::Poll { setting, length } => {
+            poll::run(&setting, length.try_into().context("--for cannot be negative")?).await
+        }
         What::Idle { setting, feeds, length } => {
             let length = length.try_into().context("--for cannot be negative")?;
             idle::run(&setting, &feeds, length).await

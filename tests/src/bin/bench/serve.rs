@@ -1,6 +1,13 @@
 //! The partner of the HTTP benchmarks: pages from the input's folder, and small documents that never change.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use axum::{
     Router,
@@ -12,36 +19,68 @@ use axum::{
 };
 use marsad_tests::partner::line::Server;
 
-/// Serves `/api?page=N` from `folder`, and `/e/N.json` out of nothing.
+/// What the partner knows.
+struct Desk {
+    folder: PathBuf,
+    /// How many documents were asked for.
+    asked: Arc<AtomicU64>,
+}
+
+/// Serves `/api?page=N` from `folder`, and out of nothing `/e/N.json`, always the same, and `/n/N.json`, another each time.
 pub(crate) async fn start(folder: PathBuf) -> anyhow::Result<Server> {
-    let router = Router::new().route("/api", get(page)).route("/e/{name}", get(document));
-    Server::start(router.with_state(Arc::new(folder)), 0).await
+    Ok(counting(folder).await?.0)
+}
+
+/// The same, with how many documents were asked for.
+pub(crate) async fn counting(folder: PathBuf) -> anyhow::Result<(Server, Arc<AtomicU64>)> {
+    let asked = Arc::<AtomicU64>::default();
+    let desk = Desk { folder, asked: Arc::clone(&asked) };
+    let router = Router::new()
+        .route("/api", get(page))
+        .route("/e/{name}", get(document))
+        .route("/n/{name}", get(news))
+        .with_state(Arc::new(desk));
+    Ok((Server::start(router, 0).await?, asked))
 }
 
 async fn page(
-    State(folder): State<Arc<PathBuf>>,
+    State(desk): State<Arc<Desk>>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let number = query.get("page").and_then(|text| text.parse::<u64>().ok()).unwrap_or(1);
     // Behind the last page there is an empty one.
-    let body = tokio::fs::read(folder.join(format!("www/pages/{number}.json"))).await;
+    let body = tokio::fs::read(desk.folder.join(format!("www/pages/{number}.json"))).await;
     as_json(body.unwrap_or_else(|_| br#"{"data":[]}"#.to_vec()).into())
 }
 
-async fn document(Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn document(
+    State(desk): State<Arc<Desk>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    desk.asked.fetch_add(1, Relaxed);
     let tag = format!("\"{name}\"");
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return StatusCode::NOT_MODIFIED.into_response();
     }
-    let record = |number: u64| {
-        format!("{{\"record_id\":\"{name}-{number}\",\"status\":\"{}\"}}", "x".repeat(180))
-    };
-    let records: Vec<_> = (0..8).map(record).collect();
-    let mut response = as_json(format!("{{\"records\":[{}]}}", records.join(",")).into());
+    let mut response = as_json(records(&name, &"x".repeat(180)).into());
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
+}
+
+async fn news(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
+    let number = desk.asked.fetch_add(1, Relaxed);
+    as_json(records(&name, &format!("{number:0>180}")).into())
+}
+
+/// Eight records, two kilobytes.
+fn records(name: &str, status: &str) -> String {
+    let record =
+        |number: u64| format!("{{\"record_id\":\"{name}-{number}\",\"status\":\"{status}\"}}");
+    let records: Vec<_> = (0..8).map(record).collect();
+    format!("{{\"records\":[{}]}}", records.join(","))
 }
 
 fn as_json(body: Body) -> Response {

@@ -1,0 +1,145 @@
+//! Row 6: what one poll costs beside one probe of `blackbox_exporter`, of the same documents on the same server.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use marsad_tests::daemon::LIMIT;
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    Setting, idle,
+    measure::{Cost, Watched},
+    peers,
+    report::{Figure, Report},
+    serve,
+};
+
+const EXPORTER: &str = "prometheus-blackbox-exporter";
+/// What costs are given for.
+const POLLS: u32 = 1_000;
+/// Feeds, each polled once a second.
+const FEEDS: u32 = 500;
+/// Probes at a time.
+const AT_ONCE: usize = 16;
+/// Between two attempts to reach a program that is starting.
+const KNOCK: Duration = Duration::from_millis(50);
+
+pub(crate) async fn run(setting: &Setting, length: Duration) -> anyhow::Result<Report> {
+    let title =
+        format!("poll: {POLLS} polls, {FEEDS} a second, and as many probes, for {length:?}");
+    let mut report = Report::new(title);
+    let (server, asked) = serve::counting(std::env::temp_dir()).await?;
+    let port = server.address().port();
+    // A document that stays the same, and one that is another each time.
+    for (name, folder) in [("marsad, 304", "e"), ("marsad, 200 stored", "n")] {
+        let daemon = idle::polling(port, FEEDS, 1, folder).await?;
+        for _ in 0..setting.rounds {
+            let cost = polls(daemon.pid()?, &asked, length).await?;
+            report.add(name, cost);
+        }
+    }
+    if peers::is_here(&mut report, EXPORTER) {
+        let work = tempfile::tempdir()?;
+        let exporter = Exporter::start(work.path()).await?;
+        for _ in 0..setting.rounds {
+            report.add(EXPORTER, exporter.probes(port, length).await?);
+        }
+    }
+    report.compare("marsad, 304", EXPORTER, Figure::Cpu, 1.0 / 15.0);
+    report.compare("marsad, 200 stored", EXPORTER, Figure::Cpu, 1.0 / 9.0);
+    Ok(report)
+}
+
+/// What the process `pid` spends on polls, for [`POLLS`] of them.
+async fn polls(pid: u32, asked: &AtomicU64, length: Duration) -> anyhow::Result<Cost> {
+    let (watched, before) = (Watched::start(pid)?, asked.load(Relaxed));
+    tokio::time::sleep(length).await;
+    let (cost, polls) = (watched.stop()?, asked.load(Relaxed) - before);
+    each(cost, polls)
+}
+
+/// A cost of `times`, as one of [`POLLS`].
+fn each(cost: Cost, times: u64) -> anyhow::Result<Cost> {
+    let times = u32::try_from(times).context("too many")?;
+    anyhow::ensure!(times > 0, "nothing was asked");
+    let share = f64::from(POLLS) / f64::from(times);
+    Ok(Cost { wall_s: cost.wall_s * share, cpu_s: cost.cpu_s * share, ..cost })
+}
+
+/// The peer at work. It ends with the value.
+struct Exporter {
+    process: Child,
+    address: SocketAddr,
+    client: reqwest::Client,
+}
+
+impl Exporter {
+    async fn start(work: &std::path::Path) -> anyhow::Result<Self> {
+        let modules = "modules: {http_2xx: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4}}}\n";
+        let file = work.join("blackbox.yml");
+        std::fs::write(&file, modules)?;
+        // Free a moment ago, and nobody else here looks for one.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let process = Command::new(EXPORTER)
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--log.level=error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{EXPORTER} cannot be started"))?;
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let exporter = Self { process, address, client };
+        let answers = async {
+            while exporter.client.get(format!("http://{address}/")).send().await.is_err() {
+                tokio::time::sleep(KNOCK).await;
+            }
+        };
+        let answered = tokio::time::timeout(LIMIT, answers).await;
+        answered.with_context(|| format!("{EXPORTER} does not answer"))?;
+        Ok(exporter)
+    }
+
+    /// What it spends on probes of the server at `port`, for [`POLLS`] of them.
+    async fn probes(&self, port: u16, length: Duration) -> anyhow::Result<Cost> {
+        let (watched, until) = (Watched::start(self.process.id())?, Instant::now() + length);
+        let number = Arc::new(AtomicU64::new(0));
+        let mut workers = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let (client, number, address) =
+                (self.client.clone(), Arc::clone(&number), self.address);
+            workers.spawn(async move {
+                while Instant::now() < until {
+                    let document = number.fetch_add(1, Relaxed) % u64::from(FEEDS);
+                    let url = format!(
+                        "http://{address}/probe?module=http_2xx&target=http://127.0.0.1:{port}/e/{document}.json"
+                    );
+                    let said = client.get(url).send().await?.text().await?;
+                    anyhow::ensure!(said.contains("probe_success 1"), "a probe failed: {said}");
+                }
+                anyhow::Ok(())
+            });
+        }
+        while let Some(ended) = workers.join_next().await {
+            ended??;
+        }
+        each(watched.stop()?, number.load(Relaxed))
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
