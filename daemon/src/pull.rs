@@ -37,12 +37,14 @@ use crate::{
     trouble::Trouble,
 };
 
+mod course;
 pub(crate) mod envelope;
 mod export;
 mod fetch;
 mod keep;
 mod legs;
 mod notes;
+mod onward;
 pub(crate) mod page;
 pub(crate) mod reading;
 pub(crate) mod room;

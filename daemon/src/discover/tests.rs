@@ -51,6 +51,16 @@ fn a_block_says_what_is_known_and_marks_what_is_guessed() {
 }
 
 #[test]
+fn an_answer_that_is_not_all_says_so() {
+    for (total, expected) in [(351, true), (2, false)] {
+        let text = format!(r#"{{"data":[{{"id":1}},{{"id":2}}],"total":{total}}}"#);
+        let block = proposed(&text).unwrap().block;
+        assert_eq!(block.contains("holds 2 of 351 records"), expected, "{block}");
+        assert_eq!(block.contains("Nothing in the answer"), !expected, "{block}");
+    }
+}
+
+#[test]
 fn what_is_no_data_is_refused_with_what_to_do() {
     for (text, why, remedy) in [
         ("<!DOCTYPE html><html><body>login</body></html>", "HTML", "auth"),

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Puller, envelope::Said, fetch::Tries, page::Page, reading::Reading, room::Room, walk::Next,
+    Puller, course::Next, envelope::Said, fetch::Tries, page::Page, reading::Reading, room::Room,
 };
 use crate::{
     decode::{self, Scalar},

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use super::{
     Puller,
+    course::{Course, Next},
     page::{self, Page},
-    walk::{Course, Next},
 };
 use crate::{
     intake::Piece,

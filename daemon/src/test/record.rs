@@ -35,10 +35,10 @@ use crate::{
 
 /// As many names are shown.
 const NAMES: usize = 40;
-/// How long a person waits until there is room for a large page.
-const ROOM: Duration = Duration::from_secs(20);
 /// The longest words of a partner that are shown, in characters.
 const WORDS: usize = 200;
+/// How long a person waits until there is room for a large page.
+const ROOM: Duration = Duration::from_secs(20);
 
 pub(super) async fn look(
     trial: &mut Trial,

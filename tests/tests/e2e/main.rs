@@ -16,6 +16,8 @@ mod console_on_a_pty;
 #[cfg(test)]
 mod cursor;
 #[cfg(test)]
+mod days;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod discover;
@@ -29,6 +31,10 @@ mod feeds_at_once;
 mod healthy_partners;
 #[cfg(test)]
 mod manners;
+#[cfg(test)]
+mod nginx;
+#[cfg(test)]
+mod partition;
 #[cfg(test)]
 mod promise_01_page_and_cursor;
 #[cfg(test)]
