@@ -66,6 +66,9 @@ impl<'r> Table<'r> {
                 }
             }
         }
+        // A name that can stay as it is goes before one that only becomes the same.
+        let plain: HashSet<String> =
+            met.iter().map(|(_, name)| name.trim().to_lowercase()).collect();
         let mut taken = HashSet::new();
         let mut table = Self { columns: Vec::new(), values: Vec::new() };
         for ((from, name), mut cells) in met.iter().copied().zip(values) {
@@ -79,7 +82,7 @@ impl<'r> Table<'r> {
             if table.columns.len() >= COLUMNS_MAX {
                 break;
             }
-            table.columns.push(column(from, name, &cells, &mut taken));
+            table.columns.push(column(from, name, &cells, &plain, &mut taken));
             table.values.push(cells);
         }
         table
@@ -114,17 +117,23 @@ impl<'r> Table<'r> {
     }
 }
 
-fn column(from: &str, name: &str, cells: &[Option<&Node>], taken: &mut HashSet<String>) -> Column {
+fn column(
+    from: &str,
+    name: &str,
+    cells: &[Option<&Node>],
+    plain: &HashSet<String>,
+    taken: &mut HashSet<String>,
+) -> Column {
     let words = words(name);
     let Typed { kind, format, note } = of_all(&words, cells.iter().copied().flatten());
     let sensitive = kind == FieldType::EmiratesId || is_sensitive(&words, name);
-    let own = column_name(name, taken);
+    let own = column_name(name, plain, taken);
     let from = (from != own).then(|| from.to_owned());
     Column { name: own, from, kind, format, sensitive, note }
 }
 
-/// A name that the bank can have: the partner's own, where it can.
-fn column_name(name: &str, taken: &mut HashSet<String>) -> String {
+/// A name that the bank can have: the partner's own, where it can. `plain`: what others are called, in lower case.
+fn column_name(name: &str, plain: &HashSet<String>, taken: &mut HashSet<String>) -> String {
     let trimmed = name.trim().trim_start_matches(['_', '@', '#', '$']);
     let folded = trimmed.to_lowercase();
     let kept = trimmed.is_empty()
@@ -135,7 +144,8 @@ fn column_name(name: &str, taken: &mut HashSet<String>) -> String {
     let base = if kept { format!("column_{}", taken.len() + 1) } else { trimmed.to_owned() };
     let mut own = base.clone();
     let mut number = 2;
-    while !taken.insert(own.to_lowercase()) {
+    let anothers = trimmed != name.trim() && plain.contains(&base.to_lowercase());
+    while (anothers && own == base) || !taken.insert(own.to_lowercase()) {
         own = format!("{base}_{number}");
         number += 1;
     }
@@ -399,6 +409,19 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_can_stay_goes_before_one_that_becomes_the_same() {
+        let rows = rows(r#"[{"_id":1,"id":"a"}]"#, flatten);
+        let table = Table::of(&rows);
+        let named = |column: &Column| (column.name.clone(), column.from.clone());
+        let columns: Vec<_> = table.columns.iter().map(named).collect();
+        let expected = [("id_2", Some("_id")), ("id", None)];
+        assert_eq!(
+            columns,
+            expected.map(|(name, from)| (name.to_owned(), from.map(str::to_owned)))
+        );
+    }
+
+    #[test]
     fn a_resource_is_its_identity_its_attributes_and_its_relations() {
         let rows = rows(
             r#"[{"type":"a","id":"1","attributes":{"openedOn":"2026-10-16"},
@@ -431,7 +454,7 @@ mod tests {
         ] {
             let mut taken = HashSet::new();
             let node = Node::Text("x1".to_owned());
-            let column = column(name, name, &[Some(&node)], &mut taken);
+            let column = column(name, name, &[Some(&node)], &HashSet::new(), &mut taken);
             assert_eq!(identity(&column), expected, "{name}");
         }
     }

@@ -2,7 +2,7 @@
 
 use marsad_shared::feed::FieldType;
 
-use super::column::{Table, identity};
+use super::column::{Table, identity, words};
 
 /// A proposed key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,18 @@ pub(super) fn guessed(table: &Table<'_>, rows: usize) -> Option<Key> {
             "guess: it is there in each record of the sample, and each has another",
         );
     }
+    // A number within something is one of many; a repeated id may be an older version of the same.
+    let within = named.first().map(|(_, at)| *at).filter(|at| is_a_number(table, *at) && rows > 1);
+    let whole = |other: &usize| is_usable(table, *other) && Some(*other) != within;
+    if let Some(at) = within
+        && let Some(other) =
+            (0..table.columns.len()).filter(whole).find(|other| table.tells_apart(&[*other, at]))
+    {
+        return key(
+            &[other.min(at), other.max(at)],
+            "guess: together these differ in each record of the sample",
+        );
+    }
     if let Some((rank, at)) = named.first()
         && (*rank < 2 || rows < 2)
     {
@@ -54,15 +66,7 @@ pub(super) fn guessed(table: &Table<'_>, rows: usize) -> Option<Key> {
         };
         return key(&[*at], why);
     }
-    let usable = |at: &usize| {
-        let kind = table.columns.get(*at).map(|column| column.kind);
-        table.is_whole(*at)
-            && !matches!(
-                kind,
-                None | Some(FieldType::Json | FieldType::Decimal | FieldType::Boolean)
-            )
-    };
-    let usable: Vec<_> = (0..table.columns.len()).filter(usable).collect();
+    let usable: Vec<_> = (0..table.columns.len()).filter(|at| is_usable(table, *at)).collect();
     let apart = (1..=usable.len().min(COLUMNS))
         .filter_map(|many| usable.get(..many))
         .find(|columns| rows > 1 && table.tells_apart(columns));
@@ -76,6 +80,19 @@ pub(super) fn guessed(table: &Table<'_>, rows: usize) -> Option<Key> {
             "guess: nothing in the sample tells its records apart",
         ),
     }
+}
+
+/// Whether a column may be of a key: there in each record, and of a type that is written in one way alone.
+fn is_usable(table: &Table<'_>, at: usize) -> bool {
+    let kind = table.columns.get(at).map(|column| column.kind);
+    table.is_whole(at)
+        && !matches!(kind, None | Some(FieldType::Json | FieldType::Decimal | FieldType::Boolean))
+}
+
+/// Whether a column is called a number, which counts within something, and not an id.
+fn is_a_number(table: &Table<'_>, at: usize) -> bool {
+    let words = table.columns.get(at).map(|column| words(&column.name)).unwrap_or_default();
+    words.last().is_some_and(|last| matches!(last.as_str(), "no" | "number" | "رقم"))
 }
 
 #[cfg(test)]
@@ -105,6 +122,11 @@ mod tests {
                 r#"[{"year":"2025","area":"a","n":"1"},{"year":"2025","area":"b","n":"2"}]"#,
                 vec!["year", "area"],
                 "the first that differ together",
+            ),
+            (
+                r#"[{"note":"x","fam":1,"no":1},{"note":"x","fam":1,"no":2},{"note":"x","fam":2,"no":1}]"#,
+                vec!["fam", "no"],
+                "a number within something",
             ),
             (r#"[{"a":1.5},{"a":1.5}]"#, vec!["a"], "there is nothing else"),
             (

@@ -31,6 +31,8 @@ pub(super) struct Found {
     pub(super) csv: Option<(u8, u64)>,
     /// Where removed records seem to stand.
     pub(super) deletes: Option<String>,
+    /// How many records there are, and how many of them the sample holds, where it says that these are not all.
+    pub(super) of_all: Option<(u64, usize)>,
 }
 
 /// What the sample is.
@@ -133,6 +135,9 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         records: records_key,
         rows: rows(style, &records),
         paging: paging::paging(&root, &spot, about),
+        of_all: paging::total(&root, &spot)
+            .filter(|total| *total > records.len() as u64)
+            .map(|total| (total, records.len())),
         ..Found::of(style)
     })
 }
@@ -253,6 +258,7 @@ impl Found {
             columns: None,
             csv: None,
             deletes: None,
+            of_all: None,
         }
     }
 }

@@ -72,6 +72,12 @@ pub(super) fn paging(root: &Node, spot: &Spot, about: About<'_>) -> Option<Pagin
     Some(paging)
 }
 
+/// How many records there are in all, if the document says so.
+pub(super) fn total(root: &Node, spot: &Spot) -> Option<u64> {
+    let (_, total) = Envelope::of(root, spot).number(TOTAL)?;
+    u64::try_from(total).ok()
+}
+
 /// Names are compared without case, `_`, `-` and `$`.
 fn folded(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()

@@ -8,7 +8,7 @@ use marsad_shared::{
 
 use super::*;
 use crate::{
-    intake::{Intake, Origins},
+    intake::{Intake, Origins, Source},
     shape::Shaper,
 };
 
@@ -48,6 +48,16 @@ fn a_block_says_what_is_known_and_marks_what_is_guessed() {
         assert!(block.lines().any(|l| l == line), "{line}\n{block}");
     }
     assert!(!block.contains("SECRET") && !block.contains("784"), "no value is shown: {block}");
+}
+
+#[test]
+fn an_answer_that_is_not_all_says_so() {
+    for (total, expected) in [(351, true), (2, false)] {
+        let text = format!(r#"{{"data":[{{"id":1}},{{"id":2}}],"total":{total}}}"#);
+        let block = proposed(&text).unwrap().block;
+        assert_eq!(block.contains("holds 2 of 351 records"), expected, "{block}");
+        assert_eq!(block.contains("Nothing in the answer"), !expected, "{block}");
+    }
 }
 
 #[test]
@@ -195,7 +205,7 @@ fn reads(feed: &Feed, bytes: &[u8], name: &str, manifest: &serde_json::Value) {
     let shaper = Shaper::new(feed, layout);
     let format = feed.format.unwrap_or(Format::Json);
     let intake = Intake { feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
-    let (_, piece) = intake.page(bytes, &[]);
+    let (_, piece) = intake.page(Source::Held(bytes), &[], usize::MAX);
     let piece = piece.unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(piece.refused.is_empty(), "{name}: {:?}", piece.refused);
     assert_eq!(piece.batch.len() as u64, said["records"].as_u64().unwrap_or(0), "{name}");

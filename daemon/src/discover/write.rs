@@ -117,12 +117,16 @@ fn write_csv(found: &Found, block: &mut Block) {
 }
 
 fn write_paging(found: &Found, block: &mut Block) {
-    match &found.paging {
+    match (&found.paging, found.of_all) {
         // The preset pages as the style does.
         _ if found.style.preset().is_some() && found.style != Style::Bus => {}
-        Some(paging) => block.paging(paging),
-        None if matches!(found.style, Style::Single | Style::CkanPackage) => {}
-        None => block.say(
+        (Some(paging), _) => block.paging(paging),
+        (None, _) if matches!(found.style, Style::Single | Style::CkanPackage) => {}
+        (None, Some((total, here))) => block.say(&format!(
+            "The answer holds {here} of {total} records, and nothing in it leads to the others: say how to ask for them, \
+             `pagination`."
+        )),
+        (None, None) => block.say(
             "Nothing in the answer leads to a second page. If there are more, say how to ask for them: `pagination`.",
         ),
     }

@@ -79,7 +79,7 @@ const fn expected(kind: FieldType) -> &'static str {
             "is not a whole number of 64 bits; mend the value, or type the field \"text\""
         }
         FieldType::Decimal => "is not a decimal number; mend the value, or type the field \"text\"",
-        FieldType::Boolean => "is neither true nor false (true, false, 1, 0, yes, no)",
+        FieldType::Boolean => "is neither true nor false (true, false, 1, 0, yes, no, t, f, y, n)",
         FieldType::Date => "is not a date (YYYY-MM-DD, or as its `format` says)",
         FieldType::Timestamp => "is not a time (ISO 8601, or as its `format` says)",
         FieldType::EmiratesId => "is not an Emirates ID (15 digits, 784 first, check digit last)",
@@ -119,8 +119,9 @@ fn is_decimal(text: &str) -> bool {
 
 fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" => Some(true),
-        "false" | "0" | "no" => Some(false),
+        // PostgreSQL writes a letter.
+        "true" | "1" | "yes" | "t" | "y" => Some(true),
+        "false" | "0" | "no" | "f" | "n" => Some(false),
         _ => None,
     }
 }
@@ -264,6 +265,8 @@ mod tests {
             (Decimal, Raw::Text("1,5"), None, None, "a decimal comma is not guessed"),
             (Decimal, Raw::Text("."), None, None, "no digit at all"),
             (Boolean, Raw::Bool(true), None, Some("1".to_owned()), "true"),
+            (Boolean, Raw::Text("f"), None, Some("0".to_owned()), "as PostgreSQL writes it"),
+            (Boolean, Raw::Text("Y"), None, Some("1".to_owned()), "a letter, of any size"),
             (Boolean, Raw::Text("maybe"), None, None, "neither"),
             (Date, Raw::Text("2026-02-29"), None, None, "not a leap year"),
             (Date, Raw::Text("2028-02-29"), None, good("2028-02-29"), "a leap year"),

@@ -46,10 +46,11 @@ pagination = { kind = "next_url", next = "$.links.next" }
 success = { error = "$.errors" }
 "#;
 
-/// SDMX REST 2.1 and 3: changes since the partner's own time of the last complete answer.
+/// SDMX REST 2.1 and 3: changes since the partner's own time of the last complete answer. What is read best comes first; a
+/// service that makes none of these gives what it has, and the bytes tell what that is.
 const SDMX: &str = r#"
 format = "sdmx"
-headers = { Accept = "application/vnd.sdmx.data+json;version=2.0.0, application/vnd.sdmx.data+json;version=1.0.0;q=0.9, application/vnd.sdmx.data+csv;version=2.0.0;q=0.8, application/vnd.sdmx.genericdata+xml;version=2.1;q=0.7" }
+headers = { Accept = "application/vnd.sdmx.data+json;version=2.0.0, application/vnd.sdmx.data+json;version=1.0.0;q=0.9, application/vnd.sdmx.data+csv;version=2.0.0;q=0.8, application/vnd.sdmx.genericdata+xml;version=2.1;q=0.7, application/vnd.sdmx.structurespecificdata+xml;version=2.1;q=0.6, */*;q=0.1" }
 incremental = { by = "clock", param = "updatedAfter", lookback = "1h" }
 "#;
 

@@ -16,6 +16,8 @@ mod console_on_a_pty;
 #[cfg(test)]
 mod cursor;
 #[cfg(test)]
+mod days;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod discover;

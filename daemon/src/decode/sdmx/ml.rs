@@ -1,7 +1,8 @@
 //! SDMX-ML 2.1, generic and structure-specific, by series or flat.
 //!
-//! A generic message says which of its parts are dimensions. A structure-specific one does not: there the feed's key
-//! says it, and a dimension that has come shows only by two series, or observations, of one key in one data set.
+//! A generic message says which of its parts are dimensions, even where its root calls it structure-specific, as one
+//! server's library writes it. A structure-specific one does not: there the feed's key says it, and a dimension that has
+//! come shows only by two series, or observations, of one key in one data set.
 
 use std::io::BufRead;
 
@@ -161,6 +162,8 @@ impl<R: BufRead> Message<R> {
     fn inside(&mut self, tag: &Tag, set: &mut Set, key: &Key) -> Result<(), DecodeError> {
         let around = self.open.last().map(String::as_str).unwrap_or_default();
         match tag.name.as_str() {
+            // Whatever the root says: in a structure-specific message nothing is called so.
+            "SeriesKey" | "ObsKey" => self.specific = false,
             "Series" => {
                 self.tags.begin_row();
                 set.any_in_series = false;

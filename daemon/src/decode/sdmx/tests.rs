@@ -158,6 +158,13 @@ fn a_dimension_that_came_or_went_is_named() {
     let specific = |inside: &str| {
         format!("<StructureSpecificData><DataSet>{inside}</DataSet></StructureSpecificData>")
     };
+    let mislabelled = "<Obs><ObsKey><Value id='A' value='x'/><Value id='T' value='1'/></ObsKey>\
+        <ObsValue value='5'/></Obs><Obs><ObsKey><Value id='A' value='x'/><Value id='T' value='2'/></ObsKey></Obs>";
+    assert_eq!(
+        read_all(&specific(mislabelled)).unwrap(),
+        [r#"{"A":"x","T":"1","OBS_VALUE":"5"}"#, r#"{"A":"x","T":"2"}"#],
+        "a generic message, whatever its root says"
+    );
     let one = "<Series A='x' UNIT='n'><Obs T='1' OBS_VALUE='1'/><Obs T='2' OBS_VALUE='NaN' S='m'/></Series>";
     assert_eq!(
         read_all(&specific(one)).unwrap(),
