@@ -136,7 +136,8 @@ impl Puller {
             position
         } else {
             let id = self.feed.id.clone();
-            self.services.store.cache.call(move |cache| cache.position(&id)).await?
+            let read = self.services.store.cache.call(move |cache| cache.position(&id));
+            Box::pin(read).await?
         };
         let start = RunStart {
             feed: self.feed.id.clone(),
@@ -172,20 +173,22 @@ impl Puller {
                 None => {}
             }
         }
-        let run = self.services.begin_run(start).await?;
-        begun(run.id);
-        // Apart, because most runs find nothing new.
-        let walk = Box::pin(self.walk(request, errand, run, position, head, stop));
-        let (mut run, ended) = walk.await;
-        let (ending, trouble) = match ended {
-            Ok(ending) => (ending, None),
-            Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
+        // Apart, because most runs find nothing new, and what they do has to be small.
+        let reads = async move {
+            let run = self.services.begin_run(start).await?;
+            begun(run.id);
+            let (mut run, ended) = self.walk(request, errand, run, position, head, stop).await;
+            let (ending, trouble) = match ended {
+                Ok(ending) => (ending, None),
+                Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
+            };
+            let next_at = Some(plan(started_at, trouble.as_ref()));
+            self.forget_reading().await;
+            run.start.at = started_at;
+            self.services.end_run(&run, Ending { next_at, ..ending }).await?;
+            Ok(Pulled { started_at, trouble })
         };
-        let next_at = Some(plan(started_at, trouble.as_ref()));
-        self.forget_reading().await;
-        run.start.at = started_at;
-        self.services.end_run(&run, Ending { next_at, ..ending }).await?;
-        Ok(Pulled { started_at, trouble })
+        Box::pin(reads).await
     }
 
     /// Sets the cursor back as a person ordered. What was remembered of the position is read anew.
@@ -228,7 +231,7 @@ impl Puller {
             return None;
         }
         if let Some(changed) = &request.changed {
-            return Some(self.marked(request, changed, position).await);
+            return Some(Box::pin(self.marked(request, changed, position)).await);
         }
         if !page::fits_one_page(request) {
             return None;

@@ -150,7 +150,7 @@ impl Signer {
         fare: impl FnOnce() -> Fare,
     ) -> Result<(), FetchError> {
         match &self.0 {
-            Proof::Token(keeper, _) => keeper.token(client, now, &fare()).await.map(drop),
+            Proof::Token(keeper, _) => Box::pin(keeper.token(client, now, &fare())).await.map(drop),
             _ => Ok(()),
         }
     }
@@ -178,7 +178,8 @@ impl Signer {
                 What::Token(number)
             }
             Proof::Token(keeper, carrier) => {
-                let (token, number) = keeper.token(client, now, &fare()).await?;
+                // Apart, because it is rare that one has to be fetched.
+                let (token, number) = Box::pin(keeper.token(client, now, &fare())).await?;
                 carry(carrier, &token, request);
                 What::Token(number)
             }

@@ -50,7 +50,7 @@ impl Gate {
     async fn turn(&self) -> Result<(), Wait> {
         let Some(turnstile) = &self.turnstile else { return Ok(()) };
         let at = self.clock.now();
-        match self.closing.run_until_cancelled(turnstile.turn()).await {
+        match Box::pin(self.closing.run_until_cancelled(turnstile.turn())).await {
             Some(Ok(())) => Ok(()),
             Some(Err(wait)) => Err(Wait::imposed(wait, at, turnstile.why())),
             None => Err(Wait::imposed(Duration::ZERO, at, "marsadd stops".to_owned())),

@@ -1,6 +1,6 @@
 //! Asking a partner: one request, and its answer within the limits.
 
-use std::time::Duration;
+use std::{mem::take, time::Duration};
 
 use bytes::Bytes;
 use marsad_shared::{health::Reason, request::OnStatus, store::cache::Validators};
@@ -87,11 +87,10 @@ impl HttpSource {
             && self.signer.refused(&sent.shown, sent.response.headers()).await
         {
             self.gate.again(&self.who);
-            sent = self.ask(call, validators).await.map_err(lost)?;
+            sent = Box::pin(self.ask(call, validators)).await.map_err(lost)?;
         }
         let Sent { mut response, first_byte, .. } = sent;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let open_ended = is_open_ended(&response);
+        let (status, open_ended) = (response.status(), is_open_ended(&response));
         let answer = |headers, body, nothing| Answer {
             status,
             headers,
@@ -101,13 +100,13 @@ impl HttpSource {
             open_ended,
         };
         if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
-            return Ok(answer(headers, Bytes::new().into(), true));
+            return Ok(answer(take(response.headers_mut()), Bytes::new().into(), true));
         }
         if !is_good(status) {
             // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
             let words = Box::pin(self.words(&mut response, until)).await;
             if call.sdmx && status == StatusCode::NOT_FOUND && is_no_results(&words) {
-                return Ok(answer(headers, Bytes::new().into(), true));
+                return Ok(answer(take(response.headers_mut()), Bytes::new().into(), true));
             }
             return Err((Some(status.as_u16()), self.error(&response, url, &call.shown(), &words)));
         }
@@ -115,7 +114,7 @@ impl HttpSource {
         if let Some(error) = unasked(status, named, url) {
             return Err((Some(status.as_u16()), error));
         }
-        let idle = self.http.timeouts.idle;
+        let (idle, headers) = (self.http.timeouts.idle, response.headers().clone());
         let body = body::read(response, url, idle, until, &self.folder).await.map_err(lost)?;
         Ok(answer(headers, body, false))
     }
