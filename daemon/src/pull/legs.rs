@@ -19,7 +19,7 @@ use marsad_shared::{
     },
 };
 
-use super::{Puller, walk::Course};
+use super::{Puller, course::Course};
 use crate::{
     run::Ending,
     source::{

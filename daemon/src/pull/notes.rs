@@ -7,7 +7,12 @@ use super::envelope::Said;
 use crate::source::{
     cursor::CursorRule,
     doubt::{Belief, Greatest},
+    walk::Walker,
 };
+
+/// Why a walk that went well moves no cursor.
+pub(super) const MOVED: &str = "records moved while they were read, and numbered pages do not show whether one slipped between two of \
+    them: the cursor stays, the next run reads from there again; page by offset or by cursor if this goes on";
 
 /// What was met so far, in all runs of the walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +68,21 @@ pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<S
         "not believed as a cursor, until others come near it"
     };
     Some(format!("a record has {value} in {field}: {what}"))
+}
+
+/// What is said of totals that changed, or that are not what came.
+pub(super) fn totals(walker: &Walker<'_>) -> Option<String> {
+    let changed = walker.shifted().map(|(from, to)| {
+        format!(
+            "the total changed from {from} to {to} while it was read; records that moved meanwhile come with the next run"
+        )
+    });
+    changed.or_else(|| {
+        let (said, got) = walker.contradicted()?;
+        Some(format!(
+            "the partner says that there are {said} and gave {got}; compare the two, and tell the partner"
+        ))
+    })
 }
 
 fn counted(number: u64, one: &str, more: &str) -> String {

@@ -2,21 +2,12 @@
 
 use std::borrow::Cow;
 
-use jiff::{
-    SignedDuration, Timestamp,
-    civil::{Date, DateTime},
-    fmt::strtime,
-    tz::{Offset, TimeZone},
-};
+use jiff::Timestamp;
 use marsad_shared::{
     feed::{Feed, Format},
-    request::{
-        Body, Bound, By, Carrier, Incremental, Method, PageSize, Paging, Param, Request,
-        TimeFormat, Writing,
-    },
+    request::{Body, By, Carrier, Incremental, Method, PageSize, Paging, Param, Request, Writing},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -27,10 +18,14 @@ use super::{
     walk::{Ask, WalkError},
 };
 
+mod put;
+mod written;
+
+use put::{header, put};
+use written::{from, time};
+
 /// What stands in a query as it is: nothing that any server takes for something else.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// The same for the names of parameters, where `$` is the mark of whole interfaces.
-const NAME: &AsciiSet = &QUERY.remove(b'$');
 
 /// The longest URL that a partner may lead to, in bytes: twice what the most generous servers take.
 const URL_MAX: usize = 16 * 1024;
@@ -285,110 +280,10 @@ impl<'a> Asker<'a> {
     }
 }
 
-/// From where a partner is asked for what stands at `since` and beyond.
-fn from<'s>(incremental: &Incremental, since: &'s str) -> Cow<'s, str> {
-    let Bound::Exclusive(step) = incremental.bound else { return since.into() };
-    if let Ok(at) = since.parse::<Timestamp>() {
-        return at.checked_sub(step).unwrap_or(at).to_string().into();
-    }
-    if let Ok(number) = since.parse::<i64>() {
-        let step = match incremental.writing.time {
-            TimeFormat::UnixSeconds => i64::try_from(step.as_secs()),
-            TimeFormat::UnixMillis => i64::try_from(step.as_millis()),
-            TimeFormat::Rfc3339 | TimeFormat::Pattern(_) => Ok(1),
-        };
-        return number.saturating_sub(step.unwrap_or(1).max(1)).to_string().into();
-    }
-    let day = since.parse::<Date>().ok().and_then(|day| day.yesterday().ok());
-    day.map_or(since.into(), |day| day.to_string().into())
-}
-
 /// Text that is one step of a path stays one: no URL keeps these as they are.
 fn path_step(text: &str, what: impl FnOnce() -> String) -> Result<(), WalkError> {
     if matches!(text, "" | "." | "..") {
         return Err(WalkError::NoStep { what: what() });
     }
     Ok(())
-}
-
-/// A time as the partner takes it.
-fn time(writing: &Writing, at: Timestamp) -> String {
-    match &writing.time {
-        TimeFormat::Rfc3339 if writing.zone == TimeZone::UTC => at.to_string(),
-        TimeFormat::Rfc3339 => {
-            at.to_zoned_datetime(writing.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-        }
-        TimeFormat::UnixSeconds => at.as_second().to_string(),
-        TimeFormat::UnixMillis => at.as_millisecond().to_string(),
-        // The pattern was tried when the configuration was checked.
-        TimeFormat::Pattern(pattern) => strtime::format(pattern, earliest(&writing.zone, at))
-            .or_else(|_| strtime::format(pattern, &at.to_zoned_datetime(writing.zone.clone())))
-            .unwrap_or_else(|_| at.to_string()),
-    }
-}
-
-/// What the clocks of that zone show at `at`, and where they are set within the hour the earlier of what they show before and
-/// after. A time that is written without its offset means two instants when they are set back, and no row is written in
-/// the hour that they leave out: from the earlier one nothing is lost, and what comes again by that changes nothing.
-fn earliest(zone: &TimeZone, at: Timestamp) -> DateTime {
-    let hour = SignedDuration::from_hours(1);
-    let around = [-hour, SignedDuration::ZERO, hour];
-    let offsets = around.iter().map(|by| zone.to_offset(at.checked_add(*by).unwrap_or(at)));
-    offsets.min().unwrap_or(Offset::UTC).to_datetime(at)
-}
-
-/// Puts a parameter where it travels.
-fn put(call: &mut Call, param: &Param, value: Value) {
-    let text = match &value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let name = &param.name;
-    match (param.carrier, &mut call.body) {
-        (Carrier::Header, _) => header(&mut call.headers, name, &text),
-        (Carrier::Body, Body::Json(body)) => put_json(body, name, value),
-        (Carrier::Body, Body::Form(fields)) => {
-            fields.retain(|(there, _)| there != name);
-            fields.push((name.clone(), text));
-        }
-        (Carrier::Body, Body::Text(body)) => {
-            *body = body.replace(&format!("{{{name}}}"), &escaped(&text));
-        }
-        // The configuration lets nothing travel in a body that is not there.
-        (Carrier::Body, Body::None) => {}
-        (Carrier::Query, _) => put_query(&mut call.url, name, &text),
-    }
-}
-
-fn put_query(url: &mut Url, name: &str, value: &str) {
-    let pair = format!("{}={}", utf8_percent_encode(name, NAME), utf8_percent_encode(value, QUERY));
-    let query = match url.query() {
-        Some(there) if !there.is_empty() => format!("{there}&{pair}"),
-        _ => pair,
-    };
-    url.set_query(Some(&query));
-}
-
-/// Puts a value at a path of names parted by dots, making the objects on the way.
-fn put_json(body: &mut Value, path: &str, value: Value) {
-    let mut here = body;
-    for name in path.split('.') {
-        if !here.is_object() {
-            *here = Value::Object(serde_json::Map::new());
-        }
-        let Value::Object(members) = here else { return };
-        here = members.entry(name).or_insert(Value::Null);
-    }
-    *here = value;
-}
-
-fn header(headers: &mut HeaderMap, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-        headers.insert(name, value);
-    }
-}
-
-/// Text as XML takes it.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -58,6 +58,9 @@ pub(super) async fn walk(
         return;
     }
     let chosen = choose(feeds, services).await;
+    if chosen.is_none() && !feeds.is_empty() {
+        return bare(trial, source, feeds).await;
+    }
     let feed = chosen.as_ref().map(|(feed, _)| feed);
     let asked = chosen.as_ref().map(|(feed, leg)| (feed.as_ref(), leg));
     let Some((answer, call)) = ask(trial, source, asked).await else { return };
@@ -65,8 +68,8 @@ pub(super) async fn walk(
     let good = if slow { PollResult::Slow } else { PollResult::Ok { near_limit: false } };
     trial.result = Some((good, None));
     match feed {
-        Some(feed) => record::look(trial, source, feed, answer, call).await,
-        None => trial.good(TestStep::Record, Instant::now(), nothing_to_look_at(feeds)),
+        Some(feed) => record::look(trial, source, feed, answer, call, &services.rooms).await,
+        None => trial.good(TestStep::Record, Instant::now(), "no feed is read over it"),
     }
 }
 
@@ -96,6 +99,29 @@ async fn choose(feeds: &[Arc<Feed>], services: &Services) -> Option<(Arc<Feed>, 
         }
     }
     None
+}
+
+/// Asks at `base_url`, where nothing of the feeds can be looked at: that somebody answers is all there is to know.
+async fn bare(trial: &mut Trial, source: &HttpSource, feeds: &[Arc<Feed>]) {
+    let began = Instant::now();
+    source.gate().hasten();
+    match get(source, &Call::get(source.http.base_url.clone())).await {
+        Ok(answer) => trial.good(TestStep::Answer, began, answer.status.to_string()),
+        Err(error) if error.reason() == Some(Reason::Http4xx) => {
+            let (what, _) = error.parted();
+            trial.good(TestStep::Answer, began, format!("{what}, and so somebody answers"));
+        }
+        Err(error) => return refused(trial, began, &error),
+    }
+    trial.result = Some((PollResult::Ok { near_limit: false }, None));
+    trial.good(TestStep::Record, Instant::now(), nothing_to_look_at(feeds));
+}
+
+async fn get(source: &HttpSource, call: &Call) -> Result<Answer, FetchError> {
+    timeout(REQUEST, source.get(call, None)).await.unwrap_or_else(|_| {
+        let what = "no whole answer came in 20 s";
+        Err(FetchError::of(Reason::ReadTimeout, &call.url, what))
+    })
 }
 
 /// Why no records were looked at.
@@ -235,11 +261,7 @@ async fn ask(
             return None;
         }
     };
-    let asked = timeout(REQUEST, source.get(&call, None)).await.unwrap_or_else(|_| {
-        let what = "no whole answer came in 20 s";
-        Err(FetchError::of(Reason::ReadTimeout, &call.url, what))
-    });
-    match asked {
+    match get(source, &call).await {
         Ok(answer) => {
             let (status, bytes) = (answer.status, answer.body.len());
             let first = answer.first_byte.as_millis();
@@ -248,24 +270,27 @@ async fn ask(
             Some((answer, call))
         }
         Err(error) => {
-            let step = match error.reason() {
-                Some(Reason::Auth) => TestStep::Auth,
-                Some(Reason::TlsExpired | Reason::TlsHandshake | Reason::TlsUntrusted) => {
-                    TestStep::Tls
-                }
-                _ => TestStep::Answer,
-            };
-            // What stood behind it was not true after all.
-            trial.steps.retain(|tried| tried.step != TestStep::Auth || step != TestStep::Tls);
-            // The certificate that was shown says more than the verdict.
-            let shown = trial.steps.iter().find(|tried| tried.step == TestStep::Tls);
-            let shown = shown.filter(|_| step == TestStep::Tls).map(|tried| tried.text.clone());
-            trial.fault(step, began, &error);
-            if let (Some(shown), Some(last)) = (shown, trial.steps.last_mut()) {
-                last.text = format!("{}; {shown}", last.text);
-            }
+            refused(trial, began, &error);
             None
         }
+    }
+}
+
+/// Notes an answer that is none, at the step that it speaks of.
+fn refused(trial: &mut Trial, began: Instant, error: &FetchError) {
+    let step = match error.reason() {
+        Some(Reason::Auth) => TestStep::Auth,
+        Some(Reason::TlsExpired | Reason::TlsHandshake | Reason::TlsUntrusted) => TestStep::Tls,
+        _ => TestStep::Answer,
+    };
+    // What stood behind it was not true after all.
+    trial.steps.retain(|tried| tried.step != TestStep::Auth || step != TestStep::Tls);
+    // The certificate that was shown says more than the verdict.
+    let shown = trial.steps.iter().find(|tried| tried.step == TestStep::Tls);
+    let shown = shown.filter(|_| step == TestStep::Tls).map(|tried| tried.text.clone());
+    trial.fault(step, began, error);
+    if let (Some(shown), Some(last)) = (shown, trial.steps.last_mut()) {
+        last.text = format!("{}; {shown}", last.text);
     }
 }
 

@@ -28,6 +28,7 @@ mod reading;
 mod rows;
 pub(super) mod table;
 
+use moves::Move;
 pub use orphans::Orphans;
 use reading::Reading;
 use table::Table;
@@ -260,7 +261,8 @@ impl Cache {
                     validators,
                     text_of(&ended)?
                 ])?;
-                self.move_cursor(feed, run, cursor.as_deref(), at, reason, actor.as_deref())?;
+                let (to, actor) = (cursor.as_deref(), actor.as_deref());
+                self.move_cursor(feed, &Move { run, to, at, reason, actor })?;
             }
         }
         Ok(counts)

@@ -50,6 +50,7 @@ fn feed(request: &Request) -> Feed {
         records: RecordsPath::Plain(Vec::new()),
         delimiter: b',',
         unlisted: &[],
+        encoding: None,
         header_row: 1,
         key: vec!["id".to_owned()],
         version: None,

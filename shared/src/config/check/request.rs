@@ -1,29 +1,23 @@
 //! How a feed is asked for over HTTP: what the request says, and what its answers mean.
 
-use std::time::Duration;
-
-use super::{Scope, incremental, is_path, paging, path, schedule, span};
+use super::{Scope, incremental, is_path, paging, path, schedule};
 use crate::{
     config::{
-        raw::{RawAbort, RawChanged, RawEach, RawExport, RawFeed, RawSuccess},
-        source::{Report, quoted},
-        table::{At, Given, Or},
-        value::{Pairs, Span},
+        raw::{RawChanged, RawFeed, RawSuccess},
+        source::Report,
+        table::{At, Given},
+        value::Pairs,
     },
-    feed::ScalarPath,
-    id::{FeedId, PartnerId},
+    id::PartnerId,
     request::{
-        Abort, AbortMethod, Body, Carrier, Changed, Download, Each, Export, Method, OnError,
-        OnGone, OnStatus, Request, Says, Success, SuccessRule,
+        Body, Carrier, Changed, Method, OnError, OnStatus, Request, Says, Success, SuccessRule,
     },
     schedule::Schedule,
 };
 
-/// The most parents of one run where nothing else is said.
-const PARENTS_MAX: u64 = 10_000;
-/// How often an export is asked after, and how long at most, where nothing else is said.
-const ASK_EVERY: Duration = Duration::from_secs(5);
-const ASK_WITHIN: Duration = Duration::from_hours(1);
+mod each;
+mod export;
+
 /// Headers that are Marsad's own, or carry what proves who we are.
 const OWN_HEADERS: [&str; 9] = [
     "authorization",
@@ -59,8 +53,8 @@ pub(super) fn request(
     let incremental =
         raw.incremental.checked(|at| incremental::incremental(at, raw, carriers, report));
     let success = raw.success.checked(|at| success(at, raw, report));
-    let each = raw.each.checked(|at| each(at, raw, partner, report));
-    let export = raw.export.checked(|at| export(at, raw, report));
+    let each = raw.each.checked(|at| each::each(at, raw, partner, report));
+    let export = raw.export.checked(|at| export::export(at, raw, report));
     let changed = raw.changed.checked(|at| changed(&at.value, raw, report));
     let schedule = match &raw.schedule {
         Given::Absent => Some(Schedule::Every { every: schedule::EVERY }),
@@ -228,131 +222,8 @@ fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> O
     Some(Success { rule, on_error })
 }
 
-fn each(
-    block: &At<RawEach>,
-    feed: &RawFeed,
-    partner: &PartnerId,
-    report: &mut Report<'_>,
-) -> Option<Each> {
-    let raw = &block.value;
-    if let Some(at) = feed.incremental.here() {
-        let problem = "would pass over what new parents have had for long";
-        report.wrong(&at.place, problem, "take it out: a feed with `each` is read whole");
-    }
-    if let Some(at) = feed.changed.here() {
-        report.wrong(&at.place, "would pass over new parents", "take it out");
-    }
-    let (parent, column) = (raw.feed.here()?, raw.column.here()?);
-    if feed.id.value().is_some_and(|id| id.0 == parent.value.0) {
-        report.wrong(&parent.place, "is the feed itself", "name another feed of this partner");
-        return None;
-    }
-    let holder = format!("{{{}}}", column.value);
-    if let Some(path) = feed.path.here()
-        && !path.value.contains(&holder)
-    {
-        let problem = format!("{} is not in path {}", quoted(&column.value), quoted(&path.value));
-        report.wrong(&column.place, problem, format!("put {holder} into path where it belongs"));
-    }
-    let max = raw.max.or(PARENTS_MAX)?;
-    let delete_by = match raw.gone.or(OnGone::Keep)? {
-        OnGone::Delete => Some(goes_by(block, report)?),
-        OnGone::Keep => {
-            raw.by.refuse(report, "means nothing without gone = \"delete\"");
-            None
-        }
-    };
-    Some(Each {
-        feed: FeedId::of(partner, &parent.value.0).ok()?,
-        column: column.value.clone(),
-        max,
-        delete_by,
-    })
-}
-
-/// The column by which records go with their parent.
-fn goes_by(block: &At<RawEach>, report: &mut Report<'_>) -> Option<String> {
-    if block.value.by.is_absent() {
-        let remedy = "add the column of this feed that holds the other record's value";
-        report.missing(&block.place.child("by"), "is missing", remedy);
-    }
-    block.value.by.value().cloned()
-}
-
 fn changed(raw: &RawChanged, feed: &RawFeed, report: &mut Report<'_>) -> Option<Changed> {
     let path = raw.path.here().filter(|at| is_path(at, report));
     let at = path::scalar(raw.at.here()?, feed, report);
     Some(Changed { path: path?.value.clone(), at: at? })
-}
-
-fn export(block: &At<RawExport>, feed: &RawFeed, report: &mut Report<'_>) -> Option<Export> {
-    let raw = &block.value;
-    if feed.fields.is_absent() {
-        let remedy = "write the columns into `fields`";
-        report.missing(&block.place, "needs to know the columns beforehand", remedy);
-    }
-    let places = [feed.pagination.here().map(|at| &at.place), feed.each.here().map(|at| &at.place)];
-    for place in places.into_iter().flatten() {
-        report.wrong(place, "means nothing to an export, which is one file", "take it out");
-    }
-    let to = |given: &Given<String>, default: &str, report: &mut Report<'_>| match given {
-        Given::Absent => ScalarPath::parse(default).ok(),
-        Given::Wrong => None,
-        Given::Here(at) => path::scalar(at, feed, report),
-    };
-    let id = to(&raw.id, "$.id", report);
-    let state = to(&raw.state, "$.state", report);
-    let download = raw.download.here().and_then(|at| {
-        if at.value.starts_with('/') {
-            return is_path(at, report).then(|| Download::Path(at.value.clone()));
-        }
-        path::scalar(at, feed, report).map(Download::At)
-    });
-    let status = raw.status.here().filter(|at| is_path(at, report));
-    let delete = match &raw.delete {
-        Given::Absent => None,
-        Given::Wrong => return None,
-        Given::Here(at) => Some(is_path(at, report).then(|| at.value.clone())?),
-    };
-    let abort = match &raw.abort {
-        Given::Absent => None,
-        Given::Wrong => return None,
-        Given::Here(at) => Some(abort(at, report)?),
-    };
-    let every = span(&raw.every, ASK_EVERY, report);
-    let within = raw.within.or(Span(ASK_WITHIN));
-    Some(Export {
-        status: status?.value.clone(),
-        id: id?,
-        state: state?,
-        done: raw.done.value()?.clone(),
-        failed: raw.failed.or(Vec::new())?,
-        download: download?,
-        every: every?,
-        within: within?.0,
-        delete,
-        abort,
-    })
-}
-
-fn abort(at: &At<Or<String, RawAbort>>, report: &mut Report<'_>) -> Option<Abort> {
-    let (method, path) = match &at.value {
-        Or::Text(path) => {
-            (AbortMethod::Delete, At { value: path.clone(), place: at.place.clone() })
-        }
-        Or::Other(raw) => {
-            let at = raw.path.here()?;
-            let path = At { value: at.value.clone(), place: at.place.clone() };
-            (raw.method.or(AbortMethod::Delete)?, path)
-        }
-    };
-    if !is_path(&path, report) {
-        return None;
-    }
-    if !path.value.contains("{id}") {
-        let problem = format!("{} does not say which export", quoted(&path.value));
-        report.wrong(&path.place, problem, "put {id} where it belongs");
-        return None;
-    }
-    Some(Abort { method, path: path.value })
 }

@@ -13,6 +13,16 @@ use crate::{
 const MOVES_MAX: i64 = 1_000;
 const PEOPLES_MAX: i64 = 10_000;
 
+/// One move of a cursor: where to, when, by which run, why, and on whose word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Move<'m> {
+    pub(super) run: RunId,
+    pub(super) to: Option<&'m str>,
+    pub(super) at: Timestamp,
+    pub(super) reason: &'m str,
+    pub(super) actor: Option<&'m str>,
+}
+
 impl Cache {
     /// Sets the cursor by a person's order, between runs, and keeps the move with who and why, even to where it stands.
     /// An open walk is forgotten, and what would tell an unchanged answer: the next run reads from there.
@@ -32,35 +42,20 @@ impl Cache {
         if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? == 0 {
             return Err(StoreError::Conflict(format!("{feed} has never been read")));
         }
-        self.keep_move(feed, NO_RUN, to, at, reason, Some(actor))
+        self.keep_move(feed, &Move { run: NO_RUN, to, at, reason, actor: Some(actor) })
     }
 
-    /// Sets the cursor, and keeps the move with its run, reason and person; nothing where it stands there already.
-    pub(super) fn move_cursor(
-        &self,
-        feed: &FeedId,
-        run: RunId,
-        to: Option<&str>,
-        at: Timestamp,
-        reason: &str,
-        actor: Option<&str>,
-    ) -> Result<(), StoreError> {
+    /// Sets the cursor, and keeps the move; nothing where it stands there already.
+    pub(super) fn move_cursor(&self, feed: &FeedId, moved: &Move<'_>) -> Result<(), StoreError> {
         let sql = "UPDATE marsad_feed SET cursor = ?2 WHERE feed = ?1 AND cursor IS NOT ?2";
-        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), to])? == 0 {
+        if self.db.prepare_cached(sql)?.execute(params![feed.as_str(), moved.to])? == 0 {
             return Ok(());
         }
-        self.keep_move(feed, run, to, at, reason, actor)
+        self.keep_move(feed, moved)
     }
 
-    fn keep_move(
-        &self,
-        feed: &FeedId,
-        run: RunId,
-        to: Option<&str>,
-        at: Timestamp,
-        reason: &str,
-        actor: Option<&str>,
-    ) -> Result<(), StoreError> {
+    fn keep_move(&self, feed: &FeedId, moved: &Move<'_>) -> Result<(), StoreError> {
+        let Move { run, to, at, reason, actor } = *moved;
         let sql = "INSERT INTO marsad_cursor (feed, value, run, moved_at, reason, actor) VALUES (?, ?, ?, ?, ?, ?)";
         let moved = params![feed.as_str(), to, run.0, at.as_microsecond(), reason, actor];
         self.db.prepare_cached(sql)?.execute(moved)?;
@@ -106,21 +101,23 @@ mod tests {
         let runs = MOVES_MAX + 5;
         let apart = |value: i64| value.to_string();
         cache.db.execute_batch("BEGIN").unwrap();
+        let at = Timestamp::UNIX_EPOCH;
+        let by = |run: i64| Move {
+            run: RunId(run),
+            to: None,
+            at,
+            reason: "read to the end",
+            actor: None,
+        };
         for run in 1..=runs {
-            let (to, at) = (apart(run), Timestamp::UNIX_EPOCH);
-            cache
-                .move_cursor(&feeds[0], RunId(run), Some(&to), at, "read to the end", None)
-                .unwrap();
+            cache.move_cursor(&feeds[0], &Move { to: Some(&apart(run)), ..by(run) }).unwrap();
         }
-        cache
-            .move_cursor(&feeds[1], RunId(1), Some("1"), Timestamp::UNIX_EPOCH, "x", None)
-            .unwrap();
+        cache.move_cursor(&feeds[1], &Move { to: Some("1"), ..by(1) }).unwrap();
         let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
                    INSERT INTO marsad_cursor (feed, value, run, moved_at, reason, actor) \
                    SELECT ?1, i, 0, 0, 'a trial', 'user:noor' FROM n";
         cache.db.execute(sql, params![feeds[1].as_str(), PEOPLES_MAX]).unwrap();
-        let at = Timestamp::UNIX_EPOCH;
-        cache.keep_move(&feeds[1], NO_RUN, None, at, "a trial", Some("user:noor")).unwrap();
+        cache.keep_move(&feeds[1], &Move { actor: Some("user:noor"), ..by(0) }).unwrap();
         cache.db.execute_batch("COMMIT").unwrap();
         let count = |feed: &FeedId, whose: &str| -> (i64, Option<String>) {
             let sql = format!(

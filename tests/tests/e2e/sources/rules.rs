@@ -341,7 +341,7 @@ async fn no_row_is_lost_when_the_clocks_are_set() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_catalogue_of_dcat_is_read_by_paths() -> anyhow::Result<()> {
     let keys = "records = \"$['dcat:dataset'][*]['dcat:distribution'][*]\"\nkey = [\"id\"]\n\
-                fields = { id = { type = \"text\", from = \"dct:identifier\" }, url = { type = \"text\", from = \"$['dcat:downloadURL']['@id']\" }, modified = { type = \"date\", from = \"$['dct:modified']['@value']\" } }\n\
+                fields = { id = { type = \"text\", from = \"dct:identifier\" }, url = { type = \"text\", from = \"$.dcat:downloadURL.@id\" }, modified = { type = \"date\", from = \"$.dct:modified.@value\" } }\n\
                 incremental = { by = \"here\", field = \"modified\" }";
     let distribution = |id: &str, day: &str| {
         json!({

@@ -1,0 +1,173 @@
+//! One walk under way: where it stands, in this run and behind a restart, and whether its pages join.
+
+use jiff::{SignedDuration, Timestamp};
+use marsad_shared::{
+    health::Reason,
+    store::cache::{Position, Validators, Walk},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Errand, keep::Pending, notes::Seen};
+use crate::{
+    run::Run,
+    source::{
+        asking::Leg,
+        fault::FetchError,
+        walk::{Ask, Stand, Walker},
+    },
+    trouble::Trouble,
+};
+
+/// How long what a partner gave us to go on with is tried, once nothing comes of it any more.
+const WALK_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Where a walk stands, in its own words: what is kept behind a [`marsad_shared::store::cache::Walk`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Next {
+    pub(super) ask: Ask,
+    /// What was asked for, as a hash: a walk of another request is not gone on with.
+    pub(super) of: u64,
+    pub(super) leg: Leg,
+    /// Records so far, of the whole walk.
+    pub(super) rows: u64,
+    /// Where its leg stands.
+    pub(super) stand: Stand,
+    /// Answers so far that had no records because of their status.
+    pub(super) refused_legs: u64,
+    /// Legs so far, with this one.
+    pub(super) legs: u64,
+    /// Until when it is read, of a feed that is asked for by stretches of time.
+    pub(super) horizon: Option<Timestamp>,
+    #[serde(default)]
+    pub(super) seen: Seen,
+}
+
+/// One walk under way.
+pub(super) struct Course {
+    pub(super) run: Run,
+    pub(super) errand: Errand,
+    pub(super) of: u64,
+    /// Where the cursor stands in the bank, whatever is asked for.
+    pub(super) stood: Option<String>,
+    /// The cursor when the walk began.
+    pub(super) since: Option<String>,
+    pub(super) best: Option<String>,
+    /// What the partner gave us to hand back next time.
+    pub(super) handle: Option<String>,
+    /// When the walk began, in an earlier run perhaps.
+    pub(super) began_at: Timestamp,
+    pub(super) leg: Leg,
+    pub(super) legs: u64,
+    pub(super) horizon: Option<Timestamp>,
+    /// Answers that had no records because of their status.
+    pub(super) refused_legs: u64,
+    /// The partner's mark of change when the walk began.
+    pub(super) mark: Option<Validators>,
+    pub(super) slips: Slips,
+    pub(super) pending: Pending,
+    /// What somebody should know of a walk that went well.
+    pub(super) notes: Vec<String>,
+    pub(super) seen: Seen,
+    /// When the walk that is gone on with last came on.
+    resumed: Option<Timestamp>,
+}
+
+impl Course {
+    /// A walk of `run` that asks for what `of` is a hash of: from the cursor of `position`, or from the beginning.
+    pub(super) fn begin(
+        run: Run,
+        errand: Errand,
+        of: u64,
+        position: Position,
+        mark: Option<Validators>,
+    ) -> Self {
+        Self {
+            since: position.cursor.clone().filter(|_| !errand.full),
+            began_at: run.start.at,
+            run,
+            errand,
+            of,
+            stood: position.cursor,
+            best: None,
+            handle: None,
+            leg: Leg::default(),
+            legs: 1,
+            horizon: None,
+            refused_legs: 0,
+            mark,
+            slips: Slips::default(),
+            pending: Pending::new(),
+            notes: Vec::new(),
+            seen: Seen::default(),
+            resumed: None,
+        }
+    }
+
+    /// The walk is gone on with from where an earlier run left it, but for its ask and where its leg stands.
+    pub(super) fn resume(&mut self, walk: &Walk, next: &Next) {
+        self.errand.full = walk.full;
+        (self.since, self.best) = (walk.since.clone(), walk.best.clone());
+        (self.began_at, self.resumed) = (walk.began_at, Some(walk.at));
+        (self.leg, self.legs, self.horizon) = (next.leg.clone(), next.legs, next.horizon);
+        (self.refused_legs, self.seen) = (next.refused_legs, next.seen.clone());
+    }
+
+    /// Where it goes on, to be kept.
+    pub(super) fn next(&self, walker: &Walker<'_>, leg: &Leg, ask: &Ask) -> Next {
+        Next {
+            ask: ask.clone(),
+            of: self.of,
+            leg: leg.clone(),
+            rows: walker.rows,
+            stand: walker.stand().clone(),
+            refused_legs: self.refused_legs,
+            legs: self.legs,
+            horizon: self.horizon,
+            seen: self.seen.clone(),
+        }
+    }
+
+    /// Everything is read again.
+    pub(super) fn begin_anew(&mut self) {
+        (self.since, self.best, self.handle) = (None, None, None);
+        self.errand.full = true;
+        self.leg = Leg::default();
+    }
+
+    /// Whether a walk that was gone on with leads nowhere any more: the partner refuses what it gave us itself, or nothing
+    /// has come of it for too long.
+    pub(super) fn is_dead(&self, trouble: &Trouble, now: Timestamp) -> bool {
+        let Some(walked_at) = self.resumed else { return false };
+        let refused = matches!(
+            trouble,
+            Trouble::Fetch(FetchError::Final { .. } | FetchError::Gone { .. })
+                | Trouble::Decode { .. }
+        );
+        let ours = trouble.reason().is_some_and(Reason::is_local);
+        let old = now.duration_since(walked_at) > WALK_LIFE;
+        self.run.pages == 0 && !ours && !trouble.is_no_failure() && (refused || old)
+    }
+}
+
+/// Whether a record may have slipped between two pages of a walk that ended well.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slips {
+    /// The partner had fewer of them while it was read: see [`Walker::is_in_doubt`].
+    dipped: bool,
+    /// Nothing shows that its pages join: see [`Walker::is_blind`].
+    blind: bool,
+}
+
+impl Slips {
+    /// Heeds a leg that was read to its end.
+    pub(super) fn heed(&mut self, walker: &Walker<'_>) {
+        self.dipped |= walker.is_in_doubt();
+        self.blind |= walker.is_blind();
+    }
+
+    /// Whether the cursor must stay where it is. `fresh`: something was changed since the walk began; if `duplicates` came
+    /// too, it moved while it was read.
+    pub(super) fn holds(self, fresh: bool, duplicates: u64) -> bool {
+        self.dipped || self.blind && fresh && duplicates > 0
+    }
+}

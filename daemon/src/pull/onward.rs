@@ -1,0 +1,135 @@
+//! Where a walk goes behind a page, which is looked through first.
+
+use marsad_shared::request::{Bound, By, Missing, Request};
+
+use super::{Puller, course::Course, notes, page::Page};
+use crate::source::{
+    asking::{Asker, Leg},
+    walk::{Ask, Onward, WalkError, Walker},
+};
+
+/// Whether a page holds anything new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    New,
+    /// Nothing, and what follows is older still.
+    Old,
+}
+
+impl Puller {
+    /// Where the walk goes behind a page, which is looked through first; `None`: it was the last.
+    pub(super) async fn onward(
+        &self,
+        request: &Request,
+        course: &mut Course,
+        walker: &mut Walker<'_>,
+        ask: &Ask,
+        page: &mut Page,
+    ) -> Result<Option<(Leg, Ask)>, WalkError> {
+        if let Some(job) = page.job.take() {
+            return Ok(Some((course.leg.clone(), job)));
+        }
+        let facts = page.facts(&self.source, walker.overlaps());
+        course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
+        course.seen.answer(&page.said);
+        if let Some(handle) = page.said.handle.text() {
+            course.handle = Some(handle.to_owned());
+        }
+        let onward = walker.next(ask, &facts);
+        page.forget(walker.repeats());
+        if self.look_through(request, course, page, (ask, &*walker))? == News::Old {
+            return Ok(None);
+        }
+        match onward? {
+            Onward::Page(next) => Ok(Some((course.leg.clone(), next))),
+            Onward::Split => {
+                course.slips.heed(walker);
+                split(request, course, walker).map(Some)
+            }
+            Onward::End => {
+                course.slips.heed(walker);
+                course.notes.extend(notes::totals(walker));
+                let leg = self.leg_after(request, course).await?;
+                let most = request.pagination.max_pages;
+                if leg.is_some() && walker.pages >= most {
+                    return Err(WalkError::TooMany { most });
+                }
+                if leg.is_some() {
+                    walker.begin_leg();
+                    course.legs += 1;
+                }
+                Ok(leg.map(|leg| (leg, Ask::First)))
+            }
+        }
+    }
+
+    /// Takes from a page's rows what moves the cursor, and passes over those that the feed leaves out.
+    fn look_through(
+        &self,
+        request: &Request,
+        course: &mut Course,
+        page: &mut Page,
+        (ask, walker): (&Ask, &Walker<'_>),
+    ) -> Result<News, WalkError> {
+        let (Some(incremental), Some(rule)) = (&request.incremental, self.rule()) else {
+            return Ok(News::New);
+        };
+        let batch = &page.piece.batch;
+        if let (Some(boundary), Ask::First) = (&course.leg.boundary, ask)
+            && page.piece.refused.is_empty()
+            && !rule.holds(batch, boundary)
+        {
+            return Err(WalkError::LeftOut);
+        }
+        if incremental.split.is_some()
+            && !walker.is_going_back()
+            && let (Some(before), Some(least)) = (&course.best, rule.least(batch))
+            && rule.compare(&least, before).is_lt()
+        {
+            // What lies between would be lost where the walk is split.
+            return Err(WalkError::Unsorted { page: walker.pages });
+        }
+        course.best = rule.best(course.best.take(), batch);
+        course.seen.greatest.take(&rule, batch);
+        if incremental.missing == Missing::Include {
+            course.seen.timeless += rule.without_value(batch);
+        }
+        let old = page.is_old(&rule, course.leg.since.as_deref());
+        page.filter(&rule, course.leg.since.as_deref());
+        let ends = matches!(incremental.by, By::Here { newest_first: true, .. });
+        Ok(if old && ends { News::Old } else { News::New })
+    }
+}
+
+/// The leg that begins at the greatest value so far.
+fn split(
+    request: &Request,
+    course: &Course,
+    walker: &mut Walker<'_>,
+) -> Result<(Leg, Ask), WalkError> {
+    let best = course.best.clone();
+    if best.is_none() || best == course.leg.since {
+        return Err(WalkError::NoSplit { most: walker.stand().rows });
+    }
+    walker.begin_leg();
+    let incremental = request.incremental.as_ref();
+    let inclusive = incremental.is_some_and(|incremental| incremental.bound == Bound::Inclusive);
+    let boundary = best.clone().filter(|_| inclusive);
+    Ok((Leg { since: best, boundary, ..course.leg.clone() }, Ask::First))
+}
+
+/// Where the walk goes, made sure of before anything is kept of it: what leads nowhere, or elsewhere, is not stored.
+pub(super) fn checked(
+    asker: &Asker<'_>,
+    course: &mut Course,
+    ask: &Ask,
+    next: Option<(Leg, Ask)>,
+) -> Result<Option<(Leg, Ask)>, WalkError> {
+    if let (None, Some(handle), true) = (&next, &course.handle, asker.has_delta()) {
+        course.handle = Some(asker.delta(handle)?);
+    }
+    let Some((leg, next)) = next else { return Ok(None) };
+    let next = asker.onward(&course.leg, ask, next)?;
+    asker.call(&leg, &next)?;
+    Ok(Some((leg, next)))
+}

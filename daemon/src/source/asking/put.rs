@@ -1,0 +1,69 @@
+//! Where a parameter travels: into the query, a header or the body.
+
+use marsad_shared::request::{Body, Carrier, Param};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use url::Url;
+
+use super::QUERY;
+use crate::source::call::Call;
+
+/// What stands in the name of a parameter as it is: as in its value, and `$`, which is the mark of whole interfaces.
+const NAME: &AsciiSet = &QUERY.remove(b'$');
+
+/// Puts a parameter where it travels.
+pub(super) fn put(call: &mut Call, param: &Param, value: Value) {
+    let text = match &value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let name = &param.name;
+    match (param.carrier, &mut call.body) {
+        (Carrier::Header, _) => header(&mut call.headers, name, &text),
+        (Carrier::Body, Body::Json(body)) => put_json(body, name, value),
+        (Carrier::Body, Body::Form(fields)) => {
+            fields.retain(|(there, _)| there != name);
+            fields.push((name.clone(), text));
+        }
+        (Carrier::Body, Body::Text(body)) => {
+            *body = body.replace(&format!("{{{name}}}"), &escaped(&text));
+        }
+        // The configuration lets nothing travel in a body that is not there.
+        (Carrier::Body, Body::None) => {}
+        (Carrier::Query, _) => put_query(&mut call.url, name, &text),
+    }
+}
+
+fn put_query(url: &mut Url, name: &str, value: &str) {
+    let pair = format!("{}={}", utf8_percent_encode(name, NAME), utf8_percent_encode(value, QUERY));
+    let query = match url.query() {
+        Some(there) if !there.is_empty() => format!("{there}&{pair}"),
+        _ => pair,
+    };
+    url.set_query(Some(&query));
+}
+
+/// Puts a value at a path of names parted by dots, making the objects on the way.
+fn put_json(body: &mut Value, path: &str, value: Value) {
+    let mut here = body;
+    for name in path.split('.') {
+        if !here.is_object() {
+            *here = Value::Object(serde_json::Map::new());
+        }
+        let Value::Object(members) = here else { return };
+        here = members.entry(name).or_insert(Value::Null);
+    }
+    *here = value;
+}
+
+pub(super) fn header(headers: &mut HeaderMap, name: &str, value: &str) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        headers.insert(name, value);
+    }
+}
+
+/// Text as XML takes it.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
