@@ -43,7 +43,10 @@ pub enum DecodeError {
     #[error("{0}")]
     Encoding(String),
     /// What came in place of the records is the partner's own word of an error.
-    #[error("the partner answers with an error ({code}): {text}")]
+    #[error(
+        "the partner answers with an error ({code}): {text}; {}",
+        if *retryable { "it is tried again; if it stays, tell the partner" } else { "mend what it says of the request, or tell the partner" }
+    )]
     Remote { code: String, text: String, retryable: bool },
     /// It would delete more than one record at a time, which waits for a person.
     #[error("{0}")]

@@ -201,6 +201,9 @@ fn a_fault_is_the_partners_own_error() {
         (soap(one, ""), "a fault without a code", "no reason is given", false),
     ] {
         let (_, _, end) = found(document.as_bytes(), &[]);
+        let says = end.as_ref().map_or_else(ToString::to_string, |()| String::new());
+        let again = says.contains("; it is tried again");
+        assert!(again == transient && says.ends_with("tell the partner"), "{says}");
         let Err(DecodeError::Remote { code: said, text: why, retryable }) = end else {
             panic!("{document}: {end:?}")
         };
