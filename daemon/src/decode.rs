@@ -10,6 +10,7 @@ use marsad_shared::{
     health::Reason,
 };
 
+pub mod charset;
 pub mod csv;
 pub mod json;
 pub mod sdmx;
@@ -70,6 +71,12 @@ pub enum DecodeError {
     /// It holds more than can be held at once.
     #[error("{0}")]
     TooLarge(String),
+    /// It is packed, and does not unpack to its end.
+    #[error("{0}")]
+    Broken(String),
+    /// Its rows take more memory than they may, in bytes.
+    #[error("the rows of the page take more than {} MiB; ask for smaller pages (`size`)", .0 / (1024 * 1024))]
+    Crowded(usize),
     /// There is no record yet to take the columns from.
     #[error("there is nothing to take the columns from yet")]
     Nothing,
@@ -90,6 +97,7 @@ impl DecodeError {
             | Self::Layout(text)
             | Self::Encoding(text)
             | Self::Bulk(text)
+            | Self::Broken(text)
             | Self::TooLarge(text) => *text = rewrite(text),
             Self::Remote { code, text, .. } => {
                 // Together: what is parted between them is whole again on a screen.
@@ -110,14 +118,14 @@ impl DecodeError {
     /// The reason among the closed set.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Truncated { .. } => Reason::Truncated,
+            Self::Truncated { .. } | Self::Broken(_) => Reason::Truncated,
             Self::Format(_) => Reason::NotJson,
             Self::Encoding(_) => Reason::Encoding,
             Self::Remote { .. } => Reason::RemoteFault,
             Self::Layout(_) | Self::Bulk(_) | Self::TooManyRefused(_) | Self::Nothing => {
                 Reason::Schema
             }
-            Self::RowTooLong { .. } | Self::TooLarge(_) => Reason::TooLarge,
+            Self::RowTooLong { .. } | Self::TooLarge(_) | Self::Crowded(_) => Reason::TooLarge,
             Self::Io(_) => Reason::Disk,
             Self::OpenQuote { .. } | Self::TooDeep { .. } | Self::Stopped => Reason::Decode,
         }
@@ -158,6 +166,9 @@ impl Scalar {
         }
     }
 }
+
+/// A record as it was written, or its bytes where they are no text.
+pub type Text<'t> = Result<&'t str, &'t [u8]>;
 
 /// What is wanted of a page or file.
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,16 @@
 //! Decode, shape and check in one pass: bytes in, accepted rows and refusals out. The same for a page and for a file.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
     quarantine::{Kind, ORIGINAL_MAX, Place, Refusal},
-    record::{Batch, Layout},
+    record::{Batch, Cell, Layout},
 };
 
 use crate::{
     decode::{
-        self, DecodeError, Flow, Plan, Scalar, Standing,
+        self, DecodeError, Flow, Plan, Scalar, Standing, Text,
         csv::Dialect,
         sdmx::{Key, Observed},
     },
@@ -29,6 +29,12 @@ pub const BATCH_ROWS: usize = 10_000;
 pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// The most values of one page: each costs 16 bytes beside its text.
 const PAGE_CELLS: usize = 16_000_000;
+/// What a row costs beside its values, in bytes: its hashes.
+const ROW_COST: usize = 16;
+/// What a refusal costs beside its original, in bytes: its reason, and where it stood.
+const REFUSAL_COST: usize = 512;
+/// The encoding of what does not say otherwise.
+const UTF_8: &str = "UTF-8";
 /// More refusals than this in one run are no bad rows but a bad layout: the run is stopped and says so.
 pub const REFUSED_MAX: u64 = 10_000;
 
@@ -62,11 +68,52 @@ impl Piece {
     }
 }
 
-/// What rows come from, for the places of refusals.
+/// What rows come from, for what is said of refusals.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     pub file: Option<String>,
     pub page: Option<u64>,
+    /// The encoding that it came in; `None`: UTF-8.
+    pub encoding: Option<&'static str>,
+}
+
+impl Origins {
+    fn encoding(&self) -> &'static str {
+        self.encoding.unwrap_or(UTF_8)
+    }
+}
+
+/// The text of a page, in UTF-8.
+pub enum Source<'s> {
+    /// All of it.
+    Held(&'s [u8]),
+    /// A larger one, which is never held.
+    Stream(&'s mut dyn BufRead),
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Held(bytes) => bytes.read(buffer),
+            Self::Stream(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl BufRead for Source<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::Held(bytes) => bytes.fill_buf(),
+            Self::Stream(bytes) => bytes.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, amount: usize) {
+        match self {
+            Self::Held(bytes) => bytes.consume(amount),
+            Self::Stream(bytes) => bytes.consume(amount),
+        }
+    }
 }
 
 /// Reads all rows of one page or file.
@@ -89,17 +136,17 @@ impl Intake<'_> {
         bytes: impl Read,
         take: impl FnMut(Piece) -> Flow,
     ) -> Result<(), DecodeError> {
-        let mut rows = Rows { intake: self, piece: self.piece(), take: Some(take) };
+        let mut rows = Rows::new(self, usize::MAX, Some(take));
         let bytes = BufReader::with_capacity(CHUNK, bytes);
         let plan = self.plan(&[]);
         match self.format {
             Format::Json => {
-                decode::json::read(bytes, &plan, self.records(Shaper::json, &mut rows))?;
+                decode::json::read(bytes, &plan, self.records(Shaper::json, &mut rows)).1?;
             }
             Format::Ndjson => self.lines(bytes, &mut rows)?,
             Format::Csv => self.csv(bytes, &mut rows)?,
             Format::Xml => {
-                decode::xml::read(bytes, &plan, self.records(Shaper::xml, &mut rows)).1?;
+                decode::xml::read(bytes, &plan, self.elements(&mut rows)).1?;
             }
             Format::Sdmx => {
                 let (delimiter, key) = (self.feed.delimiter, self.key());
@@ -111,36 +158,66 @@ impl Intake<'_> {
         if flow == Flow::Stop { Err(DecodeError::Stopped) } else { Ok(()) }
     }
 
-    /// Reads a page that is held already: one piece, whatever its size, and beside it what stands at the `wanted` paths,
-    /// in their order. Those are given even if the records are not where they should be, because a page may say there
-    /// what is wrong with it; all of them are absent if it cannot be read at all, and in a format that has only records.
+    /// Reads a page: one piece, which may take `most` bytes of memory, and beside it what stands at the `wanted` paths, in
+    /// their order. Those are given even if the records are not where they should be, because a page may say there what
+    /// is wrong with it; all of them are absent if it cannot be read at all, and in a format that has only records.
     ///
     /// # Errors
-    /// [`DecodeError`] if it cannot be read to its end; then no record of it is kept.
+    /// [`DecodeError`] if it cannot be read to its end; then no record of it is kept. [`DecodeError::Crowded`] if its rows
+    /// take more than `most`.
     pub fn page(
         &self,
-        body: &[u8],
+        source: Source<'_>,
         wanted: &[ScalarPath],
+        most: usize,
     ) -> (Vec<Scalar>, Result<Piece, DecodeError>) {
-        let mut rows = Rows { intake: self, piece: self.piece(), take: None::<fn(Piece) -> Flow> };
+        let mut rows = Rows::new(self, most, None::<fn(Piece) -> Flow>);
         let plan = self.plan(wanted);
         let nothing = || vec![Scalar::Absent; wanted.len()];
         let (scalars, read) = match self.format {
-            Format::Json => decode::json::page(body, &plan, self.records(Shaper::json, &mut rows)),
-            Format::Xml => decode::xml::read(body, &plan, self.records(Shaper::xml, &mut rows)),
-            Format::Ndjson => (nothing(), self.lines(body, &mut rows)),
-            Format::Csv => (nothing(), self.csv(body, &mut rows)),
-            Format::Sdmx => {
-                let (delimiter, key) = (self.feed.delimiter, self.key());
-                let found =
-                    if wanted.is_empty() { nothing() } else { beside(self.format, body, wanted) };
-                let read =
-                    decode::sdmx::page(body, delimiter, &key, &mut self.observations(&mut rows));
-                (found, read)
+            Format::Json => {
+                let each = self.records(Shaper::json, &mut rows);
+                match source {
+                    Source::Held(body) => decode::json::page(body, &plan, each),
+                    Source::Stream(bytes) => decode::json::read(bytes, &plan, each),
+                }
             }
+            Format::Xml => decode::xml::read(source, &plan, self.elements(&mut rows)),
+            Format::Ndjson => (nothing(), self.lines(source, &mut rows)),
+            Format::Csv => (nothing(), self.csv(source, &mut rows)),
+            Format::Sdmx => self.message(source, wanted, &mut rows),
         };
-        let read = Self::excess(&rows.piece).map_or(read, Err);
+        let read = rows.excess().map_or(read, Err);
         (scalars, read.map(|()| rows.piece))
+    }
+
+    /// Reads a page of SDMX. What is wanted beside its observations is looked for first, in a message that is held.
+    fn message(
+        &self,
+        mut source: Source<'_>,
+        wanted: &[ScalarPath],
+        rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
+    ) -> (Vec<Scalar>, Result<(), DecodeError>) {
+        let (delimiter, key) = (self.feed.delimiter, self.key());
+        let mut each = self.observations(rows);
+        let nothing = vec![Scalar::Absent; wanted.len()];
+        let mut held = Vec::new();
+        let body = match &mut source {
+            Source::Held(body) => *body,
+            Source::Stream(bytes) if wanted.is_empty() => {
+                return (nothing, decode::sdmx::read(bytes, delimiter, &key, &mut each));
+            }
+            Source::Stream(bytes) => match bytes.read_to_end(&mut held) {
+                Ok(_) => &held,
+                Err(error) => return (nothing, Err(DecodeError::Io(error))),
+            },
+        };
+        let found = if wanted.is_empty() {
+            nothing
+        } else {
+            beside(self.format, Source::Held(body), wanted)
+        };
+        (found, decode::sdmx::page(body, delimiter, &key, &mut each))
     }
 
     /// What is wanted of a page or file.
@@ -158,19 +235,6 @@ impl Intake<'_> {
         }
     }
 
-    /// Why a page that was read so far is too much, if it is.
-    fn excess(piece: &Piece) -> Option<DecodeError> {
-        if piece.refused.len() as u64 > REFUSED_MAX {
-            return Some(DecodeError::TooManyRefused(REFUSED_MAX));
-        }
-        (piece.batch.cells_len() > PAGE_CELLS).then(|| {
-            DecodeError::TooLarge(
-                "the page holds more than 16 million values; ask for smaller pages (`size`)"
-                    .to_owned(),
-            )
-        })
-    }
-
     fn piece(&self) -> Piece {
         Piece::new(&self.shaper.layout, self.seed)
     }
@@ -180,16 +244,34 @@ impl Intake<'_> {
         &'r self,
         shape: Shape,
         rows: &'r mut Rows<'_, impl FnMut(Piece) -> Flow>,
-    ) -> impl FnMut(&str, Standing) -> Flow + 'r {
+    ) -> impl FnMut(Text<'_>, Standing) -> Flow + 'r {
         let mut number = 0;
         move |record, standing| {
             number += 1;
             rows.piece.apart += u64::from(standing == Standing::Gone);
-            let shaped = shape(self.shaper, record, standing, &mut rows.piece.batch);
+            let shaped = match record {
+                Ok(record) => shape(self.shaper, record, standing, &mut rows.piece.batch),
+                Err(_) => Err(self.no_text("record")),
+            };
             rows.next(shaped, || {
-                (record.as_bytes().to_vec(), Place { row: Some(number), ..Place::default() })
+                (original(record), Place { row: Some(number), ..Place::default() })
             })
         }
+    }
+
+    /// Takes records of XML into `rows`.
+    fn elements<'r>(
+        &'r self,
+        rows: &'r mut Rows<'_, impl FnMut(Piece) -> Flow>,
+    ) -> impl FnMut(&str, Standing) -> Flow + 'r {
+        let mut take = self.records(Shaper::xml, rows);
+        move |record, standing| take(Ok(record), standing)
+    }
+
+    /// Why bytes that are no text of their encoding are no row.
+    fn no_text(&self, what: &str) -> Refused {
+        let reason = format!("the {what} is not {}", self.origins.encoding());
+        Refused { field: None, reason }
     }
 
     /// Takes observations into `rows`.
@@ -223,11 +305,11 @@ impl Intake<'_> {
             row += 1;
             let shaped = match record {
                 Ok(record) => self.shaper.json(record, Standing::Here, &mut rows.piece.batch),
-                Err(_) => Err(Refused { field: None, reason: "the line is not UTF-8".to_owned() }),
+                Err(_) => Err(self.no_text("line")),
             };
             rows.next(shaped, || {
-                let original = record.map_or_else(<[u8]>::to_vec, |text| text.as_bytes().to_vec());
-                (original, Place { line: Some(line), row: Some(row), ..Place::default() })
+                let place = Place { line: Some(line), row: Some(row), ..Place::default() };
+                (original(record), place)
             })
         })
     }
@@ -239,7 +321,8 @@ impl Intake<'_> {
     ) -> Result<(), DecodeError> {
         let delimiter = self.feed.delimiter;
         let begin = |names: &[String]| self.shaper.headers(names);
-        decode::csv::read(bytes, dialect_of(self.feed), begin, |headers: &mut Headers, row| {
+        let dialect = dialect_of(self.feed, self.origins.encoding());
+        decode::csv::read(bytes, dialect, begin, |headers: &mut Headers, row| {
             let shaped = match row.cells() {
                 Ok(cells) => self.shaper.cells(headers, cells, &mut rows.piece.batch),
                 Err(bad) => Err(Refused { field: None, reason: bad.0 }),
@@ -254,12 +337,44 @@ impl Intake<'_> {
     }
 }
 
+/// The bytes of a record, as it came.
+fn original(record: Text<'_>) -> Vec<u8> {
+    record.map_or_else(<[u8]>::to_vec, |text| text.as_bytes().to_vec())
+}
+
 /// The rows under way.
 struct Rows<'a, F> {
     intake: &'a Intake<'a>,
     piece: Piece,
+    /// What refusals take, in bytes.
+    refused: usize,
+    /// What a piece may take, in bytes.
+    most: usize,
     /// Takes full pieces; without it all rows are one piece.
     take: Option<F>,
+}
+
+impl<'a, F> Rows<'a, F> {
+    fn new(intake: &'a Intake<'a>, most: usize, take: Option<F>) -> Self {
+        Self { intake, piece: intake.piece(), refused: 0, most, take }
+    }
+
+    /// Why a page that was read so far is too much, if it is.
+    fn excess(&self) -> Option<DecodeError> {
+        let Piece { batch, refused, .. } = &self.piece;
+        if refused.len() as u64 > REFUSED_MAX {
+            return Some(DecodeError::TooManyRefused(REFUSED_MAX));
+        }
+        if batch.cells_len() > PAGE_CELLS {
+            return Some(DecodeError::TooLarge(
+                "the page holds more than 16 million values; ask for smaller pages (`size`)"
+                    .to_owned(),
+            ));
+        }
+        let cells = batch.cells_len() * size_of::<Cell>() + batch.len() * ROW_COST;
+        let takes = cells + batch.text_len() + self.refused;
+        (takes > self.most).then_some(DecodeError::Crowded(self.most))
+    }
 }
 
 impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
@@ -273,8 +388,10 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
             let (mut original, place) = origin();
             let bytes = original.len() as u64;
             original.truncate(ORIGINAL_MAX);
-            let Origins { file, page } = self.intake.origins.clone();
+            original.shrink_to_fit();
+            let Origins { file, page, .. } = self.intake.origins.clone();
             let place = Place { file, page, field, ..place };
+            self.refused += original.len() + REFUSAL_COST;
             self.piece.refused.push(Refusal {
                 kind: Kind::Row,
                 reason,
@@ -285,7 +402,7 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
             });
         }
         let Some(take) = &mut self.take else {
-            return if Intake::excess(&self.piece).is_some() { Flow::Stop } else { Flow::More };
+            return if self.excess().is_some() { Flow::Stop } else { Flow::More };
         };
         if !self.piece.is_full() {
             return Flow::More;
@@ -296,21 +413,21 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
 
 /// What stands at the `wanted` paths of a page, in their order, whatever its records are: of a page that has to be
 /// judged before its feed has columns. All of it is absent if the page cannot be read, or has only records.
-pub fn beside(format: Format, body: &[u8], wanted: &[ScalarPath]) -> Vec<Scalar> {
+pub fn beside(format: Format, mut source: Source<'_>, wanted: &[ScalarPath]) -> Vec<Scalar> {
     let json = match format {
         Format::Json => true,
         Format::Xml => false,
-        Format::Sdmx => decode::sdmx::is_json(body),
+        Format::Sdmx => source.fill_buf().is_ok_and(decode::sdmx::is_json),
         Format::Ndjson | Format::Csv => return vec![Scalar::Absent; wanted.len()],
     };
-    if json {
-        decode::json::scalars(body, wanted)
-    } else {
-        let plan = Plan { records: None, deletes: None, scalars: wanted };
-        decode::xml::read(body, &plan, |_, _| Flow::More).0
+    let plan = Plan { records: None, deletes: None, scalars: wanted };
+    match source {
+        source if !json => decode::xml::read(source, &plan, |_, _| Flow::More).0,
+        Source::Held(body) => decode::json::page(body, &plan, |_, _| Flow::More).0,
+        Source::Stream(bytes) => decode::json::read(bytes, &plan, |_, _| Flow::More).0,
     }
 }
 
-fn dialect_of(feed: &Feed) -> Dialect {
-    Dialect { delimiter: feed.delimiter, header_row: feed.header_row }
+fn dialect_of(feed: &Feed, encoding: &'static str) -> Dialect {
+    Dialect { delimiter: feed.delimiter, header_row: feed.header_row, encoding }
 }

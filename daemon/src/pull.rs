@@ -23,7 +23,6 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use crate::{
     columns::Columns,
     decode::Scalar,
-    intake,
     run::Ending,
     services::{Rewind, Services},
     socket::problem::failed,
@@ -45,9 +44,12 @@ mod keep;
 mod legs;
 mod notes;
 pub(crate) mod page;
+pub(crate) mod reading;
+pub(crate) mod room;
 mod walk;
 
 use envelope::Envelope;
+use reading::Reading;
 
 /// What pulls the pages of one feed. It alone moves the feed's position, and so remembers it between runs.
 pub struct Puller {
@@ -85,6 +87,7 @@ impl Puller {
             deletes,
             deleted,
             format,
+            encoding,
             delimiter,
             header_row,
             key,
@@ -94,7 +97,7 @@ impl Puller {
             ..
         } = &*feed;
         let mut reading = format!(
-            "{records:?}{deletes:?}{deleted:?}{format:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
+            "{records:?}{deletes:?}{deleted:?}{format:?}{encoding:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
             zone.iana_name()
         );
         if let Origin::Http(request) = &feed.origin {
@@ -243,11 +246,11 @@ impl Puller {
                 return Some(Err(error));
             }
         };
-        let bytes = answer.body.len() as u64;
+        let bytes = answer.body.len();
         let same = known.filter(|known| {
             // A body of nothing is the same whatever went wrong, and so tells nothing.
             let told = page::ready(&answer, &call.url).is_ok() && !answer.body.is_empty();
-            answer.status == StatusCode::NOT_MODIFIED || told && known.body == xxh3_64(&answer.body)
+            answer.status == StatusCode::NOT_MODIFIED || told && known.body == answer.body.hash()
         });
         Some(Ok(match same {
             Some(known) => {
@@ -278,8 +281,7 @@ impl Puller {
                 return Err(error);
             }
         };
-        let format = page::format_of(&answer);
-        let found = intake::beside(format, &answer.body, std::slice::from_ref(&changed.at));
+        let found = self.beside(Reading::as_it_says(&answer), vec![changed.at.clone()]).await;
         let Some(mark) = found.first().and_then(Scalar::text) else {
             let what = "the answer does not say whether anything changed; mend `changed.at`";
             let error = FetchError::of(Reason::Schema, &url, what);
@@ -295,7 +297,7 @@ impl Puller {
         self.report(self.pace(&answer), None).await;
         Ok(match &position.validators {
             Some(known) if (known.url, &known.etag) == (mark.url, &mark.etag) => {
-                Seen::Unchanged(known.rows, answer.body.len() as u64)
+                Seen::Unchanged(known.rows, answer.body.len())
             }
             _ => Seen::New(Head { answer: None, mark: Some(mark) }),
         })

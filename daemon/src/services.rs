@@ -20,8 +20,8 @@ use marsad_shared::{
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    books::Books, events::Events, health::HealthBoard, progress::ProgressBoard, readers::Readers,
-    source::http::HttpSource,
+    books::Books, events::Events, health::HealthBoard, progress::ProgressBoard, pull::room::Rooms,
+    readers::Readers, source::http::HttpSource,
 };
 
 /// The handles that workers share.
@@ -36,6 +36,8 @@ pub struct Services {
     pub bells: Bells,
     pub routes: Routes,
     pub books: Books,
+    /// Room for large pages, over all feeds.
+    pub rooms: Rooms,
     /// When the ledger's writer last answered the heartbeat, in milliseconds since 1970; 0: never.
     pub beat_ms: AtomicI64,
 }

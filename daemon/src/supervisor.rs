@@ -41,6 +41,7 @@ use crate::{
     poll::Poller,
     probe::Probe,
     progress::ProgressBoard,
+    pull::room::Rooms,
     readers::Readers,
     run::Ending,
     services::{Bells, Orders, Routes, Services},
@@ -80,6 +81,7 @@ impl Supervisor {
             bells: Bells::default(),
             routes: Routes::default(),
             books: Books::default(),
+            rooms: Rooms::default(),
             beat_ms: AtomicI64::new(0),
         });
         let mut supervisor = Self { services, config, workers: JoinSet::new(), stop };

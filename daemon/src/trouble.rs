@@ -135,6 +135,7 @@ impl Trouble {
             Self::Fetch(FetchError::Transient { .. })
                 | Self::Decode {
                     error: DecodeError::Truncated { .. }
+                        | DecodeError::Broken(_)
                         | DecodeError::Remote { retryable: true, .. },
                     ..
                 }

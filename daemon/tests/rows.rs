@@ -6,7 +6,7 @@ use std::{fmt::Write as _, time::Instant};
 
 use marsad_daemon::{
     decode::{DecodeError, Scalar},
-    intake::{Intake, Origins, Piece, beside},
+    intake::{Intake, Origins, Piece, Source, beside},
 };
 use marsad_shared::feed::{Deleted, Feed, Format, ScalarPath};
 use reading::{feed, lines, page};
@@ -243,9 +243,10 @@ fn quick(
         seed: 7,
         origins: Origins::default(),
     };
-    let (mut found, read) = intake.page(body, &wanted);
+    let (mut found, read) = intake.page(Source::Held(body), &wanted, usize::MAX);
     if again {
-        found = beside(Format::Json, body, &[ScalarPath::parse("$.meta.next").unwrap()]);
+        found =
+            beside(Format::Json, Source::Held(body), &[ScalarPath::parse("$.meta.next").unwrap()]);
     }
     (found, read)
 }

@@ -34,6 +34,9 @@ pub struct Feed {
     pub deletes: Option<RecordsPath>,
     /// How a record says of itself that it was removed; `None`: none does.
     pub deleted: Option<Deleted>,
+    /// In which encoding its text comes where nothing in it says so, by its name in the WHATWG's list; `None`: as the answer
+    /// says, else UTF-8.
+    pub encoding: Option<String>,
     /// CSV only: the byte between fields.
     pub delimiter: u8,
     /// CSV only: the line of the header, from 1; what stands above it is passed over.

@@ -19,6 +19,8 @@ pub struct Dialect {
     pub delimiter: u8,
     /// The line of the header, from 1; lines above it are passed over.
     pub header_row: u32,
+    /// The encoding that its text was in, for what is said of bytes that are none of it.
+    pub encoding: &'static str,
 }
 
 /// One row, and where it stands.
@@ -29,6 +31,7 @@ pub struct Row<'a> {
     /// Which row it is, from 1.
     pub number: u64,
     width: usize,
+    encoding: &'static str,
 }
 
 /// Why a row cannot be taken as it is.
@@ -44,7 +47,7 @@ impl Row<'_> {
     /// The row's cells as text.
     ///
     /// # Errors
-    /// [`BadRow`] if it has another number of cells than the header, or is not UTF-8.
+    /// [`BadRow`] if it has another number of cells than the header, or is no text.
     pub fn cells(&self) -> Result<Cells<'_>, BadRow> {
         if self.record.len() != self.width {
             let (have, want) = (self.record.len(), self.width);
@@ -53,9 +56,10 @@ impl Row<'_> {
             )));
         }
         let text = std::str::from_utf8(self.record.as_slice()).map_err(|_| {
+            let encoding = self.encoding;
             let at = self.record.iter().position(|cell| std::str::from_utf8(cell).is_err());
             BadRow(format!(
-                "cell {} is not UTF-8; have the file written in UTF-8",
+                "cell {} is not {encoding}; have it written in {encoding}",
                 at.map_or(0, |index| index + 1)
             ))
         })?;
@@ -92,7 +96,7 @@ impl<'a> Cells<'a> {
 /// Reads the header, asks `begin` what to do with it, then hands each row to `each`.
 ///
 /// # Errors
-/// [`DecodeError::Format`] if there is no header, [`DecodeError::RowTooLong`] and [`DecodeError::Io`]; and whatever
+/// [`DecodeError::Format`] if there is no header, [`DecodeError::Encoding`] if that is no text, [`DecodeError::RowTooLong`] and [`DecodeError::Io`]; and whatever
 /// `begin` says of the header.
 pub fn read<S>(
     bytes: impl Read,
@@ -122,7 +126,7 @@ pub fn read<S>(
             break;
         }
     }
-    let names = header(&record)?;
+    let names = header(&record, dialect.encoding)?;
     let mut state = begin(&names)?;
     let (mut number, mut many_lines, mut last_row) = (0, false, 0);
     loop {
@@ -143,7 +147,8 @@ pub fn read<S>(
             // Its last line feed, if any, stands inside the quote.
             last_row = LineEnd { counted: false, ..end }.begin(&record);
         }
-        let row = Row { record: &record, end, number, width: names.len() };
+        let row =
+            Row { record: &record, end, number, width: names.len(), encoding: dialect.encoding };
         if each(&mut state, row) == Flow::Stop {
             return Err(DecodeError::Stopped);
         }
@@ -171,12 +176,12 @@ impl LineEnd {
     }
 }
 
-fn header(record: &ByteRecord) -> Result<Vec<String>, DecodeError> {
+fn header(record: &ByteRecord, encoding: &str) -> Result<Vec<String>, DecodeError> {
     let mut names = Vec::with_capacity(record.len());
     for (index, cell) in record.iter().enumerate() {
         let name = std::str::from_utf8(cell).map_err(|_| {
-            DecodeError::Format(format!(
-                "column {} of the header is not UTF-8; have the file written in UTF-8",
+            DecodeError::Encoding(format!(
+                "column {} of the header is not {encoding}; have it written in {encoding}",
                 index + 1
             ))
         })?;
@@ -245,7 +250,7 @@ impl<R: Read> Read for Bounded<R> {
 mod tests {
     use super::*;
 
-    const COMMA: Dialect = Dialect { delimiter: b',', header_row: 1 };
+    const COMMA: Dialect = Dialect { delimiter: b',', header_row: 1, encoding: "UTF-8" };
 
     /// Each row's line, with its cells or why it has none.
     type Lines = Vec<(u64, Result<Vec<String>, BadRow>)>;
@@ -282,7 +287,7 @@ mod tests {
 
     #[test]
     fn lines_above_the_header_are_passed_over() {
-        let dialect = Dialect { delimiter: b';', header_row: 3 };
+        let dialect = Dialect { delimiter: b';', header_row: 3, encoding: "UTF-8" };
         let rows = rows(b"Title\n\nid;note\n1;a\n", dialect).unwrap();
         assert_eq!(rows, [(4, Ok(vec!["1".to_owned(), "a".to_owned()]))]);
     }

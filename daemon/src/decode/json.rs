@@ -1,107 +1,111 @@
 //! JSON and NDJSON: documents to records, one at a time, numbers kept as they were written, and beside them whatever
 //! else is wanted of the document, in one walk over it.
 
-use std::{
-    cell::Cell,
-    io::{self, BufRead, Read},
-    rc::Rc,
-};
+use std::io::{self, BufRead, Read as _};
 
 use marsad_shared::feed::{RecordsPath, ScalarPath};
 
-use super::{DEPTH_MAX, DecodeError, Flow, Plan, ROW_MAX, Scalar, Standing};
+use super::{DEPTH_MAX, DecodeError, Flow, Plan, ROW_MAX, Scalar, Standing, Text};
 
 mod name;
 mod query;
+mod scan;
 mod walk;
 
 pub(crate) use name::Name;
 use query::Held;
-use walk::{Tree, Walked};
+use walk::{Each, Tree, Walked};
 
 /// The largest document that is built in memory, because one of its paths is not plain, in bytes: small values cost many
 /// times what they are written in.
 const BUILT_MAX: usize = 32 * 1024 * 1024;
+/// The most values of such a document: each costs 32 bytes, and as much again for each that is found.
+const BUILT_VALUES: usize = 4_000_000;
 
-/// Ends the reading of what never ends: a record, what stands between two, or a document that must be held.
-struct Bounded<R> {
-    bytes: R,
-    /// Bytes since the last record ended.
-    since: Rc<Cell<usize>>,
-    most: usize,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.bytes.read(buffer)?;
-        let since = self.since.get() + read;
-        self.since.set(since);
-        if since > self.most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(read) }
-    }
-}
-
-/// Hands each record of a JSON document to `each`, as text, while the document is read.
+/// Hands each record of a JSON document to `each` while the document is read: as text, or as its bytes where they are no
+/// UTF-8. Whatever becomes of the records, what stands at the other paths of `plan` is given, in their order; all of it is
+/// absent if the document cannot be read.
 ///
 /// # Errors
 /// [`DecodeError::Truncated`] if it ends in the middle, [`DecodeError::Format`] if it is no JSON, and
 /// [`DecodeError::Layout`] if there is nothing at `records`: that is not the same as no records.
 pub fn read(
-    bytes: impl BufRead,
+    mut bytes: impl BufRead,
     plan: &Plan<'_>,
-    mut each: impl FnMut(&str, Standing) -> Flow,
-) -> Result<(), DecodeError> {
+    mut each: impl FnMut(Text<'_>, Standing) -> Flow,
+) -> (Vec<Scalar>, Result<(), DecodeError>) {
     let Some(tree) = Tree::of_all(plan) else {
         let mut text = Vec::new();
-        bytes.take(BUILT_MAX as u64 + 1).read_to_end(&mut text).map_err(DecodeError::Io)?;
-        return page(&text, plan, each).1;
+        let read = bytes.by_ref().take(BUILT_MAX as u64 + 1).read_to_end(&mut text);
+        return match read {
+            Ok(_) => page(&text, plan, each),
+            Err(error) => (vec![Scalar::Absent; plan.scalars.len()], Err(DecodeError::Io(error))),
+        };
     };
-    let since = Rc::new(Cell::new(0));
-    let bounded = Bounded { bytes, since: Rc::clone(&since), most: ROW_MAX };
-    let mut each = |record: &str, standing: Standing| {
-        since.set(0);
-        each(record, standing)
-    };
-    tree.stream(bounded, &mut each)?.records
+    found(plan, |_| tree.stream(bytes, &mut each))
 }
 
-/// As [`read`], of a document that is held already: its records are not copied. Whatever becomes of the records, what
-/// stands at the other paths of `plan` is given, in their order; all of it is absent if the document cannot be read.
+/// As [`read`], of a document that is held already: its records are not copied.
 pub fn page(
     bytes: &[u8],
     plan: &Plan<'_>,
-    mut each: impl FnMut(&str, Standing) -> Flow,
+    mut each: impl FnMut(Text<'_>, Standing) -> Flow,
 ) -> (Vec<Scalar>, Result<(), DecodeError>) {
-    let mut scalars = vec![Scalar::Absent; plan.scalars.len()];
-    let read = read_page(bytes, plan, &mut each, &mut scalars);
-    if read.is_err() {
-        scalars.fill(Scalar::Absent);
+    let each: &mut Each<'_> = &mut each;
+    found(plan, |scalars| {
+        match (std::str::from_utf8(bytes), Tree::of_all(plan)) {
+        (Ok(text), Some(tree)) => tree.slice(text, each),
+        // Which of its records are no text is told one by one.
+        (Err(_), Some(tree)) => tree.stream(bytes, each),
+        (_, None) if bytes.len() > BUILT_MAX => Err(DecodeError::TooLarge(
+            "it is larger than 32 MiB, and a path of the feed is not a plain one; write it as one, such as $.data[*]"
+                .to_owned(),
+        )),
+        (Ok(text), None) => built(text, plan, each, scalars),
+        (Err(error), None) => Err(at_no_text(bytes, &error)),
     }
-    (scalars, read.and_then(|records| records))
+    })
 }
 
-/// The outer error: the document cannot be read. The inner one: it can, and its records are not where they should be.
-fn read_page(
-    bytes: &[u8],
+/// What a walk found, with all of it absent if the document cannot be read.
+fn found(
     plan: &Plan<'_>,
-    each: &mut dyn FnMut(&str, Standing) -> Flow,
+    walk: impl FnOnce(&mut [Scalar]) -> Result<Walked, DecodeError>,
+) -> (Vec<Scalar>, Result<(), DecodeError>) {
+    let mut scalars = vec![Scalar::Absent; plan.scalars.len()];
+    match walk(&mut scalars) {
+        Ok(Walked { scalars: found, records }) => {
+            for (at, scalar) in found {
+                if let Some(slot) = scalars.get_mut(at) {
+                    *slot = scalar;
+                }
+            }
+            (scalars, records)
+        }
+        Err(error) => {
+            scalars.fill(Scalar::Absent);
+            (scalars, Err(error))
+        }
+    }
+}
+
+/// Finds what stands at paths of which one is not plain: in the whole document, built in memory.
+fn built(
+    text: &str,
+    plan: &Plan<'_>,
+    each: &mut Each<'_>,
     scalars: &mut [Scalar],
-) -> Result<Result<(), DecodeError>, DecodeError> {
-    if bytes.len() > BUILT_MAX && Tree::of_all(plan).is_none() {
+) -> Result<Walked, DecodeError> {
+    // What stands between two values, or in front of one; there is no more of them than that.
+    let values = text.bytes().filter(|byte| b",:[{".contains(byte)).count();
+    if values > BUILT_VALUES {
         return Err(DecodeError::TooLarge(
-            "it is larger than 32 MiB, and a path of the feed is not a plain one; write it as one, such as $.data[*]"
+            "it holds more than 4 million values, and a path of the feed is not a plain one; write it as one, such as $.data[*], or ask for smaller pages (`size`)"
                 .to_owned(),
         ));
     }
-    let Walked { scalars: found, records } = Tree::of(plan).slice(bytes, each)?;
-    for (at, scalar) in found {
-        if let Some(slot) = scalars.get_mut(at) {
-            *slot = scalar;
-        }
-    }
-    if Tree::of_all(plan).is_some() {
-        return Ok(records);
-    }
-    let held = Held::read(bytes)?;
+    let Walked { scalars: found, records } = Tree::of(plan).slice(text, each)?;
+    let held = Held::read(text, plan)?;
     let mut root = held.root();
     for (slot, path) in scalars.iter_mut().zip(plan.scalars) {
         if let ScalarPath::Path(path) = path {
@@ -110,7 +114,7 @@ fn read_page(
     }
     let mut select = |path: &RecordsPath, standing, required| match path {
         RecordsPath::Path(path) => {
-            held.select(path, required, &mut root, |record| each(record, standing))
+            held.select(path, required, &mut root, |record| each(Ok(record), standing))
         }
         RecordsPath::Plain(_) => Ok(()),
         RecordsPath::Xml(path) => Err(DecodeError::Layout(format!(
@@ -118,15 +122,10 @@ fn read_page(
             path.text()
         ))),
     };
-    Ok(records
+    let records = records
         .and_then(|()| plan.records.map_or(Ok(()), |path| select(path, Standing::Here, true)))
-        .and_then(|()| plan.deletes.map_or(Ok(()), |path| select(path, Standing::Gone, false))))
-}
-
-/// What stands at each of `paths` in a document; all of it is absent if the document cannot be read.
-pub fn scalars(bytes: &[u8], paths: &[ScalarPath]) -> Vec<Scalar> {
-    let plan = Plan { records: None, deletes: None, scalars: paths };
-    page(bytes, &plan, |_, _| Flow::More).0
+        .and_then(|()| plan.deletes.map_or(Ok(()), |path| select(path, Standing::Gone, false)));
+    Ok(Walked { scalars: found, records })
 }
 
 /// Hands each line of an NDJSON document to `each`, with its number from 1; empty lines are passed over.
@@ -208,7 +207,13 @@ fn nothing_at(path: &str) -> DecodeError {
 }
 
 pub(super) fn failure(error: &serde_json::Error) -> DecodeError {
-    let (line, column) = (error.line(), error.column());
+    failure_behind(error, 0, 0)
+}
+
+/// What is wrong with a part of a document that begins behind so many lines, and so many bytes of the next.
+fn failure_behind(error: &serde_json::Error, lines: usize, bytes: usize) -> DecodeError {
+    let column = error.column() + if error.line() == 1 { bytes } else { 0 };
+    let line = error.line() + lines;
     match error.classify() {
         serde_json::error::Category::Syntax
             if error.to_string().starts_with("recursion limit exceeded") =>
@@ -218,26 +223,40 @@ pub(super) fn failure(error: &serde_json::Error) -> DecodeError {
         serde_json::error::Category::Syntax
             if error.to_string().starts_with("invalid unicode code point") =>
         {
-            DecodeError::Encoding(format!(
-                "line {line} is not UTF-8 (column {column}); have it written in UTF-8"
-            ))
+            not_utf8(line, column)
         }
         serde_json::error::Category::Eof => DecodeError::Truncated { line, column },
-        serde_json::error::Category::Io
-            if error.io_error_kind() == Some(io::ErrorKind::FileTooLarge) =>
-        {
-            DecodeError::RowTooLong { line: line as u64 }
-        }
         serde_json::error::Category::Io => DecodeError::Io(io::Error::new(
             error.io_error_kind().unwrap_or(io::ErrorKind::Other),
             error.to_string(),
         )),
-        serde_json::error::Category::Syntax => DecodeError::Format(format!(
-            "it is not JSON (line {line}, column {column}); a login or error page may stand in its place"
-        )),
+        serde_json::error::Category::Syntax => not_json(line, column),
         serde_json::error::Category::Data => DecodeError::Layout(format!(
             "it is laid out otherwise (line {line}, column {column}): mend `records`"
         )),
+    }
+}
+
+fn not_json(line: usize, column: usize) -> DecodeError {
+    DecodeError::Format(format!(
+        "it is not JSON (line {line}, column {column}); a login or error page may stand in its place"
+    ))
+}
+
+fn not_utf8(line: usize, column: usize) -> DecodeError {
+    DecodeError::Encoding(format!(
+        "line {line} is not UTF-8 (column {column}); have it written in UTF-8"
+    ))
+}
+
+/// What is wrong with a document that has to be read whole and is no text: it may end in the middle of a letter.
+fn at_no_text(bytes: &[u8], error: &std::str::Utf8Error) -> DecodeError {
+    let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+    let begin = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let (line, column) = (before.split(|byte| *byte == b'\n').count(), before.len() - begin);
+    match error.error_len() {
+        None => DecodeError::Truncated { line, column },
+        Some(_) => not_utf8(line, column + 1),
     }
 }
 
@@ -249,17 +268,17 @@ mod tests {
         let path = RecordsPath::Plain(names.iter().map(|&name| name.to_owned()).collect());
         let plan = Plan { records: Some(&path), deletes: None, scalars: &[] };
         let mut records = Vec::new();
-        let mut keep = |record: &str, _: Standing| {
-            records.push(record.to_owned());
+        let keep = |record: Text<'_>, _: Standing| {
+            records.push(record.unwrap().to_owned());
             Flow::More
         };
-        let streamed = read(text.as_bytes(), &plan, &mut keep).map_err(|error| error.reason());
+        let (_, streamed) = read(text.as_bytes(), &plan, keep);
         let mut held = Vec::new();
         let (_, end) = page(text.as_bytes(), &plan, |record, _| {
-            held.push(record.to_owned());
+            held.push(record.unwrap().to_owned());
             Flow::More
         });
-        assert_eq!(streamed, end.as_ref().copied().map_err(DecodeError::reason), "{text}");
+        assert_eq!(format!("{streamed:?}"), format!("{end:?}"), "{text}");
         assert_eq!(records, held, "however it is read");
         end.map(|()| held)
     }
@@ -276,6 +295,7 @@ mod tests {
         let plan = Plan { records: Some(&records), deletes: deletes.as_ref(), scalars: &scalars };
         let mut kept = Vec::new();
         let (scalars, end) = page(text.as_bytes(), &plan, |record, standing| {
+            let record = record.unwrap();
             kept.push(format!("{}{record}", if standing == Standing::Gone { "-" } else { "" }));
             Flow::More
         });
@@ -318,7 +338,7 @@ mod tests {
         let path = RecordsPath::Plain(vec!["data".to_owned()]);
         let plan = Plan { records: Some(&path), deletes: None, scalars: &[] };
         let mut met = 0;
-        let end = read(text.as_slice(), &plan, |_, _| {
+        let (_, end) = read(text.as_slice(), &plan, |_, _| {
             met += 1;
             Flow::More
         });

@@ -181,11 +181,6 @@ pub(crate) fn is_json(bytes: &[u8]) -> bool {
     Notation::of(bytes) == Notation::Json
 }
 
-/// Whether it is a table, which has no end of its own.
-pub(crate) fn is_csv(bytes: &[u8]) -> bool {
-    Notation::of(bytes) == Notation::Csv
-}
-
 /// Whether the body of a 404 is the standard's own word that there are no records: error 100, `NoResultsFound`, in JSON, in
 /// ML, or in a line of plain text. A data flow that does not exist is told the same way.
 pub(crate) fn is_no_results(bytes: &[u8]) -> bool {

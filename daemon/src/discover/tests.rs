@@ -8,7 +8,7 @@ use marsad_shared::{
 
 use super::*;
 use crate::{
-    intake::{Intake, Origins},
+    intake::{Intake, Origins, Source},
     shape::Shaper,
 };
 
@@ -195,7 +195,7 @@ fn reads(feed: &Feed, bytes: &[u8], name: &str, manifest: &serde_json::Value) {
     let shaper = Shaper::new(feed, layout);
     let format = feed.format.unwrap_or(Format::Json);
     let intake = Intake { feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
-    let (_, piece) = intake.page(bytes, &[]);
+    let (_, piece) = intake.page(Source::Held(bytes), &[], usize::MAX);
     let piece = piece.unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(piece.refused.is_empty(), "{name}: {:?}", piece.refused);
     assert_eq!(piece.batch.len() as u64, said["records"].as_u64().unwrap_or(0), "{name}");

@@ -178,7 +178,7 @@ impl Desk {
     {
         let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES);
         let (feed, seed) = (Arc::clone(&self.feed), services.store.seed);
-        let origins = Origins { file: Some(name.to_owned()), page: None };
+        let origins = Origins { file: Some(name.to_owned()), ..Origins::default() };
         let place = show(name).into_owned();
         let reading = tokio::task::spawn_blocking(move || {
             let (mut bytes, last_word) = source()?;

@@ -7,10 +7,10 @@ use marsad_shared::{
     record::Layout,
 };
 
-use super::{CHUNK, dialect_of};
+use super::{CHUNK, UTF_8, dialect_of};
 use crate::{
     decode::{
-        self, DecodeError, Flow, Plan, Standing,
+        self, DecodeError, Flow, Plan, Standing, Text,
         sdmx::{Key, Observed},
     },
     shape::{self, infer},
@@ -31,7 +31,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
             layout = Some(infer::from_header(names, &feed.key).map_err(unfit)?);
             Ok(())
         };
-        match decode::csv::read(bytes, dialect_of(feed), begin, |(), _| Flow::Stop) {
+        match decode::csv::read(bytes, dialect_of(feed, UTF_8), begin, |(), _| Flow::Stop) {
             Ok(()) | Err(DecodeError::Stopped) => {}
             Err(error) => return Err(error),
         }
@@ -48,7 +48,14 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     let bytes = BufReader::with_capacity(CHUNK, bytes);
     let plan = Plan { records: Some(&feed.records), deletes: None, scalars: &[] };
     let read = match format {
-        Format::Json | Format::Csv => decode::json::read(bytes, &plan, keep),
+        Format::Json | Format::Csv => {
+            // What is no text tells nothing of columns.
+            let each = |record: Text<'_>, standing| match record {
+                Ok(record) => keep(record, standing),
+                Err(_) => Flow::More,
+            };
+            decode::json::read(bytes, &plan, each).1
+        }
         Format::Xml => decode::xml::read(bytes, &plan, keep).1,
         Format::Ndjson => decode::json::read_lines(bytes, |line, _| {
             line.map_or(Flow::More, |line| keep(line, Standing::Here))

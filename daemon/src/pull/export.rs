@@ -13,15 +13,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Puller,
-    envelope::Said,
-    fetch::Tries,
-    page::{self, Page},
-    walk::Next,
+    Puller, envelope::Said, fetch::Tries, page::Page, reading::Reading, room::Room, walk::Next,
 };
 use crate::{
     decode::{self, Scalar},
-    intake::{self, Piece},
+    intake::Piece,
     source::{
         asking::{Asker, Leg},
         call::Call,
@@ -42,7 +38,7 @@ impl Puller {
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
         let answer = self.answer(run, call, stop).await?;
-        let id = self.need(&answer, &export.id, call, "what the export is called")?;
+        let id = self.need(&answer, &export.id, call, "what the export is called").await?;
         self.job(run, answer, call, Ask::Job(id)).await
     }
 
@@ -61,11 +57,13 @@ impl Puller {
         let until = Instant::now() + export.within;
         loop {
             let answer = self.answer(run, call, stop).await?;
-            let state = self.need(&answer, &export.state, call, "how far the export is")?;
+            let state = self.need(&answer, &export.state, call, "how far the export is").await?;
             if export.done.contains(&state) {
                 let place = match &export.download {
                     Download::Path(path) => asker.at(path, leg, Some(id))?.to_string(),
-                    Download::At(path) => self.need(&answer, path, call, "where the export is")?,
+                    Download::At(path) => {
+                        self.need(&answer, path, call, "where the export is").await?
+                    }
                 };
                 let file = Ask::File { id: id.to_owned(), at: place };
                 return self.job(run, answer, call, file).await;
@@ -106,15 +104,14 @@ impl Puller {
         }
     }
 
-    fn need(
+    async fn need(
         &self,
         answer: &Answer,
         path: &ScalarPath,
         call: &Call,
         what: &str,
     ) -> Result<String, FetchError> {
-        let found =
-            intake::beside(page::format_of(answer), &answer.body, std::slice::from_ref(path));
+        let found = self.beside(Reading::as_it_says(answer), vec![path.clone()]).await;
         let found = found.first().and_then(Scalar::text).map(|text| self.source.unsigned(text));
         found.ok_or_else(|| {
             let what = format!("the answer does not say {what}; mend `export`");
@@ -134,7 +131,15 @@ impl Puller {
         let shaper = self.shaper(run, &place, |_| Err(decode::DecodeError::Nothing)).await?;
         let piece = Piece::new(&shaper.layout, self.services.store.seed);
         let url = self.url_hash(&call.url);
-        Ok(Page { answer, piece, said: Said::default(), url, filtered: 0, job: Some(ask) })
+        Ok(Page {
+            answer,
+            piece,
+            said: Said::default(),
+            url,
+            filtered: 0,
+            job: Some(ask),
+            _room: Room::default(),
+        })
     }
 
     /// Deletes an export at the partner's once it has been read. If that fails the partner keeps it, and nothing is lost.

@@ -1,10 +1,10 @@
 //! One page, asked for as long as that may help, and read.
 
-use std::{io::Cursor, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use marsad_shared::{
     backoff::Backoff,
-    feed::{Feed, Format},
+    feed::{Feed, ScalarPath},
     id::RunId,
     record::Layout,
     untrusted::show_at_most,
@@ -17,10 +17,12 @@ use super::{
     Puller,
     envelope::Said,
     page::{self, Page},
+    reading::{Read, Reading},
+    room::Room,
 };
 use crate::{
     decode::{self, Scalar},
-    intake::{self, Piece},
+    intake::{Intake, Origins, Piece},
     jitter::jitter,
     shape::Shaper,
     source::{
@@ -124,7 +126,7 @@ impl Puller {
                 None => self.source.get(call, None).await,
             };
             let trouble = match answer {
-                Ok(answer) => match self.decode(run, answer, number, call).await {
+                Ok(answer) => match self.decode(run, answer, number, call, stop).await {
                     Ok(read) => return Ok(read),
                     Err(trouble) => trouble,
                 },
@@ -183,84 +185,135 @@ impl Puller {
     async fn decode(
         &self,
         run: RunId,
-        answer: Answer,
+        mut answer: Answer,
         number: u64,
         call: &Call,
+        stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
         let place = format!("page {number} of {}", call.shown());
-        let format = self.feed.format.unwrap_or_else(|| page::format_of(&answer));
-        let empty = answer.nothing || answer.status == StatusCode::NO_CONTENT;
-        if !empty {
-            page::whole(&answer, format, &call.url)?;
+        let reading = Reading::of(&self.feed, &answer);
+        if answer.nothing || answer.status == StatusCode::NO_CONTENT {
+            return self.empty(run, &place, answer, call).await;
         }
-        if !empty && self.columns.known().is_none() && self.failed(format, &answer, call)? {
+        page::whole(&answer, &reading, &call.url)?;
+        let paths = self.envelope.paths();
+        let mut size = reading.size(&self.feed, paths);
+        let mut room = self.services.rooms.enter(size, stop).await.ok_or(Trouble::Stopped)?;
+        if self.columns.known().is_none() && self.failed(&reading, &answer, call).await? {
             // An answer that is an error tells nothing of the columns.
-            return self.without_columns(answer, format, empty, call);
+            return self.without_columns(answer, &reading, call).await;
         }
-        let body = answer.body.clone();
-        let infer = move |feed: &Feed| {
-            if empty {
-                return Err(decode::DecodeError::Nothing);
-            }
-            intake::infer(feed, format, Cursor::new(body))
+        let infer = {
+            let reading = reading.clone();
+            move |feed: &Feed| reading.infer(feed)
         };
         let shaper = match self.shaper(run, &place, infer).await {
             Ok(shaper) => shaper,
             Err(Trouble::Decode { error: decode::DecodeError::Nothing, .. }) => {
-                return self.without_columns(answer, format, empty, call);
+                return self.without_columns(answer, &reading, call).await;
             }
             Err(trouble) => return Err(trouble),
         };
-        let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
-        let (body, envelope) = (answer.body.clone(), self.envelope.clone());
-        let nothing = Piece::new(&shaper.layout, seed);
-        let read = move || {
-            if empty {
-                return (Vec::new(), Ok(Piece::new(&shaper.layout, seed)));
+        let Read { found, piece, bytes } = loop {
+            let read = self.read(&reading, &shaper, number, size.most()).await;
+            match (&read.piece, size.larger()) {
+                (Err(decode::DecodeError::Crowded(_)), Some(larger)) => size = larger,
+                _ => break read,
             }
-            page::read(&feed, &shaper, format, seed, number, &body, envelope.paths())
-        };
-        let (found, piece) = if answer.body.len() <= page::SMALL {
-            read()
-        } else {
-            tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
-                let what = "it could not be decoded; report this".to_owned();
-                (Vec::new(), Err(decode::DecodeError::Format(what)))
-            })
+            // Whoever waits for room holds none.
+            drop((read, std::mem::take(&mut room)));
+            room = self.services.rooms.enter(size, stop).await.ok_or(Trouble::Stopped)?;
         };
         // What an answer says of itself comes first: an error has no records.
-        let said = if empty {
-            Said::default()
-        } else {
-            match &piece {
-                Err(_) if found.iter().all(|scalar| *scalar == Scalar::Absent) => Said::default(),
-                _ => self.envelope.said(&found, &answer, &call.url)?,
-            }
+        let said = match &piece {
+            Err(_) if found.iter().all(|scalar| *scalar == Scalar::Absent) => Said::default(),
+            _ => self.envelope.said(&found, &answer, &call.url)?,
         };
         let said = said.rewritten(|text| self.source.unsigned(text));
-        let piece = if said.failed.is_some() { Ok(nothing) } else { piece };
+        let nothing = || Piece::new(&shaper.layout, self.services.store.seed);
+        let piece = if said.failed.is_some() { Ok(nothing()) } else { piece };
         let piece = piece.map_err(|error| Trouble::decode(place, error))?;
+        answer.body.let_go(bytes);
         let said = self.shown(said, call);
-        Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
+        let url = self.url_hash(&call.url);
+        Ok(Page { answer, piece, said, url, filtered: 0, job: None, _room: room })
+    }
+
+    /// Reads an answer into rows, which may take `most` bytes.
+    async fn read(
+        &self,
+        reading: &Reading,
+        shaper: &Arc<Shaper>,
+        number: u64,
+        most: usize,
+    ) -> Read {
+        let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
+        let (reading, shaper) = (reading.clone(), Arc::clone(shaper));
+        let envelope = Arc::clone(&self.envelope);
+        let small = reading.is_at_most(page::SMALL);
+        let read = move || {
+            let origins = Origins { file: None, page: Some(number), encoding: reading.encoding() };
+            let format = reading.format;
+            let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
+            reading.page(&intake, envelope.paths(), most)
+        };
+        if small {
+            return read();
+        }
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
+            let what = "it could not be decoded; report this".to_owned();
+            Read { found: Vec::new(), piece: Err(decode::DecodeError::Format(what)), bytes: 0 }
+        })
+    }
+
+    /// What stands at the `wanted` paths of an answer, in their order.
+    pub(super) async fn beside(&self, reading: Reading, wanted: Vec<ScalarPath>) -> Vec<Scalar> {
+        if reading.is_at_most(page::SMALL) {
+            return reading.beside(&wanted);
+        }
+        // Nothing is found where the decoder panics.
+        tokio::task::spawn_blocking(move || reading.beside(&wanted)).await.unwrap_or_default()
+    }
+
+    /// A page of an answer that says that there are no records, whatever it brings.
+    async fn empty(
+        &self,
+        run: RunId,
+        place: &str,
+        answer: Answer,
+        call: &Call,
+    ) -> Result<Page, Trouble> {
+        let shaper = self.shaper(run, place, |_| Err(decode::DecodeError::Nothing)).await;
+        let piece = match shaper {
+            Ok(shaper) => Piece::new(&shaper.layout, self.services.store.seed),
+            Err(Trouble::Decode { error: decode::DecodeError::Nothing, .. }) => self.no_rows(),
+            Err(trouble) => return Err(trouble),
+        };
+        Ok(self.without_rows(answer, piece, Said::default(), call))
     }
 
     /// A page without records, of a feed whose columns will be those of its first data: it leads on like any other.
-    fn without_columns(
+    async fn without_columns(
         &self,
         answer: Answer,
-        format: Format,
-        empty: bool,
+        reading: &Reading,
         call: &Call,
     ) -> Result<Page, Trouble> {
-        let said = if empty {
-            Said::default()
-        } else {
-            let found = intake::beside(format, &answer.body, self.envelope.paths());
-            self.shown(self.envelope.said(&found, &answer, &call.url)?, call)
-        };
+        let found = self.beside(reading.clone(), self.envelope.paths().to_vec()).await;
+        let said = self.envelope.said(&found, &answer, &call.url)?;
+        let said = said.rewritten(|text| self.source.unsigned(text));
+        Ok(self.without_rows(answer, self.no_rows(), self.shown(said, call), call))
+    }
+
+    fn without_rows(&self, answer: Answer, piece: Piece, said: Said, call: &Call) -> Page {
+        let url = self.url_hash(&call.url);
+        Page { answer, piece, said, url, filtered: 0, job: None, _room: Room::default() }
+    }
+
+    /// No rows, of no columns.
+    fn no_rows(&self) -> Piece {
         let layout = Layout { fields: Vec::new(), key: Vec::new(), version: None };
-        let piece = Piece::new(&layout, self.services.store.seed);
-        Ok(Page { answer, piece, said, url: self.url_hash(&call.url), filtered: 0, job: None })
+        Piece::new(&layout, self.services.store.seed)
     }
 
     pub(super) async fn shaper<F>(
@@ -279,8 +332,13 @@ impl Puller {
     }
 
     /// Whether an answer says of itself that it failed, before its records are looked at.
-    fn failed(&self, format: Format, answer: &Answer, call: &Call) -> Result<bool, FetchError> {
-        let found = intake::beside(format, &answer.body, self.envelope.paths());
+    async fn failed(
+        &self,
+        reading: &Reading,
+        answer: &Answer,
+        call: &Call,
+    ) -> Result<bool, FetchError> {
+        let found = self.beside(reading.clone(), self.envelope.paths().to_vec()).await;
         if found.iter().all(|scalar| *scalar == Scalar::Absent) {
             return Ok(false);
         }

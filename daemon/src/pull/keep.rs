@@ -131,7 +131,7 @@ impl Puller {
         let Page { answer, piece: Piece { batch, refused, .. }, url, filtered, .. } = page;
         let rows = (batch.len() + refused.len()) as u64 + filtered;
         course.run.pages += 1;
-        course.run.bytes += answer.body.len() as u64;
+        course.run.bytes += answer.body.len();
         course.run.filtered += filtered;
         if self.columns.known().is_none() {
             // No record has come yet of a feed whose columns are those of its first data.

@@ -1,8 +1,7 @@
 //! One page: what its answer says of the walk, and its bytes as rows.
 
-use bytes::Bytes;
 use marsad_shared::{
-    feed::{Feed, Format, ScalarPath},
+    feed::Format,
     health::Reason,
     record::RowHash,
     request::{NextAt, Paging, Request},
@@ -12,11 +11,9 @@ use reqwest::{StatusCode, header};
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::envelope::Said;
+use super::{envelope::Said, reading::Reading, room::Room};
 use crate::{
-    decode::{self, DecodeError, Scalar},
-    intake::{Intake, Origins, Piece},
-    shape::Shaper,
+    intake::Piece,
     source::{
         cursor::CursorRule,
         fault::FetchError,
@@ -41,6 +38,8 @@ pub(super) struct Page {
     pub(super) filtered: u64,
     /// Where an export's step leads; such a page holds no records.
     pub(super) job: Option<Ask>,
+    /// The room that its rows take, given back with them.
+    pub(super) _room: Room,
 }
 
 impl Page {
@@ -143,7 +142,7 @@ pub(super) fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
         url,
         etag: answer.header(header::ETAG).map(str::to_owned),
         last_modified: answer.header(header::LAST_MODIFIED).map(str::to_owned),
-        body: xxh3_64(&answer.body),
+        body: answer.body.hash(),
         rows,
     }
 }
@@ -187,39 +186,19 @@ pub(super) fn ready(answer: &Answer, url: &Url) -> Result<(), FetchError> {
 ///
 /// # Errors
 /// [`FetchError`] if it is cut or empty, and as [`ready`].
-pub(crate) fn whole(answer: &Answer, format: Format, url: &Url) -> Result<(), FetchError> {
+pub(crate) fn whole(answer: &Answer, reading: &Reading, url: &Url) -> Result<(), FetchError> {
     ready(answer, url)?;
-    let body = &answer.body;
     let truncated = |what| Err(FetchError::of(Reason::Truncated, url, what));
-    let lines = match format {
-        Format::Ndjson | Format::Csv => true,
-        Format::Sdmx => decode::sdmx::is_csv(body),
-        Format::Json | Format::Xml => false,
-    };
-    if lines && answer.open_ended && !matches!(body.last(), Some(b'\n' | b'\r')) {
+    if answer.open_ended && reading.may_be_cut() {
         return truncated(
             "the answer has neither a length nor a line break at its end, so it may have been cut off; have the partner send Content-Length, or end the last line",
         );
     }
     // No lines are no records; in every other format there is something around them.
-    if body.is_empty() && format != Format::Ndjson {
+    if answer.body.is_empty() && reading.format != Format::Ndjson {
         return truncated("the answer is empty");
     }
     Ok(())
-}
-
-/// What the envelope says where it is looked at, and the page's rows.
-pub(super) fn read(
-    feed: &Feed,
-    shaper: &Shaper,
-    format: Format,
-    seed: u64,
-    page: u64,
-    body: &Bytes,
-    wanted: &[ScalarPath],
-) -> (Vec<Scalar>, Result<Piece, DecodeError>) {
-    let origins = Origins { file: None, page: Some(page) };
-    Intake { feed, shaper, format, seed, origins }.page(body, wanted)
 }
 
 #[cfg(test)]
@@ -234,7 +213,7 @@ mod tests {
         Answer {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
-            body: Bytes::from_static(body.as_bytes()),
+            body: bytes::Bytes::from_static(body.as_bytes()).into(),
             first_byte: Duration::ZERO,
             nothing: false,
             open_ended,
@@ -268,7 +247,9 @@ mod tests {
             (200, Format::Sdmx, "<m/>", true, None, "its own end"),
             (200, Format::Json, "[]", true, None, "its own end"),
         ] {
-            let error = whole(&answer(status, body, open_ended), format, &url).err();
+            let answer = answer(status, body, open_ended);
+            let reading = Reading::new(Some(format), None, &answer);
+            let error = whole(&answer, &reading, &url).err();
             assert_eq!(error.as_ref().and_then(FetchError::reason), expected, "{status}: {why}");
             let passes = error.is_none_or(|error| matches!(error, FetchError::Transient { .. }));
             assert!(passes, "{why}: a moment may cure it");

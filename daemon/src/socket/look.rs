@@ -1,7 +1,7 @@
 //! Looking at a partner now: trying a connection, and sampling data for a feed. Neither changes anything, and both cost
 //! the partner a request: so they need a role and are audited, as commands are.
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Read as _, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
@@ -256,9 +256,21 @@ async fn fetched(
         let (why, remedy) = error.parted();
         failed(why, &remedy)
     })?;
-    let whole = answer.body.get(..SAMPLE_MAX);
-    let bytes = whole.unwrap_or(&answer.body).to_vec();
-    Ok((bytes, whole.is_some() && answer.body.len() > SAMPLE_MAX, answer.link()))
+    let (body, link) = (answer.body.clone(), answer.link());
+    let sample = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        let read = body.open().take(SAMPLE_MAX as u64 + 1).read_to_end(&mut bytes);
+        read.map(|_| bytes)
+    });
+    let mut bytes = sample.await.map_err(|_| unavailable())?.map_err(|error| {
+        failed(
+            format!("{}: the answer cannot be read ({error})", shown(url)),
+            "try again, and see the daemon's log",
+        )
+    })?;
+    let cut = bytes.len() > SAMPLE_MAX;
+    bytes.truncate(SAMPLE_MAX);
+    Ok((bytes, cut, link))
 }
 
 /// The file's first bytes, as they were sent.

@@ -27,6 +27,8 @@ use written::{from, time};
 /// What stands in a query as it is: nothing that any server takes for something else.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The longest URL that a partner may lead to, in bytes: twice what the most generous servers take.
+const URL_MAX: usize = 16 * 1024;
 /// The least length of a parent's value that is looked for in a text, in bytes.
 const PARENT_MIN: usize = 6;
 
@@ -173,12 +175,13 @@ impl<'a> Asker<'a> {
     pub fn at(&self, path: &str, leg: &Leg, id: Option<&str>) -> Result<Url, WalkError> {
         let mut path = Cow::Borrowed(path);
         if let (Some(each), Some(parent)) = (&self.request.each, &leg.parent) {
-            path_step(parent)?;
+            let what = || format!("the column {:?} of a record of {}", each.column, each.feed);
+            path_step(parent, what)?;
             let parent = utf8_percent_encode(parent, QUERY).to_string();
             path = path.replace(&format!("{{{}}}", each.column), &parent).into();
         }
         if let Some(id) = id {
-            path_step(id)?;
+            path_step(id, || "the id that the partner gave its export".to_owned())?;
             path = path.replace("{id}", &utf8_percent_encode(id, QUERY).to_string()).into();
         }
         let text = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
@@ -188,6 +191,10 @@ impl<'a> Asker<'a> {
     /// A URL that the partner gave, within the origin that our credentials belong to (security T9).
     fn within(&self, first: &Url, text: &str) -> Result<Url, WalkError> {
         let url = first.join(text).map_err(|_| WalkError::NoUrl)?;
+        let bytes = url.as_str().len();
+        if bytes > URL_MAX {
+            return Err(WalkError::LongUrl { bytes });
+        }
         if url.origin() != self.base.origin() {
             return Err(WalkError::OtherOrigin { origin: url.origin().ascii_serialization() });
         }
@@ -274,6 +281,9 @@ impl<'a> Asker<'a> {
 }
 
 /// Text that is one step of a path stays one: no URL keeps these as they are.
-fn path_step(text: &str) -> Result<(), WalkError> {
-    if matches!(text, "" | "." | "..") { Err(WalkError::NoUrl) } else { Ok(()) }
+fn path_step(text: &str, what: impl FnOnce() -> String) -> Result<(), WalkError> {
+    if matches!(text, "" | "." | "..") {
+        return Err(WalkError::NoStep { what: what() });
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@ mod door;
 mod redirect;
 mod resolve;
 mod seen;
+mod trust;
 
 use std::{
     collections::HashMap,
@@ -15,12 +16,12 @@ use std::{
 };
 
 use marsad_shared::{certificate::Material, connection::Http};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy};
+use reqwest::{Client, ClientBuilder, Identity, Proxy};
 use url::Url;
 
 use self::resolve::Resolver;
-pub(crate) use self::resolve::allowed;
 pub use self::{door::Door, redirect::Astray, resolve::Forbidden, seen::Seen};
+pub(crate) use self::{resolve::allowed, trust::is_an_authoritys};
 
 /// The most bytes of an answer's headers over HTTP/2. Over HTTP/1 the client stops by itself at 100 headers or 400 KiB.
 const HEADER_BYTES_MAX: u32 = 256 * 1024;
@@ -30,6 +31,10 @@ const HEADER_BYTES_MAX: u32 = 256 * 1024;
 pub enum ClientError {
     #[error("the HTTP client could not be made")]
     Build(#[from] reqwest::Error),
+    #[error("TLS cannot work with these certificates")]
+    Tls(#[from] rustls::Error),
+    #[error("TLS cannot work with these authorities")]
+    Trust(#[from] rustls::client::VerifierBuilderError),
     #[error(transparent)]
     File(#[from] marsad_shared::certificate::BadFile),
 }
@@ -73,17 +78,15 @@ impl Way {
     }
 
     /// A client that trusts, and shows, what `material` holds.
-    fn client_with(&self, material: &Material) -> reqwest::Result<Client> {
+    fn client_with(&self, material: &Material) -> Result<Client, ClientError> {
         let mut builder = self.builder()?;
         if let Some(roots) = &material.roots {
-            let roots: Vec<_> =
-                roots.iter().map(|root| Certificate::from_der(root)).collect::<Result<_, _>>()?;
-            builder = builder.tls_certs_only(roots);
-        }
-        if let Some((chain, key)) = &material.identity {
+            let tls = trust::config(roots, material.identity.as_ref(), self.http2)?;
+            builder = builder.tls_backend_preconfigured(tls);
+        } else if let Some((chain, key)) = &material.identity {
             builder = builder.identity(Identity::from_pem(&pem(chain, key))?);
         }
-        builder.build()
+        Ok(builder.build()?)
     }
 }
 

@@ -25,7 +25,7 @@ use self::{
 use super::{
     client::{Astray, Forbidden},
     manners,
-    said::Said,
+    said::{Front, Said},
 };
 
 /// Where an X-Road gateway says that an error is its own.
@@ -130,7 +130,10 @@ impl FetchError {
 
     /// A fault with that reason at `url`.
     pub fn of(reason: Reason, url: &Url, what: &str) -> Self {
-        let text = format!("{}: {what}; {}", shown(url), remedy(reason));
+        Found::new(reason, what).at(url)
+    }
+
+    fn with_text(reason: Reason, text: String) -> Self {
         if reason.is_local() {
             Self::Local { reason, text }
         } else if reason.is_final_at_once() || matches!(reason, Reason::Http4xx | Reason::TooLarge)
@@ -164,10 +167,14 @@ impl FetchError {
                 Self::Final { reason, text: format!("{}: {what}; {remedy}", shown(url)) }
             }
             _ if gateway.is_some() => Self::of(Reason::GatewayFault, url, &what),
+            400..500 if said.front.is_some() => front(said, &what).at(url),
             401 | 403 => Self::of(Reason::Auth, url, &what),
             300..400 => {
-                let what = format!("{what}: it redirects, and redirects are not followed");
-                Self::astray(url, &what)
+                let to = said.leads.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
+                Self::astray(
+                    url,
+                    &format!("{what}: it redirects{to}, and redirects are not followed"),
+                )
             }
             400..600 if said.fault == Some(false) => {
                 let reason = Reason::RemoteFault;
@@ -240,8 +247,33 @@ impl FetchError {
         if let Some(astray) = cause::<Astray>(error) {
             return Self::astray(url, &astray.to_string());
         }
-        let (reason, what) = classify(error, body);
-        Self::of(reason, url, &what)
+        classify(error, body).at(url)
+    }
+}
+
+/// A fault before it is known where: what it is, in words, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    reason: Reason,
+    what: String,
+    /// Without `;`: that is what tells it from `what`.
+    remedy: &'static str,
+}
+
+impl Found {
+    fn new(reason: Reason, what: impl Into<String>) -> Self {
+        Self { reason, what: what.into(), remedy: remedy(reason) }
+    }
+
+    /// With more to do than its reason tells.
+    fn remedy(mut self, remedy: &'static str) -> Self {
+        self.remedy = remedy;
+        self
+    }
+
+    fn at(self, url: &Url) -> FetchError {
+        let text = format!("{}: {}; {}", shown(url), self.what, self.remedy);
+        FetchError::with_text(self.reason, text)
     }
 }
 
@@ -278,7 +310,7 @@ const FLOODS: [(&str, &str); 3] = [
     ),
 ];
 
-fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
+fn classify(error: &reqwest::Error, body: bool) -> Found {
     let mut deepest = String::new();
     let mut io = None;
     for cause in causes(error) {
@@ -290,37 +322,61 @@ fn classify(error: &reqwest::Error, body: bool) -> (Reason, String) {
             io = Some(error.kind());
         }
         if let Some((_, what)) = FLOODS.iter().find(|(flood, _)| deepest.contains(flood)) {
-            return (Reason::TooLarge, (*what).to_owned());
+            return Found::new(Reason::TooLarge, *what);
         }
         if deepest.contains("dns error") || deepest.contains("failed to lookup address") {
-            return (Reason::Dns, "the host's name is not found".to_owned());
+            return Found::new(Reason::Dns, "the host's name is not found");
         }
     }
     if error.is_timeout() {
         return if body {
-            (Reason::ReadTimeout, "the answer stopped coming".to_owned())
+            Found::new(Reason::ReadTimeout, "the answer stopped coming")
         } else {
-            (Reason::ConnectTimeout, "no connection in time".to_owned())
+            Found::new(Reason::ConnectTimeout, "no connection in time")
         };
     }
+    of_line(io, error.is_connect(), body, &deepest)
+}
+
+/// What became of the line, as the system told it.
+fn of_line(io: Option<Kind>, connecting: bool, body: bool, deepest: &str) -> Found {
     match io {
-        Some(Kind::ConnectionRefused) => (Reason::ConnectRefused, "connection refused".to_owned()),
-        Some(Kind::TimedOut) => (Reason::ConnectTimeout, "no connection in time".to_owned()),
+        Some(Kind::ConnectionRefused) => Found::new(Reason::ConnectRefused, "connection refused"),
+        Some(Kind::TimedOut) => Found::new(Reason::ConnectTimeout, "no connection in time"),
         Some(
             Kind::NetworkUnreachable
             | Kind::HostUnreachable
             | Kind::NetworkDown
             | Kind::AddrNotAvailable,
-        ) => (Reason::Network, "our network has no way there".to_owned()),
-        _ if body => (Reason::Truncated, "the answer was cut off on the way".to_owned()),
+        ) => Found::new(Reason::Network, "our network has no way there"),
+        _ if body => Found::new(Reason::Truncated, "the answer was cut off on the way"),
         Some(
             Kind::ConnectionReset
             | Kind::ConnectionAborted
             | Kind::BrokenPipe
             | Kind::UnexpectedEof,
-        ) => (Reason::Truncated, "the connection was cut before an answer came".to_owned()),
-        _ if error.is_connect() => (Reason::ConnectRefused, format!("cannot connect ({deepest})")),
-        _ => (Reason::Truncated, format!("no whole answer came ({deepest})")),
+        ) => Found::new(Reason::Truncated, "the connection was cut before an answer came"),
+        _ if connecting => {
+            Found::new(Reason::ConnectRefused, format!("cannot connect ({deepest})"))
+        }
+        _ => Found::new(Reason::Truncated, format!("no whole answer came ({deepest})")),
+    }
+}
+
+/// What the partner's web server says before its own program is asked.
+fn front(said: &Said, what: &str) -> Found {
+    match said.front {
+        Some(Front::WantsTls) => {
+            Found::new(Reason::Http4xx, format!("{what}: TLS is spoken there, and we came without"))
+                .remedy("write https:// into base_url")
+        }
+        Some(Front::RefusesOurs) => Found::new(
+            Reason::Auth,
+            format!("{what}: it does not take our certificate (`tls.cert`)"),
+        )
+        .remedy("check who made it and until when it is good, or ask the partner to let it in"),
+        _ => Found::new(Reason::Auth, format!("{what}: it misses a certificate of ours"))
+            .remedy("ask the partner for one, and put it into `tls.cert` and `tls.key`"),
     }
 }
 
@@ -477,7 +533,7 @@ mod tests {
         let said = Said {
             words: Some("60 a minute".to_owned()),
             retry_after: Some(Duration::from_secs(30)),
-            fault: None,
+            ..Said::default()
         };
         let of =
             |status| FetchError::of_answer(status, &HeaderMap::new(), &said, Timestamp::MAX, &url);

@@ -20,7 +20,7 @@ use marsad_shared::{
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     auth::Times,
@@ -242,8 +242,13 @@ impl Gate {
         held.failure = show_at_most(&error.to_string(), FAILURE_MAX);
         let retry_in = held.breaker.bad(who, tries, Instant::now(), random);
         drop(held);
-        if let Some(retry_in) = retry_in {
-            warn!(%connection, ?retry_in, %error, "requests fail one after the other, and no more leave but one try");
+        match retry_in {
+            None => {}
+            // An outage of days is one line, and not one for each try.
+            Some(retry_in) if tries => debug!(%connection, ?retry_in, %error, "nobody answers yet"),
+            Some(retry_in) => {
+                warn!(%connection, ?retry_in, %error, "requests fail one after the other, and no more leave but one try");
+            }
         }
     }
 
@@ -269,7 +274,7 @@ impl Gate {
 impl Held {
     fn broken(&self) -> String {
         format!(
-            "{FAILS} requests or more failed in a row, so one is tried then; the last: {}",
+            "{FAILS} requests or more failed in a row, so only one at a time is tried; the last: {}",
             self.failure
         )
     }

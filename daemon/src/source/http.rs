@@ -54,6 +54,8 @@ pub struct HttpSource {
     /// What each request carries besides.
     headers: Arc<HeaderMap>,
     signer: Arc<Signer>,
+    /// Where large answers are put aside.
+    folder: Arc<Path>,
     /// What must never be shown, by whoever it comes back.
     ours: Arc<Ours>,
     /// What all requests of the connection keep to.
@@ -73,7 +75,7 @@ struct Sent {
 
 impl HttpSource {
     /// The source behind `connection`; `None` for one of folders. `secrets`: the folder where tokens are kept that its
-    /// partner replaces.
+    /// partner replaces; in the one around it, large answers are put aside while they are read.
     ///
     /// # Errors
     /// [`ClientError`] if its certificates are of no use.
@@ -93,6 +95,7 @@ impl HttpSource {
             door: Arc::new(door),
             headers: Arc::new(headers(http)),
             ours: Arc::new(Ours::of(&http.auth)),
+            folder: secrets.parent().unwrap_or(secrets).into(),
             signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
             gate: Arc::new(Gate::new(connection.id.clone(), clock, limit, purse.cloned())),
             places: http.feeds_at_once.map(Places::new),

@@ -5,10 +5,11 @@ use std::{io::Read as _, time::Duration};
 
 use flate2::read::MultiGzDecoder;
 use marsad_shared::untrusted::settled_at_most;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use serde_json::Value;
+use url::Url;
 
-use super::{manners::retry_after_in, ours::Ours};
+use super::{fault::shown, manners::retry_after_in, ours::Ours};
 use crate::decode::{self, DecodeError, Flow, Plan};
 
 /// So much of an error's body is read, in bytes.
@@ -38,7 +39,31 @@ pub struct Said {
     pub retry_after: Option<Duration>,
     /// It is a SOAP fault, the partner's own word of an error; and whether a moment may cure it.
     pub fault: Option<bool>,
+    /// Where it redirects to, without what may be secret there.
+    pub leads: Option<String>,
+    /// What the server in front of the partner's program has to say of TLS.
+    pub front: Option<Front>,
 }
+
+/// What web servers say of TLS with a status of HTTP, since by then it is too late for one of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// We showed no certificate.
+    MissesOurs,
+    /// We showed one that it does not take.
+    RefusesOurs,
+    /// We came without TLS to where it is spoken.
+    WantsTls,
+}
+
+/// Their words: nginx's, Apache's, and those of programs in Go.
+const FRONTS: [(&str, Front); 5] = [
+    ("No required SSL certificate was sent", Front::MissesOurs),
+    ("The SSL certificate error", Front::RefusesOurs),
+    ("The plain HTTP request was sent to HTTPS port", Front::WantsTls),
+    ("speaking plain HTTP to an SSL-enabled server port", Front::WantsTls),
+    ("Client sent an HTTP request to an HTTPS server", Front::WantsTls),
+];
 
 impl Said {
     /// What `body`, of which no more than [`READ_MAX`] was read, says. What repeats something of `ours` is not shown.
@@ -58,8 +83,20 @@ impl Said {
         // In the whole body: half a secret is one too.
         let safe = words.filter(|words| !ours.is_in(text) && !ours.is_in(words));
         let words = safe.map(|words| settled_at_most(words, SHOWN_MAX));
-        Self { words, retry_after, fault: fault.as_ref().map(|(_, retryable)| *retryable) }
+        let front = FRONTS.iter().find(|(said, _)| text.contains(said)).map(|(_, front)| *front);
+        let leads = headers.get(LOCATION).and_then(|to| leads(to.to_str().ok()?, ours));
+        let fault = fault.as_ref().map(|(_, retryable)| *retryable);
+        Self { words, retry_after, fault, leads, front }
     }
+}
+
+/// An address that an answer leads to: no query, no user, nothing of `ours`, and safe for any screen.
+fn leads(to: &str, ours: &Ours) -> Option<String> {
+    let bare = Url::parse(to).map_or_else(
+        |_| to.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        |url| shown(&url),
+    );
+    (!bare.is_empty() && !ours.is_in(to)).then(|| settled_at_most(&bare, SHOWN_MAX))
 }
 
 /// The words of a SOAP fault, whose bindings have it come with an error's status; and whether a moment may cure it.
@@ -189,5 +226,38 @@ mod tests {
         let shown = words("text/plain", packed.get(..READ_MAX).unwrap()).unwrap();
         assert!(shown.starts_with("xxxx"), "{shown}");
         assert_eq!(unpacked(&packed).len(), READ_MAX);
+    }
+
+    #[test]
+    fn a_redirect_names_where_to_without_what_may_be_secret() {
+        let ours = Ours::of(&Auth::Bearer { token: "s3cret/=\"x".into() });
+        for (to, expected) in [
+            ("https://new.example/v2/x?token=t#f", Some("https://new.example/v2/x")),
+            ("https://me:pw@new.example/", Some("https://new.example/")),
+            ("/elsewhere?x=1", Some("/elsewhere")),
+            ("?page=2", None),
+            ("https://s3cret%2F%3D%22x.example/", None),
+        ] {
+            let headers = [(LOCATION, to.parse().unwrap())].into_iter().collect();
+            assert_eq!(Said::of(&headers, b"", &ours).leads.as_deref(), expected, "{to}");
+        }
+    }
+
+    #[test]
+    fn what_a_web_server_says_of_tls_is_known_from_its_page() {
+        let ours = Ours::of(&Auth::None);
+        let page = |title: &str| {
+            format!("<html>\r\n<head><title>400 {title}</title></head>\r\n<body></body></html>")
+        };
+        for (body, expected) in [
+            (page("No required SSL certificate was sent"), Some(Front::MissesOurs)),
+            (page("The SSL certificate error"), Some(Front::RefusesOurs)),
+            (page("The plain HTTP request was sent to HTTPS port"), Some(Front::WantsTls)),
+            ("Client sent an HTTP request to an HTTPS server.\n".to_owned(), Some(Front::WantsTls)),
+            (page("Bad Request"), None),
+        ] {
+            let said = Said::of(&HeaderMap::new(), body.as_bytes(), &ours);
+            assert_eq!(said.front, expected, "{body}");
+        }
     }
 }

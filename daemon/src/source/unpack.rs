@@ -18,6 +18,8 @@ const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// What the `br` decoder reads at once, in bytes.
 const CHUNK: usize = 4096;
+/// The largest window of `zstd`, as a power of two of bytes: 8 MiB (RFC 9659).
+const WINDOW: u32 = 23;
 
 /// Why an answer cannot be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,12 +30,12 @@ pub enum UnpackError {
     #[error("the answer is packed ({0}) and does not unpack to its end")]
     Broken(&'static str),
     #[error("the answer is larger than {} MiB once it is unpacked", .0 / (1024 * 1024))]
-    TooLarge(usize),
+    TooLarge(u64),
 }
 
 /// How a body is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
+pub enum Packing {
     Gzip,
     /// `deflate` as the standard has it: in a frame of zlib.
     Zlib,
@@ -50,40 +52,91 @@ enum Packing {
 /// [`UnpackError`]: then there is no answer that could be used.
 pub fn unpack(body: Bytes, says: &str, most: usize) -> Result<Bytes, UnpackError> {
     let Some(packing) = Packing::of(&body, says)? else { return Ok(body) };
-    let broken = |_: io::Error| UnpackError::Broken(packing.word());
     let mut plain = Vec::new();
-    let read = match packing {
-        Packing::Gzip => read(MultiGzDecoder::new(&*body), most, &mut plain),
-        Packing::Zlib => read(ZlibDecoder::new(&*body), most, &mut plain),
-        Packing::Deflate => read(DeflateDecoder::new(&*body), most, &mut plain),
-        Packing::Brotli => read(Decompressor::new(&*body, CHUNK), most, &mut plain),
-        Packing::Zstd => {
-            zstd::Decoder::with_buffer(&*body).and_then(|decoder| read(decoder, most, &mut plain))
-        }
-    };
-    read.map_err(broken)?;
-    if plain.len() > most {
-        return Err(UnpackError::TooLarge(most));
+    let mut unpacked = Unpacked::new(io::Cursor::new(body), Some(packing), most as u64);
+    if unpacked.read_to_end(&mut plain).is_err() {
+        return Err(unpacked.fault().unwrap_or(UnpackError::Broken(packing.word())));
     }
-    match Packing::by_magic(&plain) {
-        None => Ok(plain.into()),
-        Some(inner) => {
-            Err(UnpackError::Unread(format!("twice: {} in {}", inner.word(), packing.word())))
-        }
+    packing.holds(&plain)?;
+    Ok(plain.into())
+}
+
+/// A body on its way to what it was before it was packed.
+pub struct Unpacked {
+    bytes: Box<dyn Read + Send>,
+    packing: Option<Packing>,
+    /// How many bytes there were, and how many there may be.
+    read: u64,
+    most: u64,
+    fault: Option<UnpackError>,
+}
+
+impl Unpacked {
+    /// `bytes`, packed in `packing`, of which at most `most` may come out.
+    pub fn new(bytes: impl Read + Send + 'static, packing: Option<Packing>, most: u64) -> Self {
+        let bytes: Box<dyn Read + Send> = match packing {
+            None => Box::new(bytes),
+            Some(Packing::Gzip) => Box::new(MultiGzDecoder::new(bytes)),
+            Some(Packing::Zlib) => Box::new(ZlibDecoder::new(bytes)),
+            Some(Packing::Deflate) => Box::new(DeflateDecoder::new(bytes)),
+            Some(Packing::Brotli) => Box::new(Decompressor::new(bytes, CHUNK)),
+            Some(Packing::Zstd) => match zstd::Decoder::new(bytes) {
+                Ok(mut decoder) => {
+                    // What asks for a larger window asks for our memory (RFC 9659).
+                    match decoder.window_log_max(WINDOW) {
+                        Ok(()) => Box::new(decoder),
+                        Err(error) => Box::new(Failed(Some(error))),
+                    }
+                }
+                Err(error) => Box::new(Failed(Some(error))),
+            },
+        };
+        Self { bytes, packing, read: 0, most, fault: None }
+    }
+
+    /// How many bytes have come out.
+    pub fn read_so_far(&self) -> u64 {
+        self.read
+    }
+
+    /// Why reading failed, where the partner is at fault.
+    pub fn fault(&mut self) -> Option<UnpackError> {
+        self.fault.take()
     }
 }
 
-/// Whether there is anything to do for a body: most have nothing, and need no thread of their own for it.
-pub fn is_packed(body: &[u8], says: &str) -> bool {
-    Packing::of(body, says) != Ok(None)
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer).inspect_err(|error| {
+            // The disk's own errors have a number, and a decoder's have none.
+            if let Some(packing) = self.packing.filter(|_| error.raw_os_error().is_none()) {
+                self.fault = Some(UnpackError::Broken(packing.word()));
+            }
+        })?;
+        self.read += read as u64;
+        if self.read > self.most {
+            self.fault = Some(UnpackError::TooLarge(self.most));
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(read)
+    }
 }
 
-fn read(from: impl Read, most: usize, into: &mut Vec<u8>) -> io::Result<usize> {
-    from.take(most as u64 + 1).read_to_end(into)
+/// A decoder that could not be set up.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 impl Packing {
-    fn of(body: &[u8], says: &str) -> Result<Option<Self>, UnpackError> {
+    /// How a body is packed that begins with `body` and says that it is packed in `says`.
+    ///
+    /// # Errors
+    /// [`UnpackError::Unread`] if it says something that we do not know.
+    pub fn of(body: &[u8], says: &str) -> Result<Option<Self>, UnpackError> {
         let words = says.split(',').map(|word| word.trim().to_ascii_lowercase());
         let words: Vec<_> = words.filter(|word| !word.is_empty() && word != "identity").collect();
         let said = match words.as_slice() {
@@ -100,6 +153,19 @@ impl Packing {
         };
         // An empty body is packed in nothing, whatever it says.
         Ok(Self::by_magic(body).or(named).filter(|_| !body.is_empty()))
+    }
+
+    /// Makes sure that what begins with `plain` once it is unpacked is not packed once more.
+    ///
+    /// # Errors
+    /// [`UnpackError::Unread`] if it is.
+    pub fn holds(self, plain: &[u8]) -> Result<(), UnpackError> {
+        match Self::by_magic(plain) {
+            None => Ok(()),
+            Some(inner) => {
+                Err(UnpackError::Unread(format!("twice: {} in {}", inner.word(), self.word())))
+            }
+        }
     }
 
     fn by_magic(body: &[u8]) -> Option<Self> {

@@ -96,6 +96,12 @@ pub enum WalkError {
     OtherOrigin { origin: String },
     #[error("a page leads to something that is no URL; tell the partner")]
     NoUrl,
+    #[error("a page leads to a URL of {bytes} bytes, longer than servers take; tell the partner")]
+    LongUrl { bytes: usize },
+    #[error(
+        "{what} is empty, \".\" or \"..\", which names nothing in a path; have it mended where it comes from"
+    )]
+    NoStep { what: String },
     #[error(
         "page {page} does not say whether more follows; mend `pagination.more`, or tell the partner"
     )]

@@ -1,23 +1,29 @@
 //! The last step: whether the answer holds records that the feed can take. Told by the names of their fields and by
 //! counts; no value is shown.
 
-use std::{io::Cursor, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use marsad_shared::{
-    feed::{Feed, Format, Origin},
+    feed::{Feed, Origin},
     protocol::TestStep,
     record::Layout,
     untrusted::show_at_most,
 };
 use reqwest::StatusCode;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Trial;
 use crate::{
     decode::DecodeError,
-    intake::{self, Intake, Origins},
-    pull::{envelope::Envelope, page},
+    intake::{Intake, Origins},
+    pull::{
+        envelope::Envelope,
+        page,
+        reading::{Read, Reading},
+        room::{Room, Rooms, Size},
+    },
     shape::Shaper,
     source::{
         call::Call,
@@ -31,6 +37,8 @@ use crate::{
 const NAMES: usize = 40;
 /// The longest words of a partner that are shown, in characters.
 const WORDS: usize = 200;
+/// How long a person waits until there is room for a large page.
+const ROOM: Duration = Duration::from_secs(20);
 
 pub(super) async fn look(
     trial: &mut Trial,
@@ -38,6 +46,7 @@ pub(super) async fn look(
     feed: &Arc<Feed>,
     answer: Answer,
     call: Call,
+    rooms: &Rooms,
 ) {
     let began = Instant::now();
     let name = feed.id.to_string();
@@ -45,13 +54,19 @@ pub(super) async fn look(
         // As a walk takes it.
         return trial.good(TestStep::Record, began, format!("{name}: no records just now"));
     }
-    let format = feed.format.unwrap_or_else(|| page::format_of(&answer));
-    if let Err(error) = page::whole(&answer, format, &call.url) {
+    let reading = Reading::of(feed, &answer);
+    if let Err(error) = page::whole(&answer, &reading, &call.url) {
         let error = error.rewritten(|text| call.veil(text.to_owned()));
         return trial.fault(TestStep::Record, began, &error);
     }
+    let Some((room, most)) = room(rooms, &reading, feed).await else {
+        let what = format!("{name}: the page is large, and others as large are being read");
+        return trial.bad(TestStep::Record, began, &what, "try again in a moment");
+    };
     let (feed, url) = (Arc::clone(feed), call.url.clone());
-    let read = tokio::task::spawn_blocking(move || read(&feed, format, &answer, &url)).await;
+    let read =
+        tokio::task::spawn_blocking(move || read(&feed, &reading, &answer, &url, most)).await;
+    drop(room);
     let read = read
         .unwrap_or_else(|_| Err(Trouble::File("it could not be decoded; report this".to_owned())))
         .map_err(|trouble| trouble.rewritten(|text| source.clean(Some(&call), text)))
@@ -88,6 +103,14 @@ pub(super) async fn look(
     }
 }
 
+/// Room for the page, and how much: as much as the feed would come to have in a run. `None`: there is none in time.
+async fn room(rooms: &Rooms, reading: &Reading, feed: &Feed) -> Option<(Room, usize)> {
+    let (size, never) = (reading.size(feed, &[]), CancellationToken::new());
+    let size = if size == Size::Small { size } else { Size::Giant };
+    let room = timeout(ROOM, rooms.enter(size, &never)).await.ok().flatten()?;
+    Some((room, size.max(Size::Middle).most()))
+}
+
 /// What the page holds.
 struct Seen {
     rows: u64,
@@ -115,11 +138,16 @@ impl Seen {
 }
 
 /// Reads the page as the feed does.
-fn read(feed: &Feed, format: Format, answer: &Answer, url: &Url) -> Result<Seen, Trouble> {
-    let body = &answer.body;
+fn read(
+    feed: &Feed,
+    reading: &Reading,
+    answer: &Answer,
+    url: &Url,
+    most: usize,
+) -> Result<Seen, Trouble> {
     let decoded = |error| Trouble::decode(shown(url), error);
     let layout = if feed.fields.is_empty() {
-        intake::infer(feed, format, Cursor::new(body.clone())).map_err(decoded)?
+        reading.infer(feed).map_err(decoded)?
     } else {
         Layout::new(feed.fields.clone(), &feed.key).map_err(|missing| {
             decoded(DecodeError::Layout(format!("the key {missing:?} is no field; mend `key`")))
@@ -128,7 +156,7 @@ fn read(feed: &Feed, format: Format, answer: &Answer, url: &Url) -> Result<Seen,
     let own = || layout.fields.iter().map(|field| field.name.clone()).collect();
     // What stands there, whatever the feed wants of it.
     let bare = Feed { key: Vec::new(), fields: Vec::new(), ..feed.clone() };
-    let found = intake::infer(&bare, format, Cursor::new(body.clone()));
+    let found = reading.infer(&bare);
     let names =
         found.map_or_else(|_| own(), |found| found.fields.into_iter().map(|f| f.name).collect());
     let envelope = match &feed.origin {
@@ -136,10 +164,11 @@ fn read(feed: &Feed, format: Format, answer: &Answer, url: &Url) -> Result<Seen,
         Origin::Files(_) => Envelope::default(),
     };
     let shaper = Shaper::new(feed, layout);
-    let intake = Intake { feed, shaper: &shaper, format, seed: 0, origins: Origins::default() };
-    let (scalars, piece) = intake.page(body, envelope.paths());
+    let origins = Origins { encoding: reading.encoding(), ..Origins::default() };
+    let intake = Intake { feed, shaper: &shaper, format: reading.format, seed: 0, origins };
+    let Read { found, piece, .. } = reading.page(&intake, envelope.paths(), most);
     // An answer that says that it is an error is one, whatever its records look like.
-    if let Some(why) = envelope.said(&scalars, answer, url)?.failed {
+    if let Some(why) = envelope.said(&found, answer, url)?.failed {
         return Ok(Seen { rows: 0, refused: 0, why: None, names, left_out: Some(why) });
     }
     let piece = piece.map_err(decoded)?;

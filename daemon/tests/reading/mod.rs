@@ -1,10 +1,10 @@
 //! Feeds as people configure them, and pages read by them.
 
-use std::fs;
+use std::{fs, io::BufReader};
 
 use marsad_daemon::{
     decode::{DecodeError, Flow, Scalar},
-    intake::{Intake, Origins, Piece, infer},
+    intake::{Intake, Origins, Piece, Source, infer},
     shape::Shaper,
 };
 use marsad_shared::{
@@ -51,7 +51,19 @@ pub(crate) fn page(
     };
     let wanted: Vec<_> = wanted.iter().map(|path| ScalarPath::parse(path).unwrap()).collect();
     let intake = Intake { feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
-    let (scalars, read) = intake.page(body, &wanted);
+    let (scalars, read) = intake.page(Source::Held(body), &wanted, usize::MAX);
+    // While it streams by it is the same.
+    let mut few = BufReader::with_capacity(7, body);
+    let (streamed, end) = intake.page(Source::Stream(&mut few), &wanted, usize::MAX);
+    assert_eq!(streamed, scalars);
+    match (&read, end) {
+        (Ok(one), Ok(other)) => {
+            assert_eq!(lines(&one.batch), lines(&other.batch));
+            assert_eq!(one.refused, other.refused);
+        }
+        (Err(one), Err(other)) => assert_eq!(one.to_string(), other.to_string()),
+        (one, other) => panic!("held {one:?}, streamed {other:?}"),
+    }
     // Read as a file it is the same, but for what stands beside the records.
     let mut streamed = Vec::new();
     let end = intake.read(body, |piece: Piece| {

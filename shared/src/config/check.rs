@@ -3,6 +3,7 @@
 
 mod auth;
 mod connection;
+mod encoding;
 mod feed;
 mod field;
 mod headers;

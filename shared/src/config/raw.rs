@@ -13,7 +13,7 @@ use super::{
     value::{
         AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode,
         Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span,
-        Statuses, Utf8, Zone,
+        Statuses, Zone,
     },
 };
 use crate::{
@@ -402,9 +402,9 @@ table! {
         may fields: Fields,
         /// How its bytes are written. Default: by content type or file name.
         may format: Format,
-        /// How its text is encoded.
-        #[expect(dead_code, reason = "with one value, reading it is all the check there is")]
-        may encoding: Utf8,
+        /// In which encoding its text is, where it does not begin with a mark that says so: a label of the WHATWG, such as
+        /// `windows-1256`. Default: as the answer says, else UTF-8. Files are read in UTF-8.
+        may encoding: String,
         /// What the absence of a record means: nothing.
         #[expect(dead_code, reason = "with one value, reading it is all the check there is")]
         may mode: IncrementalMode,

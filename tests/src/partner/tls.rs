@@ -32,30 +32,62 @@ pub struct Pair {
 impl Authority {
     /// One of that name.
     pub fn new(name: &str) -> anyhow::Result<Self> {
-        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
+        let (params, key) = of_authority(name)?;
         let pem = params.self_signed(&key)?.pem();
         Ok(Self { issuer: Issuer::new(params, key), pem })
     }
 
     /// A certificate of `host`, good until so many days from now (less than 0: before), for years before that.
     pub fn pair(&self, host: &str, days: i64) -> anyhow::Result<Pair> {
+        self.pair_between(host, days - 1000, days)
+    }
+
+    /// A certificate of `host`, good from and until so many days from now (less than 0: before).
+    pub fn pair_between(&self, host: &str, from: i64, until: i64) -> anyhow::Result<Pair> {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::new(vec![host.to_owned()])?;
-        let now = std::time::SystemTime::UNIX_EPOCH + now();
-        let day = std::time::Duration::from_hours(24);
-        let until = if days < 0 {
-            now - day.saturating_mul(u32::try_from(-days)?)
-        } else {
-            now + day.saturating_mul(u32::try_from(days)?)
-        };
-        params.not_before = (until - day.saturating_mul(1000)).into();
-        params.not_after = until.into();
+        params.not_before = day(from)?.into();
+        params.not_after = day(until)?.into();
         let cert = params.signed_by(&key, &self.issuer)?;
         Ok(Pair { cert: cert.pem(), key: key.serialize_pem() })
     }
+
+    /// An authority that this one vouches for.
+    pub fn below(&self, name: &str) -> anyhow::Result<Self> {
+        let (params, key) = of_authority(name)?;
+        let pem = params.signed_by(&key, &self.issuer)?.pem();
+        Ok(Self { issuer: Issuer::new(params, key), pem })
+    }
+
+    /// Its key, as PEM, for programs that make what this one cannot.
+    pub fn key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+}
+
+/// A certificate that `host` made for itself: as an authority's, as most programs make it, or as a server's.
+pub fn self_signed(host: &str, is_authority: bool) -> anyhow::Result<Pair> {
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    let mut params = CertificateParams::new(vec![host.to_owned()])?;
+    if is_authority {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
+    Ok(Pair { cert: params.self_signed(&key)?.pem(), key: key.serialize_pem() })
+}
+
+fn of_authority(name: &str) -> anyhow::Result<(CertificateParams, KeyPair)> {
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok((params, key))
+}
+
+/// So many days from now; less than 0: before.
+fn day(days: i64) -> anyhow::Result<std::time::SystemTime> {
+    let now = std::time::SystemTime::UNIX_EPOCH + now();
+    let span = std::time::Duration::from_hours(24).saturating_mul(u32::try_from(days.abs())?);
+    Ok(if days < 0 { now - span } else { now + span })
 }
 
 /// How long it is since 1970.

@@ -30,6 +30,10 @@ mod healthy_partners;
 #[cfg(test)]
 mod manners;
 #[cfg(test)]
+mod nginx;
+#[cfg(test)]
+mod partition;
+#[cfg(test)]
 mod promise_01_page_and_cursor;
 #[cfg(test)]
 mod promise_02_balance;

@@ -3,6 +3,7 @@
 
 mod bodies;
 mod conformance;
+mod disorder;
 mod each_and_export;
 mod envelopes;
 mod incremental;

@@ -1,12 +1,16 @@
 //! Records at the end of any JSONPath: found in the document as values, taken from it as text.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, cell::Cell, collections::HashMap};
 
+use serde::de::DeserializeSeed as _;
 use serde_json::{Value, value::RawValue};
 use serde_json_path::{JsonPath, PathElement};
 
 use super::{failure, nothing_at};
-use crate::decode::{DecodeError, Flow};
+use crate::decode::{DecodeError, Flow, Plan};
+use build::{Build, Paths};
+
+mod build;
 
 /// A document that is held. It is read as values only to find places; what stands there is then taken as it was
 /// written, or its numbers would be floats.
@@ -19,18 +23,19 @@ impl<'a> Held<'a> {
     /// Reads a whole document.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is none, is nested too deep, or holds a value that is no value by itself: a number beyond
-    /// all measure, half a character. Where records are read one by one, that is the trouble of one record.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let document = serde_json::from_slice(bytes).map_err(|error| match failure(&error) {
-            DecodeError::Format(_) => DecodeError::Format(format!(
-                "it holds something that cannot be held whole (line {}, column {}); write the paths into it as plain names, such as $.data[*], or have the partner mend it",
-                error.line(),
-                error.column()
-            )),
-            other => other,
+    /// [`DecodeError`] if it is none, is nested too deep, has a name twice that one of the paths is made of, or holds a
+    /// value that is no value by itself: a number beyond all measure, half a character. Where records are read one by
+    /// one, that is the trouble of one record.
+    pub(super) fn read(text: &'a str, plan: &Plan<'_>) -> Result<Self, DecodeError> {
+        let paths = Paths::of(plan);
+        let twice = Cell::new(None);
+        let mut json = serde_json::Deserializer::from_str(text);
+        let build = Build { paths: &paths, twice: &twice };
+        let document = build.deserialize(&mut json).map_err(|error| match twice.take() {
+            Some(name) => super::walk::twice(&name),
+            None => unbuilt(&error),
         })?;
-        let text = serde_json::from_slice(bytes).map_err(|error| failure(&error))?;
+        let text = serde_json::from_str(text).map_err(|error| failure(&error))?;
         Ok(Self { document, text })
     }
 
@@ -83,6 +88,18 @@ impl Held<'_> {
     }
 }
 
+/// Why a document cannot be built.
+fn unbuilt(error: &serde_json::Error) -> DecodeError {
+    match failure(error) {
+        DecodeError::Format(_) => DecodeError::Format(format!(
+            "it holds something that cannot be held whole (line {}, column {}); write the paths into it as plain names, such as $.data[*], or have the partner mend it",
+            error.line(),
+            error.column()
+        )),
+        other => other,
+    }
+}
+
 /// A document as it was written, opened only as far as somebody went down into it, and each part once.
 pub(super) enum Node<'a> {
     Raw(&'a RawValue),
@@ -123,12 +140,14 @@ impl<'a> Node<'a> {
 mod tests {
     use super::*;
 
+    const NO_PLAN: Plan<'_> = Plan { records: None, deletes: None, scalars: &[] };
+
     #[test]
     fn records_of_any_path_are_as_they_were_written() {
         let path = JsonPath::parse("$['data'][?@.d > 1].r").unwrap();
         let text = r#"{"data":[{"d":2,"r":{"n":12345678901234567890.10}},{"d":1,"r":0},{"d":3,"r":{"n":0.1000,"n":1}}]}"#;
         let mut records = Vec::new();
-        let held = Held::read(text.as_bytes()).unwrap();
+        let held = Held::read(text, &NO_PLAN).unwrap();
         let keep = |record: &str| {
             records.push(record.to_owned());
             Flow::More
@@ -140,7 +159,7 @@ mod tests {
             (r#"{"a":[{"rows":{}}]}"#, false),
             (r#"{"a":[]}"#, false),
         ] {
-            let held = Held::read(text.as_bytes()).unwrap();
+            let held = Held::read(text, &NO_PLAN).unwrap();
             let end = held.select(&none, true, &mut held.root(), |_| Flow::More);
             assert_eq!(end.is_ok(), expected, "{text}");
         }

@@ -1,15 +1,19 @@
 //! One walk over a JSON document: whatever is wanted at plain paths, records and single values alike, is taken on the way.
 
-use std::{io, marker::PhantomData};
+use std::io::BufRead;
 
 use marsad_shared::feed::{RecordsPath, ScalarPath};
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
-};
-use serde_json::value::RawValue;
+use serde::de::DeserializeSeed as _;
 
-use super::{Name, failure, is_too_deep, nothing_at, scalar_of};
-use crate::decode::{DecodeError, Flow, Plan, Scalar, Standing};
+use super::{failure, nothing_at, scalar_of, scan::Scan};
+use crate::decode::{DecodeError, Flow, Plan, Scalar, Standing, Text};
+use held::At;
+
+mod held;
+mod stream;
+
+/// Whoever takes records.
+pub(super) type Each<'e> = dyn FnMut(Text<'_>, Standing) -> Flow + 'e;
 
 /// What is wanted of a document, as the names that lead there.
 #[derive(Debug, Default)]
@@ -65,54 +69,47 @@ impl<'p> Tree<'p> {
         all.then(|| Self::of(plan))
     }
 
+    /// Walks through a document that is held: records are not copied.
+    pub(super) fn slice(&self, text: &str, each: &mut Each<'_>) -> Result<Walked, DecodeError> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let mut walk = Walk::new(each);
+        let root = At { node: &self.root, opened: false, walk: &mut walk };
+        let end = root.deserialize(&mut json).and_then(|()| json.end());
+        if let Err(error) = end {
+            return Err(match walk.ended {
+                Some(Ended::Stopped) => DecodeError::Stopped,
+                Some(Ended::TooDeep) => DecodeError::TooDeep { line: error.line() },
+                Some(Ended::Twice(name)) => twice(&name),
+                None => failure(&error),
+            });
+        }
+        Ok(self.walked(walk))
+    }
+
+    /// Walks through a document that streams by, or that is no text everywhere.
     pub(super) fn stream(
         &self,
-        bytes: impl io::Read,
-        each: &mut dyn FnMut(&str, Standing) -> Flow,
+        bytes: impl BufRead,
+        each: &mut Each<'_>,
     ) -> Result<Walked, DecodeError> {
-        self.walk::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(bytes), each)
+        let mut scan = Scan::new(bytes);
+        let mut walk = Walk::new(each);
+        self.root.scan(&mut scan, false, &mut walk)?;
+        scan.end()?;
+        Ok(self.walked(walk))
     }
 
-    pub(super) fn slice(
-        &self,
-        bytes: &[u8],
-        each: &mut dyn FnMut(&str, Standing) -> Flow,
-    ) -> Result<Walked, DecodeError> {
-        self.walk::<_, &RawValue>(serde_json::Deserializer::from_slice(bytes), each)
-    }
-
-    fn walk<'de, R: serde_json::de::Read<'de>, T: Written<'de>>(
-        &self,
-        mut json: serde_json::Deserializer<R>,
-        each: &mut dyn FnMut(&str, Standing) -> Flow,
-    ) -> Result<Walked, DecodeError> {
-        let mut walk = Walk {
-            each,
-            scalars: Vec::new(),
-            found: false,
-            odd: None,
-            too_deep: false,
-            stopped: false,
-        };
-        let root = At { node: &self.root, opened: false, walk: &mut walk, text: PhantomData::<T> };
-        let end = root.deserialize(&mut json).and_then(|()| json.end());
-        let Walk { scalars, found, odd, too_deep, stopped, .. } = walk;
-        match end {
-            Err(_) if stopped => return Err(DecodeError::Stopped),
-            Err(error) if too_deep => return Err(DecodeError::TooDeep { line: error.line() }),
-            Err(error) => return Err(failure(&error)),
-            Ok(()) => {}
-        }
+    fn walked(&self, walk: Walk<'_, '_>) -> Walked {
         let path = || self.records.map(written).unwrap_or_default();
-        let records = match odd {
+        let records = match walk.odd {
             Some(odd) => Err(DecodeError::Layout(format!(
                 "there is {odd} at {} where a list of records belongs; see what the answer looks like and mend `records`",
                 path()
             ))),
-            None if self.records.is_some() && !found => Err(nothing_at(&path())),
+            None if self.records.is_some() && !walk.found => Err(nothing_at(&path())),
             None => Ok(()),
         };
-        Ok(Walked { scalars, records })
+        Walked { scalars: walk.scalars, records }
     }
 }
 
@@ -132,6 +129,12 @@ fn written(names: &[String]) -> String {
 }
 
 impl<'p> Node<'p> {
+    /// The place of that name, with its number, if anything is wanted there.
+    fn named(&self, name: &str) -> Option<(usize, &Self)> {
+        let at = self.names.iter().position(|(wanted, _)| *wanted == name)?;
+        self.names.get(at).map(|(_, node)| (at, node))
+    }
+
     /// The place at the end of `names`, made if it is not there.
     fn at(&mut self, names: &'p [String]) -> &mut Self {
         let Some((name, rest)) = names.split_first() else { return self };
@@ -147,152 +150,56 @@ impl<'p> Node<'p> {
     }
 }
 
-/// A value as it was written: copied while a document streams by, borrowed from one that is held.
-trait Written<'de>: Deserialize<'de> {
-    fn text(&self) -> &str;
-}
-
-impl Written<'_> for Box<RawValue> {
-    fn text(&self) -> &str {
-        self.get()
-    }
-}
-
-impl<'de> Written<'de> for &'de RawValue {
-    fn text(&self) -> &str {
-        self.get()
-    }
-}
-
 /// What was found so far, and who takes the records.
-struct Walk<'e> {
-    each: &'e mut dyn FnMut(&str, Standing) -> Flow,
+struct Walk<'w, 'e> {
+    each: &'w mut Each<'e>,
     scalars: Vec<(usize, Scalar)>,
     found: bool,
     /// What stands where a list of records belongs.
     odd: Option<&'static str>,
-    too_deep: bool,
-    stopped: bool,
+    /// Why it ended, where whoever reads the bytes cannot know.
+    ended: Option<Ended>,
 }
 
-impl Walk<'_> {
-    /// Goes past a value that nobody wants, or of which the text is wanted.
-    fn pass<E: serde::de::Error>(&mut self, text: &str) -> Result<(), E> {
-        self.too_deep = is_too_deep(text);
-        if self.too_deep { Err(E::custom("too deep")) } else { Ok(()) }
+/// Why a walk ended.
+enum Ended {
+    Stopped,
+    TooDeep,
+    /// A name stands twice on the way to what is wanted.
+    Twice(String),
+}
+
+impl<'w, 'e> Walk<'w, 'e> {
+    fn new(each: &'w mut Each<'e>) -> Self {
+        Self { each, scalars: Vec::new(), found: false, odd: None, ended: None }
     }
-}
 
-/// At one place of the document.
-struct At<'w, 'n, 'p, 'e, T> {
-    node: &'n Node<'p>,
-    /// Its scalars were taken already.
-    opened: bool,
-    walk: &'w mut Walk<'e>,
-    text: PhantomData<T>,
-}
-
-impl<'de, T: Written<'de>> DeserializeSeed<'de> for At<'_, '_, '_, '_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Self { node, opened, walk, .. } = self;
-        if opened || node.scalars.is_empty() {
-            return deserializer.deserialize_any(At::<T> { node, opened, walk, text: PhantomData });
-        }
-        let value = T::deserialize(deserializer)?;
-        walk.pass(value.text())?;
+    /// Keeps a value that is wanted.
+    fn keep(&mut self, node: &Node<'_>, text: &str) {
         for number in &node.scalars {
-            walk.scalars.push((*number, scalar_of(value.text())));
+            self.scalars.push((*number, scalar_of(text)));
         }
-        if node.names.is_empty() && node.list.is_none() {
-            return Ok(());
-        }
-        // What stands in it is wanted too.
-        let mut json = serde_json::Deserializer::from_str(value.text());
-        let inside = At::<&RawValue> { node, opened: true, walk, text: PhantomData };
-        inside.deserialize(&mut json).map_err(D::Error::custom)
     }
 }
 
-impl<'de, T: Written<'de>> Visitor<'de> for At<'_, '_, '_, '_, T> {
-    type Value = ();
+/// Which of a place's names were met, so that none is met twice.
+struct Met(Vec<bool>);
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a JSON value")
+impl Met {
+    fn new(node: &Node<'_>) -> Self {
+        Self(vec![false; node.names.len()])
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        if self.node.list.is_some() {
-            self.walk.odd = Some("an object");
-        }
-        while let Some(Name(name)) = map.next_key()? {
-            match self.node.names.iter().find(|(wanted, _)| *wanted == name) {
-                Some((_, node)) => map.next_value_seed(At::<T> {
-                    node,
-                    opened: false,
-                    walk: &mut *self.walk,
-                    text: PhantomData,
-                })?,
-                None => self.walk.pass(map.next_value::<T>()?.text())?,
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Some(standing) = self.node.list else {
-            while let Some(value) = list.next_element::<T>()? {
-                self.walk.pass(value.text())?;
-            }
-            return Ok(());
-        };
-        self.walk.found |= standing == Standing::Here;
-        while let Some(record) = list.next_element::<T>()? {
-            if (self.walk.each)(record.text(), standing) == Flow::Stop {
-                self.walk.stopped = true;
-                return Err(A::Error::custom("stopped"));
-            }
-        }
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        // A null where records belong is nothing at all, and is told as such.
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.value();
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        self.value();
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.value();
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        self.value();
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        self.value();
-        Ok(())
+    /// Whether the name of that number was met before.
+    fn again(&mut self, at: usize) -> bool {
+        self.0.get_mut(at).is_some_and(|met| std::mem::replace(met, true))
     }
 }
 
-impl<T> At<'_, '_, '_, '_, T> {
-    /// A single value stands here.
-    fn value(self) {
-        if self.node.list.is_some() {
-            self.walk.odd = Some("a single value");
-        }
-    }
+/// A name that stands twice where there must be no doubt which value is meant.
+pub(super) fn twice(name: &str) -> DecodeError {
+    DecodeError::Format(format!(
+        "\"{}\" stands twice on the way to what is read there; which of the two is meant? have the partner mend it",
+        marsad_shared::untrusted::show_at_most(name, 80)
+    ))
 }

@@ -38,7 +38,7 @@ pub(super) fn read(
     key: &Key,
     each: &mut Each<'_>,
 ) -> Result<(), DecodeError> {
-    let dialect = Dialect { delimiter, header_row: 1 };
+    let dialect = Dialect { delimiter, header_row: 1, encoding: "UTF-8" };
     let mut taker = Taker::new(key, each);
     let mut trouble = None;
     let read = csv::read(

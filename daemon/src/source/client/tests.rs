@@ -282,6 +282,33 @@ async fn only_the_authority_that_was_written_down_is_trusted_and_only_for_its_ho
     assert_eq!(error.reason(), Some(Reason::TlsUntrusted), "{error}");
 }
 
+/// What becomes of a certificate that a server made for itself, as an authority's, where that is the one written down.
+async fn self_made(host: &str, from: i32, until: i32, is_the_one: bool) -> Result<(), FetchError> {
+    let folder = files();
+    let own = Pair::self_made(host, from, until);
+    let written =
+        if is_the_one { own.cert.clone() } else { Pair::self_made(host, from, until).cert };
+    write(&folder, "ca.pem", &written);
+    let address = tls_server(acceptor(&own, None, &[])).await;
+    let way = Http { tls: Some(trusting(&folder)), ..plain(base("127.0.0.1", address)) };
+    get(&source(way, folder.path())).await
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_server_made_for_itself_is_good_if_it_is_the_very_one() {
+    self_made("127.0.0.1", 2020, 2090, true).await.unwrap();
+    for (host, from, until, is_the_one, reason, said) in [
+        ("127.0.0.1", 2020, 2090, false, Reason::TlsUntrusted, "tls.ca"),
+        ("other.example", 2020, 2090, true, Reason::TlsUntrusted, "of other.example"),
+        ("127.0.0.1", 2020, 2025, true, Reason::TlsExpired, "good until 2025-01-01"),
+        ("127.0.0.1", 2089, 2090, true, Reason::TlsUntrusted, "good from 2089-01-01"),
+    ] {
+        let error = self_made(host, from, until, is_the_one).await.unwrap_err();
+        assert_eq!(error.reason(), Some(reason), "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn who_must_show_a_certificate_and_has_none_is_told_so() {
     let folder = files();

@@ -14,22 +14,19 @@ use super::{HttpSource, Sent};
 use crate::{
     decode::sdmx::is_no_results,
     source::{
-        body,
+        body::{self, Body},
         call::Call,
         fault::{FetchError, is_good, unasked},
         proof, unpack,
     },
 };
 
-/// The mark that some put before UTF-8: it belongs to no format.
-const BYTE_ORDER: &[u8] = b"\xef\xbb\xbf";
-
 /// A good answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Body,
     /// From the request to the head of the answer.
     pub first_byte: Duration,
     /// It says, to this feed, that there are no records, whatever it brings.
@@ -104,13 +101,13 @@ impl HttpSource {
             open_ended,
         };
         if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
-            return Ok(answer(headers, Bytes::new(), true));
+            return Ok(answer(headers, Bytes::new().into(), true));
         }
         if !is_good(status) {
             // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
             let words = Box::pin(self.words(&mut response, until)).await;
             if call.sdmx && status == StatusCode::NOT_FOUND && is_no_results(&words) {
-                return Ok(answer(headers, Bytes::new(), true));
+                return Ok(answer(headers, Bytes::new().into(), true));
             }
             return Err((Some(status.as_u16()), self.error(&response, url, &call.shown(), &words)));
         }
@@ -119,11 +116,7 @@ impl HttpSource {
             return Err((Some(status.as_u16()), error));
         }
         let idle = self.http.timeouts.idle;
-        let body = body::read(response, url, idle, until).await.map_err(lost)?;
-        let mut body = body::unpacked(body, &headers, url).await.map_err(lost)?;
-        if body.starts_with(BYTE_ORDER) {
-            body = body.slice(BYTE_ORDER.len()..);
-        }
+        let body = body::read(response, url, idle, until, &self.folder).await.map_err(lost)?;
         Ok(answer(headers, body, false))
     }
 

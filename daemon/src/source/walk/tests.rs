@@ -50,6 +50,7 @@ fn feed(request: &Request) -> Feed {
         records: RecordsPath::Plain(Vec::new()),
         delimiter: b',',
         unlisted: &[],
+        encoding: None,
         header_row: 1,
         key: vec!["id".to_owned()],
         version: None,
@@ -443,6 +444,20 @@ fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
     let leg = Leg { parent: Some("../a b?x".to_owned()), ..Leg::default() };
     let asked = asked_of(&request, &leg, &Ask::First).unwrap();
     assert_eq!(asked, "/api/families/..%2Fa%20b%3Fx/visits");
+    for parent in ["", ".", ".."] {
+        let leg = Leg { parent: Some(parent.to_owned()), ..Leg::default() };
+        let error = asked_of(&request, &leg, &Ask::First).unwrap_err().to_string();
+        assert!(error.contains("of a record of p/") && error.contains("names nothing"), "{error}");
+    }
+}
+
+#[test]
+fn a_url_that_no_server_takes_is_not_followed() {
+    let request = request(Paging::Link, Stop::Next);
+    let long = |more: usize| Ask::Url(format!("/x?{}", "y".repeat(more)));
+    assert!(asked_of(&request, &Leg::default(), &long(15_000)).is_ok());
+    let error = asked_of(&request, &Leg::default(), &long(300_000)).unwrap_err();
+    assert!(matches!(error, WalkError::LongUrl { bytes } if bytes > 300_000), "{error}");
 }
 
 #[test]

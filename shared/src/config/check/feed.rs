@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use super::{
     Scope,
     connection::Names,
-    field, incremental, is_path, name,
+    encoding, field, incremental, is_path, name,
     records::{self, Selection},
     request, span,
 };
@@ -51,6 +51,7 @@ pub(super) fn feed(
         Given::Wrong => return None,
         Given::Here(at) => Some(promise(&at.value, report)?),
     };
+    let encoding = encoding::encoding(raw, report);
     let (delimiter, header_row) = csv?;
     let Selection { records, deletes, deleted } = selection?;
     let id = &raw.id.value()?.0;
@@ -63,6 +64,7 @@ pub(super) fn feed(
         records,
         deletes,
         deleted,
+        encoding,
         delimiter,
         header_row,
         key: key?,

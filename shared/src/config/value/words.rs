@@ -132,11 +132,6 @@ word!(
     later []
 );
 
-/// The only encoding of this version.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::config) struct Utf8;
-word!(Utf8, [("utf-8", Self)], later ["windows-1256", "iso-8859-6", "utf-16", "utf-16le", "utf-16be"]);
-
 /// The only mode of this version: absence means nothing.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::config) struct IncrementalMode;

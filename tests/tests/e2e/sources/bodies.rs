@@ -1,6 +1,6 @@
 //! Bodies: packed in every way and under wrong labels, slow, endless, cut, unchanged, and in other notations than JSON.
 
-use std::{io::Write as _, time::Duration};
+use std::{fmt::Write as _, io::Write as _, time::Duration};
 
 use flate2::{
     Compression,
@@ -9,11 +9,11 @@ use flate2::{
 use marsad_shared::{health::Reason, run::Outcome};
 use marsad_tests::{
     bank,
-    partner::{Asked, Reply},
+    partner::{Asked, Cell, Reply},
 };
 use serde_json::json;
 
-use super::{Agency, Case, id, lines, rows};
+use super::{Agency, Case, id, lines, row, rows};
 use crate::waits;
 
 fn plain() -> Vec<u8> {
@@ -240,6 +240,120 @@ async fn lines_and_tables_come_over_http_too() -> anyhow::Result<()> {
         (refused[0].place.line, refused[0].reason.as_str()),
         (Some(6), "the line is not UTF-8")
     );
-    agency.fails("not-utf-8", Reason::Encoding, &["UTF-8"]).await?;
+    agency.first("not-utf-8").await?;
+    assert_eq!(agency.rows("not-utf-8", &["id"])?, [[Cell::Text("café".to_owned())]]);
+    Ok(())
+}
+
+/// Row `n`, with a name in Arabic in windows-1256, as a line of CSV.
+fn in_1256(n: u64) -> Vec<u8> {
+    let row = row(n);
+    let at = row["at"].as_str().unwrap_or_default();
+    [b"\xde\xed\xcf-".as_slice(), format!("{n};{n};{at}\n").as_bytes()].concat()
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[tokio::test]
+async fn text_is_read_in_the_encoding_that_it_is_in() -> anyhow::Result<()> {
+    let data = json!({ "data": rows(0..5) }).to_string();
+    let marked = [b"\xef\xbb\xbf", data.as_bytes()].concat();
+    let wide = [b"\xff\xfe".to_vec(), utf16(&data)].concat();
+    let bare = utf16(&lines(0..5));
+    let table = [b"id;n;at\n".to_vec(), in_1256(1), in_1256(2)].concat();
+    let also = table.clone();
+    let mut spoilt = data.replacen("r00002", "r0000?", 1).into_bytes();
+    if let Some(byte) = spoilt.iter_mut().find(|byte| **byte == b'?') {
+        *byte = 0xe9;
+    }
+    // 0xa1 is no letter of ISO-8859-6.
+    let holes = b"id;n;at\nr1;1;\nr\xa1;2;\nr3;3;\n".to_vec();
+    let csv = "format = \"csv\"\ndelimiter = \";\"\n";
+    let keys = |more: &str| -> &'static str { format!("{csv}{more}").leak() };
+    let agency = Agency::start(vec![
+        Case::new("marked", "", move |_| Reply::bytes("application/json", marked.clone())),
+        Case::new("wide", "", move |_| Reply::bytes("application/json", wide.clone())),
+        Case::new("bare", "format = \"ndjson\"\nencoding = \"utf-16le\"", move |_| {
+            Reply::bytes("text/plain", bare.clone())
+        }),
+        Case::new("named", keys("encoding = \"windows-1256\""), move |_| {
+            Reply::bytes("text/csv; charset=utf-8", table.clone())
+        }),
+        Case::new("said", keys(""), move |_| {
+            Reply::bytes("text/csv; header=present; charset=\"Windows-1256\"", also.clone())
+        }),
+        Case::new("spoilt", "", move |_| Reply::bytes("application/json", spoilt.clone())),
+        Case::new("holes", keys("encoding = \"iso-8859-6\""), move |_| {
+            Reply::bytes("text/csv", holes.clone())
+        }),
+    ])
+    .await?;
+    for feed in ["marked", "wide", "bare"] {
+        agency.first(feed).await?;
+        agency.same(feed, 0..5)?;
+    }
+    let wanted = ["قيد-1", "قيد-2"].map(|id| vec![Cell::Text(id.to_owned())]);
+    for feed in ["named", "said"] {
+        agency.first(feed).await?;
+        assert_eq!(agency.rows(feed, &["id"])?, wanted, "{feed}");
+    }
+    for (feed, good, row, reason) in [
+        ("spoilt", 4, 3, "the record is not UTF-8"),
+        ("holes", 2, 2, "cell 1 is not ISO-8859-6; have it written in ISO-8859-6"),
+    ] {
+        let run = agency.first(feed).await?;
+        assert_eq!((run.outcome, run.counts.quarantined), (Outcome::Partial, 1), "{run:#?}");
+        assert_eq!(agency.rows(feed, &["id"])?.len(), good, "{feed}: its neighbours are kept");
+        let refused = agency.daemon.client.quarantine(&id(feed)).await?;
+        assert_eq!((refused[0].place.row, refused[0].reason.as_str()), (Some(row), reason));
+    }
+    Ok(())
+}
+
+/// More rows than are held at once, in each notation: what streams by comes to the same as what is held.
+#[tokio::test]
+async fn large_answers_are_put_aside_and_read_as_they_stream_by() -> anyhow::Result<()> {
+    const MANY: u64 = 40_000;
+    let data = json!({ "meta": { "ok": true }, "data": rows(0..MANY), "more": false }).to_string();
+    let ndjson = rows(0..MANY).iter().fold(String::new(), |mut lines, row| {
+        let _ = writeln!(lines, "{row}");
+        lines
+    });
+    let table = rows(0..MANY).iter().fold("id,n,at\n".to_owned(), |mut table, row| {
+        let text = |name: &str| row[name].as_str().unwrap_or_default();
+        let _ = writeln!(table, "{},{},{}", text("id"), row["n"], text("at"));
+        table
+    });
+    assert!(data.len() > 1024 * 1024 && ndjson.len() > 1024 * 1024 && table.len() > 1024 * 1024);
+    let mut cut = data.clone();
+    cut.truncate(data.len() - 40);
+    let packed_small = gzip(data.as_bytes());
+    assert!(packed_small.len() < 1024 * 1024, "it is small while it is packed");
+    let wide = [b"\xff\xfe".to_vec(), utf16(&data)].concat();
+    let agency = Agency::start(vec![
+        Case::new("json", "success = { path = \"$.meta.ok\", equals = [true] }", {
+            let data = data.clone();
+            move |_| Reply::text("application/json", &data)
+        }),
+        Case::new("held-whole", "records = \"$..data[*]\"", move |_| {
+            Reply::text("application/json", &data)
+        }),
+        packed("gzip-large", packed_small, "gzip"),
+        Case::new("wide-json", "", move |_| Reply::bytes("application/json", wide.clone())),
+        Case::new("ndjson", "", move |_| Reply::text("application/x-ndjson", &ndjson)),
+        Case::new("csv", "", move |_| Reply::text("text/csv", &table)),
+        Case::new("cut-json", "", move |_| Reply::text("application/json", &cut)),
+    ])
+    .await?;
+    for feed in ["json", "held-whole", "gzip-large", "wide-json", "ndjson", "csv"] {
+        let run = agency.first(feed).await?;
+        assert_eq!((run.pages, run.counts.inserted), (1, MANY), "{feed}");
+        agency.same(feed, 0..MANY)?;
+    }
+    assert_eq!(agency.again("gzip-large").await?.counts.unchanged, MANY, "nothing is new");
+    agency.fails("cut-json", Reason::Truncated, &["ends in the middle (line 1,"]).await?;
+    assert!(agency.rows("cut-json", &["id"])?.is_empty(), "a page is kept whole or not at all");
     Ok(())
 }

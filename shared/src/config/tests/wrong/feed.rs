@@ -236,8 +236,12 @@ fn of_a_feed_over_http() {
             "format: \"xlsx\" is not read by this version; use \"json\", \"ndjson\", \"csv\", \"xml\" or \"sdmx\"",
         ),
         (
-            "encoding = \"windows-1256\"",
-            "encoding: \"windows-1256\" is not read by this version; use \"utf-8\"",
+            "encoding = \"windows-1257-ar\"",
+            "encoding: \"windows-1257-ar\" is no encoding; use one of the WHATWG's labels, such as \"utf-8\", \"windows-1256\" or \"utf-16le\"",
+        ),
+        (
+            "encoding = \"windows-1256\"\nformat = \"xml\"\nrecords = \"a/b\"",
+            "encoding: means nothing to XML, which says itself in which encoding it is; take it out",
         ),
         (
             "mode = \"snapshot\"",
@@ -266,6 +270,10 @@ fn of_a_feed_over_http() {
 #[test]
 fn of_a_feed_of_files() {
     for (line, expected) in [
+        (
+            "encoding = \"windows-1256\"",
+            "encoding: \"windows-1256\" is not read by this version in files; use \"utf-8\"",
+        ),
         (
             "format = \"ndjson\"\nrecords = \"$[*]\"",
             "records: means nothing to a format that is neither JSON nor XML; take it out",

@@ -1,0 +1,182 @@
+//! How an answer is read: in which format, from which encoding, and held or as it streams by.
+
+use std::io::{BufReader, Read as _};
+
+use marsad_shared::{
+    feed::{Feed, Format, RecordsPath, ScalarPath},
+    record::Layout,
+};
+
+use super::{page::format_of, room::Size};
+use crate::{
+    decode::{DecodeError, Scalar, charset::Charset, sdmx},
+    intake::{self, Intake, Piece, Source},
+    source::{
+        body::{Body, HELD_MAX},
+        http::Answer,
+        unpack::UnpackError,
+    },
+};
+
+/// Bytes read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// An answer on its way into a decoder.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    pub(crate) format: Format,
+    body: Body,
+    /// `None`: the document says itself in which encoding it is.
+    charset: Option<Charset>,
+}
+
+/// What was read of a page.
+pub(crate) struct Read {
+    /// What stands beside the records.
+    pub(crate) found: Vec<Scalar>,
+    pub(crate) piece: Result<Piece, DecodeError>,
+    /// How long the page is, in bytes, as far as it was read.
+    pub(crate) bytes: u64,
+}
+
+impl Reading {
+    /// An answer to `feed`.
+    pub(crate) fn of(feed: &Feed, answer: &Answer) -> Self {
+        Self::new(feed.format, feed.encoding.as_deref(), answer)
+    }
+
+    /// An answer that is in the format and the encoding that it says itself.
+    pub(crate) fn as_it_says(answer: &Answer) -> Self {
+        Self::new(None, None, answer)
+    }
+
+    pub(super) fn new(format: Option<Format>, encoding: Option<&str>, answer: &Answer) -> Self {
+        let format = format.unwrap_or_else(|| format_of(answer));
+        let said = answer.header(reqwest::header::CONTENT_TYPE);
+        let charset = Charset::of(answer.body.begin(), encoding, said);
+        let charset = match format {
+            Format::Xml => None,
+            Format::Sdmx => Some(charset).filter(|charset| !is_ml(answer.body.begin(), *charset)),
+            Format::Json | Format::Ndjson | Format::Csv => Some(charset),
+        };
+        Self { format, body: answer.body.clone(), charset }
+    }
+
+    /// The encoding that it is in, if another than UTF-8.
+    pub(crate) fn encoding(&self) -> Option<&'static str> {
+        self.charset.filter(|charset| charset.plain().is_none()).map(Charset::name)
+    }
+
+    /// Whether it is small enough to be held, and needs no thread of its own.
+    pub(crate) fn is_at_most(&self, bytes: usize) -> bool {
+        self.body.held().is_some_and(|held| held.len() <= bytes)
+    }
+
+    /// Whether it may have been cut off where nobody can see it: it is lines, which have no end of their own, does not end
+    /// with one, and no packing tells that all of it came.
+    pub(crate) fn may_be_cut(&self) -> bool {
+        let lines = match self.format {
+            Format::Ndjson | Format::Csv => true,
+            Format::Sdmx => self.charset.is_some() && !self.is_json(),
+            Format::Json | Format::Xml => false,
+        };
+        let ends = |tail: [u8; 2]| self.charset.is_some_and(|charset| charset.ends_line(&tail));
+        lines && self.body.tail().is_some_and(|tail| !ends(tail))
+    }
+
+    /// How much room it needs, if those paths are looked for in it.
+    pub(crate) fn size(&self, feed: &Feed, wanted: &[ScalarPath]) -> Size {
+        let lists = [Some(&feed.records), feed.deletes.as_ref()].into_iter().flatten();
+        let built = lists.clone().any(|path| matches!(path, RecordsPath::Path(_)))
+            || wanted.iter().any(|path| matches!(path, ScalarPath::Path(_)));
+        let held = self.body.held().is_some();
+        // SDMX-JSON is held whole, whatever its size.
+        let built = built || !held && self.format == Format::Sdmx && self.is_json();
+        Size::of(self.body.guess(), held, built)
+    }
+
+    /// Reads a page, whose rows may take `most` bytes of memory. It may block.
+    pub(crate) fn page(&self, intake: &Intake<'_>, wanted: &[ScalarPath], most: usize) -> Read {
+        let ((found, piece), bytes) = self.text(|source| intake.page(source, wanted, most));
+        match bytes {
+            Ok(bytes) => Read { found, piece, bytes },
+            Err(error) => {
+                Read { found: vec![Scalar::Absent; wanted.len()], piece: Err(error), bytes: 0 }
+            }
+        }
+    }
+
+    /// What stands at the `wanted` paths, in their order; all of it is absent if it cannot be read. It may block.
+    pub(crate) fn beside(&self, wanted: &[ScalarPath]) -> Vec<Scalar> {
+        match self.text(|source| intake::beside(self.format, source, wanted)) {
+            (found, Ok(_)) => found,
+            (_, Err(_)) => vec![Scalar::Absent; wanted.len()],
+        }
+    }
+
+    /// The columns of a feed that names none. It may block.
+    ///
+    /// # Errors
+    /// As [`intake::infer`].
+    pub(crate) fn infer(&self, feed: &Feed) -> Result<Layout, DecodeError> {
+        let (layout, read) = self.text(|source| intake::infer(feed, self.format, source));
+        read.and(layout)
+    }
+
+    /// Hands its text over, in UTF-8; how long the page was comes back, or why its packing could not be undone.
+    fn text<T>(&self, take: impl FnOnce(Source<'_>) -> T) -> (T, Result<u64, DecodeError>) {
+        let plain = self.charset.map_or(Some(0), Charset::plain);
+        if let Some(held) = self.body.held() {
+            let len = Ok(held.len() as u64);
+            let text = plain.and_then(|mark| held.get(mark..));
+            if let Some(text) = text {
+                return (take(Source::Held(text)), len);
+            }
+        }
+        let mut bytes = self.body.open();
+        let taken = match self.charset {
+            None => take(Source::Stream(&mut BufReader::with_capacity(CHUNK, &mut bytes))),
+            Some(charset) => {
+                let text = charset.read(&mut bytes);
+                if self.body.held().is_some() {
+                    // Three bytes are the most that one becomes.
+                    let (mut whole, most) = (Vec::new(), 3 * HELD_MAX as u64);
+                    // What is held can always be read.
+                    let _ = text.take(most).read_to_end(&mut whole);
+                    take(Source::Held(&whole))
+                } else {
+                    take(Source::Stream(&mut BufReader::with_capacity(CHUNK, text)))
+                }
+            }
+        };
+        let read = bytes.fault().map_or(Ok(bytes.read_so_far()), |fault| Err(unread(&fault)));
+        (taken, read)
+    }
+
+    fn is_json(&self) -> bool {
+        let Some(charset) = self.charset else { return false };
+        sdmx::is_json(&text_of(self.body.begin(), charset))
+    }
+}
+
+/// Why a page cannot be unpacked to its end.
+fn unread(fault: &UnpackError) -> DecodeError {
+    let text = fault.to_string();
+    match fault {
+        UnpackError::Broken(_) => DecodeError::Broken(text),
+        UnpackError::TooLarge(_) => DecodeError::TooLarge(text),
+        UnpackError::Unread(_) => DecodeError::Encoding(text),
+    }
+}
+
+/// Whether a message of SDMX is ML, which says itself in which encoding it is.
+fn is_ml(begin: &[u8], charset: Charset) -> bool {
+    text_of(begin, charset).trim_ascii_start().starts_with(b"<")
+}
+
+fn text_of(begin: &[u8], charset: Charset) -> Vec<u8> {
+    let mut text = Vec::new();
+    // What is held can always be read.
+    let _ = charset.read(begin).read_to_end(&mut text);
+    text
+}
