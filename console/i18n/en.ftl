@@ -349,6 +349,15 @@ side-ours = Ours
 side-partner = Partner
 side-tls = TLS
 
+## Who can mend it
+
+who-data = what came is not what the feed says; the partner, or the feed's block
+who-gateway = the exchange between us and the partner; those who run it
+who-network = the way to the partner; our network team, then theirs
+who-ours = this machine or our configuration
+who-partner = the partner's service; call them
+who-tls = certificates; whoever runs the partner's web server, or ours for our own
+
 ## Orders
 
 sort-name = name
@@ -406,7 +415,7 @@ why-exchanges = { $n } exchanges: { $state }
 why-feed = feed { $id } is { $state }; promised { $promise }, last success { $last }
 why-last_run = run { $id }: { $state }
 why-holds_up = it holds up: { $feeds }
-why-side = the fault lies with: { $side }
+why-side = the fault lies with: { $side } ({ $who })
 why-state = exchange { $id }: { $state }
 
 ## Words that stand alone

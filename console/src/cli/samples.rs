@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use marsad_shared::{
     exchange::{Direction, State},
     freshness::Freshness,
-    health::{Health, Reason},
+    health::{Health, Reason, Side},
     id::{ExchangeId, QuarantineId, RunId},
     partner::{Agreement, Name},
     protocol::{
@@ -67,6 +67,7 @@ pub(super) fn connection(id: &str, health: Health) -> ConnectionRow {
         since_at: ago(720),
         reason: (!well).then(|| "the certificate has expired".to_owned()),
         cause: (!well).then_some(Reason::TlsExpired),
+        side: (!well).then_some(Side::Tls),
         overlays: Vec::new(),
         last_ok_at: (health != Health::Unknown).then(|| ago(900)),
         next_at: Some(ago(-60)),
@@ -122,6 +123,7 @@ pub(super) fn run(id: i64, outcome: Outcome) -> RunRow {
         outcome,
         reason: (outcome == Outcome::Failed).then(|| "the answer was cut off on page 3".to_owned()),
         cause: (outcome == Outcome::Failed).then_some(Reason::Truncated),
+        side: (outcome == Outcome::Failed).then_some(Side::Network),
         started_at: ago(725),
         ended_at: (outcome != Outcome::Running).then(|| ago(720)),
         pages: 3,

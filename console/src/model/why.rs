@@ -146,7 +146,8 @@ fn run_lines(model: &Model, row: &RunRow) -> Vec<Cause> {
 
 fn side(model: &Model, reason: Reason) -> Cause {
     let side = model.say(words::side_key(reason.side()));
-    cause(Weight::Blank, model.say_with("why-side", [("side", side.into())]))
+    let who = model.say(words::who_key(reason.side()));
+    cause(Weight::Blank, model.say_with("why-side", [("side", side.into()), ("who", who.into())]))
 }
 
 #[cfg(test)]

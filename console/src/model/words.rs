@@ -86,6 +86,14 @@ keys! {
         Partner => "side-partner",
         Data => "side-data",
     }
+    who_key(Side) {
+        Ours => "who-ours",
+        Network => "who-network",
+        Tls => "who-tls",
+        Gateway => "who-gateway",
+        Partner => "who-partner",
+        Data => "who-data",
+    }
     role_key(Role) {
         Viewer => "role-viewer",
         Operator => "role-operator",

@@ -68,7 +68,12 @@ pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
 /// The sample as text.
 fn text_of<'a>(sample: &Sample<'a>) -> Result<&'a str, Unknown> {
     let bytes = sample.bytes;
-    let utf8 = "have it written in UTF-8: this version reads nothing else";
+    let utf8 = match sample.place.url() {
+        Some(_) => {
+            "have the partner name it (`charset`), or write the block by hand, with `encoding`"
+        }
+        None => "have it written in UTF-8: this version reads files in nothing else",
+    };
     if bytes.starts_with(b"PK\x03\x04") {
         let remedy = "have it saved as CSV in UTF-8, and take that as the sample";
         return Err(Unknown::new("it is a workbook or a zip archive", remedy));
@@ -201,6 +206,10 @@ fn no_data(error: &NoData) -> Unknown {
     let remedy = match error {
         NoData::Error => "mend what it complains about, and sample again",
         NoData::NoRecords => "say where the records stand, with --records",
+        NoData::Nameless => {
+            "ask for objects (datasette: ?_shape=objects), or say where the records stand, with --records"
+        }
+        NoData::Service => "sample one of its sets, such as SERVICE/Enrolments",
     };
     Unknown::new(error.to_string(), remedy)
 }

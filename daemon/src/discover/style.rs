@@ -85,6 +85,10 @@ pub(super) enum NoData {
     Error,
     #[error("it holds no list of records")]
     NoRecords,
+    #[error("its rows are lists of values without names")]
+    Nameless,
+    #[error("it lists what an OData service has, and holds no records itself")]
+    Service,
 }
 
 /// Looks at a JSON document as a whole.
@@ -98,6 +102,9 @@ pub(super) fn recognise(root: &Node) -> Result<(Style, Spot), NoData> {
     if is_error(root) {
         return Err(NoData::Error);
     }
+    if is_service(root) {
+        return Err(NoData::Service);
+    }
     for (style, names, is) in KNOWN {
         if is(root) {
             let names = names.iter().map(|&name| name.to_owned()).collect();
@@ -106,6 +113,10 @@ pub(super) fn recognise(root: &Node) -> Result<(Style, Spot), NoData> {
     }
     if let Some(names) = edges(root, 0) {
         return Ok((Style::GraphQl, Spot { names, within: Some("node"), single: false }));
+    }
+    // What else it lists is not what was asked for.
+    if USUAL.iter().filter_map(|name| root.member(name)).any(is_nameless) || is_nameless(root) {
+        return Err(NoData::Nameless);
     }
     match largest(root) {
         Some(names) => Ok((Style::Rest, Spot { names, ..Spot::default() })),
@@ -165,6 +176,23 @@ fn is_error(root: &Node) -> bool {
     refused
         || (without_data && (there("error") || there("errors") || there("fault")))
         || (without_data && (problem || gateway) && largest(root).is_none())
+}
+
+/// Whether the document is the list of what a service of `OData` has.
+fn is_service(root: &Node) -> bool {
+    let of_service = root
+        .member("@odata.context")
+        .and_then(Node::text)
+        .is_some_and(|context| context.ends_with("$metadata"));
+    let Some(Node::List(sets)) = root.member("value") else { return false };
+    let is_set = |set: &Node| set.member("name").is_some() && set.member("url").is_some();
+    of_service && !sets.is_empty() && sets.iter().all(is_set)
+}
+
+/// Whether a list holds nothing but lists.
+fn is_nameless(list: &Node) -> bool {
+    let items = list.items();
+    !items.is_empty() && items.iter().all(|item| matches!(item, Node::List(_)))
 }
 
 fn sdmx(root: &Node) -> Option<Style> {
@@ -291,6 +319,25 @@ mod tests {
     fn recognised(text: &str) -> Result<(Style, String), NoData> {
         let root: Node = serde_json::from_str(text).unwrap();
         recognise(&root).map(|(style, spot)| (style, spot.selector()))
+    }
+
+    #[test]
+    fn what_holds_no_records_is_told_by_what_it_is() {
+        let service =
+            r#"{"@odata.context":"$metadata","value":[{"name":"Visits","url":"Visits"}]}"#;
+        let set = r#"{"@odata.context":"$metadata#Visits","value":[{"name":"a","url":"b"}]}"#;
+        let rows =
+            r#"{"rows":[[1,"a"],[2,"b"]],"suggested_facets":[{"name":"n","toggle_url":"u"}]}"#;
+        for (text, expected) in [
+            (service, Err(NoData::Service)),
+            (set, Ok("$.value[*]")),
+            (rows, Err(NoData::Nameless)),
+            ("[[1,2],[3,4]]", Err(NoData::Nameless)),
+            (r#"{"error":"no"}"#, Err(NoData::Error)),
+        ] {
+            let found = recognised(text).map(|(_, selector)| selector);
+            assert_eq!(found, expected.map(str::to_owned), "{text}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use marsad_shared::{
     protocol::{Discover, Discovered, Problem, ProblemCode, SAMPLE_MAX, Test, TestReply},
     role::Act,
 };
+use reqwest::header::CONTENT_TYPE;
 use tokio::time::timeout;
 use url::Url;
 
@@ -27,6 +28,7 @@ use super::{
     problem::{Refusal, bad_request, conflict, not_found, unavailable},
 };
 use crate::{
+    decode::charset::Charset,
     discover::{Place, Sample, is_within, propose},
     services::Route,
     source::{call::Call, fault::shown, http::HttpSource},
@@ -257,9 +259,11 @@ async fn fetched(
         failed(why, &remedy)
     })?;
     let (body, link) = (answer.body.clone(), answer.link());
+    // As a feed that names no encoding would be read.
+    let charset = Charset::of(body.begin(), None, answer.header(CONTENT_TYPE));
     let sample = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
-        let read = body.open().take(SAMPLE_MAX as u64 + 1).read_to_end(&mut bytes);
+        let read = charset.read(body.open()).take(SAMPLE_MAX as u64 + 1).read_to_end(&mut bytes);
         read.map(|_| bytes)
     });
     let mut bytes = sample.await.map_err(|_| unavailable())?.map_err(|error| {

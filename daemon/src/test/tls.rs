@@ -26,7 +26,7 @@ pub(super) async fn look(base: &Url, stream: TcpStream, now: Timestamp) -> Strin
     let spoken = hand_shake(base, stream, provider, Arc::clone(&witness)).await;
     let seen = witness.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     let certificate = seen.map(|der| described(&der, now));
-    let spoken = spoken.unwrap_or_else(|| "no handshake without the request".to_owned());
+    let spoken = spoken.unwrap_or_else(|| "no handshake yet; the request shows why".to_owned());
     certificate.map_or(spoken.clone(), |certificate| format!("{spoken}; {certificate}"))
 }
 

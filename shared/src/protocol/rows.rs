@@ -10,7 +10,7 @@ use crate::{
     certificate::Validity,
     exchange::{Direction, State},
     freshness::Freshness,
-    health::{Health, Reason},
+    health::{Health, Reason, Side},
     id::{ConnectionId, ExchangeId, FeedId, MoveId, PartnerId, QuarantineId, RunId},
     partner::{Agreement, Name},
     quarantine::{Kind, Place},
@@ -117,6 +117,9 @@ pub struct ConnectionRow {
     pub reason: Option<String>,
     /// The reason as one of the closed set.
     pub cause: Option<Reason>,
+    /// Where that fault lies.
+    #[serde(default)]
+    pub side: Option<Side>,
     /// What lies over the state: `paused`, `maintenance`, `waiting`, `breaker`, `clock`, `certificate` …
     pub overlays: Vec<String>,
     pub last_ok_at: Option<Timestamp>,
@@ -191,6 +194,9 @@ pub struct RunRow {
     pub reason: Option<String>,
     /// The reason of a failure as one of the closed set.
     pub cause: Option<Reason>,
+    /// Where that fault lies.
+    #[serde(default)]
+    pub side: Option<Side>,
     pub started_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub pages: u64,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     certificate::{Certificates, Validity},
     freshness::{self, Freshness},
-    health::{Health, Limits, Standing},
+    health::{Health, Limits, Reason, Standing},
     id::RunId,
     partner::Partner,
     protocol::{BudgetRow, CallsRow, ConnectionRow, FeedRow, ListQuery, PartnerRow},
@@ -148,6 +148,7 @@ impl Reader {
                     None => known.warning(now),
                 },
                 cause: standing.reason,
+                side: standing.reason.map(Reason::side),
                 overlays: ends.then(|| "certificate".to_owned()).into_iter().collect(),
                 certificate_until_at: known.theirs_until,
                 our_certificate_until_at: known.ours_until,

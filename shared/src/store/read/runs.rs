@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::{Page, Reader, limit, of_partner};
 use crate::{
     audit::{Entry, Head, Verifier},
+    health::Reason,
     id::{FeedId, RunId},
     protocol::{AuditProof, AuditRow, ListQuery, Preview, RunRow},
     run::Counts,
@@ -141,13 +142,15 @@ fn duration_s(run: &RunRow) -> Option<u64> {
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let count = |column: &str| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
+    let cause: Option<Reason> = maybe_parsed(row, "cause")?;
     Ok(RunRow {
         id: RunId(row.get("id")?),
         feed: parsed(row, "feed")?,
         trigger: parsed(row, "trigger")?,
         outcome: parsed(row, "outcome")?,
         reason: row.get("reason")?,
-        cause: maybe_parsed(row, "cause")?,
+        cause,
+        side: cause.map(Reason::side),
         started_at: time_at(row, "started_at")?,
         ended_at: maybe_time_at(row, "ended_at")?,
         pages: count("pages")?,
