@@ -3,10 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -27,8 +24,6 @@ const EXPORTER: &str = "prometheus-blackbox-exporter";
 const POLLS: u32 = 1_000;
 /// Feeds, each polled once a second.
 const FEEDS: u32 = 500;
-/// Probes at a time.
-const AT_ONCE: usize = 16;
 /// Between two attempts to reach a program that is starting.
 const KNOCK: Duration = Duration::from_millis(50);
 
@@ -109,30 +104,29 @@ impl Exporter {
         Ok(exporter)
     }
 
-    /// What it spends on probes of the server at `port`, for [`POLLS`] of them.
+    /// What it spends on probes of the server at `port`, for [`POLLS`] of them. They come at the pace of the polls: who is
+    /// woken for each one spends more on it than who has the next one waiting.
     async fn probes(&self, port: u16, length: Duration) -> anyhow::Result<Cost> {
         let (watched, until) = (Watched::start(self.process.id())?, Instant::now() + length);
-        let number = Arc::new(AtomicU64::new(0));
-        let mut workers = JoinSet::new();
-        for _ in 0..AT_ONCE {
-            let (client, number, address) =
-                (self.client.clone(), Arc::clone(&number), self.address);
-            workers.spawn(async move {
-                while Instant::now() < until {
-                    let document = number.fetch_add(1, Relaxed) % u64::from(FEEDS);
-                    let url = format!(
-                        "http://{address}/probe?module=http_2xx&target=http://127.0.0.1:{port}/e/{document}.json"
-                    );
-                    let said = client.get(url).send().await?.text().await?;
-                    anyhow::ensure!(said.contains("probe_success 1"), "a probe failed: {said}");
-                }
+        let mut pace = tokio::time::interval(Duration::from_secs(1) / FEEDS);
+        let (mut probes, mut number) = (JoinSet::new(), 0);
+        while Instant::now() < until {
+            pace.tick().await;
+            let (client, address, document) = (self.client.clone(), self.address, number % FEEDS);
+            number += 1;
+            probes.spawn(async move {
+                let url = format!(
+                    "http://{address}/probe?module=http_2xx&target=http://127.0.0.1:{port}/e/{document}.json"
+                );
+                let said = client.get(url).send().await?.text().await?;
+                anyhow::ensure!(said.contains("probe_success 1"), "a probe failed: {said}");
                 anyhow::Ok(())
             });
         }
-        while let Some(ended) = workers.join_next().await {
+        while let Some(ended) = probes.join_next().await {
             ended??;
         }
-        each(watched.stop()?, number.load(Relaxed))
+        each(watched.stop()?, number.into())
     }
 }
 
