@@ -13,8 +13,20 @@ use crate::text;
 /// So many feeds are named that a connection holds up.
 const NAMED: usize = 6;
 
-/// The chain for what is selected, or else for what this place is about.
+/// The chain for what is selected, or else for what this place is about. What several links say is said by the last of them,
+/// which is nearest to the root.
 pub fn chain(model: &Model) -> Vec<Cause> {
+    let mut behind: Vec<Cause> = Vec::new();
+    for cause in links(model).into_iter().rev() {
+        if behind.iter().all(|said| said.text != cause.text) {
+            behind.push(cause);
+        }
+    }
+    behind.reverse();
+    behind
+}
+
+fn links(model: &Model) -> Vec<Cause> {
     match (model.selected(), &model.here().subject) {
         (Some(Row::Connection(row)), _) => trunk(model, &row.id),
         (Some(Row::Feed(row)), _) => feed(model, &row.id),
@@ -152,7 +164,7 @@ fn side(model: &Model, reason: Reason) -> Cause {
 
 #[cfg(test)]
 mod tests {
-    use marsad_shared::{exchange::State, health::Health};
+    use marsad_shared::{exchange::State, health::Health, run::Outcome};
 
     use super::*;
     use crate::model::{Place, build};
@@ -179,6 +191,18 @@ mod tests {
         );
         let named = said(&mut model, Subject::Connection("courts/api".parse().unwrap()));
         assert_eq!(named, ["connection courts/api is Up since 14:01:31"], "nothing is behind");
+    }
+
+    #[test]
+    fn what_a_run_and_its_connection_both_say_is_said_once() {
+        let said_by_both = "TLS handshake: certificate expired";
+        let mut row = build::run(7, "education/enrolments", Outcome::Failed);
+        row.reason = Some(said_by_both.to_owned());
+        let mut model = build::usual().build();
+        let named = said(&mut model, Subject::Run(row.into()));
+        assert_eq!(named.iter().filter(|line| *line == said_by_both).count(), 1, "{named:#?}");
+        let at = |part: &str| named.iter().position(|line| line.contains(part));
+        assert!(at("connection education/api") < at(said_by_both), "nearest to the root");
     }
 
     #[test]
