@@ -7,7 +7,7 @@ use marsad_shared::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Errand, keep::Pending, notes::Seen};
+use super::{Errand, notes::Seen};
 use crate::{
     run::Run,
     source::{
@@ -64,7 +64,8 @@ pub(super) struct Course {
     /// The partner's mark of change when the walk began.
     pub(super) mark: Option<Validators>,
     pub(super) slips: Slips,
-    pub(super) pending: Pending,
+    /// Whether the cache knows of the run.
+    pub(super) opened: bool,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
     pub(super) seen: Seen,
@@ -96,7 +97,7 @@ impl Course {
             refused_legs: 0,
             mark,
             slips: Slips::default(),
-            pending: Pending::new(),
+            opened: false,
             notes: Vec::new(),
             seen: Seen::default(),
             resumed: None,

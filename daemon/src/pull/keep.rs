@@ -1,36 +1,18 @@
 //! A page into its place: refusals first, then rows and the position behind them, together.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use jiff::Timestamp;
 use marsad_shared::{
-    record::Batch,
     request::{By, Request},
     run::Counts,
-    store::{
-        StoreError,
-        cache::{Cache, Ended, PageEnd, Validators, Walk},
-        writer::LINGER,
-    },
+    store::cache::{Ended, PageEnd, Validators, Walk},
 };
-use tokio::time::Instant;
 
 use super::{
     Puller,
     course::{Course, Next},
     page::{self, Page},
 };
-use crate::{
-    intake::Piece,
-    source::{http::Answer, walk::Ask},
-    trouble::Trouble,
-};
-
-/// The share of a run's pages that one commit may hold: one in so many.
-const COMMIT_SHARE: u64 = 10;
-/// So many rows, or bytes of them, are one commit; a page that holds more is one by itself.
-const COMMIT_ROWS: usize = 10_000;
-const COMMIT_BYTES: usize = 8 * 1024 * 1024;
+use crate::{intake::Piece, source::http::Answer, trouble::Trouble};
 
 /// Where the walk goes behind a page.
 pub(super) enum Behind {
@@ -40,14 +22,6 @@ pub(super) enum Behind {
         alone: bool,
     },
     Broken,
-}
-
-impl Behind {
-    /// Whether another page follows at once, behind which this one may become durable. What is ordered of a partner is
-    /// written down first.
-    fn leads_on(&self) -> bool {
-        matches!(self, Self::More(next) if !matches!(next.ask, Ask::Job(_) | Ask::File { .. }))
-    }
 }
 
 /// What is known of a page when it is kept.
@@ -62,64 +36,8 @@ struct Kept {
     at: Timestamp,
 }
 
-/// Pages that the cache was given and that are not durable yet. In a long run of a quick partner several of them make one
-/// commit: most of what that costs, it costs for one page as for ten. A crash costs at most a share of what the run had
-/// done.
-#[derive(Debug)]
-pub(super) struct Pending {
-    /// Whether the cache knows of the run.
-    opened: bool,
-    pages: u64,
-    rows: usize,
-    bytes: usize,
-    /// When the last commit was waited for.
-    since: Instant,
-    /// What went wrong first; nothing of what came behind it is in the cache either.
-    failed: Arc<Mutex<Option<StoreError>>>,
-}
-
-impl Pending {
-    pub(super) fn new() -> Self {
-        Self {
-            opened: false,
-            pages: 0,
-            rows: 0,
-            bytes: 0,
-            since: Instant::now(),
-            failed: Arc::default(),
-        }
-    }
-
-    /// Whether a commit is to be waited for, with this batch of a run that has come to page `number`.
-    fn is_full(&self, batch: &Batch, number: u64) -> bool {
-        self.pages + 1 >= number / COMMIT_SHARE
-            || self.rows + batch.len() >= COMMIT_ROWS
-            || self.bytes + batch.text_len() >= COMMIT_BYTES
-            || self.since.elapsed() >= LINGER
-    }
-
-    /// Another batch is handed over; whether it is the first.
-    fn more(&mut self, batch: &Batch) -> bool {
-        self.pages += 1;
-        self.rows += batch.len();
-        self.bytes += batch.text_len();
-        !std::mem::replace(&mut self.opened, true)
-    }
-
-    /// All is durable, or nothing is pending any more.
-    fn none(&mut self) {
-        (self.pages, self.rows, self.bytes, self.since) = (0, 0, 0, Instant::now());
-    }
-
-    /// Why what was waited for is not durable: what went wrong first.
-    fn failure(&self, last: StoreError) -> StoreError {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(last)
-    }
-}
-
 impl Puller {
-    /// Keeps a page with where the walk goes behind it: it is durable when this returns, or within [`LINGER`] if more
-    /// follow.
+    /// Keeps a page with where the walk goes behind it.
     pub(super) async fn keep(
         &self,
         request: &Request,
@@ -142,56 +60,19 @@ impl Puller {
         self.services.refuse(&course.run, refused).await?;
         counted.map_err(|error| Trouble::decode("the run", error))?;
         let at = self.services.clock.now();
-        let waits = !behind.leads_on() || course.pending.is_full(&batch, course.run.pages);
         let end =
             self.page_end(request, course, &Kept { answer, url, rows, pages, clean, at }, behind);
-        self.hand_over(course, batch, at, waits, end).await?;
-        self.services.show_progress(&course.run);
-        Ok(())
-    }
-
-    /// Gives the cache a page with its end, and `waits` until it is durable.
-    async fn hand_over(
-        &self,
-        course: &mut Course,
-        batch: Batch,
-        at: Timestamp,
-        waits: bool,
-        end: impl FnOnce(Counts) -> PageEnd + Send + 'static,
-    ) -> Result<(), StoreError> {
         let (feed, run) = (self.feed.id.clone(), course.run.id);
-        let opens = course.pending.more(&batch);
-        let work = move |cache: &mut Cache| {
+        // The first page may have come before the columns were known, and was not kept then.
+        let opens = !std::mem::replace(&mut course.opened, true);
+        let applied = self.services.store.cache.call(move |cache| {
             if opens {
                 cache.begin_pages(&feed, run)?;
             }
             cache.apply_page(&feed, &batch, at, end)
-        };
-        let cache = &self.services.store.cache;
-        if !waits {
-            let failed = Arc::clone(&course.pending.failed);
-            let done = move |applied: Result<Counts, StoreError>| {
-                if let Err(error) = applied {
-                    failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                }
-            };
-            return cache.cast(work, done).await;
-        }
-        let applied = cache.call(work).await;
-        course.run.cached = applied.map_err(|error| course.pending.failure(error))?;
-        course.pending.none();
-        Ok(())
-    }
-
-    /// Waits until all that was handed over is durable, and counted.
-    pub(super) async fn settle(&self, course: &mut Course) -> Result<(), StoreError> {
-        if course.pending.pages == 0 {
-            return Ok(());
-        }
-        let feed = self.feed.id.clone();
-        let counts = self.services.store.cache.call(move |cache| cache.counts(&feed)).await;
-        course.run.cached = counts.map_err(|error| course.pending.failure(error))?;
-        course.pending.none();
+        });
+        course.run.cached = applied.await?;
+        self.services.show_progress(&course.run);
         Ok(())
     }
 

@@ -73,8 +73,7 @@ impl Puller {
             None => (Walker::new(request), None),
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
-        let settled = self.settle(&mut course).await;
-        (course.run, ended.and_then(|ending| settled.map(|()| ending).map_err(Trouble::from)))
+        (course.run, ended)
     }
 
     async fn pages(

@@ -268,14 +268,6 @@ impl Cache {
         Ok(counts)
     }
 
-    /// What reached the cache so far of the feed's run.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if none is under way, or one of its pages could not be applied.
-    pub fn counts(&self, feed: &FeedId) -> Result<Counts, StoreError> {
-        Ok(self.readings.get(feed).ok_or_else(|| no_reading(feed))?.counts)
-    }
-
     /// Forgets a walk that cannot be gone on with; the next one begins anew.
     pub fn forget_walk(&mut self, feed: &FeedId) -> Result<(), StoreError> {
         let sql = "UPDATE marsad_feed SET walk = NULL WHERE feed = ?";
