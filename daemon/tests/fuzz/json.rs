@@ -33,6 +33,24 @@ fn count((found, spoilt): &mut (Vec<String>, usize), record: Text<'_>) -> Flow {
     Flow::More
 }
 
+/// Whether two ends are the same. Where what breaks a value off is a line break, one reader stands before it, the other
+/// behind: there the line may differ by one.
+fn is_same(one: &Result<(), DecodeError>, other: &Result<(), DecodeError>) -> bool {
+    let (one, other) = (kind(one), kind(other));
+    let line = |text: &str| -> Option<(String, u64)> {
+        let (before, behind) = text.split_once("line")?;
+        let behind = behind.trim_start_matches([':', ' ']);
+        let digits = behind.len() - behind.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, rest) = behind.split_at(digits);
+        Some((format!("{before}{rest}"), number.parse().ok()?))
+    };
+    one == other
+        || matches!(
+            (line(&one), line(&other)),
+            (Some((one, at)), Some((other, also))) if one == other && at.abs_diff(also) == 1
+        )
+}
+
 fn read(bytes: &[u8], records: &str) -> Found {
     let records = RecordsPath::json(records).unwrap();
     let paths = ["$.meta.next", "$.meta", "$.data[0]"].map(|path| ScalarPath::parse(path).unwrap());
@@ -56,7 +74,7 @@ fn read(bytes: &[u8], records: &str) -> Found {
         let (mut streamed, mut few) = ((Vec::new(), 0), BufReader::with_capacity(3, bytes));
         let (also, ended) = json::read(&mut few, &plan, |record, _| count(&mut streamed, record));
         let shown = String::from_utf8_lossy(bytes);
-        assert_eq!(kind(&ended), kind(&end), "{shown}");
+        assert!(is_same(&ended, &end), "{ended:?} {end:?}: {shown}");
         assert_eq!((also, streamed.1), (beside, held.1));
         // A word alone does not say where it ends, and what follows it may be what is wrong.
         let is_word = |record: &String| !record.starts_with(['"', '{', '[']);
@@ -68,6 +86,12 @@ fn read(bytes: &[u8], records: &str) -> Found {
         );
     }
     (scalars, found, whole)
+}
+
+#[test]
+fn a_value_that_a_line_break_breaks_off_is_refused_by_both_readers() {
+    let (.., end) = read(b"{\"meta\":{\"next\":true},\n\"data\":[null,null,-\n.50]}", "$.data[*]");
+    assert!(matches!(end, Err(DecodeError::Format(_))), "{end:?}");
 }
 
 #[test]
