@@ -122,9 +122,7 @@ impl<R: BufRead> Scan<R> {
         let begin = self.cut()?;
         match serde_json::from_slice::<IgnoredAny>(&self.value) {
             Ok(_) => Ok(&self.value),
-            // Half a word, with something else behind it.
-            Err(error) if error.is_eof() && self.peek()?.is_some() => Err(self.not_json()),
-            Err(error) => Err(begin.failure(&error)),
+            Err(error) => Err(self.broken_off(begin, &error)),
         }
     }
 
@@ -150,9 +148,18 @@ impl<R: BufRead> Scan<R> {
     pub(super) fn single(&mut self) -> Result<bool, DecodeError> {
         let begin = self.cut()?;
         let value = serde_json::from_slice::<serde_json::Value>(&self.value);
-        match value {
-            Err(error) if error.is_eof() && self.peek()?.is_some() => Err(self.not_json()),
-            value => value.map(|value| value.is_null()).map_err(|error| begin.failure(&error)),
+        value.map(|value| value.is_null()).map_err(|error| self.broken_off(begin, &error))
+    }
+
+    /// What is wrong with the value that was cut out. Half a word that something stands behind, and be it a line break, is
+    /// not cut off: it is no JSON.
+    fn broken_off(&mut self, begin: Begin, error: &serde_json::Error) -> DecodeError {
+        let next = self.bytes.fill_buf().ok().and_then(|here| here.first().copied());
+        let Some(next) = next.filter(|_| error.is_eof()) else { return begin.failure(error) };
+        self.value.push(next);
+        match serde_json::from_slice::<IgnoredAny>(&self.value) {
+            Err(error) if !error.is_eof() => begin.failure(&error),
+            _ => self.not_json(),
         }
     }
 
