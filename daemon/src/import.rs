@@ -35,6 +35,8 @@ use crate::{
 
 mod desk;
 mod hold;
+mod proposal;
+mod text;
 
 use desk::Desk;
 use hold::hold;

@@ -35,8 +35,17 @@ pub struct Row<'a> {
 }
 
 /// Why a row cannot be taken as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRow(pub String);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRow {
+    /// It has another number of cells than the header.
+    #[error(
+        "the row has {have} cells and the header {want}; look for a missing or an unquoted delimiter"
+    )]
+    Ragged { have: usize, want: usize },
+    /// It is no text of its encoding.
+    #[error("cell {cell} is not {encoding}; have it written in {encoding}")]
+    NoText { cell: usize, encoding: &'static str },
+}
 
 impl Row<'_> {
     /// The line where it begins, from 1.
@@ -50,18 +59,11 @@ impl Row<'_> {
     /// [`BadRow`] if it has another number of cells than the header, or is no text.
     pub fn cells(&self) -> Result<Cells<'_>, BadRow> {
         if self.record.len() != self.width {
-            let (have, want) = (self.record.len(), self.width);
-            return Err(BadRow(format!(
-                "the row has {have} cells and the header {want}; look for a missing or an unquoted delimiter"
-            )));
+            return Err(BadRow::Ragged { have: self.record.len(), want: self.width });
         }
         let text = std::str::from_utf8(self.record.as_slice()).map_err(|_| {
-            let encoding = self.encoding;
             let at = self.record.iter().position(|cell| std::str::from_utf8(cell).is_err());
-            BadRow(format!(
-                "cell {} is not {encoding}; have it written in {encoding}",
-                at.map_or(0, |index| index + 1)
-            ))
+            BadRow::NoText { cell: at.map_or(0, |index| index + 1), encoding: self.encoding }
         })?;
         Ok(Cells { text, record: self.record })
     }

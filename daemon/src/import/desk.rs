@@ -20,7 +20,7 @@ use marsad_shared::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Found;
+use super::{Found, text::FileText};
 use crate::{
     columns::Columns,
     decode::{DecodeError, Flow},
@@ -70,9 +70,11 @@ impl Desk {
         let (path, format) = (found.path.clone(), format_of(&self.feed, &found.name));
         let sample = path.clone();
         let infer = move |feed: &Feed| {
-            let sample = Taken::open(&sample)
+            let mut sample = Taken::open(&sample)
                 .map_err(|error| DecodeError::Io(io::Error::other(error.to_string())))?;
-            intake::infer(feed, format, sample.file)
+            let mut text = FileText::new(feed, format, &mut sample.file)?;
+            let layout = intake::infer(feed, format, &mut text);
+            text.judge(layout, None)
         };
         let shaper = self.columns.shaper(services, run.id, &show(&found.name), infer).await?;
         self.begin(services, run.id).await?;
@@ -182,10 +184,15 @@ impl Desk {
         let place = show(name).into_owned();
         let reading = tokio::task::spawn_blocking(move || {
             let (mut bytes, last_word) = source()?;
-            let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
             let hand_over =
                 |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
-            intake.read(&mut bytes, hand_over).map_err(|error| match error {
+            let read = FileText::new(&feed, format, &mut bytes).and_then(|mut text| {
+                let origins = Origins { encoding: text.encoding(), ..origins };
+                let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
+                let read = intake.read(&mut text, hand_over);
+                text.judge(read, Some(&shaper.layout))
+            });
+            read.map_err(|error| match error {
                 DecodeError::Io(error) => Trouble::File(format!("{place}: {error}")),
                 error => Trouble::decode(place, error),
             })?;

@@ -403,7 +403,8 @@ table! {
         /// How its bytes are written. Default: by content type or file name.
         may format: Format,
         /// In which encoding its text is, where it does not begin with a mark that says so: a label of the WHATWG, such as
-        /// `windows-1256`. Default: as the answer says, else UTF-8. Files are read in UTF-8.
+        /// `windows-1256`. Default: as the answer says, else UTF-8. A table in a file that is not in it is
+        /// held whole, with what it seems to be.
         may encoding: String,
         /// What the absence of a record means: nothing.
         #[expect(dead_code, reason = "with one value, reading it is all the check there is")]

@@ -271,8 +271,8 @@ fn of_a_feed_over_http() {
 fn of_a_feed_of_files() {
     for (line, expected) in [
         (
-            "encoding = \"windows-1256\"",
-            "encoding: \"windows-1256\" is not read by this version in files; use \"utf-8\"",
+            "encoding = \"arabic-indic\"",
+            "encoding: \"arabic-indic\" is no encoding; use one of the WHATWG's labels, such as \"utf-8\", \"windows-1256\" or \"utf-16le\"",
         ),
         (
             "format = \"ndjson\"\nrecords = \"$[*]\"",
