@@ -159,6 +159,10 @@ table! {
         may outbox: Location,
         /// How long a file that was not renamed in must be still before it counts as complete. Default: `5s`.
         may settle: Span,
+        /// The ending of the small file that says that another one of `import` is complete: with `.done`, `a.csv` is taken once
+        /// `a.csv.done` or `a.done` is there, and never without. One in `.sha256` holds the sum of its file, which is checked.
+        /// Default: there are none.
+        may marker: String,
     }
     later {}
 }

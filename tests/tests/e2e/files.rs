@@ -12,6 +12,7 @@ use marsad_tests::{
 
 use crate::waits;
 
+mod complete;
 mod encodings;
 
 /// A folder that a daemon imports from, with its feeds.
@@ -23,11 +24,16 @@ struct Folder {
 impl Folder {
     /// A daemon with feeds of one folder: each an id with its keys.
     async fn with(feeds: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::marked("", feeds).await
+    }
+
+    /// The same, with a further key of the connection.
+    async fn marked(key: &str, feeds: &[(&str, &str)]) -> anyhow::Result<Self> {
         let home = Home::new()?;
         let path = home.join("in");
         fs::create_dir(&path)?;
         let mut file = PartnerFile::new("office");
-        let keys = format!("import = \"{}\"\nsettle = \"2s\"\n", path.display());
+        let keys = format!("import = \"{}\"\nsettle = \"2s\"\n{key}\n", path.display());
         file.connection("drop", &keys);
         for (id, keys) in feeds {
             file.add(&format!("\n[[feed]]\nid = \"{id}\"\nconnection = \"drop\"\n{keys}"));
@@ -38,14 +44,18 @@ impl Folder {
 
     /// Puts a whole file in place, and gives the run that it became, once it has ended.
     async fn drop(&self, feed: &str, name: &str, content: &[u8]) -> anyhow::Result<RunRow> {
-        let feed = format!("office/{feed}");
-        let before = waits::last(&self.daemon, &feed).await?;
+        let before = waits::last(&self.daemon, &format!("office/{feed}")).await?;
         let temporary = self.path.join(format!(".{name}.part"));
         fs::write(&temporary, content)?;
         fs::rename(&temporary, self.path.join(name))?;
+        self.ended(feed, before, name).await
+    }
+
+    /// The run of a file, once it has ended, with a number above `after`.
+    async fn ended(&self, feed: &str, after: u64, name: &str) -> anyhow::Result<RunRow> {
         let ended =
             |run: &RunRow| run.file.as_deref() == Some(name) && run.outcome != Outcome::Running;
-        waits::run(&self.daemon, &feed, before, name, ended).await
+        waits::run(&self.daemon, &format!("office/{feed}"), after, name, ended).await
     }
 
     /// The live rows of a feed, the cells of each as one text.
