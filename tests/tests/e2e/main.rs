@@ -58,6 +58,8 @@ mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
 #[cfg(test)]
+mod reveal;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod test_command;

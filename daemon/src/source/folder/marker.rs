@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{TakeError, Taken};
+use crate::hex::hex;
 
 /// The ending of markers that hold the SHA-256 of their file, as `sha256sum` writes it.
 const SUMS: &str = ".sha256";
@@ -59,7 +60,7 @@ impl Marker {
         let taken = Taken::open(&marker.ok_or(TakeError::PutOff)?)?;
         let text = io::read_to_string(taken.file.take(MARKER_MAX)).unwrap_or_default();
         let says = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        let is: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let is = hex(sum);
         if says.len() != is.len() {
             return Err(TakeError::Unlike(
                 "its .sha256 holds no SHA-256; have it written as sha256sum does",
@@ -95,7 +96,7 @@ mod tests {
         let path = temp.path().join("a.csv");
         let sum = ring::digest::digest(&ring::digest::SHA256, b"id\n1\n");
         let good = "5b5ee0cc9dbb6c7a3a1d5a8dd0a0ee6be4e57d0e2f9a0a5f1f0b5c0b6a0f3b10";
-        let is: String = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let is = hex(sum.as_ref());
         let marker = Marker::new(".sha256");
         let check = |text: &str| {
             fs::write(temp.path().join("a.csv.sha256"), text).unwrap();

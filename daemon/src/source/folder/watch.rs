@@ -190,12 +190,11 @@ impl Watch {
         }
         match fs::symlink_metadata(self.folder.join(&name)) {
             Ok(about) if !about.is_dir() => {
-                let marked = |marker: &Marker| marker.of(&self.folder, &name).is_some();
                 let (known, whole) = match &self.marker {
                     None => (true, arrived),
                     Some(marker) => {
-                        let marked = marked(marker);
-                        (marked, marked)
+                        let there = marker.of(&self.folder, &name).is_some();
+                        (there, there)
                     }
                 };
                 self.note(&name, Stamp::of(&about), now, known, whole);
