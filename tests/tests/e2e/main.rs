@@ -28,6 +28,8 @@ mod echoes;
 #[cfg(test)]
 mod feeds_at_once;
 #[cfg(test)]
+mod few_files;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod healthy_partners;
