@@ -35,6 +35,7 @@ use crate::{
 
 mod desk;
 mod hold;
+mod packed;
 
 use desk::Desk;
 use hold::hold;
