@@ -36,6 +36,7 @@ use crate::{
 
 mod desk;
 mod hold;
+mod packed;
 mod proposal;
 mod text;
 

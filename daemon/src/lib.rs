@@ -1,5 +1,6 @@
 //! The daemon's parts: sources, the pipeline, the courier, health, and the socket. `marsadd` puts them together.
 
+pub mod archive;
 pub mod books;
 pub mod certificates;
 pub mod columns;
@@ -27,4 +28,5 @@ pub mod source;
 pub mod supervisor;
 pub mod test;
 pub mod trouble;
+pub mod unpack;
 pub mod watch;

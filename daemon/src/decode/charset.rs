@@ -33,7 +33,7 @@ impl Charset {
     }
 
     /// The encoding of a page or file in `format`, as [`Self::of`] tells it; `None`: the document says itself in which one it
-    /// is, as XML does.
+    /// is, as XML and workbooks do.
     pub fn of_document(
         format: Format,
         begin: &[u8],
@@ -42,7 +42,7 @@ impl Charset {
     ) -> Option<Self> {
         let charset = Self::of(begin, configured, said);
         match format {
-            Format::Xml => None,
+            Format::Xml | Format::Xlsx => None,
             // SDMX may be ML.
             Format::Sdmx => Some(charset)
                 .filter(|charset| !charset.text(begin).trim_ascii_start().starts_with(b"<")),

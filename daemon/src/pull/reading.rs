@@ -14,8 +14,8 @@ use crate::{
     source::{
         body::{Body, HELD_MAX},
         http::Answer,
-        unpack::UnpackError,
     },
+    unpack::UnpackError,
 };
 
 /// Bytes read at once.
@@ -73,7 +73,7 @@ impl Reading {
         let lines = match self.format {
             Format::Ndjson | Format::Csv => true,
             Format::Sdmx => self.charset.is_some() && !self.is_json(),
-            Format::Json | Format::Xml => false,
+            Format::Json | Format::Xml | Format::Xlsx => false,
         };
         let ends = |tail: [u8; 2]| self.charset.is_some_and(|charset| charset.ends_line(&tail));
         lines && self.body.tail().is_some_and(|tail| !ends(tail))
@@ -159,7 +159,7 @@ fn unread(fault: &UnpackError) -> DecodeError {
     let text = fault.to_string();
     match fault {
         UnpackError::Broken(_) => DecodeError::Broken(text),
-        UnpackError::TooLarge(_) => DecodeError::TooLarge(text),
+        UnpackError::TooLarge(_) | UnpackError::TooDense(_) => DecodeError::TooLarge(text),
         UnpackError::Unread(_) => DecodeError::Encoding(text),
     }
 }

@@ -12,8 +12,8 @@ use super::{
     tree::Tree,
     value::{
         AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode,
-        Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span,
-        Statuses, Zone,
+        Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, SheetStop,
+        Span, Statuses, Zone,
     },
 };
 use crate::{
@@ -356,6 +356,9 @@ table! {
         may path: String,
         /// The names of its files, such as `transfers-*.csv`.
         may files: String,
+        /// Files that are ZIP archives: the members to read, such as `*.csv`; `*` leads into folders too. Default: all of
+        /// them.
+        may entries: String,
         /// Where the records of a page or file stand. JSON: a path (RFC 9535); plain names that end in `[*]`, such as
         /// `$.data[*]`, are read record by record, any other form holds the page in memory. Default: `$[*]`. XML: the local
         /// names that lead to a record, such as `Envelope/Body/Reply/Case`.
@@ -415,10 +418,16 @@ table! {
         may mode: IncrementalMode,
         /// CSV, of SDMX too: the character between fields. Default: `,`.
         may delimiter: String,
-        /// CSV: the line of the header, from 1. Default: 1.
+        /// CSV and XLSX: the line or row of the header, from 1. Default: 1.
         may header_row: u64,
+        /// XLSX: the sheet to read, by its name or by its number, from 1. Default: the only one that can be seen.
+        may sheet: Or<String, u64>,
+        /// XLSX: where the rows of a sheet end. `empty_key`, the default: at the first row that has something in it, but
+        /// nothing in any column of the key. A list of words, such as `["Total"]`: there, or where a column of the key holds
+        /// one of them.
+        may stop: Or<SheetStop, Vec<String>>,
     }
-    later { "sheet" "min_rows" "max_delete_share" "approve" }
+    later { "min_rows" "max_delete_share" "approve" }
 }
 
 table! {

@@ -10,6 +10,8 @@ mod bad_files;
 #[cfg(test)]
 mod bad_partners;
 #[cfg(test)]
+mod book;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod console_on_a_pty;
@@ -37,6 +39,8 @@ mod healthy_partners;
 mod manners;
 #[cfg(test)]
 mod nginx;
+#[cfg(test)]
+mod packed_files;
 #[cfg(test)]
 mod partition;
 #[cfg(test)]
@@ -69,3 +73,7 @@ mod test_command;
 mod tls;
 #[cfg(test)]
 mod waits;
+#[cfg(test)]
+mod workbooks;
+#[cfg(test)]
+mod zip;

@@ -52,6 +52,9 @@ fn feed(request: &Request) -> Feed {
         unlisted: &[],
         encoding: None,
         header_row: 1,
+        sheet: None,
+        stop: Vec::new(),
+        entries: None,
         key: vec!["id".to_owned()],
         version: None,
         fields: vec![Field {

@@ -23,8 +23,10 @@ pub(super) fn encoding(raw: &RawFeed, report: &mut Report<'_>) -> Option<String>
         report.wrong(&at.place, format!("{label} is no encoding"), remedy);
         return None;
     };
-    if raw.format.value() == Some(&Format::Xml) {
-        let problem = "means nothing to XML, which says itself in which encoding it is".to_owned();
+    if let Some(which @ (Format::Xml | Format::Xlsx)) = raw.format.value() {
+        let which = if *which == Format::Xml { "XML" } else { "a workbook" };
+        let problem =
+            format!("means nothing to {which}, which says itself in which encoding it is");
         report.wrong(&at.place, problem, "take it out");
         return None;
     }

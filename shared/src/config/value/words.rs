@@ -146,9 +146,15 @@ word!(
         (Self::Csv.word(), Self::Csv),
         (Self::Xml.word(), Self::Xml),
         (Self::Sdmx.word(), Self::Sdmx),
+        (Self::Xlsx.word(), Self::Xlsx),
     ],
-    later["xlsx"]
+    later []
 );
+
+/// The only rule of this version for where the rows of a sheet end.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::config) struct SheetStop;
+word!(SheetStop, [("empty_key", Self)], later []);
 word!(
     FieldType,
     [
