@@ -159,6 +159,27 @@ fn a_name_that_stands_twice_on_the_way_to_a_column_refuses_the_row() {
 }
 
 #[test]
+fn days_in_two_calendars_are_a_day_apart_at_most() {
+    let feed = feed(
+        "format = \"csv\"\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\n\
+         hijri = { type = \"hijri_date\", format = \"%d/%m/%Y\", gregorian = \"day\" }\nday = \"date\"",
+    );
+    let apart = "field \"hijri\" is not the day of field \"day\": they are more than a day apart; have the partner say which is right";
+    for (hijri, day, expected) in [
+        ("1/9/1447", "2026-02-18", "a|1447-09-01|2026-02-18"),
+        ("1/9/1447", "2026-02-17", "a|1447-09-01|2026-02-17"),
+        ("1/9/1447", "2026-02-19", "a|1447-09-01|2026-02-19"),
+        ("1/9/1447", "2026-02-20", apart),
+        ("1/9/1447", "2026-02-16", apart),
+        ("1/9/1447", "", "a|1447-09-01|·"),
+        ("", "2026-02-18", "a|·|2026-02-18"),
+    ] {
+        let (found, refused) = rows(&feed, &format!("id,hijri,day\na,{hijri},{day}\n"));
+        assert_eq!([found, refused].concat(), [expected], "{hijri} and {day}");
+    }
+}
+
+#[test]
 fn columns_are_found_in_xml_by_paths_of_local_names() {
     let columns = |from: &str, kind: &str, record: &str| {
         let keys = format!(

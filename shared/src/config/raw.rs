@@ -643,11 +643,18 @@ table! {
         may required: bool,
         /// Whether it is masked wherever it is shown. Default: false.
         may sensitive: bool,
-        /// How a date or timestamp is written, as in strftime; a timestamp also as `unix` (seconds since 1970) or `unix_ms`.
-        /// Default: ISO 8601.
+        /// How a date, Hijri date or timestamp is written, as in strftime; a timestamp also as `unix` (seconds since 1970) or
+        /// `unix_ms`. A Hijri date knows `%Y`, `%m`, `%d` and `%F`. Default: ISO 8601.
         may format: String,
         /// The IANA zone of a timestamp that names none. Default: `timezone` of marsad.toml.
         may zone: Zone,
+        /// `hijri_date`: the `date` column that says the same day; where both are given and are more than a day apart, the
+        /// record is refused. Default: none is compared.
+        may gregorian: String,
+        /// `phone`: the country of a number that names none, by its two letters. Default: `AE`.
+        may region: String,
+        /// `enum`: all that may stand there.
+        may values: Vec<String>,
     }
     later {}
 }

@@ -185,7 +185,10 @@ fn version(raw: &RawFeed, fields: Option<&[Field]>, report: &mut Report<'_>) -> 
         report.wrong(&at.place, problem, "name a column that changes, or take it out");
     }
     let kind = fields.and_then(|fields| fields.iter().find(|field| field.name == *column));
-    if kind.is_some_and(|field| matches!(field.kind, FieldType::Boolean | FieldType::Json)) {
+    let no_order = |kind| {
+        matches!(kind, FieldType::Boolean | FieldType::Json | FieldType::Phone | FieldType::Enum)
+    };
+    if kind.is_some_and(|field| no_order(field.kind)) {
         let problem =
             format!("{} is of a type that does not tell newer from older", quoted(column));
         report.wrong(&at.place, problem, "name a number, a time or a text that grows");

@@ -157,8 +157,12 @@ word!(
         (Self::Decimal.word(), Self::Decimal),
         (Self::Boolean.word(), Self::Boolean),
         (Self::Date.word(), Self::Date),
+        (Self::HijriDate.word(), Self::HijriDate),
         (Self::Timestamp.word(), Self::Timestamp),
+        (Self::Period.word(), Self::Period),
         (Self::EmiratesId.word(), Self::EmiratesId),
+        (Self::Phone.word(), Self::Phone),
+        (Self::Enum.word(), Self::Enum),
         (Self::Json.word(), Self::Json),
     ],
     later []

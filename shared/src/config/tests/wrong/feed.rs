@@ -372,7 +372,7 @@ fn of_columns() {
         ("fields = {}", "fields: names no field; name the columns, or take it out"),
         (
             "fields = { no = \"string\" }",
-            "fields.no: \"string\" is unknown; use \"text\", \"integer\", \"decimal\", \"boolean\", \"date\", \"timestamp\", \"emirates_id\" or \"json\"",
+            "fields.no: \"string\" is unknown; use \"text\", \"integer\", \"decimal\", \"boolean\", \"date\", \"hijri_date\", \"timestamp\", \"period\", \"emirates_id\", \"phone\", \"enum\" or \"json\"",
         ),
         (
             "fields = { no = 5 }",
