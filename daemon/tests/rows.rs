@@ -159,6 +159,20 @@ fn a_name_that_stands_twice_on_the_way_to_a_column_refuses_the_row() {
 }
 
 #[test]
+fn a_card_that_must_be_there_is_missing_where_a_placeholder_is() {
+    let keys = |more: &str| {
+        format!(
+            "key = [\"id\"]\n[feed.fields]\nid = \"text\"\neid = {{ type = \"emirates_id\"{more} }}"
+        )
+    };
+    let record = r#"[{"id":"a","eid":"111-1111-1111111-1"}]"#;
+    assert_eq!(rows(&feed(&keys("")), record), (vec!["a|·".to_owned()], vec![]));
+    let (found, refused) = rows(&feed(&keys(", required = true")), record);
+    assert!(found.is_empty());
+    assert_eq!(refused, ["field \"eid\" is missing and must not be"]);
+}
+
+#[test]
 fn days_in_two_calendars_are_a_day_apart_at_most() {
     let feed = feed(
         "format = \"csv\"\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\n\

@@ -103,6 +103,7 @@ impl Reading {
                 text.parse::<Period>().ok()?;
                 row.text(text);
             }
+            FieldType::EmiratesId if is_no_card(text) => row.null(),
             FieldType::EmiratesId => row.text(&emirates_id(text)?),
             FieldType::Phone => row.text(&phone::e164(text, self.region)?),
             FieldType::Enum => row.text(self.values.iter().find(|value| *value == text)?),
@@ -134,7 +135,7 @@ impl Reading {
             FieldType::Timestamp => "is not a time (ISO 8601, or as its `format` says)".into(),
             FieldType::Period => NoPeriod.to_string().into(),
             FieldType::EmiratesId => {
-                "is not an Emirates ID (15 digits, 784 first, check digit last)".into()
+                "is not an Emirates ID (15 digits, 784 first, check digit last; one digit all through means no card)".into()
             }
             FieldType::Phone => {
                 "is not a telephone number that can be called (+971501234567, or as it is dialled in its `region`)".into()
@@ -207,6 +208,15 @@ fn boolean(text: &str) -> Option<bool> {
         "false" | "0" | "no" | "f" | "n" => Some(false),
         _ => None,
     }
+}
+
+/// Whether it is what forms write for "no card": one digit and nothing else, as in `999-9999-9999999-9`, or the first
+/// three of it.
+pub(crate) fn is_no_card(text: &str) -> bool {
+    let digits = || text.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
+    let first = digits().next().filter(u8::is_ascii_digit);
+    first.is_some_and(|first| digits().all(|digit| digit == first))
+        && matches!(digits().count(), 3 | 15)
 }
 
 /// The 15 digits, if the prefix and the check digit (Luhn) are right.
