@@ -173,6 +173,54 @@ fn a_card_that_must_be_there_is_missing_where_a_placeholder_is() {
 }
 
 #[test]
+fn a_value_beyond_its_bounds_refuses_the_row_and_names_the_bound() {
+    let row = |column: &str, value: &str| {
+        let keys = format!(
+            "format = \"csv\"\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\nv = {{ {column} }}"
+        );
+        let (found, refused) = rows(&feed(&keys), &format!("id,v\na,{value}\n"));
+        [found, refused].concat().concat()
+    };
+    for (column, value, expected) in [
+        ("type = \"integer\", min = 0", "0", "a|0"),
+        ("type = \"integer\", min = 0", "", "a|·"),
+        (
+            "type = \"integer\", min = 0",
+            "-1",
+            "field \"v\" is less than 0; mend the value, or lower `min`",
+        ),
+        (
+            "type = \"decimal\", max = 0.1",
+            "0.1000000000000000000001",
+            "field \"v\" is more than 0.1; mend the value, or raise `max`",
+        ),
+        (
+            "type = \"timestamp\", min = 2026-01-01",
+            "2025-12-31T20:00:00Z",
+            "a|2025-12-31T20:00:00Z",
+        ),
+        (
+            "type = \"timestamp\", min = 2026-01-01",
+            "2025-12-31T19:00:00Z",
+            "field \"v\" is less than 2026-01-01; mend the value, or lower `min`",
+        ),
+        (
+            "type = \"period\", max = \"2026-Q1\"",
+            "2026",
+            "field \"v\" is more than 2026-Q1; mend the value, or raise `max`",
+        ),
+        ("type = \"text\", pattern = '[A-Z]-\\d+'", "A-1", "a|A-1"),
+        (
+            "type = \"text\", pattern = '[A-Z]-\\d+'",
+            " A-1",
+            "field \"v\" does not match [A-Z]-\\d+; mend the value, or `pattern`",
+        ),
+    ] {
+        assert_eq!(row(column, value), expected, "{column}: {value}");
+    }
+}
+
+#[test]
 fn days_in_two_calendars_are_a_day_apart_at_most() {
     let feed = feed(
         "format = \"csv\"\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\n\

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backoff;
+pub mod bound;
 pub mod certificate;
 pub mod clock;
 pub mod config;

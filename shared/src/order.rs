@@ -52,7 +52,7 @@ pub fn typed(kind: FieldType, text: &str) -> Option<String> {
 
 /// A decimal number of any length, `0.<digits> * 10^scale`: exact, as a floating-point number is not.
 #[derive(Debug, PartialEq, Eq)]
-struct Decimal {
+pub(crate) struct Decimal {
     negative: bool,
     scale: i64,
     /// Neither first nor last is a zero; empty: the number is zero.
@@ -60,7 +60,8 @@ struct Decimal {
 }
 
 impl Decimal {
-    fn of(text: &str) -> Option<Self> {
+    /// The number that `text` is: digits with at most one point, a sign before and an exponent behind.
+    pub(crate) fn of(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
             None => (text, 0),

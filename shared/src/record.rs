@@ -293,6 +293,11 @@ impl RowBuilder<'_> {
         self.cells().get(index).map_or(Value::Null, |cell| self.batch.value(*cell))
     }
 
+    /// What was pushed last; null where nothing was yet.
+    pub fn last(&self) -> Value<'_> {
+        self.cells().last().map_or(Value::Null, |cell| self.batch.value(*cell))
+    }
+
     /// Whether the last column pushed is empty.
     pub fn last_is_null(&self) -> bool {
         matches!(self.batch.cells.last(), Some(Cell::Null))

@@ -14,7 +14,10 @@ use marsad_shared::{
 
 use crate::decode::Raw;
 
+mod limits;
 mod time;
+
+use limits::Limits;
 
 /// What a value should have been, to stand behind the field's name.
 pub(super) type Why = Cow<'static, str>;
@@ -29,6 +32,7 @@ pub(super) struct Reading {
     zone: TimeZone,
     region: Region,
     values: Vec<String>,
+    limits: Limits,
 }
 
 impl Reading {
@@ -37,13 +41,16 @@ impl Reading {
         let named = field.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
         let hijri = field.format.as_deref().filter(|_| field.kind == FieldType::HijriDate);
         let region = field.rules.region.as_deref();
+        let zone = named.unwrap_or_else(|| zone.clone());
+        let limits = Limits::of(field, &zone);
         Self {
             kind: field.kind,
             format: field.format.clone(),
             hijri: hijri.and_then(|format| format.parse().ok()),
-            zone: named.unwrap_or_else(|| zone.clone()),
+            zone,
             region: region.and_then(|name| name.parse().ok()).unwrap_or_default(),
             values: field.rules.values.clone(),
+            limits,
         }
     }
 
@@ -52,6 +59,11 @@ impl Reading {
     /// # Errors
     /// What the value should have been.
     pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+        self.take(raw, row)?;
+        self.limits.check(row.last())
+    }
+
+    fn take(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
         let text = match (self.kind, *raw) {
             (_, Raw::Nothing) => {
                 row.null();

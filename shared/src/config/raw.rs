@@ -11,9 +11,9 @@ use super::{
     table::{At, Keys, Or, Value, table},
     tree::Tree,
     value::{
-        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode,
-        Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, Span,
-        Statuses, Zone,
+        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, Edge, GrantKind, Id,
+        IncrementalMode, Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl,
+        Scalar, Span, Statuses, Zone,
     },
 };
 use crate::{
@@ -655,6 +655,14 @@ table! {
         may region: String,
         /// `enum`: all that may stand there.
         may values: Vec<String>,
+        /// `integer`, `decimal`, `date`, `hijri_date`, `timestamp`, `period`: the least that may stand there: a number, a
+        /// day, a time, a period of which all days must be behind its first. Default: no bound.
+        may min: Edge,
+        /// The greatest, written as `min` is. Default: no bound.
+        may max: Edge,
+        /// `text`: a regular expression that all of the text must match, from its first character to its last. Default:
+        /// none.
+        may pattern: String,
     }
     later {}
 }

@@ -39,6 +39,15 @@ pub struct Rules {
     /// `hijri_date`: the column of type `date` that says the same day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gregorian: Option<String>,
+    /// The least that may stand there, as [`crate::bound::Bound`] reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// The greatest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// `text`: what it must look like, as [`crate::bound::Pattern`] reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
 }
 
 impl Rules {

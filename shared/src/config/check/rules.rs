@@ -2,11 +2,15 @@
 
 use std::collections::HashSet;
 
+use jiff::tz::TimeZone;
+
 use crate::{
+    bound::{Bound, Pattern},
     config::{
         raw::{RawField, RawFieldTable},
         source::{Place, Report, quoted},
         table::{At, Given, Or},
+        value::Edge,
     },
     feed::{Field, FieldType, Rules},
     phone::Region,
@@ -39,7 +43,73 @@ pub(super) fn rules(
             Vec::new()
         }
     };
-    Some(Rules { region, values, gregorian: raw.gregorian.value().cloned() })
+    let (min, max) = bounds(kind, raw, report)?;
+    let pattern = if kind == FieldType::Text {
+        raw.pattern.checked(|at| pattern(at, report)).ok()?
+    } else {
+        raw.pattern.refuse(report, "means nothing to a type that is not text");
+        None
+    };
+    let gregorian = raw.gregorian.value().cloned();
+    Some(Rules { region, values, gregorian, min, max, pattern })
+}
+
+/// The bounds, as they are written.
+fn bounds(
+    kind: FieldType,
+    raw: &RawFieldTable,
+    report: &mut Report<'_>,
+) -> Option<(Option<String>, Option<String>)> {
+    if !Bound::is_for(kind) {
+        for given in [&raw.min, &raw.max] {
+            given.refuse(
+                report,
+                "means nothing to a type that is neither number, day, time nor period",
+            );
+        }
+        return Some((None, None));
+    }
+    // A bound without a zone is of the field's; which it is changes nothing here.
+    let mut read = |given: &Given<Edge>| {
+        given.checked(|at| {
+            let bound = Bound::of(kind, &at.value.0, &TimeZone::UTC);
+            if bound.is_none() {
+                let problem = format!("{} is no {kind}", quoted(&at.value.0));
+                report.wrong(&at.place, problem, format!("write it as {}", example(kind)));
+            }
+            bound.map(|bound| (bound, at.value.0.clone()))
+        })
+    };
+    let (min, max) = (read(&raw.min).ok()?, read(&raw.max).ok()?);
+    if let (Some((min, _)), Some((max, text)), Some(at)) = (&min, &max, raw.max.here())
+        && min.is_beyond(max)
+    {
+        let problem = format!("{} is less than min, so that nothing would be taken", quoted(text));
+        report.wrong(&at.place, problem, "write a greater one");
+    }
+    Some((min.map(|(_, text)| text), max.map(|(_, text)| text)))
+}
+
+const fn example(kind: FieldType) -> &'static str {
+    match kind {
+        FieldType::Integer => "0",
+        FieldType::Decimal => "\"0.5\"",
+        FieldType::HijriDate => "\"1447-09-01\"",
+        FieldType::Timestamp => "2026-11-24T06:00:00Z",
+        FieldType::Period => "\"2026-Q1\"",
+        _ => "2026-11-24",
+    }
+}
+
+fn pattern(at: &At<String>, report: &mut Report<'_>) -> Option<String> {
+    match at.value.parse::<Pattern>() {
+        Ok(_) => Some(at.value.clone()),
+        Err(error) => {
+            let problem = format!("{} {error}", quoted(&at.value));
+            report.wrong(&at.place, problem, "write a regular expression, such as '[A-Z]{2}-\\d+'");
+            None
+        }
+    }
 }
 
 /// Whether a column of that type does without `values`.

@@ -65,6 +65,55 @@ fn of_rules() {
             "s = { type = \"date\", values = [] }",
             "s.values: means nothing to a type that is not enum; take it out",
         ),
+        ("n = { type = \"integer\", min = 0.5 }", "n.min: \"0.5\" is no integer; write it as 0"),
+        (
+            "n = { type = \"integer\", max = true }",
+            "n.max: is true or false, not a number, a day or a time; write it as 0, \"0.5\" or 2026-01-01",
+        ),
+        (
+            "n = { type = \"decimal\", max = nan }",
+            "n.max: \"nan\" is no decimal; write it as \"0.5\"",
+        ),
+        (
+            "n = { type = \"decimal\", min = 0.3, max = 0.29999999999999999999 }",
+            "n.max: \"0.29999999999999999999\" is less than min, so that nothing would be taken; write a greater one",
+        ),
+        (
+            "d = { type = \"date\", min = 2026-01-01, max = 2025-12-31 }",
+            "d.max: \"2025-12-31\" is less than min, so that nothing would be taken; write a greater one",
+        ),
+        (
+            "d = { type = \"date\", min = \"today\" }",
+            "d.min: \"today\" is no date; write it as 2026-11-24",
+        ),
+        (
+            "d = { type = \"hijri_date\", min = \"2026-01-01\" }",
+            "d.min: \"2026-01-01\" is no hijri_date; write it as \"1447-09-01\"",
+        ),
+        (
+            "d = { type = \"timestamp\", max = 2026 }",
+            "d.max: \"2026\" is no timestamp; write it as 2026-11-24T06:00:00Z",
+        ),
+        (
+            "d = { type = \"period\", max = \"2026-Q5\" }",
+            "d.max: \"2026-Q5\" is no period; write it as \"2026-Q1\"",
+        ),
+        (
+            "s = { type = \"text\", min = 3 }",
+            "s.min: means nothing to a type that is neither number, day, time nor period; take it out",
+        ),
+        (
+            "n = { type = \"integer\", pattern = \"a\" }",
+            "n.pattern: means nothing to a type that is not text; take it out",
+        ),
+        (
+            "s = { type = \"text\", pattern = \"[a\" }",
+            "s.pattern: \"[a\" is no pattern (unclosed character class); write a regular expression, such as '[A-Z]{2}-\\d+'",
+        ),
+        (
+            "s = { type = \"text\", pattern = \"(a{1000}){1000}\" }",
+            "s.pattern: \"(a{1000}){1000}\" takes more than 1 MiB of memory; write a regular expression, such as '[A-Z]{2}-\\d+'",
+        ),
     ] {
         assert_eq!(said_of_fields(fields), [expected], "{fields}");
     }
