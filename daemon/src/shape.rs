@@ -13,7 +13,7 @@ use marsad_shared::{
 
 use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing, csv::Cells};
 use record::Record;
-use value::{Reading, Why};
+use value::{Reading, Why, Written};
 use way::Ways;
 
 pub mod infer;
@@ -57,8 +57,9 @@ struct Column {
 impl Shaper {
     /// A shaper for `layout`, whose times are in the feed's zone where nothing else is said.
     pub fn new(feed: &Feed, layout: Layout) -> Self {
+        let written = Written { zone: &feed.zone, decimal: feed.decimal };
         let columns = layout.fields.iter().enumerate().map(|(at, field)| Column {
-            reading: Reading::of(field, &feed.zone),
+            reading: Reading::of(field, written),
             required: layout.is_required(at),
             key: layout.key.contains(&at),
             gregorian: field.rules.gregorian.as_deref().and_then(|name| layout.position(name)),

@@ -221,6 +221,21 @@ fn a_value_beyond_its_bounds_refuses_the_row_and_names_the_bound() {
 }
 
 #[test]
+fn the_decimal_sign_of_a_feed_is_that_of_its_text() {
+    let keys = "decimal = \",\"\nkey = [\"id\"]\nfields = { id = \"text\", n = \"integer\", v = \"decimal\" }";
+    let (found, refused) =
+        rows(&feed(keys), r#"[{"id":"a","n":"1.234","v":"1.234,5"},{"id":"b","n":1,"v":1.5}]"#);
+    assert_eq!(found, ["a|1234|1234.5", "b|1|1.5"], "a number of JSON has a point: {refused:?}");
+    let csv = format!("format = \"csv\"\ndelimiter = \";\"\n{keys}");
+    let (found, refused) = rows(&feed(&csv), "id;n;v\na;1 234;0,5\nb;1;0.5\n");
+    assert_eq!(found, ["a|1234|0.5"]);
+    assert_eq!(
+        refused,
+        ["field \"v\" is not a decimal number; mend the value, or type the field \"text\""]
+    );
+}
+
+#[test]
 fn days_in_two_calendars_are_a_day_apart_at_most() {
     let feed = feed(
         "format = \"csv\"\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\n\

@@ -42,6 +42,8 @@ pub struct Feed {
     pub delimiter: u8,
     /// CSV only: the line of the header, from 1; what stands above it is passed over.
     pub header_row: u32,
+    /// What begins the fraction of a number that comes as text.
+    pub decimal: DecimalSign,
     /// Columns that tell one record from another, at least one.
     pub key: Vec<String>,
     /// The column that says which of two rows of one key is newer; `None`: the one that came later is.
@@ -74,6 +76,16 @@ pub enum Deleted {
     Field { field: String, values: Vec<String> },
     /// `OData`: `@removed`, or a context that ends in `$deletedEntity`. Its key may stand in its `id` alone.
     OData,
+}
+
+/// What begins the fraction of a number that comes as text. `٫` does too, in either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DecimalSign {
+    /// `1234.5`.
+    #[default]
+    Point,
+    /// `1234,5`, or `1.234,5` with points or spaces between thousands.
+    Comma,
 }
 
 words! {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use jiff::{civil, tz::TimeZone};
 use marsad_shared::{
-    feed::{Field, FieldType},
+    feed::{DecimalSign, Field, FieldType},
     hijri::{HijriDate, HijriFormat, NoHijriDate},
     period::{NoPeriod, Period},
     phone::{self, Region},
@@ -15,12 +15,20 @@ use marsad_shared::{
 use crate::decode::Raw;
 
 mod limits;
+mod number;
 mod time;
 
 use limits::Limits;
 
 /// What a value should have been, to stand behind the field's name.
 pub(super) type Why = Cow<'static, str>;
+
+/// How a feed writes what its columns do not say themselves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written<'f> {
+    pub(super) zone: &'f TimeZone,
+    pub(super) decimal: DecimalSign,
+}
 
 /// How the values of one column are read.
 #[derive(Clone, Debug)]
@@ -30,24 +38,26 @@ pub(super) struct Reading {
     format: Option<String>,
     hijri: Option<HijriFormat>,
     zone: TimeZone,
+    sign: DecimalSign,
     region: Region,
     values: Vec<String>,
     limits: Limits,
 }
 
 impl Reading {
-    /// How `field` is read, where times are of `zone` unless it names another. What it names of zones, countries and formats was checked with the configuration.
-    pub(super) fn of(field: &Field, zone: &TimeZone) -> Self {
+    /// How `field` is read, where `feed` says what the field does not. What it names of zones, countries and formats was checked with the configuration.
+    pub(super) fn of(field: &Field, feed: Written<'_>) -> Self {
         let named = field.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
         let hijri = field.format.as_deref().filter(|_| field.kind == FieldType::HijriDate);
         let region = field.rules.region.as_deref();
-        let zone = named.unwrap_or_else(|| zone.clone());
+        let zone = named.unwrap_or_else(|| feed.zone.clone());
         let limits = Limits::of(field, &zone);
         Self {
             kind: field.kind,
             format: field.format.clone(),
             hijri: hijri.and_then(|format| format.parse().ok()),
             zone,
+            sign: feed.decimal,
             region: region.and_then(|name| name.parse().ok()).unwrap_or_default(),
             values: field.rules.values.clone(),
             limits,
@@ -99,18 +109,24 @@ impl Reading {
             row.null();
             return Ok(());
         }
-        self.typed(&text, row).ok_or_else(|| self.expected())
+        // A number of JSON is written in one way alone.
+        let sign = if matches!(raw, Raw::Text(_)) { self.sign } else { DecimalSign::Point };
+        self.typed(&text, sign, row).ok_or_else(|| self.expected())
     }
 
-    fn typed(&self, text: &str, row: &mut RowBuilder<'_>) -> Option<()> {
+    fn typed(&self, text: &str, sign: DecimalSign, row: &mut RowBuilder<'_>) -> Option<()> {
         let format = self.format.as_deref();
         match self.kind {
-            FieldType::Integer => row.integer(text.strip_prefix('+').unwrap_or(text).parse().ok()?),
-            FieldType::Decimal if is_decimal(text) => row.text(text),
+            FieldType::Integer => row.integer(number::plain(text, sign)?.parse().ok()?),
+            FieldType::Decimal => {
+                row.text(&number::plain(text, sign).filter(|text| number::is_decimal(text))?);
+            }
             FieldType::Boolean => row.integer(boolean(text)?.into()),
             FieldType::Date => time::date(text, format, row)?,
             FieldType::HijriDate => row.text(&self.hijri(text)?.to_string()),
-            FieldType::Timestamp => time::timestamp(text, format, &self.zone, row)?,
+            FieldType::Timestamp => {
+                time::timestamp(&number::pointed(text), format, &self.zone, row)?;
+            }
             FieldType::Period => {
                 text.parse::<Period>().ok()?;
                 row.text(text);
@@ -119,7 +135,7 @@ impl Reading {
             FieldType::EmiratesId => row.text(&emirates_id(text)?),
             FieldType::Phone => row.text(&phone::e164(text, self.region)?),
             FieldType::Enum => row.text(self.values.iter().find(|value| *value == text)?),
-            FieldType::Decimal | FieldType::Text | FieldType::Json => return None,
+            FieldType::Text | FieldType::Json => return None,
         }
         Some(())
     }
@@ -183,7 +199,7 @@ fn one_of(values: &[String]) -> String {
     reason + "); mend the value, or add it to `values`"
 }
 
-/// Arabic-Indic and Persian digits and separators as ASCII ones (sources.md 3.2); most text has none.
+/// Arabic-Indic and Persian digits as ASCII ones (sources.md 3.2); most text has none.
 fn digits_folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return text.into();
@@ -191,26 +207,9 @@ fn digits_folded(text: &str) -> Cow<'_, str> {
     let fold = |c: char| match c {
         '\u{660}'..='\u{669}' => char::from_digit(u32::from(c) - 0x660, 10).unwrap_or(c),
         '\u{6f0}'..='\u{6f9}' => char::from_digit(u32::from(c) - 0x6f0, 10).unwrap_or(c),
-        '\u{66b}' => '.',
         _ => c,
     };
-    text.chars().filter(|c| *c != '\u{66c}').map(fold).collect::<String>().into()
-}
-
-/// Digits with at most one point between them, a sign before and an exponent behind.
-fn is_decimal(text: &str) -> bool {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (text, None),
-    };
-    let unsigned = |text: &str| text.strip_prefix(['+', '-']).unwrap_or(text).to_owned();
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
-    let whole = match mantissa.split_once('.') {
-        Some((whole, part)) => all_digits(whole) && all_digits(part),
-        None => all_digits(mantissa),
-    };
-    whole && exponent.is_none_or(|exponent| all_digits(&unsigned(exponent)))
+    text.chars().map(fold).collect::<String>().into()
 }
 
 fn boolean(text: &str) -> Option<bool> {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     connection::{DeliverMethod, LoginMethod, RateLimit},
-    feed::{FieldType, Format},
+    feed::{DecimalSign, FieldType, Format},
     request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, Preset, Stop},
     role::Grant,
     signing::Algorithm,
@@ -412,6 +412,9 @@ table! {
         may delimiter: String,
         /// CSV: the line of the header, from 1. Default: 1.
         may header_row: u64,
+        /// What begins the fraction of a number that comes as text: `.`, or `,` for numbers such as `1.234,5`, whose
+        /// thousands may be parted by points or spaces. Default: `.`, and nothing parts thousands but `٬`.
+        may decimal: DecimalSign,
     }
     later { "sheet" "min_rows" "max_delete_share" "approve" }
 }

@@ -10,7 +10,10 @@ fn one(kind: FieldType, raw: Raw<'_>, format: Option<&str>) -> Result<String, Wh
 
 /// What becomes of `raw` in a column.
 fn read(field: Field, raw: Raw<'_>) -> Result<String, Why> {
-    let reading = Reading::of(&field, &TimeZone::get("Asia/Dubai").unwrap());
+    let reading = {
+        let zone = TimeZone::get("Asia/Dubai").unwrap();
+        Reading::of(&field, Written { zone: &zone, decimal: DecimalSign::Point })
+    };
     let layout = Layout::new(vec![field], &["f".to_owned()]).unwrap();
     let mut batch = Batch::new(&layout, 0);
     let mut row = batch.row();
@@ -37,6 +40,8 @@ fn values_are_taken_exactly_or_refused() {
         (Integer, Raw::Text("٤٢"), None, Some("42".to_owned()), "Arabic-Indic digits"),
         (Integer, Raw::Number("1.0"), None, None, "not written as a whole number"),
         (Integer, Raw::Text("9223372036854775808"), None, None, "past 64 bits"),
+        (Integer, Raw::Text("+5"), None, Some("5".to_owned()), "a sign"),
+        (Integer, Raw::Text("+-5"), None, None, "two signs"),
         (Integer, Raw::Text(""), None, Some("null".to_owned()), "an empty cell is nothing"),
         (
             Decimal,
@@ -47,6 +52,22 @@ fn values_are_taken_exactly_or_refused() {
         ),
         (Decimal, Raw::Text("-5"), None, good("-5"), "a plain negative"),
         (Decimal, Raw::Text("1,5"), None, None, "a decimal comma is not guessed"),
+        (Decimal, Raw::Text("١٬٢٣٤٫٥"), None, good("1234.5"), "Arabic signs"),
+        (Date, Raw::Text("٢٠٢٦٬-٠٣-٠٥"), None, None, "a sign of numbers in a date"),
+        (
+            Timestamp,
+            Raw::Text("١٧٦٣٢٠١٠٠٠٫٢٥"),
+            Some("unix"),
+            good("2025-11-15T10:03:20.25Z"),
+            "a fraction of a second",
+        ),
+        (
+            Text,
+            Raw::Number("784000000000001123456"),
+            None,
+            good("784000000000001123456"),
+            "a long number is no float",
+        ),
         (Decimal, Raw::Text("."), None, None, "no digit at all"),
         (Boolean, Raw::Bool(true), None, Some("1".to_owned()), "true"),
         (Boolean, Raw::Text("f"), None, Some("0".to_owned()), "as PostgreSQL writes it"),

@@ -52,6 +52,7 @@ fn feed(request: &Request) -> Feed {
         unlisted: &[],
         encoding: None,
         header_row: 1,
+        decimal: marsad_shared::feed::DecimalSign::Point,
         key: vec!["id".to_owned()],
         version: None,
         fields: vec![Field {

@@ -18,7 +18,7 @@ use crate::{
         source::{Report, quoted},
         table::{At, Given, nearest},
     },
-    feed::{Feed, Field, FieldType, Format, Origin},
+    feed::{DecimalSign, Feed, Field, FieldType, Format, Origin},
     freshness::Promise,
     id::{ConnectionId, FeedId, PartnerId},
     request::Body,
@@ -67,6 +67,7 @@ pub(super) fn feed(
         encoding,
         delimiter,
         header_row,
+        decimal: raw.decimal.or(DecimalSign::Point)?,
         key: key?,
         version,
         fields: fields?,
@@ -222,6 +223,9 @@ fn csv(raw: &RawFeed, report: &mut Report<'_>) -> Option<(u8, u32)> {
     }
     if raw.format.value().is_some_and(|format| *format != Format::Csv) {
         raw.header_row.refuse(report, problem);
+    }
+    if raw.format.value() == Some(&Format::Sdmx) {
+        raw.decimal.refuse(report, "means nothing to SDMX, whose numbers have a point");
     }
     let delimiter = match raw.delimiter.here() {
         None => (!matches!(raw.delimiter, Given::Wrong)).then_some(b','),

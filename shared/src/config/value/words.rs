@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     connection::DeliverMethod,
-    feed::{FieldType, Format},
+    feed::{DecimalSign, FieldType, Format},
     request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, OnStatus, Preset, Stop},
 };
 
@@ -149,6 +149,7 @@ word!(
     ],
     later["xlsx"]
 );
+word!(DecimalSign, [(".", Self::Point), (",", Self::Comma)], later []);
 word!(
     FieldType,
     [

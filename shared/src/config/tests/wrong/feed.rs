@@ -256,6 +256,7 @@ fn of_a_feed_over_http() {
             "header_row = 0",
             "header_row: 0 is not the line of a header; write its line, from 1 to 10000",
         ),
+        ("decimal = \"٫\"", "decimal: \"٫\" is unknown; use \".\" or \",\""),
     ] {
         match expected.strip_prefix('!') {
             Some(expected) => {
@@ -281,6 +282,10 @@ fn of_a_feed_of_files() {
         (
             "format = \"csv\"\ndeletes = \"$.gone[*]\"",
             "deletes: means nothing to a format that is neither JSON nor XML; take it out",
+        ),
+        (
+            "format = \"sdmx\"\ndecimal = \",\"",
+            "decimal: means nothing to SDMX, whose numbers have a point; take it out",
         ),
         (
             "format = \"sdmx\"\ndeleted = { field = \"ACTION\", values = [\"D\"] }",

@@ -65,6 +65,18 @@ fn of_rules() {
             "s = { type = \"date\", values = [] }",
             "s.values: means nothing to a type that is not enum; take it out",
         ),
+    ] {
+        assert_eq!(said_of_fields(fields), [expected], "{fields}");
+    }
+    let many: Vec<_> = (0..=1_000).map(|n| format!("\"{n}\"")).collect();
+    let said =
+        said_of_fields(&format!("s = {{ type = \"enum\", values = [{}] }}", many.join(", ")));
+    assert_eq!(said, ["s.values: names 1001 values, and 1000 are read; type the field \"text\""]);
+}
+
+#[test]
+fn of_bounds_and_patterns() {
+    for (fields, expected) in [
         ("n = { type = \"integer\", min = 0.5 }", "n.min: \"0.5\" is no integer; write it as 0"),
         (
             "n = { type = \"integer\", max = true }",
@@ -117,10 +129,6 @@ fn of_rules() {
     ] {
         assert_eq!(said_of_fields(fields), [expected], "{fields}");
     }
-    let many: Vec<_> = (0..=1_000).map(|n| format!("\"{n}\"")).collect();
-    let said =
-        said_of_fields(&format!("s = {{ type = \"enum\", values = [{}] }}", many.join(", ")));
-    assert_eq!(said, ["s.values: names 1001 values, and 1000 are read; type the field \"text\""]);
 }
 
 #[test]
