@@ -55,11 +55,6 @@ fields = { id = "text", n = { type = "integer", required = true } }"#;
             r#""meta":{"gone":{"at":"now"}}"#,
             "holds an object or a list; mend `deleted.field`",
         ),
-        (
-            &by_path,
-            r#""meta":{"gone":true,"gone":false}"#,
-            "has a name twice on the way to it; which value is meant? have the partner mend it",
-        ),
     ] {
         let body = format!("[{{\"id\":\"a\",\"n\":1,{record}}},{{\"id\":\"b\",\"n\":2}}]");
         let (found, refused) = rows(&feed(keys), &body);
@@ -142,20 +137,63 @@ fn the_id_of_a_deleted_entity_is_a_reference_even_where_a_column_is_called_so() 
 }
 
 #[test]
-fn a_name_that_stands_twice_on_the_way_to_a_column_refuses_the_row() {
-    let feed = feed(
-        "key = [\"id\"]\n[feed.fields]\nid = \"text\"\nv = { type = \"text\", from = \"$.a.b.c\" }",
-    );
-    let twice = "field \"v\" has a name twice on the way to it; which value is meant? have the partner mend it";
-    for (record, expected) in [
-        (r#""a":{"b":{"c":"x","d":1,"d":2}}"#, "1|x"),
-        (r#""a":{"b":"no object"}"#, "1|·"),
-        (r#""a":{"b":{"c":"x","c":"x"}}"#, twice),
-        (r#""a":{"b":{"c":"x"},"b":{"c":"y"}}"#, twice),
+fn a_name_that_stands_twice_in_an_object_refuses_the_row_wherever_it_is() {
+    let by = |keys: &str| {
+        feed(&format!(
+            "{keys}\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\nv = {{ type = \"text\", from = \"$.a.b.c\" }}"
+        ))
+    };
+    let twice = |name: &str| {
+        format!(
+            "the name \"{name}\" stands twice in one object of the record; which value is meant? have the partner mend it"
+        )
+    };
+    for (record, expected, why) in [
+        (r#""a":{"b":{"c":"x"}}"#, "1|x".to_owned(), "once"),
+        (r#""a":{"b":"no object"}"#, "1|·".to_owned(), "nothing on the way"),
+        (r#""a":{"b":{"c":"x","c":"x"}}"#, twice("c"), "at its end"),
+        (r#""a":{"b":{"c":"x"},"b":{"c":"y"}}"#, twice("b"), "on the way"),
+        (r#""a":{"b":{"c":"x"}},"id":"2""#, twice("id"), "the key"),
+        (r#""a":{"b":{"c":"x","d":[{"e":1,"\u0065":2}]}}"#, twice("e"), "where nobody looks"),
+        (r#""\u001b[2J":1,"\u001b[2J":2"#, twice("<U+1B>[2J"), "shown and not obeyed"),
     ] {
-        let (found, refused) = rows(&feed, &format!("[{{\"id\":\"1\",{record}}}]"));
+        let record = format!("{{\"id\":\"1\",{record}}}");
+        let good = r#"{"id":"2","a":{"b":{"c":"y"}}}"#;
+        for (keys, body) in [
+            ("", format!("[{record},{good}]")),
+            ("records = \"$[0:9]\"", format!("[{record},{good}]")),
+            ("format = \"ndjson\"", format!("{record}\n{good}\n")),
+        ] {
+            let (found, refused) = rows(&by(keys), &body);
+            assert_eq!(found.last().map(String::as_str), Some("2|y"), "its neighbours are kept");
+            let first = found.iter().filter(|row| *row != "2|y").chain(&refused);
+            assert_eq!(first.collect::<Vec<_>>(), [&expected], "{why}: {keys}");
+        }
+    }
+}
+
+#[test]
+fn what_no_text_may_hold_refuses_the_row() {
+    let json = feed("key = [\"id\"]\nfields = { id = \"text\", t = \"text\", j = \"json\" }");
+    let of = |what: &str, field: &str| {
+        format!(
+            "field \"{field}\" holds {what}, which no text may; have the partner mend it, or leave the field out"
+        )
+    };
+    for (record, expected) in [
+        (r#""t":"a\u0000b""#, of("a NUL character", "t")),
+        (r#""j":{"a":["\u0000"]}"#, of("a NUL character", "j")),
+        (r#""j":{"\ud800":1}"#, of("half a surrogate pair", "j")),
+        (r#""t":"\ud800""#, "field \"t\" is no readable text (a broken escape)".to_owned()),
+        (r#""t":"\ud83d\ude00""#, "1|😀|·".to_owned()),
+        (r#""x":"\u0000""#, "1|·|·".to_owned()),
+    ] {
+        let (found, refused) = rows(&json, &format!("[{{\"id\":\"1\",{record}}}]"));
         assert_eq!([found, refused].concat(), [expected], "{record}");
     }
+    let csv = feed("format = \"csv\"\nkey = [\"id\"]\nfields = { id = \"text\", t = \"text\" }");
+    let (found, refused) = rows(&csv, "id,t\n1,a\0b\n2,c\n");
+    assert_eq!((found, refused), (vec!["2|c".to_owned()], vec![of("a NUL character", "t")]));
 }
 
 #[test]

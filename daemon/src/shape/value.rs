@@ -12,7 +12,7 @@ use marsad_shared::{
     untrusted::settled_at_most,
 };
 
-use crate::decode::Raw;
+use crate::decode::{Raw, json::bad_escape};
 
 mod limits;
 mod number;
@@ -69,6 +69,12 @@ impl Reading {
     /// # Errors
     /// What the value should have been.
     pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+        if let Some(what) = unfit(raw) {
+            return Err(format!(
+                "holds {what}, which no text may; have the partner mend it, or leave the field out"
+            )
+            .into());
+        }
         self.take(raw, row)?;
         self.limits.check(row.last())
     }
@@ -178,6 +184,15 @@ impl Reading {
 pub(super) fn is_same_day(hijri: &str, day: &str) -> bool {
     let same = hijri.parse::<HijriDate>().ok().zip(day.parse::<civil::Date>().ok());
     same.is_some_and(|(hijri, day)| hijri.gregorian().duration_since(day).as_hours().abs() <= 24)
+}
+
+/// What is in it that the bank does not take: a NUL would end the text for whoever reads it with another tool.
+fn unfit(raw: &Raw<'_>) -> Option<&'static str> {
+    match raw {
+        Raw::Text(text) => text.contains('\0').then_some("a NUL character"),
+        Raw::Nested(text) => bad_escape(text),
+        _ => None,
+    }
 }
 
 const fn word(yes: bool) -> &'static str {
