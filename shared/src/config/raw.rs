@@ -11,14 +11,14 @@ use super::{
     table::{At, Keys, Or, Value, table},
     tree::Tree,
     value::{
-        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode,
-        Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, SheetStop,
-        Span, Statuses, Zone,
+        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, Edge, GrantKind, Id,
+        IncrementalMode, Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl,
+        Scalar, SheetStop, Span, Statuses, Zone,
     },
 };
 use crate::{
     connection::{DeliverMethod, LoginMethod, RateLimit},
-    feed::{FieldType, Format},
+    feed::{DecimalSign, FieldType, Format},
     request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, Preset, Stop},
     role::Grant,
     signing::Algorithm,
@@ -426,6 +426,9 @@ table! {
         /// nothing in any column of the key. A list of words, such as `["Total"]`: there, or where a column of the key holds
         /// one of them.
         may stop: Or<SheetStop, Vec<String>>,
+        /// What begins the fraction of a number that comes as text: `.`, or `,` for numbers such as `1.234,5`, whose
+        /// thousands may be parted by points or spaces. Default: `.`, and nothing parts thousands but `٬`.
+        may decimal: DecimalSign,
     }
     later { "min_rows" "max_delete_share" "approve" }
 }
@@ -657,11 +660,26 @@ table! {
         may required: bool,
         /// Whether it is masked wherever it is shown. Default: false.
         may sensitive: bool,
-        /// How a date or timestamp is written, as in strftime; a timestamp also as `unix` (seconds since 1970) or `unix_ms`.
-        /// Default: ISO 8601.
+        /// How a date, Hijri date or timestamp is written, as in strftime; a timestamp also as `unix` (seconds since 1970) or
+        /// `unix_ms`. A Hijri date knows `%Y`, `%m`, `%d` and `%F`. Default: ISO 8601.
         may format: String,
         /// The IANA zone of a timestamp that names none. Default: `timezone` of marsad.toml.
         may zone: Zone,
+        /// `hijri_date`: the `date` column that says the same day; where both are given and are more than a day apart, the
+        /// record is refused. Default: none is compared.
+        may gregorian: String,
+        /// `phone`: the country of a number that names none, by its two letters. Default: `AE`.
+        may region: String,
+        /// `enum`: all that may stand there.
+        may values: Vec<String>,
+        /// `integer`, `decimal`, `date`, `hijri_date`, `timestamp`, `period`: the least that may stand there: a number, a
+        /// day, a time, a period of which all days must be behind its first. Default: no bound.
+        may min: Edge,
+        /// The greatest, written as `min` is. Default: no bound.
+        may max: Edge,
+        /// `text`: a regular expression that all of the text must match, from its first character to its last. Default:
+        /// none.
+        may pattern: String,
     }
     later {}
 }

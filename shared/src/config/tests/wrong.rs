@@ -4,6 +4,7 @@ use super::*;
 
 mod auth;
 mod feed;
+mod field;
 mod tls;
 
 /// A partner that lacks nothing. Each case adds to it.
