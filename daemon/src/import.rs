@@ -40,7 +40,7 @@ mod packed;
 mod proposal;
 mod text;
 
-use desk::Desk;
+use desk::{Desk, Load};
 use hold::hold;
 
 /// How often a folder that is well, or one that is not, is reported.
@@ -314,13 +314,17 @@ impl Importer {
         }
         let start = desk.start(Trigger::File, Some(found.name.clone()), self.services.clock.now());
         let mut run = self.services.begin_run(start).await?;
-        let read = desk.read(&self.services, &mut run, found, stop).await;
+        let mut load = Load::default();
+        let read = desk.read(&self.services, &mut run, found, &mut load, stop).await;
+        let beside = load.is_beside();
         let settled = match read {
-            Ok(()) => desk.finish(&self.services, &mut run, vec![found.end()]).await,
+            Ok(()) => desk.finish(&self.services, &mut run, load, vec![found.end()]).await,
             Err(trouble) => Err(trouble),
         };
         let feed = desk.feed.id.clone();
-        if let Err(error) = self.services.store.cache.call(move |cache| cache.end(&feed)).await {
+        if (beside || settled.is_err())
+            && let Err(error) = self.services.store.cache.call(move |cache| cache.end(&feed)).await
+        {
             // On a full disk this fails too; the run is ended all the same, and the next one clears up first.
             warn!(feed = %desk.feed.id, %error, "what a run had loaded could not be dropped");
         }

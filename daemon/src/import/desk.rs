@@ -10,7 +10,7 @@ use std::{
 use marsad_shared::{
     feed::{Feed, Format, Origin},
     id::RunId,
-    record::Layout,
+    record::{Batch, Layout},
     run::Trigger,
     store::{
         StoreError,
@@ -47,6 +47,24 @@ pub(super) struct Desk {
     pub(super) columns: Columns,
 }
 
+/// What was read of a file, on its way into the bank.
+#[derive(Debug, Default)]
+pub(super) enum Load {
+    #[default]
+    Nothing,
+    /// The only piece so far. Most files are no more: they go into the live table as they are, in one step.
+    One(Piece),
+    /// Pieces that are loaded beside the live table, to join it once all of them are there.
+    Beside,
+}
+
+impl Load {
+    /// Whether something was loaded that is to be dropped if it does not join the live table.
+    pub(super) const fn is_beside(&self) -> bool {
+        matches!(self, Self::Beside)
+    }
+}
+
 impl Desk {
     pub(super) fn wants(&self, name: &str) -> bool {
         matches!(&self.feed.origin, Origin::Files(glob) if glob.is_match(name))
@@ -61,12 +79,13 @@ impl Desk {
         RunStart { feed: self.feed.id.clone(), trigger, at, actor: None, full: false, file }
     }
 
-    /// Reads a file beside the live table, and keeps its original meanwhile.
+    /// Reads a file into `load`, and keeps its original meanwhile.
     pub(super) async fn read(
         &mut self,
         services: &Services,
         run: &mut Run,
         found: &Found,
+        load: &mut Load,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
         if found.stamp.size() > FILE_MAX {
@@ -83,7 +102,6 @@ impl Desk {
             infer(feed, sample.file, &name, &folder)
         };
         let shaper = self.columns.shaper(services, run.id, &show(&found.name), infer).await?;
-        self.begin(services, run.id).await?;
         let original = if services.store.originals.has(&found.hash) {
             None
         } else {
@@ -107,7 +125,7 @@ impl Desk {
                 Ok(())
             }))
         };
-        self.load(services, run, shaper, &found.name, source, stop).await
+        self.load(services, run, load, shaper, &found.name, source, stop).await
     }
 
     /// Reads every original that the feed has had again, oldest first, as one run.
@@ -125,14 +143,16 @@ impl Desk {
         let nothing = |_: &Feed| Err(DecodeError::Layout("the feed has no columns yet".to_owned()));
         let shaper = self.columns.shaper(services, run.id, "the feed", nothing).await?;
         self.begin(services, run.id).await?;
+        let mut load = Load::Beside;
         for file in &files {
             let (originals, hash) = (services.store.originals.clone(), file.hash.clone());
             let source = move || Ok((originals.open(&hash)?, |_| Ok(())));
-            self.load(services, run, Arc::clone(&shaper), &file.name, source, stop).await?;
+            self.load(services, run, &mut load, Arc::clone(&shaper), &file.name, source, stop)
+                .await?;
             run.pages += 1;
         }
         // Their order stays what it was.
-        self.finish(services, run, Vec::new()).await
+        self.finish(services, run, load, Vec::new()).await
     }
 
     async fn begin(&self, services: &Services, run: RunId) -> Result<(), StoreError> {
@@ -140,13 +160,19 @@ impl Desk {
         services.store.cache.call(move |cache| cache.begin_file(&feed, run)).await
     }
 
-    /// Joins what was loaded to the live table, in one step.
+    /// Puts what was read into the live table, and marks `files` as had, in one step.
     pub(super) async fn finish(
         &self,
         services: &Services,
         run: &mut Run,
+        load: Load,
         files: Vec<FileEnd>,
     ) -> Result<(), Trouble> {
+        let beside = load.is_beside();
+        let batch = match load {
+            Load::One(piece) => Some(refuse(services, run, piece).await?),
+            Load::Nothing | Load::Beside => None,
+        };
         let (feed, at) = (self.feed.id.clone(), services.clock.now());
         let (id, pages, bytes, refused) = (run.id, run.pages, run.bytes, run.refused);
         let ended = move |cached| Ended {
@@ -156,18 +182,27 @@ impl Desk {
             counts: Outside { refused, ..Outside::default() }.with(cached),
             event_at: None,
         };
-        let finished =
-            services.store.cache.call(move |cache| cache.finish_files(&feed, &files, at, ended));
+        let finished = services.store.cache.call(move |cache| {
+            if !beside {
+                cache.begin_pages(&feed, id)?;
+            }
+            if let Some(batch) = batch {
+                cache.load(&feed, &batch, at)?;
+            }
+            cache.finish_files(&feed, &files, at, ended)
+        });
         run.cached = finished.await?;
         Ok(())
     }
 
     /// Reads what `source` opens on one thread, and writes on the store's: each works while the other does. What
     /// `source` gives beside the bytes has the last word when they have been read.
+    #[expect(clippy::too_many_arguments, reason = "what is read, from where, and for whom")]
     async fn load<R, S, E>(
         &self,
         services: &Services,
         run: &mut Run,
+        load: &mut Load,
         shaper: Arc<Shaper>,
         name: &str,
         source: S,
@@ -210,7 +245,7 @@ impl Desk {
             written = if stop.is_cancelled() {
                 Err(Trouble::Stopped)
             } else {
-                self.keep(services, run, piece).await
+                self.take(services, run, load, piece).await
             };
             if written.is_err() {
                 break;
@@ -227,20 +262,47 @@ impl Desk {
         written.and(read)
     }
 
-    async fn keep(
+    /// Takes a piece up: the first one waits, and goes beside the live table with the second.
+    async fn take(
         &self,
         services: &Services,
         run: &mut Run,
-        Piece { batch, refused, .. }: Piece,
+        load: &mut Load,
+        piece: Piece,
     ) -> Result<(), Trouble> {
-        let counted = run.count_refused(refused.len());
-        services.refuse(run, refused).await?;
-        counted.map_err(|error| Trouble::decode("the file", error))?;
+        match std::mem::replace(load, Load::Beside) {
+            Load::Nothing => {
+                *load = Load::One(piece);
+                return Ok(());
+            }
+            Load::One(first) => {
+                self.begin(services, run.id).await?;
+                self.keep(services, run, first).await?;
+            }
+            Load::Beside => {}
+        }
+        self.keep(services, run, piece).await
+    }
+
+    async fn keep(&self, services: &Services, run: &mut Run, piece: Piece) -> Result<(), Trouble> {
+        let batch = refuse(services, run, piece).await?;
         let (feed, at) = (self.feed.id.clone(), services.clock.now());
         run.cached = services.store.cache.call(move |cache| cache.load(&feed, &batch, at)).await?;
         services.show_progress(run);
         Ok(())
     }
+}
+
+/// Puts what a piece refused into quarantine, and gives its rows.
+async fn refuse(
+    services: &Services,
+    run: &mut Run,
+    Piece { batch, refused, .. }: Piece,
+) -> Result<Batch, Trouble> {
+    let counted = run.count_refused(refused.len());
+    services.refuse(run, refused).await?;
+    counted.map_err(|error| Trouble::decode("the file", error))?;
+    Ok(batch)
 }
 
 /// The columns of a feed that names none, taken from the first file that `bytes` hold.

@@ -58,6 +58,12 @@ impl Folder {
         waits::run(&self.daemon, &format!("office/{feed}"), after, name, ended).await
     }
 
+    /// The bytes of a file that is held, once it has been put there.
+    async fn held(&self, name: &str) -> anyhow::Result<Vec<u8>> {
+        let path = self.path.join("held").join(name);
+        self.daemon.until(&format!("{name} in held/"), async |_| Ok(fs::read(&path).ok())).await
+    }
+
     /// The live rows of a feed, the cells of each as one text.
     fn rows(&self, feed: &str, columns: &[&str]) -> anyhow::Result<Vec<String>> {
         let rows = bank::rows(&self.daemon.state_dir(), &format!("office/{feed}"), columns)?;

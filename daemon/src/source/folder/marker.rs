@@ -6,6 +6,7 @@ use std::{
     io::{self, Read as _},
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{TakeError, Taken};
@@ -13,6 +14,8 @@ use crate::hex::hex;
 
 /// The ending of markers that hold the SHA-256 of their file, as `sha256sum` writes it.
 const SUMS: &str = ".sha256";
+/// A marker that has no sum yet, and is younger than this, is still being written.
+const YOUNG: Duration = Duration::from_secs(10);
 /// The longest marker that is read, in bytes.
 const MARKER_MAX: u64 = 4096;
 
@@ -50,7 +53,8 @@ impl Marker {
     /// Checks the SHA-256 of the file at `path`, where its marker holds one.
     ///
     /// # Errors
-    /// [`TakeError::PutOff`] if the marker is gone, [`TakeError::Unlike`] if it holds another sum, or none.
+    /// [`TakeError::PutOff`] if the marker is gone or still being written, [`TakeError::Unlike`] if it holds another sum, or
+    /// none.
     pub fn check(&self, path: &Path, sum: &[u8]) -> Result<(), TakeError> {
         if self.0 != SUMS {
             return Ok(());
@@ -58,10 +62,15 @@ impl Marker {
         let (folder, name) = (path.parent(), path.file_name());
         let marker = folder.zip(name).and_then(|(folder, name)| self.of(folder, name));
         let taken = Taken::open(&marker.ok_or(TakeError::PutOff)?)?;
+        let written = taken.file.metadata().and_then(|about| about.modified());
+        let age = written.ok().and_then(|written| written.elapsed().ok());
         let text = io::read_to_string(taken.file.take(MARKER_MAX)).unwrap_or_default();
         let says = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
         let is = hex(sum);
         if says.len() != is.len() {
+            if age.is_some_and(|age| age < YOUNG) {
+                return Err(TakeError::PutOff);
+            }
             return Err(TakeError::Unlike(
                 "its .sha256 holds no SHA-256; have it written as sha256sum does",
             ));
@@ -98,8 +107,11 @@ mod tests {
         let good = "5b5ee0cc9dbb6c7a3a1d5a8dd0a0ee6be4e57d0e2f9a0a5f1f0b5c0b6a0f3b10";
         let is = hex(sum.as_ref());
         let marker = Marker::new(".sha256");
+        let beside = temp.path().join("a.csv.sha256");
         let check = |text: &str| {
-            fs::write(temp.path().join("a.csv.sha256"), text).unwrap();
+            fs::write(&beside, text).unwrap();
+            let old = std::time::SystemTime::UNIX_EPOCH;
+            fs::File::options().write(true).open(&beside).unwrap().set_modified(old).unwrap();
             marker.check(&path, sum.as_ref())
         };
         assert!(check(&format!("{is}  a.csv\n")).is_ok(), "as sha256sum writes it");
@@ -107,7 +119,10 @@ mod tests {
         for text in [good, "", "id,name"] {
             assert!(matches!(check(text), Err(TakeError::Unlike(_))), "{text:?}");
         }
-        fs::remove_file(temp.path().join("a.csv.sha256")).unwrap();
+        fs::write(&beside, "5b5ee0").unwrap();
+        let half = marker.check(&path, sum.as_ref());
+        assert!(matches!(half, Err(TakeError::PutOff)), "it is still being written");
+        fs::remove_file(&beside).unwrap();
         assert!(matches!(marker.check(&path, sum.as_ref()), Err(TakeError::PutOff)));
         assert!(Marker::new(".done").check(&path, sum.as_ref()).is_ok(), "nothing to be checked");
     }

@@ -167,7 +167,7 @@ async fn what_is_in_doubt_is_held_with_what_it_seems_to_be() -> anyhow::Result<(
         for words in words {
             assert!(said.contains(words), "{name}: {words:?} in {said:?}");
         }
-        assert_eq!(std::fs::read(folder.path.join("held").join(name))?, content, "{name}");
+        assert_eq!(folder.held(name).await?, content, "{name}");
     }
     let latin =
         folder.drop("latin", "l2.csv", &WINDOWS_1256.encode("id,area\n1,كلباء\n").0).await?;
