@@ -120,7 +120,7 @@ pub fn read<S>(
     begin: impl FnOnce(&[String]) -> Result<S, DecodeError>,
     mut each: impl FnMut(&mut S, Row<'_>) -> Flow,
 ) -> Result<S, DecodeError> {
-    let mut child = Reader::start(checked(file)?, wanted)?;
+    let mut child = Reader::start(check(file)?, wanted)?;
     let Some(out) = child.0.stdout.take() else {
         return Err(DecodeError::Io(io::ErrorKind::BrokenPipe.into()));
     };
@@ -165,7 +165,10 @@ fn next(
 }
 
 /// Looks through a workbook before it is read: it is an archive whose parts are as its directory says.
-fn checked(file: File) -> Result<File, DecodeError> {
+///
+/// # Errors
+/// As [`read`], of what shows there.
+pub fn check(file: File) -> Result<File, DecodeError> {
     let mut begin = [0; 8];
     let read = file.read_at(&mut begin, 0).map_err(DecodeError::Io)?;
     let begin = begin.get(..read).unwrap_or_default();
