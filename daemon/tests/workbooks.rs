@@ -284,6 +284,11 @@ fn a_workbook_that_nobody_should_have_made_is_refused_in_words_and_ends_nothing(
         let text = error.to_string();
         assert!(text.contains(word) && text.contains(';'), "{what}: {text}");
     }
+    // However its parts are packed, a good one is read.
+    for form in [Member::streamed, Member::large] {
+        let parts: Vec<_> = good().parts().into_iter().map(form).collect();
+        assert_eq!(read("key = [\"id\"]", &pack(&parts)).unwrap().rows, ["A"]);
+    }
     // The last cell that a sheet can have is one like any other.
     let last = sheet(
         &(row(1, &["id"])

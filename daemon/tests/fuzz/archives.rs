@@ -70,7 +70,11 @@ fn good(choices: &mut Choices<'_>) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
         } else {
             Member::stored(&name, text)
         };
-        members.push(made);
+        members.push(match choices.below(3) {
+            0 => made.streamed(),
+            1 => made.large(),
+            _ => made,
+        });
         expected.push((name, text.to_vec()));
     }
     (zip(&members), expected)

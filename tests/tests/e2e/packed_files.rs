@@ -62,6 +62,8 @@ async fn a_packed_file_is_read_as_what_is_in_it_and_kept_as_it_came() -> anyhow:
         // Two members, as `cat` makes them.
         ("requests-4.GZIP", |plain| [gzip(&plain[..100]), gzip(&plain[100..])].concat()),
         ("requests-5.zip", |plain| zip(&[Member::new("requests.csv", plain)])),
+        ("requests-6.zip", |plain| zip(&[Member::new("requests.csv", plain).streamed()])),
+        ("requests-7.zip", |plain| zip(&[Member::stored("requests.csv", plain).large()])),
     ] {
         let packed = pack(office.csv().as_bytes());
         office.drop_file(name, &packed)?;
@@ -79,7 +81,7 @@ async fn a_packed_file_is_read_as_what_is_in_it_and_kept_as_it_came() -> anyhow:
         found.id == ordered && found.outcome.is_good()
     })
     .await?;
-    assert_eq!(run.counts.received, 200, "{run:?}");
+    assert_eq!(run.counts.received, 280, "{run:?}");
     Ok(())
 }
 
