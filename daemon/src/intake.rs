@@ -14,7 +14,7 @@ use marsad_shared::{
 use crate::{
     decode::{
         self, DecodeError, Flow, Plan, Scalar, Standing, Text,
-        csv::Dialect,
+        csv::{BadRow, Dialect},
         sdmx::{Key, Observed},
         xlsx::Wanted,
     },
@@ -354,18 +354,26 @@ impl Intake<'_> {
         let delimiter = self.feed.delimiter;
         let begin = |names: &[String]| self.shaper.headers(names);
         let dialect = dialect_of(self.feed, self.origins.encoding());
-        decode::csv::read(bytes, dialect, begin, |headers: &mut Headers, row| {
+        let is_file = self.origins.file.is_some();
+        let mut spoilt = None;
+        let read = decode::csv::read(bytes, dialect, begin, |headers: &mut Headers, row| {
             let shaped = match row.cells() {
                 Ok(cells) => self.shaper.cells(headers, cells, &mut rows.piece.batch),
-                Err(bad) => Err(Refused { field: None, reason: bad.0 }),
+                // A file was written in one encoding, or by nobody who knew: none of its rows can be believed.
+                Err(BadRow::NoText { encoding, .. }) if is_file => {
+                    let what = format!("line {} is not {encoding}", row.line());
+                    spoilt = Some(DecodeError::Encoding(what));
+                    return Flow::Stop;
+                }
+                Err(bad) => Err(Refused { field: None, reason: bad.to_string() }),
             };
             rows.next(shaped, || {
                 let place =
                     Place { line: Some(row.line()), row: Some(row.number), ..Place::default() };
                 (row.original(delimiter), place)
             })
-        })
-        .map(drop)
+        });
+        spoilt.map_or(read.map(drop), Err)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod discover;
 pub mod events;
 pub mod health;
+mod hex;
 pub mod housekeeping;
 pub mod import;
 pub mod intake;

@@ -6,14 +6,14 @@
 
 use std::borrow::Cow;
 
-use jiff::tz::TimeZone;
 use marsad_shared::{
-    feed::{Deleted, Feed, Field, FieldType, Format},
-    record::{Batch, Layout, RowBuilder},
+    feed::{Deleted, Feed, Field, Format},
+    record::{Batch, Layout, RowBuilder, Value},
 };
 
 use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing, csv::Cells, xlsx};
 use record::Record;
+use value::{Reading, Why, Written};
 use way::Ways;
 
 pub mod infer;
@@ -46,23 +46,23 @@ pub struct Shaper {
 /// One column, ready to be filled.
 #[derive(Clone, Debug)]
 struct Column {
-    kind: FieldType,
+    reading: Reading,
     required: bool,
     /// Whether it is part of the key.
     key: bool,
-    format: Option<String>,
-    zone: TimeZone,
+    /// Of a Hijri date: where the same day stands in our calendar.
+    gregorian: Option<usize>,
 }
 
 impl Shaper {
     /// A shaper for `layout`, whose times are in the feed's zone where nothing else is said.
     pub fn new(feed: &Feed, layout: Layout) -> Self {
+        let written = Written { zone: &feed.zone, decimal: feed.decimal };
         let columns = layout.fields.iter().enumerate().map(|(at, field)| Column {
-            kind: field.kind,
+            reading: Reading::of(field, written),
             required: layout.is_required(at),
             key: layout.key.contains(&at),
-            format: field.format.clone(),
-            zone: zone_of(field, feed),
+            gregorian: field.rules.gregorian.as_deref().and_then(|name| layout.position(name)),
         });
         let deleted = feed.deleted.clone();
         let columns = columns.collect();
@@ -97,12 +97,13 @@ impl Shaper {
         let record = ways.open(record)?;
         let standing = if ways.is_gone(&record)? { Standing::Gone } else { standing };
         if standing != Standing::Gone {
-            return self.fill(batch, standing, |at, column| ways.value(&record, at, column.kind));
+            return self
+                .fill(batch, standing, |at, column| ways.value(&record, at, column.reading.kind));
         }
         let reference = ways.reference(&record);
         let mut named = None;
         self.fill(batch, standing, |at, column| {
-            let found = ways.value(&record, at, column.kind)?;
+            let found = ways.value(&record, at, column.reading.kind)?;
             if reference.is_none() && !matches!(found, Held::Raw(Raw::Nothing)) {
                 return Ok(found);
             }
@@ -229,7 +230,7 @@ impl Shaper {
         self.fill(batch, standing, |at, _| {
             Ok(match headers.cells.get(at).map(|&at| row.cell(at)) {
                 Some(xlsx::Cell::Raw(raw)) => Held::Raw(raw),
-                Some(xlsx::Cell::Iso(text)) => Held::Iso(text),
+                Some(xlsx::Cell::Iso(text)) => Held::Raw(Raw::Iso(text)),
                 // Refused above, or of no interest in a deletion.
                 Some(xlsx::Cell::Bad(_)) | None => Held::Raw(Raw::Nothing),
             })
@@ -259,16 +260,36 @@ impl Shaper {
                 row.null();
                 continue;
             };
-            let put = held.and_then(|held| column.put(&held, &mut row));
-            put.map_err(|reason| Refused {
-                field: Some(field.name.clone()),
-                reason: format!("field {:?} {reason}", field.name),
-            })?;
+            let put = held.map_err(Why::Borrowed);
+            let put = put.and_then(|held| column.put(&held.raw(), &mut row));
+            put.map_err(|why| refused(field, &why))?;
+        }
+        if standing != Standing::Gone {
+            self.same_days(&row)?;
         }
         match standing {
             Standing::Here => row.finish(),
             Standing::Part => row.finish_part(),
             Standing::Gone => row.finish_gone(),
+        }
+        Ok(())
+    }
+
+    /// Compares the days that a row says in both calendars, where it does. Months begin when the moon is announced, so
+    /// that a day more or less is the same day.
+    fn same_days(&self, row: &RowBuilder<'_>) -> Result<(), Refused> {
+        for (at, (column, field)) in self.columns.iter().zip(&self.layout.fields).enumerate() {
+            let Some(other) = column.gregorian else { continue };
+            let (Value::Text(hijri), Value::Text(day)) = (row.at(at), row.at(other)) else {
+                continue;
+            };
+            if !value::is_same_day(hijri, day) {
+                let other = self.layout.fields.get(other).map_or("", |field| &field.name);
+                let why = format!(
+                    "is not the day of field {other:?}: they are more than a day apart; have the partner say which is right"
+                );
+                return Err(refused(field, &why));
+            }
         }
         Ok(())
     }
@@ -292,35 +313,31 @@ pub struct Headers {
 }
 
 impl Column {
-    fn put(&self, held: &Held<'_>, row: &mut RowBuilder<'_>) -> Result<(), &'static str> {
-        // What is in ISO 8601 already is not as the others of its column.
-        let format = if matches!(held, Held::Iso(_)) { None } else { self.format.as_deref() };
-        let raw = &held.raw();
+    fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
         match raw {
             Raw::Text(text) | Raw::Nested(text) if text.len() > FIELD_MAX => {
-                return Err("is longer than 1 MiB; leave it out of `fields` or have it shortened");
+                return Err(
+                    "is longer than 1 MiB; leave it out of `fields` or have it shortened".into()
+                );
             }
-            _ => value::put(self.kind, raw, format, &self.zone, row)?,
+            _ => self.reading.put(raw, row)?,
         }
-        if self.required && row.last_is_null() { Err("is missing and must not be") } else { Ok(()) }
+        if self.required && row.last_is_null() {
+            return Err("is missing and must not be".into());
+        }
+        Ok(())
     }
 }
 
-fn zone_of(field: &Field, feed: &Feed) -> TimeZone {
-    // The configuration was checked: a zone that it names is there.
-    field
-        .zone
-        .as_deref()
-        .and_then(|name| TimeZone::get(name).ok())
-        .unwrap_or_else(|| feed.zone.clone())
+/// The row is refused for what is wrong with `field`.
+fn refused(field: &Field, why: &str) -> Refused {
+    Refused { field: Some(field.name.clone()), reason: format!("field {:?} {why}", field.name) }
 }
 
 /// A raw value, and the text that it may have had to be unescaped into.
 enum Held<'r> {
     Raw(Raw<'r>),
     Text(Cow<'r, str>),
-    /// A day or a time in ISO 8601, whatever the field's `format` is.
-    Iso(&'r str),
 }
 
 impl Held<'_> {
@@ -328,7 +345,6 @@ impl Held<'_> {
         match self {
             Self::Raw(raw) => *raw,
             Self::Text(text) => Raw::Text(text),
-            Self::Iso(text) => Raw::Text(text),
         }
     }
 }

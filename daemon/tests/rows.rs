@@ -55,11 +55,6 @@ fields = { id = "text", n = { type = "integer", required = true } }"#;
             r#""meta":{"gone":{"at":"now"}}"#,
             "holds an object or a list; mend `deleted.field`",
         ),
-        (
-            &by_path,
-            r#""meta":{"gone":true,"gone":false}"#,
-            "has a name twice on the way to it; which value is meant? have the partner mend it",
-        ),
     ] {
         let body = format!("[{{\"id\":\"a\",\"n\":1,{record}}},{{\"id\":\"b\",\"n\":2}}]");
         let (found, refused) = rows(&feed(keys), &body);
@@ -142,19 +137,160 @@ fn the_id_of_a_deleted_entity_is_a_reference_even_where_a_column_is_called_so() 
 }
 
 #[test]
-fn a_name_that_stands_twice_on_the_way_to_a_column_refuses_the_row() {
-    let feed = feed(
-        "key = [\"id\"]\n[feed.fields]\nid = \"text\"\nv = { type = \"text\", from = \"$.a.b.c\" }",
-    );
-    let twice = "field \"v\" has a name twice on the way to it; which value is meant? have the partner mend it";
-    for (record, expected) in [
-        (r#""a":{"b":{"c":"x","d":1,"d":2}}"#, "1|x"),
-        (r#""a":{"b":"no object"}"#, "1|·"),
-        (r#""a":{"b":{"c":"x","c":"x"}}"#, twice),
-        (r#""a":{"b":{"c":"x"},"b":{"c":"y"}}"#, twice),
+fn a_name_that_stands_twice_in_an_object_refuses_the_row_wherever_it_is() {
+    let by = |keys: &str| {
+        feed(&format!(
+            "{keys}\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\nv = {{ type = \"text\", from = \"$.a.b.c\" }}"
+        ))
+    };
+    let twice = |name: &str| {
+        format!(
+            "the name \"{name}\" stands twice in one object of the record; which value is meant? have the partner mend it"
+        )
+    };
+    for (record, expected, why) in [
+        (r#""a":{"b":{"c":"x"}}"#, "1|x".to_owned(), "once"),
+        (r#""a":{"b":"no object"}"#, "1|·".to_owned(), "nothing on the way"),
+        (r#""a":{"b":{"c":"x","c":"x"}}"#, twice("c"), "at its end"),
+        (r#""a":{"b":{"c":"x"},"b":{"c":"y"}}"#, twice("b"), "on the way"),
+        (r#""a":{"b":{"c":"x"}},"id":"2""#, twice("id"), "the key"),
+        (r#""a":{"b":{"c":"x","d":[{"e":1,"\u0065":2}]}}"#, twice("e"), "where nobody looks"),
+        (r#""\u001b[2J":1,"\u001b[2J":2"#, twice("<U+1B>[2J"), "shown and not obeyed"),
     ] {
-        let (found, refused) = rows(&feed, &format!("[{{\"id\":\"1\",{record}}}]"));
+        let record = format!("{{\"id\":\"1\",{record}}}");
+        let good = r#"{"id":"2","a":{"b":{"c":"y"}}}"#;
+        for (keys, body) in [
+            ("", format!("[{record},{good}]")),
+            ("records = \"$[0:9]\"", format!("[{record},{good}]")),
+            ("format = \"ndjson\"", format!("{record}\n{good}\n")),
+        ] {
+            let (found, refused) = rows(&by(keys), &body);
+            assert_eq!(found.last().map(String::as_str), Some("2|y"), "its neighbours are kept");
+            let first = found.iter().filter(|row| *row != "2|y").chain(&refused);
+            assert_eq!(first.collect::<Vec<_>>(), [&expected], "{why}: {keys}");
+        }
+    }
+}
+
+#[test]
+fn what_no_text_may_hold_refuses_the_row() {
+    let json = feed("key = [\"id\"]\nfields = { id = \"text\", t = \"text\", j = \"json\" }");
+    let of = |what: &str, field: &str| {
+        format!(
+            "field \"{field}\" holds {what}, which no text may; have the partner mend it, or leave the field out"
+        )
+    };
+    for (record, expected) in [
+        (r#""t":"a\u0000b""#, of("a NUL character", "t")),
+        (r#""j":{"a":["\u0000"]}"#, of("a NUL character", "j")),
+        (r#""j":{"\ud800":1}"#, of("half a surrogate pair", "j")),
+        (r#""t":"\ud800""#, "field \"t\" is no readable text (a broken escape)".to_owned()),
+        (r#""t":"\ud83d\ude00""#, "1|😀|·".to_owned()),
+        (r#""x":"\u0000""#, "1|·|·".to_owned()),
+    ] {
+        let (found, refused) = rows(&json, &format!("[{{\"id\":\"1\",{record}}}]"));
         assert_eq!([found, refused].concat(), [expected], "{record}");
+    }
+    let csv = feed("format = \"csv\"\nkey = [\"id\"]\nfields = { id = \"text\", t = \"text\" }");
+    let (found, refused) = rows(&csv, "id,t\n1,a\0b\n2,c\n");
+    assert_eq!((found, refused), (vec!["2|c".to_owned()], vec![of("a NUL character", "t")]));
+}
+
+#[test]
+fn a_card_that_must_be_there_is_missing_where_a_placeholder_is() {
+    let keys = |more: &str| {
+        format!(
+            "key = [\"id\"]\n[feed.fields]\nid = \"text\"\neid = {{ type = \"emirates_id\"{more} }}"
+        )
+    };
+    let record = r#"[{"id":"a","eid":"111-1111-1111111-1"}]"#;
+    assert_eq!(rows(&feed(&keys("")), record), (vec!["a|·".to_owned()], vec![]));
+    let (found, refused) = rows(&feed(&keys(", required = true")), record);
+    assert!(found.is_empty());
+    assert_eq!(refused, ["field \"eid\" is missing and must not be"]);
+}
+
+#[test]
+fn a_value_beyond_its_bounds_refuses_the_row_and_names_the_bound() {
+    let row = |column: &str, value: &str| {
+        let keys = format!(
+            "format = \"csv\"\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\nv = {{ {column} }}"
+        );
+        let (found, refused) = rows(&feed(&keys), &format!("id,v\na,{value}\n"));
+        [found, refused].concat().concat()
+    };
+    for (column, value, expected) in [
+        ("type = \"integer\", min = 0", "0", "a|0"),
+        ("type = \"integer\", min = 0", "", "a|·"),
+        (
+            "type = \"integer\", min = 0",
+            "-1",
+            "field \"v\" is less than 0; mend the value, or lower `min`",
+        ),
+        (
+            "type = \"decimal\", max = 0.1",
+            "0.1000000000000000000001",
+            "field \"v\" is more than 0.1; mend the value, or raise `max`",
+        ),
+        (
+            "type = \"timestamp\", min = 2026-01-01",
+            "2025-12-31T20:00:00Z",
+            "a|2025-12-31T20:00:00Z",
+        ),
+        (
+            "type = \"timestamp\", min = 2026-01-01",
+            "2025-12-31T19:00:00Z",
+            "field \"v\" is less than 2026-01-01; mend the value, or lower `min`",
+        ),
+        (
+            "type = \"period\", max = \"2026-Q1\"",
+            "2026",
+            "field \"v\" is more than 2026-Q1; mend the value, or raise `max`",
+        ),
+        ("type = \"text\", pattern = '[A-Z]-\\d+'", "A-1", "a|A-1"),
+        (
+            "type = \"text\", pattern = '[A-Z]-\\d+'",
+            " A-1",
+            "field \"v\" does not match [A-Z]-\\d+; mend the value, or `pattern`",
+        ),
+    ] {
+        assert_eq!(row(column, value), expected, "{column}: {value}");
+    }
+}
+
+#[test]
+fn the_decimal_sign_of_a_feed_is_that_of_its_text() {
+    let keys = "decimal = \",\"\nkey = [\"id\"]\nfields = { id = \"text\", n = \"integer\", v = \"decimal\" }";
+    let (found, refused) =
+        rows(&feed(keys), r#"[{"id":"a","n":"1.234","v":"1.234,5"},{"id":"b","n":1,"v":1.5}]"#);
+    assert_eq!(found, ["a|1234|1234.5", "b|1|1.5"], "a number of JSON has a point: {refused:?}");
+    let csv = format!("format = \"csv\"\ndelimiter = \";\"\n{keys}");
+    let (found, refused) = rows(&feed(&csv), "id;n;v\na;1 234;0,5\nb;1;0.5\n");
+    assert_eq!(found, ["a|1234|0.5"]);
+    assert_eq!(
+        refused,
+        ["field \"v\" is not a decimal number; mend the value, or type the field \"text\""]
+    );
+}
+
+#[test]
+fn days_in_two_calendars_are_a_day_apart_at_most() {
+    let feed = feed(
+        "format = \"csv\"\nkey = [\"id\"]\n[feed.fields]\nid = \"text\"\n\
+         hijri = { type = \"hijri_date\", format = \"%d/%m/%Y\", gregorian = \"day\" }\nday = \"date\"",
+    );
+    let apart = "field \"hijri\" is not the day of field \"day\": they are more than a day apart; have the partner say which is right";
+    for (hijri, day, expected) in [
+        ("1/9/1447", "2026-02-18", "a|1447-09-01|2026-02-18"),
+        ("1/9/1447", "2026-02-17", "a|1447-09-01|2026-02-17"),
+        ("1/9/1447", "2026-02-19", "a|1447-09-01|2026-02-19"),
+        ("1/9/1447", "2026-02-20", apart),
+        ("1/9/1447", "2026-02-16", apart),
+        ("1/9/1447", "", "a|1447-09-01|·"),
+        ("", "2026-02-18", "a|·|2026-02-18"),
+    ] {
+        let (found, refused) = rows(&feed, &format!("id,hijri,day\na,{hijri},{day}\n"));
+        assert_eq!([found, refused].concat(), [expected], "{hijri} and {day}");
     }
 }
 

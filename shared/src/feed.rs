@@ -2,7 +2,6 @@
 
 use globset::GlobMatcher;
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     freshness::Promise,
@@ -12,8 +11,10 @@ use crate::{
     word::words,
 };
 
+mod field;
 mod path;
 
+pub use field::{Field, FieldType, Rules};
 pub use path::{PathError, RecordsPath, ScalarPath, XmlPath, XmlStep};
 
 /// The most columns of a feed: SQLite's own limit is 2,000, and the bank's come beside them.
@@ -48,6 +49,8 @@ pub struct Feed {
     pub stop: Vec<String>,
     /// Files only: which members of an archive are read; `None`: all.
     pub entries: Option<GlobMatcher>,
+    /// What begins the fraction of a number that comes as text.
+    pub decimal: DecimalSign,
     /// Columns that tell one record from another, at least one.
     pub key: Vec<String>,
     /// The column that says which of two rows of one key is newer; `None`: the one that came later is.
@@ -82,61 +85,14 @@ pub enum Deleted {
     OData,
 }
 
-/// One column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Field {
-    /// The column's name in the bank.
-    pub name: String,
-    #[serde(rename = "type")]
-    pub kind: FieldType,
-    /// Where it stands in a record: names, headers or paths, the first that is there. Never empty.
-    pub from: Vec<String>,
-    /// A record without it is quarantined. Key fields are always required.
-    pub required: bool,
-    /// Masked wherever it is shown.
-    pub sensitive: bool,
-    /// How a date or a timestamp is written, as in strftime, or `unix` or `unix_ms`; `None`: ISO 8601.
-    pub format: Option<String>,
-    /// The zone of a timestamp that names none, an IANA name; `None`: the feed's.
-    pub zone: Option<String>,
-}
-
-impl Field {
-    /// A field of its own name, optional and open.
-    pub fn new(name: impl Into<String>, kind: FieldType) -> Self {
-        let name = name.into();
-        Self {
-            from: vec![name.clone()],
-            name,
-            kind,
-            required: false,
-            sensitive: false,
-            format: None,
-            zone: None,
-        }
-    }
-}
-
-words! {
-    /// What a column holds, and how the bank stores it.
-    pub enum FieldType is "field type" {
-        /// Text, as it came.
-        Text = "text",
-        /// A whole number of 64 bits.
-        Integer = "integer",
-        /// An exact decimal, as text.
-        Decimal = "decimal",
-        /// 0 or 1.
-        Boolean = "boolean",
-        /// A day, `2026-11-24`.
-        Date = "date",
-        /// An instant, ISO 8601 in UTC.
-        Timestamp = "timestamp",
-        /// An Emirates ID: 15 digits that begin with 784 and pass Luhn, as text.
-        EmiratesId = "emirates_id",
-        /// A nested value, as compact JSON text.
-        Json = "json",
-    }
+/// What begins the fraction of a number that comes as text. `٫` does too, in either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DecimalSign {
+    /// `1234.5`.
+    #[default]
+    Point,
+    /// `1234,5`, or `1.234,5` with points or spaces between thousands.
+    Comma,
 }
 
 words! {

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod backoff;
+pub mod bound;
 pub mod certificate;
 pub mod clock;
 pub mod config;
@@ -11,9 +12,12 @@ pub mod exchange;
 pub mod feed;
 pub mod freshness;
 pub mod health;
+pub mod hijri;
 pub mod id;
 pub mod order;
 pub mod partner;
+pub mod period;
+pub mod phone;
 pub mod protocol;
 pub mod quarantine;
 pub mod record;

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use crate::feed::FieldType;
+use crate::{feed::FieldType, hijri::HijriDate, period::Period};
 
 /// How `a` stands to `b`, both as the bank stores a column of type `kind`. What is not of that type, as a column may
 /// hold that had another one once, is compared as text.
@@ -17,7 +17,18 @@ pub fn of(kind: FieldType, a: &str, b: &str) -> Ordering {
             a.parse::<Timestamp>().ok().zip(b.parse::<Timestamp>().ok()).map(|(a, b)| a.cmp(&b))
         }
         FieldType::Decimal => Decimal::of(a).zip(Decimal::of(b)).map(|(a, b)| a.cmp(&b)),
-        FieldType::Text | FieldType::Date | FieldType::EmiratesId | FieldType::Json => None,
+        FieldType::Period => {
+            let order = |text: &str| text.parse().ok().map(Period::order);
+            order(a).zip(order(b)).map(|(a, b)| a.cmp(&b))
+        }
+        // Days as they are stored are in the order of their text.
+        FieldType::Text
+        | FieldType::Date
+        | FieldType::HijriDate
+        | FieldType::EmiratesId
+        | FieldType::Phone
+        | FieldType::Enum
+        | FieldType::Json => None,
     };
     order.unwrap_or_else(|| a.cmp(b))
 }
@@ -30,14 +41,18 @@ pub fn typed(kind: FieldType, text: &str) -> Option<String> {
         FieldType::Timestamp => text.parse::<Timestamp>().ok().map(|at| at.to_string()),
         FieldType::Date => text.parse::<jiff::civil::Date>().ok().map(|day| day.to_string()),
         FieldType::Decimal => Decimal::of(text).map(|_| text.to_owned()),
-        FieldType::Text | FieldType::EmiratesId => (!text.is_empty()).then(|| text.to_owned()),
+        FieldType::HijriDate => text.parse::<HijriDate>().ok().map(|day| day.to_string()),
+        FieldType::Period => text.parse::<Period>().ok().map(|_| text.to_owned()),
+        FieldType::Text | FieldType::EmiratesId | FieldType::Phone | FieldType::Enum => {
+            (!text.is_empty()).then(|| text.to_owned())
+        }
         FieldType::Boolean | FieldType::Json => None,
     }
 }
 
 /// A decimal number of any length, `0.<digits> * 10^scale`: exact, as a floating-point number is not.
 #[derive(Debug, PartialEq, Eq)]
-struct Decimal {
+pub(crate) struct Decimal {
     negative: bool,
     scale: i64,
     /// Neither first nor last is a zero; empty: the number is zero.
@@ -45,7 +60,8 @@ struct Decimal {
 }
 
 impl Decimal {
-    fn of(text: &str) -> Option<Self> {
+    /// The number that `text` is: digits with at most one point, a sign before and an exponent behind.
+    pub(crate) fn of(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
             None => (text, 0),
@@ -100,7 +116,7 @@ mod tests {
 
     #[test]
     fn values_are_compared_as_what_they_are() {
-        use FieldType::{Date, Decimal, Integer, Text, Timestamp};
+        use FieldType::{Date, Decimal, HijriDate, Integer, Period, Text, Timestamp};
         for (kind, less, greater, why) in [
             (Integer, "9", "10", "numbers"),
             (Integer, "-10", "-9", "below zero"),
@@ -112,6 +128,10 @@ mod tests {
             (Timestamp, "2026-11-24T10:00:05Z", "2026-11-24T10:00:05.5Z", "parts of a second"),
             (Timestamp, "2026-11-24T13:00:00+04:00", "2026-11-24T10:00:00Z", "instants"),
             (Date, "2026-09-30", "2026-10-01", "days"),
+            (HijriDate, "1447-09-29", "1447-10-01", "days of another calendar"),
+            (Period, "2025-W52", "2026-D001", "periods, by their first day"),
+            (Period, "2026-M09", "2026-Q4", "whatever they are made of"),
+            (Period, "2026", "2026-01", "the longer first"),
             (Text, "10", "9", "text"),
             (Integer, "10", "9x", "what is no number, as text"),
         ] {
@@ -123,6 +143,7 @@ mod tests {
             (Decimal, "0", "-0.00"),
             (Decimal, "120", "1.2e2"),
             (Timestamp, "2026-11-24T10:00:00Z", "2026-11-24T10:00:00.000Z"),
+            (Period, "2026-01", "2026-M01"),
         ] {
             assert_eq!(of(kind, a, b), Ordering::Equal, "{a} is {b}");
         }
@@ -138,6 +159,10 @@ mod tests {
             (FieldType::Decimal, "4.20", Some("4.20")),
             (FieldType::Decimal, "four", None),
             (FieldType::Date, "2026-02-30", None),
+            (FieldType::HijriDate, " 1447-09-01 ", Some("1447-09-01")),
+            (FieldType::HijriDate, "1447-12-30", None),
+            (FieldType::Period, "2026-Q1", Some("2026-Q1")),
+            (FieldType::Period, "2026-Q5", None),
             (FieldType::Text, "", None),
         ] {
             assert_eq!(typed(kind, text).as_deref(), expected, "{text:?}");

@@ -288,6 +288,16 @@ impl RowBuilder<'_> {
         self.batch.cells.push(Cell::Text { start, end: position(self.batch.text.len()) });
     }
 
+    /// What was pushed as the column at `index` of the layout; null where nothing was yet.
+    pub fn at(&self, index: usize) -> Value<'_> {
+        self.cells().get(index).map_or(Value::Null, |cell| self.batch.value(*cell))
+    }
+
+    /// What was pushed last; null where nothing was yet.
+    pub fn last(&self) -> Value<'_> {
+        self.cells().last().map_or(Value::Null, |cell| self.batch.value(*cell))
+    }
+
     /// Whether the last column pushed is empty.
     pub fn last_is_null(&self) -> bool {
         matches!(self.batch.cells.last(), Some(Cell::Null))
@@ -371,8 +381,12 @@ pub const fn storage(kind: FieldType) -> &'static str {
         FieldType::Text
         | FieldType::Decimal
         | FieldType::Date
+        | FieldType::HijriDate
         | FieldType::Timestamp
+        | FieldType::Period
         | FieldType::EmiratesId
+        | FieldType::Phone
+        | FieldType::Enum
         | FieldType::Json => "TEXT",
     }
 }

@@ -10,10 +10,12 @@ use super::{DEPTH_MAX, DecodeError, Flow, Plan, ROW_MAX, Scalar, Standing, Text}
 mod name;
 mod query;
 mod scan;
+mod strict;
 mod walk;
 
 pub(crate) use name::Name;
 use query::Held;
+pub(crate) use strict::{bad_escape, twice};
 use walk::{Each, Tree, Walked};
 
 /// The largest document that is built in memory, because one of its paths is not plain, in bytes: small values cost many

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Found,
     packed::{self, Inner, Unread},
+    text::FileText,
 };
 use crate::{
     columns::Columns,
@@ -189,11 +190,14 @@ impl Desk {
                 let origins = Origins { file: Some(name), ..Origins::default() };
                 let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
                 if format == Format::Xlsx {
-                    intake.workbook(bytes.aside(&folder)?, &mut hand_over)
-                } else {
-                    intake.read(bytes.stream(), &mut hand_over)
+                    intake.workbook(bytes.aside(&folder)?, &mut hand_over)?;
+                    return Ok(Flow::More);
                 }
-                .map(|()| Flow::More)
+                let mut stream = bytes.stream();
+                let mut text = FileText::new(&feed, format, &mut stream)?;
+                let origins = Origins { encoding: text.encoding(), ..intake.origins };
+                let read = Intake { origins, ..intake }.read(&mut text, &mut hand_over);
+                text.judge(read, Some(&shaper.layout)).map(|()| Flow::More)
             };
             packed::read(&mut bytes, &name_of_all, &feed, &folder, each).map_err(trouble)?;
             // What stands behind the last record belongs to the original too.
@@ -247,7 +251,10 @@ fn infer(feed: &Feed, bytes: File, name: &str, folder: &Path) -> Result<Layout, 
         layout = if format == Format::Xlsx {
             intake::infer_workbook(feed, bytes.aside(folder)?)
         } else {
-            intake::infer(feed, format, bytes.stream())
+            let mut stream = bytes.stream();
+            let mut text = FileText::new(feed, format, &mut stream)?;
+            let inferred = intake::infer(feed, format, &mut text);
+            text.judge(inferred, None)
         };
         Ok(Flow::Stop)
     };

@@ -53,12 +53,7 @@ impl Reading {
     pub(super) fn new(format: Option<Format>, encoding: Option<&str>, answer: &Answer) -> Self {
         let format = format.unwrap_or_else(|| format_of(answer));
         let said = answer.header(reqwest::header::CONTENT_TYPE);
-        let charset = Charset::of(answer.body.begin(), encoding, said);
-        let charset = match format {
-            Format::Xml | Format::Xlsx => None,
-            Format::Sdmx => Some(charset).filter(|charset| !is_ml(answer.body.begin(), *charset)),
-            Format::Json | Format::Ndjson | Format::Csv => Some(charset),
-        };
+        let charset = Charset::of_document(format, answer.body.begin(), encoding, said);
         Self { format, body: answer.body.clone(), charset }
     }
 
@@ -155,7 +150,7 @@ impl Reading {
 
     fn is_json(&self) -> bool {
         let Some(charset) = self.charset else { return false };
-        sdmx::is_json(&text_of(self.body.begin(), charset))
+        sdmx::is_json(&charset.text(self.body.begin()))
     }
 }
 
@@ -167,16 +162,4 @@ fn unread(fault: &UnpackError) -> DecodeError {
         UnpackError::TooLarge(_) | UnpackError::TooDense(_) => DecodeError::TooLarge(text),
         UnpackError::Unread(_) => DecodeError::Encoding(text),
     }
-}
-
-/// Whether a message of SDMX is ML, which says itself in which encoding it is.
-fn is_ml(begin: &[u8], charset: Charset) -> bool {
-    text_of(begin, charset).trim_ascii_start().starts_with(b"<")
-}
-
-fn text_of(begin: &[u8], charset: Charset) -> Vec<u8> {
-    let mut text = Vec::new();
-    // What is held can always be read.
-    let _ = charset.read(begin).read_to_end(&mut text);
-    text
 }

@@ -5,10 +5,12 @@ use std::{collections::HashMap, fmt};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use marsad_shared::untrusted::settled_at_most;
+
 use super::{Held, Refused};
 use crate::decode::{
     DEPTH_MAX, Raw,
-    json::{Name, is_too_deep},
+    json::{Name, is_too_deep, twice},
 };
 
 /// The members of a record that have a slot.
@@ -19,9 +21,10 @@ impl<'r> Record<'r> {
     /// Opens `json` for the names that have slots.
     ///
     /// # Errors
-    /// [`Refused`] if it is no object, is nested too deep, or names one of them twice.
-    pub(super) fn open(json: &'r str, slots: &Slots) -> Result<Self, Refused> {
-        if is_too_deep(json) {
+    /// [`Refused`] if it is no object, is nested too deep, or has a name twice, wherever that is: which of two values is
+    /// meant nobody can tell, and a reader that takes the last may see another record than we do.
+    pub(super) fn open(text: &'r str, slots: &Slots) -> Result<Self, Refused> {
+        if is_too_deep(text) {
             let reason = format!(
                 "the record is nested deeper than {DEPTH_MAX} levels; ask the partner what it is"
             );
@@ -29,11 +32,14 @@ impl<'r> Record<'r> {
         }
         let mut values = vec![None; slots.names.len()];
         let members = Members { names: slots, slots: &mut values };
-        let mut json = serde_json::Deserializer::from_str(json);
+        let mut json = serde_json::Deserializer::from_str(text);
         json.deserialize_map(members)
             .and_then(|()| json.end())
             .map_err(|error| not_an_object(&error))?;
-        Ok(Self(values))
+        match twice(text) {
+            None => Ok(Self(values)),
+            Some(name) => Err(Refused { field: None, reason: named_twice(&name) }),
+        }
     }
 
     /// What stands in a slot.
@@ -42,28 +48,15 @@ impl<'r> Record<'r> {
     }
 }
 
-/// The member of an object with that name; `None` if there is none, or it is no object.
-///
-/// # Errors
-/// That the name stands there twice.
-pub(super) fn member<'r>(
-    value: &'r RawValue,
-    name: &str,
-) -> Result<Option<&'r RawValue>, &'static str> {
+/// The member of an object of a record with that name; `None` if there is none, or it is no object.
+pub(super) fn member<'r>(value: &'r RawValue, name: &str) -> Option<&'r RawValue> {
     let mut slots = Slots::default();
     slots.add(name.to_owned());
     let mut found = [None];
     let members = Members { names: &slots, slots: &mut found };
-    match serde_json::Deserializer::from_str(value.get()).deserialize_map(members) {
-        Ok(()) => {
-            let [found] = found;
-            Ok(found)
-        }
-        Err(error) if is_twice(&error) => {
-            Err("has a name twice on the way to it; which value is meant? have the partner mend it")
-        }
-        Err(_) => Ok(None),
-    }
+    serde_json::Deserializer::from_str(value.get()).deserialize_map(members).ok()?;
+    let [found] = found;
+    found
 }
 
 /// A value as the partner wrote it.
@@ -86,19 +79,16 @@ pub(super) fn raw_of(value: &RawValue) -> Result<Held<'_>, &'static str> {
 }
 
 fn not_an_object(error: &serde_json::Error) -> Refused {
-    let reason = if is_twice(error) {
-        "a name stands twice in the record; which value is meant? have the partner mend it"
-            .to_owned()
-    } else {
-        format!("the record is not a JSON object (column {})", error.column())
-    };
+    let reason = format!("the record is not a JSON object (column {})", error.column());
     Refused { field: None, reason }
 }
 
-const TWICE: &str = "name twice";
-
-fn is_twice(error: &serde_json::Error) -> bool {
-    error.is_data() && error.to_string().starts_with(TWICE)
+/// Why a record with that name twice is refused. The name is outside text.
+fn named_twice(name: &str) -> String {
+    format!(
+        "the name \"{}\" stands twice in one object of the record; which value is meant? have the partner mend it",
+        settled_at_most(name, 60)
+    )
 }
 
 /// Names, each with a slot of its own.
@@ -127,7 +117,7 @@ impl Slots {
     }
 }
 
-/// The members of an object that have a slot, each at most once.
+/// The members of an object that have a slot. None stands twice, or the record was refused.
 struct Members<'m, 'r> {
     names: &'m Slots,
     slots: &'m mut [Option<&'r RawValue>],
@@ -149,7 +139,6 @@ impl<'r> Visitor<'r> for Members<'_, 'r> {
             };
             expected = at + 1;
             match self.slots.get_mut(at) {
-                Some(Some(_)) => return Err(serde::de::Error::custom(TWICE)),
                 Some(slot) => *slot = Some(map.next_value()?),
                 None => {
                     map.next_value::<IgnoredAny>()?;

@@ -1,93 +1,228 @@
 //! One value to one type. Each is taken exactly or refused: nothing is rounded, guessed or cut.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
-use marsad_shared::{feed::FieldType, record::RowBuilder};
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
-use crate::decode::Raw;
+use jiff::{civil, tz::TimeZone};
+use marsad_shared::{
+    feed::{DecimalSign, Field, FieldType},
+    hijri::{HijriDate, HijriFormat, NoHijriDate},
+    period::{NoPeriod, Period},
+    phone::{self, Region},
+    record::RowBuilder,
+    untrusted::settled_at_most,
+};
 
-/// Puts `raw` into the row's next column as `kind`; nothing becomes null.
-///
-/// # Errors
-/// What the value should have been, to stand behind the field's name.
-pub(super) fn put(
-    kind: FieldType,
-    raw: &Raw<'_>,
-    format: Option<&str>,
-    zone: &TimeZone,
-    row: &mut RowBuilder<'_>,
-) -> Result<(), &'static str> {
-    let text = match (kind, *raw) {
-        (_, Raw::Nothing) => {
+use crate::decode::{Raw, json::bad_escape};
+
+mod limits;
+mod number;
+mod time;
+
+use limits::Limits;
+
+/// What a value should have been, to stand behind the field's name.
+pub(super) type Why = Cow<'static, str>;
+
+/// How a feed writes what its columns do not say themselves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written<'f> {
+    pub(super) zone: &'f TimeZone,
+    pub(super) decimal: DecimalSign,
+}
+
+/// How the values of one column are read.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) kind: FieldType,
+    /// As [`Field::format`]; of a Hijri date it is `hijri`.
+    format: Option<String>,
+    hijri: Option<HijriFormat>,
+    zone: TimeZone,
+    sign: DecimalSign,
+    region: Region,
+    values: Vec<String>,
+    limits: Limits,
+}
+
+impl Reading {
+    /// How `field` is read, where `feed` says what the field does not. What it names of zones, countries and formats was checked with the configuration.
+    pub(super) fn of(field: &Field, feed: Written<'_>) -> Self {
+        let named = field.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
+        let hijri = field.format.as_deref().filter(|_| field.kind == FieldType::HijriDate);
+        let region = field.rules.region.as_deref();
+        let zone = named.unwrap_or_else(|| feed.zone.clone());
+        let limits = Limits::of(field, &zone);
+        Self {
+            kind: field.kind,
+            format: field.format.clone(),
+            hijri: hijri.and_then(|format| format.parse().ok()),
+            zone,
+            sign: feed.decimal,
+            region: region.and_then(|name| name.parse().ok()).unwrap_or_default(),
+            values: field.rules.values.clone(),
+            limits,
+        }
+    }
+
+    /// Puts `raw` into the row's next column; nothing becomes null.
+    ///
+    /// # Errors
+    /// What the value should have been.
+    pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+        if let Some(what) = unfit(raw) {
+            return Err(format!(
+                "holds {what}, which no text may; have the partner mend it, or leave the field out"
+            )
+            .into());
+        }
+        self.take(raw, row)?;
+        self.limits.check(row.last())
+    }
+
+    fn take(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+        let text = match (self.kind, *raw) {
+            (_, Raw::Nothing) => {
+                row.null();
+                return Ok(());
+            }
+            (FieldType::Json, Raw::Text(text) | Raw::Iso(text)) => {
+                row.text(&serde_json::Value::from(text).to_string());
+                return Ok(());
+            }
+            (FieldType::Boolean, Raw::Bool(yes)) => {
+                row.integer(yes.into());
+                return Ok(());
+            }
+            (FieldType::Text | FieldType::Json, Raw::Bool(yes)) => {
+                row.text(word(yes));
+                return Ok(());
+            }
+            (FieldType::Enum, Raw::Bool(yes)) => word(yes).into(),
+            (FieldType::Json, Raw::Nested(text) | Raw::Number(text))
+            | (FieldType::Text, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => {
+                row.text(text);
+                return Ok(());
+            }
+            (_, Raw::Nested(_)) => {
+                return Err("holds an object or a list; name what is wanted of it in `from`, or type it \"json\"".into());
+            }
+            (_, Raw::Bool(_)) => return Err(self.expected()),
+            // One of its values is compared as it was written.
+            (FieldType::Enum, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => {
+                text.trim().into()
+            }
+            (_, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => digits_folded(text.trim()),
+        };
+        if text.is_empty() {
             row.null();
             return Ok(());
         }
-        (FieldType::Json, Raw::Text(text)) => {
-            row.text(&serde_json::Value::from(text).to_string());
-            return Ok(());
-        }
-        (FieldType::Boolean, Raw::Bool(yes)) => {
-            row.integer(yes.into());
-            return Ok(());
-        }
-        (FieldType::Text | FieldType::Json, Raw::Bool(yes)) => {
-            row.text(if yes { "true" } else { "false" });
-            return Ok(());
-        }
-        (FieldType::Json, Raw::Nested(text) | Raw::Number(text))
-        | (FieldType::Text, Raw::Text(text) | Raw::Number(text)) => {
-            row.text(text);
-            return Ok(());
-        }
-        (_, Raw::Nested(_)) => {
-            return Err(
-                "holds an object or a list; name what is wanted of it in `from`, or type it \"json\"",
-            );
-        }
-        (_, Raw::Bool(_)) => return Err(expected(kind)),
-        (_, Raw::Text(text) | Raw::Number(text)) => digits_folded(text.trim()),
-    };
-    if text.is_empty() {
-        row.null();
-        return Ok(());
+        // A number of JSON is written in one way alone.
+        let sign = if matches!(raw, Raw::Text(_)) { self.sign } else { DecimalSign::Point };
+        let format = if matches!(raw, Raw::Iso(_)) { None } else { self.format.as_deref() };
+        self.typed(&text, format, sign, row).ok_or_else(|| self.expected())
     }
-    typed(kind, &text, format, zone, row).ok_or_else(|| expected(kind))
+
+    fn typed(
+        &self,
+        text: &str,
+        format: Option<&str>,
+        sign: DecimalSign,
+        row: &mut RowBuilder<'_>,
+    ) -> Option<()> {
+        match self.kind {
+            FieldType::Integer => row.integer(number::plain(text, sign)?.parse().ok()?),
+            FieldType::Decimal => {
+                row.text(&number::plain(text, sign).filter(|text| number::is_decimal(text))?);
+            }
+            FieldType::Boolean => row.integer(boolean(text)?.into()),
+            FieldType::Date => time::date(text, format, row)?,
+            FieldType::HijriDate => row.text(&self.hijri(text)?.to_string()),
+            FieldType::Timestamp => {
+                time::timestamp(&number::pointed(text), format, &self.zone, row)?;
+            }
+            FieldType::Period => {
+                text.parse::<Period>().ok()?;
+                row.text(text);
+            }
+            FieldType::EmiratesId if is_no_card(text) => row.null(),
+            FieldType::EmiratesId => row.text(&emirates_id(text)?),
+            FieldType::Phone => row.text(&phone::e164(text, self.region)?),
+            FieldType::Enum => row.text(self.values.iter().find(|value| *value == text)?),
+            FieldType::Text | FieldType::Json => return None,
+        }
+        Some(())
+    }
+
+    fn hijri(&self, text: &str) -> Option<HijriDate> {
+        match &self.hijri {
+            Some(format) => HijriDate::parse(text, format).ok(),
+            None => text.parse().ok(),
+        }
+    }
+
+    fn expected(&self) -> Why {
+        match self.kind {
+            FieldType::Integer => {
+                "is not a whole number of 64 bits; mend the value, or type the field \"text\"".into()
+            }
+            FieldType::Decimal => {
+                "is not a decimal number; mend the value, or type the field \"text\"".into()
+            }
+            FieldType::Boolean => {
+                "is neither true nor false (true, false, 1, 0, yes, no, t, f, y, n)".into()
+            }
+            FieldType::Date => "is not a date (YYYY-MM-DD, or as its `format` says)".into(),
+            FieldType::HijriDate => NoHijriDate.to_string().into(),
+            FieldType::Timestamp => "is not a time (ISO 8601, or as its `format` says)".into(),
+            FieldType::Period => NoPeriod.to_string().into(),
+            FieldType::EmiratesId => {
+                "is not an Emirates ID (15 digits, 784 first, check digit last; one digit all through means no card)".into()
+            }
+            FieldType::Phone => {
+                "is not a telephone number that can be called (+971501234567, or as it is dialled in its `region`)".into()
+            }
+            FieldType::Enum => one_of(&self.values).into(),
+            FieldType::Text | FieldType::Json => "is not text".into(),
+        }
+    }
 }
 
-fn typed(
-    kind: FieldType,
-    text: &str,
-    format: Option<&str>,
-    zone: &TimeZone,
-    row: &mut RowBuilder<'_>,
-) -> Option<()> {
-    match kind {
-        FieldType::Integer => row.integer(text.strip_prefix('+').unwrap_or(text).parse().ok()?),
-        FieldType::Decimal if is_decimal(text) => row.text(text),
-        FieldType::Boolean => row.integer(boolean(text)?.into()),
-        FieldType::Date => date(text, format, row)?,
-        FieldType::Timestamp => timestamp(text, format, zone, row)?,
-        FieldType::EmiratesId => row.text(&emirates_id(text)?),
-        FieldType::Decimal | FieldType::Text | FieldType::Json => return None,
-    }
-    Some(())
+/// Whether a stored Hijri day and a stored date are the same day, or a day apart.
+pub(super) fn is_same_day(hijri: &str, day: &str) -> bool {
+    let same = hijri.parse::<HijriDate>().ok().zip(day.parse::<civil::Date>().ok());
+    same.is_some_and(|(hijri, day)| hijri.gregorian().duration_since(day).as_hours().abs() <= 24)
 }
 
-const fn expected(kind: FieldType) -> &'static str {
-    match kind {
-        FieldType::Integer => {
-            "is not a whole number of 64 bits; mend the value, or type the field \"text\""
-        }
-        FieldType::Decimal => "is not a decimal number; mend the value, or type the field \"text\"",
-        FieldType::Boolean => "is neither true nor false (true, false, 1, 0, yes, no, t, f, y, n)",
-        FieldType::Date => "is not a date (YYYY-MM-DD, or as its `format` says)",
-        FieldType::Timestamp => "is not a time (ISO 8601, or as its `format` says)",
-        FieldType::EmiratesId => "is not an Emirates ID (15 digits, 784 first, check digit last)",
-        FieldType::Text | FieldType::Json => "is not text",
+/// What is in it that the bank does not take: a NUL would end the text for whoever reads it with another tool.
+fn unfit(raw: &Raw<'_>) -> Option<&'static str> {
+    match raw {
+        Raw::Text(text) => text.contains('\0').then_some("a NUL character"),
+        Raw::Nested(text) => bad_escape(text),
+        _ => None,
     }
 }
 
-/// Arabic-Indic and Persian digits and separators as ASCII ones (sources.md 3.2); most text has none.
+const fn word(yes: bool) -> &'static str {
+    if yes { "true" } else { "false" }
+}
+
+/// How many of the allowed values a refusal names.
+const NAMED: usize = 12;
+
+fn one_of(values: &[String]) -> String {
+    let mut reason = "is none of its values (".to_owned();
+    for (at, value) in values.iter().take(NAMED).enumerate() {
+        let comma = if at > 0 { ", " } else { "" };
+        let _ = write!(reason, "{comma}\"{}\"", settled_at_most(value, 60));
+    }
+    if values.len() > NAMED {
+        let _ = write!(reason, " and {} more", values.len() - NAMED);
+    }
+    reason + "); mend the value, or add it to `values`"
+}
+
+/// Arabic-Indic and Persian digits as ASCII ones (sources.md 3.2); most text has none.
 fn digits_folded(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return text.into();
@@ -95,26 +230,9 @@ fn digits_folded(text: &str) -> Cow<'_, str> {
     let fold = |c: char| match c {
         '\u{660}'..='\u{669}' => char::from_digit(u32::from(c) - 0x660, 10).unwrap_or(c),
         '\u{6f0}'..='\u{6f9}' => char::from_digit(u32::from(c) - 0x6f0, 10).unwrap_or(c),
-        '\u{66b}' => '.',
         _ => c,
     };
-    text.chars().filter(|c| *c != '\u{66c}').map(fold).collect::<String>().into()
-}
-
-/// Digits with at most one point between them, a sign before and an exponent behind.
-fn is_decimal(text: &str) -> bool {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-        None => (text, None),
-    };
-    let unsigned = |text: &str| text.strip_prefix(['+', '-']).unwrap_or(text).to_owned();
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
-    let whole = match mantissa.split_once('.') {
-        Some((whole, part)) => all_digits(whole) && all_digits(part),
-        None => all_digits(mantissa),
-    };
-    whole && exponent.is_none_or(|exponent| all_digits(&unsigned(exponent)))
+    text.chars().map(fold).collect::<String>().into()
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -126,78 +244,13 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn date(text: &str, format: Option<&str>, row: &mut RowBuilder<'_>) -> Option<()> {
-    if format.is_none() && is_plain_date(text.as_bytes()) {
-        row.text(text);
-        return Some(());
-    }
-    let date = match format {
-        Some(format) => civil::Date::strptime(format, text).ok()?,
-        None if text.len() == 10 => text.parse().ok()?,
-        None => return None,
-    };
-    row.text(&date.to_string());
-    Some(())
-}
-
-/// Whether it is a day as we write it, of a month that has it: days of up to 28 need no calendar.
-fn is_plain_date(text: &[u8]) -> bool {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return false };
-    let all_digits = [y1, y2, y3, y4, m1, m2, d1, d2].iter().all(u8::is_ascii_digit);
-    let two = |high: u8, low: u8| (high - b'0') * 10 + (low - b'0');
-    all_digits && (1..=12).contains(&two(m1, m2)) && (1..=28).contains(&two(d1, d2))
-}
-
-fn timestamp(
-    text: &str,
-    format: Option<&str>,
-    zone: &TimeZone,
-    row: &mut RowBuilder<'_>,
-) -> Option<()> {
-    if format.is_none() && is_plain_timestamp(text.as_bytes()) {
-        row.text(text);
-        return Some(());
-    }
-    row.text(&instant(text, format, zone)?.to_string());
-    Some(())
-}
-
-/// Whether it is an instant as we write it: whole seconds, `Z`.
-fn is_plain_timestamp(text: &[u8]) -> bool {
-    let Some((date, time)) = text.split_first_chunk::<10>() else { return false };
-    let [b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z'] = *time else { return false };
-    let all_digits = [h1, h2, m1, m2, s1, s2].iter().all(u8::is_ascii_digit);
-    let two = |high: u8, low: u8| (high - b'0') * 10 + (low - b'0');
-    is_plain_date(date) && all_digits && two(h1, h2) < 24 && two(m1, m2) < 60 && two(s1, s2) < 60
-}
-
-fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestamp> {
-    let local = |time: civil::DateTime| zone.to_timestamp(time).ok();
-    let Some(format) = format else {
-        // With an offset or a `Z` it is an instant; without, it is local.
-        return text.parse().ok().or_else(|| local(text.parse().ok()?));
-    };
-    match format {
-        "unix" => return seconds(text),
-        "unix_ms" => return Timestamp::from_millisecond(text.parse().ok()?).ok(),
-        _ => {}
-    }
-    let time = jiff::fmt::strtime::parse(format, text).ok()?;
-    time.to_timestamp().ok().or_else(|| {
-        let midnight = || Some(time.to_date().ok()?.at(0, 0, 0, 0));
-        local(time.to_datetime().ok().or_else(midnight)?)
-    })
-}
-
-/// Seconds since 1970, whole or with a part, to the nanosecond.
-fn seconds(text: &str) -> Option<Timestamp> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    if part.len() > 9 || !part.bytes().all(|b| b.is_ascii_digit()) || text.ends_with('.') {
-        return None;
-    }
-    let nanoseconds: i32 = format!("{part:0<9}").parse().ok()?;
-    let signed = if whole.starts_with('-') { -nanoseconds } else { nanoseconds };
-    Timestamp::new(whole.parse().ok()?, signed).ok()
+/// Whether it is what forms write for "no card": one digit and nothing else, as in `999-9999-9999999-9`, or the first
+/// three of it.
+pub(crate) fn is_no_card(text: &str) -> bool {
+    let digits = || text.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
+    let first = digits().next().filter(u8::is_ascii_digit);
+    first.is_some_and(|first| digits().all(|digit| digit == first))
+        && matches!(digits().count(), 3 | 15)
 }
 
 /// The 15 digits, if the prefix and the check digit (Luhn) are right.
@@ -222,128 +275,4 @@ pub(crate) fn emirates_id(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use marsad_shared::{
-        feed::Field,
-        record::{Batch, Layout, Value},
-    };
-
-    fn one(kind: FieldType, raw: Raw<'_>, format: Option<&str>) -> Result<String, &'static str> {
-        let layout = Layout::new(vec![Field::new("f", kind)], &["f".to_owned()]).unwrap();
-        let mut batch = Batch::new(&layout, 0);
-        let mut row = batch.row();
-        put(kind, &raw, format, &TimeZone::get("Asia/Dubai").unwrap(), &mut row)?;
-        row.finish();
-        Ok(match batch.at(0, 0) {
-            Value::Null => "null".to_owned(),
-            Value::Integer(number) => number.to_string(),
-            Value::Text(text) => format!("{text:?}"),
-        })
-    }
-
-    #[test]
-    fn values_are_taken_exactly_or_refused() {
-        use FieldType::{Boolean, Date, Decimal, EmiratesId, Integer, Json, Text, Timestamp};
-        let good = |text: &str| Some(format!("{text:?}"));
-        for (kind, raw, format, expected, why) in [
-            (Text, Raw::Text(" as it came "), None, good(" as it came "), "text is not touched"),
-            (Text, Raw::Number("1.10"), None, good("1.10"), "a number's own text"),
-            (Text, Raw::Nested("{}"), None, None, "an object is no text"),
-            (Integer, Raw::Text("٤٢"), None, Some("42".to_owned()), "Arabic-Indic digits"),
-            (Integer, Raw::Number("1.0"), None, None, "not written as a whole number"),
-            (Integer, Raw::Text("9223372036854775808"), None, None, "past 64 bits"),
-            (Integer, Raw::Text(""), None, Some("null".to_owned()), "an empty cell is nothing"),
-            (
-                Decimal,
-                Raw::Number("12345678901234567890.10"),
-                None,
-                good("12345678901234567890.10"),
-                "exact",
-            ),
-            (Decimal, Raw::Text("-5"), None, good("-5"), "a plain negative"),
-            (Decimal, Raw::Text("1,5"), None, None, "a decimal comma is not guessed"),
-            (Decimal, Raw::Text("."), None, None, "no digit at all"),
-            (Boolean, Raw::Bool(true), None, Some("1".to_owned()), "true"),
-            (Boolean, Raw::Text("f"), None, Some("0".to_owned()), "as PostgreSQL writes it"),
-            (Boolean, Raw::Text("Y"), None, Some("1".to_owned()), "a letter, of any size"),
-            (Boolean, Raw::Text("maybe"), None, None, "neither"),
-            (Date, Raw::Text("2026-02-29"), None, None, "not a leap year"),
-            (Date, Raw::Text("2028-02-29"), None, good("2028-02-29"), "a leap year"),
-            (Date, Raw::Text("5/3/2026"), None, None, "day and month are never guessed"),
-            (
-                Date,
-                Raw::Text("5/3/2026"),
-                Some("%d/%m/%Y"),
-                good("2026-03-05"),
-                "as the format says",
-            ),
-            (
-                Timestamp,
-                Raw::Text("2026-11-24T14:05:31Z"),
-                None,
-                good("2026-11-24T14:05:31Z"),
-                "UTC",
-            ),
-            (
-                Timestamp,
-                Raw::Text("2026-11-24T18:05:31+04:00"),
-                None,
-                good("2026-11-24T14:05:31Z"),
-                "offset",
-            ),
-            (
-                Timestamp,
-                Raw::Text("2026-11-24T18:05:31"),
-                None,
-                good("2026-11-24T14:05:31Z"),
-                "local",
-            ),
-            (Timestamp, Raw::Text("2026-11-24T24:00:00Z"), None, None, "no such hour"),
-            (
-                Timestamp,
-                Raw::Text("15/11/2026 13:20"),
-                Some("%d/%m/%Y %H:%M"),
-                good("2026-11-15T09:20:00Z"),
-                "format",
-            ),
-            (
-                Timestamp,
-                Raw::Number("1763201000"),
-                Some("%s"),
-                good("2025-11-15T10:03:20Z"),
-                "seconds",
-            ),
-            (EmiratesId, Raw::Text("784-0000-1234567-8"), None, None, "wrong check digit"),
-            (EmiratesId, Raw::Text("000000000000000"), None, None, "a placeholder is no number"),
-            (Json, Raw::Nested("[1, 2]"), None, good("[1, 2]"), "as written"),
-        ] {
-            assert_eq!(one(kind, raw, format).ok(), expected, "{why}");
-        }
-    }
-
-    #[test]
-    fn seconds_since_1970_are_instants_where_the_format_says_so() {
-        for (text, format, expected) in [
-            ("1763201000", "unix", Some("\"2025-11-15T10:03:20Z\"")),
-            ("1763201000.25", "unix", Some("\"2025-11-15T10:03:20.25Z\"")),
-            ("-0.5", "unix", Some("\"1969-12-31T23:59:59.5Z\"")),
-            ("1763201000.", "unix", None),
-            ("1763201000.0123456789", "unix", None),
-            ("1763201000250", "unix_ms", Some("\"2025-11-15T10:03:20.25Z\"")),
-            ("99999999999999999", "unix_ms", None),
-            ("2025-11-15", "unix", None),
-        ] {
-            let found = one(FieldType::Timestamp, Raw::Text(text), Some(format)).ok();
-            assert_eq!(found.as_deref(), expected, "{text} {format}");
-        }
-    }
-
-    #[test]
-    fn an_emirates_id_is_fifteen_digits_with_a_right_check_digit() {
-        let good = (0..10)
-            .filter_map(|last| emirates_id(&format!("78400001234567{last}")))
-            .collect::<Vec<_>>();
-        assert_eq!(good.len(), 1, "exactly one check digit is right");
-    }
-}
+mod tests;

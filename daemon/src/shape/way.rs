@@ -90,7 +90,7 @@ impl Ways {
         let found = way.text(record).map_err(untold)?;
         let says = |text: &str| values.iter().any(|value| value == text);
         match found.raw() {
-            Raw::Text(text) | Raw::Number(text) => Ok(says(text)),
+            Raw::Text(text) | Raw::Number(text) | Raw::Iso(text) => Ok(says(text)),
             Raw::Bool(yes) => Ok(says(if yes { "true" } else { "false" })),
             Raw::Nothing => Ok(false),
             Raw::Nested(_) => Err(untold("holds an object or a list; mend `deleted.field`")),
@@ -189,7 +189,7 @@ impl Way {
                 let mut found = record.get(*slot);
                 for name in rest {
                     let Some(value) = found else { return Ok(None) };
-                    found = member(value, name)?;
+                    found = member(value, name);
                 }
                 Ok(found)
             }
@@ -200,7 +200,7 @@ impl Way {
                     if is_list(element) {
                         return Err(MANY);
                     }
-                    found = chosen(member(element, name)?, with.as_ref())?;
+                    found = chosen(member(element, name), with.as_ref())?;
                 }
                 Ok(found)
             }
@@ -222,7 +222,7 @@ fn chosen<'r>(
     let (Some(value), Some((name, wanted))) = (found, with) else { return Ok(found) };
     let attribute = format!("@{name}");
     let fits = |element: &&'r RawValue| {
-        let said = member(element, &attribute).ok().flatten().map(raw_of);
+        let said = member(element, &attribute).map(raw_of);
         matches!(said, Some(Ok(Held::Text(text))) if text == *wanted)
     };
     let all = if is_list(value) {
@@ -241,7 +241,7 @@ fn chosen<'r>(
 fn xml_text(value: &RawValue) -> Result<Held<'_>, &'static str> {
     let held = match value.get().as_bytes().first() {
         Some(b'[') => return Err(MANY),
-        Some(b'{') => match member(value, xml::TEXT)? {
+        Some(b'{') => match member(value, xml::TEXT) {
             Some(text) => raw_of(text)?,
             None if xml::has_elements(value.get()) => raw_of(value)?,
             None => Held::Raw(Raw::Nothing),

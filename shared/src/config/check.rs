@@ -12,6 +12,7 @@ mod paging;
 mod path;
 mod records;
 mod request;
+mod rules;
 mod schedule;
 mod secret;
 mod tls;

@@ -11,14 +11,14 @@ use super::{
     table::{At, Keys, Or, Value, table},
     tree::Tree,
     value::{
-        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, GrantKind, Id, IncrementalMode,
-        Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, SheetStop,
-        Span, Statuses, Zone,
+        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, Edge, GrantKind, Id,
+        IncrementalMode, Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl,
+        Scalar, SheetStop, Span, Statuses, Zone,
     },
 };
 use crate::{
     connection::{DeliverMethod, LoginMethod, RateLimit},
-    feed::{FieldType, Format},
+    feed::{DecimalSign, FieldType, Format},
     request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, Preset, Stop},
     role::Grant,
     signing::Algorithm,
@@ -159,6 +159,10 @@ table! {
         may outbox: Location,
         /// How long a file that was not renamed in must be still before it counts as complete. Default: `5s`.
         may settle: Span,
+        /// The ending of the small file that says that another one of `import` is complete: with `.done`, `a.csv` is taken once
+        /// `a.csv.done` or `a.done` is there, and never without. One in `.sha256` holds the sum of its file, which is checked.
+        /// Default: there are none.
+        may marker: String,
     }
     later {}
 }
@@ -406,7 +410,8 @@ table! {
         /// How its bytes are written. Default: by content type or file name.
         may format: Format,
         /// In which encoding its text is, where it does not begin with a mark that says so: a label of the WHATWG, such as
-        /// `windows-1256`. Default: as the answer says, else UTF-8. Files are read in UTF-8.
+        /// `windows-1256`. Default: as the answer says, else UTF-8. A table in a file that is not in it is
+        /// held whole, with what it seems to be.
         may encoding: String,
         /// What the absence of a record means: nothing.
         #[expect(dead_code, reason = "with one value, reading it is all the check there is")]
@@ -421,6 +426,9 @@ table! {
         /// nothing in any column of the key. A list of words, such as `["Total"]`: there, or where a column of the key holds
         /// one of them.
         may stop: Or<SheetStop, Vec<String>>,
+        /// What begins the fraction of a number that comes as text: `.`, or `,` for numbers such as `1.234,5`, whose
+        /// thousands may be parted by points or spaces. Default: `.`, and nothing parts thousands but `٬`.
+        may decimal: DecimalSign,
     }
     later { "min_rows" "max_delete_share" "approve" }
 }
@@ -652,11 +660,26 @@ table! {
         may required: bool,
         /// Whether it is masked wherever it is shown. Default: false.
         may sensitive: bool,
-        /// How a date or timestamp is written, as in strftime; a timestamp also as `unix` (seconds since 1970) or `unix_ms`.
-        /// Default: ISO 8601.
+        /// How a date, Hijri date or timestamp is written, as in strftime; a timestamp also as `unix` (seconds since 1970) or
+        /// `unix_ms`. A Hijri date knows `%Y`, `%m`, `%d` and `%F`. Default: ISO 8601.
         may format: String,
         /// The IANA zone of a timestamp that names none. Default: `timezone` of marsad.toml.
         may zone: Zone,
+        /// `hijri_date`: the `date` column that says the same day; where both are given and are more than a day apart, the
+        /// record is refused. Default: none is compared.
+        may gregorian: String,
+        /// `phone`: the country of a number that names none, by its two letters. Default: `AE`.
+        may region: String,
+        /// `enum`: all that may stand there.
+        may values: Vec<String>,
+        /// `integer`, `decimal`, `date`, `hijri_date`, `timestamp`, `period`: the least that may stand there: a number, a
+        /// day, a time, a period of which all days must be behind its first. Default: no bound.
+        may min: Edge,
+        /// The greatest, written as `min` is. Default: no bound.
+        may max: Edge,
+        /// `text`: a regular expression that all of the text must match, from its first character to its last. Default:
+        /// none.
+        may pattern: String,
     }
     later {}
 }

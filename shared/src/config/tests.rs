@@ -296,6 +296,23 @@ fn what_the_readme_shows_of_auth_is_right() {
 }
 
 #[test]
+fn what_the_readme_shows_of_columns_is_right() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, behind) = readme.split_once("\n[feed.fields]\n").unwrap();
+    let (shown, _) = behind.split_once("```").unwrap();
+    let text = format!(
+        "[partner]\nid = \"courts\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://courts.example\"\n\
+         [[feed]]\nid = \"cases\"\nconnection = \"api\"\npath = \"/cases\"\nkey = [\"id\"]\n[feed.fields]\n{shown}\n"
+    );
+    let folder = Folder::new("", &[("courts", &text)]);
+    let config = folder.load(&Environment::empty()).unwrap_or_else(|errors| panic!("{errors}"));
+    let kinds: std::collections::HashSet<_> =
+        config.feeds[0].fields.iter().map(|field| field.kind).collect();
+    assert_eq!(kinds.len(), FieldType::ALL.len(), "each type is shown");
+}
+
+#[test]
 fn what_the_readme_shows_of_a_feed_is_right() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = fs::read_to_string(readme).unwrap();

@@ -169,6 +169,6 @@ mod texts;
 mod words;
 
 pub(super) use auth::{AuthKind, ClientAuth, GrantKind, Prefix, ProxyUrl};
-pub(super) use tables::{Json, Pairs, Scalar, Statuses};
+pub(super) use tables::{Edge, Json, Pairs, Scalar, Statuses};
 pub(super) use texts::{BadUrl, BaseUrl, Id, Location, Loopback, Span, Zone, web_url};
 pub(super) use words::{BoundKind, ByKind, IncrementalMode, Order, PagingKind, SheetStop};

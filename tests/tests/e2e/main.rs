@@ -30,6 +30,10 @@ mod echoes;
 #[cfg(test)]
 mod feeds_at_once;
 #[cfg(test)]
+mod few_files;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
 mod healthy_partners;
 #[cfg(test)]
 mod manners;
@@ -59,6 +63,8 @@ mod promise_09_trouble_stays_its_own;
 mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
+#[cfg(test)]
+mod reveal;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::{path::Path, sync::Arc};
 use jiff::Timestamp;
 use marsad_shared::{
     clock::ManualClock,
-    feed::{Field, FieldType},
+    feed::{Field, FieldType, Rules},
     id::{FeedId, RunId},
     protocol::{ExchangeRow, ListQuery, RecordRow},
     record::{Batch, Layout},
@@ -107,6 +107,7 @@ async fn bank(folder: &Path, records: i64, sensitive: bool) -> FeedId {
         sensitive,
         format: None,
         zone: None,
+        rules: Rules::default(),
     };
     let layout = Layout::new(vec![id], &["id".to_owned()]).unwrap();
     let mut batch = Batch::new(&layout, store.seed);

@@ -55,6 +55,7 @@ fn feed(request: &Request) -> Feed {
         sheet: None,
         stop: Vec::new(),
         entries: None,
+        decimal: marsad_shared::feed::DecimalSign::Point,
         key: vec!["id".to_owned()],
         version: None,
         fields: vec![Field {

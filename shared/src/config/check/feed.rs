@@ -18,7 +18,7 @@ use crate::{
         source::{Report, quoted},
         table::{At, Given, Or, Reported, nearest},
     },
-    feed::{Feed, Field, FieldType, Format, Origin, Sheet},
+    feed::{DecimalSign, Feed, Field, FieldType, Format, Origin, Sheet},
     freshness::Promise,
     id::{ConnectionId, FeedId, PartnerId},
     request::Body,
@@ -77,6 +77,7 @@ pub(super) fn feed(
         sheet: sheet.ok()?,
         stop: stop?,
         entries: entries.ok()?,
+        decimal: raw.decimal.or(DecimalSign::Point)?,
         key: key?,
         version,
         fields: fields?,
@@ -219,7 +220,10 @@ fn version(raw: &RawFeed, fields: Option<&[Field]>, report: &mut Report<'_>) -> 
         report.wrong(&at.place, problem, "name a column that changes, or take it out");
     }
     let kind = fields.and_then(|fields| fields.iter().find(|field| field.name == *column));
-    if kind.is_some_and(|field| matches!(field.kind, FieldType::Boolean | FieldType::Json)) {
+    let no_order = |kind| {
+        matches!(kind, FieldType::Boolean | FieldType::Json | FieldType::Phone | FieldType::Enum)
+    };
+    if kind.is_some_and(|field| no_order(field.kind)) {
         let problem =
             format!("{} is of a type that does not tell newer from older", quoted(column));
         report.wrong(&at.place, problem, "name a number, a time or a text that grows");
@@ -253,6 +257,9 @@ fn csv(raw: &RawFeed, report: &mut Report<'_>) -> Option<(u8, u32)> {
     }
     if raw.format.value().is_some_and(|format| !matches!(format, Format::Csv | Format::Xlsx)) {
         raw.header_row.refuse(report, "means nothing to a format that is neither CSV nor XLSX");
+    }
+    if raw.format.value() == Some(&Format::Sdmx) {
+        raw.decimal.refuse(report, "means nothing to SDMX, whose numbers have a point");
     }
     let delimiter = match raw.delimiter.here() {
         None => (!matches!(raw.delimiter, Given::Wrong)).then_some(b','),

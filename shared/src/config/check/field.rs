@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use jiff::{ZonedDateTime, civil::date, fmt::strtime};
 
-use super::records::{Places, stands};
+use super::{
+    records::{Places, stands},
+    rules,
+};
 use crate::{
     config::{
         raw::{Fields, RawFeed, RawField, RawFieldTable},
@@ -12,6 +15,7 @@ use crate::{
         table::{At, Given, Or},
     },
     feed::{COLUMNS_MAX, Field, FieldType},
+    hijri::{HijriFormat, NoFormat},
 };
 
 /// The longest name of a column, in bytes.
@@ -40,7 +44,9 @@ pub(super) fn fields(
             field(name, at, places, report)
         })
         .collect();
-    checked.into_iter().collect()
+    let checked: Vec<Field> = checked.into_iter().collect::<Option<_>>()?;
+    rules::fit_together(fields, &checked, report);
+    Some(checked)
 }
 
 /// Whether the bank can have a column of that name.
@@ -64,7 +70,9 @@ fn column(name: &str, place: &Place, met: &mut HashSet<String>, report: &mut Rep
 fn field(name: &str, at: &At<RawField>, places: Places, report: &mut Report<'_>) -> Option<Field> {
     let raw = match &at.value {
         Or::Text(kind) => {
-            return stands(name, places, at, report).then(|| Field::new(name, *kind));
+            let stands = stands(name, places, at, report);
+            let whole = rules::does_without_values(*kind, &at.place, report);
+            return (stands && whole).then(|| Field::new(name, *kind));
         }
         Or::Other(raw) => raw,
     };
@@ -74,14 +82,15 @@ fn field(name: &str, at: &At<RawField>, places: Places, report: &mut Report<'_>)
         Given::Wrong => None,
         Given::Here(at) => from(at, places, report),
     };
-    let times = matches!(kind, FieldType::Date | FieldType::Timestamp);
-    if !times {
+    let days = matches!(kind, FieldType::Date | FieldType::HijriDate | FieldType::Timestamp);
+    if !days {
         raw.format.refuse(report, "means nothing to a type that is neither date nor timestamp");
     }
     if kind != FieldType::Timestamp {
         raw.zone.refuse(report, "means nothing to a type that is not timestamp");
     }
-    let format = raw.format.here().filter(|at| !times || writes_times(kind, at, report));
+    let format = raw.format.here().filter(|at| !days || writes_days(kind, at, report));
+    let rules = rules::rules(kind, at, raw, report);
     Some(Field {
         name: name.to_owned(),
         kind,
@@ -90,6 +99,7 @@ fn field(name: &str, at: &At<RawField>, places: Places, report: &mut Report<'_>)
         sensitive: raw.sensitive.or(false)?,
         format: format.map(|at| at.value.clone()),
         zone: zone(raw),
+        rules: rules?,
     })
 }
 
@@ -111,6 +121,20 @@ fn from(
         return None;
     }
     names.iter().all(|name| stands(name, places, at, report)).then_some(names)
+}
+
+/// Whether days or times can be read with that format.
+fn writes_days(kind: FieldType, at: &At<String>, report: &mut Report<'_>) -> bool {
+    if kind == FieldType::HijriDate {
+        let format = at.value.parse::<HijriFormat>();
+        if let Err(NoFormat) = format {
+            let problem = format!("{} {NoFormat}", quoted(&at.value));
+            let remedy = "write it with %Y, %m and %d, such as \"%d/%m/%Y\"";
+            report.wrong(&at.place, problem, remedy);
+        }
+        return format.is_ok();
+    }
+    writes_times(kind, at, report)
 }
 
 /// Whether times can be read with that format: what it writes of a sample must come back.

@@ -231,12 +231,21 @@ pub(super) fn fits(feed: &RawFeed, fields: Option<&[Field]>, report: &mut Report
     let Some(field) = fields.and_then(|all| all.iter().find(|field| field.name == at.value)) else {
         return;
     };
-    if matches!(field.kind, FieldType::Boolean | FieldType::Json | FieldType::EmiratesId) {
+    if matches!(
+        field.kind,
+        FieldType::Boolean
+            | FieldType::Json
+            | FieldType::EmiratesId
+            | FieldType::Phone
+            | FieldType::Enum
+    ) {
         let problem = format!("{} of type {} has no greatest value", quoted(&at.value), field.kind);
         report.wrong(&at.place, problem, "name a timestamp or a number that grows");
     } else if field.kind != FieldType::Timestamp {
-        if let (Some(at), FieldType::Text | FieldType::Decimal) =
-            (incremental.bound.here(), field.kind)
+        if let (
+            Some(at),
+            FieldType::Text | FieldType::Decimal | FieldType::HijriDate | FieldType::Period,
+        ) = (incremental.bound.here(), field.kind)
             && at.value == BoundKind::Exclusive
         {
             let problem =

@@ -28,6 +28,32 @@ impl Value for Scalar {
 }
 schema!(Scalar, { "type": ["string", "integer", "boolean"] });
 
+/// A number, a day or a time, as it is written: a number with a fraction has not been a float in between.
+#[derive(Clone, Debug)]
+pub(in crate::config) struct Edge(pub String);
+
+impl Value for Edge {
+    fn read(value: &Spanned<DeValue<'_>>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(Self(text.to_string())),
+            DeValue::Integer(number) => Some(Self(number.to_string())),
+            DeValue::Float(number) => Some(Self(number.as_str().to_owned())),
+            DeValue::Datetime(at) => Some(Self(at.to_string())),
+            _ => {
+                wrong_type(
+                    value,
+                    place,
+                    "a number, a day or a time",
+                    "0, \"0.5\" or 2026-01-01",
+                    report,
+                );
+                None
+            }
+        }
+    }
+}
+schema!(Edge, { "type": ["string", "number"] });
+
 /// Names with a text each, in the order of writing.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Pairs(pub Vec<(String, At<String>)>);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     connection::DeliverMethod,
-    feed::{FieldType, Format},
+    feed::{DecimalSign, FieldType, Format},
     request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, OnStatus, Preset, Stop},
 };
 
@@ -150,6 +150,7 @@ word!(
     ],
     later []
 );
+word!(DecimalSign, [(".", Self::Point), (",", Self::Comma)], later []);
 
 /// The only rule of this version for where the rows of a sheet end.
 #[derive(Clone, Copy, Debug)]
@@ -163,8 +164,12 @@ word!(
         (Self::Decimal.word(), Self::Decimal),
         (Self::Boolean.word(), Self::Boolean),
         (Self::Date.word(), Self::Date),
+        (Self::HijriDate.word(), Self::HijriDate),
         (Self::Timestamp.word(), Self::Timestamp),
+        (Self::Period.word(), Self::Period),
         (Self::EmiratesId.word(), Self::EmiratesId),
+        (Self::Phone.word(), Self::Phone),
+        (Self::Enum.word(), Self::Enum),
         (Self::Json.word(), Self::Json),
     ],
     later []

@@ -196,6 +196,8 @@ const fn example(kind: FieldType) -> &'static str {
     match kind {
         FieldType::Timestamp => "a time with its zone, such as 2026-11-24T06:00:00Z",
         FieldType::Date => "a day, such as 2026-11-24",
+        FieldType::HijriDate => "a Hijri day, such as 1448-06-14",
+        FieldType::Period => "a period, such as 2026-Q1",
         FieldType::Integer => "a whole number, as its column holds",
         FieldType::Decimal => "a decimal number, as its column holds",
         _ => "a value that its column could hold",

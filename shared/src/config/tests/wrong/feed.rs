@@ -258,6 +258,7 @@ fn of_a_feed_over_http() {
             "header_row = 0",
             "header_row: 0 is not the line of a header; write its line, from 1 to 10000",
         ),
+        ("decimal = \"٫\"", "decimal: \"٫\" is unknown; use \".\" or \",\""),
     ] {
         match expected.strip_prefix('!') {
             Some(expected) => {
@@ -273,8 +274,8 @@ fn of_a_feed_over_http() {
 fn of_a_feed_of_files() {
     for (line, expected) in [
         (
-            "encoding = \"windows-1256\"",
-            "encoding: \"windows-1256\" is not read by this version in files; use \"utf-8\"",
+            "encoding = \"arabic-indic\"",
+            "encoding: \"arabic-indic\" is no encoding; use one of the WHATWG's labels, such as \"utf-8\", \"windows-1256\" or \"utf-16le\"",
         ),
         (
             "format = \"ndjson\"\nrecords = \"$[*]\"",
@@ -283,6 +284,10 @@ fn of_a_feed_of_files() {
         (
             "format = \"csv\"\ndeletes = \"$.gone[*]\"",
             "deletes: means nothing to a format that is neither JSON nor XML; take it out",
+        ),
+        (
+            "format = \"sdmx\"\ndecimal = \",\"",
+            "decimal: means nothing to SDMX, whose numbers have a point; take it out",
         ),
         (
             "format = \"sdmx\"\ndeleted = { field = \"ACTION\", values = [\"D\"] }",
@@ -413,7 +418,7 @@ fn of_columns() {
         ("fields = {}", "fields: names no field; name the columns, or take it out"),
         (
             "fields = { no = \"string\" }",
-            "fields.no: \"string\" is unknown; use \"text\", \"integer\", \"decimal\", \"boolean\", \"date\", \"timestamp\", \"emirates_id\" or \"json\"",
+            "fields.no: \"string\" is unknown; use \"text\", \"integer\", \"decimal\", \"boolean\", \"date\", \"hijri_date\", \"timestamp\", \"period\", \"emirates_id\", \"phone\", \"enum\" or \"json\"",
         ),
         (
             "fields = { no = 5 }",
