@@ -83,10 +83,8 @@ pub struct Row<'a> {
 /// What stands in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// As it is: a number with a point and without a `.0`, text as it was written.
+    /// As it is: a number with a point and without a `.0`, text as it was written, a day or a time in ISO 8601.
     Raw(Raw<'a>),
-    /// A day or a time in ISO 8601, however other cells of the column write theirs.
-    Iso(&'a str),
     /// What is wrong with it, to stand behind its name.
     Bad(&'static str),
 }

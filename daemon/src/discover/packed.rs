@@ -168,7 +168,7 @@ fn node(cell: xlsx::Cell<'_>) -> Node {
         xlsx::Cell::Bad(_) | xlsx::Cell::Raw(Raw::Nothing) => Node::Nothing,
         xlsx::Cell::Raw(Raw::Bool(yes)) => Node::Bool(yes),
         xlsx::Cell::Raw(Raw::Number(text)) => text.parse().map_or(Node::Decimal, Node::Integer),
-        xlsx::Cell::Raw(Raw::Text(text) | Raw::Nested(text)) | xlsx::Cell::Iso(text) => {
+        xlsx::Cell::Raw(Raw::Text(text) | Raw::Nested(text) | Raw::Iso(text)) => {
             Node::Text(text.to_owned())
         }
     }
