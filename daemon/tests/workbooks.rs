@@ -239,7 +239,7 @@ fn a_workbook_that_nobody_should_have_made_is_refused_in_words_and_ends_nothing(
             Reason::NotJson,
         ),
         ("cut off", good().bytes()[..900].to_vec(), "cut off", Reason::Truncated),
-        ("a false checksum", with(&|parts| parts[0].crc ^= 1), "checksum", Reason::Truncated),
+        ("a false checksum", with(&|parts| parts[0].crc ^= 1), "checksum", Reason::Checksum),
         ("a part twice", with(&|parts| parts.push(parts[0].clone())), "twice", Reason::NotJson),
         (
             "a part outside",

@@ -132,7 +132,7 @@ async fn promise_8_no_workbook_ends_the_daemon() -> anyhow::Result<()> {
             "MiB of memory",
             Reason::TooLarge,
         ),
-        ("crc.xlsx", zip(&crc), "checksum", Reason::Truncated),
+        ("crc.xlsx", zip(&crc), "checksum", Reason::Checksum),
         ("two.xlsx", good().sheet("Other", "").bytes(), "`sheet`", Reason::Schema),
         ("text.xlsx", b"id\n1\n".to_vec(), "no workbook", Reason::NotJson),
         (
