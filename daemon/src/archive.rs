@@ -153,7 +153,11 @@ impl Bytes<'_> {
             return Err(self.fail("is not as long as the archive says"));
         }
         if self.crc.sum() != crc {
-            return Err(self.fail("does not have the checksum that the archive says"));
+            self.fault = Some(DecodeError::Checksum(format!(
+                "its member {} does not have the checksum that the archive says; have it packed again",
+                self.member.name
+            )));
+            return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(())
     }

@@ -78,6 +78,9 @@ pub enum DecodeError {
     /// It is packed, and does not unpack to its end.
     #[error("{0}")]
     Broken(String),
+    /// What it unpacks to is not what was packed.
+    #[error("{0}")]
+    Checksum(String),
     /// Its rows take more memory than they may, in bytes.
     #[error("the rows of the page take more than {} MiB; ask for smaller pages (`size`)", .0 / (1024 * 1024))]
     Crowded(usize),
@@ -102,6 +105,7 @@ impl DecodeError {
             | Self::Encoding(text)
             | Self::Bulk(text)
             | Self::Broken(text)
+            | Self::Checksum(text)
             | Self::TooLarge(text) => *text = rewrite(text),
             Self::Remote { code, text, .. } => {
                 // Together: what is parted between them is whole again on a screen.
@@ -123,6 +127,7 @@ impl DecodeError {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Truncated { .. } | Self::Broken(_) => Reason::Truncated,
+            Self::Checksum(_) => Reason::Checksum,
             Self::Format(_) => Reason::NotJson,
             Self::Encoding(_) => Reason::Encoding,
             Self::Remote { .. } => Reason::RemoteFault,

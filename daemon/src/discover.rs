@@ -1,6 +1,6 @@
 //! `feed discover`: a sample of a partner's data to a `[[feed]]` block that reads it.
 //!
-//! Pure: bytes and what came with them in, a proposal out. What the sample itself says is written as it is; what can
+//! Pure, but for what is packed, which is opened first: bytes and what came with them in, a proposal out. What the sample itself says is written as it is; what can
 //! only be guessed is marked as a guess. A proposal names fields and never shows a value: they may be about children.
 
 use url::Url;
@@ -12,6 +12,7 @@ mod form;
 mod key;
 mod look;
 mod node;
+mod packed;
 mod paging;
 mod place;
 mod sdmx;
@@ -19,14 +20,22 @@ mod style;
 mod write;
 mod xml;
 
-pub use self::{place::Place, style::Style};
+pub use self::{
+    packed::{Book, Inside, inside},
+    place::Place,
+    style::Style,
+};
 
 /// What is looked at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Sample<'a> {
     pub bytes: &'a [u8],
     /// Only the beginning of something longer.
     pub cut: bool,
+    /// The member of an archive that was looked at.
+    pub member: Option<&'a str>,
+    /// The sheet that was looked at, where it is a workbook.
+    pub book: Option<&'a Book>,
     /// The `Link` header.
     pub link: Option<&'a str>,
     pub place: Place<'a>,

@@ -230,7 +230,6 @@ impl Shaper {
         self.fill(batch, standing, |at, _| {
             Ok(match headers.cells.get(at).map(|&at| row.cell(at)) {
                 Some(xlsx::Cell::Raw(raw)) => Held::Raw(raw),
-                Some(xlsx::Cell::Iso(text)) => Held::Raw(Raw::Iso(text)),
                 // Refused above, or of no interest in a deletion.
                 Some(xlsx::Cell::Bad(_)) | None => Held::Raw(Raw::Nothing),
             })

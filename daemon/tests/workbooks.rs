@@ -239,7 +239,7 @@ fn a_workbook_that_nobody_should_have_made_is_refused_in_words_and_ends_nothing(
             Reason::NotJson,
         ),
         ("cut off", good().bytes()[..900].to_vec(), "cut off", Reason::Truncated),
-        ("a false checksum", with(&|parts| parts[0].crc ^= 1), "checksum", Reason::Truncated),
+        ("a false checksum", with(&|parts| parts[0].crc ^= 1), "checksum", Reason::Checksum),
         ("a part twice", with(&|parts| parts.push(parts[0].clone())), "twice", Reason::NotJson),
         (
             "a part outside",
@@ -283,6 +283,11 @@ fn a_workbook_that_nobody_should_have_made_is_refused_in_words_and_ends_nothing(
         assert_eq!(error.reason(), reason, "{what}: {error}");
         let text = error.to_string();
         assert!(text.contains(word) && text.contains(';'), "{what}: {text}");
+    }
+    // However its parts are packed, a good one is read.
+    for form in [Member::streamed, Member::large] {
+        let parts: Vec<_> = good().parts().into_iter().map(form).collect();
+        assert_eq!(read("key = [\"id\"]", &pack(&parts)).unwrap().rows, ["A"]);
     }
     // The last cell that a sheet can have is one like any other.
     let last = sheet(

@@ -29,8 +29,8 @@ const FLAG_ENCRYPTED: u16 = 1;
 const FLAG_LATER: u16 = 1 << 3;
 const FLAG_STRONG: u16 = 1 << 6;
 const FLAG_HIDDEN: u16 = 1 << 13;
-/// Unix: the mode stands in the upper half of the attributes.
-const UNIX: u16 = 3;
+/// Unix and its kin: the mode stands in the upper half of the attributes.
+const UNIX: [u16; 2] = [3, 19];
 const MODE_KIND: u32 = 0o170_000;
 const MODE_FILE: u32 = 0o100_000;
 const MODE_FOLDER: u32 = 0o040_000;
@@ -213,7 +213,7 @@ impl<'d> Entry<'d> {
 
     /// Whether it is something that may be read at all.
     fn check(&self) -> Result<(), DecodeError> {
-        let kind = if self.host == UNIX { self.mode & MODE_KIND } else { 0 };
+        let kind = if UNIX.contains(&self.host) { self.mode & MODE_KIND } else { 0 };
         let what = if let Some(what) = name_is_bad(self.name) {
             what
         } else if self.flags & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_HIDDEN) != 0 {

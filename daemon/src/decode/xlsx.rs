@@ -83,10 +83,8 @@ pub struct Row<'a> {
 /// What stands in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// As it is: a number with a point and without a `.0`, text as it was written.
+    /// As it is: a number with a point and without a `.0`, text as it was written, a day or a time in ISO 8601.
     Raw(Raw<'a>),
-    /// A day or a time in ISO 8601, however other cells of the column write theirs.
-    Iso(&'a str),
     /// What is wrong with it, to stand behind its name.
     Bad(&'static str),
 }
@@ -120,7 +118,7 @@ pub fn read<S>(
     begin: impl FnOnce(&[String]) -> Result<S, DecodeError>,
     mut each: impl FnMut(&mut S, Row<'_>) -> Flow,
 ) -> Result<S, DecodeError> {
-    let mut child = Reader::start(checked(file)?, wanted)?;
+    let mut child = Reader::start(check(file)?, wanted)?;
     let Some(out) = child.0.stdout.take() else {
         return Err(DecodeError::Io(io::ErrorKind::BrokenPipe.into()));
     };
@@ -165,7 +163,10 @@ fn next(
 }
 
 /// Looks through a workbook before it is read: it is an archive whose parts are as its directory says.
-fn checked(file: File) -> Result<File, DecodeError> {
+///
+/// # Errors
+/// As [`read`], of what shows there.
+pub fn check(file: File) -> Result<File, DecodeError> {
     let mut begin = [0; 8];
     let read = file.read_at(&mut begin, 0).map_err(DecodeError::Io)?;
     let begin = begin.get(..read).unwrap_or_default();

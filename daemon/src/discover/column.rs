@@ -12,6 +12,7 @@ use super::{
 };
 
 /// One value of a record, and where it stands in it.
+#[derive(Clone)]
 pub(super) struct Cell {
     /// As `from` is written.
     pub(super) from: String,

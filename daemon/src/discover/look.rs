@@ -5,7 +5,7 @@ use serde::Deserialize as _;
 use marsad_shared::untrusted::show_at_most;
 
 use super::{
-    Sample, Unknown,
+    Book, Sample, Unknown,
     block::quoted,
     column::{Row, flatten, flatten_resource},
     csv,
@@ -29,6 +29,8 @@ pub(super) struct Found {
     pub(super) columns: Option<sdmx::Columns>,
     /// Delimiter and header line.
     pub(super) csv: Option<(u8, u64)>,
+    /// The sheet, by its number where there are several, and the row of its header.
+    pub(super) sheet: Option<(Option<u32>, u32)>,
     /// Where removed records seem to stand.
     pub(super) deletes: Option<String>,
     /// How many records there are, and how many of them the sample holds, where it says that these are not all.
@@ -37,6 +39,9 @@ pub(super) struct Found {
 
 /// What the sample is.
 pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
+    if let Some(book) = sample.book {
+        return look_book(sample, book);
+    }
     let text = text_of(sample)?;
     let begin = text.trim_start_matches('\u{feff}').trim_start();
     if begin.is_empty() {
@@ -62,6 +67,22 @@ pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
         rows: head.rows,
         columns,
         ..Found::of(style)
+    })
+}
+
+fn look_book(sample: &Sample<'_>, book: &Book) -> Result<Found, Unknown> {
+    if !sample.place.is_folder() {
+        let remedy = "name a connection with an import folder: --connection";
+        return Err(Unknown::new(
+            "it is a workbook, which is read from import folders alone",
+            remedy,
+        ));
+    }
+    Ok(Found {
+        format: Some("xlsx"),
+        sheet: Some((book.sheet, book.header_row)),
+        rows: book.rows.clone(),
+        ..Found::of(Style::Xlsx)
     })
 }
 
@@ -266,6 +287,7 @@ impl Found {
             paging: None,
             columns: None,
             csv: None,
+            sheet: None,
             deletes: None,
             of_all: None,
         }

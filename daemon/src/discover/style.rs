@@ -26,6 +26,8 @@ pub enum Style {
     Ndjson,
     Csv,
     Xml,
+    /// One sheet of a workbook.
+    Xlsx,
 }
 
 impl Style {
@@ -47,6 +49,7 @@ impl Style {
             Self::Ndjson => "NDJSON, a record a line",
             Self::Csv => "CSV",
             Self::Xml => "XML",
+            Self::Xlsx => "a sheet of a workbook (XLSX)",
         }
     }
 

@@ -16,6 +16,8 @@ fn sample<'a>(text: &'a str, place: Place<'a>) -> Sample<'a> {
     Sample {
         bytes: text.as_bytes(),
         cut: false,
+        member: None,
+        book: None,
         link: None,
         place,
         connection: "api",

@@ -44,6 +44,7 @@ pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
         block.text("records", records);
     }
     write_csv(found, &mut block);
+    write_sheet(found, &mut block, &mut notes);
     block.key(&key);
     if !sample.place.is_folder() {
         write_paging(found, &mut block);
@@ -81,6 +82,13 @@ fn write_place(
             &format!("files = {}", quoted(&sample.place.pattern())),
             Some("the sample's name, with * for its digits"),
         );
+        if let Some(member) = sample.member {
+            let ending = member.rsplit_once('.').map_or("", |(_, ending)| ending);
+            block.noted(
+                &format!("entries = {}", quoted(&format!("*.{ending}"))),
+                Some("guess: such members of the archive are read, all of them as one"),
+            );
+        }
         return None;
     };
     if path.secret {
@@ -114,6 +122,20 @@ fn write_csv(found: &Found, block: &mut Block) {
     if header_row != 1 {
         block.line(&format!("header_row = {header_row}"));
     }
+}
+
+fn write_sheet(found: &Found, block: &mut Block, notes: &mut Vec<String>) {
+    let Some((sheet, header_row)) = found.sheet else { return };
+    if let Some(number) = sheet {
+        block.noted(
+            &format!("sheet = {number}"),
+            Some("guess: the workbook has several; its name will do too"),
+        );
+    }
+    if header_row != 1 {
+        block.line(&format!("header_row = {header_row}"));
+    }
+    notes.push("the rows of a sheet end where its key is empty: if a total stands in that column, put its word into `stop`".to_owned());
 }
 
 fn write_paging(found: &Found, block: &mut Block) {

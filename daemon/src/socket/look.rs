@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     decode::charset::Charset,
-    discover::{Place, Sample, is_within, propose},
+    discover::{self, Inside, Place, Sample, is_within, propose},
     services::Route,
     source::{call::Call, fault::shown, http::HttpSource},
     test::test,
@@ -210,9 +210,15 @@ async fn sampled(
             (Aim::File { name, .. }, base) => Place::File { name, folder: base.is_none() },
         };
         let connection = route.connection.id.as_str();
+        let inside = match &aim {
+            Aim::Url(_) => Inside { bytes, cut, ..Inside::default() },
+            Aim::File { .. } => discover::inside(bytes, cut)?,
+        };
         let sample = Sample {
-            bytes: &bytes,
-            cut,
+            bytes: &inside.bytes,
+            cut: inside.cut,
+            member: inside.member.as_deref(),
+            book: inside.book.as_ref(),
             link: link.as_deref(),
             place,
             connection: connection.split_once('/').map_or(connection, |(_, name)| name),

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+mod archives;
 mod documents;
 mod json;
 mod moving;
@@ -18,6 +19,8 @@ mod paths;
 mod sdmx;
 mod walking;
 mod xml;
+#[path = "../../../tests/tests/e2e/zip.rs"]
+mod zip;
 
 /// How long each target runs in the tests.
 const TIME: Duration = Duration::from_millis(900);

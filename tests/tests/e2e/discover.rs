@@ -5,7 +5,11 @@ use marsad_tests::{
     partner::{Api, Paging, PartnerFile, api::Plan, data::VISITS},
 };
 
-use crate::waits;
+use crate::{
+    book::{self, Book},
+    waits,
+    zip::{Member, zip},
+};
 
 /// The partner's file with its connection alone.
 fn connection(api: &Api, partner: &str) -> PartnerFile {
@@ -114,6 +118,67 @@ async fn a_file_is_sampled_as_it_lies_there() -> anyhow::Result<()> {
         let said = daemon.cli(&["feed", "discover", &path.to_string_lossy()]).await?;
         assert_eq!(said.code, 1, "{}", said.out);
         assert!(said.err.contains(expected) && said.out.is_empty(), "{}", said.err);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_packed_file_and_a_workbook_are_sampled_as_what_is_in_them() -> anyhow::Result<()> {
+    let rows = "transfer_no;moved_on\nT-1;05/11/2026\nT-2;25/11/2026\n";
+    let book = Book::new(&(book::row(1, &["A report"]) + &book::row(3, &["transfer_no", "n"])))
+        .sheet(
+            "Data",
+            &(book::row(3, &["transfer_no", "n"])
+                + &book::row(4, &["T-1", "5"])
+                + &book::row(5, &["T-2", "6"])),
+        );
+    let mut one = book.clone();
+    one.sheets.remove(0);
+    let csv = ["delimiter = \";\"", "moved_on = { type = \"date\", format = \"%d/%m/%Y\" }"];
+    let sheet = ["format = \"xlsx\"", "header_row = 3", "n = \"integer\""];
+    let members = [Member::new("__MACOSX/x", b"no"), Member::new("in/b.csv", rows.as_bytes())];
+    for (name, bytes, lines, more) in [
+        (
+            "transfers-1.csv.zst",
+            zstd::encode_all(rows.as_bytes(), 1)?,
+            &csv[..],
+            "files = \"transfers-*.csv.zst\"",
+        ),
+        ("transfers-1.zip", zip(&members), &csv[..], "entries = \"*.csv\""),
+        ("transfers-1.xlsx", one.bytes(), &sheet[..], "files = \"transfers-*.xlsx\""),
+        ("transfers-2.xlsx", book.bytes(), &sheet[..2], "sheet = 1"),
+        (
+            "transfers-2.zip",
+            zip(&[Member::stored("a.xlsx", &one.bytes())]),
+            &sheet[..],
+            "entries = \"*.xlsx\"",
+        ),
+    ] {
+        let mut file = PartnerFile::new("education");
+        file.connection("drop", "import = \"in\"\nsettle = \"1s\"\n");
+        let home = Home::with(&[&file])?;
+        std::fs::create_dir(home.path().join("partners.d/in"))?;
+        let mut daemon = Daemon::start(home).await?;
+        let sample = daemon.path().join(name);
+        std::fs::write(&sample, &bytes)?;
+        let said = daemon.cli(&["feed", "discover", &sample.to_string_lossy()]).await?;
+        assert_eq!(said.code, 0, "{name}: {}", said.err);
+        for line in lines.iter().chain(&[more]) {
+            assert!(said.out.contains(line), "{name}: {line}\n{}", said.out);
+        }
+        assert!(!said.out.contains("T-1") && !said.err.contains("T-1"), "{name}: {}", said.out);
+        daemon.sigterm().await?;
+        daemon.home.partner(file.add(&said.out))?;
+        daemon.go().await?;
+        if name == "transfers-2.xlsx" {
+            // Its first sheet has a header and nothing else, which is a good file too.
+            continue;
+        }
+        let folder = daemon.path().join("partners.d/in");
+        std::fs::copy(&sample, folder.join("new.part"))?;
+        std::fs::rename(folder.join("new.part"), folder.join(name))?;
+        let run = waits::good_run(&daemon, "education/transfers", 0).await?;
+        assert_eq!(run.counts.inserted, 2, "{name}: {run:?}");
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ fn drop_file(daemon: &Daemon, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn both_sheets_of_a_sample_come_into_the_bank_each_in_its_own_feed() -> anyhow::Result<()> {
-    let activities = r#"files = "council*.xlsx"
+    let activities = r#"files = "council-*.xlsx"
 sheet = "الأنشطة"
 header_row = 3
 stop = ["الإجمالي"]
@@ -48,7 +48,7 @@ key = ["no"]
 no = { type = "text", from = "رقم النشاط" }
 begins = { type = "timestamp", from = "تاريخ البدء", format = "%d/%m/%Y" }
 people = { type = "integer", from = "عدد المستفيدين" }"#;
-    let results = "files = \"*council-activities.xlsx\"\nsheet = 2\nkey = [\"الرمز\"]";
+    let results = "files = \"council-*.xlsx\"\nsheet = 2\nkey = [\"الرمز\"]";
     let daemon = with_feeds(&[("activities", activities), ("results", results)]).await?;
     let sample = fs::read(workspace().join("tests/samples/council-activities.xlsx"))?;
     drop_file(&daemon, "council-activities.xlsx", &sample)?;
@@ -132,7 +132,7 @@ async fn promise_8_no_workbook_ends_the_daemon() -> anyhow::Result<()> {
             "MiB of memory",
             Reason::TooLarge,
         ),
-        ("crc.xlsx", zip(&crc), "checksum", Reason::Truncated),
+        ("crc.xlsx", zip(&crc), "checksum", Reason::Checksum),
         ("two.xlsx", good().sheet("Other", "").bytes(), "`sheet`", Reason::Schema),
         ("text.xlsx", b"id\n1\n".to_vec(), "no workbook", Reason::NotJson),
         (

@@ -17,6 +17,13 @@ pub(crate) struct Member {
     /// How long it is said to be, packed and unpacked.
     pub(crate) packed_len: u32,
     pub(crate) len: u32,
+    /// What is said of its lengths in front of it, where that is something else.
+    pub(crate) head_lens: Option<[u32; 3]>,
+    /// What is extra in front of it, and in the directory.
+    pub(crate) head_extra: Vec<u8>,
+    pub(crate) extra: Vec<u8>,
+    /// What stands behind its bytes.
+    pub(crate) behind: Vec<u8>,
     /// The Unix mode; 0: none.
     pub(crate) mode: u32,
     /// Where the directory says that it lies; `None`: where it does.
@@ -55,15 +62,38 @@ impl Member {
             packed_len: u32::try_from(packed.len()).expect("it is small"),
             len: u32::try_from(bytes.len()).expect("it is small"),
             packed,
+            head_lens: None,
+            head_extra: Vec::new(),
+            extra: Vec::new(),
+            behind: Vec::new(),
             mode: 0o100_644,
             at: None,
         }
     }
 
-    fn fields(&self) -> Vec<u8> {
-        let Self { flags, method, crc, packed_len, len, .. } = self;
-        let mut bytes = [20_u16, *flags, *method, 0, 0].map(u16::to_le_bytes).concat();
-        bytes.extend([*crc, *packed_len, *len].map(u32::to_le_bytes).concat());
+    /// The same as a program writes it that cannot go back: what is said of its bytes stands behind them.
+    pub(crate) fn streamed(self) -> Self {
+        let lens = [0x0807_4b50, self.crc, self.packed_len, self.len];
+        let behind = lens.map(u32::to_le_bytes).concat();
+        Self { flags: self.flags | 8, head_lens: Some([0; 3]), behind, ..self }
+    }
+
+    /// The same with its lengths among what is extra, as they have to be of a large one.
+    pub(crate) fn large(self) -> Self {
+        let lens = [self.len, self.packed_len].map(|len| u64::from(len).to_le_bytes());
+        let extra = [&[1, 0, 16, 0][..], &lens.concat()].concat();
+        let all = u32::MAX;
+        let (head_lens, head_extra) = (Some([self.crc, all, all]), extra.clone());
+        Self { packed_len: all, len: all, head_lens, head_extra, extra, ..self }
+    }
+
+    fn lens(&self) -> [u32; 3] {
+        [self.crc, self.packed_len, self.len]
+    }
+
+    fn fields(&self, lens: [u32; 3]) -> Vec<u8> {
+        let mut bytes = [20_u16, self.flags, self.method, 0, 0].map(u16::to_le_bytes).concat();
+        bytes.extend(lens.map(u32::to_le_bytes).concat());
         bytes
     }
 }
@@ -79,16 +109,17 @@ pub(crate) fn zip(members: &[Member]) -> Vec<u8> {
     for member in members {
         let at = member.at.map_or(place(&archive), u32::to_le_bytes);
         archive.extend(b"PK\x03\x04");
-        archive.extend(member.fields());
-        archive.extend([len(&member.head_name), [0, 0]].concat());
-        archive.extend(&member.head_name);
-        archive.extend(&member.packed);
+        archive.extend(member.fields(member.head_lens.unwrap_or(member.lens())));
+        archive.extend([len(&member.head_name), len(&member.head_extra)].concat());
+        archive.extend([&member.head_name, &member.head_extra].into_iter().flatten());
+        archive.extend([&member.packed, &member.behind].into_iter().flatten());
         directory.extend(b"PK\x01\x02\x14\x03");
-        directory.extend(member.fields());
-        directory.extend([len(&member.name), [0; 2], [0; 2], [0; 2], [0; 2]].concat());
+        directory.extend(member.fields(member.lens()));
+        let lens = [len(&member.name), len(&member.extra)];
+        directory.extend([lens[0], lens[1], [0; 2], [0; 2], [0; 2]].concat());
         directory.extend((member.mode << 16).to_le_bytes());
         directory.extend(at);
-        directory.extend(&member.name);
+        directory.extend([&member.name, &member.extra].into_iter().flatten());
     }
     let count = u16::try_from(members.len()).expect("there are few").to_le_bytes();
     let at = place(&archive);

@@ -28,7 +28,7 @@ pub(super) fn read(sent: &str) -> Cell<'_> {
         None => Cell::Raw(Raw::Nothing),
         Some(NUMBER) => Cell::Raw(Raw::Number(text)),
         Some(BOOL) => Cell::Raw(Raw::Bool(text == "true")),
-        Some(ISO) => Cell::Iso(text),
+        Some(ISO) => Cell::Raw(Raw::Iso(text)),
         Some(ERROR) => {
             Cell::Bad("holds an error, such as #N/A; mend the formula, or leave the cell empty")
         }
@@ -174,7 +174,7 @@ mod tests {
         assert!(matches!(read("l1"), Cell::Bad(why) if why.contains("as text")));
         assert_eq!(read("t"), Cell::Raw(Raw::Nothing), "a formula that gives no text");
         assert_eq!(read("n5"), Cell::Raw(Raw::Number("5")));
-        assert_eq!(read("d2026-09-07"), Cell::Iso("2026-09-07"));
+        assert_eq!(read("d2026-09-07"), Cell::Raw(Raw::Iso("2026-09-07")));
     }
 
     #[test]

@@ -169,17 +169,27 @@ fn glob(at: &At<String>, steps: bool, report: &mut Report<'_>) -> Option<GlobMat
     }
 }
 
-/// Two feeds that take the same files would take them from each other.
+/// What of the files a feed takes: connection, names, members and sheet.
+pub(super) type Take = (String, String, String, String);
+
+/// Two feeds that take the same of the same files would take it from each other.
 pub(super) fn files_are_its_own<'r>(
     raw: &'r RawFeed,
-    met: &mut HashMap<(&'r str, &'r str), &'r str>,
+    met: &mut HashMap<Take, &'r str>,
     report: &mut Report<'_>,
 ) {
     let (Some(connection), Some(files)) = (raw.connection.value(), raw.files.here()) else {
         return;
     };
+    let sheet = match raw.sheet.value() {
+        None => String::new(),
+        Some(Or::Text(name)) => format!("named {name}"),
+        Some(Or::Other(number)) => number.to_string(),
+    };
+    let entries = raw.entries.value().cloned().unwrap_or_default();
     let id = raw.id.value().map_or("?", |id| id.0.as_str());
-    if let Some(other) = met.insert((&connection.0, &files.value), id) {
+    let take = (connection.0.clone(), files.value.clone(), entries, sheet);
+    if let Some(other) = met.insert(take, id) {
         let problem = format!("{} are already the files of feed {other}", quoted(&files.value));
         report.wrong(&files.place, problem, "give each feed files of its own");
     }

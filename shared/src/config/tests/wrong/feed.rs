@@ -390,6 +390,21 @@ fn of_a_feed_of_files() {
     ] {
         assert_eq!(feed(connection, origin), [expected], "{connection} {origin}");
     }
+    for (one, other, is_taken) in [
+        ("", "", true),
+        ("sheet = 1", "sheet = 1", true),
+        ("entries = \"a*\"", "entries = \"a*\"", true),
+        ("sheet = 1", "sheet = \"1\"", false),
+        ("sheet = 1", "", false),
+        ("entries = \"a*\"", "entries = \"b*\"", false),
+    ] {
+        let second = format!(
+            "files = \"*\"\n{one}\n[[feed]]\nid = \"g\"\nkey = [\"no\"]\nconnection = \"drop\"\nfiles = \"*\"\n{other}"
+        );
+        let said = feed("drop", &second);
+        let found = said.iter().filter(|said| said.contains("already the files of feed f"));
+        assert_eq!((found.count(), said.len()), (is_taken.into(), is_taken.into()), "{said:?}");
+    }
 }
 
 #[test]
