@@ -16,12 +16,14 @@ use record::Record;
 use value::{Reading, Why, Written};
 use way::Ways;
 
+mod header;
 pub mod infer;
 mod odata;
 mod record;
 mod value;
 mod way;
 
+pub use header::Headers;
 pub(crate) use value::emirates_id;
 
 /// Why a row is refused.
@@ -132,39 +134,11 @@ impl Shaper {
     /// # Errors
     /// [`DecodeError::Layout`] if the header lacks a column, naming each, or names one twice.
     pub fn headers(&self, names: &[String]) -> Result<Headers, DecodeError> {
-        let mut missing = Vec::new();
-        let mut cells = Vec::with_capacity(self.columns.len());
-        for field in &self.layout.fields {
-            let mut here = names.iter().enumerate().filter(|(_, name)| field.from.contains(name));
-            match (here.next(), here.next()) {
-                (Some((at, _)), None) => cells.push(at),
-                (None, _) => missing.push(field.from.join("\" or \"")),
-                (Some((_, name)), Some(_)) => {
-                    return Err(DecodeError::Layout(format!(
-                        "the header names {name:?} twice for field {:?}; which one is meant? mend the file or `from`",
-                        field.name
-                    )));
-                }
-            }
-        }
         let deleted = match &self.deleted {
-            Some(Deleted::Field { field, .. }) => {
-                let at = names.iter().position(|name| name == field);
-                if at.is_none() {
-                    missing.push(field.clone());
-                }
-                at
-            }
+            Some(Deleted::Field { field, .. }) => Some(field.as_str()),
             Some(Deleted::OData) | None => None,
         };
-        if missing.is_empty() {
-            return Ok(Headers { cells, deleted });
-        }
-        Err(DecodeError::Layout(format!(
-            "the header lacks \"{}\"; it has \"{}\"; mend the file, or name the new header in the field's `from`",
-            missing.join("\", \""),
-            names.join("\", \"")
-        )))
+        Headers::of(&self.layout.fields, deleted, names)
     }
 
     /// Puts a row of cells into `batch`.
@@ -259,13 +233,6 @@ pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
         _ => Ways::json(&nothing, feed.deleted.as_ref()),
     };
     ways.open(record).is_ok_and(|record| ways.is_gone(&record).unwrap_or(false))
-}
-
-/// For each column the index of its cell, and of the cell that says whether the record was deleted.
-#[derive(Clone, Debug)]
-pub struct Headers {
-    cells: Vec<usize>,
-    deleted: Option<usize>,
 }
 
 impl Column {

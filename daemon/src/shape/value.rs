@@ -69,7 +69,7 @@ impl Reading {
     /// # Errors
     /// What the value should have been.
     pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
-        if let Some(what) = unfit(raw) {
+        if let Some(what) = unfit(self.kind, raw) {
             return Err(format!(
                 "holds {what}, which no text may; have the partner mend it, or leave the field out"
             )
@@ -186,11 +186,14 @@ pub(super) fn is_same_day(hijri: &str, day: &str) -> bool {
     same.is_some_and(|(hijri, day)| hijri.gregorian().duration_since(day).as_hours().abs() <= 24)
 }
 
-/// What is in it that the bank does not take: a NUL would end the text for whoever reads it with another tool.
-fn unfit(raw: &Raw<'_>) -> Option<&'static str> {
-    match raw {
-        Raw::Text(text) => text.contains('\0').then_some("a NUL character"),
-        Raw::Nested(text) => bad_escape(text),
+/// What is in text that is kept and that the bank does not take: a NUL would end the text for whoever reads it with another
+/// tool.
+fn unfit(kind: FieldType, raw: &Raw<'_>) -> Option<&'static str> {
+    match (kind, raw) {
+        (FieldType::Text | FieldType::Json, Raw::Text(text)) => {
+            text.contains('\0').then_some("a NUL character")
+        }
+        (_, Raw::Nested(text)) => bad_escape(text),
         _ => None,
     }
 }
