@@ -168,6 +168,7 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
             list::<CursorRow>(client, asked.feed, query, out).await
         }
         Ask::Cursor(Cursor::Rewind(order)) => rewind::rewind(client, order, out).await,
+        Ask::Reveal(order) => orders::reveal(client, order, out).await,
         Ask::Send(order) => orders::send(client, order, out).await,
         Ask::Test(order) => looking::test(client, order, out).await,
     }

@@ -10,8 +10,8 @@ use marsad_shared::{
     protocol::{
         ActOutcome, AuditProof, AuditRow, ConnectionRow, Discover, Discovered, ExchangeAct,
         ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow, Problem, ProblemCode,
-        QuarantineRow, RecordRow, Resync, ResyncReply, Rewind, RewindReply, RunRow, Status, Test,
-        TestReply,
+        QuarantineRow, RecordRow, Resync, ResyncReply, Reveal, Rewind, RewindReply, RunRow, Status,
+        Test, TestReply,
     },
 };
 
@@ -187,6 +187,11 @@ impl Client {
     /// Orders a feed to be read again, or asks what that would do.
     pub async fn resync(&self, order: &Resync) -> Answer<ResyncReply> {
         self.daemon("a resync")?.post(&["resync"], order).await
+    }
+
+    /// Shows what is masked of a record, once that is in the audit.
+    pub async fn reveal(&self, order: &Reveal) -> Answer<RecordRow> {
+        self.daemon("seeing what is masked")?.post(&["reveal"], order).await
     }
 
     /// Sets a feed's cursor back, or asks what that would do.

@@ -14,6 +14,7 @@ pub mod charset;
 pub mod csv;
 pub mod json;
 pub mod sdmx;
+pub mod xlsx;
 pub mod xml;
 
 /// The longest row, in bytes: a missing quote or bracket must not swallow the memory of the machine.

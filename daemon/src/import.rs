@@ -20,6 +20,7 @@ use marsad_shared::{
     store::{StoreError, cache::FileEnd, ledger::RunStart},
     untrusted::show,
 };
+use ring::digest;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -29,12 +30,15 @@ use crate::{
     run::Ending,
     services::{Order, Services},
     socket::problem::{conflict, failed},
-    source::folder::{News, Stamp, TakeError, Taken, Watch, settle},
+    source::folder::{Marker, News, Stamp, TakeError, Taken, Watch, away::settle_marker, settle},
     trouble::Trouble,
 };
 
 mod desk;
 mod hold;
+mod packed;
+mod proposal;
+mod text;
 
 use desk::Desk;
 use hold::hold;
@@ -54,6 +58,7 @@ pub struct Importer {
     desks: Vec<Desk>,
     orders: mpsc::Receiver<Box<Order>>,
     watch: Watch,
+    marker: Option<Marker>,
     reported_at: Option<(bool, Instant)>,
     /// Files of which something was said that need not be said at every scan.
     told: HashMap<PathBuf, Instant>,
@@ -86,7 +91,8 @@ impl Importer {
         feeds: Vec<Arc<Feed>>,
     ) -> Self {
         let orders = services.orders.open(feeds.iter().map(|feed| &feed.id));
-        let watch = Watch::new(folder.clone(), connection.settle);
+        let marker = connection.marker.as_deref().map(Marker::new);
+        let watch = Watch::new(folder.clone(), connection.settle, marker.clone());
         let desks = feeds
             .into_iter()
             .map(|feed| Desk { columns: Columns::new(Arc::clone(&feed)), feed })
@@ -98,6 +104,7 @@ impl Importer {
             desks,
             orders,
             watch,
+            marker,
             reported_at: None,
             told: HashMap::new(),
         }
@@ -192,14 +199,13 @@ impl Importer {
             warn!(connection = %self.connection.id, file = %show(&name), "no feed reads such a file; it stays where it is");
             return;
         }
-        let at = path.to_owned();
-        let looked = tokio::task::spawn_blocking(move || look(&at)).await;
+        let (at, marker) = (path.to_owned(), self.marker.clone());
+        let looked = tokio::task::spawn_blocking(move || look(&at, marker.as_ref())).await;
         let (hash, stamp) = match looked.unwrap_or(Err(TakeError::PutOff)) {
             Ok(found) => found,
             Err(TakeError::PutOff) => return,
-            Err(TakeError::Odd(what)) => {
-                let reason = TakeError::Odd(what).to_string();
-                return self.hold_unread(path, &name, &wanted, &reason).await;
+            Err(odd @ (TakeError::Odd(_) | TakeError::Unlike(_))) => {
+                return self.hold_unread(path, &name, &wanted, &odd.to_string()).await;
             }
             Err(TakeError::Unreadable(_)) if self.was_told(path) => return,
             Err(TakeError::Unreadable(error)) => {
@@ -239,7 +245,11 @@ impl Importer {
     /// Moves a file that is dealt with, with its reason beside it if it is held.
     async fn put_away(&self, path: &Path, stamp: Stamp, held: Option<&str>) {
         let (path, reason) = (path.to_owned(), held.map(str::to_owned));
-        let moved = tokio::task::spawn_blocking(move || settle(&path, stamp, reason.as_deref()));
+        let marker = self.marker.clone();
+        let moved = tokio::task::spawn_blocking(move || {
+            settle(&path, stamp, reason.as_deref())?;
+            marker.map_or(Ok(()), |marker| settle_marker(&marker, &path, reason.is_some()))
+        });
         if let Ok(Err(error)) = moved.await {
             let folder = show(&self.folder.to_string_lossy()).into_owned();
             warn!(connection = %self.connection.id, folder, %error, "a file that is dealt with could not be moved; it is tried again");
@@ -404,20 +414,28 @@ impl Found {
     }
 }
 
-/// Reads a file once: its hash, and what tells that it is still the same.
-fn look(path: &Path) -> Result<(String, Stamp), TakeError> {
+/// Reads a file once: its hash, and what tells that it is still the same. Where its marker holds a sum, that is its own.
+fn look(path: &Path, marker: Option<&Marker>) -> Result<(String, Stamp), TakeError> {
     let mut taken = Taken::open(path)?;
     let (mut hasher, mut buffer, mut bytes) = (blake3::Hasher::new(), vec![0; CHUNK], 0);
+    let mut sum = marker.map(|_| digest::Context::new(&digest::SHA256));
     loop {
         let read = taken.file.read(&mut buffer).map_err(TakeError::Unreadable)?;
         if read == 0 {
             break;
         }
         bytes += read as u64;
-        hasher.update(buffer.get(..read).unwrap_or_default());
+        let piece = buffer.get(..read).unwrap_or_default();
+        hasher.update(piece);
+        if let Some(sum) = &mut sum {
+            sum.update(piece);
+        }
     }
     if bytes != taken.bytes || !taken.is_unchanged(path) {
         return Err(TakeError::PutOff);
+    }
+    if let (Some(marker), Some(sum)) = (marker, sum) {
+        marker.check(path, sum.finish().as_ref())?;
     }
     Ok((hasher.finalize().to_hex().to_string(), taken.stamp))
 }

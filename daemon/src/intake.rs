@@ -1,6 +1,9 @@
 //! Decode, shape and check in one pass: bytes in, accepted rows and refusals out. The same for a page and for a file.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+};
 
 use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
@@ -11,15 +14,16 @@ use marsad_shared::{
 use crate::{
     decode::{
         self, DecodeError, Flow, Plan, Scalar, Standing, Text,
-        csv::Dialect,
+        csv::{BadRow, Dialect},
         sdmx::{Key, Observed},
+        xlsx::Wanted,
     },
     shape::{Headers, Refused, Shaper},
 };
 
 mod first;
 
-pub use first::infer;
+pub use first::{infer, infer_workbook};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
@@ -152,10 +156,37 @@ impl Intake<'_> {
                 let (delimiter, key) = (self.feed.delimiter, self.key());
                 decode::sdmx::read(bytes, delimiter, &key, &mut self.observations(&mut rows))?;
             }
+            Format::Xlsx => return Err(no_stream()),
         }
-        let Rows { piece, take, .. } = rows;
-        let flow = take.map_or(Flow::More, |mut take| take(piece));
-        if flow == Flow::Stop { Err(DecodeError::Stopped) } else { Ok(()) }
+        rows.hand_over()
+    }
+
+    /// The same of a workbook, whose parts do not stand in the order in which they are read. Its rows end where the feed's
+    /// `stop` says: what stands below are totals, and notes.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn workbook(&self, file: File, take: impl FnMut(Piece) -> Flow) -> Result<(), DecodeError> {
+        let mut rows = Rows::new(self, usize::MAX, Some(take));
+        let mut is_over = false;
+        let begin = |names: &[String]| self.shaper.headers(names);
+        let read = decode::xlsx::read(file, wanted_of(self.feed), begin, |headers, row| {
+            if self.shaper.is_behind(headers, &row, &self.feed.stop) {
+                is_over = true;
+                return Flow::Stop;
+            }
+            let shaped = self.shaper.sheet(headers, &row, &mut rows.piece.batch);
+            rows.next(shaped, || {
+                let place =
+                    Place { line: Some(row.line), row: Some(row.number), ..Place::default() };
+                (row.original(), place)
+            })
+        });
+        match read {
+            Err(DecodeError::Stopped) if is_over => {}
+            read => drop(read?),
+        }
+        rows.hand_over()
     }
 
     /// Reads a page: one piece, which may take `most` bytes of memory, and beside it what stands at the `wanted` paths, in
@@ -186,6 +217,7 @@ impl Intake<'_> {
             Format::Ndjson => (nothing(), self.lines(source, &mut rows)),
             Format::Csv => (nothing(), self.csv(source, &mut rows)),
             Format::Sdmx => self.message(source, wanted, &mut rows),
+            Format::Xlsx => (nothing(), Err(no_stream())),
         };
         let read = rows.excess().map_or(read, Err);
         (scalars, read.map(|()| rows.piece))
@@ -322,18 +354,26 @@ impl Intake<'_> {
         let delimiter = self.feed.delimiter;
         let begin = |names: &[String]| self.shaper.headers(names);
         let dialect = dialect_of(self.feed, self.origins.encoding());
-        decode::csv::read(bytes, dialect, begin, |headers: &mut Headers, row| {
+        let is_file = self.origins.file.is_some();
+        let mut spoilt = None;
+        let read = decode::csv::read(bytes, dialect, begin, |headers: &mut Headers, row| {
             let shaped = match row.cells() {
                 Ok(cells) => self.shaper.cells(headers, cells, &mut rows.piece.batch),
-                Err(bad) => Err(Refused { field: None, reason: bad.0 }),
+                // A file was written in one encoding, or by nobody who knew: none of its rows can be believed.
+                Err(BadRow::NoText { encoding, .. }) if is_file => {
+                    let what = format!("line {} is not {encoding}", row.line());
+                    spoilt = Some(DecodeError::Encoding(what));
+                    return Flow::Stop;
+                }
+                Err(bad) => Err(Refused { field: None, reason: bad.to_string() }),
             };
             rows.next(shaped, || {
                 let place =
                     Place { line: Some(row.line()), row: Some(row.number), ..Place::default() };
                 (row.original(delimiter), place)
             })
-        })
-        .map(drop)
+        });
+        spoilt.map_or(read.map(drop), Err)
     }
 }
 
@@ -409,6 +449,13 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
         }
         take(std::mem::replace(&mut self.piece, self.intake.piece()))
     }
+
+    /// Hands the last piece on.
+    fn hand_over(self) -> Result<(), DecodeError> {
+        let Self { piece, take, .. } = self;
+        let flow = take.map_or(Flow::More, |mut take| take(piece));
+        if flow == Flow::Stop { Err(DecodeError::Stopped) } else { Ok(()) }
+    }
 }
 
 /// What stands at the `wanted` paths of a page, in their order, whatever its records are: of a page that has to be
@@ -418,7 +465,7 @@ pub fn beside(format: Format, mut source: Source<'_>, wanted: &[ScalarPath]) -> 
         Format::Json => true,
         Format::Xml => false,
         Format::Sdmx => source.fill_buf().is_ok_and(decode::sdmx::is_json),
-        Format::Ndjson | Format::Csv => return vec![Scalar::Absent; wanted.len()],
+        Format::Ndjson | Format::Csv | Format::Xlsx => return vec![Scalar::Absent; wanted.len()],
     };
     let plan = Plan { records: None, deletes: None, scalars: wanted };
     match source {
@@ -426,6 +473,15 @@ pub fn beside(format: Format, mut source: Source<'_>, wanted: &[ScalarPath]) -> 
         Source::Held(body) => decode::json::page(body, &plan, |_, _| Flow::More).0,
         Source::Stream(bytes) => decode::json::read(bytes, &plan, |_, _| Flow::More).0,
     }
+}
+
+/// A workbook is a file; nothing that streams by is asked for one.
+fn no_stream() -> DecodeError {
+    DecodeError::Format("a workbook is read from an import folder alone; use `files`".to_owned())
+}
+
+fn wanted_of(feed: &Feed) -> Wanted<'_> {
+    Wanted { sheet: feed.sheet.as_ref(), header_row: feed.header_row }
 }
 
 fn dialect_of(feed: &Feed, encoding: &'static str) -> Dialect {

@@ -1,5 +1,6 @@
 //! The daemon's parts: sources, the pipeline, the courier, health, and the socket. `marsadd` puts them together.
 
+pub mod archive;
 pub mod books;
 pub mod certificates;
 pub mod columns;
@@ -8,6 +9,7 @@ pub mod decode;
 pub mod discover;
 pub mod events;
 pub mod health;
+mod hex;
 pub mod housekeeping;
 pub mod import;
 pub mod intake;
@@ -26,4 +28,5 @@ pub mod source;
 pub mod supervisor;
 pub mod test;
 pub mod trouble;
+pub mod unpack;
 pub mod watch;

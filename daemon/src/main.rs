@@ -4,8 +4,11 @@ use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, time::Duration}
 
 use anyhow::Context as _;
 use clap::Parser;
-use marsad_daemon::supervisor::Supervisor;
-use marsad_shared::config::{Config, Environment};
+use marsad_daemon::{decode::xlsx, supervisor::Supervisor};
+use marsad_shared::{
+    config::{Config, Environment},
+    feed::Sheet,
+};
 use nix::sys::{prctl, resource};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +31,25 @@ struct Flags {
     /// How it is logged.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
+    #[command(subcommand)]
+    command: Option<Hidden>,
+}
+
+/// What the daemon asks of itself.
+#[derive(Debug, clap::Subcommand)]
+enum Hidden {
+    /// Reads one sheet of the workbook that is the standard input, for the process that asks.
+    #[command(name = xlsx::COMMAND, hide = true)]
+    ReadWorkbook {
+        #[arg(long)]
+        parent: i32,
+        #[arg(long)]
+        sheet: Option<String>,
+        #[arg(long, conflicts_with = "sheet")]
+        sheet_number: Option<u32>,
+        #[arg(long)]
+        header_row: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -37,9 +59,12 @@ enum LogFormat {
 }
 
 fn main() -> ExitCode {
+    let mut flags = Flags::parse();
+    if let Some(hidden) = flags.command.take() {
+        return hidden.run();
+    }
     // Refused only if one stands already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let flags = Flags::parse();
     if let Err(error) = log(&flags) {
         return complain(&error);
     }
@@ -58,6 +83,15 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error),
+    }
+}
+
+impl Hidden {
+    fn run(self) -> ExitCode {
+        let Self::ReadWorkbook { parent, sheet, sheet_number, header_row } = self;
+        let by_number = || sheet_number.map(Sheet::Number);
+        let sheet = sheet.map(Sheet::Name).or_else(by_number);
+        xlsx::run(&xlsx::Asked { parent, sheet, header_row })
     }
 }
 

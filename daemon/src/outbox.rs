@@ -34,7 +34,7 @@ pub struct Outbox {
 
 impl Outbox {
     pub fn new(services: Arc<Services>, connection: Arc<Connection>, folder: PathBuf) -> Self {
-        let watch = Watch::new(folder, connection.settle);
+        let watch = Watch::new(folder, connection.settle, None);
         Self { services, connection, watch }
     }
 
@@ -148,7 +148,9 @@ fn keep(
     let mut taken = match Taken::open(path) {
         Ok(taken) => taken,
         Err(TakeError::PutOff) => return Err(Refusal::PutOff),
-        Err(TakeError::Odd(what)) => return Err(Refusal::Odd(TakeError::Odd(what).to_string())),
+        Err(odd @ (TakeError::Odd(_) | TakeError::Unlike(_))) => {
+            return Err(Refusal::Odd(odd.to_string()));
+        }
         Err(TakeError::Unreadable(source)) => {
             return Err(Refusal::Store(StoreError::Io { path: path.to_owned(), source }));
         }

@@ -18,6 +18,7 @@ use marsad_shared::{
 };
 use reqwest::StatusCode;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
@@ -215,10 +216,14 @@ impl Puller {
 
     /// What the cache knows of a run under way is dropped with it.
     async fn forget_reading(&self) {
-        let id = self.feed.id.clone();
-        if let Err(error) = self.services.store.cache.call(move |cache| cache.end(&id)).await {
-            tracing::warn!(feed = %self.feed.id, %error, "what a run knew could not be dropped");
-        }
+        let (id, feed) = (self.feed.id.clone(), self.feed.id.clone());
+        let told = move |ended: Result<(), StoreError>| {
+            if let Err(error) = ended {
+                warn!(%feed, %error, "what a run knew could not be dropped");
+            }
+        };
+        // A cache that is closed knows nothing any more.
+        let _ = self.services.store.cache.cast(move |cache| cache.end(&id), told).await;
     }
 
     /// Asks whether anything changed since a walk that was one page; `None`: it cannot be asked, or a walk is open.

@@ -6,10 +6,10 @@ use marsad_shared::{
     id::RunId,
     protocol::{EventKind, Running},
     quarantine::Refusal,
-    run::{Counts, Outcome},
+    run::{Counts, Outcome, Trigger},
     store::{
         StoreError,
-        ledger::{RunEnd, RunStart},
+        ledger::{Ledger, RunEnd, RunStart},
     },
 };
 use tracing::{info, warn};
@@ -137,7 +137,12 @@ impl Services {
     /// Gives a run its number; it is seen to be running.
     pub async fn begin_run(&self, start: RunStart) -> Result<Run, StoreError> {
         let stored = start.clone();
-        let id = self.store.ledger.call(move |ledger| ledger.begin_run(&stored)).await?;
+        let begin = move |ledger: &mut Ledger| ledger.begin_run(&stored);
+        let id = if is_awaited(&start) {
+            self.store.ledger.call(begin).await?
+        } else {
+            self.store.ledger.call_unhurried(begin).await?
+        };
         let run = Run {
             id,
             start,
@@ -182,7 +187,13 @@ impl Services {
         log(run.id, &run.start, &end);
         let at = end.at;
         let (id, start) = (run.id, run.start.clone());
-        let ended = self.store.ledger.call(move |ledger| ledger.end_run(id, &start, &end)).await;
+        let awaited = is_awaited(&start);
+        let end = move |ledger: &mut Ledger| ledger.end_run(id, &start, &end);
+        let ended = if awaited {
+            self.store.ledger.call(end).await
+        } else {
+            self.store.ledger.call_unhurried(end).await
+        };
         self.progress.clear(&run.start.feed);
         self.tell_run(at, run.id, &run.start);
         ended
@@ -218,6 +229,11 @@ impl Services {
         self.events.tell(at, EventKind::Run, Some(id.to_string()));
         self.events.tell(at, EventKind::Feed, Some(start.feed.to_string()));
     }
+}
+
+/// Whether somebody waits for a run: a person, or the files behind the one that it reads.
+pub fn is_awaited(start: &RunStart) -> bool {
+    start.trigger == Trigger::Person || start.file.is_some()
 }
 
 fn log(run: RunId, start: &RunStart, end: &RunEnd) {

@@ -11,7 +11,7 @@ use marsad_shared::{
     record::{Batch, Layout, RowBuilder, Value},
 };
 
-use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing, csv::Cells};
+use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing, csv::Cells, xlsx};
 use record::Record;
 use value::{Reading, Why, Written};
 use way::Ways;
@@ -167,6 +167,50 @@ impl Shaper {
         })
     }
 
+    /// Whether a row stands behind the last one of its sheet: nothing stands in any column of the key, or one of the words
+    /// of `stop` in one of them.
+    pub fn is_behind(&self, headers: &Headers, row: &xlsx::Row<'_>, stop: &[String]) -> bool {
+        let cells = || self.layout.key.iter().filter_map(|&at| headers.cells.get(at));
+        let is_stop = |at: &usize| stop.iter().any(|word| word.trim() == row.text(*at).trim());
+        cells().all(|&at| is_blank(row.cell(at))) || cells().any(is_stop)
+    }
+
+    /// Puts a row of a sheet into `batch`.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn sheet(
+        &self,
+        headers: &Headers,
+        row: &xlsx::Row<'_>,
+        batch: &mut Batch,
+    ) -> Result<(), Refused> {
+        let standing = match (&self.deleted, headers.deleted.map(|at| row.text(at))) {
+            (Some(Deleted::Field { values, .. }), Some(says))
+                if values.iter().any(|value| value == says) =>
+            {
+                Standing::Gone
+            }
+            _ => Standing::Here,
+        };
+        let wanted = |at: usize| standing == Standing::Here || self.layout.key.contains(&at);
+        for (at, (&cell, field)) in headers.cells.iter().zip(&self.layout.fields).enumerate() {
+            if let (xlsx::Cell::Bad(what), true) = (row.cell(cell), wanted(at)) {
+                let place = xlsx::cell_name(cell, row.line);
+                let reason = format!("field {:?} (cell {place}) {what}", field.name);
+                return Err(Refused { field: Some(field.name.clone()), reason });
+            }
+        }
+        self.fill(batch, standing, |at, _| {
+            Ok(match headers.cells.get(at).map(|&at| row.cell(at)) {
+                Some(xlsx::Cell::Raw(raw)) => Held::Raw(raw),
+                Some(xlsx::Cell::Iso(text)) => Held::Iso(text),
+                // Refused above, or of no interest in a deletion.
+                Some(xlsx::Cell::Bad(_)) | None => Held::Raw(Raw::Nothing),
+            })
+        })
+    }
+
     fn fill<'r>(
         &self,
         batch: &mut Batch,
@@ -191,7 +235,7 @@ impl Shaper {
                 continue;
             };
             let put = held.map_err(Why::Borrowed);
-            let put = put.and_then(|held| column.put(&held.raw(), &mut row));
+            let put = put.and_then(|held| column.put(&held, &mut row));
             put.map_err(|why| refused(field, &why))?;
         }
         if standing != Standing::Gone {
@@ -236,14 +280,17 @@ pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
 }
 
 impl Column {
-    fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+    fn put(&self, held: &Held<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+        // What is in ISO 8601 already is not as the others of its column.
+        let iso = matches!(held, Held::Iso(_));
+        let raw = &held.raw();
         match raw {
             Raw::Text(text) | Raw::Nested(text) if text.len() > FIELD_MAX => {
                 return Err(
                     "is longer than 1 MiB; leave it out of `fields` or have it shortened".into()
                 );
             }
-            _ => self.reading.put(raw, row)?,
+            _ => self.reading.put(raw, iso, row)?,
         }
         if self.required && row.last_is_null() {
             return Err("is missing and must not be".into());
@@ -261,6 +308,8 @@ fn refused(field: &Field, why: &str) -> Refused {
 enum Held<'r> {
     Raw(Raw<'r>),
     Text(Cow<'r, str>),
+    /// A day or a time in ISO 8601, whatever the field's `format` is.
+    Iso(&'r str),
 }
 
 impl Held<'_> {
@@ -268,6 +317,16 @@ impl Held<'_> {
         match self {
             Self::Raw(raw) => *raw,
             Self::Text(text) => Raw::Text(text),
+            Self::Iso(text) => Raw::Text(text),
         }
+    }
+}
+
+/// Whether nothing but white space stands in a cell.
+fn is_blank(cell: xlsx::Cell<'_>) -> bool {
+    match cell {
+        xlsx::Cell::Raw(Raw::Nothing) => true,
+        xlsx::Cell::Raw(Raw::Text(text)) => text.trim().is_empty(),
+        _ => false,
     }
 }

@@ -41,6 +41,7 @@ mod look;
 mod peer;
 pub mod problem;
 mod read;
+mod reveal;
 mod rewind;
 
 use door::Door;
@@ -160,6 +161,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/audit/{seq}", get(read::audit_entry))
         .route("/v1/events", get(events::events))
         .route("/v1/resync", post(act::resync))
+        .route("/v1/reveal", post(reveal::reveal))
         .route("/v1/rewind", post(rewind::rewind))
         .fallback(nowhere)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))

@@ -21,5 +21,4 @@ pub mod places;
 pub mod proof;
 pub mod said;
 pub mod spend;
-pub mod unpack;
 pub mod walk;

@@ -31,6 +31,9 @@ pub struct Connection {
     pub outbox: Option<PathBuf>,
     /// How long a file that was not renamed in must be still before it counts as complete.
     pub settle: Duration,
+    /// How the small file is called that says that a file of the import folder is complete: `.done` for `a.csv.done` or
+    /// `a.done`. `None`: there are none.
+    pub marker: Option<String>,
 }
 
 /// What carries the data.

@@ -40,10 +40,17 @@ pub struct Feed {
     pub encoding: Option<String>,
     /// CSV only: the byte between fields.
     pub delimiter: u8,
-    /// CSV only: the line of the header, from 1; what stands above it is passed over.
+    /// CSV and XLSX: the line of the file, or the row of the sheet, that is the header, from 1; what stands above it is passed
+    /// over.
     pub header_row: u32,
     /// What begins the fraction of a number that comes as text.
     pub decimal: DecimalSign,
+    /// XLSX only: which sheet is read; `None`: the only one that can be seen.
+    pub sheet: Option<Sheet>,
+    /// XLSX only: what stands in a column of the key of the row behind the last one, such as `Total`.
+    pub stop: Vec<String>,
+    /// Files only: which members of an archive are read; `None`: all.
+    pub entries: Option<GlobMatcher>,
     /// Columns that tell one record from another, at least one.
     pub key: Vec<String>,
     /// The column that says which of two rows of one key is newer; `None`: the one that came later is.
@@ -97,5 +104,16 @@ words! {
         Xml = "xml",
         /// JSON, CSV or XML of the statistical standard, told apart by their first bytes.
         Sdmx = "sdmx",
+        /// One sheet of a workbook.
+        Xlsx = "xlsx",
     }
+}
+
+/// Which sheet of a workbook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sheet {
+    /// By its name, as it stands on its tab.
+    Name(String),
+    /// By its place among all sheets, hidden ones too, from 1.
+    Number(u32),
 }

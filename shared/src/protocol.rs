@@ -12,6 +12,7 @@
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
 //! | `POST /v1/resync` with [`Resync`] | [`ResyncReply`] |
 //! | `POST /v1/rewind` with [`Rewind`] | [`RewindReply`] |
+//! | `POST /v1/reveal` with [`Reveal`] | the [`RecordRow`], those columns unmasked |
 //! | `POST /v1/connections/PARTNER/CONNECTION/test` with [`Test`] | [`TestReply`] |
 //! | `POST /v1/discover` by [`Discover`], for a file with its first bytes as the body | [`Discovered`] |
 //! | `POST /v1/exchanges/act` with [`ExchangeAct`] | an array of [`ActOutcome`] |
@@ -28,7 +29,7 @@ mod test;
 
 pub use command::{
     ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode,
-    Resync, ResyncReply, Rewind, RewindPreview, RewindReply,
+    Resync, ResyncReply, Reveal, Rewind, RewindPreview, RewindReply,
 };
 pub use discover::{Discover, Discovered, SAMPLE_MAX};
 pub use event::{Event, EventKind};

@@ -15,8 +15,9 @@ words! {
 /// Where the refused thing stood. Lines, pages and rows count from 1; what does not apply is null.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
+    /// The file; of a member of an archive, behind the archive's own name and a `/`.
     pub file: Option<String>,
-    /// The line of the file where the row begins.
+    /// The line of the file where the row begins, or the row of the sheet.
     pub line: Option<u64>,
     /// The page of the run.
     pub page: Option<u64>,

@@ -49,6 +49,8 @@ words! {
         Rewind = "rewind",
         DiscardQuarantine = "discard_quarantine",
         ReplayQuarantine = "replay_quarantine",
+        /// Seeing what is masked.
+        Reveal = "reveal",
         Reload = "reload",
         Backup = "backup",
     }
@@ -82,7 +84,7 @@ pub const fn least(act: Act) -> Role {
         | Act::ResumeFeed
         | Act::CancelRun
         | Act::ReplayQuarantine => Role::Operator,
-        Act::Rewind | Act::DiscardQuarantine => Role::Supervisor,
+        Act::Rewind | Act::DiscardQuarantine | Act::Reveal => Role::Supervisor,
         Act::ReadAudit => Role::Auditor,
         Act::Reload | Act::Backup => Role::Admin,
     }
@@ -226,6 +228,11 @@ mod tests {
             (Act::Rewind, "--s-A", "a rewind is the supervisor's"),
             (Act::DiscardQuarantine, "--s-A", "discarding loses data: the supervisor's"),
             (Act::ReplayQuarantine, "-os-A", "replaying loses none"),
+            (
+                Act::Reveal,
+                "--s-A",
+                "what is masked is the supervisor's to see, and not the auditor's",
+            ),
             (Act::Reload, "----A", "the administrator's"),
             (Act::Backup, "----A", "the administrator's: a copy of everything leaves"),
         ] {

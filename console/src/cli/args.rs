@@ -12,7 +12,7 @@ pub(super) use self::{
         Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id,
         Partners, Quarantine, Records, Runs, Show, ShowRecord,
     },
-    orders::{Discover, Document, Exchange, Resync, Rewind, Test},
+    orders::{Discover, Document, Exchange, Resync, Reveal, Rewind, Test},
 };
 use super::check::{Range, Subject};
 
@@ -91,6 +91,8 @@ pub(super) enum Ask {
     /// How far a feed has been read, and going back
     #[command(visible_alias = "cursors", subcommand)]
     Cursor(Cursor),
+    /// See what is masked of a record; who does it and why is in the audit
+    Reveal(Reveal),
     /// Hand a document over for delivery
     Send(Document),
     /// Try a connection now, step by step

@@ -47,10 +47,15 @@ pub(super) async fn list<T: Shown>(
 /// Writes one row, whole.
 pub(super) async fn show<T: Shown>(client: &Client, of: &T::Of, id: &str, out: &mut Out) -> Done {
     let row: T = client.one(of, id).await?;
+    whole(&row, out)
+}
+
+/// One row, with all that is known of it.
+pub(super) fn whole<T: Shown>(row: &T, out: &mut Out) -> Done {
     if out.json {
-        out.value(&row)?;
+        out.value(row)?;
     } else {
-        let text = detail::text(&row, &out.look).map_err(std::io::Error::from)?;
+        let text = detail::text(row, &out.look).map_err(std::io::Error::from)?;
         out.text(&text)?;
     }
     Ok(())

@@ -2,7 +2,8 @@
 
 use marsad_shared::{
     protocol::{
-        ActOutcome, AuditProof, ExchangeRow, ExchangeVerb, Preview, Resync, ResyncReply, RunRow,
+        ActOutcome, AuditProof, ExchangeRow, ExchangeVerb, Preview, Resync, ResyncReply, Reveal,
+        RunRow,
     },
     untrusted::show,
 };
@@ -11,6 +12,7 @@ use serde::Serialize;
 use super::{
     args,
     fail::{Done, FAILED, Fail, WAITED},
+    list::whole,
     out::Out,
     when::{Look, count, size, span},
 };
@@ -35,6 +37,13 @@ pub(super) async fn resync(client: &Client, order: args::Resync, out: &mut Out) 
         return ended(reply, run, out);
     }
     Ok(out.answer(&reply, |_| ordered(&reply))?)
+}
+
+/// Shows what is masked of a record. As JSON the answer is the record as `records show` has it, unmasked.
+pub(super) async fn reveal(client: &Client, order: args::Reveal, out: &mut Out) -> Done {
+    let args::Reveal { feed, key, fields, reason } = order;
+    let row = client.reveal(&Reveal { feed, key, fields, reason }).await?;
+    whole(&row, out)
 }
 
 /// A run that was waited for.

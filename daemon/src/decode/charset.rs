@@ -3,7 +3,9 @@
 
 use std::io::{self, Read};
 
-use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16LE};
+use marsad_shared::feed::Format;
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 /// What stands for bytes that are no text: never a part of UTF-8.
 const NO_TEXT: u8 = 0xff;
@@ -30,9 +32,45 @@ impl Charset {
         Self { encoding: named.or_else(said).unwrap_or(UTF_8), mark: 0 }
     }
 
+    /// The encoding of a page or file in `format`, as [`Self::of`] tells it; `None`: the document says itself in which one it
+    /// is, as XML and workbooks do.
+    pub fn of_document(
+        format: Format,
+        begin: &[u8],
+        configured: Option<&str>,
+        said: Option<&str>,
+    ) -> Option<Self> {
+        let charset = Self::of(begin, configured, said);
+        match format {
+            Format::Xml | Format::Xlsx => None,
+            // SDMX may be ML.
+            Format::Sdmx => Some(charset)
+                .filter(|charset| !charset.text(begin).trim_ascii_start().starts_with(b"<")),
+            Format::Json | Format::Ndjson | Format::Csv => Some(charset),
+        }
+    }
+
+    /// All of a text that is held, as UTF-8.
+    pub fn text(self, bytes: &[u8]) -> Vec<u8> {
+        let mut text = Vec::new();
+        // What is held can always be read.
+        let _ = self.read(bytes).read_to_end(&mut text);
+        text
+    }
+
     /// As people write it.
     pub fn name(self) -> &'static str {
         self.encoding.name()
+    }
+
+    /// The encoding itself.
+    pub const fn encoding(self) -> &'static Encoding {
+        self.encoding
+    }
+
+    /// Whether it is one of those in which nearly every byte is a letter, so that hardly anything is no text.
+    pub fn is_legacy(self) -> bool {
+        ![UTF_8, UTF_16LE, UTF_16BE].contains(&self.encoding)
     }
 
     /// How many bytes at the begin of a text in UTF-8 are not a part of it; `None`: it has to be decoded.
@@ -109,6 +147,13 @@ impl<R: Read> Read for Utf8<R> {
         }
         self.given += amount;
         Ok(amount)
+    }
+}
+
+impl<R> Utf8<R> {
+    /// What the text was read from.
+    pub const fn inner(&self) -> &R {
+        &self.bytes
     }
 }
 

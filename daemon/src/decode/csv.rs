@@ -9,6 +9,9 @@ use std::{
 use csv::{ByteRecord, Position, ReaderBuilder};
 
 use super::{DecodeError, Flow, ROW_MAX};
+use quotes::Quotes;
+
+mod quotes;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
@@ -32,11 +35,27 @@ pub struct Row<'a> {
     pub number: u64,
     width: usize,
     encoding: &'static str,
+    /// A cell goes on behind its closing quote.
+    junk: bool,
 }
 
 /// Why a row cannot be taken as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadRow(pub String);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRow {
+    /// It has another number of cells than the header.
+    #[error(
+        "the row has {have} cells and the header {want}; look for a missing or an unquoted delimiter"
+    )]
+    Ragged { have: usize, want: usize },
+    /// Something stands between the closing quote of a cell and the next delimiter.
+    #[error(
+        "a cell goes on behind its closing quote; double the quotes that are meant, and close the cell with one"
+    )]
+    Junk,
+    /// It is no text of its encoding.
+    #[error("cell {cell} is not {encoding}; have it written in {encoding}")]
+    NoText { cell: usize, encoding: &'static str },
+}
 
 impl Row<'_> {
     /// The line where it begins, from 1.
@@ -49,19 +68,15 @@ impl Row<'_> {
     /// # Errors
     /// [`BadRow`] if it has another number of cells than the header, or is no text.
     pub fn cells(&self) -> Result<Cells<'_>, BadRow> {
+        if self.junk {
+            return Err(BadRow::Junk);
+        }
         if self.record.len() != self.width {
-            let (have, want) = (self.record.len(), self.width);
-            return Err(BadRow(format!(
-                "the row has {have} cells and the header {want}; look for a missing or an unquoted delimiter"
-            )));
+            return Err(BadRow::Ragged { have: self.record.len(), want: self.width });
         }
         let text = std::str::from_utf8(self.record.as_slice()).map_err(|_| {
-            let encoding = self.encoding;
             let at = self.record.iter().position(|cell| std::str::from_utf8(cell).is_err());
-            BadRow(format!(
-                "cell {} is not {encoding}; have it written in {encoding}",
-                at.map_or(0, |index| index + 1)
-            ))
+            BadRow::NoText { cell: at.map_or(0, |index| index + 1), encoding: self.encoding }
         })?;
         Ok(Cells { text, record: self.record })
     }
@@ -104,7 +119,8 @@ pub fn read<S>(
     begin: impl FnOnce(&[String]) -> Result<S, DecodeError>,
     mut each: impl FnMut(&mut S, Row<'_>) -> Flow,
 ) -> Result<S, DecodeError> {
-    let seen = Rc::new(RefCell::new(Seen::default()));
+    let quotes = Quotes::new(dialect.delimiter);
+    let seen = Rc::new(RefCell::new(Seen { quotes, ..Seen::default() }));
     let bounded = Bounded { bytes, seen: Rc::clone(&seen) };
     let mut reader = ReaderBuilder::new()
         .delimiter(dialect.delimiter)
@@ -133,7 +149,7 @@ pub fn read<S>(
         seen.borrow_mut().since = 0;
         let at = reader.position().clone();
         if !reader.read_byte_record(&mut record).map_err(|error| failure(error, &at))? {
-            return if many_lines && seen.borrow().quotes % 2 == 1 {
+            return if many_lines && seen.borrow().quotes.is_odd() {
                 Err(DecodeError::OpenQuote { line: last_row })
             } else {
                 Ok(state)
@@ -141,14 +157,15 @@ pub fn read<S>(
         }
         number += 1;
         let end = LineEnd::of(reader.position(), &seen);
+        let junk = seen.borrow_mut().quotes.is_junk_before(reader.position().byte());
         // Only the last row can have swallowed the rest of the file.
         many_lines = seen.borrow().at_end && record.as_slice().contains(&b'\n');
         if many_lines {
             // Its last line feed, if any, stands inside the quote.
             last_row = LineEnd { counted: false, ..end }.begin(&record);
         }
-        let row =
-            Row { record: &record, end, number, width: names.len(), encoding: dialect.encoding };
+        let (width, encoding) = (names.len(), dialect.encoding);
+        let row = Row { record: &record, end, number, width, encoding, junk };
         if each(&mut state, row) == Flow::Stop {
             return Err(DecodeError::Stopped);
         }
@@ -209,8 +226,7 @@ struct Seen {
     /// The last piece, and how many bytes there were before it. A row that has been read ends in it.
     piece: Vec<u8>,
     before: u64,
-    /// Quotes so far: of a whole file there is an even number.
-    quotes: u64,
+    quotes: Quotes,
     /// Whether there is nothing more to read.
     at_end: bool,
 }
@@ -239,7 +255,7 @@ impl<R: Read> Read for Bounded<R> {
             seen.piece.clear();
             let piece = buffer.get(..read).unwrap_or_default();
             seen.piece.extend_from_slice(piece);
-            seen.quotes += (piece.split(|byte| *byte == b'"').count() - 1) as u64;
+            seen.quotes.follow(piece);
         }
         seen.since += read;
         if seen.since > ROW_MAX { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(read) }
@@ -279,10 +295,13 @@ mod tests {
 
     #[test]
     fn a_bad_row_is_told_apart_from_its_good_neighbours() {
-        let text = b"id,note\n1,a\n2\n3,b,c\n4,\xff\n5,e\n";
+        let text = b"id,note\n1,a\n2\n3,b,c\n4,\xff\n5,e\n6,\"f\"x\n7,g\n";
         let rows = rows(text, COMMA).unwrap();
         let good: Vec<_> = rows.iter().map(|(line, cells)| (*line, cells.is_ok())).collect();
-        assert_eq!(good, [(2, true), (3, false), (4, false), (5, false), (6, true)]);
+        assert_eq!(
+            good,
+            [(2, true), (3, false), (4, false), (5, false), (6, true), (7, false), (8, true)]
+        );
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! One feed of an import folder: reads files beside its live table, on one thread while the store writes on another.
 
 use std::{
+    fs::File,
     io::{self, Read, Write},
+    path::Path,
     sync::Arc,
 };
 
 use marsad_shared::{
     feed::{Feed, Format, Origin},
     id::RunId,
+    record::Layout,
     run::Trigger,
     store::{
         StoreError,
@@ -20,7 +23,11 @@ use marsad_shared::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Found;
+use super::{
+    Found,
+    packed::{self, Inner, Unread},
+    text::FileText,
+};
 use crate::{
     columns::Columns,
     decode::{DecodeError, Flow},
@@ -67,12 +74,13 @@ impl Desk {
             return Err(Trouble::decode(show(&found.name), DecodeError::Format(text)));
         }
         run.bytes = found.stamp.size();
-        let (path, format) = (found.path.clone(), format_of(&self.feed, &found.name));
-        let sample = path.clone();
+        let path = found.path.clone();
+        let (sample, name) = (path.clone(), found.name.clone());
+        let folder = services.store.folder.path().to_owned();
         let infer = move |feed: &Feed| {
             let sample = Taken::open(&sample)
                 .map_err(|error| DecodeError::Io(io::Error::other(error.to_string())))?;
-            intake::infer(feed, format, sample.file)
+            infer(feed, sample.file, &name, &folder)
         };
         let shaper = self.columns.shaper(services, run.id, &show(&found.name), infer).await?;
         self.begin(services, run.id).await?;
@@ -99,7 +107,7 @@ impl Desk {
                 Ok(())
             }))
         };
-        self.load(services, run, shaper, format, &found.name, source, stop).await
+        self.load(services, run, shaper, &found.name, source, stop).await
     }
 
     /// Reads every original that the feed has had again, oldest first, as one run.
@@ -120,8 +128,7 @@ impl Desk {
         for file in &files {
             let (originals, hash) = (services.store.originals.clone(), file.hash.clone());
             let source = move || Ok((originals.open(&hash)?, |_| Ok(())));
-            let format = format_of(&self.feed, &file.name);
-            self.load(services, run, Arc::clone(&shaper), format, &file.name, source, stop).await?;
+            self.load(services, run, Arc::clone(&shaper), &file.name, source, stop).await?;
             run.pages += 1;
         }
         // Their order stays what it was.
@@ -157,38 +164,42 @@ impl Desk {
 
     /// Reads what `source` opens on one thread, and writes on the store's: each works while the other does. What
     /// `source` gives beside the bytes has the last word when they have been read.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what is read, as what, from where, and for whom"
-    )]
     async fn load<R, S, E>(
         &self,
         services: &Services,
         run: &mut Run,
         shaper: Arc<Shaper>,
-        format: Format,
         name: &str,
         source: S,
         stop: &CancellationToken,
     ) -> Result<(), Trouble>
     where
-        R: Read,
+        R: Read + Send,
         S: FnOnce() -> Result<(R, E), Trouble> + Send + 'static,
         E: FnOnce(R) -> Result<(), Trouble>,
     {
         let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES);
         let (feed, seed) = (Arc::clone(&self.feed), services.store.seed);
-        let origins = Origins { file: Some(name.to_owned()), ..Origins::default() };
-        let place = show(name).into_owned();
+        let (name_of_all, folder) = (name.to_owned(), services.store.folder.path().to_owned());
         let reading = tokio::task::spawn_blocking(move || {
             let (mut bytes, last_word) = source()?;
-            let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
-            let hand_over =
+            let mut hand_over =
                 |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
-            intake.read(&mut bytes, hand_over).map_err(|error| match error {
-                DecodeError::Io(error) => Trouble::File(format!("{place}: {error}")),
-                error => Trouble::decode(place, error),
-            })?;
+            let each = |inner: Inner<'_>| {
+                let Inner { name, format, mut bytes } = inner;
+                let origins = Origins { file: Some(name), ..Origins::default() };
+                let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
+                if format == Format::Xlsx {
+                    intake.workbook(bytes.aside(&folder)?, &mut hand_over)?;
+                    return Ok(Flow::More);
+                }
+                let mut stream = bytes.stream();
+                let mut text = FileText::new(&feed, format, &mut stream)?;
+                let origins = Origins { encoding: text.encoding(), ..intake.origins };
+                let read = Intake { origins, ..intake }.read(&mut text, &mut hand_over);
+                text.judge(read, Some(&shaper.layout)).map(|()| Flow::More)
+            };
+            packed::read(&mut bytes, &name_of_all, &feed, &folder, each).map_err(trouble)?;
             // What stands behind the last record belongs to the original too.
             io::copy(&mut bytes, &mut io::sink())
                 .map_err(|error| Trouble::File(error.to_string()))?;
@@ -232,20 +243,37 @@ impl Desk {
     }
 }
 
-/// The format that the feed says, or the file's name.
-fn format_of(feed: &Feed, name: &str) -> Format {
-    let ending = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    feed.format.unwrap_or(match ending.as_str() {
-        "json" => Format::Json,
-        "ndjson" | "jsonl" => Format::Ndjson,
-        "xml" => Format::Xml,
-        _ => Format::Csv,
-    })
+/// The columns of a feed that names none, taken from the first file that `bytes` hold.
+fn infer(feed: &Feed, bytes: File, name: &str, folder: &Path) -> Result<Layout, DecodeError> {
+    let mut layout = Err(DecodeError::Nothing);
+    let each = |inner: Inner<'_>| {
+        let Inner { format, mut bytes, .. } = inner;
+        layout = if format == Format::Xlsx {
+            intake::infer_workbook(feed, bytes.aside(folder)?)
+        } else {
+            let mut stream = bytes.stream();
+            let mut text = FileText::new(feed, format, &mut stream)?;
+            let inferred = intake::infer(feed, format, &mut text);
+            text.judge(inferred, None)
+        };
+        Ok(Flow::Stop)
+    };
+    packed::read(bytes, name, feed, folder, each).map_err(|unread| unread.error)?;
+    layout
+}
+
+/// What it means that a file cannot be read to its end.
+fn trouble(Unread { file, error }: Unread) -> Trouble {
+    let place = show(&file);
+    match error {
+        DecodeError::Io(error) => Trouble::File(format!("{place}: {error}")),
+        error => Trouble::decode(place, error),
+    }
 }
 
 /// A file's bytes, on their way to the decoder and to the original at once.
 struct Tee {
-    file: std::fs::File,
+    file: File,
     original: Option<Incoming>,
 }
 

@@ -1,13 +1,16 @@
 //! The first data of a feed that names no fields: its columns are taken from it.
 
-use std::io::{BufReader, Read};
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+};
 
 use marsad_shared::{
     feed::{Feed, Format},
     record::Layout,
 };
 
-use super::{CHUNK, UTF_8, dialect_of};
+use super::{CHUNK, UTF_8, dialect_of, no_stream, wanted_of};
 use crate::{
     decode::{
         self, DecodeError, Flow, Plan, Standing, Text,
@@ -21,10 +24,6 @@ use crate::{
 /// # Errors
 /// [`DecodeError`] if the data cannot be read, or has no columns that could be kept.
 pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, DecodeError> {
-    let unfit = |error: infer::InferError| match error {
-        infer::InferError::Nothing => DecodeError::Nothing,
-        error => DecodeError::Layout(error.to_string()),
-    };
     if format == Format::Csv {
         let mut layout = None;
         let begin = |names: &[String]| {
@@ -37,6 +36,9 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
         }
         return layout.ok_or_else(|| unfit(infer::InferError::Nothing));
     }
+    if format == Format::Xlsx {
+        return Err(no_stream());
+    }
     let mut sample: Vec<String> = Vec::new();
     let mut keep = |record: &str, standing: Standing| {
         // A deletion has no columns but its key.
@@ -48,7 +50,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     let bytes = BufReader::with_capacity(CHUNK, bytes);
     let plan = Plan { records: Some(&feed.records), deletes: None, scalars: &[] };
     let read = match format {
-        Format::Json | Format::Csv => {
+        Format::Json | Format::Csv | Format::Xlsx => {
             // What is no text tells nothing of columns.
             let each = |record: Text<'_>, standing| match record {
                 Ok(record) => keep(record, standing),
@@ -80,4 +82,26 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
         _ => infer::from_records(records, &feed.key, feed.deleted.as_ref(), feed.unlisted),
     };
     layout.map_err(unfit)
+}
+
+/// The columns of a feed that names none, taken from the header of its first workbook.
+///
+/// # Errors
+/// As [`infer`].
+pub fn infer_workbook(feed: &Feed, file: File) -> Result<Layout, DecodeError> {
+    let begin = |names: &[String]| infer::from_header(names, &feed.key).map_err(unfit);
+    let mut layout = None;
+    let begin = |names: &[String]| begin(names).map(|found| layout = Some(found));
+    match decode::xlsx::read(file, wanted_of(feed), begin, |(), _| Flow::Stop) {
+        Ok(()) | Err(DecodeError::Stopped) => layout.ok_or(DecodeError::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// What it means that no columns can be told.
+fn unfit(error: infer::InferError) -> DecodeError {
+    match error {
+        infer::InferError::Nothing => DecodeError::Nothing,
+        error => DecodeError::Layout(error.to_string()),
+    }
 }

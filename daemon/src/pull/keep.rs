@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use marsad_shared::{
     request::{By, Request},
     run::Counts,
-    store::cache::{Ended, PageEnd, Validators, Walk},
+    store::cache::{Cache, Ended, PageEnd, Validators, Walk},
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     course::{Course, Next},
     page::{self, Page},
 };
-use crate::{intake::Piece, source::http::Answer, trouble::Trouble};
+use crate::{intake::Piece, run::is_awaited, source::http::Answer, trouble::Trouble};
 
 /// Where the walk goes behind a page.
 pub(super) enum Behind {
@@ -55,6 +55,9 @@ impl Puller {
             // No record has come yet of a feed whose columns are those of its first data.
             return Ok(());
         }
+        // Behind this page there is nothing to go on with.
+        let alone = matches!(behind, Behind::Last { alone: true });
+        let hurried = !alone || is_awaited(&course.run.start);
         let counted = course.run.count_refused(refused.len());
         let clean = course.run.refused == 0 && course.seen.ignored == 0;
         self.services.refuse(&course.run, refused).await?;
@@ -65,13 +68,15 @@ impl Puller {
         let (feed, run) = (self.feed.id.clone(), course.run.id);
         // The first page may have come before the columns were known, and was not kept then.
         let opens = !std::mem::replace(&mut course.opened, true);
-        let applied = self.services.store.cache.call(move |cache| {
+        let apply = move |cache: &mut Cache| {
             if opens {
                 cache.begin_pages(&feed, run)?;
             }
             cache.apply_page(&feed, &batch, at, end)
-        });
-        course.run.cached = applied.await?;
+        };
+        let cache = &self.services.store.cache;
+        course.run.cached =
+            if hurried { cache.call(apply).await? } else { cache.call_unhurried(apply).await? };
         self.services.show_progress(&course.run);
         Ok(())
     }

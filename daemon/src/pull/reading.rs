@@ -14,8 +14,8 @@ use crate::{
     source::{
         body::{Body, HELD_MAX},
         http::Answer,
-        unpack::UnpackError,
     },
+    unpack::UnpackError,
 };
 
 /// Bytes read at once.
@@ -53,12 +53,7 @@ impl Reading {
     pub(super) fn new(format: Option<Format>, encoding: Option<&str>, answer: &Answer) -> Self {
         let format = format.unwrap_or_else(|| format_of(answer));
         let said = answer.header(reqwest::header::CONTENT_TYPE);
-        let charset = Charset::of(answer.body.begin(), encoding, said);
-        let charset = match format {
-            Format::Xml => None,
-            Format::Sdmx => Some(charset).filter(|charset| !is_ml(answer.body.begin(), *charset)),
-            Format::Json | Format::Ndjson | Format::Csv => Some(charset),
-        };
+        let charset = Charset::of_document(format, answer.body.begin(), encoding, said);
         Self { format, body: answer.body.clone(), charset }
     }
 
@@ -78,7 +73,7 @@ impl Reading {
         let lines = match self.format {
             Format::Ndjson | Format::Csv => true,
             Format::Sdmx => self.charset.is_some() && !self.is_json(),
-            Format::Json | Format::Xml => false,
+            Format::Json | Format::Xml | Format::Xlsx => false,
         };
         let ends = |tail: [u8; 2]| self.charset.is_some_and(|charset| charset.ends_line(&tail));
         lines && self.body.tail().is_some_and(|tail| !ends(tail))
@@ -155,7 +150,7 @@ impl Reading {
 
     fn is_json(&self) -> bool {
         let Some(charset) = self.charset else { return false };
-        sdmx::is_json(&text_of(self.body.begin(), charset))
+        sdmx::is_json(&charset.text(self.body.begin()))
     }
 }
 
@@ -164,19 +159,7 @@ fn unread(fault: &UnpackError) -> DecodeError {
     let text = fault.to_string();
     match fault {
         UnpackError::Broken(_) => DecodeError::Broken(text),
-        UnpackError::TooLarge(_) => DecodeError::TooLarge(text),
+        UnpackError::TooLarge(_) | UnpackError::TooDense(_) => DecodeError::TooLarge(text),
         UnpackError::Unread(_) => DecodeError::Encoding(text),
     }
-}
-
-/// Whether a message of SDMX is ML, which says itself in which encoding it is.
-fn is_ml(begin: &[u8], charset: Charset) -> bool {
-    text_of(begin, charset).trim_ascii_start().starts_with(b"<")
-}
-
-fn text_of(begin: &[u8], charset: Charset) -> Vec<u8> {
-    let mut text = Vec::new();
-    // What is held can always be read.
-    let _ = charset.read(begin).read_to_end(&mut text);
-    text
 }

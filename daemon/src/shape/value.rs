@@ -64,22 +64,27 @@ impl Reading {
         }
     }
 
-    /// Puts `raw` into the row's next column; nothing becomes null.
+    /// Puts `raw` into the row's next column; nothing becomes null. `iso`: it is in ISO 8601, whatever the column's format is.
     ///
     /// # Errors
     /// What the value should have been.
-    pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+    pub(super) fn put(
+        &self,
+        raw: &Raw<'_>,
+        iso: bool,
+        row: &mut RowBuilder<'_>,
+    ) -> Result<(), Why> {
         if let Some(what) = unfit(self.kind, raw) {
             return Err(format!(
                 "holds {what}, which no text may; have the partner mend it, or leave the field out"
             )
             .into());
         }
-        self.take(raw, row)?;
+        self.take(raw, iso, row)?;
         self.limits.check(row.last())
     }
 
-    fn take(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+    fn take(&self, raw: &Raw<'_>, iso: bool, row: &mut RowBuilder<'_>) -> Result<(), Why> {
         let text = match (self.kind, *raw) {
             (_, Raw::Nothing) => {
                 row.null();
@@ -117,11 +122,17 @@ impl Reading {
         }
         // A number of JSON is written in one way alone.
         let sign = if matches!(raw, Raw::Text(_)) { self.sign } else { DecimalSign::Point };
-        self.typed(&text, sign, row).ok_or_else(|| self.expected())
+        let format = self.format.as_deref().filter(|_| !iso);
+        self.typed(&text, sign, format, row).ok_or_else(|| self.expected())
     }
 
-    fn typed(&self, text: &str, sign: DecimalSign, row: &mut RowBuilder<'_>) -> Option<()> {
-        let format = self.format.as_deref();
+    fn typed(
+        &self,
+        text: &str,
+        sign: DecimalSign,
+        format: Option<&str>,
+        row: &mut RowBuilder<'_>,
+    ) -> Option<()> {
         match self.kind {
             FieldType::Integer => row.integer(number::plain(text, sign)?.parse().ok()?),
             FieldType::Decimal => {

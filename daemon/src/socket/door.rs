@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::serve::Listener;
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{UnixListener, UnixStream},
@@ -24,6 +25,11 @@ use super::peer::Credentials;
 const GUESTS: usize = 256;
 /// Of one user, so that nobody can shut the others out.
 const GUESTS_OF_ONE: usize = 96;
+/// Files that are kept for the work itself, however few the process may open: the databases and what reads them, one
+/// connection, one import. Half of all others is for clients.
+const RESERVED: u64 = 32;
+/// Clients who come in all the same.
+const GUESTS_LEAST: usize = 4;
 /// How long to wait when the system has no file left for a client.
 const BREATH: Duration = Duration::from_millis(200);
 /// What a client too many is told.
@@ -66,7 +72,8 @@ impl Listener for Door {
                 .or_insert_with(|| Arc::new(Semaphore::new(GUESTS_OF_ONE)));
             let places =
                 (Arc::clone(own).try_acquire_owned(), Arc::clone(&self.room).try_acquire_owned());
-            if let (Ok(own), Ok(one)) = places {
+            let inside = GUESTS - self.room.available_permits();
+            if let ((Ok(own), Ok(one)), true) = (places, inside <= most()) {
                 return (Guest { stream, _places: [own, one] }, credentials);
             }
             // A small answer fits the socket's buffer, or the client does without.
@@ -80,6 +87,13 @@ impl Listener for Door {
             gid: nix::unistd::getegid().as_raw(),
         })
     }
+}
+
+/// So many clients may be here at once, of the files that the process may open now.
+fn most() -> usize {
+    let Ok((files, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return GUESTS };
+    let spare = usize::try_from(files.saturating_sub(RESERVED) / 2).unwrap_or(GUESTS);
+    spare.clamp(GUESTS_LEAST, GUESTS)
 }
 
 /// A client that was let in; its place is free again when it goes.

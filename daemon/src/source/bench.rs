@@ -132,6 +132,7 @@ pub(super) fn source_with(
         link: Link::Http(http),
         outbox: None,
         settle: std::time::Duration::from_secs(5),
+        marker: None,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     HttpSource::new(&connection, &Clients::default(), secrets, &clock, purse).unwrap().unwrap()

@@ -23,10 +23,8 @@ use tokio::{
 use url::Url;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
-use super::{
-    fault::{FetchError, shown},
-    unpack::{self, Packing, UnpackError, Unpacked},
-};
+use super::fault::{FetchError, shown};
+use crate::unpack::{self, Packing, UnpackError, Unpacked};
 
 /// The largest page, in bytes as it comes and as it is decoded (DESIGN section 6).
 pub const PAGE_MAX: u64 = 256 * 1024 * 1024;
@@ -129,7 +127,7 @@ impl Body {
     }
 
     /// Reads it from its begin, as it was before it was packed; at most [`PAGE_MAX`]. It may block.
-    pub fn open(&self) -> Unpacked {
+    pub fn open(&self) -> Unpacked<'static> {
         match &self.stored {
             Stored::Held(bytes) => Unpacked::new(io::Cursor::new(bytes.clone()), None, PAGE_MAX),
             Stored::Packed(bytes) => {
@@ -311,7 +309,9 @@ pub fn fault(error: &UnpackError, url: &Url) -> FetchError {
     let what = show(&what);
     match error {
         UnpackError::Broken(_) => FetchError::of(Reason::Truncated, url, &what),
-        UnpackError::TooLarge(_) => FetchError::of(Reason::TooLarge, url, &what),
+        UnpackError::TooLarge(_) | UnpackError::TooDense(_) => {
+            FetchError::of(Reason::TooLarge, url, &what)
+        }
         UnpackError::Unread(_) => FetchError::Final {
             reason: Reason::Encoding,
             text: format!("{}: {what}; ask the partner for {}", shown(url), unpack::ACCEPTED),

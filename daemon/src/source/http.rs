@@ -33,8 +33,8 @@ use super::{
     places::Places,
     said::{READ_MAX, Said},
     spend::{Caller, Purse},
-    unpack,
 };
+use crate::unpack;
 
 mod get;
 mod send;

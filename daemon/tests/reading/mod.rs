@@ -15,11 +15,16 @@ use marsad_shared::{
 
 /// A feed as a partner's file describes it.
 pub(crate) fn feed(keys: &str) -> Feed {
+    configured("base_url = \"https://p.invalid\"", &format!("path = \"/\"\n{keys}"))
+}
+
+/// A feed of a connection, both as a partner's file describes them.
+pub(crate) fn configured(connection: &str, keys: &str) -> Feed {
     let folder = tempfile::tempdir().unwrap();
     let marsad = folder.path().join("marsad.toml");
     let partner = format!(
-        "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://p.invalid\"\n\
-         [[feed]]\nid = \"f\"\nconnection = \"api\"\npath = \"/\"\n{keys}\n"
+        "[partner]\nid = \"p\"\n[[connection]]\nid = \"api\"\n{connection}\n\
+         [[feed]]\nid = \"f\"\nconnection = \"api\"\n{keys}\n"
     );
     fs::create_dir(folder.path().join("partners.d")).unwrap();
     fs::write(folder.path().join("partners.d/p.toml"), partner).unwrap();

@@ -13,7 +13,7 @@ use super::{
     value::{
         AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, Edge, GrantKind, Id,
         IncrementalMode, Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl,
-        Scalar, Span, Statuses, Zone,
+        Scalar, SheetStop, Span, Statuses, Zone,
     },
 };
 use crate::{
@@ -159,6 +159,10 @@ table! {
         may outbox: Location,
         /// How long a file that was not renamed in must be still before it counts as complete. Default: `5s`.
         may settle: Span,
+        /// The ending of the small file that says that another one of `import` is complete: with `.done`, `a.csv` is taken once
+        /// `a.csv.done` or `a.done` is there, and never without. One in `.sha256` holds the sum of its file, which is checked.
+        /// Default: there are none.
+        may marker: String,
     }
     later {}
 }
@@ -352,6 +356,9 @@ table! {
         may path: String,
         /// The names of its files, such as `transfers-*.csv`.
         may files: String,
+        /// Files that are ZIP archives: the members to read, such as `*.csv`; `*` leads into folders too. Default: all of
+        /// them.
+        may entries: String,
         /// Where the records of a page or file stand. JSON: a path (RFC 9535); plain names that end in `[*]`, such as
         /// `$.data[*]`, are read record by record, any other form holds the page in memory. Default: `$[*]`. XML: the local
         /// names that lead to a record, such as `Envelope/Body/Reply/Case`.
@@ -403,20 +410,27 @@ table! {
         /// How its bytes are written. Default: by content type or file name.
         may format: Format,
         /// In which encoding its text is, where it does not begin with a mark that says so: a label of the WHATWG, such as
-        /// `windows-1256`. Default: as the answer says, else UTF-8. Files are read in UTF-8.
+        /// `windows-1256`. Default: as the answer says, else UTF-8. A table in a file that is not in it is
+        /// held whole, with what it seems to be.
         may encoding: String,
         /// What the absence of a record means: nothing.
         #[expect(dead_code, reason = "with one value, reading it is all the check there is")]
         may mode: IncrementalMode,
         /// CSV, of SDMX too: the character between fields. Default: `,`.
         may delimiter: String,
-        /// CSV: the line of the header, from 1. Default: 1.
+        /// CSV and XLSX: the line or row of the header, from 1. Default: 1.
         may header_row: u64,
         /// What begins the fraction of a number that comes as text: `.`, or `,` for numbers such as `1.234,5`, whose
         /// thousands may be parted by points or spaces. Default: `.`, and nothing parts thousands but `٬`.
         may decimal: DecimalSign,
+        /// XLSX: the sheet to read, by its name or by its number, from 1. Default: the only one that can be seen.
+        may sheet: Or<String, u64>,
+        /// XLSX: where the rows of a sheet end. `empty_key`, the default: at the first row that has something in it, but
+        /// nothing in any column of the key. A list of words, such as `["Total"]`: there, or where a column of the key holds
+        /// one of them.
+        may stop: Or<SheetStop, Vec<String>>,
     }
-    later { "sheet" "min_rows" "max_delete_share" "approve" }
+    later { "min_rows" "max_delete_share" "approve" }
 }
 
 table! {

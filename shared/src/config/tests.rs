@@ -335,6 +335,19 @@ fn what_the_readme_shows_of_a_feed_is_right() {
 }
 
 #[test]
+fn what_the_readme_shows_of_files_is_right() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let block = readme.split_once("files   = ").unwrap().1.split_once("```").unwrap().0;
+    let text = format!(
+        "[partner]\nid = \"p\"\n[[connection]]\nid = \"drop\"\nimport = \"in\"\n[[feed]]\nid = \"f\"\n\
+         connection = \"drop\"\nkey = [\"id\"]\nfiles   = {block}"
+    );
+    let folder = Folder::new("", &[("p", &text)]);
+    assert_eq!(folder.said(), Vec::<String>::new(), "{text}");
+}
+
+#[test]
 fn the_files_to_start_from_are_clean_once_their_secrets_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
     let credentials = tempfile::tempdir().unwrap();

@@ -121,6 +121,20 @@ pub struct RewindPreview {
     pub drops_walk: bool,
 }
 
+/// A wish to see what is masked of one record. It is in the audit before anything is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reveal {
+    pub feed: FeedId,
+    /// The record, as `GET /v1/records` names it.
+    pub key: String,
+    /// The columns; none: all that are masked.
+    #[serde(default)]
+    pub fields: Vec<String>,
+    /// Why, for the audit.
+    pub reason: String,
+}
+
 words! {
     /// What is done to exchanges by hand.
     pub enum ExchangeVerb is "exchange verb" {

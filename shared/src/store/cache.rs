@@ -348,11 +348,10 @@ impl Cache {
     /// Ends the feed's run: forgets what it knew, and drops what it had loaded and not finished.
     pub fn end(&mut self, feed: &FeedId) -> Result<(), StoreError> {
         // A load that failed was forgotten with its transaction; its tables may stand all the same.
-        let loads = self.readings.remove(feed).is_none_or(|reading| reading.is_load());
-        match Table::find_of(&self.db, feed)? {
-            Some(table) if loads => table.load().drop(&self.db),
-            _ => Ok(()),
+        if self.readings.remove(feed).is_some_and(|reading| !reading.is_load()) {
+            return Ok(());
         }
+        Table::find_of(&self.db, feed)?.map_or(Ok(()), |table| table.load().drop(&self.db))
     }
 
     fn remember(&mut self, feed: &FeedId, reading: Reading) {

@@ -155,7 +155,11 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    };
 
     use super::*;
     use crate::store::Writer;
@@ -216,6 +220,38 @@ mod tests {
         assert!(errors[1].as_ref().is_some_and(StoreError::is_full), "{errors:?}");
         assert!(matches!(&errors[2], Some(StoreError::Conflict(_))), "{errors:?}");
         assert!(errors[3].is_none(), "{errors:?}");
+        tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn those_who_have_time_share_a_commit() {
+        let temp = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&temp.path().join("ledger.db")).unwrap();
+        let commits = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&commits);
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        ledger.db.commit_hook(Some(count)).unwrap();
+        let writer = Writer::start("ledger", ledger).unwrap();
+        writer.call(|ledger| note(ledger, "first")).await.unwrap();
+        let writer = Arc::new(writer);
+        let mut others = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let writer = Arc::clone(&writer);
+            let other = async move { writer.call_unhurried(|ledger| note(ledger, "other")).await };
+            others.spawn(other);
+        }
+        while let Some(kept) = others.join_next().await {
+            kept.unwrap().unwrap();
+        }
+        let writer = Arc::into_inner(writer).unwrap();
+        let kept = writer.call(|ledger| Ok(notes(ledger).len())).await.unwrap();
+        assert_eq!(kept, 51, "each is there once its caller has been told");
+        // One each would be 52; a machine that stands still may make a few of one.
+        let commits = commits.load(Ordering::Relaxed);
+        assert!((2..=6).contains(&commits), "{commits} commits");
         tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
     }
 

@@ -4,12 +4,12 @@ use std::{sync::Arc, thread, time::Duration};
 
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
 use super::StoreError;
 
-/// How long work that nobody waits for may lie before it is committed.
+/// From one commit to the next where nobody is in a hurry; as long at most may such work lie before it is committed.
 pub const LINGER: Duration = Duration::from_millis(250);
 /// Enough for a burst of small writes; a bulk load fills it and is slowed to the disk's pace.
 const QUEUE: usize = 1_024;
@@ -42,7 +42,7 @@ struct Job<D> {
     work: Work<D>,
     /// Told after the commit, or why there was none.
     answer: Answer,
-    /// Whether somebody waits for the answer.
+    /// Whether whoever waits for the answer is held up by it.
     urgent: bool,
 }
 
@@ -95,6 +95,21 @@ impl<D: Database> Writer<D> {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// As [`Self::call`], for whoever has time: what comes within [`LINGER`] behind the last commit waits for the next one,
+    /// so that many who ask at the same time cost one commit and not one each.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_unhurried<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+    {
+        let (job, answer) = question(work);
+        self.send_unhurried(job).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
     /// As [`Self::call`], from a thread that may block.
     pub fn call_blocking<R, F>(&self, work: F) -> Result<R, StoreError>
     where
@@ -115,7 +130,11 @@ impl<D: Database> Writer<D> {
         F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
         G: FnOnce(Result<R, StoreError>) + Send + 'static,
     {
-        let job = Job { urgent: false, ..job(work, done) };
+        self.send_unhurried(job(work, done)).await
+    }
+
+    async fn send_unhurried(&self, job: Job<D>) -> Result<(), StoreError> {
+        let job = Job { urgent: false, ..job };
         self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
         if QUEUE - self.queue.capacity() >= GROUP {
             self.hurry.notify_one();
@@ -156,20 +175,27 @@ where
 
 async fn drive<D: Database>(mut database: D, mut jobs: mpsc::Receiver<Job<D>>, hurry: &Notify) {
     let mut group = Vec::new();
+    let mut next = Instant::now();
     while jobs.recv_many(&mut group, GROUP).await > 0 {
-        linger(&mut jobs, &mut group, hurry).await;
+        linger(&mut jobs, &mut group, next, hurry).await;
         commit(&mut database, &mut group);
+        next = Instant::now() + LINGER;
     }
 }
 
-/// Waits for company as long as nobody waits for an answer. Who comes meanwhile and has time wakes nobody: a thousand small
-/// writes a second cost four wakings, not a thousand.
-async fn linger<D>(jobs: &mut mpsc::Receiver<Job<D>>, group: &mut Vec<Job<D>>, hurry: &Notify) {
+/// Waits for company until `next` as long as nobody is in a hurry. Who comes meanwhile and has time wakes nobody: a
+/// thousand small writes a second cost four wakings, not a thousand.
+async fn linger<D>(
+    jobs: &mut mpsc::Receiver<Job<D>>,
+    group: &mut Vec<Job<D>>,
+    next: Instant,
+    hurry: &Notify,
+) {
     if group.len() >= GROUP || group.iter().any(|job| job.urgent) {
         return;
     }
     // One that was meant for an earlier group only makes this one smaller.
-    let _ = timeout(LINGER, hurry.notified()).await;
+    let _ = timeout_at(next, hurry.notified()).await;
     while group.len() < GROUP
         && let Ok(job) = jobs.try_recv()
     {

@@ -10,6 +10,8 @@ mod bad_files;
 #[cfg(test)]
 mod bad_partners;
 #[cfg(test)]
+mod book;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod console_on_a_pty;
@@ -28,11 +30,17 @@ mod echoes;
 #[cfg(test)]
 mod feeds_at_once;
 #[cfg(test)]
+mod few_files;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
 mod healthy_partners;
 #[cfg(test)]
 mod manners;
 #[cfg(test)]
 mod nginx;
+#[cfg(test)]
+mod packed_files;
 #[cfg(test)]
 mod partition;
 #[cfg(test)]
@@ -56,6 +64,8 @@ mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
 #[cfg(test)]
+mod reveal;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod test_command;
@@ -63,3 +73,7 @@ mod test_command;
 mod tls;
 #[cfg(test)]
 mod waits;
+#[cfg(test)]
+mod workbooks;
+#[cfg(test)]
+mod zip;

@@ -58,6 +58,22 @@ pub(in crate::cli) struct Rewind {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct Reveal {
+    /// The feed, as partner/feed
+    #[arg(value_name = "FEED")]
+    pub(in crate::cli) feed: FeedId,
+    /// The record's key; of several values, a JSON array
+    #[arg(value_name = "KEY")]
+    pub(in crate::cli) key: String,
+    /// Only this column; may be said again [default: all]
+    #[arg(long = "field", value_name = "NAME")]
+    pub(in crate::cli) fields: Vec<String>,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: String,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct Document {
     /// The connection over which it is delivered
     #[arg(value_name = "PARTNER/CONNECTION")]

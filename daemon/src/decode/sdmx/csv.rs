@@ -119,7 +119,7 @@ fn take(
         Err(bad) => {
             return taker.give(Observed::Bad {
                 original: row.original(delimiter),
-                reason: bad.0,
+                reason: bad.to_string(),
                 line,
             });
         }

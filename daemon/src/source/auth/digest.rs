@@ -13,6 +13,8 @@ use reqwest::{
 use secrecy::{ExposeSecret as _, SecretString};
 use uuid::Uuid;
 
+use crate::hex::hex;
+
 /// Who we are, and the last challenge.
 #[derive(Debug)]
 pub(super) struct Digest {
@@ -143,14 +145,6 @@ impl Algorithm {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn quoted(text: &str) -> String {

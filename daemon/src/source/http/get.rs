@@ -17,8 +17,9 @@ use crate::{
         body::{self, Body},
         call::Call,
         fault::{FetchError, is_good, unasked},
-        proof, unpack,
+        proof,
     },
+    unpack,
 };
 
 /// A good answer.

@@ -53,6 +53,9 @@ fn feed(request: &Request) -> Feed {
         encoding: None,
         header_row: 1,
         decimal: marsad_shared::feed::DecimalSign::Point,
+        sheet: None,
+        stop: Vec::new(),
+        entries: None,
         key: vec!["id".to_owned()],
         version: None,
         fields: vec![Field {

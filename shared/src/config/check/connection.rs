@@ -112,7 +112,25 @@ pub(super) fn connection(
         link: link?,
         outbox: raw.outbox.value().map(|location| location.0.clone()),
         settle: settle?.0,
+        marker: marker(raw, report),
     })
+}
+
+/// The ending of the markers of an import folder; `None` too where what is written is reported as wrong.
+fn marker(raw: &RawConnection, report: &mut Report<'_>) -> Option<String> {
+    let at = raw.marker.here()?;
+    if raw.import.is_absent() {
+        raw.marker.refuse(report, "means nothing without a folder to import from");
+        return None;
+    }
+    let named =
+        |ending: &str| !ending.is_empty() && ending.chars().all(|c| c.is_ascii_alphanumeric());
+    if at.value.strip_prefix('.').is_some_and(named) {
+        return Some(at.value.clone());
+    }
+    let problem = format!("{} is not the ending of a name", quoted(&at.value));
+    report.wrong(&at.place, problem, "write one such as \".done\" or \".sha256\"");
+    None
 }
 
 fn folder(raw: &RawConnection, report: &mut Report<'_>) -> Option<Folder> {

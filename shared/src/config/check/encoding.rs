@@ -1,6 +1,6 @@
 //! The encoding of a feed's text.
 
-use encoding_rs::{Encoding, REPLACEMENT, UTF_8, X_USER_DEFINED};
+use encoding_rs::{Encoding, REPLACEMENT, X_USER_DEFINED};
 
 use crate::{
     config::{
@@ -10,7 +10,8 @@ use crate::{
     feed::Format,
 };
 
-/// The encoding, by its name in the WHATWG's list; `None` too where what is written is reported as wrong. XML says itself in which one it is, and files are read in UTF-8.
+/// The encoding, by its name in the WHATWG's list; `None` too where what is written is reported as wrong. XML says
+/// itself in which one it is.
 pub(super) fn encoding(raw: &RawFeed, report: &mut Report<'_>) -> Option<String> {
     let at = raw.encoding.here()?;
     let label = quoted(&at.value);
@@ -22,13 +23,10 @@ pub(super) fn encoding(raw: &RawFeed, report: &mut Report<'_>) -> Option<String>
         report.wrong(&at.place, format!("{label} is no encoding"), remedy);
         return None;
     };
-    if !raw.files.is_absent() && known != UTF_8 {
-        let problem = format!("{label} is not read by this version in files");
-        report.wrong(&at.place, problem, "use \"utf-8\"");
-        return None;
-    }
-    if raw.format.value() == Some(&Format::Xml) {
-        let problem = "means nothing to XML, which says itself in which encoding it is".to_owned();
+    if let Some(which @ (Format::Xml | Format::Xlsx)) = raw.format.value() {
+        let which = if *which == Format::Xml { "XML" } else { "a workbook" };
+        let problem =
+            format!("means nothing to {which}, which says itself in which encoding it is");
         report.wrong(&at.place, problem, "take it out");
         return None;
     }

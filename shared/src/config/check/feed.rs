@@ -16,9 +16,9 @@ use crate::{
         preset,
         raw::{RawFeed, RawFreshness},
         source::{Report, quoted},
-        table::{At, Given, nearest},
+        table::{At, Given, Or, Reported, nearest},
     },
-    feed::{DecimalSign, Feed, Field, FieldType, Format, Origin},
+    feed::{DecimalSign, Feed, Field, FieldType, Format, Origin, Sheet},
     freshness::Promise,
     id::{ConnectionId, FeedId, PartnerId},
     request::Body,
@@ -37,6 +37,13 @@ pub(super) fn feed(
     let origin = origin(block, partner, connections, scope, report);
     let selection = records::selection(block, report);
     let csv = csv(raw, report);
+    let entries = entries(raw, report);
+    let sheet = sheet(raw, report);
+    let stop = match &raw.stop {
+        Given::Here(At { value: Or::Other(words), .. }) => Some(words.clone()),
+        Given::Here(_) | Given::Absent => Some(Vec::new()),
+        Given::Wrong => None,
+    };
     let fields = match &raw.fields {
         Given::Absent => Some(Vec::new()),
         Given::Wrong => None,
@@ -68,6 +75,9 @@ pub(super) fn feed(
         delimiter,
         header_row,
         decimal: raw.decimal.or(DecimalSign::Point)?,
+        sheet: sheet.ok()?,
+        stop: stop?,
+        entries: entries.ok()?,
         key: key?,
         version,
         fields: fields?,
@@ -131,7 +141,21 @@ fn pattern(at: &At<String>, report: &mut Report<'_>) -> Option<GlobMatcher> {
         report.wrong(&at.place, problem, "write the names of files in the import folder itself");
         return None;
     }
-    match GlobBuilder::new(text).literal_separator(true).build() {
+    glob(at, true, report)
+}
+
+/// Which members of an archive are read.
+fn entries(raw: &RawFeed, report: &mut Report<'_>) -> Result<Option<GlobMatcher>, Reported> {
+    if raw.files.is_absent() {
+        raw.entries.refuse(report, "means nothing without files");
+    }
+    raw.entries.checked(|at| glob(at, false, report))
+}
+
+/// A pattern of names. `steps`: a `*` in it stops at a `/`.
+fn glob(at: &At<String>, steps: bool, report: &mut Report<'_>) -> Option<GlobMatcher> {
+    let text = &at.value;
+    match GlobBuilder::new(text).literal_separator(steps).build() {
         Ok(glob) => Some(glob.compile_matcher()),
         Err(error) => {
             let problem = format!(
@@ -221,8 +245,8 @@ fn csv(raw: &RawFeed, report: &mut Report<'_>) -> Option<(u8, u32)> {
     if raw.format.value().is_some_and(|format| !matches!(format, Format::Csv | Format::Sdmx)) {
         raw.delimiter.refuse(report, problem);
     }
-    if raw.format.value().is_some_and(|format| *format != Format::Csv) {
-        raw.header_row.refuse(report, problem);
+    if raw.format.value().is_some_and(|format| !matches!(format, Format::Csv | Format::Xlsx)) {
+        raw.header_row.refuse(report, "means nothing to a format that is neither CSV nor XLSX");
     }
     if raw.format.value() == Some(&Format::Sdmx) {
         raw.decimal.refuse(report, "means nothing to SDMX, whose numbers have a point");
@@ -254,6 +278,37 @@ fn csv(raw: &RawFeed, report: &mut Report<'_>) -> Option<(u8, u32)> {
         }
     };
     Some((delimiter?, header_row?))
+}
+
+/// What is written of a workbook: which of its sheets is read.
+fn sheet(raw: &RawFeed, report: &mut Report<'_>) -> Result<Option<Sheet>, Reported> {
+    match raw.format.here() {
+        Some(format) if format.value != Format::Xlsx => {
+            let problem = "means nothing to a format that is not XLSX";
+            raw.sheet.refuse(report, problem);
+            raw.stop.refuse(report, problem);
+        }
+        Some(format) if raw.files.is_absent() => {
+            let problem = "is read from import folders alone";
+            report.wrong(&format.place, problem, "use `files`, or another format of the partner's");
+        }
+        _ if raw.files.is_absent() => {
+            raw.sheet.refuse(report, "means nothing without files");
+            raw.stop.refuse(report, "means nothing without files");
+        }
+        _ => {}
+    }
+    raw.sheet.checked(|at| match &at.value {
+        Or::Text(name) => Some(Sheet::Name(name.clone())),
+        Or::Other(number) => {
+            let sheet = u32::try_from(*number).ok().filter(|number| *number > 0);
+            if sheet.is_none() {
+                let problem = format!("{number} is not the number of a sheet");
+                report.wrong(&at.place, problem, "write its number, from 1, or its name in quotes");
+            }
+            sheet.map(Sheet::Number)
+        }
+    })
 }
 
 fn promise(raw: &RawFreshness, report: &mut Report<'_>) -> Option<Promise> {

@@ -30,8 +30,8 @@ impl Places {
         let named = |wanted: &str| ending.is_some_and(|ending| ending.eq_ignore_ascii_case(wanted));
         match raw.format.value() {
             Some(Format::Xml) => Self::Xml,
-            Some(Format::Csv | Format::Sdmx) => Self::Names,
-            None if named("csv") => Self::Names,
+            Some(Format::Csv | Format::Sdmx | Format::Xlsx) => Self::Names,
+            None if named("csv") || named("xlsx") || named("xlsm") => Self::Names,
             None if named("xml") => Self::Xml,
             None | Some(Format::Json | Format::Ndjson) => Self::Json,
         }

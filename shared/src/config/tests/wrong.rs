@@ -313,6 +313,16 @@ fn of_a_connection() {
             "deliver = { deadline = \"1d\" }",
             "connection.drop.deliver: needs a folder to put documents into; add `export`",
         ),
+        (
+            DROP,
+            "marker = \"done\"",
+            "connection.drop.marker: \"done\" is not the ending of a name; write one such as \".done\" or \".sha256\"",
+        ),
+        (
+            HTTP,
+            "marker = \".done\"",
+            "connection.api.marker: means nothing without a folder to import from; take it out",
+        ),
     ] {
         one_mistake(&[PARTNER, before], line, expected);
     }

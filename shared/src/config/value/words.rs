@@ -146,10 +146,16 @@ word!(
         (Self::Csv.word(), Self::Csv),
         (Self::Xml.word(), Self::Xml),
         (Self::Sdmx.word(), Self::Sdmx),
+        (Self::Xlsx.word(), Self::Xlsx),
     ],
-    later["xlsx"]
+    later []
 );
 word!(DecimalSign, [(".", Self::Point), (",", Self::Comma)], later []);
+
+/// The only rule of this version for where the rows of a sheet end.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::config) struct SheetStop;
+word!(SheetStop, [("empty_key", Self)], later []);
 word!(
     FieldType,
     [

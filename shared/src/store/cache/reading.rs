@@ -105,7 +105,7 @@ impl Reading {
         };
         let place = Place { live: &self.live, table, in_live };
         let stamp = Stamp { run: self.run, at: at.as_microsecond() };
-        let mut rows = Rows::new(db, place, stamp, &mut self.counts, &mut self.growth)?;
+        let rows = Rows::new(db, place, stamp, &mut self.counts, &mut self.growth);
         match &mut self.memory {
             Memory::Own(missed) => rows.put_all_by_key(&batch, missed),
             Memory::Hashes(known) => rows.put_all_by_hash(&batch, known),
@@ -126,7 +126,8 @@ impl Reading {
 
 impl Table {
     fn memory(&self, db: &Connection) -> Result<Memory, StoreError> {
-        let rows = self.count(db)?;
+        // Living records tell that there is something; where there are none, deleted ones may be.
+        let rows = if self.rows > 0 { self.rows } else { self.count(db)? };
         Ok(if rows == 0 { Memory::Own(HashSet::new()) } else { Memory::Hashes(Known::of(rows)) })
     }
 }

@@ -35,14 +35,16 @@ pub(super) struct Stamp {
     pub(super) at: i64,
 }
 
-/// The statements of one batch, at work.
+/// The statements of one batch, at work. Each is prepared when it is first needed: many batches are a few rows, and change
+/// less.
 pub(super) struct Rows<'a> {
     db: &'a Connection,
     place: Place<'a>,
-    insert: CachedStatement<'a>,
-    upsert: CachedStatement<'a>,
-    note: CachedStatement<'a>,
-    delete: CachedStatement<'a>,
+    insert: Option<CachedStatement<'a>>,
+    upsert: Option<CachedStatement<'a>>,
+    note: Option<CachedStatement<'a>>,
+    delete: Option<CachedStatement<'a>>,
+    find: Option<CachedStatement<'a>>,
     stamp: Stamp,
     counts: &'a mut Counts,
     growth: &'a mut i64,
@@ -56,23 +58,14 @@ impl<'a> Rows<'a> {
         stamp: Stamp,
         counts: &'a mut Counts,
         growth: &'a mut i64,
-    ) -> Result<Self, StoreError> {
-        Ok(Self {
-            db,
-            insert: db.prepare_cached(&place.table.insert())?,
-            upsert: db.prepare_cached(&place.table.upsert())?,
-            note: db.prepare_cached(&place.table.note_seen())?,
-            delete: db.prepare_cached(&place.table.delete())?,
-            place,
-            stamp,
-            counts,
-            growth,
-        })
+    ) -> Self {
+        let (insert, upsert, note, delete, find) = (None, None, None, None, None);
+        Self { db, place, insert, upsert, note, delete, find, stamp, counts, growth }
     }
 
     /// Puts rows where nothing stood when the run began; `missed` are the keys that came as deleted and have no row.
     pub(super) fn put_all_by_key(
-        &mut self,
+        mut self,
         batch: &Batch,
         missed: &mut HashSet<u64>,
     ) -> Result<(), StoreError> {
@@ -103,7 +96,7 @@ impl<'a> Rows<'a> {
 
     /// Puts rows beside others, by what is `known` of those.
     pub(super) fn put_all_by_hash(
-        &mut self,
+        mut self,
         batch: &Batch,
         known: &mut Known,
     ) -> Result<(), StoreError> {
@@ -201,8 +194,9 @@ impl<'a> Rows<'a> {
 
     /// Inserts a row; `None` if its key is there already.
     fn insert(&mut self, batch: &Batch, index: usize) -> Result<Option<i64>, StoreError> {
-        bind(&mut self.insert, batch, index, self.stamp)?;
-        match self.insert.raw_execute() {
+        let insert = ready(&mut self.insert, self.db, || self.place.table.insert())?;
+        bind(insert, batch, index, self.stamp)?;
+        match insert.raw_execute() {
             Ok(_) => Ok(Some(self.db.last_insert_rowid())),
             Err(error) if is_repeated_key(&error) => Ok(None),
             Err(error) => Err(error.into()),
@@ -216,8 +210,9 @@ impl<'a> Rows<'a> {
         index: usize,
         there: Option<i64>,
     ) -> Result<i64, StoreError> {
-        bind(&mut self.upsert, batch, index, self.stamp)?;
-        self.upsert.raw_execute()?;
+        let upsert = ready(&mut self.upsert, self.db, || self.place.table.upsert())?;
+        bind(upsert, batch, index, self.stamp)?;
+        upsert.raw_execute()?;
         Ok(there.unwrap_or_else(|| self.db.last_insert_rowid()))
     }
 
@@ -231,34 +226,40 @@ impl<'a> Rows<'a> {
         there: Option<i64>,
     ) -> Result<i64, StoreError> {
         let rid = there.map_or_else(|| self.write(batch, index, None), Ok)?;
-        self.delete.raw_bind_parameter(1, rid)?;
-        self.delete.raw_bind_parameter(2, self.stamp.at)?;
-        self.delete.raw_bind_parameter(3, self.stamp.run.0)?;
-        if let Some(column) = self.place.live.layout().version {
+        let column = self.place.live.layout().version;
+        let before = match column {
+            Some(column) if batch.at(index, column) == Value::Null => {
+                self.version_of(was, column)?
+            }
+            _ => types::Value::Null,
+        };
+        let delete = ready(&mut self.delete, self.db, || self.place.table.delete())?;
+        delete.raw_bind_parameter(1, rid)?;
+        delete.raw_bind_parameter(2, self.stamp.at)?;
+        delete.raw_bind_parameter(3, self.stamp.run.0)?;
+        if let Some(column) = column {
             match batch.at(index, column) {
-                Value::Null => {
-                    let version = self.version_of(was, column)?;
-                    self.delete.raw_bind_parameter(4, version)?;
-                }
-                version => bind_value(&mut self.delete, 4, version)?,
+                Value::Null => delete.raw_bind_parameter(4, before)?,
+                version => bind_value(delete, 4, version)?,
             }
         }
-        self.delete.raw_execute()?;
+        delete.raw_execute()?;
         Ok(rid)
     }
 
     fn note(&mut self, rid: i64, hash: RowHash) -> Result<(), StoreError> {
-        self.note.raw_bind_parameter(1, rid)?;
-        self.note.raw_bind_parameter(2, hash.key.cast_signed())?;
-        self.note.raw_bind_parameter(3, hash.content.cast_signed())?;
-        self.note.raw_execute()?;
+        let note = ready(&mut self.note, self.db, || self.place.table.note_seen())?;
+        note.raw_bind_parameter(1, rid)?;
+        note.raw_bind_parameter(2, hash.key.cast_signed())?;
+        note.raw_bind_parameter(3, hash.content.cast_signed())?;
+        note.raw_execute()?;
         Ok(())
     }
 
-    /// The rowid and content hash of the row with the same key. One that has none in the side index is taken for
-    /// another than `hash`.
+    /// The rowid and content hash of the row with the same key in `table`, the same one for the whole batch. One that has
+    /// none in the side index is taken for another than `hash`.
     fn find(
-        &self,
+        &mut self,
         table: &Table,
         batch: &Batch,
         index: usize,
@@ -269,12 +270,24 @@ impl<'a> Rows<'a> {
             Value::Integer(number) => types::Value::Integer(number),
             Value::Text(text) => types::Value::Text(text.to_owned()),
         });
-        let mut find = self.db.prepare_cached(&table.find())?;
+        let find = ready(&mut self.find, self.db, || table.find())?;
         let found = find.query_row(params_from_iter(key), |row| {
             let content = row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned);
             Ok((row.get(0)?, content.unwrap_or(!hash.content | 1)))
         });
         Ok(found.optional()?)
+    }
+}
+
+/// A statement, prepared if it is not yet.
+fn ready<'s, 'a>(
+    statement: &'s mut Option<CachedStatement<'a>>,
+    db: &'a Connection,
+    sql: impl FnOnce() -> String,
+) -> Result<&'s mut CachedStatement<'a>, StoreError> {
+    match statement {
+        Some(statement) => Ok(statement),
+        None => Ok(statement.insert(db.prepare_cached(&sql())?)),
     }
 }
 

@@ -17,6 +17,8 @@ use crate::{
 pub(in crate::store) struct Table {
     name: String,
     layout: Layout,
+    /// Living records, when it was looked up.
+    pub(super) rows: u64,
 }
 
 /// The name of a feed's table: `-` becomes `_`, and `__` parts partner and feed.
@@ -46,16 +48,15 @@ impl Table {
         db: &Connection,
         feed: &FeedId,
     ) -> Result<Option<Self>, StoreError> {
-        let sql = "SELECT tbl, layout FROM marsad_feed WHERE feed = ?";
-        let found = db
-            .prepare_cached(sql)?
-            .query_row([feed.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))
-            .optional()?;
-        let Some((name, layout)) = found else { return Ok(None) };
+        let sql = "SELECT tbl, layout, rows FROM marsad_feed WHERE feed = ?";
+        let found = db.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
+            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?))
+        });
+        let Some((name, layout, rows)) = found.optional()? else { return Ok(None) };
         let layout = serde_json::from_str(&layout).map_err(|error| {
             StoreError::Layout(format!("the layout of {feed} cannot be read: {error}"))
         })?;
-        Ok(Some(Self { name, layout }))
+        Ok(Some(Self { name, layout, rows: u64::try_from(rows).unwrap_or(0) }))
     }
 
     pub(in crate::store) fn layout(&self) -> &Layout {
@@ -73,7 +74,7 @@ impl Table {
 
     /// The table that a file is loaded into before it joins this one.
     pub(super) fn load(&self) -> Self {
-        Self { name: format!("{}__load", self.name), layout: self.layout.clone() }
+        Self { name: format!("{}__load", self.name), layout: self.layout.clone(), rows: 0 }
     }
 
     fn columns(&self) -> impl Iterator<Item = &str> {
@@ -263,7 +264,7 @@ pub(super) fn prepare(db: &Connection, feed: &FeedId, layout: &Layout) -> Result
     }
     match Table::find_of(db, feed)? {
         None => {
-            let table = Table { name: name_of(feed), layout: layout.clone() };
+            let table = Table { name: name_of(feed), layout: layout.clone(), rows: 0 };
             table.create(db)?;
             let sql = "INSERT INTO marsad_feed (feed, tbl, layout) VALUES (?, ?, ?)";
             db.execute(sql, params![feed.as_str(), table.name, text_of(layout)?])?;

@@ -42,7 +42,7 @@ impl Reader {
         let sql =
             format!("SELECT {columns} FROM {} {filter} ORDER BY {order} LIMIT ?", table.quoted());
         values.push(types::Value::Integer(limit(query).into()));
-        let mut rows = self.select(&table, &sql, values)?;
+        let mut rows = self.select(&table, &sql, values, &|_| false)?;
         if back {
             rows.reverse();
         }
@@ -51,12 +51,39 @@ impl Reader {
 
     /// The record of that key: its one value, or a JSON array of its values.
     pub fn record(&self, feed: &FeedId, key: &str) -> Result<Option<RecordRow>, StoreError> {
+        self.one(feed, key, &|_| false)
+    }
+
+    /// The same, with the values of `fields` as they are; of all columns if there are none. Who asks for it has been
+    /// written down.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the feed has no such column.
+    pub fn revealed(
+        &self,
+        feed: &FeedId,
+        key: &str,
+        fields: &[String],
+    ) -> Result<Option<RecordRow>, StoreError> {
+        let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(None) };
+        if let Some(name) = fields.iter().find(|name| table.layout().position(name).is_none()) {
+            return Err(StoreError::Conflict(format!("{feed} has no column {name:?}")));
+        }
+        self.one(feed, key, &|field| fields.is_empty() || fields.contains(&field.name))
+    }
+
+    fn one(
+        &self,
+        feed: &FeedId,
+        key: &str,
+        bare: &dyn Fn(&Field) -> bool,
+    ) -> Result<Option<RecordRow>, StoreError> {
         let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(None) };
         let values = self.key_of(&table, key)?;
         let marks = vec!["?"; values.len()].join(", ");
         let (columns, list) = (columns(&table), key_list(&table, ""));
         let sql = format!("SELECT {columns} FROM {} WHERE ({list}) = ({marks})", table.quoted());
-        Ok(self.select(&table, &sql, values)?.pop())
+        Ok(self.select(&table, &sql, values, bare)?.pop())
     }
 
     /// The values of a key as a person or a script names it, or those of the record that stands at a place.
@@ -74,14 +101,17 @@ impl Reader {
         })
     }
 
+    /// Columns that are `bare` are not masked.
     fn select(
         &self,
         table: &Table,
         sql: &str,
         values: Vec<types::Value>,
+        bare: &dyn Fn(&Field) -> bool,
     ) -> Result<Vec<RecordRow>, StoreError> {
         let mut statement = self.cache.prepare_cached(sql)?;
-        let rows = statement.query_map(params_from_iter(values), |row| record_row(table, row))?;
+        let rows =
+            statement.query_map(params_from_iter(values), |row| record_row(table, row, bare))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
@@ -130,11 +160,15 @@ fn stored(field: &Field, part: &Value) -> Result<types::Value, StoreError> {
     }
 }
 
-fn record_row(table: &Table, row: &Row<'_>) -> rusqlite::Result<RecordRow> {
+fn record_row(
+    table: &Table,
+    row: &Row<'_>,
+    bare: &dyn Fn(&Field) -> bool,
+) -> rusqlite::Result<RecordRow> {
     let layout = table.layout();
     let mut fields = Map::new();
     for (at, field) in layout.fields.iter().enumerate() {
-        fields.insert(field.name.clone(), shown(field, row.get_ref(at)?));
+        fields.insert(field.name.clone(), shown(field, row.get_ref(at)?, bare(field)));
     }
     let key = layout
         .key_fields()
@@ -152,7 +186,7 @@ fn record_row(table: &Table, row: &Row<'_>) -> rusqlite::Result<RecordRow> {
 }
 
 /// A value as a client may see it: a sensitive one is masked, an Emirates ID but for its last three digits.
-fn shown(field: &Field, value: types::ValueRef<'_>) -> Value {
+fn shown(field: &Field, value: types::ValueRef<'_>, bare: bool) -> Value {
     let value = match value {
         types::ValueRef::Null => return Value::Null,
         types::ValueRef::Integer(number) if field.kind == FieldType::Boolean => {
@@ -164,7 +198,7 @@ fn shown(field: &Field, value: types::ValueRef<'_>) -> Value {
             String::from_utf8_lossy(text).into()
         }
     };
-    if !field.sensitive {
+    if bare || !field.sensitive {
         return value;
     }
     let text = value.as_str().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
@@ -13,7 +14,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 use super::{
     Setting, idle,
-    measure::{Cost, Watched},
+    measure::{Cost, Watched, of_command},
     peers,
     report::{Figure, Report},
     serve,
@@ -48,6 +49,15 @@ pub(crate) async fn run(setting: &Setting, length: Duration) -> anyhow::Result<R
             report.add(EXPORTER, exporter.probes(port, length).await?);
         }
     }
+    // What the same polls at the same pace cost a program that does nothing else.
+    for (mode, name) in [("304", "limit poll, 304"), ("store", "limit poll, 200 stored")] {
+        let Some(limit) = peers::limit(setting, &mut report) else { break };
+        for _ in 0..setting.rounds {
+            let before = asked.load(Relaxed);
+            let cost = bare(&limit, port, mode, length).await?;
+            report.add(name, each(cost, asked.load(Relaxed) - before)?);
+        }
+    }
     report.compare("marsad, 304", EXPORTER, Figure::Cpu, 1.0 / 15.0);
     report.compare("marsad, 200 stored", EXPORTER, Figure::Cpu, 1.0 / 9.0);
     Ok(report)
@@ -59,6 +69,18 @@ async fn polls(pid: u32, asked: &AtomicU64, length: Duration) -> anyhow::Result<
     tokio::time::sleep(length).await;
     let (cost, polls) = (watched.stop()?, asked.load(Relaxed) - before);
     each(cost, polls)
+}
+
+/// What the bare program `limit` spends on polls of the server at `port`.
+async fn bare(limit: &Path, port: u16, mode: &str, length: Duration) -> anyhow::Result<Cost> {
+    let work = tempfile::tempdir()?;
+    let (limit, db) = (limit.display(), work.path().join("poll.db"));
+    let command = format!(
+        "{limit} poll --port {port} --n {FEEDS} --interval 1 --secs {} --mode {mode} --db {} > /dev/null",
+        length.as_secs(),
+        db.display()
+    );
+    tokio::task::spawn_blocking(move || of_command(&command)).await?
 }
 
 /// A cost of `times`, as one of [`POLLS`].
@@ -77,7 +99,7 @@ struct Exporter {
 }
 
 impl Exporter {
-    async fn start(work: &std::path::Path) -> anyhow::Result<Self> {
+    async fn start(work: &Path) -> anyhow::Result<Self> {
         let modules = "modules: {http_2xx: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4}}}\n";
         let file = work.join("blackbox.yml");
         std::fs::write(&file, modules)?;

@@ -232,10 +232,6 @@ fn of_a_feed_over_http() {
             "freshness.by: is not read by this version; take it out",
         ),
         (
-            "format = \"xlsx\"",
-            "format: \"xlsx\" is not read by this version; use \"json\", \"ndjson\", \"csv\", \"xml\" or \"sdmx\"",
-        ),
-        (
             "encoding = \"windows-1257-ar\"",
             "encoding: \"windows-1257-ar\" is no encoding; use one of the WHATWG's labels, such as \"utf-8\", \"windows-1256\" or \"utf-16le\"",
         ),
@@ -247,7 +243,13 @@ fn of_a_feed_over_http() {
             "mode = \"snapshot\"",
             "mode: \"snapshot\" is not read by this version; use \"incremental\"",
         ),
-        ("sheet = \"one\"", "sheet: is not read by this version; take it out"),
+        ("entries = \"*.csv\"", "entries: means nothing without files; take it out"),
+        ("sheet = \"one\"", "sheet: means nothing without files; take it out"),
+        ("stop = \"empty_key\"", "stop: means nothing without files; take it out"),
+        (
+            "format = \"xlsx\"",
+            "format: is read from import folders alone; use `files`, or another format of the partner's",
+        ),
         (
             "delimiter = \"||\"",
             "delimiter: \"||\" is not a delimiter; write one ASCII character, such as \";\" or \"\\t\"",
@@ -272,8 +274,8 @@ fn of_a_feed_over_http() {
 fn of_a_feed_of_files() {
     for (line, expected) in [
         (
-            "encoding = \"windows-1256\"",
-            "encoding: \"windows-1256\" is not read by this version in files; use \"utf-8\"",
+            "encoding = \"arabic-indic\"",
+            "encoding: \"arabic-indic\" is no encoding; use one of the WHATWG's labels, such as \"utf-8\", \"windows-1256\" or \"utf-16le\"",
         ),
         (
             "format = \"ndjson\"\nrecords = \"$[*]\"",
@@ -314,6 +316,30 @@ fn of_a_feed_of_files() {
         (
             "format = \"json\"\ndelimiter = \";\"",
             "delimiter: means nothing to a format that is not CSV; take it out",
+        ),
+        (
+            "format = \"csv\"\nsheet = 1",
+            "sheet: means nothing to a format that is not XLSX; take it out",
+        ),
+        (
+            "format = \"xlsx\"\nsheet = 0",
+            "sheet: 0 is not the number of a sheet; write its number, from 1, or its name in quotes",
+        ),
+        (
+            "format = \"xlsx\"\nstop = \"empty_row\"",
+            "stop: \"empty_row\" is unknown; use \"empty_key\"",
+        ),
+        (
+            "format = \"xlsx\"\ndelimiter = \";\"",
+            "delimiter: means nothing to a format that is not CSV; take it out",
+        ),
+        (
+            "format = \"json\"\nheader_row = 2",
+            "header_row: means nothing to a format that is neither CSV nor XLSX; take it out",
+        ),
+        (
+            "entries = \"[a\"",
+            "entries: \"[a\" is not a pattern (unclosed character class, missing ']'); write one such as \"transfers-*.csv\"",
         ),
     ] {
         let said = said_of(&format!("{PARTNER}{DROP}{FILES}{line}\n"));

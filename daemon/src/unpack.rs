@@ -1,9 +1,15 @@
-//! Answers as they were before they were packed: one layer, and only so much of it.
+//! Answers and files as they were before they were packed: one layer, and only so much of it.
 //!
 //! How bytes begin says more than a header does: what is packed and does not say so is unpacked all the same, and what
 //! says so and is not is taken as it is. Only where bytes have no beginning of their own does the header count.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use brotli_decompressor::Decompressor;
 use bytes::Bytes;
@@ -20,6 +26,8 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const CHUNK: usize = 4096;
 /// The largest window of `zstd`, as a power of two of bytes: 8 MiB (RFC 9659).
 const WINDOW: u32 = 23;
+/// So many bytes may come out at any ratio: a small file of one letter is no bomb.
+pub const FREE: u64 = 1024 * 1024;
 
 /// Why an answer cannot be unpacked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +39,8 @@ pub enum UnpackError {
     Broken(&'static str),
     #[error("the answer is larger than {} MiB once it is unpacked", .0 / (1024 * 1024))]
     TooLarge(u64),
+    #[error("the answer unpacks to more than {0} times its size")]
+    TooDense(u64),
 }
 
 /// How a body is packed.
@@ -62,19 +72,24 @@ pub fn unpack(body: Bytes, says: &str, most: usize) -> Result<Bytes, UnpackError
 }
 
 /// A body on its way to what it was before it was packed.
-pub struct Unpacked {
-    bytes: Box<dyn Read + Send>,
+pub struct Unpacked<'b> {
+    bytes: Box<dyn Read + Send + 'b>,
     packing: Option<Packing>,
     /// How many bytes there were, and how many there may be.
     read: u64,
     most: u64,
+    /// How many went in, and how many times as many may come out; `None`: any number.
+    packed: Arc<AtomicU64>,
+    ratio: Option<u64>,
     fault: Option<UnpackError>,
 }
 
-impl Unpacked {
+impl<'b> Unpacked<'b> {
     /// `bytes`, packed in `packing`, of which at most `most` may come out.
-    pub fn new(bytes: impl Read + Send + 'static, packing: Option<Packing>, most: u64) -> Self {
-        let bytes: Box<dyn Read + Send> = match packing {
+    pub fn new(bytes: impl Read + Send + 'b, packing: Option<Packing>, most: u64) -> Self {
+        let packed = Arc::new(AtomicU64::new(0));
+        let bytes = Counted { bytes, count: Arc::clone(&packed) };
+        let bytes: Box<dyn Read + Send + 'b> = match packing {
             None => Box::new(bytes),
             Some(Packing::Gzip) => Box::new(MultiGzDecoder::new(bytes)),
             Some(Packing::Zlib) => Box::new(ZlibDecoder::new(bytes)),
@@ -91,7 +106,13 @@ impl Unpacked {
                 Err(error) => Box::new(Failed(Some(error))),
             },
         };
-        Self { bytes, packing, read: 0, most, fault: None }
+        Self { bytes, packing, read: 0, most, packed, ratio: None, fault: None }
+    }
+
+    /// The same, of which at most `ratio` times as many bytes may come out as go in, beyond the first [`FREE`].
+    #[must_use]
+    pub fn within(self, ratio: u64) -> Self {
+        Self { ratio: Some(ratio), ..self }
     }
 
     /// How many bytes have come out.
@@ -105,7 +126,7 @@ impl Unpacked {
     }
 }
 
-impl Read for Unpacked {
+impl Read for Unpacked<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read(buffer).inspect_err(|error| {
             // The disk's own errors have a number, and a decoder's have none.
@@ -118,6 +139,26 @@ impl Read for Unpacked {
             self.fault = Some(UnpackError::TooLarge(self.most));
             return Err(io::ErrorKind::FileTooLarge.into());
         }
+        if let Some(ratio) = self.ratio.filter(|_| self.packing.is_some() && self.read > FREE)
+            && self.read / ratio > self.packed.load(Ordering::Relaxed)
+        {
+            self.fault = Some(UnpackError::TooDense(ratio));
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(read)
+    }
+}
+
+/// Bytes that are counted as they go in.
+struct Counted<R> {
+    bytes: R,
+    count: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
 }
@@ -168,7 +209,8 @@ impl Packing {
         }
     }
 
-    fn by_magic(body: &[u8]) -> Option<Self> {
+    /// How bytes are packed that begin so; `None`: in no way that shows there.
+    pub fn by_magic(body: &[u8]) -> Option<Self> {
         if body.starts_with(GZIP) {
             Some(Self::Gzip)
         } else {
@@ -210,7 +252,7 @@ mod tests {
     const PLAIN: &[u8] = b"{\"data\": []}";
 
     fn gzip(plain: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(plain).unwrap();
         encoder.finish().unwrap()
     }
@@ -260,6 +302,22 @@ mod tests {
         assert_eq!(unpack(Bytes::new(), "br", 9).as_deref(), Ok(&b""[..]), "nothing is nothing");
         let both = [gzip(b"one\n"), gzip(b"two\n")].concat();
         assert_eq!(unpack(both.into(), "", 1024).as_deref(), Ok(&b"one\ntwo\n"[..]));
+    }
+
+    #[test]
+    fn what_grows_out_of_proportion_is_stopped_beyond_its_first_mebibyte() {
+        let plain = vec![b' '; 4 * 1024 * 1024];
+        for (packed, packing) in [(gzip(&plain), Packing::Gzip), (zstd(&plain), Packing::Zstd)] {
+            let mut bytes = Unpacked::new(&packed[..], Some(packing), u64::MAX).within(200);
+            let mut out = Vec::new();
+            bytes.read_to_end(&mut out).unwrap_err();
+            assert_eq!(bytes.fault(), Some(UnpackError::TooDense(200)), "{packing:?}");
+            assert!(out.len() as u64 <= FREE, "{packing:?}: {}", out.len());
+            let small = vec![b' '; 1024 * 1024];
+            let packed = if packing == Packing::Gzip { gzip(&small) } else { zstd(&small) };
+            let mut bytes = Unpacked::new(&packed[..], Some(packing), u64::MAX).within(200);
+            bytes.read_to_end(&mut Vec::new()).unwrap();
+        }
     }
 
     #[test]

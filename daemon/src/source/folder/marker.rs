@@ -1,0 +1,114 @@
+//! The small file that a partner puts beside a file once that is complete: `a.csv.done`, or `a.done`.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    io::{self, Read as _},
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{TakeError, Taken};
+use crate::hex::hex;
+
+/// The ending of markers that hold the SHA-256 of their file, as `sha256sum` writes it.
+const SUMS: &str = ".sha256";
+/// The longest marker that is read, in bytes.
+const MARKER_MAX: u64 = 4096;
+
+/// How markers are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker(String);
+
+impl Marker {
+    /// Markers with that ending, such as `.done`. Those that end in `.sha256` hold the sum of their file.
+    pub fn new(ending: &str) -> Self {
+        Self(ending.to_owned())
+    }
+
+    /// Whether a file of that name is a marker.
+    pub fn is(&self, name: &OsStr) -> bool {
+        name.as_bytes().ends_with(self.0.as_bytes())
+    }
+
+    /// What the marker of a file may be called: after its name, or after its stem.
+    pub fn names(&self, file: &OsStr) -> [OsString; 2] {
+        let stem = Path::new(file).file_stem().unwrap_or(file);
+        [file, stem].map(|name| {
+            let mut name = name.to_owned();
+            name.push(&self.0);
+            name
+        })
+    }
+
+    /// The marker of the file `name` in `folder`, if it is there.
+    pub fn of(&self, folder: &Path, name: &OsStr) -> Option<PathBuf> {
+        let mut there = self.names(name).into_iter().map(|name| folder.join(name));
+        there.find(|path| fs::symlink_metadata(path).is_ok_and(|about| about.is_file()))
+    }
+
+    /// Checks the SHA-256 of the file at `path`, where its marker holds one.
+    ///
+    /// # Errors
+    /// [`TakeError::PutOff`] if the marker is gone, [`TakeError::Unlike`] if it holds another sum, or none.
+    pub fn check(&self, path: &Path, sum: &[u8]) -> Result<(), TakeError> {
+        if self.0 != SUMS {
+            return Ok(());
+        }
+        let (folder, name) = (path.parent(), path.file_name());
+        let marker = folder.zip(name).and_then(|(folder, name)| self.of(folder, name));
+        let taken = Taken::open(&marker.ok_or(TakeError::PutOff)?)?;
+        let text = io::read_to_string(taken.file.take(MARKER_MAX)).unwrap_or_default();
+        let says = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        let is = hex(sum);
+        if says.len() != is.len() {
+            return Err(TakeError::Unlike(
+                "its .sha256 holds no SHA-256; have it written as sha256sum does",
+            ));
+        }
+        if says != is {
+            return Err(TakeError::Unlike(
+                "its content is not what its .sha256 says: it was changed or cut on the way; have it sent again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the marker at `path` belongs to another file of its folder too, which is still there.
+    pub fn is_shared(&self, path: &Path, file: &OsStr) -> bool {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let Ok(entries) = fs::read_dir(folder) else { return false };
+        entries.flatten().map(|entry| entry.file_name()).any(|other| {
+            other != file
+                && !self.is(&other)
+                && self.names(&other).iter().any(|marker| marker == name)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_that_is_not_the_files_is_told() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a.csv");
+        let sum = ring::digest::digest(&ring::digest::SHA256, b"id\n1\n");
+        let good = "5b5ee0cc9dbb6c7a3a1d5a8dd0a0ee6be4e57d0e2f9a0a5f1f0b5c0b6a0f3b10";
+        let is = hex(sum.as_ref());
+        let marker = Marker::new(".sha256");
+        let check = |text: &str| {
+            fs::write(temp.path().join("a.csv.sha256"), text).unwrap();
+            marker.check(&path, sum.as_ref())
+        };
+        assert!(check(&format!("{is}  a.csv\n")).is_ok(), "as sha256sum writes it");
+        assert!(check(&is.to_ascii_uppercase()).is_ok(), "alone, in capitals");
+        for text in [good, "", "id,name"] {
+            assert!(matches!(check(text), Err(TakeError::Unlike(_))), "{text:?}");
+        }
+        fs::remove_file(temp.path().join("a.csv.sha256")).unwrap();
+        assert!(matches!(marker.check(&path, sum.as_ref()), Err(TakeError::PutOff)));
+        assert!(Marker::new(".done").check(&path, sum.as_ref()).is_ok(), "nothing to be checked");
+    }
+}

@@ -1,0 +1,424 @@
+//! A folder under watch: which of its files wait, and which are complete.
+//!
+//! A file is complete once it was renamed in, or has been still for `settle`; in a folder with markers once its marker is
+//! there, and never without. What the system tells of changes is a hint that makes this quick; a scan every few seconds
+//! makes it certain: a queue may overflow, and of a network folder nobody tells what others do to it.
+
+use std::{
+    collections::HashMap,
+    ffi::{OsStr, OsString},
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{AccessKind, ModifyKind, RenameMode},
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use tracing::{debug, warn};
+
+use super::{Stamp, is_unfinished, marker::Marker};
+
+/// Hints that may wait; where there are more, a scan takes their place.
+const HINTS: usize = 4_096;
+/// From one scan to the next, where the system tells of changes.
+const SCAN: Duration = Duration::from_secs(10);
+/// The same where it does not.
+const SCAN_BLIND: Duration = Duration::from_secs(1);
+
+/// Which files of a folder wait, and which are complete. Pure: the caller passes the time.
+#[derive(Debug)]
+struct Waiting {
+    settle: Duration,
+    files: HashMap<OsString, (Stamp, Instant)>,
+}
+
+impl Waiting {
+    /// A file is there, as it is now.
+    fn see(&mut self, name: &OsStr, stamp: Stamp, now: Instant) {
+        let same = self.files.get(name).is_some_and(|(known, _)| *known == stamp);
+        if !same {
+            self.files.insert(name.to_owned(), (stamp, now));
+        }
+    }
+
+    /// A file is there, and complete as it is.
+    fn arrive(&mut self, name: &OsStr, stamp: Stamp, now: Instant) {
+        let since = now.checked_sub(self.settle).unwrap_or(now);
+        self.files.insert(name.to_owned(), (stamp, since));
+    }
+
+    /// When the next file will have been still for long enough.
+    fn next_at(&self) -> Option<Instant> {
+        self.files.values().map(|(_, since)| *since + self.settle).min()
+    }
+
+    /// Files that have been still for long enough, oldest first; each leaves the list.
+    fn take(&mut self, now: Instant) -> Vec<(OsString, Stamp)> {
+        let mut ready: Vec<_> = self
+            .files
+            .iter()
+            .filter(|(_, (_, since))| *since + self.settle <= now)
+            .map(|(name, (stamp, _))| (name.clone(), *stamp))
+            .collect();
+        ready.sort_by(|(a, x), (b, y)| (x.modified_ns, a).cmp(&(y.modified_ns, b)));
+        for (name, _) in &ready {
+            self.files.remove(name);
+        }
+        ready
+    }
+}
+
+/// What the system said.
+#[derive(Debug)]
+enum Hint {
+    Touched(OsString),
+    Arrived(OsString),
+    Rescan,
+}
+
+/// What a folder has for us.
+#[derive(Debug)]
+pub enum News {
+    /// A file that seems complete. It may be gone or changed when it is taken.
+    Complete(PathBuf),
+    /// The folder was scanned; good news for its health.
+    Scanned,
+    /// The folder cannot be read.
+    Unreadable(io::Error),
+}
+
+/// A folder under watch.
+pub struct Watch {
+    folder: PathBuf,
+    waiting: Waiting,
+    marker: Option<Marker>,
+    ready: Vec<PathBuf>,
+    hints: mpsc::Receiver<Hint>,
+    sender: mpsc::Sender<Hint>,
+    /// There were more hints than could wait.
+    missed: Arc<AtomicBool>,
+    watcher: Option<RecommendedWatcher>,
+    /// Which folder it was when it was last looked through: device and inode.
+    identity: Option<(u64, u64)>,
+    scan_at: Instant,
+}
+
+/// A folder, looked through.
+struct Listed {
+    identity: (u64, u64),
+    files: HashMap<OsString, Stamp>,
+}
+
+impl Watch {
+    /// Watches `folder`, whose files are complete when still for `settle`, or, if there are markers, with theirs.
+    pub fn new(folder: PathBuf, settle: Duration, marker: Option<Marker>) -> Self {
+        let (sender, hints) = mpsc::channel(HINTS);
+        Self {
+            folder,
+            waiting: Waiting { settle, files: HashMap::new() },
+            marker,
+            ready: Vec::new(),
+            hints,
+            sender,
+            missed: Arc::default(),
+            watcher: None,
+            identity: None,
+            scan_at: Instant::now(),
+        }
+    }
+
+    /// The next thing to know. Cancel safe.
+    pub async fn next(&mut self) -> News {
+        loop {
+            if let Some(path) = self.ready.pop() {
+                return News::Complete(path);
+            }
+            let now = Instant::now();
+            if self.is_any_complete(now) {
+                continue;
+            }
+            if self.missed.swap(false, Ordering::Relaxed) || now >= self.scan_at {
+                return self.scan(now).await;
+            }
+            let wake = self.waiting.next_at().map_or(self.scan_at, |at| at.min(self.scan_at));
+            let hint = tokio::select! {
+                Some(hint) = self.hints.recv() => hint,
+                () = sleep_until(wake) => continue,
+            };
+            self.hear(hint);
+        }
+    }
+
+    /// Whether files were complete: those that still are as they were are ready then. Who did not hear of a change, as
+    /// nobody does of a network folder, sees it now.
+    fn is_any_complete(&mut self, now: Instant) -> bool {
+        let complete = self.waiting.take(now);
+        let any = !complete.is_empty();
+        // The stack gives the oldest first.
+        for (name, stamp) in complete.into_iter().rev() {
+            let path = self.folder.join(&name);
+            match fs::symlink_metadata(&path).map(|about| Stamp::of(&about)) {
+                Ok(is) if is == stamp => self.ready.push(path),
+                Ok(is) => self.waiting.see(&name, is, now),
+                Err(_) => {}
+            }
+        }
+        any
+    }
+
+    fn hear(&mut self, hint: Hint) {
+        let now = Instant::now();
+        let (name, arrived) = match hint {
+            Hint::Rescan => return self.rescan(),
+            Hint::Touched(name) => (name, false),
+            Hint::Arrived(name) => (name, true),
+        };
+        if self.marker.as_ref().is_some_and(|marker| marker.is(&name)) {
+            // Whichever file it is for is found there.
+            return self.rescan();
+        }
+        match fs::symlink_metadata(self.folder.join(&name)) {
+            Ok(about) if !about.is_dir() => {
+                let (known, whole) = match &self.marker {
+                    None => (true, arrived),
+                    Some(marker) => {
+                        let there = marker.of(&self.folder, &name).is_some();
+                        (there, there)
+                    }
+                };
+                self.note(&name, Stamp::of(&about), now, known, whole);
+            }
+            _ => {
+                self.waiting.files.remove(&name);
+            }
+        }
+    }
+
+    /// Notes a file: not at all unless it is `known` as one that may be taken, as complete if it is `whole`.
+    fn note(&mut self, name: &OsStr, stamp: Stamp, now: Instant, known: bool, whole: bool) {
+        match (known, whole) {
+            (true, true) => self.waiting.arrive(name, stamp, now),
+            (true, false) => self.waiting.see(name, stamp, now),
+            (false, _) => {}
+        }
+    }
+
+    /// Looks through the folder soon, whatever the system told.
+    pub fn rescan(&mut self) {
+        self.scan_at = Instant::now();
+    }
+
+    async fn scan(&mut self, now: Instant) -> News {
+        if self.watcher.is_none() {
+            self.watcher = self.watch();
+        }
+        let folder = self.folder.clone();
+        // On a thread that may block: a network folder that hangs must hold up nobody else.
+        let listed = tokio::task::spawn_blocking(move || list(&folder)).await;
+        self.scan_at = now + if self.watcher.is_some() { SCAN } else { SCAN_BLIND };
+        match listed.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())) {
+            Ok(Listed { identity, files }) => {
+                self.meet(identity);
+                self.take_up(&files, now);
+                News::Scanned
+            }
+            Err(error) => {
+                // A folder that went away took its watch with it.
+                (self.watcher, self.identity) = (None, None);
+                self.scan_at = now + SCAN_BLIND;
+                News::Unreadable(error)
+            }
+        }
+    }
+
+    /// Notes which folder was looked through. Another one than before, mounted or moved in its place, is watched anew.
+    fn meet(&mut self, identity: (u64, u64)) {
+        let before = self.identity.replace(identity);
+        if before.is_some_and(|before| before != identity) {
+            warn!(folder = %self.folder.display(), "another folder stands there now; it is watched in place of the one before");
+            self.watcher = self.watch();
+            // What changed before the watch began is found so.
+            self.rescan();
+        }
+    }
+
+    /// Takes up what was found in the folder.
+    fn take_up(&mut self, files: &HashMap<OsString, Stamp>, now: Instant) {
+        self.waiting.files.retain(|name, _| files.contains_key(name));
+        for (name, stamp) in files {
+            match &self.marker {
+                None => self.waiting.see(name, *stamp, now),
+                Some(marker) if marker.is(name) => {}
+                Some(marker) if marker.names(name).iter().any(|name| files.contains_key(name)) => {
+                    self.waiting.arrive(name, *stamp, now);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn watch(&self) -> Option<RecommendedWatcher> {
+        let (sender, missed) = (self.sender.clone(), Arc::clone(&self.missed));
+        let tell = move |event: notify::Result<notify::Event>| {
+            for hint in hints_of(event) {
+                if sender.try_send(hint).is_err() {
+                    missed.store(true, Ordering::Relaxed);
+                    break;
+                }
+            }
+        };
+        let watcher = notify::recommended_watcher(tell).and_then(|mut watcher| {
+            watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        watcher
+            .inspect_err(|error| debug!(folder = %self.folder.display(), %error, "no watch; scanning instead"))
+            .ok()
+    }
+}
+
+/// The files of a folder, as they are now.
+fn list(folder: &Path) -> io::Result<Listed> {
+    let about = fs::metadata(folder)?;
+    let mut files = HashMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // Gone since the folder was listed: nothing to wait for.
+        let Ok(about) = entry.metadata() else { continue };
+        if !about.is_dir() && !is_unfinished(&entry.file_name()) {
+            files.insert(entry.file_name(), Stamp::of(&about));
+        }
+    }
+    Ok(Listed { identity: (about.dev(), about.ino()), files })
+}
+
+fn hints_of(event: notify::Result<notify::Event>) -> Vec<Hint> {
+    let Ok(event) = event else { return vec![Hint::Rescan] };
+    if event.need_rescan() {
+        return vec![Hint::Rescan];
+    }
+    let names = |paths: &[PathBuf]| -> Vec<OsString> {
+        paths
+            .iter()
+            .filter_map(|path| path.file_name())
+            .filter(|name| !is_unfinished(name))
+            .map(OsStr::to_owned)
+            .collect()
+    };
+    match event.kind {
+        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+            names(&event.paths).into_iter().map(Hint::Arrived).collect()
+        }
+        // Told again as one `To` each.
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both))
+        | EventKind::Access(AccessKind::Open(_)) => Vec::new(),
+        _ => names(&event.paths).into_iter().map(Hint::Touched).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(size: u64) -> Stamp {
+        Stamp { inode: 1, size, modified_ns: 0 }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_complete_when_it_has_been_still_or_was_renamed_in() {
+        let settle = Duration::from_secs(5);
+        let mut waiting = Waiting { settle, files: HashMap::new() };
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        waiting.see("slow.csv".as_ref(), stamp(1), at(0));
+        waiting.see("slow.csv".as_ref(), stamp(2), at(4));
+        waiting.see("slow.csv".as_ref(), stamp(2), at(6));
+        assert_eq!(waiting.next_at(), Some(at(9)), "counted from its last change");
+        assert!(waiting.take(at(8)).is_empty());
+        waiting.arrive("whole.csv".as_ref(), stamp(3), at(8));
+        assert_eq!(waiting.take(at(8)).len(), 1, "renamed in: at once");
+        assert_eq!(waiting.take(at(9)).len(), 1);
+        assert!(waiting.take(at(99)).is_empty(), "each is given once");
+    }
+
+    /// The next complete file's name, if there is one before the folder has been looked through once more.
+    async fn complete(watch: &mut Watch) -> Option<String> {
+        loop {
+            match watch.next().await {
+                News::Complete(path) => {
+                    return Some(path.file_name().unwrap().to_string_lossy().into_owned());
+                }
+                News::Scanned => {
+                    if watch.waiting.files.is_empty() {
+                        return None;
+                    }
+                }
+                News::Unreadable(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn with_markers_a_file_is_complete_when_its_own_is_there() {
+        let temp = tempfile::tempdir().unwrap();
+        let marker = Marker::new(".done");
+        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, Some(marker));
+        let put = |name: &str| fs::write(temp.path().join(name), name).unwrap();
+        put("a.csv");
+        put("b.csv");
+        assert_eq!(complete(&mut watch).await, None, "however long they have been still");
+        put("a.csv.done");
+        assert_eq!(complete(&mut watch).await.as_deref(), Some("a.csv"), "of its name");
+        fs::remove_file(temp.path().join("a.csv")).unwrap();
+        put("b.done");
+        watch.rescan();
+        assert_eq!(complete(&mut watch).await.as_deref(), Some("b.csv"), "of its stem");
+        fs::remove_file(temp.path().join("b.csv")).unwrap();
+        watch.rescan();
+        assert_eq!(complete(&mut watch).await, None, "a marker is no file");
+    }
+
+    #[tokio::test]
+    async fn a_change_that_nobody_told_of_is_seen_before_the_file_is_taken() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a.csv");
+        fs::write(&path, "one").unwrap();
+        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, None);
+        let (now, old) = (Instant::now(), Stamp::of(&fs::metadata(&path).unwrap()));
+        watch.waiting.see("a.csv".as_ref(), old, now);
+        watch.waiting.see("gone.csv".as_ref(), old, now);
+        fs::write(&path, "one and two").unwrap();
+        assert!(watch.is_any_complete(now), "they had been still for long enough");
+        assert!(watch.ready.is_empty(), "and one of them no longer is as it was");
+        assert!(watch.waiting.files.contains_key(OsStr::new("a.csv")), "so it waits anew");
+        assert!(watch.is_any_complete(now) && watch.ready == [path]);
+    }
+
+    #[tokio::test]
+    async fn another_folder_in_the_same_place_is_watched_in_its_stead() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("in");
+        fs::create_dir(&folder).unwrap();
+        let mut watch = Watch::new(folder.clone(), Duration::ZERO, None);
+        assert!(matches!(watch.next().await, News::Scanned));
+        fs::rename(&folder, temp.path().join("away")).unwrap();
+        fs::create_dir(&folder).unwrap();
+        watch.rescan();
+        assert!(matches!(watch.next().await, News::Scanned));
+        assert!(matches!(watch.next().await, News::Scanned), "at once, behind the new watch");
+        fs::write(folder.join("a.csv"), "x").unwrap();
+        let told = tokio::time::timeout(SCAN / 2, watch.next()).await;
+        assert!(matches!(told, Ok(News::Complete(_))), "it is told of, and not found by a scan");
+    }
+}
