@@ -24,6 +24,7 @@ mod value;
 mod way;
 
 pub use header::Headers;
+pub(crate) use header::is_among;
 pub(crate) use value::emirates_id;
 
 /// Why a row is refused.
