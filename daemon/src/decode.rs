@@ -143,6 +143,8 @@ pub enum Raw<'a> {
     Nothing,
     /// Text of a CSV cell, or of a JSON string.
     Text(&'a str),
+    /// A day or a time in ISO 8601, whatever its column is written in: a workbook's own.
+    Iso(&'a str),
     /// A JSON number, as it was written: it has not been a float in between.
     Number(&'a str),
     Bool(bool),

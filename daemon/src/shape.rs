@@ -205,7 +205,7 @@ impl Shaper {
         self.fill(batch, standing, |at, _| {
             Ok(match headers.cells.get(at).map(|&at| row.cell(at)) {
                 Some(xlsx::Cell::Raw(raw)) => Held::Raw(raw),
-                Some(xlsx::Cell::Iso(text)) => Held::Iso(text),
+                Some(xlsx::Cell::Iso(text)) => Held::Raw(Raw::Iso(text)),
                 // Refused above, or of no interest in a deletion.
                 Some(xlsx::Cell::Bad(_)) | None => Held::Raw(Raw::Nothing),
             })
@@ -236,7 +236,7 @@ impl Shaper {
                 continue;
             };
             let put = held.map_err(Why::Borrowed);
-            let put = put.and_then(|held| column.put(&held, &mut row));
+            let put = put.and_then(|held| column.put(&held.raw(), &mut row));
             put.map_err(|why| refused(field, &why))?;
         }
         if standing != Standing::Gone {
@@ -281,17 +281,14 @@ pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
 }
 
 impl Column {
-    fn put(&self, held: &Held<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
-        // What is in ISO 8601 already is not as the others of its column.
-        let iso = matches!(held, Held::Iso(_));
-        let raw = &held.raw();
+    fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
         match raw {
             Raw::Text(text) | Raw::Nested(text) if text.len() > FIELD_MAX => {
                 return Err(
                     "is longer than 1 MiB; leave it out of `fields` or have it shortened".into()
                 );
             }
-            _ => self.reading.put(raw, iso, row)?,
+            _ => self.reading.put(raw, row)?,
         }
         if self.required && row.last_is_null() {
             return Err("is missing and must not be".into());
@@ -309,8 +306,6 @@ fn refused(field: &Field, why: &str) -> Refused {
 enum Held<'r> {
     Raw(Raw<'r>),
     Text(Cow<'r, str>),
-    /// A day or a time in ISO 8601, whatever the field's `format` is.
-    Iso(&'r str),
 }
 
 impl Held<'_> {
@@ -318,7 +313,6 @@ impl Held<'_> {
         match self {
             Self::Raw(raw) => *raw,
             Self::Text(text) => Raw::Text(text),
-            Self::Iso(text) => Raw::Text(text),
         }
     }
 }

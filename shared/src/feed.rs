@@ -43,14 +43,14 @@ pub struct Feed {
     /// CSV and XLSX: the line of the file, or the row of the sheet, that is the header, from 1; what stands above it is passed
     /// over.
     pub header_row: u32,
-    /// What begins the fraction of a number that comes as text.
-    pub decimal: DecimalSign,
     /// XLSX only: which sheet is read; `None`: the only one that can be seen.
     pub sheet: Option<Sheet>,
     /// XLSX only: what stands in a column of the key of the row behind the last one, such as `Total`.
     pub stop: Vec<String>,
     /// Files only: which members of an archive are read; `None`: all.
     pub entries: Option<GlobMatcher>,
+    /// What begins the fraction of a number that comes as text.
+    pub decimal: DecimalSign,
     /// Columns that tell one record from another, at least one.
     pub key: Vec<String>,
     /// The column that says which of two rows of one key is newer; `None`: the one that came later is.

@@ -50,7 +50,7 @@ impl Slots {
 
 fn text(record: &Record<'_>, slot: usize) -> Option<String> {
     match raw_of(record.get(slot)?).ok()?.raw() {
-        Raw::Text(text) | Raw::Number(text) => Some(text.to_owned()),
+        Raw::Text(text) | Raw::Number(text) | Raw::Iso(text) => Some(text.to_owned()),
         Raw::Nothing | Raw::Bool(_) | Raw::Nested(_) => None,
     }
 }

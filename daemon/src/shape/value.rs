@@ -64,33 +64,28 @@ impl Reading {
         }
     }
 
-    /// Puts `raw` into the row's next column; nothing becomes null. `iso`: it is in ISO 8601, whatever the column's format is.
+    /// Puts `raw` into the row's next column; nothing becomes null.
     ///
     /// # Errors
     /// What the value should have been.
-    pub(super) fn put(
-        &self,
-        raw: &Raw<'_>,
-        iso: bool,
-        row: &mut RowBuilder<'_>,
-    ) -> Result<(), Why> {
+    pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
         if let Some(what) = unfit(self.kind, raw) {
             return Err(format!(
                 "holds {what}, which no text may; have the partner mend it, or leave the field out"
             )
             .into());
         }
-        self.take(raw, iso, row)?;
+        self.take(raw, row)?;
         self.limits.check(row.last())
     }
 
-    fn take(&self, raw: &Raw<'_>, iso: bool, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+    fn take(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
         let text = match (self.kind, *raw) {
             (_, Raw::Nothing) => {
                 row.null();
                 return Ok(());
             }
-            (FieldType::Json, Raw::Text(text)) => {
+            (FieldType::Json, Raw::Text(text) | Raw::Iso(text)) => {
                 row.text(&serde_json::Value::from(text).to_string());
                 return Ok(());
             }
@@ -104,7 +99,7 @@ impl Reading {
             }
             (FieldType::Enum, Raw::Bool(yes)) => word(yes).into(),
             (FieldType::Json, Raw::Nested(text) | Raw::Number(text))
-            | (FieldType::Text, Raw::Text(text) | Raw::Number(text)) => {
+            | (FieldType::Text, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => {
                 row.text(text);
                 return Ok(());
             }
@@ -113,8 +108,10 @@ impl Reading {
             }
             (_, Raw::Bool(_)) => return Err(self.expected()),
             // One of its values is compared as it was written.
-            (FieldType::Enum, Raw::Text(text) | Raw::Number(text)) => text.trim().into(),
-            (_, Raw::Text(text) | Raw::Number(text)) => digits_folded(text.trim()),
+            (FieldType::Enum, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => {
+                text.trim().into()
+            }
+            (_, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => digits_folded(text.trim()),
         };
         if text.is_empty() {
             row.null();
@@ -122,15 +119,15 @@ impl Reading {
         }
         // A number of JSON is written in one way alone.
         let sign = if matches!(raw, Raw::Text(_)) { self.sign } else { DecimalSign::Point };
-        let format = self.format.as_deref().filter(|_| !iso);
-        self.typed(&text, sign, format, row).ok_or_else(|| self.expected())
+        let format = if matches!(raw, Raw::Iso(_)) { None } else { self.format.as_deref() };
+        self.typed(&text, format, sign, row).ok_or_else(|| self.expected())
     }
 
     fn typed(
         &self,
         text: &str,
-        sign: DecimalSign,
         format: Option<&str>,
+        sign: DecimalSign,
         row: &mut RowBuilder<'_>,
     ) -> Option<()> {
         match self.kind {

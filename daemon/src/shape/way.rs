@@ -90,7 +90,7 @@ impl Ways {
         let found = way.text(record).map_err(untold)?;
         let says = |text: &str| values.iter().any(|value| value == text);
         match found.raw() {
-            Raw::Text(text) | Raw::Number(text) => Ok(says(text)),
+            Raw::Text(text) | Raw::Number(text) | Raw::Iso(text) => Ok(says(text)),
             Raw::Bool(yes) => Ok(says(if yes { "true" } else { "false" })),
             Raw::Nothing => Ok(false),
             Raw::Nested(_) => Err(untold("holds an object or a list; mend `deleted.field`")),

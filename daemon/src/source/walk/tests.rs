@@ -52,10 +52,10 @@ fn feed(request: &Request) -> Feed {
         unlisted: &[],
         encoding: None,
         header_row: 1,
-        decimal: marsad_shared::feed::DecimalSign::Point,
         sheet: None,
         stop: Vec::new(),
         entries: None,
+        decimal: marsad_shared::feed::DecimalSign::Point,
         key: vec!["id".to_owned()],
         version: None,
         fields: vec![Field {
