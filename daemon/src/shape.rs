@@ -25,7 +25,7 @@ mod way;
 
 pub use header::Headers;
 pub(crate) use header::is_among;
-pub(crate) use value::emirates_id;
+pub(crate) use value::{emirates_id, is_no_card};
 
 /// Why a row is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
