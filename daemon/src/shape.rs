@@ -11,18 +11,22 @@ use marsad_shared::{
     record::{Batch, Layout, RowBuilder, Value},
 };
 
-use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing, csv::Cells, xlsx};
+use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing};
 use record::Record;
 use value::{Reading, Why, Written};
 use way::Ways;
 
+mod header;
 pub mod infer;
 mod odata;
 mod record;
+mod table;
 mod value;
 mod way;
 
-pub(crate) use value::emirates_id;
+pub use header::Headers;
+pub(crate) use header::is_among;
+pub(crate) use value::{emirates_id, is_no_card};
 
 /// Why a row is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,108 +136,11 @@ impl Shaper {
     /// # Errors
     /// [`DecodeError::Layout`] if the header lacks a column, naming each, or names one twice.
     pub fn headers(&self, names: &[String]) -> Result<Headers, DecodeError> {
-        let mut missing = Vec::new();
-        let mut cells = Vec::with_capacity(self.columns.len());
-        for field in &self.layout.fields {
-            let mut here = names.iter().enumerate().filter(|(_, name)| field.from.contains(name));
-            match (here.next(), here.next()) {
-                (Some((at, _)), None) => cells.push(at),
-                (None, _) => missing.push(field.from.join("\" or \"")),
-                (Some((_, name)), Some(_)) => {
-                    return Err(DecodeError::Layout(format!(
-                        "the header names {name:?} twice for field {:?}; which one is meant? mend the file or `from`",
-                        field.name
-                    )));
-                }
-            }
-        }
         let deleted = match &self.deleted {
-            Some(Deleted::Field { field, .. }) => {
-                let at = names.iter().position(|name| name == field);
-                if at.is_none() {
-                    missing.push(field.clone());
-                }
-                at
-            }
+            Some(Deleted::Field { field, .. }) => Some(field.as_str()),
             Some(Deleted::OData) | None => None,
         };
-        if missing.is_empty() {
-            return Ok(Headers { cells, deleted });
-        }
-        Err(DecodeError::Layout(format!(
-            "the header lacks \"{}\"; it has \"{}\"; mend the file, or name the new header in the field's `from`",
-            missing.join("\", \""),
-            names.join("\", \"")
-        )))
-    }
-
-    /// Puts a row of cells into `batch`.
-    ///
-    /// # Errors
-    /// As [`Self::json`].
-    pub fn cells(
-        &self,
-        headers: &Headers,
-        cells: Cells<'_>,
-        batch: &mut Batch,
-    ) -> Result<(), Refused> {
-        let says = headers.deleted.and_then(|at| cells.get(at));
-        let standing = match (&self.deleted, says) {
-            (Some(Deleted::Field { values, .. }), Some(says))
-                if values.iter().any(|value| value == says) =>
-            {
-                Standing::Gone
-            }
-            _ => Standing::Here,
-        };
-        self.fill(batch, standing, |at, _| {
-            let cell = headers.cells.get(at).and_then(|&at| cells.get(at));
-            let cell = cell.filter(|cell| !cell.is_empty());
-            Ok(Held::Raw(cell.map_or(Raw::Nothing, Raw::Text)))
-        })
-    }
-
-    /// Whether a row stands behind the last one of its sheet: nothing stands in any column of the key, or one of the words
-    /// of `stop` in one of them.
-    pub fn is_behind(&self, headers: &Headers, row: &xlsx::Row<'_>, stop: &[String]) -> bool {
-        let cells = || self.layout.key.iter().filter_map(|&at| headers.cells.get(at));
-        let is_stop = |at: &usize| stop.iter().any(|word| word.trim() == row.text(*at).trim());
-        cells().all(|&at| is_blank(row.cell(at))) || cells().any(is_stop)
-    }
-
-    /// Puts a row of a sheet into `batch`.
-    ///
-    /// # Errors
-    /// As [`Self::json`].
-    pub fn sheet(
-        &self,
-        headers: &Headers,
-        row: &xlsx::Row<'_>,
-        batch: &mut Batch,
-    ) -> Result<(), Refused> {
-        let standing = match (&self.deleted, headers.deleted.map(|at| row.text(at))) {
-            (Some(Deleted::Field { values, .. }), Some(says))
-                if values.iter().any(|value| value == says) =>
-            {
-                Standing::Gone
-            }
-            _ => Standing::Here,
-        };
-        let wanted = |at: usize| standing == Standing::Here || self.layout.key.contains(&at);
-        for (at, (&cell, field)) in headers.cells.iter().zip(&self.layout.fields).enumerate() {
-            if let (xlsx::Cell::Bad(what), true) = (row.cell(cell), wanted(at)) {
-                let place = xlsx::cell_name(cell, row.line);
-                let reason = format!("field {:?} (cell {place}) {what}", field.name);
-                return Err(Refused { field: Some(field.name.clone()), reason });
-            }
-        }
-        self.fill(batch, standing, |at, _| {
-            Ok(match headers.cells.get(at).map(|&at| row.cell(at)) {
-                Some(xlsx::Cell::Raw(raw)) => Held::Raw(raw),
-                // Refused above, or of no interest in a deletion.
-                Some(xlsx::Cell::Bad(_)) | None => Held::Raw(Raw::Nothing),
-            })
-        })
+        Headers::of(&self.layout.fields, deleted, names)
     }
 
     fn fill<'r>(
@@ -304,13 +211,6 @@ pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
     ways.open(record).is_ok_and(|record| ways.is_gone(&record).unwrap_or(false))
 }
 
-/// For each column the index of its cell, and of the cell that says whether the record was deleted.
-#[derive(Clone, Debug)]
-pub struct Headers {
-    cells: Vec<usize>,
-    deleted: Option<usize>,
-}
-
 impl Column {
     fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
         match raw {
@@ -345,14 +245,5 @@ impl Held<'_> {
             Self::Raw(raw) => *raw,
             Self::Text(text) => Raw::Text(text),
         }
-    }
-}
-
-/// Whether nothing but white space stands in a cell.
-fn is_blank(cell: xlsx::Cell<'_>) -> bool {
-    match cell {
-        xlsx::Cell::Raw(Raw::Nothing) => true,
-        xlsx::Cell::Raw(Raw::Text(text)) => text.trim().is_empty(),
-        _ => false,
     }
 }

@@ -40,6 +40,7 @@ fields = { id = "text", n = { type = "integer", required = true } }"#;
         (&by_path, r#"[{"id":"a","n":1,"meta":{}}]"#, "a|1", "it says nothing of it"),
         (&by_path, r#"[{"id":"a","n":1}]"#, "a|1", "nor that there could be any"),
         (&csv, "op,id,n\ndelete,a,\nD,b,x\n,c,1", "-a|· -b|· c|1", "CSV"),
+        (&csv, "Op / العملية,ID,n\ndelete,a,\n,c,1", "-a|· c|1", "a header in two languages"),
         (&xml, "<R><C op='D'><id>a</id></C><C><id>b</id><n>1</n></C></R>", "-a|· b|1", "XML"),
     ] {
         let (rows, refused) = rows(&feed(keys), body);

@@ -10,6 +10,7 @@ pub mod config;
 pub mod connection;
 pub mod exchange;
 pub mod feed;
+pub mod fold;
 pub mod freshness;
 pub mod health;
 pub mod hijri;

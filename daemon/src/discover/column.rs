@@ -127,7 +127,8 @@ fn column(
 ) -> Column {
     let words = words(name);
     let Typed { kind, format, note } = of_all(&words, cells.iter().copied().flatten());
-    let sensitive = kind == FieldType::EmiratesId || is_sensitive(&words, name);
+    let personal = matches!(kind, FieldType::EmiratesId | FieldType::Phone);
+    let sensitive = personal || is_sensitive(&words, name);
     let own = column_name(name, plain, taken);
     let from = (from != own).then(|| from.to_owned());
     Column { name: own, from, kind, format, sensitive, note }

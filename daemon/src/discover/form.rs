@@ -1,10 +1,14 @@
 //! The type that all sampled values of a column fit. A value says what it could be; what only some of them are, the
 //! column is not.
 
-use jiff::{Timestamp, civil};
-use marsad_shared::feed::FieldType;
+use marsad_shared::{
+    feed::FieldType,
+    phone::{self, Region},
+};
 
 use super::node::Node;
+
+mod time;
 
 /// What one value could be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,13 +23,17 @@ pub(super) enum Form {
     Decimal,
     /// `2026-11-24`.
     Day,
-    /// A day of a year before 1600: of the Hijri calendar.
-    Hijri,
+    /// A day of the Hijri calendar, of the years from 1300 on: each way of reading that it allows.
+    Hijri(Vec<&'static str>),
+    /// A part of a year, as SDMX writes it: `2026-Q1`.
+    Period,
     /// An instant in ISO 8601; `true`: it names no zone.
     Time(bool),
     /// Numbers between separators: each way of reading that it allows.
     Written(Vec<&'static str>),
     EmiratesId,
+    /// What forms write for "no card".
+    NoCard,
     Nested,
     Text,
 }
@@ -51,7 +59,8 @@ const SECONDS: std::ops::Range<i64> = 1_000_000_000..4_102_444_800;
 
 /// The type of a column with a name of these words.
 pub(super) fn of_all<'n>(words: &[String], values: impl Iterator<Item = &'n Node>) -> Typed {
-    let forms: Vec<_> = values.filter(|value| !value.is_empty()).map(of).collect();
+    let values: Vec<_> = values.filter(|value| !value.is_empty()).collect();
+    let forms: Vec<_> = values.iter().map(|value| of(value)).collect();
     let all = |is: fn(&Form) -> bool| forms.iter().all(is);
     let noted = |kind, note| Typed { note: Some(note), ..Typed::from(kind) };
     if forms.is_empty() {
@@ -60,11 +69,23 @@ pub(super) fn of_all<'n>(words: &[String], values: impl Iterator<Item = &'n Node
     if forms.contains(&Form::Nested) {
         return FieldType::Json.into();
     }
-    if all(|form| *form == Form::EmiratesId) {
-        return FieldType::EmiratesId.into();
-    }
     if forms.contains(&Form::EmiratesId) {
+        if all(|form| *form == Form::EmiratesId) {
+            return FieldType::EmiratesId.into();
+        }
+        if all(|form| matches!(form, Form::EmiratesId | Form::NoCard)) {
+            return noted(
+                FieldType::EmiratesId,
+                "some say that there is no card, which is nothing",
+            );
+        }
         return noted(FieldType::Text, "not all of it are Emirates IDs");
+    }
+    if is_named(words, PHONES) && values.iter().all(|value| is_phone(value)) {
+        return noted(
+            FieldType::Phone,
+            "of the Emirates where it names no country, unless `region` says so",
+        );
     }
     let whole = |form: &Form| matches!(form, Form::Integer | Form::Seconds | Form::Millis);
     if forms.iter().all(whole) {
@@ -76,11 +97,17 @@ pub(super) fn of_all<'n>(words: &[String], values: impl Iterator<Item = &'n Node
     if all(|form| *form == Form::Boolean) {
         return FieldType::Boolean.into();
     }
-    if forms.contains(&Form::Hijri) {
-        return noted(FieldType::Text, "days of the Hijri calendar");
+    if all(|form| matches!(form, Form::Hijri(_))) {
+        return time::hijri(&forms);
+    }
+    if forms.iter().any(|form| matches!(form, Form::Hijri(_))) {
+        return noted(FieldType::Text, "some of it are days of the Hijri calendar");
     }
     if all(|form| *form == Form::Day) {
         return FieldType::Date.into();
+    }
+    if all(|form| matches!(form, Form::Period | Form::Day)) {
+        return FieldType::Period.into();
     }
     if all(|form| matches!(form, Form::Time(_))) {
         let local = forms.contains(&Form::Time(true));
@@ -88,7 +115,7 @@ pub(super) fn of_all<'n>(words: &[String], values: impl Iterator<Item = &'n Node
         return Typed { note, ..FieldType::Timestamp.into() };
     }
     if all(|form| matches!(form, Form::Written(_))) {
-        return written(&forms);
+        return time::written(&forms);
     }
     FieldType::Text.into()
 }
@@ -109,41 +136,13 @@ fn number(words: &[String], forms: &[Form]) -> Typed {
         "تاريخ",
         "وقت",
     ];
-    let named = words.iter().any(|word| timely.contains(&word.as_str()));
+    let named = is_named(words, &timely);
     let format = match () {
         () if named && forms.iter().all(|form| *form == Form::Seconds) => "unix",
         () if named && forms.iter().all(|form| *form == Form::Millis) => "unix_ms",
         () => return FieldType::Integer.into(),
     };
     Typed { format: Some(format.to_owned()), ..FieldType::Timestamp.into() }
-}
-
-/// Dates between separators: one way of reading must be right for all of them, and the only one.
-fn written(forms: &[Form]) -> Typed {
-    let mut ways: Option<Vec<&'static str>> = None;
-    for form in forms {
-        let Form::Written(these) = form else { continue };
-        ways = Some(match ways {
-            None => these.clone(),
-            Some(ways) => ways.into_iter().filter(|way| these.contains(way)).collect(),
-        });
-    }
-    match ways.unwrap_or_default().as_slice() {
-        [way] => {
-            let times = way.contains("%H");
-            let kind = if times { FieldType::Timestamp } else { FieldType::Date };
-            let note =
-                times.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
-            Typed { kind, format: Some((*way).to_owned()), note }
-        }
-        [] => FieldType::Text.into(),
-        _ => Typed {
-            note: Some(
-                "a date, but the sample does not tell day from month: type it \"date\", with `format`",
-            ),
-            ..FieldType::Text.into()
-        },
-    }
 }
 
 /// What one value could be.
@@ -175,6 +174,8 @@ fn of_text(text: &str) -> Form {
     let digits = !unsigned.is_empty() && unsigned.bytes().all(|b| b.is_ascii_digit());
     if is_emirates_id(text) {
         Form::EmiratesId
+    } else if is_no_card(text) {
+        Form::NoCard
     } else if digits {
         let named =
             unsigned.len() > COUNT_DIGITS || (unsigned.len() > 1 && unsigned.starts_with('0'));
@@ -184,7 +185,7 @@ fn of_text(text: &str) -> Form {
     } else if is_decimal(unsigned) {
         Form::Decimal
     } else {
-        of_time(text).unwrap_or(Form::Text)
+        time::of(text).unwrap_or(Form::Text)
     }
 }
 
@@ -195,63 +196,40 @@ fn is_decimal(text: &str) -> bool {
     })
 }
 
-/// Years before it are of another calendar.
-const FIRST_YEAR: i16 = 1600;
+/// Words that say of a column that telephone numbers stand in it.
+const PHONES: &[&str] = &[
+    "phone",
+    "mobile",
+    "telephone",
+    "tel",
+    "gsm",
+    "هاتف",
+    "الهاتف",
+    "جوال",
+    "الجوال",
+    "متحرك",
+    "المتحرك",
+    "موبايل",
+];
 
-fn of_time(text: &str) -> Option<Form> {
-    if let (10, Ok(day)) = (text.len(), text.parse::<civil::Date>()) {
-        return Some(if day.year() < FIRST_YEAR { Form::Hijri } else { Form::Day });
-    }
-    if !text.starts_with(|c: char| c.is_ascii_digit()) || text.len() > 40 {
-        return None;
-    }
-    if text.parse::<Timestamp>().is_ok() {
-        return Some(Form::Time(false));
-    }
-    if text.contains(':') && text.parse::<civil::DateTime>().is_ok() {
-        return Some(Form::Time(true));
-    }
-    let mut hijri = false;
-    let ways: Vec<_> = WAYS
-        .iter()
-        .copied()
-        .filter(|way| {
-            let read = if way.contains("%H") {
-                civil::DateTime::strptime(way, text).map(civil::DateTime::date)
-            } else {
-                civil::Date::strptime(way, text)
-            };
-            let year = read.ok().map(civil::Date::year);
-            hijri |= year.is_some_and(|year| (1300..FIRST_YEAR).contains(&year));
-            year.is_some_and(|year| year >= FIRST_YEAR)
-        })
-        .collect();
-    match (ways.is_empty(), hijri) {
-        (false, _) => Some(Form::Written(ways)),
-        (true, true) => Some(Form::Hijri),
-        (true, false) => None,
+fn is_named(words: &[String], by: &[&str]) -> bool {
+    words.iter().any(|word| by.contains(&word.as_str()))
+}
+
+/// Whether it can be called, from the Emirates where it names no country.
+fn is_phone(value: &Node) -> bool {
+    let callable = |text: &str| phone::e164(text, Region::default()).is_some();
+    match value {
+        Node::Text(text) => callable(&folded(text.trim())),
+        Node::Integer(number) => callable(&number.to_string()),
+        _ => false,
     }
 }
 
-/// Ways of writing a day or a time that are no ISO 8601.
-const WAYS: &[&str] = &[
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%Y/%m/%d",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%d.%m.%Y",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M",
-    "%Y/%m/%d %H:%M",
-    "%d-%m-%Y %H:%M",
-    "%d.%m.%Y %H:%M",
-    "%d/%m/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M:%S",
-    "%Y/%m/%d %H:%M:%S",
-    "%d-%m-%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M:%S",
-];
+/// Three zeros may be a count: only what is as long as a card is told from one.
+fn is_no_card(text: &str) -> bool {
+    text.len() >= 15 && crate::shape::is_no_card(text)
+}
 
 /// Arabic-Indic and Persian digits as ASCII ones, as they are read when they are taken.
 fn folded(text: &str) -> String {
@@ -275,7 +253,10 @@ mod tests {
 
     #[test]
     fn a_column_is_what_all_of_its_values_are() {
-        use FieldType::{Boolean, Date, Decimal, EmiratesId, Integer, Json, Text, Timestamp};
+        use FieldType::{
+            Boolean, Date, Decimal, EmiratesId, HijriDate, Integer, Json, Period, Phone, Text,
+            Timestamp,
+        };
         for (name, json, kind, format, why) in [
             ("n", r#"[1,"2",null]"#, Integer, None, "numbers, written both ways"),
             ("n", "[1,2.5]", Decimal, None, "some have a part"),
@@ -286,8 +267,24 @@ mod tests {
             ("ok", "[true,false]", Boolean, None, "booleans"),
             ("x", r#"[{"a":1}]"#, Json, None, "nested"),
             ("d", r#"["2026-11-24"]"#, Date, None, "a day"),
-            ("d", r#"["1448-06-07"]"#, Text, None, "a Hijri day is none of ours"),
-            ("d", r#"["1447/09/16"]"#, Text, None, "nor with other separators"),
+            ("d", r#"["1448-06-07","1446-02-30"]"#, HijriDate, None, "days of Umm al-Qura"),
+            ("d", r#"["1447/09/16"]"#, HijriDate, Some("%Y/%m/%d"), "with other separators"),
+            ("d", r#"["1/9/1447","29/9/1447"]"#, HijriDate, Some("%d/%m/%Y"), "one value decides"),
+            ("d", r#"["1/9/1447"]"#, Text, None, "day and month are never guessed"),
+            ("d", r#"["1447-12-30"]"#, Text, None, "no such day"),
+            ("d", r#"["1448-06-07","2026-11-24"]"#, Text, None, "two calendars in one column"),
+            ("p", r#"["2026-Q1","2026-S2","2026-W05","2026-01"]"#, Period, None, "periods"),
+            ("p", r#"["2026-Q1","2026-Q5"]"#, Text, None, "not all of them"),
+            ("p", r#"["2026-M01","2026-01-31"]"#, Period, None, "a day is one too"),
+            (
+                "mobile",
+                r#"["050 123 4567","+971 6 512 3456",501234567]"#,
+                Phone,
+                None,
+                "numbers to call",
+            ),
+            ("mobile", r#"["050 123 456"]"#, Text, None, "a digit short"),
+            ("رقم الهاتف", r#"["٠٥٠١٢٣٤٥٦٧"]"#, Phone, None, "by its Arabic name"),
             ("d", r#"["05/03/2026","31/03/2026"]"#, Date, Some("%d/%m/%Y"), "one value decides"),
             ("d", r#"["05/03/2026"]"#, Text, None, "day and month are never guessed"),
             ("d", r#"["١٢/٠٣/٢٠٢٦","٣١/٠٣/٢٠٢٦"]"#, Date, Some("%d/%m/%Y"), "Arabic-Indic digits"),
@@ -298,7 +295,15 @@ mod tests {
             ("updatedAt", "[1794816000000]", Timestamp, Some("unix_ms"), "milliseconds"),
             ("amount", "[1794816000]", Integer, None, "nothing says that it is a time"),
             ("eid", r#"["784-0000-0000021-8"]"#, EmiratesId, None, "the check digit is right"),
-            ("eid", r#"["784-0000-0000021-8","000"]"#, Text, None, "a placeholder among them"),
+            (
+                "eid",
+                r#"["784-0000-0000021-8","999-9999-9999999-9"]"#,
+                EmiratesId,
+                None,
+                "a placeholder among them",
+            ),
+            ("eid", r#"["784-0000-0000021-8","784-0000-0000021-7"]"#, Text, None, "a wrong one"),
+            ("n", r#"["111111111111111"]"#, Text, None, "placeholders alone"),
             ("x", "[null]", Text, None, "nothing at all"),
         ] {
             let values: Node = serde_json::from_str(json).unwrap();

@@ -5,7 +5,10 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1256};
 use marsad_shared::{feed::Feed, record::Layout, untrusted::show_at_most};
 
-use crate::decode::{Flow, charset::Charset, csv, csv::Dialect};
+use crate::{
+    decode::{Flow, charset::Charset, csv, csv::Dialect},
+    shape::is_among,
+};
 
 /// What tables of these partners are written in, the likeliest first.
 const CANDIDATES: [&Encoding; 5] = [UTF_8, WINDOWS_1256, ISO_8859_6, UTF_16LE, UTF_16BE];
@@ -33,7 +36,7 @@ impl Wanted {
 
     /// How many of the columns are among `names`.
     fn among(&self, names: &[String]) -> usize {
-        self.columns.iter().filter(|from| from.iter().any(|name| names.contains(name))).count()
+        self.columns.iter().filter(|from| is_among(from, names)).count()
     }
 }
 

@@ -14,10 +14,12 @@ use marsad_shared::{
 
 use crate::decode::{Raw, json::bad_escape};
 
+mod card;
 mod limits;
 mod number;
 mod time;
 
+pub(crate) use card::{emirates_id, is_no_card};
 use limits::Limits;
 
 /// What a value should have been, to stand behind the field's name.
@@ -69,7 +71,7 @@ impl Reading {
     /// # Errors
     /// What the value should have been.
     pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
-        if let Some(what) = unfit(raw) {
+        if let Some(what) = unfit(self.kind, raw) {
             return Err(format!(
                 "holds {what}, which no text may; have the partner mend it, or leave the field out"
             )
@@ -194,11 +196,14 @@ pub(super) fn is_same_day(hijri: &str, day: &str) -> bool {
     same.is_some_and(|(hijri, day)| hijri.gregorian().duration_since(day).as_hours().abs() <= 24)
 }
 
-/// What is in it that the bank does not take: a NUL would end the text for whoever reads it with another tool.
-fn unfit(raw: &Raw<'_>) -> Option<&'static str> {
-    match raw {
-        Raw::Text(text) => text.contains('\0').then_some("a NUL character"),
-        Raw::Nested(text) => bad_escape(text),
+/// What is in text that is kept and that the bank does not take: a NUL would end the text for whoever reads it with another
+/// tool.
+fn unfit(kind: FieldType, raw: &Raw<'_>) -> Option<&'static str> {
+    match (kind, raw) {
+        (FieldType::Text | FieldType::Json, Raw::Text(text)) => {
+            text.contains('\0').then_some("a NUL character")
+        }
+        (_, Raw::Nested(text)) => bad_escape(text),
         _ => None,
     }
 }
@@ -242,36 +247,6 @@ fn boolean(text: &str) -> Option<bool> {
         "false" | "0" | "no" | "f" | "n" => Some(false),
         _ => None,
     }
-}
-
-/// Whether it is what forms write for "no card": one digit and nothing else, as in `999-9999-9999999-9`, or the first
-/// three of it.
-pub(crate) fn is_no_card(text: &str) -> bool {
-    let digits = || text.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
-    let first = digits().next().filter(u8::is_ascii_digit);
-    first.is_some_and(|first| digits().all(|digit| digit == first))
-        && matches!(digits().count(), 3 | 15)
-}
-
-/// The 15 digits, if the prefix and the check digit (Luhn) are right.
-pub(crate) fn emirates_id(text: &str) -> Option<String> {
-    let digits: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
-    if digits.len() != 15
-        || !digits.starts_with("784")
-        || !digits.bytes().all(|b| b.is_ascii_digit())
-    {
-        return None;
-    }
-    let sum: u32 = digits
-        .bytes()
-        .rev()
-        .enumerate()
-        .map(|(at, byte)| {
-            let digit = u32::from(byte - b'0') * if at % 2 == 1 { 2 } else { 1 };
-            if digit > 9 { digit - 9 } else { digit }
-        })
-        .sum();
-    sum.is_multiple_of(10).then_some(digits)
 }
 
 #[cfg(test)]

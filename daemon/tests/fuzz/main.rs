@@ -6,6 +6,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "these are tests, with what they share"
 )]
 
@@ -16,7 +17,11 @@ mod documents;
 mod json;
 mod moving;
 mod paths;
+#[expect(dead_code, reason = "other tests read pages by it too")]
+#[path = "../reading/mod.rs"]
+mod reading;
 mod sdmx;
+mod values;
 mod walking;
 mod xml;
 #[path = "../../../tests/tests/e2e/zip.rs"]

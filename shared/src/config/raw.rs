@@ -654,7 +654,8 @@ table! {
         /// What it holds.
         must r#type: FieldType,
         /// Where it stands in a record: a name, a header, or a path such as `$.child.eid`; or several, of which the first
-        /// that is there counts. Default: the column's name.
+        /// that is there counts. A header that reads the same counts where none is written so: in another case, without
+        /// vowel signs, with another form of alef, ya or ta marbuta, or in two languages. Default: the column's name.
         may from: Or<String, Vec<String>>,
         /// Whether a record without it is refused. The key always is. Default: false.
         may required: bool,

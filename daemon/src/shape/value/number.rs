@@ -38,7 +38,7 @@ pub(super) fn plain(text: &str, sign: DecimalSign) -> Option<Cow<'_, str>> {
 
 /// The text with a point for `٫`.
 pub(super) fn pointed(text: &str) -> Cow<'_, str> {
-    if text.contains(ARABIC_DECIMAL) {
+    if !text.is_ascii() && text.contains(ARABIC_DECIMAL) {
         text.replace(ARABIC_DECIMAL, ".").into()
     } else {
         text.into()

@@ -440,7 +440,13 @@ async fn every_fault_is_called_by_the_name_that_its_manifest_gives() -> anyhow::
 async fn bad_values_are_refused_one_by_one_and_hostile_ones_are_shown_safe() -> anyhow::Result<()> {
     let mut file = PartnerFile::new("agency");
     let bad = Script::start(|asked| answer(asked, "faulty/csv-bad-values.csv", 200)).await?;
-    let keys = "key = [\"no\"]\nfields = { no = { type = \"text\", from = \"رقم المعاملة\" }, eid = { type = \"emirates_id\", from = \"رقم الهوية\" }, day = { type = \"date\", from = \"تاريخ التسجيل\", format = \"%d/%m/%Y\" } }";
+    let keys = r#"key = ["no"]
+[feed.fields]
+no = { type = "text", from = "رقم المعامله", pattern = 'MR-\d{4}-\d{4}' }
+eid = { type = "emirates_id", from = "رقم الهويه" }
+day = { type = "date", from = "تاريخ التسجيل", format = "%d/%m/%Y", min = 2026-01-01 }
+hijri = { type = "hijri_date", from = "التاريخ الهجري", format = "%Y/%m/%d", gregorian = "day" }
+state = { type = "enum", from = "الحالة", values = ["مسجل", "ملغى"] }"#;
     block(&mut file, "bad-values", keys, &bad);
     let hostile =
         Script::start(|asked| answer(asked, "faulty/csv-terminal-escape.csv", 200)).await?;
@@ -452,13 +458,33 @@ async fn bad_values_are_refused_one_by_one_and_hostile_ones_are_shown_safe() -> 
     let refused = daemon.client.quarantine(&id("bad-values")).await?;
     let places: Vec<_> =
         refused.iter().map(|item| (item.place.row, item.place.field.as_deref())).collect();
-    for (row, field) in [(1, Some("eid")), (3, Some("day")), (7, None), (8, Some("no"))] {
-        assert!(places.contains(&(Some(row), field)), "row {row}: {refused:#?}");
-    }
-    let kept = bank::rows(&daemon.state_dir(), &id("bad-values"), &["no"])?;
-    for good in ["MR-2026-0013", "MR-2026-0014"] {
-        assert!(kept.contains(&vec![Cell::Text(good.to_owned())]), "{kept:?}");
-    }
+    let expected = [
+        (Some(1), Some("eid")),
+        (Some(3), Some("day")),
+        (Some(4), Some("hijri")),
+        (Some(5), Some("hijri")),
+        (Some(7), None),
+        (Some(8), Some("no")),
+    ];
+    assert_eq!(
+        places.iter().copied().collect::<BTreeSet<_>>(),
+        BTreeSet::from(expected),
+        "{refused:#?}"
+    );
+    let columns = ["no", "eid", "day", "hijri", "state"];
+    let mut kept = bank::rows(&daemon.state_dir(), &id("bad-values"), &columns)?;
+    kept.sort_by_key(|row| format!("{row:?}"));
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let no_card =
+        [text("MR-2026-0011"), Cell::Null, text("2026-03-06"), text("1447-09-17"), text("مسجل")];
+    let other = [
+        text("MR-2026-0014"),
+        text("784000000000457"),
+        text("2026-03-10"),
+        text("1447-09-21"),
+        text("مسجل"),
+    ];
+    assert_eq!(kept, [no_card.to_vec(), other.to_vec()], "no card is nothing, and its row is kept");
 
     let run = ended(&daemon, "hostile", 0).await?;
     assert_eq!(run.counts.inserted, 5, "{run:#?}");

@@ -1,0 +1,216 @@
+//! Which cell of a table each column is read from, by the names in its header.
+//!
+//! A name that is written as configured counts first. Where there is none, one that reads the same does: people write
+//! `رقم الهويه` for `رقم الهوية`, and `المؤشر / Indicator` for either. Two that read as one column are not chosen between.
+
+use marsad_shared::{
+    feed::Field,
+    fold::{fold, halves},
+};
+
+use crate::decode::DecodeError;
+
+/// For each column the index of its cell, and of the cell that says whether the record was deleted.
+#[derive(Clone, Debug)]
+pub struct Headers {
+    pub(super) cells: Vec<usize>,
+    pub(super) deleted: Option<usize>,
+}
+
+impl Headers {
+    /// Finds `fields`, and what says that a record was `deleted`, among `names`.
+    ///
+    /// # Errors
+    /// [`DecodeError::Layout`] if names are missing, naming each, or two read as one column.
+    pub(super) fn of(
+        fields: &[Field],
+        deleted: Option<&str>,
+        names: &[String],
+    ) -> Result<Self, DecodeError> {
+        let written = |name: &str| {
+            deleted == Some(name)
+                || fields.iter().any(|field| field.from.iter().any(|from| from == name))
+        };
+        let mut header = Header {
+            names,
+            written: names.iter().map(|name| written(name)).collect(),
+            folded: None,
+        };
+        let mut missing = Vec::new();
+        let mut cells = Vec::with_capacity(fields.len());
+        for field in fields {
+            match header.find(&field.from, &format!("field {:?}", field.name))? {
+                Some(at) => cells.push(at),
+                None => missing.push(field.from.join("\" or \"")),
+            }
+        }
+        let deleted = match deleted {
+            Some(name) => {
+                let at = header.find(&[name.to_owned()], "`deleted`")?;
+                if at.is_none() {
+                    missing.push(name.to_owned());
+                }
+                at
+            }
+            None => None,
+        };
+        if missing.is_empty() {
+            return Ok(Self { cells, deleted });
+        }
+        Err(DecodeError::Layout(format!(
+            "the header lacks \"{}\"; it has \"{}\"; mend the file, or name the new header in the field's `from`",
+            missing.join("\", \""),
+            names.join("\", \"")
+        )))
+    }
+}
+
+/// The names of a header.
+struct Header<'n> {
+    names: &'n [String],
+    /// Whether the name is one that is configured, as it is written: then it is no other column's.
+    written: Vec<bool>,
+    /// Each name folded, with its halves; made once somebody needs it.
+    folded: Option<Vec<Vec<String>>>,
+}
+
+impl Header<'_> {
+    /// Where one of the names in `from` stands.
+    ///
+    /// # Errors
+    /// [`DecodeError::Layout`] if two names read as one of them.
+    fn find(&mut self, from: &[String], whose: &str) -> Result<Option<usize>, DecodeError> {
+        let written = self.names.iter().map(|name| from.contains(name)).collect::<Vec<_>>();
+        if written.contains(&true) {
+            return self.only(&written, whose);
+        }
+        let wanted: Vec<_> =
+            from.iter().map(|name| fold(name)).filter(|name| !name.is_empty()).collect();
+        let names = self.names;
+        let folded =
+            self.folded.get_or_insert_with(|| names.iter().map(|name| readings(name)).collect());
+        let alike = folded.iter().zip(&self.written).map(|(readings, written)| {
+            !written && readings.iter().any(|reading| wanted.contains(reading))
+        });
+        let alike: Vec<_> = alike.collect();
+        self.only(&alike, whose)
+    }
+
+    /// The one name that fits.
+    fn only(&self, fits: &[bool], whose: &str) -> Result<Option<usize>, DecodeError> {
+        let mut fitting = self
+            .names
+            .iter()
+            .enumerate()
+            .zip(fits)
+            .filter(|(_, fits)| **fits)
+            .map(|(name, _)| name);
+        match (fitting.next(), fitting.next()) {
+            (Some((_, one)), Some((_, other))) => {
+                let both = if one == other {
+                    format!("{one:?} twice")
+                } else {
+                    format!("{one:?} and {other:?}")
+                };
+                Err(DecodeError::Layout(format!(
+                    "the header names {both} for {whose}; which one is meant? mend the file or `from`"
+                )))
+            }
+            (first, _) => Ok(first.map(|(at, _)| at)),
+        }
+    }
+}
+
+/// Whether one of `from` is among the names of a header, as it is written or as it reads.
+pub(crate) fn is_among(from: &[String], names: &[String]) -> bool {
+    let wanted = || from.iter().map(|name| fold(name)).filter(|name| !name.is_empty());
+    let reads = |name: &String| wanted().any(|wanted| readings(name).contains(&wanted));
+    names.iter().any(|name| from.contains(name) || reads(name))
+}
+
+/// What a name may be read as: itself, and of two languages each.
+fn readings(name: &str) -> Vec<String> {
+    let halves = halves(name).map(|(one, other)| [fold(one), fold(other)]);
+    std::iter::once(fold(name)).chain(halves.into_iter().flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use marsad_shared::feed::FieldType;
+
+    use super::*;
+
+    fn found(fields: &[(&str, &[&str])], names: &[&str]) -> Result<Vec<usize>, String> {
+        let field = |(name, from): &(&str, &[&str])| Field {
+            from: from.iter().map(|name| (*name).to_owned()).collect(),
+            ..Field::new(*name, FieldType::Text)
+        };
+        let fields: Vec<_> = fields.iter().map(field).collect();
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        Headers::of(&fields, None, &names)
+            .map(|headers| headers.cells)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_header_is_found_as_it_is_written_or_as_it_reads() {
+        let id: &[(&str, &[&str])] = &[("id", &["رقم الهوية", "Emirates ID"])];
+        for (fields, names, expected, why) in [
+            (id, &["x", "رقم الهوية"][..], Ok(vec![1]), "as it is written"),
+            (id, &["رقم الهويه", "x"], Ok(vec![0]), "ta marbuta"),
+            (id, &["x", "\u{200f}رَقـم  الهوية"], Ok(vec![1]), "signs, tatweel and two spaces"),
+            (id, &["x", "EMIRATES id"], Ok(vec![1]), "another of its names, in another case"),
+            (id, &["رقم الهوية / Emirates ID"], Ok(vec![0]), "in both languages"),
+            (id, &["رقم الهويه\nNational number"], Ok(vec![0]), "by either half"),
+            (id, &["رقم الهويه", "رقم الهوية"], Ok(vec![1]), "as it is written goes first"),
+            (
+                id,
+                &["رقم الهويه", "emirates id"],
+                Err("the header names \"رقم الهويه\" and \"emirates id\" for field \"id\""),
+                "two that read as one",
+            ),
+            (
+                id,
+                &["رقم الهوية", "رقم الهوية"],
+                Err("the header names \"رقم الهوية\" twice for field \"id\""),
+                "two that are one",
+            ),
+            (
+                id,
+                &["رقم", "الهوية"],
+                Err("the header lacks \"رقم الهوية\" or \"Emirates ID\""),
+                "none",
+            ),
+            (
+                &[("a", &["Case"]), ("b", &["case"])],
+                &["case", "Case"],
+                Ok(vec![1, 0]),
+                "each its own",
+            ),
+            (
+                &[("a", &["Case"]), ("b", &["case"])],
+                &["Case"],
+                Err("the header lacks \"case\""),
+                "one that is another's",
+            ),
+            (
+                &[("a", &["…", "\u{640}"])],
+                &[""],
+                Err("the header lacks"),
+                "nothing reads as nothing",
+            ),
+        ] {
+            let among = |(_, from): &(&str, &[&str])| {
+                let owned =
+                    |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+                is_among(&owned(from), &owned(names))
+            };
+            let lacks = expected.as_ref().is_err_and(|said| said.contains("lacks"));
+            assert!(lacks || fields.iter().all(among), "{why}: what is found is among them");
+            match (found(fields, names), expected) {
+                (Err(said), Err(expected)) => assert!(said.starts_with(expected), "{why}: {said}"),
+                (found, expected) => assert_eq!(found, expected.map_err(str::to_owned), "{why}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Rows of tables, of CSV and of sheets: each column is read from its cell.
+
+use marsad_shared::{feed::Deleted, record::Batch};
+
+use super::{Headers, Held, Refused, Shaper};
+use crate::decode::{Raw, Standing, csv::Cells, xlsx};
+
+impl Shaper {
+    /// Puts a row of cells into `batch`.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn cells(
+        &self,
+        headers: &Headers,
+        cells: Cells<'_>,
+        batch: &mut Batch,
+    ) -> Result<(), Refused> {
+        let says = headers.deleted.and_then(|at| cells.get(at));
+        let standing = match (&self.deleted, says) {
+            (Some(Deleted::Field { values, .. }), Some(says))
+                if values.iter().any(|value| value == says) =>
+            {
+                Standing::Gone
+            }
+            _ => Standing::Here,
+        };
+        self.fill(batch, standing, |at, _| {
+            let cell = headers.cells.get(at).and_then(|&at| cells.get(at));
+            let cell = cell.filter(|cell| !cell.is_empty());
+            Ok(Held::Raw(cell.map_or(Raw::Nothing, Raw::Text)))
+        })
+    }
+
+    /// Whether a row stands behind the last one of its sheet: nothing stands in any column of the key, or one of the words
+    /// of `stop` in one of them.
+    pub fn is_behind(&self, headers: &Headers, row: &xlsx::Row<'_>, stop: &[String]) -> bool {
+        let cells = || self.layout.key.iter().filter_map(|&at| headers.cells.get(at));
+        let is_stop = |at: &usize| stop.iter().any(|word| word.trim() == row.text(*at).trim());
+        cells().all(|&at| is_blank(row.cell(at))) || cells().any(is_stop)
+    }
+
+    /// Puts a row of a sheet into `batch`.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub fn sheet(
+        &self,
+        headers: &Headers,
+        row: &xlsx::Row<'_>,
+        batch: &mut Batch,
+    ) -> Result<(), Refused> {
+        let standing = match (&self.deleted, headers.deleted.map(|at| row.text(at))) {
+            (Some(Deleted::Field { values, .. }), Some(says))
+                if values.iter().any(|value| value == says) =>
+            {
+                Standing::Gone
+            }
+            _ => Standing::Here,
+        };
+        let wanted = |at: usize| standing == Standing::Here || self.layout.key.contains(&at);
+        for (at, (&cell, field)) in headers.cells.iter().zip(&self.layout.fields).enumerate() {
+            if let (xlsx::Cell::Bad(what), true) = (row.cell(cell), wanted(at)) {
+                let place = xlsx::cell_name(cell, row.line);
+                let reason = format!("field {:?} (cell {place}) {what}", field.name);
+                return Err(Refused { field: Some(field.name.clone()), reason });
+            }
+        }
+        self.fill(batch, standing, |at, _| {
+            Ok(match headers.cells.get(at).map(|&at| row.cell(at)) {
+                Some(xlsx::Cell::Raw(raw)) => Held::Raw(raw),
+                // Refused above, or of no interest in a deletion.
+                Some(xlsx::Cell::Bad(_)) | None => Held::Raw(Raw::Nothing),
+            })
+        })
+    }
+}
+
+/// Whether nothing but white space stands in a cell.
+fn is_blank(cell: xlsx::Cell<'_>) -> bool {
+    match cell {
+        xlsx::Cell::Raw(Raw::Nothing) => true,
+        xlsx::Cell::Raw(Raw::Text(text)) => text.trim().is_empty(),
+        _ => false,
+    }
+}
