@@ -170,6 +170,9 @@ impl Shaper {
             let put = put.and_then(|held| column.put(&held.raw(), &mut row));
             put.map_err(|why| refused(field, &why))?;
         }
+        if let Some(field) = row.first_nul().and_then(|at| self.layout.fields.get(at)) {
+            return Err(refused(field, &value::holds("a NUL character")));
+        }
         if standing != Standing::Gone {
             self.same_days(&row)?;
         }

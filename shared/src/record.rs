@@ -298,6 +298,20 @@ impl RowBuilder<'_> {
         self.cells().last().map_or(Value::Null, |cell| self.batch.value(*cell))
     }
 
+    /// The first column pushed whose text holds a NUL character. Rows have none, and to see that costs one look at all of a
+    /// row's text.
+    pub fn first_nul(&self) -> Option<usize> {
+        let text = self.batch.text.as_bytes().get(self.text..).unwrap_or_default();
+        if !text.contains(&0) {
+            return None;
+        }
+        let holds = |cell: &Cell| match self.batch.value(*cell) {
+            Value::Text(text) => text.contains('\0'),
+            Value::Null | Value::Integer(_) => false,
+        };
+        self.cells().iter().position(holds)
+    }
+
     /// Whether the last column pushed is empty.
     pub fn last_is_null(&self) -> bool {
         matches!(self.batch.cells.last(), Some(Cell::Null))

@@ -1,5 +1,8 @@
 //! Looking at a sample: what its bytes are, what kind of interface they come from, and its records as cells.
 
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_8};
 use serde::Deserialize as _;
 
 use marsad_shared::untrusted::show_at_most;
@@ -42,7 +45,7 @@ pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
     if let Some(book) = sample.book {
         return look_book(sample, book);
     }
-    let text = text_of(sample)?;
+    let text = &*text_of(sample)?;
     let begin = text.trim_start_matches('\u{feff}').trim_start();
     if begin.is_empty() {
         return Err(Unknown::new("there is nothing in it", "give a sample that holds records"));
@@ -87,13 +90,13 @@ fn look_book(sample: &Sample<'_>, book: &Book) -> Result<Found, Unknown> {
 }
 
 /// The sample as text.
-fn text_of<'a>(sample: &Sample<'a>) -> Result<&'a str, Unknown> {
+fn text_of<'a>(sample: &Sample<'a>) -> Result<Cow<'a, str>, Unknown> {
     let bytes = sample.bytes;
     let utf8 = match sample.place.url() {
         Some(_) => {
             "have the partner name it (`charset`), or write the block by hand, with `encoding`"
         }
-        None => "have it written in UTF-8: this version reads files in nothing else",
+        None => "have it written in UTF-8, or write the block by hand, with `encoding`",
     };
     if bytes.starts_with(b"PK\x03\x04") {
         let remedy = "have it saved as CSV in UTF-8, and take that as the sample";
@@ -102,15 +105,21 @@ fn text_of<'a>(sample: &Sample<'a>) -> Result<&'a str, Unknown> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         return Err(Unknown::new("it is packed (gzip)", "unpack it, and take that as the sample"));
     }
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(Unknown::new("it is written in UTF-16", utf8));
+    if let Some((encoding, mark)) = Encoding::for_bom(bytes).filter(|(is, _)| *is != UTF_8) {
+        let (text, _) = encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default());
+        // Cut in the middle of its last character.
+        let whole = if sample.cut { text.trim_end_matches('\u{fffd}') } else { &text };
+        if whole.contains('\u{fffd}') {
+            return Err(Unknown::new(format!("not all of it is {}", encoding.name()), utf8));
+        }
+        return Ok(whole.to_owned().into());
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text),
+        Ok(text) => Ok(text.into()),
         // Cut in the middle of its last character.
         Err(error) if sample.cut && error.error_len().is_none() => {
             let whole = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            Ok(std::str::from_utf8(whole).unwrap_or_default())
+            Ok(std::str::from_utf8(whole).unwrap_or_default().into())
         }
         Err(error) => {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();

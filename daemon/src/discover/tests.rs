@@ -83,12 +83,24 @@ fn what_is_no_data_is_refused_with_what_to_do() {
         ("https://p.example/x".parse().unwrap(), "https://p.example".parse().unwrap());
     for (bytes, why) in [
         (&b"a,b\n\xe3\xe4,1\n"[..], "line 2"),
-        (b"\xff\xfea\0", "UTF-16"),
+        (b"\xff\xfea\0,\0\x00\xd8", "not all of it is UTF-16LE"),
         (b"PK\x03\x04rest", "workbook"),
         (b"\x1f\x8b\x08", "gzip"),
     ] {
         let sample = Sample { bytes, ..sample("", Place::Url { url: &url, base: &base }) };
         assert!(propose(&sample).unwrap_err().why.contains(why), "{why}");
+    }
+}
+
+#[test]
+fn a_table_in_utf16_is_told_by_its_mark() {
+    let bytes = file("txt-utf16le-excel-unicode.txt");
+    let (url, base) =
+        ("https://p.example/x".parse().unwrap(), "https://p.example".parse().unwrap());
+    let sample = Sample { bytes: &bytes, ..sample("", Place::Url { url: &url, base: &base }) };
+    let found = propose(&sample).unwrap();
+    for line in ["delimiter = \"\\t\"\n", "\"المنطقة\" = \"text\"\n"] {
+        assert!(found.block.contains(line), "{line} in {}", found.block);
     }
 }
 
@@ -228,7 +240,6 @@ fn no_sample_of_an_error_becomes_a_feed_and_no_value_is_shown() {
         "faulty/csv-utf8-one-bad-byte.csv",
         "faulty/csv-mixed-encodings.csv",
         "csv-windows-1256-semicolon.csv",
-        "txt-utf16le-excel-unicode.txt",
         "council-activities.xlsx",
     ] {
         let bytes = file(name);

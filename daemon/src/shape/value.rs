@@ -72,10 +72,7 @@ impl Reading {
     /// What the value should have been.
     pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
         if let Some(what) = unfit(self.kind, raw) {
-            return Err(format!(
-                "holds {what}, which no text may; have the partner mend it, or leave the field out"
-            )
-            .into());
+            return Err(holds(what).into());
         }
         self.take(raw, row)?;
         self.limits.check(row.last())
@@ -196,13 +193,16 @@ pub(super) fn is_same_day(hijri: &str, day: &str) -> bool {
     same.is_some_and(|(hijri, day)| hijri.gregorian().duration_since(day).as_hours().abs() <= 24)
 }
 
-/// What is in text that is kept and that the bank does not take: a NUL would end the text for whoever reads it with another
-/// tool.
+/// Why a value is refused for what it holds: a NUL would end the text for whoever reads it with another tool.
+pub(super) fn holds(what: &str) -> String {
+    format!("holds {what}, which no text may; have the partner mend it, or leave the field out")
+}
+
+/// What is in nested values that the bank does not take. Of plain text, that is seen of a whole row at once.
 fn unfit(kind: FieldType, raw: &Raw<'_>) -> Option<&'static str> {
     match (kind, raw) {
-        (FieldType::Text | FieldType::Json, Raw::Text(text)) => {
-            text.contains('\0').then_some("a NUL character")
-        }
+        // It would be escaped, and come back as one.
+        (FieldType::Json, Raw::Text(text)) => text.contains('\0').then_some("a NUL character"),
         (_, Raw::Nested(text)) => bad_escape(text),
         _ => None,
     }
