@@ -373,7 +373,15 @@ impl Intake<'_> {
                 (row.original(delimiter), place)
             })
         });
-        spoilt.map_or(read.map(drop), Err)
+        let read = spoilt.map_or(read.map(drop), Err);
+        read.map_err(|error| match error {
+            // What a file seems to be instead is told by whoever has its begin.
+            DecodeError::Encoding(what) if !is_file => {
+                let encoding = self.origins.encoding();
+                DecodeError::Encoding(format!("{what}; have it written in {encoding}"))
+            }
+            error => error,
+        })
     }
 }
 

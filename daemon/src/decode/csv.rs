@@ -197,10 +197,7 @@ fn header(record: &ByteRecord, encoding: &str) -> Result<Vec<String>, DecodeErro
     let mut names = Vec::with_capacity(record.len());
     for (index, cell) in record.iter().enumerate() {
         let name = std::str::from_utf8(cell).map_err(|_| {
-            DecodeError::Encoding(format!(
-                "column {} of the header is not {encoding}; have it written in {encoding}",
-                index + 1
-            ))
+            DecodeError::Encoding(format!("column {} of the header is not {encoding}", index + 1))
         })?;
         // The byte-order mark is the file's, not the name's; a name ends where people would say that it ends.
         names.push(name.trim_start_matches('\u{feff}').trim().to_owned());

@@ -106,7 +106,7 @@ fn propose(wanted: &Wanted, best: &Seen, now: Charset) -> Option<String> {
     let shown = best.shown();
     Some(format!(
         "it reads as {name}{clean}: {known} of {all} columns are in its header{shown}; if that is so, set encoding = \"{}\" \
-         and resync, or have it written in {}",
+         and put the file into the folder again, or have it written in {}",
         name.to_ascii_lowercase(),
         now.name()
     ))

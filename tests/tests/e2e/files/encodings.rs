@@ -117,7 +117,7 @@ async fn what_is_in_doubt_is_held_with_what_it_seems_to_be() -> anyhow::Result<(
             &[
                 "reads as windows-1256: 6 of 6 columns",
                 "a header reads \"رقم الطلب\"",
-                "set encoding = \"windows-1256\"",
+                "set encoding = \"windows-1256\" and put the file into the folder again",
             ],
         ),
         ("semicolons", "s3.csv", late, Reason::Encoding, &["line 6 is not UTF-8"]),
