@@ -87,7 +87,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
 /// The columns of a feed that names none, taken from the header of its first workbook.
 ///
 /// # Errors
-/// As [`infer`].
+/// As [`infer()`].
 pub fn infer_workbook(feed: &Feed, file: File) -> Result<Layout, DecodeError> {
     let begin = |names: &[String]| infer::from_header(names, &feed.key).map_err(unfit);
     let mut layout = None;
