@@ -128,6 +128,14 @@ impl Trouble {
         show_at_most(&text, REASON_MAX)
     }
 
+    /// The same without where, for whoever shows that beside it.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Decode { error, .. } => show_at_most(&error.to_string(), REASON_MAX),
+            other => other.text(),
+        }
+    }
+
     /// Whether the same page may come whole a moment later.
     pub fn is_transient(&self) -> bool {
         matches!(

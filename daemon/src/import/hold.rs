@@ -48,10 +48,15 @@ pub(super) async fn hold(
         Trouble::Decode { error: DecodeError::Truncated { line, .. }, .. } => Some(*line as u64),
         _ => None,
     };
+    // Where it is stands beside the reason, and of an archive that is one of its members.
+    let file = match trouble {
+        Trouble::Decode { place, .. } if *place != show(&found.name) => place.clone(),
+        _ => found.name.clone(),
+    };
     let refusal = Refusal {
         kind: Kind::File,
-        reason: trouble.text(),
-        place: Place { file: Some(found.name.clone()), line, ..Place::default() },
+        reason: trouble.what(),
+        place: Place { file: Some(file), line, ..Place::default() },
         original: Vec::new(),
         original_hash: Some(kept.hash),
         bytes: kept.bytes,
