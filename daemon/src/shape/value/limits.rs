@@ -21,6 +21,11 @@ pub(super) struct Limits {
 const SHOWN: usize = 80;
 
 impl Limits {
+    /// Whether anything may stand there.
+    pub(super) const fn are_none(&self) -> bool {
+        self.bounds.is_empty() && self.pattern.is_none()
+    }
+
     /// Those of `field`, whose times are of `zone`. The configuration was checked: what it says can be read.
     pub(super) fn of(field: &Field, zone: &TimeZone) -> Self {
         let rules = &field.rules;
