@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use marsad_shared::{feed::FieldType, untrusted::show};
 
 use super::{
-    form::{Typed, of_all},
+    form::{PHONES, Typed, of_all},
     node::Node,
     style::is_plain,
 };
@@ -172,7 +172,7 @@ pub(super) fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Words that say of a column that it may be about a person, or may hold whatever somebody typed.
+/// Words that say of a column, beside those of telephones, that it may be about a person, or may hold whatever somebody typed.
 const PERSONAL: &[&str] = &[
     "eid",
     "emirates",
@@ -182,10 +182,6 @@ const PERSONAL: &[&str] = &[
     "firstname",
     "lastname",
     "surname",
-    "phone",
-    "mobile",
-    "telephone",
-    "tel",
     "email",
     "mail",
     "address",
@@ -210,12 +206,6 @@ const PERSONAL: &[&str] = &[
     "الهويه",
     "اسم",
     "الاسم",
-    "هاتف",
-    "الهاتف",
-    "جوال",
-    "الجوال",
-    "متحرك",
-    "المتحرك",
     "بريد",
     "البريد",
     "عنوان",
@@ -252,7 +242,7 @@ const OF_THINGS: &[&str] = &[
 fn is_sensitive(words: &[String], name: &str) -> bool {
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
     let national = name.contains("هوية") || name.contains("هويه");
-    national || (has(PERSONAL) && !has(OF_THINGS))
+    national || ((has(PERSONAL) || has(PHONES)) && !has(OF_THINGS))
 }
 
 /// The cells of a JSON record: its members, and those of the maps among them.

@@ -197,7 +197,7 @@ fn is_decimal(text: &str) -> bool {
 }
 
 /// Words that say of a column that telephone numbers stand in it.
-const PHONES: &[&str] = &[
+pub(super) const PHONES: &[&str] = &[
     "phone",
     "mobile",
     "telephone",
