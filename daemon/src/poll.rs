@@ -10,19 +10,23 @@ use marsad_shared::{
     health::{Limits, Reason},
     id::RunId,
     protocol::EventKind,
-    run::Trigger,
+    run::{Outcome, Trigger},
     schedule::Schedule,
     store::{StoreError, ledger::FeedState},
 };
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
+    decide::{Decided, decide},
     jitter::jitter,
     pull::{Errand, Pulled, Puller},
-    services::{Order, Resync, Services},
-    socket::problem::conflict,
+    services::{Decide, Order, Resync, Scope, Services},
+    socket::problem::{conflict, failed, unavailable},
     source::{
         fault::FetchError,
         gate::{Wait, refusal},
@@ -97,6 +101,10 @@ impl Poller {
                     Box::pin(self.puller.rewind(order)).await;
                     continue;
                 }
+                Some(Order::Decide(order)) => {
+                    Box::pin(self.decide_run(order, &stop)).await;
+                    continue;
+                }
                 Some(Order::Resync(order)) => Some(order),
                 None => None,
             };
@@ -106,6 +114,47 @@ impl Poller {
             // Apart: a task is as large as all that it may come to wait for, and of many feeds few are polled at a time.
             Box::pin(self.poll_once(order, &stop)).await;
         }
+    }
+
+    /// Does what a person decided about a run. What has to be read again is read now.
+    async fn decide_run(&mut self, order: Decide, stop: &CancellationToken) {
+        let puller = &mut self.puller;
+        // What was remembered of the position is read anew.
+        puller.forget_position();
+        let settled = decide(&puller.services, &puller.feed, &order).await;
+        let (services, feed) = (Arc::clone(&puller.services), puller.feed.id.clone());
+        services.events.tell(services.clock.now(), EventKind::Feed, Some(feed.to_string()));
+        services.events.tell(services.clock.now(), EventKind::Run, Some(order.run.to_string()));
+        match settled {
+            Ok(Decided::Done(said)) => drop(order.reply.send(Ok(said))),
+            Err(problem) => drop(order.reply.send(Err(problem))),
+            Ok(Decided::ReadAgain) => self.read_again(order, stop).await,
+        }
+    }
+
+    /// Reads again, without the brake, what a run was held for of which nothing was kept.
+    async fn read_again(&mut self, order: Decide, stop: &CancellationToken) {
+        let Decide { feed, run, actor, reply, .. } = order;
+        let (told, begun) = oneshot::channel();
+        let scope = Scope::Incremental;
+        let resync =
+            Resync { feed, scope, hold: false, free: true, actor: actor.clone(), reply: told };
+        Box::pin(self.poll_once(Some(resync), stop)).await;
+        let said = match begun.await {
+            Ok(Ok(again)) => {
+                let word = format!("released by {actor}: read again as {again}");
+                let (ledger, at) =
+                    (&self.puller.services.store.ledger, self.puller.services.clock.now());
+                let noted = word.clone();
+                let settled = ledger
+                    .call(move |ledger| ledger.settle_held(run, Outcome::Cancelled, &noted, at));
+                settled.await.map(|()| word).map_err(|error| failed("it was read again", &error))
+            }
+            Ok(Err(problem)) => Err(problem),
+            Err(_) => Err(unavailable()),
+        };
+        // An operator who went away has no use for the answer.
+        drop(reply.send(said));
     }
 
     async fn poll_once(&mut self, order: Option<Resync>, stop: &CancellationToken) {
@@ -164,9 +213,9 @@ fn errand(order: Option<Resync>, fails: u32) -> (Errand, impl FnOnce(RunId)) {
         None if fails > 0 => Trigger::Retry,
         None => Trigger::Schedule,
     };
-    let (full, actor, reply) = match order {
-        Some(order) => (order.full, Some(order.actor), Some(order.reply)),
-        None => (false, None, None),
+    let (scope, hold, free, actor, reply) = match order {
+        Some(order) => (order.scope, order.hold, order.free, Some(order.actor), Some(order.reply)),
+        None => (Scope::Incremental, false, false, None, None),
     };
     let begun = |id| {
         if let Some(reply) = reply {
@@ -174,7 +223,7 @@ fn errand(order: Option<Resync>, fails: u32) -> (Errand, impl FnOnce(RunId)) {
             let _ = reply.send(Ok(id));
         }
     };
-    (Errand { trigger, actor, full }, begun)
+    (Errand { trigger, actor, scope, hold, free }, begun)
 }
 
 impl Poller {
@@ -269,7 +318,12 @@ fn next(
     feed: &str,
 ) -> Timestamp {
     let scheduled = schedule.next_after(now, Some(started_at), jitter(feed, 0));
-    let Some(trouble) = trouble else { return scheduled };
+    // What waits for a person, or what a person has ended, is not tried again for that.
+    let Some(trouble) = trouble.filter(|trouble| {
+        !matches!(trouble, Trouble::Cancelled(..) | Trouble::Store(StoreError::Braked(_)))
+    }) else {
+        return scheduled;
+    };
     let retry_in = match trouble {
         // Gone on with as soon as the daemon runs again.
         Trouble::Stopped => return now,

@@ -10,9 +10,9 @@ mod orders;
 pub(super) use self::{
     lists::{
         Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id,
-        Partners, Quarantine, Records, Runs, Show, ShowRecord,
+        Partners, Quarantine, Records, RunVerbs, Runs, Show, ShowRecord,
     },
-    orders::{Discover, Document, Exchange, Resync, Reveal, Rewind, Test},
+    orders::{Decide, Discover, Document, Exchange, Resync, Reveal, Rewind, Test},
 };
 use super::check::{Range, Subject};
 
@@ -88,6 +88,8 @@ pub(super) enum Ask {
     Audit(Audit),
     /// Read a feed again
     Resync(Resync),
+    /// Take back what a run did, as long as what it replaced is kept
+    Undo(Decide),
     /// How far a feed has been read, and going back
     #[command(visible_alias = "cursors", subcommand)]
     Cursor(Cursor),
