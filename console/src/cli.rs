@@ -17,7 +17,7 @@ use marsad_shared::{
     config::Environment,
     protocol::{
         AuditRow, ConnectionRow, CursorRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT,
-        ListQuery, PartnerRow, QuarantineRow, RecordRow, RunRow,
+        ListQuery, PartnerRow, QuarantineRow, RecordRow, Reveal, RunRow,
     },
     untrusted::show_lines,
 };
@@ -32,6 +32,7 @@ mod looking;
 mod orders;
 mod out;
 mod place;
+mod quarantine;
 mod rewind;
 #[cfg(test)]
 mod samples;
@@ -42,7 +43,10 @@ mod up;
 mod when;
 
 use self::{
-    args::{Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Place, Show, ShowRecord, Verb},
+    args::{
+        Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Masked, Place, QuarantineVerbs,
+        Show, ShowRecord, Verb,
+    },
     fail::{Done, Fail, USAGE},
     list::{list, show},
     out::Out,
@@ -150,9 +154,7 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
         }
         Ask::Feeds(asked) => feeds(asked, client, out).await,
         Ask::Runs(asked) => rows::<RunRow, _>(asked.query(), asked.show, client, out).await,
-        Ask::Quarantine(asked) => {
-            rows::<QuarantineRow, _>(asked.query(), asked.show, client, out).await
-        }
+        Ask::Quarantine(asked) => held(asked, client, out).await,
         Ask::Records(asked) => records(asked, client, out).await,
         Ask::Exchanges(asked) => exchanges(asked, client, out).await,
         Ask::Audit(asked) => match asked.verb {
@@ -168,7 +170,7 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
             list::<CursorRow>(client, asked.feed, query, out).await
         }
         Ask::Cursor(Cursor::Rewind(order)) => rewind::rewind(client, order, out).await,
-        Ask::Reveal(order) => orders::reveal(client, order, out).await,
+        Ask::Reveal(order) => reveal(order, client, out).await,
         Ask::Send(order) => orders::send(client, order, out).await,
         Ask::Test(order) => looking::test(client, order, out).await,
     }
@@ -225,10 +227,41 @@ async fn one<T: Shown>(
     client: &Client,
     out: &mut Out,
 ) -> Done {
-    if *query != (ListQuery { limit: Some(LIST_LIMIT), ..ListQuery::default() }) {
-        return Err(Fail::Usage("filters go with a list, and this shows one row"));
-    }
+    no_filters(query)?;
     show::<T>(client, of, &id.to_string(), out).await
+}
+
+fn no_filters(query: &ListQuery) -> Done {
+    if *query == (ListQuery { limit: Some(LIST_LIMIT), ..ListQuery::default() }) {
+        return Ok(());
+    }
+    Err(Fail::Usage("filters go with a list, and this shows one row"))
+}
+
+async fn held(asked: args::Quarantine, client: &Client, out: &mut Out) -> Done {
+    let query = asked.query();
+    match asked.verb {
+        None => list::<QuarantineRow>(client, (), query, out).await,
+        Some(QuarantineVerbs::Show { id }) => {
+            no_filters(&query)?;
+            quarantine::show_item(client, id, out).await
+        }
+    }
+}
+
+async fn reveal(order: args::Reveal, client: &Client, out: &mut Out) -> Done {
+    let args::Reveal { what, key, fields, reason } = order;
+    match (what, key) {
+        (Masked::Feed(feed), Some(key)) => {
+            orders::reveal(client, Reveal { feed, key, fields, reason }, out).await
+        }
+        (Masked::Item(id), None) if fields.is_empty() => {
+            quarantine::reveal(client, id, reason, out).await
+        }
+        _ => {
+            Err(Fail::Usage("either reveal FEED KEY, or reveal ID of an item in quarantine alone"))
+        }
+    }
 }
 
 async fn feeds(asked: args::Feeds, client: &Client, out: &mut Out) -> Done {

@@ -265,6 +265,7 @@ impl Importer {
                 reason: reason.to_owned(),
                 place: Place { file: Some(name.to_owned()), ..Place::default() },
                 original: Vec::new(),
+                form: None,
                 original_hash: None,
                 bytes: 0,
             };

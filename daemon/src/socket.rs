@@ -40,6 +40,7 @@ mod gate;
 mod look;
 mod peer;
 pub mod problem;
+mod quarantine;
 mod read;
 mod reveal;
 mod rewind;
@@ -153,6 +154,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/cursors/{partner}/{name}/{id}", get(read::cursor_move))
         .route("/v1/quarantine", get(read::quarantine))
         .route("/v1/quarantine/{id}", get(read::quarantine_item))
+        .route("/v1/quarantine/{id}/reveal", post(quarantine::reveal))
         .route("/v1/exchanges", get(read::exchanges).post(act::send))
         .route("/v1/exchanges/{id}", get(read::exchange))
         .route("/v1/exchanges/act", post(act::exchanges))

@@ -293,7 +293,7 @@ pub(super) fn plain(value: &Value) -> String {
 }
 
 /// `orders-03.csv line 12 amount`.
-fn place(place: &Place) -> String {
+pub(super) fn place(place: &Place) -> String {
     let numbers = [("line", place.line), ("page", place.page), ("row", place.row)];
     let numbers = numbers.into_iter().filter_map(|(word, n)| Some(format!("{word} {}", n?)));
     let parts: Vec<_> =

@@ -148,7 +148,7 @@ listed!(
     "quarantine item",
     |row| row.id.to_string(),
     |reader, query, _| reader.quarantine(query),
-    |reader, id, _| reader.quarantine_item(numbered(id)?)
+    |reader, id, _| Ok(reader.quarantine_item(numbered(id)?)?.map(|item| item.row))
 );
 listed!(
     ExchangeRow,

@@ -18,7 +18,7 @@ use std::{
 };
 
 use csv::{ReaderBuilder, StringRecord};
-use marsad_shared::feed::Sheet;
+use marsad_shared::{feed::Sheet, quarantine::form};
 use nix::sys::signal::Signal;
 
 use super::{DecodeError, Flow, Raw};
@@ -47,6 +47,9 @@ const HEAD: &str = "head";
 const ROW: &str = "row";
 const END: &str = "end";
 const FAULT: &str = "fault";
+
+/// What stands for an empty cell among the marks of a row.
+const BLANK: char = ' ';
 
 /// The program that is run instead of ourselves.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -100,10 +103,16 @@ impl Row<'_> {
         cell::text(self.record.get(index + 2).unwrap_or_default())
     }
 
-    /// The row's cells as text, joined by commas: what is kept of a refused row.
-    pub fn original(&self) -> Vec<u8> {
-        let cells: Vec<_> = self.record.iter().skip(2).map(cell::text).collect();
-        cells.join(",").into_bytes()
+    /// The row's cells as text, a row of CSV as wide as the header of `width` names: what is kept of a refused row.
+    pub fn original(&self, width: usize) -> Vec<u8> {
+        let text = |at| cell::text(self.record.get(at + 2).unwrap_or_default()).as_bytes();
+        form::row((0..width).map(text), b',')
+    }
+
+    /// What each of those cells is: a letter, or a blank where nothing stands.
+    pub fn marks(&self, width: usize) -> String {
+        let mark = |at| self.record.get(at + 2).and_then(|sent| sent.chars().next());
+        (0..width).map(|at| mark(at).unwrap_or(BLANK)).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use marsad_shared::{
     id::{ExchangeId, FeedId, MoveId, QuarantineId, RunId},
     protocol::{
         AuditProof, AuditRow, ConnectionRow, CursorRow, EventKind, ExchangeRow, FeedRow, ListQuery,
-        PartnerRow, QuarantineRow, RecordRow, RunRow, Status,
+        PartnerRow, QuarantineItem, QuarantineRow, RecordRow, RunRow, Status,
     },
     role::Act,
     run::Outcome,
@@ -279,7 +279,7 @@ pub(super) async fn quarantine(
 pub(super) async fn quarantine_item(
     State(api): State<Arc<Api>>,
     Path(text): Path<String>,
-) -> Answer<QuarantineRow> {
+) -> Answer<QuarantineItem> {
     let item: QuarantineId = id(&text)?;
     api.one(format!("quarantine item {item}"), move |reader, _| reader.quarantine_item(item)).await
 }

@@ -135,6 +135,14 @@ pub struct Reveal {
     pub reason: String,
 }
 
+/// A wish to see the whole original of an item in quarantine. It is in the audit before anything is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevealItem {
+    /// Why, for the audit.
+    pub reason: String,
+}
+
 words! {
     /// What is done to exchanges by hand.
     pub enum ExchangeVerb is "exchange verb" {

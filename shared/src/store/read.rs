@@ -267,6 +267,7 @@ mod tests {
                     reason: "no date".to_owned(),
                     place: crate::quarantine::Place::default(),
                     original: b"x".to_vec(),
+                    form: None,
                     original_hash: None,
                     bytes: 1,
                 };

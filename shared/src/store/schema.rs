@@ -293,6 +293,11 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              theirs_until_at INTEGER,
              ours_until_at INTEGER
          ) STRICT, WITHOUT ROWID;",
+    ), M::up(
+        "-- How a refused row is written, with the header above it; and when it was first refused.
+         ALTER TABLE quarantine ADD COLUMN form TEXT;
+         ALTER TABLE quarantine ADD COLUMN first_at INTEGER;
+         UPDATE quarantine SET first_at = (SELECT started_at FROM runs WHERE runs.id = first_run);",
     )])
 });
 

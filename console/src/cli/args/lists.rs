@@ -169,7 +169,7 @@ pub(in crate::cli) struct CursorMoves {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Quarantine {
     #[command(subcommand)]
-    pub(in crate::cli) show: Option<Show<QuarantineId>>,
+    pub(in crate::cli) verb: Option<QuarantineVerbs>,
     #[command(flatten)]
     part: Part<QuarantineId>,
     /// Only those of this partner
@@ -181,6 +181,15 @@ pub(in crate::cli) struct Quarantine {
     /// Only rows, or only whole files
     #[arg(long, value_name = "KIND")]
     state: Option<Kind>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum QuarantineVerbs {
+    /// One of them: why it was refused, where it stood, what would mend it, and how it came, masked
+    Show {
+        #[arg(value_name = "ID")]
+        id: QuarantineId,
+    },
 }
 
 #[derive(Debug, Args)]

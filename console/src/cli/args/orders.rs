@@ -1,9 +1,9 @@
 //! The orders: what is to be done, to what, and why.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
-use marsad_shared::id::{ConnectionId, ExchangeId, FeedId};
+use marsad_shared::id::{ConnectionId, ExchangeId, FeedId, IdError, QuarantineId};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Exchange {
@@ -59,18 +59,34 @@ pub(in crate::cli) struct Rewind {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Reveal {
-    /// The feed, as partner/feed
-    #[arg(value_name = "FEED")]
-    pub(in crate::cli) feed: FeedId,
+    /// The feed, as partner/feed; or an item in quarantine, as q18
+    #[arg(value_name = "FEED|ID")]
+    pub(in crate::cli) what: Masked,
     /// The record's key; of several values, a JSON array
     #[arg(value_name = "KEY")]
-    pub(in crate::cli) key: String,
+    pub(in crate::cli) key: Option<String>,
     /// Only this column; may be said again [default: all]
     #[arg(long = "field", value_name = "NAME")]
     pub(in crate::cli) fields: Vec<String>,
     /// Why, for the audit
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) reason: String,
+}
+
+/// What something is masked of.
+#[derive(Clone, Debug)]
+pub(in crate::cli) enum Masked {
+    Feed(FeedId),
+    Item(QuarantineId),
+}
+
+impl FromStr for Masked {
+    type Err = IdError;
+
+    /// A feed's id has a `/`, and an item's has none.
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if text.contains('/') { text.parse().map(Self::Feed) } else { text.parse().map(Self::Item) }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use rusqlite::params;
 use super::{Ledger, micros};
 use crate::{
     id::{FeedId, RunId},
-    quarantine::{Place, Refusal},
+    quarantine::{Form, Place, Refusal},
     store::StoreError,
 };
 
@@ -22,9 +22,11 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO quarantine (feed, run, first_run, kind, reason, file, line, page, row, field, place, hash, original, \
-                   original_hash, bytes, at) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+                   original_hash, bytes, at, first_at, form) \
+                   VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16) \
                    ON CONFLICT (feed, place, hash) DO UPDATE SET run = excluded.run, reason = excluded.reason, \
-                   field = excluded.field, page = excluded.page, row = excluded.row, original_hash = excluded.original_hash, at = excluded.at";
+                   field = excluded.field, page = excluded.page, row = excluded.row, original_hash = excluded.original_hash, at = excluded.at, \
+                   form = excluded.form";
         let mut statement = self.db.prepare_cached(sql)?;
         let mut met = HashMap::new();
         for refusal in refusals {
@@ -50,6 +52,7 @@ impl Ledger {
                 refusal.original_hash,
                 i64::try_from(refusal.bytes).unwrap_or(i64::MAX),
                 micros(at),
+                refusal.form.as_ref().and_then(Form::text),
             ])?;
         }
         Ok(())
