@@ -17,7 +17,7 @@ use marsad_shared::{
     config::Environment,
     protocol::{
         AuditRow, ConnectionRow, CursorRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT,
-        ListQuery, PartnerRow, QuarantineRow, RecordRow, Reveal, RunRow,
+        ListQuery, PartnerRow, QuarantineGroup, QuarantineRow, RecordRow, Reveal, RunRow,
     },
     untrusted::show_lines,
 };
@@ -241,6 +241,7 @@ fn no_filters(query: &ListQuery) -> Done {
 async fn held(asked: args::Quarantine, client: &Client, out: &mut Out) -> Done {
     let query = asked.query();
     match asked.verb {
+        None if asked.by.is_some() => list::<QuarantineGroup>(client, (), query, out).await,
         None => list::<QuarantineRow>(client, (), query, out).await,
         Some(QuarantineVerbs::Show { id }) => {
             no_filters(&query)?;

@@ -153,6 +153,8 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/cursors/{partner}/{name}", get(read::cursor))
         .route("/v1/cursors/{partner}/{name}/{id}", get(read::cursor_move))
         .route("/v1/quarantine", get(read::quarantine))
+        .route("/v1/quarantine/groups", get(read::quarantine_groups))
+        .route("/v1/quarantine/groups/{id}", get(read::quarantine_group))
         .route("/v1/quarantine/{id}", get(read::quarantine_item))
         .route("/v1/quarantine/{id}/reveal", post(quarantine::reveal))
         .route("/v1/exchanges", get(read::exchanges).post(act::send))

@@ -7,6 +7,7 @@
 //! | `GET /v1/records/PARTNER/FEED` | an array of [`RecordRow`], by [`ListQuery`] |
 //! | `GET /v1/cursors/PARTNER/FEED` | an array of [`CursorRow`], newest first, by [`ListQuery`] |
 //! | `GET /v1/LIST/ID` (`/v1/records/PARTNER/FEED/KEY`, `/v1/cursors/PARTNER/FEED/ID`) | one row, whole |
+//! | `GET /v1/quarantine/groups` | an array of [`QuarantineGroup`], the largest first, by [`ListQuery`] |
 //! | `GET /v1/quarantine/ID` | the [`QuarantineItem`], masked |
 //! | `POST /v1/quarantine/ID/reveal` with [`RevealItem`] | the same, unmasked, with its original |
 //! | `GET /v1/runs/ID?wait_s=N` | the run, as soon as it has ended or after `N` seconds (at most 60) |
@@ -30,15 +31,15 @@ mod rows;
 mod test;
 
 pub use command::{
-    ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode,
-    Resync, ResyncReply, Reveal, RevealItem, Rewind, RewindPreview, RewindReply,
+    ActOutcome, Alike, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem,
+    ProblemCode, Resync, ResyncReply, Reveal, RevealItem, Rewind, RewindPreview, RewindReply,
 };
 pub use discover::{Discover, Discovered, SAMPLE_MAX};
 pub use event::{Event, EventKind};
 pub use rows::{
     AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
-    FeedRow, Original, PartnerRow, QuarantineItem, QuarantineRow, RecordRow, RunRow, Running,
-    Status,
+    FeedRow, Original, PartnerRow, QuarantineGroup, QuarantineItem, QuarantineRow, RecordRow,
+    RunRow, Running, Status,
 };
 pub use test::{Test, TestReply, TestStep, Tried};
 

@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::word::words;
 
+mod alike;
 mod fix;
 pub mod form;
 mod laid;
 
+pub use alike::alike;
 pub use fix::{NEWER, fix};
 pub use form::{Form, Standing};
 pub use laid::{Laid, Sight, lay_out};

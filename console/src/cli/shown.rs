@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use marsad_shared::{
     exchange::State,
     protocol::{
-        AuditRow, ConnectionRow, CursorRow, ExchangeRow, FeedRow, PartnerRow, QuarantineRow,
-        RecordRow, RunRow,
+        AuditRow, ConnectionRow, CursorRow, ExchangeRow, FeedRow, PartnerRow, QuarantineGroup,
+        QuarantineRow, RecordRow, RunRow,
     },
     quarantine::Place,
     run::Outcome,
@@ -206,6 +206,32 @@ impl Shown for QuarantineRow {
             Cell::of(&self.kind),
             Cell::new(look.short(self.at)),
             Cell::new(place(&self.place)),
+            Cell::new(&self.reason),
+        ]
+    }
+}
+
+impl Shown for QuarantineGroup {
+    const COLUMNS: &'static [Column] = &[
+        Left("ID"),
+        Left("FEED"),
+        Left("KIND"),
+        Right("COUNT"),
+        Time("OLDEST"),
+        Time("NEWEST"),
+        Left("EXAMPLE"),
+        Left("REASON"),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<Cell> {
+        vec![
+            Cell::of(&self.id),
+            Cell::of(&self.feed),
+            Cell::of(&self.kind),
+            held(self.count),
+            time(self.oldest_at, look),
+            Cell::new(look.short(self.newest_at)),
+            Cell::of(&self.example),
             Cell::new(&self.reason),
         ]
     }

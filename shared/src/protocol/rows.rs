@@ -11,7 +11,7 @@ use crate::{
     exchange::{Direction, State},
     freshness::Freshness,
     health::{Health, Reason, Side},
-    id::{ConnectionId, ExchangeId, FeedId, MoveId, PartnerId, QuarantineId, RunId},
+    id::{ConnectionId, ExchangeId, FeedId, GroupId, MoveId, PartnerId, QuarantineId, RunId},
     partner::{Agreement, Name},
     quarantine::{Kind, Laid, Place},
     role::Roles,
@@ -255,6 +255,24 @@ pub struct QuarantineRow {
     pub at: Timestamp,
     /// How many bytes the original has; the bytes themselves are protected.
     pub bytes: u64,
+}
+
+/// `quarantine --by reason`: what is alike, the most first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineGroup {
+    pub id: GroupId,
+    pub feed: FeedId,
+    pub kind: Kind,
+    pub field: Option<String>,
+    /// As all of them say it; where they differ in numbers and names, with `…` in their places.
+    pub reason: String,
+    pub count: u64,
+    /// When the oldest of them was first refused.
+    pub oldest_at: Option<Timestamp>,
+    /// When one of them was refused last.
+    pub newest_at: Timestamp,
+    /// The one that was refused last.
+    pub example: QuarantineId,
 }
 
 /// `quarantine show ID`: one item with its original, in which what may not be seen is masked.

@@ -12,6 +12,7 @@ mod audit;
 mod calls;
 mod certificates;
 mod exchanges;
+pub(super) mod groups;
 mod quarantine;
 mod runs;
 mod state;

@@ -26,6 +26,7 @@ pub mod catalogue;
 pub mod cursor;
 mod exchanges;
 mod feeds;
+mod groups;
 mod quarantine;
 mod records;
 mod runs;

@@ -2,13 +2,13 @@
 
 use std::{error::Error, str::FromStr};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use marsad_shared::{
     exchange::State,
     freshness::Freshness,
     health::Health,
     id::{ConnectionId, ExchangeId, FeedId, MoveId, PartnerId, QuarantineId, RunId},
-    protocol::ListQuery,
+    protocol::{Alike, ListQuery},
     quarantine::Kind,
     run::Outcome,
 };
@@ -171,7 +171,13 @@ pub(in crate::cli) struct Quarantine {
     #[command(subcommand)]
     pub(in crate::cli) verb: Option<QuarantineVerbs>,
     #[command(flatten)]
-    part: Part<QuarantineId>,
+    part: Part<Alike>,
+    /// What is alike together: how many, since when, and one of them
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "group")]
+    pub(in crate::cli) by: Option<GroupedBy>,
+    /// Only what is alike: a group, or an item of it
+    #[arg(long, value_name = "ID")]
+    group: Option<Alike>,
     /// Only those of this partner
     #[arg(long, value_name = "ID")]
     partner: Option<PartnerId>,
@@ -181,6 +187,13 @@ pub(in crate::cli) struct Quarantine {
     /// Only rows, or only whole files
     #[arg(long, value_name = "KIND")]
     state: Option<Kind>,
+}
+
+/// By what items are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum GroupedBy {
+    /// The feed, the field and the reason
+    Reason,
 }
 
 #[derive(Debug, Subcommand)]
@@ -303,6 +316,7 @@ impl Quarantine {
             partner: text(self.partner.as_ref()),
             feed: text(self.feed.as_ref()),
             state: text(self.state.as_ref()),
+            group: self.group,
             ..self.part.query()
         }
     }

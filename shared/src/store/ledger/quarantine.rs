@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{Ledger, micros};
+use super::{Ledger, groups, micros};
 use crate::{
     id::{FeedId, RunId},
     quarantine::{Form, Place, Refusal},
@@ -22,16 +22,22 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO quarantine (feed, run, first_run, kind, reason, file, line, page, row, field, place, hash, original, \
-                   original_hash, bytes, at, first_at, form) \
-                   VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16) \
+                   original_hash, bytes, at, first_at, form, grp) \
+                   VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?17) \
                    ON CONFLICT (feed, place, hash) DO UPDATE SET run = excluded.run, reason = excluded.reason, \
                    field = excluded.field, page = excluded.page, row = excluded.row, original_hash = excluded.original_hash, at = excluded.at, \
-                   form = excluded.form";
+                   form = excluded.form, grp = excluded.grp";
         let mut statement = self.db.prepare_cached(sql)?;
         let mut met = HashMap::new();
         for refusal in refusals {
             let Place { file, line, page, row, field } = &refusal.place;
             let original = refusal.original.as_slice();
+            let sort = groups::Sort {
+                feed: feed.as_str(),
+                kind: refusal.kind.word(),
+                field: field.as_deref(),
+                reason: &refusal.reason,
+            };
             let hash = refusal
                 .original_hash
                 .clone()
@@ -53,16 +59,17 @@ impl Ledger {
                 i64::try_from(refusal.bytes).unwrap_or(i64::MAX),
                 micros(at),
                 refusal.form.as_ref().and_then(Form::text),
+                groups::of(&self.db, &sort)?,
             ])?;
         }
-        Ok(())
+        groups::sweep(&self.db)
     }
 
     /// Takes back the rows that a run was the first to refuse, because the whole file they stand in waits instead.
     pub fn take_back(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
         let sql = "DELETE FROM quarantine WHERE first_run = ? AND feed = ? AND kind = 'row'";
         self.db.prepare_cached(sql)?.execute(params![run.0, feed.as_str()])?;
-        Ok(())
+        groups::sweep(&self.db)
     }
 }
 

@@ -29,20 +29,20 @@ impl Reader {
     /// [`StoreError::Conflict`] if `after` or `before` is no item's id.
     pub fn quarantine(&self, query: &ListQuery) -> Result<Vec<QuarantineRow>, StoreError> {
         let page = Page::of(query, |id: QuarantineId| id.0)?;
-        let sql = match &query.feed {
-            Some(_) => {
-                "SELECT * FROM quarantine WHERE feed = ?3 AND id < ?1 AND (?4 IS NULL OR kind = ?4) \
-                 ORDER BY id DESC LIMIT ?2"
-            }
-            None => {
-                "SELECT * FROM quarantine WHERE id < ?1 AND (?3 IS NULL) AND (?4 IS NULL OR kind = ?4) \
-                 ORDER BY id DESC LIMIT ?2"
-            }
+        // One statement for each way to ask, so that each goes behind its own index.
+        let which = match (&query.group, &query.feed) {
+            (Some(_), _) => "grp = ?6 AND (?3 IS NULL OR feed = ?3)",
+            (None, Some(_)) => "feed = ?3 AND ?6 IS NULL",
+            (None, None) => "?3 IS NULL AND ?6 IS NULL",
         };
+        let sql = &format!(
+            "SELECT * FROM quarantine WHERE {which} AND id < ?1 AND (?4 IS NULL OR kind = ?4) ORDER BY id DESC LIMIT ?2"
+        );
+        let group = query.group.map(|alike| self.group_of(alike)).transpose()?;
         let sql = of_partner(sql, query, "feed");
         let mut statement = self.ledger.prepare_cached(&page.statement(&sql, "id"))?;
         let rows = statement.query_map(
-            params![page.bound(), limit(query), query.feed, query.state, query.partner],
+            params![page.bound(), limit(query), query.feed, query.state, query.partner, group],
             quarantine_row,
         )?;
         Ok(page.in_order(rows.collect::<Result<_, _>>()?))
