@@ -26,6 +26,7 @@ mod args;
 mod check;
 mod config;
 mod detail;
+mod discard;
 mod fail;
 mod list;
 mod looking;
@@ -246,6 +247,10 @@ async fn held(asked: args::Quarantine, client: &Client, out: &mut Out) -> Done {
         Some(QuarantineVerbs::Show { id }) => {
             no_filters(&query)?;
             quarantine::show_item(client, id, out).await
+        }
+        Some(QuarantineVerbs::Discard(order)) => {
+            no_filters(&query)?;
+            discard::discard(client, order, out).await
         }
     }
 }

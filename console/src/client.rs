@@ -8,10 +8,10 @@ use marsad_shared::{
     clock::Clock,
     id::{ConnectionId, ExchangeId, FeedId, QuarantineId, RunId},
     protocol::{
-        ActOutcome, AuditProof, AuditRow, ConnectionRow, Discover, Discovered, ExchangeAct,
-        ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow, Problem, ProblemCode,
-        QuarantineItem, QuarantineRow, RecordRow, Resync, ResyncReply, Reveal, RevealItem, Rewind,
-        RewindReply, RunRow, Status, Test, TestReply,
+        ActOutcome, AuditProof, AuditRow, ConnectionRow, Discard, DiscardReply, Discover,
+        Discovered, ExchangeAct, ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow,
+        Problem, ProblemCode, QuarantineItem, QuarantineRow, RecordRow, Resync, ResyncReply,
+        Reveal, RevealItem, Rewind, RewindReply, RunRow, Status, Test, TestReply,
     },
 };
 
@@ -213,6 +213,11 @@ impl Client {
     ) -> Answer<QuarantineItem> {
         let path = ["quarantine", &id.to_string(), "reveal"];
         self.daemon("seeing what is masked")?.post(&path, order).await
+    }
+
+    /// Discards items of quarantine, or asks what that would do.
+    pub async fn discard(&self, order: &Discard) -> Answer<DiscardReply> {
+        self.daemon("discarding")?.post(&["quarantine", "discard"], order).await
     }
 
     /// Sets a feed's cursor back, or asks what that would do.

@@ -34,6 +34,7 @@ use tracing::info;
 use crate::services::Services;
 
 mod act;
+mod discard;
 mod door;
 mod events;
 mod gate;
@@ -156,6 +157,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/quarantine/groups", get(read::quarantine_groups))
         .route("/v1/quarantine/groups/{id}", get(read::quarantine_group))
         .route("/v1/quarantine/{id}", get(read::quarantine_item))
+        .route("/v1/quarantine/discard", post(discard::discard))
         .route("/v1/quarantine/{id}/reveal", post(quarantine::reveal))
         .route("/v1/exchanges", get(read::exchanges).post(act::send))
         .route("/v1/exchanges/{id}", get(read::exchange))

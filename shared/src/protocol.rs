@@ -10,6 +10,7 @@
 //! | `GET /v1/quarantine/groups` | an array of [`QuarantineGroup`], the largest first, by [`ListQuery`] |
 //! | `GET /v1/quarantine/ID` | the [`QuarantineItem`], masked |
 //! | `POST /v1/quarantine/ID/reveal` with [`RevealItem`] | the same, unmasked, with its original |
+//! | `POST /v1/quarantine/discard` with [`Discard`] | [`DiscardReply`] |
 //! | `GET /v1/runs/ID?wait_s=N` | the run, as soon as it has ended or after `N` seconds (at most 60) |
 //! | `GET /v1/audit/verify` | [`AuditProof`] |
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
@@ -27,15 +28,17 @@
 mod command;
 mod discover;
 mod event;
+mod quarantine;
 mod rows;
 mod test;
 
 pub use command::{
-    ActOutcome, Alike, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem,
-    ProblemCode, Resync, ResyncReply, Reveal, RevealItem, Rewind, RewindPreview, RewindReply,
+    ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode,
+    Resync, ResyncReply, Reveal, Rewind, RewindPreview, RewindReply,
 };
 pub use discover::{Discover, Discovered, SAMPLE_MAX};
 pub use event::{Event, EventKind};
+pub use quarantine::{Alike, Choice, Chosen, Discard, DiscardReply, RevealItem};
 pub use rows::{
     AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
     FeedRow, Original, PartnerRow, QuarantineGroup, QuarantineItem, QuarantineRow, RecordRow,

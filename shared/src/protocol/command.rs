@@ -1,12 +1,11 @@
 //! What a client may ask for, and how the daemon answers.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
+use super::Alike;
 use crate::{
     exchange::State,
-    id::{ExchangeId, FeedId, GroupId, IdError, QuarantineId, RunId},
+    id::{ExchangeId, FeedId, RunId},
     word::words,
 };
 
@@ -36,48 +35,6 @@ pub struct ListQuery {
     /// Of quarantine, what is alike: a group, or an item of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<Alike>,
-}
-
-/// Names what is alike in quarantine: the group (`g3`), or one item of it (`q18`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Alike {
-    Group(GroupId),
-    Item(QuarantineId),
-}
-
-impl FromStr for Alike {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        match text.parse() {
-            Ok(group) => Ok(Self::Group(group)),
-            Err(_) => text.parse().map(Self::Item),
-        }
-    }
-}
-
-impl TryFrom<String> for Alike {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
-    }
-}
-
-impl From<Alike> for String {
-    fn from(alike: Alike) -> Self {
-        alike.to_string()
-    }
-}
-
-impl fmt::Display for Alike {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Group(id) => id.fmt(f),
-            Self::Item(id) => id.fmt(f),
-        }
-    }
 }
 
 /// An order to read a feed again.
@@ -178,14 +135,6 @@ pub struct Reveal {
     /// The columns; none: all that are masked.
     #[serde(default)]
     pub fields: Vec<String>,
-    /// Why, for the audit.
-    pub reason: String,
-}
-
-/// A wish to see the whole original of an item in quarantine. It is in the audit before anything is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RevealItem {
     /// Why, for the audit.
     pub reason: String,
 }

@@ -19,6 +19,7 @@ mod state;
 
 pub use calls::{Calls, Rest};
 pub use exchanges::{Asked, AttemptEnd, Due, NewExchange, Step};
+pub use quarantine::Discarded;
 pub use runs::{FeedState, RunEnd, RunStart};
 pub use state::CatalogueEntry;
 

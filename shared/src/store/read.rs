@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub mod catalogue;
+pub mod chosen;
 pub mod cursor;
 mod exchanges;
 mod feeds;

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
-use marsad_shared::id::{ConnectionId, ExchangeId, FeedId, IdError, QuarantineId};
+use marsad_shared::{
+    id::{ConnectionId, ExchangeId, FeedId, IdError, QuarantineId},
+    protocol::Alike,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Exchange {
@@ -71,6 +74,24 @@ pub(in crate::cli) struct Reveal {
     /// Why, for the audit
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Discard {
+    #[arg(value_name = "ID", required_unless_present = "group")]
+    pub(in crate::cli) ids: Vec<QuarantineId>,
+    /// All that is alike: a group, or an item of it
+    #[arg(long, value_name = "ID", conflicts_with = "ids")]
+    pub(in crate::cli) group: Option<Alike>,
+    /// Only say what it would do
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    /// Without asking for the count; needed where nobody can type it
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+    pub(in crate::cli) reason: Option<String>,
 }
 
 /// What something is masked of.

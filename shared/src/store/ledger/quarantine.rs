@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params, types::Value};
 
-use super::{Ledger, groups, micros};
+use super::{Ledger, groups, micros, parsed};
 use crate::{
-    id::{FeedId, RunId},
+    id::{FeedId, GroupId, QuarantineId, RunId},
+    protocol::{Alike, Chosen},
     quarantine::{Form, Place, Refusal},
     store::StoreError,
 };
@@ -70,6 +71,83 @@ impl Ledger {
         let sql = "DELETE FROM quarantine WHERE first_run = ? AND feed = ? AND kind = 'row'";
         self.db.prepare_cached(sql)?.execute(params![run.0, feed.as_str()])?;
         groups::sweep(&self.db)
+    }
+}
+
+/// An item that was discarded: what it was, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discarded {
+    pub id: QuarantineId,
+    pub feed: FeedId,
+    pub kind: String,
+    pub place: Place,
+    /// BLAKE3 of its original, in hex.
+    pub hash: String,
+}
+
+impl Ledger {
+    /// Items that are meant, behind `after`, in the order of their ids; at most `limit`.
+    pub fn chosen_after(
+        &self,
+        what: &Chosen,
+        after: QuarantineId,
+        limit: usize,
+    ) -> Result<Vec<QuarantineId>, StoreError> {
+        let most = what.up_to.map_or(i64::MAX, |id| id.0);
+        let which = match (what.group, &what.feed) {
+            (Some(Alike::Group(_)), _) => "grp = ?3",
+            (Some(Alike::Item(_)), _) => "grp = (SELECT grp FROM quarantine WHERE id = ?3)",
+            (None, Some(_)) => "feed = ?3",
+            (None, None) => {
+                let mut ids = what.ids.clone();
+                ids.retain(|id| *id > after);
+                ids.sort_unstable();
+                ids.truncate(limit);
+                return Ok(ids);
+            }
+        };
+        let value = match (what.group, &what.feed) {
+            (Some(Alike::Group(GroupId(id)) | Alike::Item(QuarantineId(id))), _) => {
+                Value::Integer(id)
+            }
+            (None, feed) => feed.as_ref().map_or(Value::Null, |feed| Value::Text(feed.to_string())),
+        };
+        let sql = format!(
+            "SELECT id FROM quarantine WHERE {which} AND id > ?1 AND id <= ?2 ORDER BY id LIMIT ?4"
+        );
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let ids = statement.query_map(params![after.0, most, value, limit], |row| row.get(0))?;
+        Ok(ids.map(|id| id.map(QuarantineId)).collect::<Result<_, _>>()?)
+    }
+
+    /// Takes items out of quarantine for good; gives those that were there.
+    pub fn discard(&mut self, ids: &[QuarantineId]) -> Result<Vec<Discarded>, StoreError> {
+        let sql = "DELETE FROM quarantine WHERE id = ? RETURNING feed, kind, file, line, page, row, field, hash";
+        let mut gone = Vec::with_capacity(ids.len());
+        for id in ids {
+            let number = |row: &Row<'_>, column: &str| {
+                Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
+            };
+            let taken = self.db.prepare_cached(sql)?.query_row([id.0], |row| {
+                Ok(Discarded {
+                    id: *id,
+                    feed: parsed(row, "feed")?,
+                    kind: row.get("kind")?,
+                    place: Place {
+                        file: row.get("file")?,
+                        line: number(row, "line")?,
+                        page: number(row, "page")?,
+                        row: number(row, "row")?,
+                        field: row.get("field")?,
+                    },
+                    hash: row.get("hash")?,
+                })
+            });
+            gone.extend(taken.optional()?);
+        }
+        groups::sweep(&self.db)?;
+        Ok(gone)
     }
 }
 

@@ -62,6 +62,14 @@ impl Reader {
         Ok(self.ledger.prepare_cached(&sql)?.query_row([id.0], group_row).optional()?)
     }
 
+    /// The group that is meant.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if there is no such item.
+    pub fn group(&self, alike: Alike) -> Result<Alike, StoreError> {
+        self.group_of(alike).map(|id| Alike::Group(GroupId(id)))
+    }
+
     /// The number of the group that is meant.
     ///
     /// # Errors
