@@ -25,12 +25,14 @@ mod moves;
 mod orphans;
 mod parts;
 mod reading;
+mod replay;
 mod rows;
 pub(super) mod table;
 
 use moves::Move;
 pub use orphans::Orphans;
 use reading::Reading;
+pub use replay::Replayed;
 use table::Table;
 
 /// The run of a cursor's move that no run made.
