@@ -34,6 +34,7 @@ mod orders;
 mod out;
 mod place;
 mod quarantine;
+mod replay;
 mod rewind;
 #[cfg(test)]
 mod samples;
@@ -247,6 +248,10 @@ async fn held(asked: args::Quarantine, client: &Client, out: &mut Out) -> Done {
         Some(QuarantineVerbs::Show { id }) => {
             no_filters(&query)?;
             quarantine::show_item(client, id, out).await
+        }
+        Some(QuarantineVerbs::Replay(order)) => {
+            no_filters(&query)?;
+            replay::replay(client, order, out).await
         }
         Some(QuarantineVerbs::Discard(order)) => {
             no_filters(&query)?;

@@ -10,8 +10,9 @@ use marsad_shared::{
     protocol::{
         ActOutcome, AuditProof, AuditRow, ConnectionRow, Discard, DiscardReply, Discover,
         Discovered, ExchangeAct, ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow,
-        Problem, ProblemCode, QuarantineItem, QuarantineRow, RecordRow, Resync, ResyncReply,
-        Reveal, RevealItem, Rewind, RewindReply, RunRow, Status, Test, TestReply,
+        Problem, ProblemCode, QuarantineItem, QuarantineRow, RecordRow, Replay, ReplayReply,
+        Resync, ResyncReply, Reveal, RevealItem, Rewind, RewindReply, RunRow, Status, Test,
+        TestReply,
     },
 };
 
@@ -217,7 +218,12 @@ impl Client {
 
     /// Discards items of quarantine, or asks what that would do.
     pub async fn discard(&self, order: &Discard) -> Answer<DiscardReply> {
-        self.daemon("discarding")?.post(&["quarantine", "discard"], order).await
+        self.daemon("discarding")?.post_long(&["quarantine", "discard"], order).await
+    }
+
+    /// Shapes and checks items of quarantine again, or asks what would become of them.
+    pub async fn replay(&self, order: &Replay) -> Answer<ReplayReply> {
+        self.daemon("a replay")?.post_long(&["quarantine", "replay"], order).await
     }
 
     /// Sets a feed's cursor back, or asks what that would do.

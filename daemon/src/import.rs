@@ -38,6 +38,7 @@ mod desk;
 mod hold;
 mod packed;
 mod proposal;
+mod replay;
 mod text;
 
 use desk::{Desk, Load};
@@ -360,6 +361,7 @@ impl Importer {
     async fn obey(&mut self, order: Order, stop: &CancellationToken) {
         let order = match order {
             Order::Resync(order) => order,
+            Order::Replay(order) => return Box::pin(self.replay(order, stop)).await,
             Order::Rewind(order) => {
                 let why = "files have no cursor: each is read once, whole";
                 let remedy = "to read them again: marsad resync FEED --full";

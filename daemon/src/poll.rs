@@ -97,6 +97,10 @@ impl Poller {
                     Box::pin(self.puller.rewind(order)).await;
                     continue;
                 }
+                Some(Order::Replay(order)) => {
+                    Box::pin(self.puller.replay(order, &stop)).await;
+                    continue;
+                }
                 Some(Order::Resync(order)) => Some(order),
                 None => None,
             };

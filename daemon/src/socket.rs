@@ -43,6 +43,7 @@ mod peer;
 pub mod problem;
 mod quarantine;
 mod read;
+mod replay;
 mod reveal;
 mod rewind;
 
@@ -157,6 +158,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/quarantine/groups", get(read::quarantine_groups))
         .route("/v1/quarantine/groups/{id}", get(read::quarantine_group))
         .route("/v1/quarantine/{id}", get(read::quarantine_item))
+        .route("/v1/quarantine/replay", post(replay::replay))
         .route("/v1/quarantine/discard", post(discard::discard))
         .route("/v1/quarantine/{id}/reveal", post(quarantine::reveal))
         .route("/v1/exchanges", get(read::exchanges).post(act::send))

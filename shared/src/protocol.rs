@@ -11,6 +11,7 @@
 //! | `GET /v1/quarantine/ID` | the [`QuarantineItem`], masked |
 //! | `POST /v1/quarantine/ID/reveal` with [`RevealItem`] | the same, unmasked, with its original |
 //! | `POST /v1/quarantine/discard` with [`Discard`] | [`DiscardReply`] |
+//! | `POST /v1/quarantine/replay` with [`Replay`] | [`ReplayReply`], as soon as it has ended |
 //! | `GET /v1/runs/ID?wait_s=N` | the run, as soon as it has ended or after `N` seconds (at most 60) |
 //! | `GET /v1/audit/verify` | [`AuditProof`] |
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
@@ -38,7 +39,9 @@ pub use command::{
 };
 pub use discover::{Discover, Discovered, SAMPLE_MAX};
 pub use event::{Event, EventKind};
-pub use quarantine::{Alike, Choice, Chosen, Discard, DiscardReply, RevealItem};
+pub use quarantine::{
+    Alike, Choice, Chosen, Discard, DiscardReply, Replay, ReplayReply, Replayed, RevealItem,
+};
 pub use rows::{
     AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
     FeedRow, Original, PartnerRow, QuarantineGroup, QuarantineItem, QuarantineRow, RecordRow,

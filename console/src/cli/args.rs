@@ -12,7 +12,7 @@ pub(super) use self::{
         Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id,
         Partners, Quarantine, QuarantineVerbs, Records, Runs, Show, ShowRecord,
     },
-    orders::{Discard, Discover, Document, Exchange, Masked, Resync, Reveal, Rewind, Test},
+    orders::{Discard, Discover, Document, Exchange, Masked, Replay, Resync, Reveal, Rewind, Test},
 };
 use super::check::{Range, Subject};
 

@@ -116,6 +116,28 @@ impl Row<'_> {
     }
 }
 
+/// A row that came once, to be read again.
+#[derive(Debug)]
+pub struct Sent {
+    record: StringRecord,
+    line: u64,
+}
+
+impl Sent {
+    /// The row of these cells, as text, of which `marks` says what each is ([`Row::marks`]).
+    pub fn again<'c>(cells: impl Iterator<Item = &'c str>, marks: &str, line: u64) -> Self {
+        let mut record = StringRecord::from(vec![ROW, &line.to_string()]);
+        for (text, mark) in cells.zip(marks.chars()) {
+            record.push_field(&if mark == BLANK { String::new() } else { format!("{mark}{text}") });
+        }
+        Self { record, line }
+    }
+
+    pub fn row(&self) -> Row<'_> {
+        Row { record: &self.record, line: self.line, number: 0 }
+    }
+}
+
 /// Reads the header, asks `begin` what to do with it, then hands each row that is not blank to `each`.
 ///
 /// # Errors
@@ -277,5 +299,24 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains(word) && text.contains("; have it"), "{status}: {text}");
         }
+    }
+
+    #[test]
+    fn a_row_is_kept_so_that_every_cell_is_what_it_was() {
+        let cells = ["t٨٥", "n120", "", "btrue", "d2026-09-07", "f", "ta,\"b\"", "t"];
+        let record = StringRecord::from([&[ROW, "7"], &cells[..]].concat());
+        let row = Row { record: &record, line: 7, number: 6 };
+        // The header may be wider than the row, or narrower: then nobody reads what is beyond it.
+        for width in [cells.len() + 1, cells.len(), 3] {
+            let (original, marks) = (row.original(width), row.marks(width));
+            let kept = form::cells(&original, ',').unwrap();
+            let sent = Sent::again(kept.iter().map(String::as_str), &marks, 7);
+            for at in 0..width {
+                assert_eq!(sent.row().cell(at), row.cell(at), "cell {at} of {width}");
+            }
+            assert_eq!(sent.row().line, 7);
+        }
+        assert_eq!(row.marks(3), "tn ");
+        assert_eq!(String::from_utf8(row.original(4)).unwrap(), "٨٥,120,,true");
     }
 }

@@ -131,7 +131,7 @@ async fn all(api: &Api, command: &Command, begun: i64, what: &Chosen) -> Result<
 }
 
 /// The same, by the group itself.
-async fn fixed(api: &Api, what: &Chosen) -> Result<Chosen, Problem> {
+pub(super) async fn fixed(api: &Api, what: &Chosen) -> Result<Chosen, Problem> {
     let mut what = what.clone();
     if let Some(alike) = what.group {
         let group = api.services.readers.read(move |reader| reader.group(alike)).await;

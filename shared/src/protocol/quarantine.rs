@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{FeedId, GroupId, IdError, QuarantineId};
+use crate::id::{FeedId, GroupId, IdError, QuarantineId, RunId};
 
 /// Names what is alike in quarantine: the group (`g3`), or one item of it (`q18`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,4 +108,49 @@ pub struct DiscardReply {
     /// How many were discarded; after a dry run, how many would be.
     pub discarded: u64,
     pub choice: Choice,
+}
+
+/// An order to shape and check items again, with the feeds as they are configured now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    pub what: Chosen,
+    /// Overwrite what came later, too.
+    #[serde(default)]
+    pub force: bool,
+    /// Only say what would become of them.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Why, for the audit.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What became of a [`Replay`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayReply {
+    /// False after a dry run.
+    pub done: bool,
+    pub choice: Choice,
+    /// What became of the items of each feed, or would.
+    pub feeds: Vec<Replayed>,
+}
+
+/// What became of the items of one feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replayed {
+    pub feed: FeedId,
+    /// One for all rows, and one for each file; none after a dry run.
+    pub runs: Vec<RunId>,
+    pub received: u64,
+    /// Those that are in the bank now, and out of quarantine.
+    pub accepted: u64,
+    /// Those that stay, each with the reason that keeps it now.
+    pub refused: u64,
+    /// Those of them that stay because a newer one is in the bank.
+    pub newer: u64,
+    /// Whole files that a dry run did not try.
+    pub untried: u64,
+    /// What ended it before its time; what was not come to stays as it was.
+    pub problem: Option<String>,
 }

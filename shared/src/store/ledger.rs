@@ -19,7 +19,8 @@ mod state;
 
 pub use calls::{Calls, Rest};
 pub use exchanges::{Asked, AttemptEnd, Due, NewExchange, Step};
-pub use quarantine::Discarded;
+pub(super) use quarantine::place_of;
+pub use quarantine::{Discarded, HeldItem};
 pub use runs::{FeedState, RunEnd, RunStart};
 pub use state::CatalogueEntry;
 

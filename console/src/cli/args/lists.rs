@@ -13,7 +13,7 @@ use marsad_shared::{
     run::Outcome,
 };
 
-use super::{Discard, Discover, Exchange, Rewind};
+use super::{Discard, Discover, Exchange, Replay, Rewind};
 
 /// What names a row on the command line.
 pub(in crate::cli) trait Id:
@@ -203,6 +203,8 @@ pub(in crate::cli) enum QuarantineVerbs {
         #[arg(value_name = "ID")]
         id: QuarantineId,
     },
+    /// Shape and check them again, as the feeds are configured now
+    Replay(Replay),
     /// Take them out for good; what they were stays in the audit
     Discard(Discard),
 }

@@ -94,6 +94,27 @@ pub(in crate::cli) struct Discard {
     pub(in crate::cli) reason: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Replay {
+    #[arg(value_name = "ID", required_unless_present_any = ["group", "feed"])]
+    pub(in crate::cli) ids: Vec<QuarantineId>,
+    /// All that is alike: a group, or an item of it
+    #[arg(long, value_name = "ID", conflicts_with = "ids")]
+    pub(in crate::cli) group: Option<Alike>,
+    /// All of a feed, as partner/feed
+    #[arg(long, value_name = "FEED", conflicts_with_all = ["ids", "group"])]
+    pub(in crate::cli) feed: Option<FeedId>,
+    /// Overwrite what the bank has had since, too
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+    /// Only say what would become of them
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
 /// What something is masked of.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum Masked {

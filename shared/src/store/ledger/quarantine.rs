@@ -1,15 +1,15 @@
 //! Quarantine: keyed by feed, place and content, so that the same refusal again only brings its time up to date.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params, types::Value};
 
-use super::{Ledger, groups, micros, parsed};
+use super::{Ledger, groups, micros, parsed, time_at};
 use crate::{
     id::{FeedId, GroupId, QuarantineId, RunId},
     protocol::{Alike, Chosen},
-    quarantine::{Form, Place, Refusal},
+    quarantine::{Form, Kind, Place, Refusal},
     store::StoreError,
 };
 
@@ -74,6 +74,129 @@ impl Ledger {
     }
 }
 
+/// An item as a replay needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldItem {
+    pub id: QuarantineId,
+    /// When it was last refused: what the partner said then.
+    pub at: Timestamp,
+    pub reason: String,
+    pub place: Place,
+    pub form: Option<Form>,
+    /// What was kept of a row.
+    pub original: Vec<u8>,
+    /// Under which hash the original of a file is kept.
+    pub original_hash: Option<String>,
+    /// How long the original is, in bytes.
+    pub bytes: u64,
+}
+
+impl Ledger {
+    /// The items of one feed and kind that are meant, the oldest first: of two of one record the one that came later counts.
+    pub fn to_replay(
+        &self,
+        feed: &FeedId,
+        kind: Kind,
+        what: &Chosen,
+    ) -> Result<Vec<QuarantineId>, StoreError> {
+        let mut sql =
+            "SELECT id FROM quarantine WHERE feed = ?1 AND kind = ?2 AND id <= ?3".to_owned();
+        let most = what.up_to.map_or(i64::MAX, |id| id.0);
+        let group = match what.group {
+            Some(Alike::Group(GroupId(id))) => {
+                sql += " AND grp = ?4";
+                id
+            }
+            Some(Alike::Item(QuarantineId(id))) => {
+                sql += " AND grp = (SELECT grp FROM quarantine WHERE id = ?4)";
+                id
+            }
+            None => {
+                sql += " AND ?4 = 0";
+                0
+            }
+        };
+        sql += " ORDER BY at, id";
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let ids = statement
+            .query_map(params![feed.as_str(), kind.word(), most, group], |row| row.get(0))?;
+        let mut ids = ids.map(|id| id.map(QuarantineId)).collect::<Result<Vec<_>, _>>()?;
+        if what.group.is_none() && what.feed.is_none() {
+            let wanted: HashSet<_> = what.ids.iter().copied().collect();
+            ids.retain(|id| wanted.contains(id));
+        }
+        Ok(ids)
+    }
+
+    /// Those of the items that are there, in the order of `ids`.
+    pub fn held(&self, ids: &[QuarantineId]) -> Result<Vec<HeldItem>, StoreError> {
+        let mut statement = self.db.prepare_cached("SELECT * FROM quarantine WHERE id = ?")?;
+        let mut items = Vec::with_capacity(ids.len());
+        for id in ids {
+            let item = statement.query_row([id.0], |row| {
+                Ok(HeldItem {
+                    id: *id,
+                    at: time_at(row, "at")?,
+                    reason: row.get("reason")?,
+                    place: place_of(row)?,
+                    form: row
+                        .get::<_, Option<String>>("form")?
+                        .and_then(|text| serde_json::from_str(&text).ok()),
+                    original: row.get::<_, Option<Vec<u8>>>("original")?.unwrap_or_default(),
+                    original_hash: row.get("original_hash")?,
+                    bytes: row.get::<_, i64>("bytes")?.cast_unsigned(),
+                })
+            });
+            items.extend(item.optional()?);
+        }
+        Ok(items)
+    }
+
+    /// What a replay made of items: those that were accepted leave, and the others stay, each with the field and the reason
+    /// that keeps it now. When they came stays what it was.
+    pub fn replayed(
+        &mut self,
+        run: Option<RunId>,
+        accepted: &[QuarantineId],
+        refused: &[(QuarantineId, Option<String>, String)],
+    ) -> Result<(), StoreError> {
+        for id in accepted {
+            self.db.prepare_cached("DELETE FROM quarantine WHERE id = ?")?.execute([id.0])?;
+        }
+        for (id, field, reason) in refused {
+            let sql = "SELECT feed, kind FROM quarantine WHERE id = ?";
+            let found = self
+                .db
+                .prepare_cached(sql)?
+                .query_row([id.0], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+            let Some((feed, kind)) = found.optional()? else { continue };
+            let sort = groups::Sort { feed: &feed, kind: &kind, field: field.as_deref(), reason };
+            let group = groups::of(&self.db, &sort)?;
+            let sql = "UPDATE quarantine SET run = coalesce(?2, run), field = ?3, reason = ?4, grp = ?5 WHERE id = ?1";
+            self.db.prepare_cached(sql)?.execute(params![
+                id.0,
+                run.map(|run| run.0),
+                field,
+                reason,
+                group
+            ])?;
+        }
+        groups::sweep(&self.db)
+    }
+
+    /// Whether a file of that content waits in one of the feeds.
+    pub fn holds_file(&self, feeds: &[FeedId], hash: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM quarantine WHERE feed = ? AND kind = 'file' AND hash = ?";
+        let mut statement = self.db.prepare_cached(sql)?;
+        for feed in feeds {
+            if statement.exists(params![feed.as_str(), hash])? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// An item that was discarded: what it was, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discarded {
@@ -126,21 +249,12 @@ impl Ledger {
         let sql = "DELETE FROM quarantine WHERE id = ? RETURNING feed, kind, file, line, page, row, field, hash";
         let mut gone = Vec::with_capacity(ids.len());
         for id in ids {
-            let number = |row: &Row<'_>, column: &str| {
-                Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
-            };
             let taken = self.db.prepare_cached(sql)?.query_row([id.0], |row| {
                 Ok(Discarded {
                     id: *id,
                     feed: parsed(row, "feed")?,
                     kind: row.get("kind")?,
-                    place: Place {
-                        file: row.get("file")?,
-                        line: number(row, "line")?,
-                        page: number(row, "page")?,
-                        row: number(row, "row")?,
-                        field: row.get("field")?,
-                    },
+                    place: place_of(row)?,
                     hash: row.get("hash")?,
                 })
             });
@@ -149,6 +263,20 @@ impl Ledger {
         groups::sweep(&self.db)?;
         Ok(gone)
     }
+}
+
+/// Where an item stood.
+pub(in crate::store) fn place_of(row: &Row<'_>) -> rusqlite::Result<Place> {
+    let number = |column: &str| {
+        Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
+    };
+    Ok(Place {
+        file: row.get("file")?,
+        line: number("line")?,
+        page: number("page")?,
+        row: number("row")?,
+        field: row.get("field")?,
+    })
 }
 
 /// The place as one text: what makes a repeat a repeat. The field is left out: a row is refused once. Neither does the

@@ -8,12 +8,12 @@ use super::{Page, Reader, limit, of_partner};
 use crate::{
     id::{QuarantineId, RunId},
     protocol::{ListQuery, Original, QuarantineItem, QuarantineRow},
-    quarantine::{Form, Kind, Place, Sight, fix, lay_out},
+    quarantine::{Form, Kind, Sight, fix, lay_out},
     record::Layout,
     store::{
         StoreError,
         cache::table::Table,
-        ledger::{maybe_time_at, parsed, time_at},
+        ledger::{maybe_time_at, parsed, place_of, time_at},
         originals::Originals,
         state_dir,
     },
@@ -149,9 +149,6 @@ impl Held {
 }
 
 fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
-    let number = |column: &str| {
-        Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned))
-    };
     let kind: String = row.get("kind")?;
     Ok(QuarantineRow {
         id: QuarantineId(row.get("id")?),
@@ -159,14 +156,8 @@ fn quarantine_row(row: &Row<'_>) -> rusqlite::Result<QuarantineRow> {
         run: RunId(row.get("run")?),
         kind: if kind == Kind::File.word() { Kind::File } else { Kind::Row },
         reason: row.get("reason")?,
-        place: Place {
-            file: row.get("file")?,
-            line: number("line")?,
-            page: number("page")?,
-            row: number("row")?,
-            field: row.get("field")?,
-        },
+        place: place_of(row)?,
         at: time_at(row, "at")?,
-        bytes: number("bytes")?.unwrap_or_default(),
+        bytes: row.get::<_, i64>("bytes")?.cast_unsigned(),
     })
 }

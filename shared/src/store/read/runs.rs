@@ -68,10 +68,10 @@ impl Reader {
         let (cursor, rows_now) = position.optional()?.unwrap_or_default();
         // A run that began at no cursor read everything, whoever ordered it; the first good one did.
         let sql = if full {
-            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND received > 0 \
+            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND received > 0 AND trigger <> 'replay' \
              ORDER BY full DESC, received DESC, id DESC LIMIT 1"
         } else {
-            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') \
+            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND trigger <> 'replay' \
              ORDER BY id DESC LIMIT 1"
         };
         let run =
