@@ -385,6 +385,7 @@ status-unchanged = No change
 
 trigger-file = file
 trigger-person = person
+trigger-replay = replay
 trigger-retry = retry
 trigger-schedule = schedule
 

@@ -17,7 +17,7 @@ use marsad_shared::{
     config::Environment,
     protocol::{
         AuditRow, ConnectionRow, CursorRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT,
-        ListQuery, PartnerRow, QuarantineRow, RecordRow, RunRow, RunVerb,
+        ListQuery, PartnerRow, QuarantineGroup, QuarantineRow, RecordRow, Reveal, RunRow, RunVerb,
     },
     untrusted::show_lines,
 };
@@ -27,12 +27,15 @@ mod check;
 mod config;
 mod decide;
 mod detail;
+mod discard;
 mod fail;
 mod list;
 mod looking;
 mod orders;
 mod out;
 mod place;
+mod quarantine;
+mod replay;
 mod rewind;
 #[cfg(test)]
 mod samples;
@@ -44,8 +47,8 @@ mod when;
 
 use self::{
     args::{
-        Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Place, RunVerbs, Show, ShowRecord,
-        Verb,
+        Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Masked, Place, QuarantineVerbs,
+        RunVerbs, Show, ShowRecord, Verb,
     },
     fail::{Done, Fail, USAGE},
     list::{list, show},
@@ -155,9 +158,7 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
         Ask::Feeds(asked) => feeds(asked, client, out).await,
         Ask::Runs(asked) => runs(asked, client, out).await,
         Ask::Undo(order) => decide::decide(client, RunVerb::Undo, order, out).await,
-        Ask::Quarantine(asked) => {
-            rows::<QuarantineRow, _>(asked.query(), asked.show, client, out).await
-        }
+        Ask::Quarantine(asked) => held(asked, client, out).await,
         Ask::Records(asked) => records(asked, client, out).await,
         Ask::Exchanges(asked) => exchanges(asked, client, out).await,
         Ask::Audit(asked) => match asked.verb {
@@ -173,7 +174,7 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
             list::<CursorRow>(client, asked.feed, query, out).await
         }
         Ask::Cursor(Cursor::Rewind(order)) => rewind::rewind(client, order, out).await,
-        Ask::Reveal(order) => orders::reveal(client, order, out).await,
+        Ask::Reveal(order) => reveal(order, client, out).await,
         Ask::Send(order) => orders::send(client, order, out).await,
         Ask::Test(order) => looking::test(client, order, out).await,
     }
@@ -230,10 +231,50 @@ async fn one<T: Shown>(
     client: &Client,
     out: &mut Out,
 ) -> Done {
-    if *query != (ListQuery { limit: Some(LIST_LIMIT), ..ListQuery::default() }) {
-        return Err(Fail::Usage("filters go with a list, and this shows one row"));
-    }
+    no_filters(query)?;
     show::<T>(client, of, &id.to_string(), out).await
+}
+
+fn no_filters(query: &ListQuery) -> Done {
+    if *query == (ListQuery { limit: Some(LIST_LIMIT), ..ListQuery::default() }) {
+        return Ok(());
+    }
+    Err(Fail::Usage("filters go with a list, and this shows one row"))
+}
+
+async fn held(asked: args::Quarantine, client: &Client, out: &mut Out) -> Done {
+    let query = asked.query();
+    match asked.verb {
+        None if asked.by.is_some() => list::<QuarantineGroup>(client, (), query, out).await,
+        None => list::<QuarantineRow>(client, (), query, out).await,
+        Some(QuarantineVerbs::Show { id }) => {
+            no_filters(&query)?;
+            quarantine::show_item(client, id, out).await
+        }
+        Some(QuarantineVerbs::Replay(order)) => {
+            no_filters(&query)?;
+            replay::replay(client, order, out).await
+        }
+        Some(QuarantineVerbs::Discard(order)) => {
+            no_filters(&query)?;
+            discard::discard(client, order, out).await
+        }
+    }
+}
+
+async fn reveal(order: args::Reveal, client: &Client, out: &mut Out) -> Done {
+    let args::Reveal { what, key, fields, reason } = order;
+    match (what, key) {
+        (Masked::Feed(feed), Some(key)) => {
+            orders::reveal(client, Reveal { feed, key, fields, reason }, out).await
+        }
+        (Masked::Item(id), None) if fields.is_empty() => {
+            quarantine::reveal(client, id, reason, out).await
+        }
+        _ => {
+            Err(Fail::Usage("either reveal FEED KEY, or reveal ID of an item in quarantine alone"))
+        }
+    }
 }
 
 async fn feeds(asked: args::Feeds, client: &Client, out: &mut Out) -> Done {

@@ -6,12 +6,13 @@ use std::{path::Path, path::PathBuf, sync::Arc};
 
 use marsad_shared::{
     clock::Clock,
-    id::{ConnectionId, ExchangeId, FeedId, RunId},
+    id::{ConnectionId, ExchangeId, FeedId, QuarantineId, RunId},
     protocol::{
-        ActOutcome, AuditProof, AuditRow, ConnectionRow, Discover, Discovered, ExchangeAct,
-        ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow, Problem, ProblemCode,
-        QuarantineRow, RecordRow, Resync, ResyncReply, Reveal, Rewind, RewindReply, RunAct,
-        RunActReply, RunRow, Status, Test, TestReply,
+        ActOutcome, AuditProof, AuditRow, ConnectionRow, Discard, DiscardReply, Discover,
+        Discovered, ExchangeAct, ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow,
+        Problem, ProblemCode, QuarantineItem, QuarantineRow, RecordRow, Replay, ReplayReply,
+        Resync, ResyncReply, Reveal, RevealItem, Rewind, RewindReply, RunAct, RunActReply, RunRow,
+        Status, Test, TestReply,
     },
 };
 
@@ -197,6 +198,37 @@ impl Client {
     /// Shows what is masked of a record, once that is in the audit.
     pub async fn reveal(&self, order: &Reveal) -> Answer<RecordRow> {
         self.daemon("seeing what is masked")?.post(&["reveal"], order).await
+    }
+
+    /// One item in quarantine with its original, masked.
+    pub async fn quarantine_item(&self, id: QuarantineId) -> Answer<QuarantineItem> {
+        match &self.0 {
+            Source::Socket(socket) => socket.get(&["quarantine", &id.to_string()], &()).await,
+            Source::Offline(offline) => {
+                let item = offline.read(move |reader, _| reader.quarantine_item(id)).await?;
+                item.ok_or_else(|| list::not_found::<QuarantineRow>(&id.to_string()).into())
+            }
+        }
+    }
+
+    /// The same unmasked, once that is in the audit.
+    pub async fn reveal_item(
+        &self,
+        id: QuarantineId,
+        order: &RevealItem,
+    ) -> Answer<QuarantineItem> {
+        let path = ["quarantine", &id.to_string(), "reveal"];
+        self.daemon("seeing what is masked")?.post(&path, order).await
+    }
+
+    /// Discards items of quarantine, or asks what that would do.
+    pub async fn discard(&self, order: &Discard) -> Answer<DiscardReply> {
+        self.daemon("discarding")?.post_long(&["quarantine", "discard"], order).await
+    }
+
+    /// Shapes and checks items of quarantine again, or asks what would become of them.
+    pub async fn replay(&self, order: &Replay) -> Answer<ReplayReply> {
+        self.daemon("a replay")?.post_long(&["quarantine", "replay"], order).await
     }
 
     /// Sets a feed's cursor back, or asks what that would do.

@@ -9,7 +9,7 @@ use marsad_shared::{
     protocol::Problem,
     run::{Counts, Outcome, Trigger},
     store::{
-        StoreError,
+        Ledger, StoreError,
         cache::{Ended, Undone},
         ledger::RunStart,
     },
@@ -70,6 +70,26 @@ async fn release(services: &Services, order: &Decide) -> Result<Decided, Problem
     });
     noted.await.map_err(|error| failed("it is released, and not written down", &error))?;
     Ok(Decided::Done(format!("{run} {word}")))
+}
+
+/// Writes down that what `order` released was read again by run `again`, and gives that in words.
+///
+/// # Errors
+/// [`Problem`] if it cannot be written down; what was read stands.
+pub async fn released_as(
+    services: &Services,
+    order: &Decide,
+    again: RunId,
+) -> Result<String, Problem> {
+    let (run, at) = (order.run, services.clock.now());
+    let word = format!("released by {}: read again as {again}", order.actor);
+    let noted = word.clone();
+    let settled =
+        move |ledger: &mut Ledger| ledger.settle_held(run, Outcome::Cancelled, &noted, at);
+    let settled = services.store.ledger.call(settled).await;
+    settled
+        .map(|()| word)
+        .map_err(|error| failed("it was read again, and not written down", &error))
 }
 
 async fn discard(services: &Services, order: &Decide) -> Result<Decided, Problem> {

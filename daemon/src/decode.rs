@@ -10,6 +10,8 @@ use marsad_shared::{
     health::Reason,
 };
 
+pub use marsad_shared::quarantine::Standing;
+
 pub mod charset;
 pub mod csv;
 pub mod json;
@@ -190,17 +192,6 @@ pub struct Plan<'p> {
     pub deletes: Option<&'p RecordsPath>,
     /// The single values that are wanted beside them.
     pub scalars: &'p [ScalarPath],
-}
-
-/// What a record is, as far as the place tells where it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// There; unless it says of itself that it is not.
-    Here,
-    /// There, and told in part: what it does not carry stays as it is.
-    Part,
-    /// Deleted.
-    Gone,
 }
 
 /// Whoever takes rows may stop the decoder.

@@ -15,6 +15,7 @@ use marsad_shared::{
     connection::Connection,
     feed::Feed,
     health::{PollResult, Reason},
+    protocol::EventKind,
     quarantine::{Kind, Place, Refusal},
     run::{Counts, Outcome, Trigger},
     store::{StoreError, cache::FileEnd, ledger::RunStart},
@@ -27,7 +28,7 @@ use tracing::{error, warn};
 
 use crate::{
     columns::Columns,
-    decide::{Decided, decide},
+    decide::{Decided, decide, released_as},
     run::Ending,
     services::{Decide, Order, Scope, Services},
     socket::problem::{conflict, failed},
@@ -39,6 +40,7 @@ mod desk;
 mod hold;
 mod packed;
 mod proposal;
+mod replay;
 mod text;
 
 use desk::{Desk, Load};
@@ -266,6 +268,7 @@ impl Importer {
                 reason: reason.to_owned(),
                 place: Place { file: Some(name.to_owned()), ..Place::default() },
                 original: Vec::new(),
+                form: None,
                 original_hash: None,
                 bytes: 0,
             };
@@ -364,17 +367,18 @@ impl Importer {
     }
 
     /// Does what a person decided about a run.
-    async fn decide_run(&self, order: Decide) {
+    async fn decide_run(&self, order: Decide, stop: &CancellationToken) {
         let Some(desk) = self.desks.iter().find(|desk| desk.feed.id == order.feed) else { return };
-        let settled = decide(&self.services, &desk.feed, &order).await;
-        let said = settled.and_then(|settled| match settled {
-            Decided::Done(said) => Ok(said),
-            Decided::ReadAgain => Err(conflict(
-                &format!("{} was not released", order.run),
-                "its file waits in held/".to_owned(),
-                "put it back into the folder",
-            )),
-        });
+        let said = match decide(&self.services, &desk.feed, &order).await {
+            Ok(Decided::Done(said)) => Ok(said),
+            Ok(Decided::ReadAgain) => match self.release_file(desk, &order, stop).await {
+                Ok(again) => released_as(&self.services, &order, again).await,
+                Err(problem) => Err(problem),
+            },
+            Err(problem) => Err(problem),
+        };
+        let now = self.services.clock.now();
+        self.services.events.tell(now, EventKind::Run, Some(order.run.to_string()));
         // An operator who went away has no use for the answer.
         drop(order.reply.send(said));
     }
@@ -383,7 +387,8 @@ impl Importer {
     async fn obey(&mut self, order: Order, stop: &CancellationToken) {
         let order = match order {
             Order::Resync(order) => order,
-            Order::Decide(order) => return self.decide_run(order).await,
+            Order::Decide(order) => return Box::pin(self.decide_run(order, stop)).await,
+            Order::Replay(order) => return Box::pin(self.replay(order, stop)).await,
             Order::Rewind(order) => {
                 let why = "files have no cursor: each is read once, whole";
                 let remedy = "to read them again: marsad resync FEED --full";

@@ -7,14 +7,14 @@ use std::{
 
 use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
-    quarantine::{Kind, ORIGINAL_MAX, Place, Refusal},
+    quarantine::{Form, Kind, ORIGINAL_MAX, Place, Refusal},
     record::{Batch, Cell, Layout},
 };
 
 use crate::{
     decode::{
         self, DecodeError, Flow, Plan, Scalar, Standing, Text,
-        csv::{BadRow, Dialect},
+        csv::{self, BadRow, Dialect},
         sdmx::{Key, Observed},
         xlsx::Wanted,
     },
@@ -145,7 +145,8 @@ impl Intake<'_> {
         let plan = self.plan(&[]);
         match self.format {
             Format::Json => {
-                decode::json::read(bytes, &plan, self.records(Shaper::json, &mut rows)).1?;
+                let each = self.records(Shaper::json, json_form, &mut rows);
+                decode::json::read(bytes, &plan, each).1?;
             }
             Format::Ndjson => self.lines(bytes, &mut rows)?,
             Format::Csv => self.csv(bytes, &mut rows)?,
@@ -169,19 +170,22 @@ impl Intake<'_> {
     pub fn workbook(&self, file: File, take: impl FnMut(Piece) -> Flow) -> Result<(), DecodeError> {
         let mut rows = Rows::new(self, usize::MAX, Some(take));
         let mut is_over = false;
-        let begin = |names: &[String]| self.shaper.headers(names);
-        let read = decode::xlsx::read(file, wanted_of(self.feed), begin, |headers, row| {
-            if self.shaper.is_behind(headers, &row, &self.feed.stop) {
-                is_over = true;
-                return Flow::Stop;
-            }
-            let shaped = self.shaper.sheet(headers, &row, &mut rows.piece.batch);
-            rows.next(shaped, || {
-                let place =
-                    Place { line: Some(row.line), row: Some(row.number), ..Place::default() };
-                (row.original(), place)
-            })
-        });
+        let begin = |names: &[String]| Ok((self.shaper.headers(names)?, names.to_vec()));
+        let read =
+            decode::xlsx::read(file, wanted_of(self.feed), begin, |(headers, names), row| {
+                if self.shaper.is_behind(headers, &row, &self.feed.stop) {
+                    is_over = true;
+                    return Flow::Stop;
+                }
+                let shaped = self.shaper.sheet(headers, &row, &mut rows.piece.batch);
+                rows.next(shaped, || {
+                    let place =
+                        Place { line: Some(row.line), row: Some(row.number), ..Place::default() };
+                    let form =
+                        Some(Form::Sheet { names: names.clone(), marks: row.marks(names.len()) });
+                    Origin { original: row.original(names.len()), form, place }
+                })
+            });
         match read {
             Err(DecodeError::Stopped) if is_over => {}
             read => drop(read?),
@@ -207,7 +211,7 @@ impl Intake<'_> {
         let nothing = || vec![Scalar::Absent; wanted.len()];
         let (scalars, read) = match self.format {
             Format::Json => {
-                let each = self.records(Shaper::json, &mut rows);
+                let each = self.records(Shaper::json, json_form, &mut rows);
                 match source {
                     Source::Held(body) => decode::json::page(body, &plan, each),
                     Source::Stream(bytes) => decode::json::read(bytes, &plan, each),
@@ -275,6 +279,7 @@ impl Intake<'_> {
     fn records<'r>(
         &'r self,
         shape: Shape,
+        form: fn(Standing) -> Form,
         rows: &'r mut Rows<'_, impl FnMut(Piece) -> Flow>,
     ) -> impl FnMut(Text<'_>, Standing) -> Flow + 'r {
         let mut number = 0;
@@ -285,8 +290,10 @@ impl Intake<'_> {
                 Ok(record) => shape(self.shaper, record, standing, &mut rows.piece.batch),
                 Err(_) => Err(self.no_text("record")),
             };
-            rows.next(shaped, || {
-                (original(record), Place { row: Some(number), ..Place::default() })
+            rows.next(shaped, || Origin {
+                original: original(record),
+                form: record.is_ok().then(|| form(standing)),
+                place: Place { row: Some(number), ..Place::default() },
             })
         }
     }
@@ -296,7 +303,7 @@ impl Intake<'_> {
         &'r self,
         rows: &'r mut Rows<'_, impl FnMut(Piece) -> Flow>,
     ) -> impl FnMut(&str, Standing) -> Flow + 'r {
-        let mut take = self.records(Shaper::xml, rows);
+        let mut take = self.records(Shaper::xml, xml_form, rows);
         move |record, standing| take(Ok(record), standing)
     }
 
@@ -318,10 +325,15 @@ impl Intake<'_> {
             match observed {
                 Observed::Record { json, standing, line } => {
                     let shaped = self.shaper.json(json, standing, &mut rows.piece.batch);
-                    rows.next(shaped, || (json.as_bytes().to_vec(), place(line)))
+                    rows.next(shaped, || Origin {
+                        original: json.as_bytes().to_vec(),
+                        form: Some(json_form(standing)),
+                        place: place(line),
+                    })
                 }
                 Observed::Bad { original, reason, line } => {
-                    rows.next(Err(Refused { field: None, reason }), || (original, place(line)))
+                    let origin = || Origin { original, form: None, place: place(line) };
+                    rows.next(Err(Refused { field: None, reason }), origin)
                 }
             }
         }
@@ -341,7 +353,8 @@ impl Intake<'_> {
             };
             rows.next(shaped, || {
                 let place = Place { line: Some(line), row: Some(row), ..Place::default() };
-                (original(record), place)
+                let form = record.is_ok().then(|| json_form(Standing::Here));
+                Origin { original: original(record), form, place }
             })
         })
     }
@@ -352,12 +365,14 @@ impl Intake<'_> {
         rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
     ) -> Result<(), DecodeError> {
         let delimiter = self.feed.delimiter;
-        let begin = |names: &[String]| self.shaper.headers(names);
+        let begin = |names: &[String]| Ok((self.shaper.headers(names)?, names.to_vec()));
         let dialect = dialect_of(self.feed, self.origins.encoding());
         let is_file = self.origins.file.is_some();
         let mut spoilt = None;
-        let read = decode::csv::read(bytes, dialect, begin, |headers: &mut Headers, row| {
-            let shaped = match row.cells() {
+        let each = |(headers, names): &mut (Headers, Vec<String>), row: csv::Row<'_>| {
+            let cells = row.cells();
+            let apart = matches!(cells, Ok(_) | Err(BadRow::Ragged { .. }));
+            let shaped = match cells {
                 Ok(cells) => self.shaper.cells(headers, cells, &mut rows.piece.batch),
                 // A file was written in one encoding, or by nobody who knew: none of its rows can be believed.
                 Err(BadRow::NoText { encoding, .. }) if is_file => {
@@ -370,9 +385,12 @@ impl Intake<'_> {
             rows.next(shaped, || {
                 let place =
                     Place { line: Some(row.line()), row: Some(row.number), ..Place::default() };
-                (row.original(delimiter), place)
+                let (names, delimiter) = (names.clone(), char::from(delimiter));
+                let form = apart.then_some(Form::Csv { delimiter, names });
+                Origin { original: row.original(self.feed.delimiter), form, place }
             })
-        });
+        };
+        let read = csv::read(bytes, dialect, begin, each);
         let read = spoilt.map_or(read.map(drop), Err);
         read.map_err(|error| match error {
             // What a file seems to be instead is told by whoever has its begin.
@@ -385,9 +403,25 @@ impl Intake<'_> {
     }
 }
 
+const fn json_form(standing: Standing) -> Form {
+    Form::Json { standing }
+}
+
+const fn xml_form(standing: Standing) -> Form {
+    Form::Xml { standing }
+}
+
 /// The bytes of a record, as it came.
 fn original(record: Text<'_>) -> Vec<u8> {
     record.map_or_else(<[u8]>::to_vec, |text| text.as_bytes().to_vec())
+}
+
+/// A row as it came, for what is kept of a refused one.
+struct Origin {
+    original: Vec<u8>,
+    /// `None`: its values cannot be told apart.
+    form: Option<Form>,
+    place: Place,
 }
 
 /// The rows under way.
@@ -427,13 +461,9 @@ impl<'a, F> Rows<'a, F> {
 
 impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
     /// Counts a row in, or keeps why not, and hands the piece on when it is full.
-    fn next(
-        &mut self,
-        shaped: Result<(), Refused>,
-        origin: impl FnOnce() -> (Vec<u8>, Place),
-    ) -> Flow {
+    fn next(&mut self, shaped: Result<(), Refused>, origin: impl FnOnce() -> Origin) -> Flow {
         if let Err(Refused { field, reason }) = shaped {
-            let (mut original, place) = origin();
+            let Origin { mut original, form, place } = origin();
             let bytes = original.len() as u64;
             original.truncate(ORIGINAL_MAX);
             original.shrink_to_fit();
@@ -445,6 +475,7 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
                 reason,
                 place,
                 original,
+                form,
                 original_hash: None,
                 bytes,
             });

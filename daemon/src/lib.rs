@@ -22,6 +22,7 @@ pub mod probe;
 pub mod progress;
 pub mod pull;
 pub mod readers;
+pub mod replay;
 pub mod run;
 pub mod services;
 pub mod shape;

@@ -10,7 +10,7 @@ use marsad_shared::{
     health::{Limits, Reason},
     id::RunId,
     protocol::EventKind,
-    run::{Outcome, Trigger},
+    run::Trigger,
     schedule::Schedule,
     store::{StoreError, ledger::FeedState},
 };
@@ -22,11 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
-    decide::{Decided, decide},
+    decide::{Decided, decide, released_as},
     jitter::jitter,
     pull::{Errand, Pulled, Puller},
     services::{Decide, Order, Resync, Scope, Services},
-    socket::problem::{conflict, failed, unavailable},
+    socket::problem::{conflict, unavailable},
     source::{
         fault::FetchError,
         gate::{Wait, refusal},
@@ -105,6 +105,10 @@ impl Poller {
                     Box::pin(self.decide_run(order, &stop)).await;
                     continue;
                 }
+                Some(Order::Replay(order)) => {
+                    Box::pin(self.puller.replay(order, &stop)).await;
+                    continue;
+                }
                 Some(Order::Resync(order)) => Some(order),
                 None => None,
             };
@@ -134,27 +138,17 @@ impl Poller {
 
     /// Reads again, without the brake, what a run was held for of which nothing was kept.
     async fn read_again(&mut self, order: Decide, stop: &CancellationToken) {
-        let Decide { feed, run, actor, reply, .. } = order;
         let (told, begun) = oneshot::channel();
-        let scope = Scope::Incremental;
-        let resync =
-            Resync { feed, scope, hold: false, free: true, actor: actor.clone(), reply: told };
+        let (feed, actor, scope) = (order.feed.clone(), order.actor.clone(), Scope::Incremental);
+        let resync = Resync { feed, scope, hold: false, free: true, actor, reply: told };
         Box::pin(self.poll_once(Some(resync), stop)).await;
         let said = match begun.await {
-            Ok(Ok(again)) => {
-                let word = format!("released by {actor}: read again as {again}");
-                let (ledger, at) =
-                    (&self.puller.services.store.ledger, self.puller.services.clock.now());
-                let noted = word.clone();
-                let settled = ledger
-                    .call(move |ledger| ledger.settle_held(run, Outcome::Cancelled, &noted, at));
-                settled.await.map(|()| word).map_err(|error| failed("it was read again", &error))
-            }
+            Ok(Ok(again)) => released_as(&self.puller.services, &order, again).await,
             Ok(Err(problem)) => Err(problem),
             Err(_) => Err(unavailable()),
         };
         // An operator who went away has no use for the answer.
-        drop(reply.send(said));
+        drop(order.reply.send(said));
     }
 
     async fn poll_once(&mut self, order: Option<Resync>, stop: &CancellationToken) {

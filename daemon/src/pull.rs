@@ -49,6 +49,7 @@ mod notes;
 mod onward;
 pub(crate) mod page;
 pub(crate) mod reading;
+mod replay;
 pub(crate) mod room;
 mod walk;
 

@@ -6,7 +6,7 @@ use marsad_shared::{
     id::RunId,
     protocol::{EventKind, Running},
     quarantine::Refusal,
-    run::{Counts, Outcome, Trigger},
+    run::{Counts, Outcome},
     store::{
         StoreError,
         ledger::{Ledger, RunEnd, RunStart},
@@ -252,7 +252,7 @@ impl Services {
 
 /// Whether somebody waits for a run: a person, or the files behind the one that it reads.
 pub fn is_awaited(start: &RunStart) -> bool {
-    start.trigger == Trigger::Person || start.file.is_some()
+    start.trigger.is_ordered() || start.file.is_some()
 }
 
 fn log(run: RunId, start: &RunStart, end: &RunEnd) {

@@ -14,7 +14,7 @@ use marsad_shared::{
     connection::Connection,
     feed::Feed,
     id::{ConnectionId, FeedId, RunId},
-    protocol::Problem,
+    protocol::{Chosen, Problem, Replayed},
     store::Store,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -57,6 +57,7 @@ pub enum Order {
     Resync(Resync),
     Rewind(Rewind),
     Decide(Decide),
+    Replay(Replay),
 }
 
 impl Order {
@@ -66,6 +67,7 @@ impl Order {
             Self::Resync(order) => order.reply.is_closed(),
             Self::Rewind(order) => order.reply.is_closed(),
             Self::Decide(order) => order.reply.is_closed(),
+            Self::Replay(order) => order.taken.is_closed(),
         }
     }
 }
@@ -131,6 +133,31 @@ pub struct Rewind {
     pub actor: String,
     /// Told when it is done, or why not.
     pub reply: oneshot::Sender<Result<(), Problem>>,
+}
+
+/// To shape and check again what the feed has in quarantine.
+#[derive(Debug)]
+pub struct Replay {
+    pub order: Again,
+    /// Told when it begins, or why it does not.
+    pub taken: oneshot::Sender<Result<(), Problem>>,
+    /// Told what became of it.
+    pub done: oneshot::Sender<Replayed>,
+}
+
+/// What is to be shaped and checked again.
+#[derive(Clone, Debug)]
+pub struct Again {
+    pub feed: FeedId,
+    pub what: Chosen,
+    /// Overwrite what came later, too.
+    pub force: bool,
+    /// Whether a person has let it past the brake.
+    pub free: bool,
+    /// Only say what would become of it.
+    pub dry_run: bool,
+    /// Who ordered it.
+    pub actor: String,
 }
 
 /// Orders of one feed that may wait: an operator who orders more has been answered by none of them yet.

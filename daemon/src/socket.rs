@@ -35,13 +35,16 @@ use crate::services::Services;
 
 mod act;
 mod decide;
+mod discard;
 mod door;
 mod events;
 mod gate;
 mod look;
 mod peer;
 pub mod problem;
+mod quarantine;
 mod read;
+mod replay;
 mod reveal;
 mod rewind;
 
@@ -154,7 +157,12 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/cursors/{partner}/{name}", get(read::cursor))
         .route("/v1/cursors/{partner}/{name}/{id}", get(read::cursor_move))
         .route("/v1/quarantine", get(read::quarantine))
+        .route("/v1/quarantine/groups", get(read::quarantine_groups))
+        .route("/v1/quarantine/groups/{id}", get(read::quarantine_group))
         .route("/v1/quarantine/{id}", get(read::quarantine_item))
+        .route("/v1/quarantine/replay", post(replay::replay))
+        .route("/v1/quarantine/discard", post(discard::discard))
+        .route("/v1/quarantine/{id}/reveal", post(quarantine::reveal))
         .route("/v1/exchanges", get(read::exchanges).post(act::send))
         .route("/v1/exchanges/{id}", get(read::exchange))
         .route("/v1/exchanges/act", post(act::exchanges))

@@ -12,6 +12,8 @@ use marsad_shared::feed::{Deleted, Feed, Format, ScalarPath};
 use reading::{feed, lines, page};
 
 mod reading;
+#[path = "rows/replays.rs"]
+mod replays;
 
 /// The rows of a page that can be read, and why each of the others was refused.
 fn rows(feed: &Feed, body: &str) -> (Vec<String>, Vec<String>) {

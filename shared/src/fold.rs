@@ -45,6 +45,12 @@ pub fn halves(text: &str) -> Option<(&str, &str)> {
     parted.map(|(one, two)| (one.trim(), two.trim()))
 }
 
+/// What the name of a column may be read as: itself, and of two languages each.
+pub fn readings(name: &str) -> Vec<String> {
+    let halves = halves(name).map(|(one, other)| [fold(one), fold(other)]);
+    std::iter::once(fold(name)).chain(halves.into_iter().flatten()).collect()
+}
+
 /// What may stand between two languages.
 const fn is_between(c: char) -> bool {
     matches!(c, '/' | '|' | '\n' | '-' | '–' | '(')

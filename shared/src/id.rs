@@ -181,6 +181,11 @@ macro_rules! number_id {
 }
 
 number_id!(
+    /// What is alike in quarantine.
+    GroupId,
+    'g'
+);
+number_id!(
     /// A run's id, `r4821`.
     RunId,
     'r'

@@ -16,6 +16,7 @@ pub mod freshness;
 pub mod health;
 pub mod hijri;
 pub mod id;
+pub mod mask;
 pub mod order;
 pub mod partner;
 pub mod period;

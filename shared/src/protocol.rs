@@ -7,6 +7,11 @@
 //! | `GET /v1/records/PARTNER/FEED` | an array of [`RecordRow`], by [`ListQuery`] |
 //! | `GET /v1/cursors/PARTNER/FEED` | an array of [`CursorRow`], newest first, by [`ListQuery`] |
 //! | `GET /v1/LIST/ID` (`/v1/records/PARTNER/FEED/KEY`, `/v1/cursors/PARTNER/FEED/ID`) | one row, whole |
+//! | `GET /v1/quarantine/groups` | an array of [`QuarantineGroup`], the largest first, by [`ListQuery`] |
+//! | `GET /v1/quarantine/ID` | the [`QuarantineItem`], masked |
+//! | `POST /v1/quarantine/ID/reveal` with [`RevealItem`] | the same, unmasked, with its original |
+//! | `POST /v1/quarantine/discard` with [`Discard`] | [`DiscardReply`] |
+//! | `POST /v1/quarantine/replay` with [`Replay`] | [`ReplayReply`], as soon as it has ended |
 //! | `GET /v1/runs/ID?wait_s=N` | the run, as soon as it has ended or after `N` seconds (at most 60) |
 //! | `GET /v1/audit/verify` | [`AuditProof`] |
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
@@ -24,6 +29,7 @@
 mod command;
 mod discover;
 mod event;
+mod quarantine;
 mod rows;
 mod test;
 
@@ -33,9 +39,13 @@ pub use command::{
 };
 pub use discover::{Discover, Discovered, SAMPLE_MAX};
 pub use event::{Event, EventKind};
+pub use quarantine::{
+    Alike, Choice, Chosen, Discard, DiscardReply, Replay, ReplayReply, Replayed, RevealItem,
+};
 pub use rows::{
     AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
-    FeedRow, PartnerRow, QuarantineRow, RecordRow, RunRow, Running, Status,
+    FeedRow, Original, PartnerRow, QuarantineGroup, QuarantineItem, QuarantineRow, RecordRow,
+    RunRow, Running, Status,
 };
 pub use test::{Test, TestReply, TestStep, Tried};
 

@@ -4,6 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::word::words;
 
+mod alike;
+mod fix;
+pub mod form;
+mod laid;
+
+pub use alike::alike;
+pub use fix::{NEWER, fix};
+pub use form::{Form, Standing};
+pub use laid::{Laid, Sight, lay_out};
+
 words! {
     /// Whether a row or a whole file waits.
     pub enum Kind is "quarantine kind" {
@@ -35,6 +45,8 @@ pub struct Refusal {
     pub place: Place,
     /// The row as it came, cut at [`ORIGINAL_MAX`]; for a file, empty: its original is kept by hash.
     pub original: Vec<u8>,
+    /// How the row is written; `None` for a file, and for a row whose values cannot be told apart.
+    pub form: Option<Form>,
     /// For a file: the hash under which `originals/` keeps it.
     pub original_hash: Option<String>,
     /// How long the original is, in bytes; `original` may have been cut.

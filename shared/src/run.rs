@@ -15,6 +15,8 @@ words! {
         File = "file",
         /// An operator's resync.
         Person = "person",
+        /// An operator's replay of what is in quarantine: it moves no cursor, and makes nothing fresh.
+        Replay = "replay",
     }
 }
 
@@ -32,6 +34,13 @@ words! {
         Held = "held",
         Failed = "failed",
         Cancelled = "cancelled",
+    }
+}
+
+impl Trigger {
+    /// Whether a person ordered it, and waits for it.
+    pub const fn is_ordered(self) -> bool {
+        matches!(self, Self::Person | Self::Replay)
     }
 }
 

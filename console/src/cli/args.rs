@@ -10,9 +10,11 @@ mod orders;
 pub(super) use self::{
     lists::{
         Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id,
-        Partners, Quarantine, Records, RunVerbs, Runs, Show, ShowRecord,
+        Partners, Quarantine, QuarantineVerbs, Records, RunVerbs, Runs, Show, ShowRecord,
     },
-    orders::{Decide, Discover, Document, Exchange, Resync, Reveal, Rewind, Test},
+    orders::{
+        Decide, Discard, Discover, Document, Exchange, Masked, Replay, Resync, Reveal, Rewind, Test,
+    },
 };
 use super::check::{Range, Subject};
 
@@ -79,7 +81,7 @@ pub(super) enum Ask {
     /// Records of a feed, in the order of their keys
     #[command(visible_alias = "record", subcommand_negates_reqs = true)]
     Records(Records),
-    /// What arrived and could not be accepted, newest first
+    /// What arrived and could not be accepted, newest first; and what is done about it
     Quarantine(Quarantine),
     /// Documents on their way, newest first; and orders about them
     #[command(visible_alias = "exchange")]
@@ -93,7 +95,7 @@ pub(super) enum Ask {
     /// How far a feed has been read, and going back
     #[command(visible_alias = "cursors", subcommand)]
     Cursor(Cursor),
-    /// See what is masked of a record; who does it and why is in the audit
+    /// See what is masked of a record, or of an item in quarantine; who does it and why is in the audit
     Reveal(Reveal),
     /// Hand a document over for delivery
     Send(Document),

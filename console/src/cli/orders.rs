@@ -43,9 +43,8 @@ pub(super) async fn resync(client: &Client, order: args::Resync, out: &mut Out) 
 }
 
 /// Shows what is masked of a record. As JSON the answer is the record as `records show` has it, unmasked.
-pub(super) async fn reveal(client: &Client, order: args::Reveal, out: &mut Out) -> Done {
-    let args::Reveal { feed, key, fields, reason } = order;
-    let row = client.reveal(&Reveal { feed, key, fields, reason }).await?;
+pub(super) async fn reveal(client: &Client, order: Reveal, out: &mut Out) -> Done {
+    let row = client.reveal(&order).await?;
     whole(&row, out)
 }
 

@@ -7,11 +7,11 @@ use marsad_shared::{
     exchange::{Direction, State},
     freshness::Freshness,
     health::{Health, Reason, Side},
-    id::{ExchangeId, QuarantineId, RunId},
+    id::{ExchangeId, GroupId, QuarantineId, RunId},
     partner::{Agreement, Name},
     protocol::{
         AttemptRow, AuditRow, ConnectionRow, DaemonRow, ExchangeRow, FeedRow, PartnerRow,
-        QuarantineRow, RecordRow, RunRow, Running, Status,
+        QuarantineGroup, QuarantineRow, RecordRow, RunRow, Running, Status,
     },
     quarantine::{Kind, Place},
     run::{Counts, Outcome, Trigger},
@@ -165,6 +165,20 @@ pub(super) fn quarantine(id: i64) -> QuarantineRow {
         },
         at: ago(720),
         bytes: 81,
+    }
+}
+
+pub(super) fn group(id: i64) -> QuarantineGroup {
+    QuarantineGroup {
+        id: GroupId(id),
+        feed: "courts/orders".parse().unwrap(),
+        kind: Kind::Row,
+        field: Some("issued_on".to_owned()),
+        reason: "issued_on is no date; write it as 2026-03-01".to_owned(),
+        count: 1_204,
+        oldest_at: Some(ago(86_400)),
+        newest_at: ago(720),
+        example: QuarantineId(18),
     }
 }
 

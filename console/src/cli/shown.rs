@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use marsad_shared::{
     exchange::State,
     protocol::{
-        AuditRow, ConnectionRow, CursorRow, ExchangeRow, FeedRow, PartnerRow, QuarantineRow,
-        RecordRow, RunRow,
+        AuditRow, ConnectionRow, CursorRow, ExchangeRow, FeedRow, PartnerRow, QuarantineGroup,
+        QuarantineRow, RecordRow, RunRow,
     },
     quarantine::Place,
     run::Outcome,
@@ -211,6 +211,32 @@ impl Shown for QuarantineRow {
     }
 }
 
+impl Shown for QuarantineGroup {
+    const COLUMNS: &'static [Column] = &[
+        Left("ID"),
+        Left("FEED"),
+        Left("KIND"),
+        Right("COUNT"),
+        Time("OLDEST"),
+        Time("NEWEST"),
+        Left("EXAMPLE"),
+        Left("REASON"),
+    ];
+
+    fn cells(&self, look: &Look) -> Vec<Cell> {
+        vec![
+            Cell::of(&self.id),
+            Cell::of(&self.feed),
+            Cell::of(&self.kind),
+            held(self.count),
+            time(self.oldest_at, look),
+            Cell::new(look.short(self.newest_at)),
+            Cell::of(&self.example),
+            Cell::new(&self.reason),
+        ]
+    }
+}
+
 impl Shown for ExchangeRow {
     const COLUMNS: &'static [Column] = &[
         Left("ID"),
@@ -293,7 +319,7 @@ pub(super) fn plain(value: &Value) -> String {
 }
 
 /// `orders-03.csv line 12 amount`.
-fn place(place: &Place) -> String {
+pub(super) fn place(place: &Place) -> String {
     let numbers = [("line", place.line), ("page", place.page), ("row", place.row)];
     let numbers = numbers.into_iter().filter_map(|(word, n)| Some(format!("{word} {}", n?)));
     let parts: Vec<_> =

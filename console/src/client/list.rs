@@ -5,7 +5,7 @@ use marsad_shared::{
     id::FeedId,
     protocol::{
         AuditRow, ConnectionRow, CursorRow, ExchangeRow, FeedRow, ListQuery, PartnerRow, Problem,
-        ProblemCode, QuarantineRow, RecordRow, RunRow,
+        ProblemCode, QuarantineGroup, QuarantineRow, RecordRow, RunRow,
     },
     store::{Reader, StoreError},
 };
@@ -76,7 +76,7 @@ macro_rules! listed {
             const NOUN: &'static str = $noun;
 
             fn path((): &()) -> Vec<String> {
-                vec![$name.to_owned()]
+                $name.split('/').map(str::to_owned).collect()
             }
 
             fn after(&self) -> Option<String> {
@@ -148,7 +148,15 @@ listed!(
     "quarantine item",
     |row| row.id.to_string(),
     |reader, query, _| reader.quarantine(query),
-    |reader, id, _| reader.quarantine_item(numbered(id)?)
+    |reader, id, _| Ok(reader.quarantine_item(numbered(id)?)?.map(|item| item.row))
+);
+listed!(
+    QuarantineGroup,
+    "quarantine/groups",
+    "group in quarantine",
+    |row| row.id.to_string(),
+    |reader, query, _| reader.quarantine_groups(query),
+    |reader, id, _| reader.quarantine_group(numbered(id)?)
 );
 listed!(
     ExchangeRow,

@@ -24,7 +24,7 @@ use super::{Answer, ClientError, events::Events};
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long the daemon may take to ask a partner: each of its own waits ends before.
 const TRIAL: Duration = Duration::from_mins(2);
-/// How long the daemon may take to walk its whole audit, or to take a document in.
+/// How long the daemon may take to walk its whole audit, to take a document in, or to go through quarantine.
 const LONG: Duration = Duration::from_mins(30);
 /// How much of an answer that is none is quoted, in characters.
 const QUOTED: usize = 120;
@@ -65,6 +65,15 @@ impl Socket {
         order: &impl Serialize,
     ) -> Answer<T> {
         self.ask(self.http.post(url(path)).json(order).timeout(ANSWER)).await
+    }
+
+    /// As [`Self::post`], of an order that may take its time.
+    pub(super) async fn post_long<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        order: &impl Serialize,
+    ) -> Answer<T> {
+        self.ask(self.http.post(url(path)).json(order).timeout(LONG)).await
     }
 
     pub(super) async fn run_wait(&self, id: RunId, seconds: u32) -> Answer<RunRow> {

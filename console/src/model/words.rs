@@ -73,6 +73,7 @@ keys! {
         Retry => "trigger-retry",
         File => "trigger-file",
         Person => "trigger-person",
+        Replay => "trigger-replay",
     }
     kind_key(Kind) {
         Row => "kind-row",

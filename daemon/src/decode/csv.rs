@@ -7,6 +7,7 @@ use std::{
 };
 
 use csv::{ByteRecord, Position, ReaderBuilder};
+use marsad_shared::quarantine::form;
 
 use super::{DecodeError, Flow, ROW_MAX};
 use quotes::Quotes;
@@ -81,16 +82,9 @@ impl Row<'_> {
         Ok(Cells { text, record: self.record })
     }
 
-    /// The row's bytes, cells joined by `delimiter`: what is kept of a refused row.
+    /// The row's bytes, cells with `delimiter` between them and quoted where they must be: what is kept of a refused row.
     pub fn original(&self, delimiter: u8) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.record.as_slice().len() + self.record.len());
-        for (at, cell) in self.record.iter().enumerate() {
-            if at > 0 {
-                bytes.push(delimiter);
-            }
-            bytes.extend_from_slice(cell);
-        }
-        bytes
+        form::row(self.record.iter(), delimiter)
     }
 }
 

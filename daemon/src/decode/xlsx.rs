@@ -18,7 +18,7 @@ use std::{
 };
 
 use csv::{ReaderBuilder, StringRecord};
-use marsad_shared::feed::Sheet;
+use marsad_shared::{feed::Sheet, quarantine::form};
 use nix::sys::signal::Signal;
 
 use super::{DecodeError, Flow, Raw};
@@ -47,6 +47,9 @@ const HEAD: &str = "head";
 const ROW: &str = "row";
 const END: &str = "end";
 const FAULT: &str = "fault";
+
+/// What stands for an empty cell among the marks of a row.
+const BLANK: char = ' ';
 
 /// The program that is run instead of ourselves.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -100,10 +103,38 @@ impl Row<'_> {
         cell::text(self.record.get(index + 2).unwrap_or_default())
     }
 
-    /// The row's cells as text, joined by commas: what is kept of a refused row.
-    pub fn original(&self) -> Vec<u8> {
-        let cells: Vec<_> = self.record.iter().skip(2).map(cell::text).collect();
-        cells.join(",").into_bytes()
+    /// The row's cells as text, a row of CSV as wide as the header of `width` names: what is kept of a refused row.
+    pub fn original(&self, width: usize) -> Vec<u8> {
+        let text = |at| cell::text(self.record.get(at + 2).unwrap_or_default()).as_bytes();
+        form::row((0..width).map(text), b',')
+    }
+
+    /// What each of those cells is: a letter, or a blank where nothing stands.
+    pub fn marks(&self, width: usize) -> String {
+        let mark = |at| self.record.get(at + 2).and_then(|sent| sent.chars().next());
+        (0..width).map(|at| mark(at).unwrap_or(BLANK)).collect()
+    }
+}
+
+/// A row that came once, to be read again.
+#[derive(Debug)]
+pub struct Sent {
+    record: StringRecord,
+    line: u64,
+}
+
+impl Sent {
+    /// The row of these cells, as text, of which `marks` says what each is ([`Row::marks`]).
+    pub fn again<'c>(cells: impl Iterator<Item = &'c str>, marks: &str, line: u64) -> Self {
+        let mut record = StringRecord::from(vec![ROW, &line.to_string()]);
+        for (text, mark) in cells.zip(marks.chars()) {
+            record.push_field(&if mark == BLANK { String::new() } else { format!("{mark}{text}") });
+        }
+        Self { record, line }
+    }
+
+    pub fn row(&self) -> Row<'_> {
+        Row { record: &self.record, line: self.line, number: 0 }
     }
 }
 
@@ -268,5 +299,24 @@ mod tests {
             let text = error.to_string();
             assert!(text.contains(word) && text.contains("; have it"), "{status}: {text}");
         }
+    }
+
+    #[test]
+    fn a_row_is_kept_so_that_every_cell_is_what_it_was() {
+        let cells = ["t٨٥", "n120", "", "btrue", "d2026-09-07", "f", "ta,\"b\"", "t"];
+        let record = StringRecord::from([&[ROW, "7"], &cells[..]].concat());
+        let row = Row { record: &record, line: 7, number: 6 };
+        // The header may be wider than the row, or narrower: then nobody reads what is beyond it.
+        for width in [cells.len() + 1, cells.len(), 3] {
+            let (original, marks) = (row.original(width), row.marks(width));
+            let kept = form::cells(&original, ',').unwrap();
+            let sent = Sent::again(kept.iter().map(String::as_str), &marks, 7);
+            for at in 0..width {
+                assert_eq!(sent.row().cell(at), row.cell(at), "cell {at} of {width}");
+            }
+            assert_eq!(sent.row().line, 7);
+        }
+        assert_eq!(row.marks(3), "tn ");
+        assert_eq!(String::from_utf8(row.original(4)).unwrap(), "٨٥,120,,true");
     }
 }

@@ -33,6 +33,7 @@ use crate::{
     columns::Columns,
     decode::{DecodeError, Flow},
     intake::{self, Intake, Origins, Piece},
+    replay::no_columns,
     run::Run,
     services::Services,
     shape::Shaper,
@@ -158,6 +159,22 @@ impl Desk {
         }
         // Their order stays what it was.
         self.finish(services, run, load, Vec::new(), Some(self.feed.keeping.brake)).await
+    }
+
+    /// Reads one original into `load`, as a file is read.
+    pub(super) async fn read_original(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        file: &FileEnd,
+        load: &mut Load,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
+        let nothing = |_: &Feed| Err(no_columns());
+        let shaper = self.columns.shaper(services, run.id, &show(&file.name), nothing).await?;
+        let (originals, hash) = (services.store.originals.clone(), file.hash.clone());
+        let source = move || Ok((originals.open(&hash)?, |_| Ok(())));
+        self.load(services, run, load, shaper, &file.name, source, stop).await
     }
 
     async fn begin(&self, services: &Services, run: RunId) -> Result<(), StoreError> {

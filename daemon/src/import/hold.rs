@@ -58,6 +58,7 @@ pub(super) async fn hold(
         reason: trouble.what(),
         place: Place { file: Some(file), line, ..Place::default() },
         original: Vec::new(),
+        form: None,
         original_hash: Some(kept.hash),
         bytes: kept.bytes,
     };

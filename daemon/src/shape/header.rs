@@ -5,7 +5,7 @@
 
 use marsad_shared::{
     feed::Field,
-    fold::{fold, halves},
+    fold::{fold, readings},
 };
 
 use crate::decode::DecodeError;
@@ -126,12 +126,6 @@ pub(crate) fn is_among(from: &[String], names: &[String]) -> bool {
     let wanted = || from.iter().map(|name| fold(name)).filter(|name| !name.is_empty());
     let reads = |name: &String| wanted().any(|wanted| readings(name).contains(&wanted));
     names.iter().any(|name| from.contains(name) || reads(name))
-}
-
-/// What a name may be read as: itself, and of two languages each.
-fn readings(name: &str) -> Vec<String> {
-    let halves = halves(name).map(|(one, other)| [fold(one), fold(other)]);
-    std::iter::once(fold(name)).chain(halves.into_iter().flatten()).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! XML paths of local names.
 
 use marsad_shared::{
-    feed::{Deleted, FieldType, XmlPath},
+    feed::{Deleted, FieldType, XmlPath, names_of},
     record::Layout,
 };
 use serde_json::value::RawValue;
@@ -135,18 +135,9 @@ fn untold(why: &str) -> Refused {
 
 /// `$.a.b` goes down, anything else is one name.
 fn json(from: &str, slots: &mut Slots) -> Way {
-    let mut names = plain_path(from).unwrap_or_else(|| vec![from.to_owned()]).into_iter();
+    let mut names = names_of(from).into_iter();
     let slot = slots.add(names.next().unwrap_or_default());
     Way::Json { slot, rest: names.collect() }
-}
-
-/// The names of a path such as `$.a.b`; `None` for any other text.
-fn plain_path(path: &str) -> Option<Vec<String>> {
-    let names = path.strip_prefix("$.")?.split('.').map(str::to_owned).collect::<Vec<_>>();
-    let plain = |name: &String| {
-        !name.is_empty() && !name.contains(['[', ']', '*', '?', '(', '\'', '"', ' '])
-    };
-    names.iter().all(plain).then_some(names)
 }
 
 /// A path of local names; what is none is the name of one element.

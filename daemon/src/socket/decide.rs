@@ -30,7 +30,7 @@ pub(super) async fn run(
         asked.map_err(|error| bad_request(error.body_text()))?;
     let found = api.services.readers.read(move |reader| {
         let Some(row) = reader.run(run)? else { return Ok(None) };
-        let held = reader.held(&row.feed)?.filter(|held| held.run == run);
+        let held = reader.waiting(&row.feed)?.filter(|held| held.run == run);
         Ok(Some((row, held)))
     });
     let found = found.await.map_err(|error| failed("nothing was done", &error))?;

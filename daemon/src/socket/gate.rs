@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use marsad_shared::{
-    audit::{Deed, Head, Phase},
+    audit::{Deed, Entry, Head, Phase},
     protocol::{EventKind, Problem},
     role::Act,
     store::StoreError,
@@ -39,16 +39,33 @@ impl Api {
         command: Command,
         effect: impl Future<Output = Result<(R, String), Problem>> + Send + 'static,
     ) -> Result<R, Refusal> {
+        self.audited_from(command, |_| effect).await
+    }
+
+    /// The same, where the effect is told the number of the entry that says it was begun: it writes more than one of how
+    /// it went.
+    pub(super) async fn audited_from<R, F>(
+        self: &Arc<Self>,
+        command: Command,
+        effect: impl FnOnce(i64) -> F + Send + 'static,
+    ) -> Result<R, Refusal>
+    where
+        R: Send + 'static,
+        F: Future<Output = Result<(R, String), Problem>> + Send + 'static,
+    {
         let api = Arc::clone(self);
         let passed = self.acts.spawn(async move { api.pass(&command, effect).await });
         passed.await.unwrap_or_else(|_| Err(unavailable().into()))
     }
 
-    async fn pass<R>(
+    async fn pass<R, F>(
         &self,
         command: &Command,
-        effect: impl Future<Output = Result<(R, String), Problem>>,
-    ) -> Result<R, Refusal> {
+        effect: impl FnOnce(i64) -> F,
+    ) -> Result<R, Refusal>
+    where
+        F: Future<Output = Result<(R, String), Problem>>,
+    {
         if command.reason.as_ref().is_some_and(|reason| reason.len() > REASON_MAX) {
             return Err(bad_request("the reason is longer than 2,000 bytes").into());
         }
@@ -61,7 +78,7 @@ impl Api {
         }
         let begun = self.deed(command, Phase::Begun, command.detail.clone(), None);
         let begun = self.note(begun).await.map_err(not_audited)?;
-        let done = effect.await;
+        let done = effect(begun).await;
         let (phase, outcome) = match &done {
             Ok((_, outcome)) => (Phase::Done, outcome.clone()),
             Err(problem) => (Phase::Failed, problem.why.clone()),
@@ -74,7 +91,14 @@ impl Api {
         done.map(|(result, _)| result).map_err(Refusal)
     }
 
-    fn deed(&self, command: &Command, phase: Phase, detail: String, of: Option<i64>) -> Deed {
+    /// What a command says of itself in the audit.
+    pub(super) fn deed(
+        &self,
+        command: &Command,
+        phase: Phase,
+        detail: String,
+        of: Option<i64>,
+    ) -> Deed {
         Deed {
             seq: 0,
             at: self.services.clock.now(),
@@ -92,8 +116,15 @@ impl Api {
 
     /// Adds an entry to the audit; gives its number.
     async fn note(&self, deed: Deed) -> Result<i64, StoreError> {
-        let at = deed.at;
         let entry = self.services.store.ledger.call(move |ledger| ledger.audit(deed)).await?;
+        let seq = entry.deed.seq;
+        self.note_head(entry).await;
+        Ok(seq)
+    }
+
+    /// Notes beside the database, in the log and for whoever listens that an entry was added.
+    pub(super) async fn note_head(&self, entry: Entry) {
+        let at = entry.deed.at;
         let head = Head { seq: entry.deed.seq, hash: entry.hash };
         let services = Arc::clone(&self.services);
         let noted =
@@ -103,6 +134,5 @@ impl Api {
         }
         info!(seq = head.seq, hash = %head.hash, "audit head");
         self.services.events.tell(at, EventKind::Audit, Some(head.seq.to_string()));
-        Ok(entry.deed.seq)
     }
 }

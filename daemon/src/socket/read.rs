@@ -8,10 +8,10 @@ use axum::{
 };
 use jiff::Timestamp;
 use marsad_shared::{
-    id::{ExchangeId, FeedId, MoveId, QuarantineId, RunId},
+    id::{ExchangeId, FeedId, GroupId, MoveId, QuarantineId, RunId},
     protocol::{
         AuditProof, AuditRow, ConnectionRow, CursorRow, EventKind, ExchangeRow, FeedRow, ListQuery,
-        PartnerRow, QuarantineRow, RecordRow, RunRow, Status,
+        PartnerRow, QuarantineGroup, QuarantineItem, QuarantineRow, RecordRow, RunRow, Status,
     },
     role::Act,
     run::Outcome,
@@ -85,6 +85,7 @@ fn query(asked: Asked, filters: &[&str]) -> Result<ListQuery, Refusal> {
         ("connection", query.connection.is_some()),
         ("feed", query.feed.is_some()),
         ("state", query.state.is_some()),
+        ("group", query.group.is_some()),
     ];
     match given.into_iter().find(|(name, given)| *given && !filters.contains(name)) {
         None => Ok(query),
@@ -272,14 +273,31 @@ pub(super) async fn quarantine(
     State(api): State<Arc<Api>>,
     asked: Asked,
 ) -> Answer<Vec<QuarantineRow>> {
-    let query = query(asked, &["partner", "feed", "state"])?;
+    let query = query(asked, &["partner", "feed", "state", "group"])?;
     api.read(move |reader, _| reader.quarantine(&query)).await.map(Json)
+}
+
+pub(super) async fn quarantine_groups(
+    State(api): State<Arc<Api>>,
+    asked: Asked,
+) -> Answer<Vec<QuarantineGroup>> {
+    let query = query(asked, &["partner", "feed", "state"])?;
+    api.read(move |reader, _| reader.quarantine_groups(&query)).await.map(Json)
+}
+
+pub(super) async fn quarantine_group(
+    State(api): State<Arc<Api>>,
+    Path(text): Path<String>,
+) -> Answer<QuarantineGroup> {
+    let group: GroupId = id(&text)?;
+    api.one(format!("group {group} in quarantine"), move |reader, _| reader.quarantine_group(group))
+        .await
 }
 
 pub(super) async fn quarantine_item(
     State(api): State<Arc<Api>>,
     Path(text): Path<String>,
-) -> Answer<QuarantineRow> {
+) -> Answer<QuarantineItem> {
     let item: QuarantineId = id(&text)?;
     api.one(format!("quarantine item {item}"), move |reader, _| reader.quarantine_item(item)).await
 }

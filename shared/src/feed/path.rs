@@ -106,6 +106,16 @@ impl From<JsonPath> for ScalarPath {
     }
 }
 
+/// The names that lead to a field in a JSON record: `$.a.b` goes down, anything else is one name.
+pub fn names_of(from: &str) -> Vec<String> {
+    let plain =
+        |name: &&str| !name.is_empty() && !name.contains(['[', ']', '*', '?', '(', '\'', '"', ' ']);
+    match from.strip_prefix("$.").map(|path| path.split('.')) {
+        Some(names) if names.clone().all(|name| plain(&name)) => names.map(str::to_owned).collect(),
+        _ => vec![from.to_owned()],
+    }
+}
+
 fn json_path(text: &str) -> Result<JsonPath, PathError> {
     JsonPath::parse(text).map_err(|error| {
         let before = text.get(..error.position()).map_or(0, |text| text.chars().count());

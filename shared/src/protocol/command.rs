@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::BudgetRow;
+use super::{Alike, BudgetRow};
 use crate::{
     exchange::State,
     id::{ExchangeId, FeedId, RunId},
@@ -36,6 +36,9 @@ pub struct ListQuery {
     /// A health, freshness, outcome, exchange state or quarantine kind, by list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// Of quarantine, what is alike: a group, or an item of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Alike>,
 }
 
 /// An order to read a feed again.

@@ -11,9 +11,9 @@ use crate::{
     exchange::{Direction, State},
     freshness::Freshness,
     health::{Health, Reason, Side},
-    id::{ConnectionId, ExchangeId, FeedId, MoveId, PartnerId, QuarantineId, RunId},
+    id::{ConnectionId, ExchangeId, FeedId, GroupId, MoveId, PartnerId, QuarantineId, RunId},
     partner::{Agreement, Name},
-    quarantine::{Kind, Place},
+    quarantine::{Kind, Laid, Place},
     role::Roles,
     run::{Counts, Outcome, Trigger},
 };
@@ -261,6 +261,54 @@ pub struct QuarantineRow {
     pub at: Timestamp,
     /// How many bytes the original has; the bytes themselves are protected.
     pub bytes: u64,
+}
+
+/// `quarantine --by reason`: what is alike, the most first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineGroup {
+    pub id: GroupId,
+    pub feed: FeedId,
+    pub kind: Kind,
+    pub field: Option<String>,
+    /// As all of them say it; where they differ in numbers and names, with `…` in their places.
+    pub reason: String,
+    pub count: u64,
+    /// When the oldest of them was first refused.
+    pub oldest_at: Option<Timestamp>,
+    /// When one of them was refused last.
+    pub newest_at: Timestamp,
+    /// The one that was refused last.
+    pub example: QuarantineId,
+}
+
+/// `quarantine show ID`: one item with its original, in which what may not be seen is masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineItem {
+    #[serde(flatten)]
+    pub row: QuarantineRow,
+    /// When it was first refused; null of what an older version refused in a run that is forgotten.
+    pub first_at: Option<Timestamp>,
+    pub first_run: RunId,
+    /// BLAKE3 of the original, in hex.
+    pub hash: String,
+    /// Whether all that a replay needs was kept.
+    pub replayable: bool,
+    /// What would make it acceptable.
+    pub fix: String,
+    pub original: Original,
+}
+
+/// What was refused, as it came.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Original {
+    /// `csv`, `xlsx`, `json` or `xml`; null of a whole file, and of a row whose values cannot be told apart.
+    pub notation: Option<String>,
+    /// Whether only its begin was kept, or is shown.
+    pub cut: bool,
+    /// Its values in their order; null where they cannot be told apart: then none of them is shown.
+    pub values: Option<Vec<Laid>>,
+    /// All of it, or the begin of a file; null unless it was revealed.
+    pub text: Option<String>,
 }
 
 /// `exchanges`.

@@ -31,6 +31,7 @@ mod orphans;
 mod parts;
 mod past;
 mod reading;
+mod replay;
 mod rows;
 pub(super) mod table;
 
@@ -39,6 +40,7 @@ pub use loads::Weight;
 pub use orphans::Orphans;
 pub use past::Undone;
 use reading::Reading;
+pub use replay::Replayed;
 use table::Table;
 
 /// The run of a cursor's move that no run made.

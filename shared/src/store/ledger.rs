@@ -12,12 +12,15 @@ mod audit;
 mod calls;
 mod certificates;
 mod exchanges;
+pub(super) mod groups;
 mod quarantine;
 mod runs;
 mod state;
 
 pub use calls::{Calls, Rest};
 pub use exchanges::{Asked, AttemptEnd, Due, NewExchange, Step};
+pub(super) use quarantine::place_of;
+pub use quarantine::{Discarded, HeldItem};
 pub use runs::{FeedState, RunEnd, RunStart};
 pub use state::CatalogueEntry;
 

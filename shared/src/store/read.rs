@@ -23,9 +23,11 @@ use crate::{
 };
 
 pub mod catalogue;
+pub mod chosen;
 pub mod cursor;
 mod exchanges;
 mod feeds;
+mod groups;
 mod quarantine;
 mod records;
 mod runs;
@@ -267,6 +269,7 @@ mod tests {
                     reason: "no date".to_owned(),
                     place: crate::quarantine::Place::default(),
                     original: b"x".to_vec(),
+                    form: None,
                     original_hash: None,
                     bytes: 1,
                 };

@@ -5,7 +5,7 @@ use std::{path::Path, sync::LazyLock};
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-use super::{StoreError, state_dir};
+use super::{StoreError, ledger::groups, state_dir};
 
 /// How long a statement waits for another program's lock, in milliseconds, before it gives up.
 const BUSY_MS: u32 = 5_000;
@@ -311,6 +311,39 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     ), M::up(
         "-- Living records that a read of all there is no longer had.
          ALTER TABLE runs ADD COLUMN absent INTEGER NOT NULL DEFAULT 0;",
+    ), M::up(
+        "-- How a refused row is written, with the header above it; and when it was first refused.
+         ALTER TABLE quarantine ADD COLUMN form TEXT;
+         ALTER TABLE quarantine ADD COLUMN first_at INTEGER;
+         UPDATE quarantine SET first_at = (SELECT started_at FROM runs WHERE runs.id = first_run);",
+    ), M::up_with_hook(
+        "-- What is alike in quarantine, counted as it comes and goes: a screen must not count a million items.
+         CREATE TABLE quarantine_groups (
+             id INTEGER PRIMARY KEY AUTOINCREMENT,
+             feed TEXT NOT NULL,
+             kind TEXT NOT NULL,
+             field TEXT NOT NULL,
+             alike TEXT NOT NULL,
+             -- As they all say it; where they differ in numbers and names, without those.
+             reason TEXT NOT NULL,
+             n INTEGER NOT NULL DEFAULT 0,
+             UNIQUE (feed, kind, field, alike)
+         ) STRICT;
+         CREATE INDEX quarantine_groups_n ON quarantine_groups (n DESC, id);
+         ALTER TABLE quarantine ADD COLUMN grp INTEGER REFERENCES quarantine_groups (id);
+         CREATE INDEX quarantine_grp ON quarantine (grp, id);
+         CREATE INDEX quarantine_grp_at ON quarantine (grp, at);
+         CREATE TRIGGER quarantine_grouped AFTER INSERT ON quarantine BEGIN
+             UPDATE quarantine_groups SET n = n + 1 WHERE id = new.grp;
+         END;
+         CREATE TRIGGER quarantine_regrouped AFTER UPDATE OF grp ON quarantine WHEN old.grp IS NOT new.grp BEGIN
+             UPDATE quarantine_groups SET n = n - 1 WHERE id = old.grp;
+             UPDATE quarantine_groups SET n = n + 1 WHERE id = new.grp;
+         END;
+         CREATE TRIGGER quarantine_ungrouped AFTER DELETE ON quarantine BEGIN
+             UPDATE quarantine_groups SET n = n - 1 WHERE id = old.grp;
+         END;",
+        |tx| Ok(groups::group_all(tx)?),
     )])
 });
 

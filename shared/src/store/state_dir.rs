@@ -33,7 +33,7 @@ impl StateDir {
         }
         close_to_others(path)?;
         let lock = lock(path)?;
-        for folder in ["originals", SECRETS] {
+        for folder in [ORIGINALS, SECRETS] {
             let folder = path.join(folder);
             if !folder.exists() {
                 fs::DirBuilder::new()
@@ -58,7 +58,7 @@ impl StateDir {
     }
 
     pub fn originals(&self) -> PathBuf {
-        self.path.join("originals")
+        self.path.join(ORIGINALS)
     }
 
     /// Where tokens are kept that a partner gave in place of others: the one place where a secret is written.
@@ -96,6 +96,8 @@ impl StateDir {
 
 /// Where the audit's last head is noted, beside the database that it guards.
 pub(super) const HEAD: &str = "audit.head";
+/// What arrived and what is owed, byte for byte.
+pub(super) const ORIGINALS: &str = "originals";
 const SECRETS: &str = "secrets";
 pub(super) const CACHE: &str = "cache.db";
 pub(super) const LEDGER: &str = "ledger.db";

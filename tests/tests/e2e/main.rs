@@ -64,6 +64,8 @@ mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
 #[cfg(test)]
+mod quarantine;
+#[cfg(test)]
 mod reveal;
 #[cfg(test)]
 mod sources;

@@ -2,18 +2,18 @@
 
 use std::{error::Error, str::FromStr};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use marsad_shared::{
     exchange::State,
     freshness::Freshness,
     health::Health,
     id::{ConnectionId, ExchangeId, FeedId, MoveId, PartnerId, QuarantineId, RunId},
-    protocol::ListQuery,
+    protocol::{Alike, ListQuery},
     quarantine::Kind,
     run::Outcome,
 };
 
-use super::{Decide, Discover, Exchange, Rewind};
+use super::{Decide, Discard, Discover, Exchange, Replay, Rewind};
 
 /// What names a row on the command line.
 pub(in crate::cli) trait Id:
@@ -187,9 +187,15 @@ pub(in crate::cli) struct CursorMoves {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Quarantine {
     #[command(subcommand)]
-    pub(in crate::cli) show: Option<Show<QuarantineId>>,
+    pub(in crate::cli) verb: Option<QuarantineVerbs>,
     #[command(flatten)]
-    part: Part<QuarantineId>,
+    part: Part<Alike>,
+    /// What is alike together: how many, since when, and one of them
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "group")]
+    pub(in crate::cli) by: Option<GroupedBy>,
+    /// Only what is alike: a group, or an item of it
+    #[arg(long, value_name = "ID")]
+    group: Option<Alike>,
     /// Only those of this partner
     #[arg(long, value_name = "ID")]
     partner: Option<PartnerId>,
@@ -199,6 +205,26 @@ pub(in crate::cli) struct Quarantine {
     /// Only rows, or only whole files
     #[arg(long, value_name = "KIND")]
     state: Option<Kind>,
+}
+
+/// By what items are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum GroupedBy {
+    /// The feed, the field and the reason
+    Reason,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum QuarantineVerbs {
+    /// One of them: why it was refused, where it stood, what would mend it, and how it came, masked
+    Show {
+        #[arg(value_name = "ID")]
+        id: QuarantineId,
+    },
+    /// Shape and check them again, as the feeds are configured now
+    Replay(Replay),
+    /// Take them out for good; what they were stays in the audit
+    Discard(Discard),
 }
 
 #[derive(Debug, Args)]
@@ -312,6 +338,7 @@ impl Quarantine {
             partner: text(self.partner.as_ref()),
             feed: text(self.feed.as_ref()),
             state: text(self.state.as_ref()),
+            group: self.group,
             ..self.part.query()
         }
     }

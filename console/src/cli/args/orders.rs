@@ -1,9 +1,12 @@
 //! The orders: what is to be done, to what, and why.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
-use marsad_shared::id::{ConnectionId, ExchangeId, FeedId, RunId};
+use marsad_shared::{
+    id::{ConnectionId, ExchangeId, FeedId, IdError, QuarantineId, RunId},
+    protocol::Alike,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Exchange {
@@ -79,18 +82,73 @@ pub(in crate::cli) struct Rewind {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Reveal {
-    /// The feed, as partner/feed
-    #[arg(value_name = "FEED")]
-    pub(in crate::cli) feed: FeedId,
+    /// The feed, as partner/feed; or an item in quarantine, as q18
+    #[arg(value_name = "FEED|ID")]
+    pub(in crate::cli) what: Masked,
     /// The record's key; of several values, a JSON array
     #[arg(value_name = "KEY")]
-    pub(in crate::cli) key: String,
+    pub(in crate::cli) key: Option<String>,
     /// Only this column; may be said again [default: all]
     #[arg(long = "field", value_name = "NAME")]
     pub(in crate::cli) fields: Vec<String>,
     /// Why, for the audit
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Discard {
+    #[arg(value_name = "ID", required_unless_present = "group")]
+    pub(in crate::cli) ids: Vec<QuarantineId>,
+    /// All that is alike: a group, or an item of it
+    #[arg(long, value_name = "ID", conflicts_with = "ids")]
+    pub(in crate::cli) group: Option<Alike>,
+    /// Only say what it would do
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    /// Without asking for the count; needed where nobody can type it
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Replay {
+    #[arg(value_name = "ID", required_unless_present_any = ["group", "feed"])]
+    pub(in crate::cli) ids: Vec<QuarantineId>,
+    /// All that is alike: a group, or an item of it
+    #[arg(long, value_name = "ID", conflicts_with = "ids")]
+    pub(in crate::cli) group: Option<Alike>,
+    /// All of a feed, as partner/feed
+    #[arg(long, value_name = "FEED", conflicts_with_all = ["ids", "group"])]
+    pub(in crate::cli) feed: Option<FeedId>,
+    /// Overwrite what the bank has had since, too
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+    /// Only say what would become of them
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
+/// What something is masked of.
+#[derive(Clone, Debug)]
+pub(in crate::cli) enum Masked {
+    Feed(FeedId),
+    Item(QuarantineId),
+}
+
+impl FromStr for Masked {
+    type Err = IdError;
+
+    /// A feed's id has a `/`, and an item's has none.
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if text.contains('/') { text.parse().map(Self::Feed) } else { text.parse().map(Self::Item) }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::cli::{
     detail,
-    samples::{audit, connection, exchange, feed, look, partner, quarantine, record, run},
+    samples::{audit, connection, exchange, feed, group, look, partner, quarantine, record, run},
     table::Table,
 };
 
@@ -38,6 +38,7 @@ fn every_list_has_its_table() {
     );
     insta::assert_snapshot!("records", table(&[record(json!("E-1")), record(json!(42))]));
     insta::assert_snapshot!("quarantine", table(&[quarantine(18)]));
+    insta::assert_snapshot!("quarantine_groups", table(&[group(3)]));
     insta::assert_snapshot!(
         "exchanges",
         table(&[exchange(1042, State::Retrying), exchange(7, State::Delivered)])

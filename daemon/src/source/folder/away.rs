@@ -13,8 +13,10 @@ use std::{
 
 use tracing::warn;
 
-use super::{Marker, Stamp};
+use super::{Marker, Stamp, Taken};
 
+/// What stands behind the name of a held file in the name of its reason.
+const REASON: &str = ".reason.txt";
 /// The longest name of a file, in bytes, with room for `.reason.txt` behind it.
 const NAME_MAX: usize = 240;
 
@@ -23,7 +25,7 @@ pub fn settle(path: &Path, stamp: Stamp, held: Option<&str>) -> io::Result<()> {
     let Some(reason) = held else { return put_away(path, "done", stamp).map(drop) };
     let Some(to) = put_away(path, "held", stamp)? else { return Ok(()) };
     let mut beside = to.into_os_string();
-    beside.push(".reason.txt");
+    beside.push(REASON);
     // Never through a link that somebody put there.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
     writeln!(file, "{reason}")
@@ -55,15 +57,58 @@ fn numbered(name: &OsStr, turn: u32) -> OsString {
 /// syncs both folders. Gives where it is now; `None` if another file has taken its place meanwhile: that one stays where
 /// it is, and is a file of its own.
 fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<PathBuf>> {
+    move_into(path, &path.parent().unwrap_or(Path::new(".")).join(kind), stamp)
+}
+
+/// Moves out of `held/` of the folder `import` every file of that content, which is dealt with now, into `done/`, each with
+/// its marker; the reason beside it goes.
+pub fn free(import: &Path, hash: &str, bytes: u64, marker: Option<&Marker>) -> io::Result<()> {
+    let (held, done) = (import.join("held"), import.join("done"));
+    let entries = match fs::read_dir(&held) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let Ok(mut taken) = Taken::open(&path) else { continue };
+        if taken.bytes != bytes {
+            continue;
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(&mut taken.file)?;
+        if hasher.finalize().to_hex().as_str() != hash || !taken.is_unchanged(&path) {
+            continue;
+        }
+        let name = entry.file_name();
+        let beside = marker.and_then(|marker| {
+            marker.of(&held, &name).filter(|path| !marker.is_shared(path, &name))
+        });
+        if move_into(&path, &done, taken.stamp)?.is_none() {
+            continue;
+        }
+        if let Some(beside) = beside {
+            move_into(&beside, &done, Stamp::of(&fs::symlink_metadata(&beside)?))?;
+        }
+        let mut reason = path.into_os_string();
+        reason.push(REASON);
+        match fs::remove_file(reason) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// As [`put_away`], into the folder `target`.
+fn move_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<PathBuf>> {
     let (folder, name) =
         (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
-    let target = folder.join(kind);
-    if fs::symlink_metadata(&target).is_err() {
-        fs::create_dir(&target)?;
+    if fs::symlink_metadata(target).is_err() {
+        fs::create_dir(target)?;
         // Whatever the daemon's mask: operators, who are of its group, look at what is held.
-        fs::set_permissions(&target, fs::Permissions::from_mode(0o750))?;
+        fs::set_permissions(target, fs::Permissions::from_mode(0o750))?;
     }
-    if !fs::symlink_metadata(&target)?.is_dir() {
+    if !fs::symlink_metadata(target)?.is_dir() {
         // A link would lead what is put away to wherever somebody likes.
         return Err(io::Error::other(format!("{} is no folder; remove it", target.display())));
     }
@@ -80,7 +125,7 @@ fn put_away(path: &Path, kind: &str, stamp: Stamp) -> io::Result<Option<PathBuf>
         fs::remove_file(&to)?;
         return Ok(None);
     }
-    for folder in [folder, &target] {
+    for folder in [folder, target] {
         if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
             // The move stands; at worst it is made again after a power cut.
             warn!(folder = %folder.display(), %error, "a folder could not be synced");
@@ -117,6 +162,33 @@ mod tests {
         assert_eq!(put_away(&path, "done", stamp).unwrap(), None);
         assert_eq!(fs::read_to_string(&path).unwrap(), "not read yet");
         assert_eq!(fs::read_dir(temp.path().join("done")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_is_dealt_with_after_all_leaves_held_with_what_stands_beside_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| temp.path().join(name);
+        free(temp.path(), "ab", 1, None).unwrap();
+        let marker = Marker::new(".done");
+        for (name, content) in [("a.csv", "same"), ("b.csv", "like"), ("c.csv", "same")] {
+            fs::write(path(name), content).unwrap();
+            let stamp = Stamp::of(&fs::metadata(path(name)).unwrap());
+            settle(&path(name), stamp, Some("why")).unwrap();
+        }
+        fs::write(path("held/a.csv.done"), "").unwrap();
+        let hash = blake3::hash(b"same").to_hex();
+        free(temp.path(), &hash, 4, Some(&marker)).unwrap();
+        for (name, there) in [
+            ("done/a.csv", true),
+            ("done/a.csv.done", true),
+            ("done/c.csv", true),
+            ("held/a.csv.reason.txt", false),
+            ("held/c.csv", false),
+            ("held/b.csv", true),
+            ("held/b.csv.reason.txt", true),
+        ] {
+            assert_eq!(path(name).exists(), there, "{name}");
+        }
     }
 
     #[test]

@@ -212,6 +212,17 @@ impl Table {
         )
     }
 
+    /// Finds when a row was changed last, by which run, and its content hash; the parameters are the key's values.
+    pub(super) fn changed(&self) -> String {
+        let key: Vec<_> = self.key().map(|name| format!("t.{} = ?", quoted(name))).collect();
+        format!(
+            "SELECT t._changed, t._run, s.h FROM {} t LEFT JOIN {} s ON s.rid = t.rowid WHERE {}",
+            self.quoted(),
+            self.seen(),
+            key.join(" AND ")
+        )
+    }
+
     /// Reads a row and when it was deleted; the parameters are the key's values.
     pub(super) fn read(&self) -> String {
         let columns = list(self.columns(), str::to_owned);

@@ -132,6 +132,9 @@ impl Ledger {
     }
 
     fn note_feed(&mut self, id: RunId, start: &RunStart, end: &RunEnd) -> Result<(), StoreError> {
+        if start.trigger == Trigger::Replay {
+            return self.note_replay(&start.feed, end);
+        }
         let sql = "INSERT INTO feed_state (feed, checked_at, arrived_at, event_at, last_run, last_outcome, reason, \
                    cause, fails, started_at, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
                    ON CONFLICT (feed) DO UPDATE SET checked_at = coalesce(excluded.checked_at, checked_at), \
@@ -214,6 +217,17 @@ impl Ledger {
             outcome.word(),
             (!good).then_some(reason)
         ])?;
+        Ok(())
+    }
+
+    /// A replay changes what the feed holds, and nothing of how the feed is: what it brought came long ago.
+    fn note_replay(&mut self, feed: &FeedId, end: &RunEnd) -> Result<(), StoreError> {
+        if end.counts.changed() == 0 {
+            return Ok(());
+        }
+        let sql = "INSERT INTO feed_state (feed, arrived_at) VALUES (?, ?) \
+                   ON CONFLICT (feed) DO UPDATE SET arrived_at = excluded.arrived_at";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), micros(end.at)])?;
         Ok(())
     }
 

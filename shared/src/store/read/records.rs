@@ -8,6 +8,7 @@ use super::{Reader, limit};
 use crate::{
     feed::{Field, FieldType},
     id::{FeedId, RunId},
+    mask::mask,
     protocol::{ListQuery, RecordRow},
     store::{
         StoreError,
@@ -15,9 +16,6 @@ use crate::{
         ledger::{maybe_time_at, time_at},
     },
 };
-
-/// What stands for a value that may not be seen.
-const MASK: &str = "•••";
 
 impl Reader {
     /// Records in the order of their keys, behind `after` or up to `before`. A feed that has no table yet has none.
@@ -253,9 +251,5 @@ fn shown(field: &Field, value: types::ValueRef<'_>, bare: bool) -> Value {
     if bare || !field.sensitive {
         return value;
     }
-    let text = value.as_str().unwrap_or_default();
-    let tail = (field.kind == FieldType::EmiratesId)
-        .then(|| text.get(text.len().saturating_sub(3)..))
-        .flatten();
-    Value::String(format!("{MASK}{}", tail.unwrap_or_default()))
+    Value::String(mask(field.kind, value.as_str().unwrap_or_default()))
 }

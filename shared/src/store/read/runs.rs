@@ -70,7 +70,7 @@ impl Reader {
     }
 
     /// What of a feed waits for a person.
-    pub fn held(&self, feed: &FeedId) -> Result<Option<Held>, StoreError> {
+    pub fn waiting(&self, feed: &FeedId) -> Result<Option<Held>, StoreError> {
         let sql = "SELECT held FROM marsad_feed WHERE feed = ?";
         let found = self.cache.prepare_cached(sql)?.query_row([feed.as_str()], |row| row.get(0));
         let text: Option<String> = found.optional()?.flatten();
@@ -80,7 +80,7 @@ impl Reader {
     /// Whether a person can still decide about a run.
     fn can_be_decided(&self, run: &mut RunRow) -> Result<(), StoreError> {
         if run.outcome == Outcome::Held {
-            run.waits = self.held(&run.feed)?.is_some_and(|held| held.run == run.id);
+            run.waits = self.waiting(&run.feed)?.is_some_and(|held| held.run == run.id);
         }
         if run.outcome.is_good() && run.counts.changed() > 0 {
             let sql = "SELECT 1 FROM marsad_undo WHERE feed = ? AND run = ?";
@@ -104,10 +104,10 @@ impl Reader {
         let (cursor, rows_now) = position.optional()?.unwrap_or_default();
         // A run that began at no cursor read everything, whoever ordered it; the first good one did.
         let sql = if full {
-            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND received > 0 \
+            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND received > 0 AND trigger <> 'replay' \
              ORDER BY full DESC, received DESC, id DESC LIMIT 1"
         } else {
-            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') \
+            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND trigger <> 'replay' \
              ORDER BY id DESC LIMIT 1"
         };
         let run =
