@@ -6,12 +6,15 @@ act-back = Back
 act-cancel = Cancel
 act-confirm = Confirm
 act-copy = Copy
+act-discard = Discard
 act-filter = Filter
 act-hold = Put on hold
+act-mark = Mark
 act-open_details = Open details
 act-quit = Quit
 act-refresh_view = Refresh view
 act-release = Release
+act-replay = Replay
 act-resync = Resync
 act-retry = Retry
 act-sort = Sort
@@ -52,13 +55,17 @@ col-answer = Answer
 col-certificate = Certificate
 col-changed = Changed
 col-changed_at = Changed
+col-count = Items
 col-direction = Direction
+col-example = Example
 col-fails = Fails
 col-id = Id
 col-kind = Kind
 col-last_ok = Last ok
 col-last_run = Last run
 col-name = Name
+col-newest = Newest
+col-oldest = Oldest
 col-our-certificate = Our certificate
 col-overlays = Overlays
 col-place = Place
@@ -84,6 +91,19 @@ count-exchanges = { $n ->
     [0] no exchanges
     [one] 1 exchange
    *[other] { $n } exchanges
+}
+
+## Discarding
+
+discard-keeps = The audit keeps what they were, and not what was in them. Nothing becomes fresh.
+discard-keys = Tab the other line   Esc cancels   typing it does it
+discard-title = Discard what is held: { $feed }
+discard-type = To do it, type: { $id }
+discard-wait = Esc cancels; nothing can be done before it is known what it is
+discard-why = Why, for the audit:
+discard-would = { $n ->
+    [one] 1 item is lost for good
+   *[other] { $n } items are lost for good
 }
 
 ## Events
@@ -112,9 +132,16 @@ exch-sending = Sending
 
 ## Facts
 
+fact-as_it_came = { $notation }, masked; marsad reveal { $id } shows it
+fact-cut = Only its begin was kept
+fact-first_refused = First refused
 fact-first_seen = First seen
+fact-fix = What to do
 fact-hash = Content hash (BLAKE3)
+fact-not_apart = Its values cannot be told apart, so that none is shown; marsad reveal { $id } shows it
+fact-original = As it came
 fact-refused = Refused at
+fact-whole_file = A whole file cannot be masked, so that nothing is shown; marsad reveal { $id } shows it
 
 ## Filters
 
@@ -157,6 +184,11 @@ health-suspect = Suspect
 health-unknown = Unknown
 health-up = Up
 
+## What is held
+
+held-asking = Asking what it would do …
+held-several = several feeds
+
 ## Help
 
 help-filter = To filter: words, field:value, !not.  Pasted text is never a command.
@@ -179,6 +211,7 @@ key-later = Forward again
 key-next_tab = Next tab or block
 key-old_filter = back to the old one
 key-open = Open
+key-other_line = the other line
 key-page_down = A page down
 key-page_up = A page up
 key-palette = Command
@@ -206,6 +239,7 @@ kind-run = run
 
 list-by_key = A whole key is looked up at once: / key Enter
 list-empty = There is nothing here
+list-marked = { $n } marked
 list-no_exchanges = No exchanges
 list-no_hit = Nothing passes the filter; Esc clears it
 list-no_hit_yet = Nothing has passed the filter so far; Esc clears it
@@ -227,6 +261,10 @@ msg-burst = { $n } keys came at once: taken for a paste, nothing was done
 msg-copied = Sent to the clipboard of the terminal: { $text }
 msg-daemon_away = Daemon away since { $time }
 msg-daemon_back = Daemon is back
+msg-discarded = { $n ->
+    [one] 1 item discarded
+   *[other] { $n } items discarded
+}
 msg-exchange_is = Done: { $id } became { $state }
 msg-fixed_order = This list has one order only
 msg-gone = no longer configured
@@ -234,10 +272,13 @@ msg-interrupt_again = Once more to leave
 msg-no_command = No such command: { $command }
 msg-no_feed = No feed is selected; 3 shows them all
 msg-no_further = No further
+msg-no_marks = Items of quarantine are marked; open what is alike first
 msg-not_found = There is no { $id }
 msg-nothing_selected = Nothing is selected
 msg-paste_ignored = Pasted text is never a command: nothing was done
 msg-problem = { $what }: { $why }; { $do }
+msg-replayed = { $accepted } of { $received } accepted, { $refused } refused again
+msg-replaying = Replaying …
 msg-run_ended = { $id } { $feed }: { $outcome }, { $changed } changed, { $held } held
 msg-run_failed = { $id } { $feed }: { $outcome }: { $reason }
 msg-run_started = Sync started: { $feed }
@@ -309,6 +350,15 @@ peek-nothing = Nothing is selected
 
 place-page = page { $n }
 place-row = row { $n }
+
+## Replaying
+
+replay-keeps = No cursor moves, and nothing becomes fresh.
+replay-newer = { $n } of those because a newer one is in the bank: discard them
+replay-title = Replay what is held: { $feed }
+replay-untried = { $n } whole files would be read again; a preview does not try them
+replay-would_accept = { $n } would be accepted, as the feed is configured now
+replay-would_refuse = { $n } would be refused again
 
 ## Resync
 

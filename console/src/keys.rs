@@ -34,6 +34,7 @@ pub enum Action {
     Menu,
     Why,
     Resync,
+    Mark,
     Sort,
     Reverse,
     Copy,
@@ -63,18 +64,21 @@ pub enum Mode {
     Why,
     Form,
     Confirm,
+    /// Before something is lost: a reason and a confirmation are typed.
+    Destroy,
     Filter,
     Palette,
 }
 
 impl Mode {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Browse,
         Self::Help,
         Self::Menu,
         Self::Why,
         Self::Form,
         Self::Confirm,
+        Self::Destroy,
         Self::Filter,
         Self::Palette,
     ];
@@ -86,7 +90,8 @@ impl Mode {
             Some(Popup::Menu { .. }) => Self::Menu,
             Some(Popup::Why { .. }) => Self::Why,
             Some(Popup::Resync(_)) => Self::Form,
-            Some(Popup::Confirm(_)) => Self::Confirm,
+            Some(Popup::Confirm(_) | Popup::Replay(_)) => Self::Confirm,
+            Some(Popup::Discard(_)) => Self::Destroy,
             Some(Popup::Filter { .. }) => Self::Filter,
             Some(Popup::Palette { .. }) => Self::Palette,
         }
@@ -94,7 +99,7 @@ impl Mode {
 
     /// Whether letters go into a line of text.
     pub const fn edits(self) -> bool {
-        matches!(self, Self::Filter | Self::Palette)
+        matches!(self, Self::Destroy | Self::Filter | Self::Palette)
     }
 }
 
@@ -160,7 +165,7 @@ const fn bind(
 
 use Action as A;
 use Chord::{Char, Code, Ctrl, Twice};
-use Mode::{Browse, Confirm, Filter, Form, Help, Menu, Palette, Why};
+use Mode::{Browse, Confirm, Destroy, Filter, Form, Help, Menu, Palette, Why};
 
 const UP: &[Chord] = &[Char('k'), Code(KeyCode::Up)];
 const DOWN: &[Chord] = &[Char('j'), Code(KeyCode::Down)];
@@ -179,6 +184,7 @@ pub const TABLE: &[Binding] = &[
     bind(Browse, &[Char('?')], A::Help, "nav-help", 7),
     bind(Browse, &[Code(KeyCode::Esc)], A::Back, "act-back", 0),
     bind(Browse, &[Char('q')], A::Leave, "act-back", 8),
+    bind(Browse, &[Char(' ')], A::Mark, "act-mark", 0),
     bind(Browse, &[Char('s')], A::Sort, "act-sort", 9),
     bind(Browse, &[Char('S')], A::Reverse, "key-reverse", 0),
     bind(Browse, &[Char('y')], A::Copy, "key-copy_id", 0),
@@ -196,7 +202,7 @@ pub const TABLE: &[Binding] = &[
     bind(Browse, &[Char('2')], A::Go(View::Connections), View::Connections.key(), 0),
     bind(Browse, &[Char('3')], A::Go(View::Feeds), View::Feeds.key(), 0),
     bind(Browse, &[Char('4')], A::Go(View::Exchanges), View::Exchanges.key(), 0),
-    bind(Browse, &[Char('5')], A::Go(View::Quarantine), View::Quarantine.key(), 0),
+    bind(Browse, &[Char('5')], A::Go(View::Groups), View::Groups.key(), 0),
     bind(Browse, &[Char('6')], A::Go(View::Runs), View::Runs.key(), 0),
     bind(Browse, &[Char('7')], A::Go(View::Records), View::Records.key(), 0),
     bind(Browse, &[Char('H')], A::Earlier, "key-earlier", 0),
@@ -235,6 +241,11 @@ pub const TABLE: &[Binding] = &[
     bind(Confirm, &[Char('n'), Code(KeyCode::Esc)], A::Refuse, "key-refuse", 2),
     bind(Confirm, PAUSE, A::Suspend, "key-suspend", 0),
     bind(Confirm, STOP, A::Interrupt, "act-quit", 0),
+    bind(Destroy, &[Code(KeyCode::Tab), Code(KeyCode::BackTab)], A::Toggle, "key-other_line", 1),
+    bind(Destroy, &[Code(KeyCode::Down), Code(KeyCode::Up)], A::Toggle, "key-other_line", 0),
+    bind(Destroy, &[Code(KeyCode::Esc)], A::Refuse, "key-refuse", 2),
+    bind(Destroy, PAUSE, A::Suspend, "key-suspend", 0),
+    bind(Destroy, STOP, A::Interrupt, "act-quit", 0),
     bind(Filter, &[Code(KeyCode::Enter)], A::Submit, "key-keep_filter", 1),
     bind(Filter, &[Code(KeyCode::Esc)], A::Back, "key-old_filter", 2),
     bind(Filter, &[Code(KeyCode::Down)], A::Down, "key-down", 0),
@@ -347,7 +358,7 @@ mod tests {
 
     #[test]
     fn enter_confirms_no_act() {
-        for mode in [Form, Confirm] {
+        for mode in [Form, Confirm, Destroy] {
             for binding in TABLE.iter().filter(|binding| binding.mode == mode) {
                 assert!(!binding.chords.contains(&Code(KeyCode::Enter)), "{mode:?}");
             }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use marsad_shared::{
     id::{ConnectionId, RunId},
     protocol::{
-        ActOutcome, ConnectionRow, Event, ExchangeAct, FeedRow, ListQuery, Problem, Resync,
-        ResyncReply, RunRow, Status, TestReply,
+        ActOutcome, ConnectionRow, Discard, DiscardReply, Event, ExchangeAct, FeedRow, ListQuery,
+        Problem, Replay, ReplayReply, Resync, ResyncReply, RunRow, Status, TestReply,
     },
 };
 use tui_input::InputRequest;
@@ -53,6 +53,12 @@ pub enum Message {
     /// A run that was ordered here has ended.
     Ended(Box<RunRow>),
     Acted(Result<Vec<ActOutcome>, Problem>),
+    /// What a replay or a discard would do.
+    ReplayTried(Replay, Result<ReplayReply, Problem>),
+    DiscardTried(Discard, Result<DiscardReply, Problem>),
+    /// What became of one.
+    Replayed(Result<ReplayReply, Problem>),
+    Discarded(Result<DiscardReply, Problem>),
     /// A connection was tried.
     Tested(Result<TestReply, Problem>),
 }
@@ -75,6 +81,9 @@ pub enum Effect {
     /// Say when this run has ended.
     Follow(RunId),
     Act(ExchangeAct),
+    /// About quarantine: as a question, or in earnest.
+    Replay(Replay),
+    Discard(Discard),
     /// Try a connection now.
     Test(ConnectionId),
 }

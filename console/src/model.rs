@@ -39,7 +39,7 @@ pub use self::{
     filter::Filter,
     list::{HELD, List, PAGE, SCAN, Stay, Want},
     place::{Address, Place, Source, Subject, View},
-    popup::{Cause, Choice, Deed, Form, Item, Popup},
+    popup::{Cause, Choice, Deed, DiscardForm, Form, Held, Item, Popup, ReplayForm},
     recent::{News, recent},
     row::{Fact, Label, Row},
     rows::facts,

@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod data;
+mod held;
 mod menu;
 mod moving;
 mod prompt;
@@ -18,6 +19,9 @@ pub fn update(model: &mut Model, message: Message) -> Option<Effect> {
     match message {
         Message::Do(action) => return act(model, action),
         Message::Prefix(c) => model.prefix = Some(c),
+        Message::Edit(request) if Mode::of(model) == Mode::Destroy => {
+            return held::edit(model, request);
+        }
         Message::Edit(request) => prompt::edit(model, request),
         Message::Pasted(text) => prompt::paste(model, &text),
         Message::Burst(n) => model.tell(
@@ -54,7 +58,14 @@ fn act(model: &mut Model, action: Action) -> Option<Effect> {
         }
         Mode::Menu => menu::act(model, action),
         Mode::Form => resync::act(model, action),
+        Mode::Confirm if matches!(model.popup, Some(Popup::Replay(_))) => {
+            held::answer(model, action)
+        }
         Mode::Confirm => menu::answer(model, action),
+        Mode::Destroy => {
+            held::act(model, action);
+            None
+        }
         Mode::Filter | Mode::Palette => prompt::act(model, action),
     }
 }
@@ -68,6 +79,7 @@ fn browse(model: &mut Model, action: Action) -> Option<Effect> {
         Action::Why => menu::open_why(model),
         Action::Resync => return resync::open(model, None, false),
         Action::Copy => return menu::copy(model),
+        Action::Mark => held::mark(model),
         Action::Reread => {
             model.here_mut().list.restart();
             return Some(Effect::Reread);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use marsad_shared::{
     exchange::{Event, Standing},
-    protocol::{ExchangeRow, ExchangeVerb},
+    id::QuarantineId,
+    protocol::{Alike, Chosen, ExchangeRow, ExchangeVerb, QuarantineGroup, QuarantineRow},
     role::{self, Act},
 };
 
-use super::{Choice, Item, Link, Model, Row, Subject};
+use super::{Choice, Held, Item, Link, Model, Row, Subject};
 
 impl Choice {
     /// The key of its name in the catalogue.
@@ -19,6 +20,8 @@ impl Choice {
             Self::Resync => "act-resync",
             Self::Test => "act-test_connection",
             Self::Exchange(verb) => verb_key(verb),
+            Self::Replay => "act-replay",
+            Self::Discard => "act-discard",
             Self::Copy => "act-copy",
         }
     }
@@ -87,10 +90,48 @@ pub fn items(model: &Model) -> Vec<Item> {
             }),
         }));
     }
+    if held(model).is_some() {
+        for (choice, act) in
+            [(Choice::Replay, Act::ReplayQuarantine), (Choice::Discard, Act::DiscardQuarantine)]
+        {
+            items.push(Item { choice, blocked: blocked(model, act) });
+        }
+    }
     if model.selected().is_some() {
         items.push(Item { choice: Choice::Copy, blocked: None });
     }
     items
+}
+
+/// What is held that an act would be about: what is marked, else what is selected, else what this place is about.
+pub fn held(model: &Model) -> Option<Held> {
+    let list = &model.here().list;
+    let ids: Vec<QuarantineId> = list.marks.iter().filter_map(|key| key.parse().ok()).collect();
+    if !ids.is_empty() {
+        let feed = |row: &Row| row.feed().filter(|_| list.marks.contains(&row.key())).cloned();
+        let mut feeds: Vec<_> = list.rows.iter().filter_map(feed).collect();
+        feeds.sort_unstable();
+        feeds.dedup();
+        let name = match feeds.as_slice() {
+            [one] => one.to_string(),
+            _ => model.say("held-several"),
+        };
+        return Some(Held { what: Chosen { ids, ..Chosen::default() }, name });
+    }
+    let one = |row: &QuarantineRow| Held {
+        what: Chosen { ids: vec![row.id], ..Chosen::default() },
+        name: row.feed.to_string(),
+    };
+    let all = |row: &QuarantineGroup| Held {
+        what: Chosen { group: Some(Alike::Group(row.id)), ..Chosen::default() },
+        name: row.feed.to_string(),
+    };
+    match (model.selected(), &model.here().subject) {
+        (Some(Row::Group(row)), _) => Some(all(row)),
+        (Some(Row::Quarantine(row)), _) | (_, Some(Subject::Quarantine(row))) => Some(one(row)),
+        (_, Some(Subject::Item(item))) => Some(one(&item.row)),
+        _ => None,
+    }
 }
 
 /// The exchange that is selected, or that this place is about.

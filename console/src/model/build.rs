@@ -7,13 +7,13 @@ use marsad_shared::{
     exchange::{Direction, State},
     freshness::Freshness,
     health::Health,
-    id::{ExchangeId, QuarantineId, RunId},
+    id::{ExchangeId, GroupId, QuarantineId, RunId},
     partner::Name,
     protocol::{
-        ConnectionRow, DaemonRow, ExchangeRow, FeedRow, QuarantineRow, RecordRow, RunRow, Running,
-        Status,
+        ConnectionRow, DaemonRow, ExchangeRow, FeedRow, Original, QuarantineGroup, QuarantineItem,
+        QuarantineRow, RecordRow, RunRow, Running, Status,
     },
-    quarantine::{Kind, Place},
+    quarantine::{Kind, Laid, Place},
     role::{Role, Roles},
     run::{Counts, Outcome, Trigger},
 };
@@ -281,6 +281,54 @@ pub(crate) fn quarantined(id: i64) -> QuarantineRow {
         },
         at: ago(400),
         bytes: 212,
+    }
+}
+
+pub(crate) fn group(id: i64, count: u64) -> QuarantineGroup {
+    QuarantineGroup {
+        id: GroupId(id),
+        feed: "courts/orders".parse().unwrap(),
+        kind: Kind::Row,
+        field: Some("issued_on".to_owned()),
+        reason: "issued_on is no date; write it as YYYY-MM-DD".to_owned(),
+        count,
+        oldest_at: Some(ago(90_000)),
+        newest_at: ago(400),
+        example: QuarantineId(14),
+    }
+}
+
+/// An item with its row, of which one value is masked and one marked.
+pub(crate) fn item(id: i64) -> QuarantineItem {
+    let value = |name: &str, value: Option<&str>, masked, marked| Laid {
+        name: name.to_owned(),
+        field: Some(name.to_owned()),
+        value: value.map(str::to_owned),
+        masked,
+        marked,
+    };
+    QuarantineItem {
+        row: quarantined(id),
+        first_at: Some(ago(90_000)),
+        first_run: RunId(4711),
+        hash: "af1349b9f5f9a1a6".to_owned(),
+        replayable: true,
+        fix: format!(
+            "if the value is right, mend the type, the `format` or the rules of field issued_on of courts/orders, then: \
+             marsad quarantine replay q{id}; if it is wrong, have the partner send the record again, and then: marsad quarantine \
+             discard q{id} --reason TEXT"
+        ),
+        original: Original {
+            notation: Some("csv".to_owned()),
+            cut: false,
+            values: Some(vec![
+                value("order_no", Some("O-1204"), false, false),
+                value("issued_on", Some("31/02/2026"), false, true),
+                value("child_eid", Some("•••678"), true, false),
+                value("رقم القيد", None, false, false),
+            ]),
+            text: None,
+        },
     }
 }
 

@@ -3,6 +3,8 @@
 //! A list of the daemon may have any length. Only a window of it is held; it grows at the side towards which the
 //! selection moves and is cut at the other, and every page stands behind or before a key.
 
+use std::collections::BTreeSet;
+
 use marsad_shared::{
     id::RunId,
     protocol::{ListQuery, Problem},
@@ -51,6 +53,8 @@ pub struct List {
     /// Of quarantine, only what this run refused: the daemon cannot be asked for that.
     pub only: Option<RunId>,
     pub sort: Sort,
+    /// Rows that an act is about, by their keys.
+    pub marks: BTreeSet<String>,
     /// Whether the first row held is the first of all, and the last held the last.
     pub begins: bool,
     pub ends: bool,
@@ -89,6 +93,17 @@ impl List {
 
     pub fn selected_row(&self) -> Option<&Row> {
         self.rows.get(self.selected)
+    }
+
+    /// Marks the selected row, or takes its mark away, and goes on to the next; `false`: such rows bear none.
+    pub fn mark(&mut self, height: usize) -> bool {
+        let Some(Row::Quarantine(row)) = self.selected_row() else { return false };
+        let key = row.id.to_string();
+        if !self.marks.remove(&key) {
+            self.marks.insert(key);
+        }
+        self.select(self.selected + 1, height);
+        true
     }
 
     /// Puts all rows in place of those held; the selection stays on its row, or near where it was. On the first row it

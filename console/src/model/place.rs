@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use marsad_shared::{
     id::{ConnectionId, ExchangeId, FeedId, QuarantineId, RunId},
-    protocol::{ConnectionRow, ExchangeRow, ListQuery, QuarantineRow, RecordRow, RunRow},
+    protocol::{
+        Alike, ConnectionRow, ExchangeRow, ListQuery, QuarantineGroup, QuarantineItem,
+        QuarantineRow, RecordRow, RunRow,
+    },
 };
 
 use super::{Filter, List, Row, Sort};
@@ -16,6 +19,9 @@ pub enum View {
     Connections,
     Feeds,
     Exchanges,
+    /// What is alike in quarantine.
+    Groups,
+    /// Items of quarantine, one by one.
     Quarantine,
     Runs,
     Records,
@@ -32,7 +38,7 @@ impl View {
         Self::Connections,
         Self::Feeds,
         Self::Exchanges,
-        Self::Quarantine,
+        Self::Groups,
         Self::Runs,
         Self::Records,
     ];
@@ -44,7 +50,7 @@ impl View {
             Self::Connections => "nav-connections",
             Self::Feeds => "nav-feeds",
             Self::Exchanges => "nav-exchanges",
-            Self::Quarantine => "nav-quarantine",
+            Self::Groups | Self::Quarantine => "nav-quarantine",
             Self::Runs => "nav-runs",
             Self::Records => "nav-records",
             Self::Attempts => "exch-attempts",
@@ -59,7 +65,8 @@ impl View {
             Self::Connections => "connections",
             Self::Feeds => "feeds",
             Self::Exchanges => "exchanges",
-            Self::Quarantine => "quarantine",
+            Self::Groups => "quarantine",
+            Self::Quarantine => "items",
             Self::Runs => "runs",
             Self::Records => "records",
             Self::Attempts => "attempts",
@@ -80,7 +87,12 @@ pub enum Subject {
     Connection(ConnectionId),
     Feed(FeedId),
     Exchange(Arc<ExchangeRow>),
+    /// What is alike in quarantine.
+    Group(Arc<QuarantineGroup>),
+    /// An item of quarantine, as its list has it.
     Quarantine(Arc<QuarantineRow>),
+    /// The same with how it came.
+    Item(Arc<QuarantineItem>),
     Run(Arc<RunRow>),
     Record(FeedId, Arc<RecordRow>),
 }
@@ -92,7 +104,9 @@ impl Subject {
             Self::Connection(id) => id.to_string(),
             Self::Feed(id) => id.to_string(),
             Self::Exchange(row) => row.id.to_string(),
+            Self::Group(row) => row.id.to_string(),
             Self::Quarantine(row) => row.id.to_string(),
+            Self::Item(item) => item.row.id.to_string(),
             Self::Run(row) => row.id.to_string(),
             Self::Record(_, row) => super::row::record_key(row),
         }
@@ -105,7 +119,8 @@ impl Subject {
             Self::Feed(_) => &[View::Runs, View::Records, View::Quarantine],
             Self::Exchange(_) => &[View::Attempts],
             Self::Run(_) => &[View::Quarantine, View::Facts],
-            Self::Quarantine(_) | Self::Record(..) => &[View::Facts],
+            Self::Group(_) => &[View::Quarantine],
+            Self::Quarantine(_) | Self::Item(_) | Self::Record(..) => &[View::Facts],
         }
     }
 
@@ -113,7 +128,9 @@ impl Subject {
     pub fn feed(&self) -> Option<&FeedId> {
         match self {
             Self::Feed(id) | Self::Record(id, _) => Some(id),
+            Self::Group(row) => Some(&row.feed),
             Self::Quarantine(row) => Some(&row.feed),
+            Self::Item(item) => Some(&item.row.feed),
             Self::Run(row) => Some(&row.feed),
             Self::Connection(_) | Self::Exchange(_) => None,
         }
@@ -140,6 +157,7 @@ pub enum Address {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     Exchanges,
+    Groups,
     Quarantine,
     Runs,
     Records(FeedId),
@@ -184,6 +202,7 @@ impl Place {
     pub fn source(&self) -> Option<Source> {
         match (self.view, &self.subject) {
             (View::Exchanges, _) => Some(Source::Exchanges),
+            (View::Groups, _) => Some(Source::Groups),
             (View::Quarantine, _) => Some(Source::Quarantine),
             (View::Runs, _) => Some(Source::Runs),
             (View::Records, Some(Subject::Feed(feed))) => Some(Source::Records(feed.clone())),
@@ -198,7 +217,7 @@ impl Place {
         match self.view {
             View::Exchanges => query.state = asked("state").filter(|word| is_word(word, self.view)),
             View::Runs => query.state = asked("state").filter(|word| is_word(word, self.view)),
-            View::Quarantine => {
+            View::Groups | View::Quarantine => {
                 query.state = asked("kind").filter(|word| is_word(word, self.view));
             }
             _ => {}
@@ -208,6 +227,7 @@ impl Place {
             Some(Subject::Feed(id)) if self.view != View::Records => {
                 query.feed = Some(id.to_string());
             }
+            Some(Subject::Group(row)) => query.group = Some(Alike::Group(row.id)),
             Some(Subject::Run(row)) => query.feed = Some(row.feed.to_string()),
             _ => {}
         }
@@ -229,7 +249,7 @@ fn is_word(word: &str, view: View) -> bool {
     match view {
         View::Exchanges => word.parse::<State>().is_ok(),
         View::Runs => word.parse::<Outcome>().is_ok(),
-        View::Quarantine => word.parse::<Kind>().is_ok(),
+        View::Groups | View::Quarantine => word.parse::<Kind>().is_ok(),
         _ => false,
     }
 }

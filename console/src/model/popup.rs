@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use marsad_shared::{
     id::FeedId,
-    protocol::{ExchangeRow, ExchangeVerb, Preview, Problem, Resync},
+    protocol::{
+        Chosen, Discard, DiscardReply, ExchangeRow, ExchangeVerb, Preview, Problem, Replay,
+        ReplayReply, Resync,
+    },
 };
 use tui_input::Input;
 
@@ -23,6 +26,10 @@ pub enum Popup {
         selected: usize,
     },
     Resync(Form),
+    /// What a replay of quarantine would do: `y` does it.
+    Replay(Box<ReplayForm>),
+    /// What discarding would do: typing what it is does it.
+    Discard(Box<DiscardForm>),
     /// Asks before it is done: `y` does it.
     Confirm(Deed),
     /// The chain of causes, from line `top`.
@@ -58,6 +65,10 @@ pub enum Choice {
     /// A connection, now.
     Test,
     Exchange(ExchangeVerb),
+    /// What is held: shaped and checked again.
+    Replay,
+    /// What is held: taken out for good.
+    Discard,
     Copy,
 }
 
@@ -87,6 +98,83 @@ impl Form {
     pub fn order(&self, dry_run: bool) -> Resync {
         let (feed, full) = (self.feed.clone(), self.full);
         Resync { feed, full, since: None, until: None, hold: false, dry_run, reason: None }
+    }
+}
+
+/// Items of quarantine that an act is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub what: Chosen,
+    /// As people call them: the feed, or the group.
+    pub name: String,
+}
+
+/// A replay that is being prepared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayForm {
+    pub held: Held,
+    /// What the daemon says it would do; none while it is asked.
+    pub preview: Option<Result<ReplayReply, Problem>>,
+}
+
+impl ReplayForm {
+    pub const fn new(held: Held) -> Self {
+        Self { held, preview: None }
+    }
+
+    /// The order, as a question or in earnest; then it is about no more than was seen.
+    pub fn order(&self, dry_run: bool) -> Replay {
+        let seen = match &self.preview {
+            Some(Ok(reply)) if !dry_run && self.held.what.group.is_some() => reply.choice.up_to,
+            _ => None,
+        };
+        let what = Chosen { up_to: seen, ..self.held.what.clone() };
+        Replay { what, force: false, dry_run, reason: None }
+    }
+}
+
+/// A discard that is being prepared.
+#[derive(Clone, Debug)]
+pub struct DiscardForm {
+    pub held: Held,
+    pub preview: Option<Result<DiscardReply, Problem>>,
+    pub reason: Input,
+    /// What is typed to confirm it.
+    pub typed: Input,
+    /// Whether keys go there, and not into the reason.
+    pub confirms: bool,
+}
+
+impl DiscardForm {
+    pub fn new(held: Held) -> Self {
+        let (reason, typed) = (Input::default(), Input::default());
+        Self { held, preview: None, reason, typed, confirms: false }
+    }
+
+    /// The order, as a question or in earnest; then it is about no more than was seen.
+    pub fn order(&self, dry_run: bool) -> Discard {
+        let seen = match &self.preview {
+            Some(Ok(reply)) if !dry_run && self.held.what.group.is_some() => reply.choice.up_to,
+            _ => None,
+        };
+        let what = Chosen { up_to: seen, ..self.held.what.clone() };
+        let reason = Some(self.reason.value().trim().to_owned()).filter(|_| !dry_run);
+        Discard { what, dry_run, reason }
+    }
+
+    /// What has to be typed: whose they are, and how many; `None` as long as nobody knows.
+    pub fn phrase(&self) -> Option<String> {
+        match &self.preview {
+            Some(Ok(reply)) => Some(format!("{} {}", self.held.name, reply.discarded)),
+            _ => None,
+        }
+    }
+
+    /// Whether all is there that it takes: a reason, and the very words.
+    pub fn is_confirmed(&self) -> bool {
+        let phrase = self.phrase();
+        !self.reason.value().trim().is_empty()
+            && phrase.is_some_and(|phrase| phrase == self.typed.value().trim())
     }
 }
 

@@ -4,7 +4,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use marsad_shared::{
     id::{ConnectionId, FeedId},
-    protocol::{AttemptRow, ConnectionRow, ExchangeRow, FeedRow, QuarantineRow, RecordRow, RunRow},
+    protocol::{
+        AttemptRow, ConnectionRow, ExchangeRow, FeedRow, QuarantineGroup, QuarantineItem,
+        QuarantineRow, RecordRow, RunRow,
+    },
     run::Outcome,
 };
 use serde_json::Value;
@@ -19,7 +22,10 @@ pub enum Row {
     Connection(Arc<ConnectionRow>),
     Feed(Arc<FeedRow>),
     Exchange(Arc<ExchangeRow>),
+    Group(Arc<QuarantineGroup>),
     Quarantine(Arc<QuarantineRow>),
+    /// An item with how it came: no list has it.
+    Item(Arc<QuarantineItem>),
     Run(Arc<RunRow>),
     Record(Arc<RecordRow>),
     Attempt(Arc<AttemptRow>),
@@ -51,7 +57,9 @@ impl Row {
             Self::Connection(row) => row.id.to_string(),
             Self::Feed(row) => row.id.to_string(),
             Self::Exchange(row) => row.id.to_string(),
+            Self::Group(row) => row.id.to_string(),
             Self::Quarantine(row) => row.id.to_string(),
+            Self::Item(item) => item.row.id.to_string(),
             Self::Run(row) => row.id.to_string(),
             Self::Record(row) => row.place.clone(),
             Self::Attempt(row) => format!("{}{}", row.kind, row.number),
@@ -75,7 +83,9 @@ impl Row {
         match self {
             Self::Feed(row) => Some(&row.id),
             Self::Run(row) => Some(&row.feed),
+            Self::Group(row) => Some(&row.feed),
             Self::Quarantine(row) => Some(&row.feed),
+            Self::Item(item) => Some(&item.row.feed),
             Self::Trouble(trouble) => trouble.feed(),
             _ => None,
         }
@@ -95,7 +105,7 @@ impl Row {
             Self::Connection(row) => (&**row).into(),
             Self::Feed(row) => row.freshness.into(),
             Self::Exchange(row) => row.state.into(),
-            Self::Quarantine(_) => Weight::Warn,
+            Self::Group(_) | Self::Quarantine(_) | Self::Item(_) => Weight::Warn,
             Self::Run(row) => row.outcome.into(),
             Self::Record(row) => {
                 if row.deleted_at.is_some() {
@@ -127,15 +137,15 @@ impl Row {
                 word("name", &row.name),
                 said(row.reason.as_ref()),
             ],
-            Self::Quarantine(row) => vec![
+            Self::Group(row) => vec![
                 word("kind", row.kind.word()),
                 made("id", row.id.to_string()),
                 word("feed", row.feed.as_str()),
-                made("run", row.run.to_string()),
-                word("file", row.place.file.as_deref().unwrap_or_default()),
-                word("field", row.place.field.as_deref().unwrap_or_default()),
+                word("field", row.field.as_deref().unwrap_or_default()),
                 word("reason", &row.reason),
             ],
+            Self::Quarantine(row) => of_item(row),
+            Self::Item(item) => of_item(&item.row),
             Self::Run(row) => vec![
                 word("state", row.outcome.word()),
                 word("outcome", row.outcome.word()),
@@ -175,6 +185,18 @@ fn made(name: &str, text: String) -> Word<'_> {
 
 fn said(reason: Option<&String>) -> Word<'_> {
     word("reason", reason.map_or("", String::as_str))
+}
+
+fn of_item(row: &QuarantineRow) -> Vec<Word<'_>> {
+    vec![
+        word("kind", row.kind.word()),
+        made("id", row.id.to_string()),
+        word("feed", row.feed.as_str()),
+        made("run", row.run.to_string()),
+        word("file", row.place.file.as_deref().unwrap_or_default()),
+        word("field", row.place.field.as_deref().unwrap_or_default()),
+        word("reason", &row.reason),
+    ]
 }
 
 fn of_connection(row: &ConnectionRow) -> Vec<Word<'_>> {

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use marsad_shared::protocol::{ExchangeRow, QuarantineRow, RunRow};
 
 use super::{Fact, Label, Model, Place, Row, Subject, View, Weight, row, troubles};
 use crate::text;
+
+mod held;
 
 /// The rows of the place that is shown, unfiltered; `None` if they come page by page from the daemon.
 pub(super) fn held(model: &Model) -> Option<Vec<Row>> {
@@ -26,7 +29,7 @@ pub(super) fn held(model: &Model) -> Option<Vec<Row>> {
             Some(facts(model, subject).into_iter().map(Row::Fact).collect())
         }
         (View::Records, Some(Subject::Feed(_)))
-        | (View::Exchanges | View::Quarantine | View::Runs, _) => None,
+        | (View::Exchanges | View::Groups | View::Quarantine | View::Runs, _) => None,
         (View::Attempts | View::Facts | View::Records, _) => Some(Vec::new()),
     }
 }
@@ -49,7 +52,8 @@ fn feeds(model: &Model, place: &Place) -> Vec<Row> {
 /// All that there is to say of a subject, line by line.
 pub fn facts(model: &Model, subject: &Subject) -> Vec<Fact> {
     match subject {
-        Subject::Quarantine(item) => quarantined(model, item),
+        Subject::Quarantine(item) => quarantined(model, item, None),
+        Subject::Item(item) => held::facts(model, item),
         Subject::Run(run) => balance(model, run),
         Subject::Record(_, record) => {
             let fields = record.fields.iter().map(|(name, value)| Fact {
@@ -60,7 +64,7 @@ pub fn facts(model: &Model, subject: &Subject) -> Vec<Fact> {
             fields.collect()
         }
         Subject::Exchange(exchange) => document(exchange),
-        Subject::Connection(_) | Subject::Feed(_) => Vec::new(),
+        Subject::Connection(_) | Subject::Feed(_) | Subject::Group(_) => Vec::new(),
     }
 }
 
@@ -68,11 +72,12 @@ fn fact(name: &'static str, value: impl Into<String>) -> Fact {
     Fact { name: Label::Key(name), value: value.into(), weight: Weight::Calm }
 }
 
-fn quarantined(model: &Model, item: &QuarantineRow) -> Vec<Fact> {
+/// `first_at`: when it was first refused, where that is known.
+fn quarantined(model: &Model, item: &QuarantineRow, first_at: Option<Timestamp>) -> Vec<Fact> {
     let place = &item.place;
     let number = |name, value: Option<u64>| value.map(|value| fact(name, value.to_string()));
     let given = |name, value: &Option<String>| value.as_ref().map(|value| fact(name, value));
-    let mut facts = vec![Fact { weight: Weight::Warn, ..fact("noun-reason", &item.reason) }];
+    let mut facts = held::told(model, "noun-reason", &item.reason, Weight::Warn);
     facts.extend(given("noun-file", &place.file));
     facts.extend(number("noun-line", place.line));
     facts.extend(number("noun-page", place.page));
@@ -81,7 +86,9 @@ fn quarantined(model: &Model, item: &QuarantineRow) -> Vec<Fact> {
     facts.push(fact("noun-feed", item.feed.as_str()));
     facts.push(fact("noun-run", item.run.to_string()));
     facts.push(fact("noun-original", text::bytes(item.bytes)));
-    facts.push(fact("fact-refused", text::moment(item.at, model.now, &model.zone)));
+    let moment = |at| text::moment(at, model.now, &model.zone);
+    facts.extend(first_at.map(|at| fact("fact-first_refused", moment(at))));
+    facts.push(fact("fact-refused", moment(item.at)));
     facts
 }
 

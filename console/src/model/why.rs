@@ -41,9 +41,11 @@ fn links(model: &Model) -> Vec<Cause> {
         },
         (Some(Row::Run(row)), _) => run(model, row),
         (Some(Row::Quarantine(row)), _) | (_, Some(Subject::Quarantine(row))) => {
-            let mut all = vec![cause(Weight::Warn, row.reason.clone())];
-            all.extend(feed(model, &row.feed));
-            all
+            refused(model, &row.reason, &row.feed)
+        }
+        (_, Some(Subject::Item(item))) => refused(model, &item.row.reason, &item.row.feed),
+        (Some(Row::Group(row)), _) | (_, Some(Subject::Group(row))) => {
+            refused(model, &row.reason, &row.feed)
         }
         (Some(Row::Exchange(row)), _) | (_, Some(Subject::Exchange(row))) => {
             let word = model.say(words::state_key(row.state));
@@ -60,6 +62,12 @@ fn links(model: &Model) -> Vec<Cause> {
         (_, Some(Subject::Connection(id))) => trunk(model, id),
         _ => Vec::new(),
     }
+}
+
+fn refused(model: &Model, reason: &str, id: &FeedId) -> Vec<Cause> {
+    let mut all = vec![cause(Weight::Warn, reason.to_owned())];
+    all.extend(feed(model, id));
+    all
 }
 
 fn cause(weight: Weight, text: String) -> Cause {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use marsad_shared::{
     id::{ExchangeId, RunId},
-    protocol::{ExchangeRow, QuarantineRow, RecordRow, RunRow},
+    protocol::{ExchangeRow, QuarantineGroup, QuarantineRow, RecordRow, RunRow},
 };
 use tokio::sync::mpsc::Sender;
 
@@ -26,6 +26,9 @@ pub(super) async fn page(client: Client, fetch: Fetch, outbox: Sender<Message>) 
         }
         Source::Quarantine => {
             client.list::<QuarantineRow>(&(), query).await.map(|rows| all(rows, Row::Quarantine))
+        }
+        Source::Groups => {
+            client.list::<QuarantineGroup>(&(), query).await.map(|rows| all(rows, Row::Group))
         }
         Source::Runs => client.list::<RunRow>(&(), query).await.map(|rows| all(rows, Row::Run)),
         Source::Records(feed) => {
@@ -63,6 +66,22 @@ pub(super) async fn perform(client: Client, effect: Effect, outbox: Sender<Messa
             let reply = client.act(order.verb, order.ids, order.reason).await;
             Message::Acted(reply.map_err(|error| error.told()))
         }
+        Effect::Replay(order) => {
+            let reply = client.replay(&order).await.map_err(|error| error.told());
+            if order.dry_run {
+                Message::ReplayTried(order, reply)
+            } else {
+                Message::Replayed(reply)
+            }
+        }
+        Effect::Discard(order) => {
+            let reply = client.discard(&order).await.map_err(|error| error.told());
+            if order.dry_run {
+                Message::DiscardTried(order, reply)
+            } else {
+                Message::Discarded(reply)
+            }
+        }
         Effect::Test(connection) => {
             let reply = client.test(&connection, None).await;
             Message::Tested(reply.map_err(|error| error.told()))
@@ -78,9 +97,7 @@ async fn find(client: &Client, address: &Address) -> Result<Row, ClientError> {
     Ok(match address {
         Address::Run(id) => Row::Run(client.one::<RunRow>(&(), &id.to_string()).await?.into()),
         Address::Exchange(id) => exchange(client, *id).await?,
-        Address::Quarantine(id) => {
-            Row::Quarantine(client.one::<QuarantineRow>(&(), &id.to_string()).await?.into())
-        }
+        Address::Quarantine(id) => Row::Item(client.quarantine_item(*id).await?.into()),
         Address::Record(feed, key) => Row::Record(client.one::<RecordRow>(feed, key).await?.into()),
         Address::Feed(id) => Row::Feed(client.one(&(), id.as_str()).await.map(Arc::new)?),
         Address::Connection(id) => {

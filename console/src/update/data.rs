@@ -44,6 +44,10 @@ pub(super) fn take(model: &mut Model, message: Message) -> Option<Effect> {
         Message::Ordered(reply) => return super::resync::ordered(model, reply),
         Message::Ended(run) => ended(model, &run),
         Message::Acted(outcomes) => acted(model, outcomes),
+        Message::ReplayTried(asked, reply) => super::held::replay_tried(model, &asked, reply),
+        Message::DiscardTried(asked, reply) => super::held::discard_tried(model, &asked, reply),
+        Message::Replayed(reply) => super::held::replayed(model, reply),
+        Message::Discarded(reply) => super::held::discarded(model, reply),
         Message::Tested(reply) => tested(model, reply),
         _ => {}
     }
@@ -79,7 +83,7 @@ fn heard(model: &mut Model, event: &Event) -> Option<Effect> {
     let all = matches!(event.kind, EventKind::Lagged);
     let touched = match model.here().source() {
         Some(Source::Exchanges) => event.kind == EventKind::Exchange,
-        Some(Source::Quarantine) => event.kind == EventKind::Quarantine,
+        Some(Source::Groups | Source::Quarantine) => event.kind == EventKind::Quarantine,
         Some(Source::Runs) => event.kind == EventKind::Run,
         Some(Source::Records(feed)) => {
             event.kind == EventKind::Feed
@@ -135,7 +139,19 @@ fn found(model: &mut Model, address: &Address, row: Result<Row, Problem>) {
             }
             (View::Runs, Subject::Run(row))
         }
-        Row::Quarantine(row) => (View::Quarantine, Subject::Quarantine(row)),
+        Row::Item(item) => {
+            let here = &mut model.here_mut().subject;
+            let same = match here {
+                Some(Subject::Quarantine(held)) => held.id == item.row.id,
+                Some(Subject::Item(held)) => held.row.id == item.row.id,
+                _ => false,
+            };
+            if same {
+                *here = Some(Subject::Item(item));
+                return model.rebuild();
+            }
+            (View::Groups, Subject::Item(item))
+        }
         Row::Record(row) => return record(model, address, row),
         _ => return,
     };

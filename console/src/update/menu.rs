@@ -52,6 +52,8 @@ fn choose(model: &mut Model, choice: Choice) -> Option<Effect> {
             model.tell(model.say_with("msg-testing", args), Tone::Note);
             Some(Effect::Test(id))
         }
+        Choice::Replay => super::held::open_replay(model),
+        Choice::Discard => super::held::open_discard(model),
         Choice::Copy => copy(model),
         Choice::Exchange(verb) => {
             let row = actions::exchange(model)?;

@@ -63,9 +63,12 @@ fn visit(model: &mut Model, step: impl FnOnce(&mut Model) -> bool) {
     }
 }
 
-/// Out of the filter, or else out of the place.
+/// Out of the filter, else of the marks, else out of the place.
 fn back(model: &mut Model) {
-    if model.here().list.filter.text().is_empty() {
+    let list = &mut model.here_mut().list;
+    if list.filter.text().is_empty() && !list.marks.is_empty() {
+        list.marks.clear();
+    } else if list.filter.text().is_empty() {
         if model.trail.pop() {
             model.here_mut().list.refresh();
             model.rebuild_around();
@@ -77,7 +80,8 @@ fn back(model: &mut Model) {
 
 /// `q`: out, and at the root the end; asked first if a run of one's own is under way.
 pub(super) fn leave(model: &mut Model) -> Option<Effect> {
-    if !model.trail.is_root() || !model.here().list.filter.text().is_empty() {
+    let list = &model.here().list;
+    if !model.trail.is_root() || !list.filter.text().is_empty() || !list.marks.is_empty() {
         back(model);
         return None;
     }
@@ -143,7 +147,13 @@ pub(super) fn open(model: &mut Model) -> Option<Effect> {
         Row::Feed(row) if records => Place::new(View::Records, Some(Subject::Feed(row.id.clone()))),
         Row::Feed(row) => Place::of(Subject::Feed(row.id.clone())),
         Row::Run(row) => Place::of(Subject::Run(row)),
-        Row::Quarantine(row) => Place::of(Subject::Quarantine(row)),
+        Row::Group(row) => Place::of(Subject::Group(row)),
+        Row::Quarantine(row) => {
+            let address = Address::Quarantine(row.id); // how it came has to be asked for
+            enter(model, Place::of(Subject::Quarantine(row)));
+            return Some(Effect::Find(address));
+        }
+        Row::Item(item) => Place::of(Subject::Item(item)),
         Row::Record(row) => {
             let feed = model.here().subject.as_ref()?.feed()?.clone();
             Place::of(Subject::Record(feed, row))

@@ -50,6 +50,9 @@ pub(super) fn edit(model: &mut Model, request: InputRequest) {
 /// Pasted text goes into the line that is open, its lines side by side and without what is no text in it, and is never
 /// a command.
 pub(super) fn paste(model: &mut Model, text: &str) {
+    if super::held::paste(model, text) {
+        return;
+    }
     if !matches!(model.popup, Some(Popup::Filter { .. } | Popup::Palette { .. })) {
         model.tell(model.say("msg-paste_ignored"), Tone::Warn);
         return;

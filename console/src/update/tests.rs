@@ -19,6 +19,8 @@ use crate::{
     model::{Address, Choice, Deed, Link, Place, Row, Source, Subject, View, build},
 };
 
+mod held;
+
 /// Presses keys; the last effect.
 fn press(model: &mut Model, keys: &str) -> Option<Effect> {
     let mut effect = None;
@@ -499,6 +501,7 @@ proptest! {
                     let n = i64::try_from(n).unwrap();
                     match &fetch.source {
                         Source::Exchanges => Row::Exchange(build::exchange(n, State::Pending).into()),
+                        Source::Groups => Row::Group(build::group(n, 7).into()),
                         Source::Quarantine => Row::Quarantine(build::quarantined(n).into()),
                         Source::Runs => Row::Run(build::run(n, "a/b", Outcome::Succeeded).into()),
                         Source::Records(_) => Row::Record(build::record(n).into()),

@@ -163,7 +163,11 @@ static EXCHANGES: &[Column] = &[
     }),
 ];
 
+/// Room for the mark of a row; the list puts it there.
+const MARK: Column = column("", Cells(1), false, 0, |_, _| nothing());
+
 static QUARANTINE: &[Column] = &[
+    MARK,
     ID,
     column("col-kind", Cells(6), false, 60, |model, row| match row {
         Row::Quarantine(row) => dim(model.say(words::kind_key(row.kind))),
@@ -187,6 +191,38 @@ static QUARANTINE: &[Column] = &[
     }),
     column("col-age", Cells(6), true, 0, |model, row| match row {
         Row::Quarantine(row) => dim(ago(model, Some(row.at))),
+        _ => nothing(),
+    }),
+];
+
+static GROUPS: &[Column] = &[
+    SYMBOL,
+    column("col-count", Cells(7), true, 0, |model, row| match row {
+        Row::Group(row) => plain(number(model, row.count)),
+        _ => nothing(),
+    }),
+    column("noun-feed", Name, false, 0, |_, row| match row {
+        Row::Group(row) => plain(row.feed.to_string()),
+        _ => nothing(),
+    }),
+    column("noun-reason", Share(5), false, 50, |_, row| match row {
+        Row::Group(row) => (row.reason.clone(), Tone::Warn),
+        _ => nothing(),
+    }),
+    column("col-oldest", Cells(6), true, 0, |model, row| match row {
+        Row::Group(row) => plain(ago(model, row.oldest_at)),
+        _ => nothing(),
+    }),
+    column("col-newest", Cells(6), true, 70, |model, row| match row {
+        Row::Group(row) => dim(ago(model, Some(row.newest_at))),
+        _ => nothing(),
+    }),
+    column("col-kind", Cells(5), false, 90, |model, row| match row {
+        Row::Group(row) => dim(model.say(words::kind_key(row.kind))),
+        _ => nothing(),
+    }),
+    column("col-example", Cells(8), false, 90, |_, row| match row {
+        Row::Group(row) => dim(row.example.to_string()),
         _ => nothing(),
     }),
 ];
@@ -281,6 +317,7 @@ pub(super) const fn of(view: View) -> &'static [Column] {
         View::Connections => CONNECTIONS,
         View::Overview | View::Feeds | View::Records => FEEDS,
         View::Exchanges => EXCHANGES,
+        View::Groups => GROUPS,
         View::Quarantine => QUARANTINE,
         View::Runs => RUNS,
         View::Attempts => ATTEMPTS,
@@ -313,7 +350,7 @@ pub(super) fn state(model: &Model, row: &Row) -> String {
         Row::Exchange(row) => words::state_key(row.state),
         Row::Run(row) => words::outcome_key(row.outcome),
         Row::Attempt(row) => row.state.map_or("status-running", words::state_key),
-        Row::Quarantine(_) => "status-held",
+        Row::Group(_) | Row::Quarantine(_) | Row::Item(_) => "status-held",
         Row::Trouble(trouble) => match &trouble.about {
             About::Connection(row, _) => words::health_key(row.health),
             About::Feed(row) => words::fresh_key(row.freshness),

@@ -59,6 +59,10 @@ fn title(model: &Model) -> String {
         let count = if whole { format!(" ({})", columns::number(model, n)) } else { String::new() };
         format!("{digit}{}{count}", model.say(place.view.key()))
     };
+    if !list.marks.is_empty() {
+        let n = u64::try_from(list.marks.len()).unwrap_or(u64::MAX);
+        said = format!("{said}  {}", model.say_with("list-marked", [("n", n.into())]));
+    }
     if place.source().is_none() && matches!(place.view, View::Connections | View::Feeds) {
         let order = model.say(list.sort.by.key());
         let key = if list.sort.reversed { "sort-title_reversed" } else { "sort-title" };
@@ -87,7 +91,7 @@ fn empty(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
         }
     } else if list.loaded {
         let key = match place.view {
-            View::Quarantine => "list-no_quarantine",
+            View::Groups | View::Quarantine => "list-no_quarantine",
             View::Exchanges => "list-no_exchanges",
             _ => "list-empty",
         };
@@ -101,15 +105,18 @@ fn empty(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
 
 fn plain(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
     // What is the same in every row stands above the list already, and leaves room for something else.
-    let said = match (&place.subject, place.view) {
-        (Some(Subject::Feed(_) | Subject::Run(_)), View::Runs | View::Quarantine) => "noun-feed",
-        (Some(Subject::Connection(_)), View::Exchanges) => "noun-connection",
-        _ => "-",
+    let said: &[&str] = match (&place.subject, place.view) {
+        // Where they differ, each says its own.
+        (Some(Subject::Group(group)), _) if group.reason.contains('…') => &["noun-feed"],
+        (Some(Subject::Group(_)), _) => &["noun-feed", "noun-reason"],
+        (Some(Subject::Feed(_) | Subject::Run(_)), View::Runs | View::Quarantine) => &["noun-feed"],
+        (Some(Subject::Connection(_)), View::Exchanges) => &["noun-connection"],
+        _ => &[],
     };
-    let room = if said == "-" { area.width } else { area.width.saturating_add(SAID) };
+    let room = if said.is_empty() { area.width } else { area.width.saturating_add(SAID) };
     let fitting: Vec<&Column> = columns::of(place.view)
         .iter()
-        .filter(|column| column.head != said && column.from <= room)
+        .filter(|column| !said.contains(&column.head) && column.from <= room)
         .collect();
     let headed = area.height > 1;
     let height = area.height - u16::from(headed);
@@ -132,7 +139,10 @@ fn plain(model: &Model, place: &Place, area: Rect, buf: &mut Buffer) {
     for (line, (at, row)) in (u16::from(headed)..).zip(&seen) {
         let mut pen = start(model, buf, area, line, *at == place.list.selected);
         for (column, width) in fitting.iter().zip(&widths) {
-            let (text, tone) = (column.cell)(model, row);
+            let (mut text, mut tone) = (column.cell)(model, row);
+            if column.head.is_empty() && place.list.marks.contains(&row.key()) {
+                (text, tone) = ("*".to_owned(), Tone::Key);
+            }
             pen.column(&text, *width, tone, column.right);
             pen.skip(1);
         }

@@ -10,6 +10,8 @@ use crate::{
     theme::Tone,
 };
 
+mod held;
+
 /// Draws what is in front, if anything is.
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     match &model.popup {
@@ -17,6 +19,8 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         Some(Popup::Help { top }) => help(model, area, buf, *top),
         Some(Popup::Menu { items, selected }) => menu(model, area, buf, items, *selected),
         Some(Popup::Resync(form)) => resync(model, area, buf, form),
+        Some(Popup::Replay(form)) => held::replay(model, area, buf, form),
+        Some(Popup::Discard(form)) => held::discard(model, area, buf, form),
         Some(Popup::Confirm(deed)) => confirm(model, area, buf, deed),
         Some(Popup::Why { lines, top }) => why(model, area, buf, lines, *top),
         Some(Popup::Palette { input, selected }) => {

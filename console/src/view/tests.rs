@@ -1,6 +1,11 @@
 use std::fmt::Write as _;
 
-use marsad_shared::{exchange::State, freshness::Freshness, protocol::Preview, run::Outcome};
+use marsad_shared::{
+    exchange::State,
+    freshness::Freshness,
+    protocol::{Chosen, DiscardReply, Preview, ReplayReply, Replayed},
+    run::Outcome,
+};
 use ratatui::{buffer::Cell, layout::Rect, style::Modifier};
 
 use super::*;
@@ -8,8 +13,9 @@ use crate::{
     keys::Action,
     message::Message,
     model::{
-        Choice, Deed, Form, Item, Link, Place, Popup, Subject, build,
-        build::{Build, exchange, quarantined, record, run, usual},
+        Choice, Deed, DiscardForm, Form, Held, Item, Link, Place, Popup, ReplayForm, Subject,
+        build,
+        build::{Build, exchange, group, item, quarantined, record, run, usual},
     },
     theme::Theme,
     update::update,
@@ -85,8 +91,17 @@ fn runs() -> Vec<Row> {
         .collect()
 }
 
-fn held() -> Vec<Row> {
+fn held_rows() -> Vec<Row> {
     (1..4).rev().map(|n| Row::Quarantine(quarantined(n).into())).collect()
+}
+
+fn groups() -> Vec<Row> {
+    let mut other = group(2, 12);
+    other.reason =
+        "the row has … cells and the header …; look for a missing or an unquoted delimiter"
+            .to_owned();
+    other.field = None;
+    vec![Row::Group(group(1, 1_204).into()), Row::Group(other.into())]
 }
 
 fn records() -> Vec<Row> {
@@ -99,18 +114,20 @@ fn feed() -> Subject {
 
 #[test]
 fn every_view_has_its_looks() {
-    let places: [(&str, Place, Vec<Row>); 11] = [
+    let places: [(&str, Place, Vec<Row>); 13] = [
         ("overview", Place::new(View::Overview, None), vec![]),
         ("connections", Place::new(View::Connections, None), vec![]),
         ("feeds", Place::new(View::Feeds, None), vec![]),
         ("exchanges", Place::new(View::Exchanges, None), exchanges()),
-        ("quarantine", Place::new(View::Quarantine, None), held()),
+        ("quarantine", Place::new(View::Groups, None), groups()),
+        ("group", Place::of(Subject::Group(group(1, 1_204).into())), held_rows()),
         ("runs", Place::new(View::Runs, None), runs()),
         ("feed", Place::of(feed()), runs()),
         ("records", Place::new(View::Records, Some(feed())), records()),
         ("connection", Place::of(Subject::Connection("education/api".parse().unwrap())), vec![]),
         ("exchange", Place::of(Subject::Exchange(exchange(1042, State::Rejected).into())), vec![]),
-        ("item", Place::of(Subject::Quarantine(quarantined(14).into())), vec![]),
+        ("item", Place::of(Subject::Item(item(14).into())), vec![]),
+        ("item_awaited", Place::of(Subject::Quarantine(quarantined(14).into())), vec![]),
     ];
     for (name, place, rows) in places {
         for size in SIZES {
@@ -125,8 +142,15 @@ fn every_view_has_its_looks() {
 fn a_large_screen_is_used() {
     let model = at(usual(), (200, 60), Place::new(View::Overview, None), vec![]);
     insta::assert_snapshot!("overview_200x60", text_of(&screen(&model)));
-    let model = at(usual(), (200, 60), Place::of(feed()), runs());
-    insta::assert_snapshot!("feed_200x60", text_of(&screen(&model)));
+    for (name, place, rows) in [
+        ("feed", Place::of(feed()), runs()),
+        ("quarantine", Place::new(View::Groups, None), groups()),
+        ("group", Place::of(Subject::Group(group(1, 1_204).into())), held_rows()),
+        ("item", Place::of(Subject::Item(item(14).into())), vec![]),
+    ] {
+        let model = at(usual(), (200, 60), place, rows);
+        insta::assert_snapshot!(format!("{name}_200x60"), text_of(&screen(&model)));
+    }
 }
 
 #[test]
@@ -181,6 +205,52 @@ fn what_lies_in_front_has_its_looks() {
 }
 
 #[test]
+fn what_is_asked_about_quarantine_has_its_looks() {
+    let choice = marsad_shared::protocol::Choice { count: 1_204, ..Default::default() };
+    let held = || Held { what: Chosen::default(), name: "courts/orders".to_owned() };
+    let told = Replayed {
+        feed: "courts/orders".parse().unwrap(),
+        runs: Vec::new(),
+        received: 1_204,
+        accepted: 1_200,
+        refused: 4,
+        newer: 1,
+        untried: 2,
+        problem: None,
+    };
+    let reply = ReplayReply { done: false, choice: choice.clone(), feeds: vec![told] };
+    let seen = ReplayForm { held: held(), preview: Some(Ok(reply)) };
+    let reply = DiscardReply { done: false, discarded: 1_204, choice };
+    let discard = DiscardForm {
+        preview: Some(Ok(reply)),
+        reason: "sent twice".into(),
+        typed: "courts/ord".into(),
+        confirms: true,
+        ..DiscardForm::new(held())
+    };
+    for (name, popup) in [
+        ("replay_awaited", Popup::Replay(Box::new(ReplayForm::new(held())))),
+        ("replay", Popup::Replay(Box::new(seen))),
+        ("discard_awaited", Popup::Discard(Box::new(DiscardForm::new(held())))),
+        ("discard", Popup::Discard(Box::new(discard))),
+    ] {
+        let mut model = at(usual(), (80, 24), Place::new(View::Groups, None), groups());
+        model.popup = Some(popup);
+        insta::assert_snapshot!(format!("popup_{name}"), text_of(&screen(&model)));
+        for (width, height) in (1..=30).flat_map(|w| (1..=14).map(move |h| (w * 3, h))) {
+            update(&mut model, Message::Resized(width, height));
+            let _ = screen(&model);
+        }
+    }
+    let mut model =
+        at(usual(), (80, 24), Place::of(Subject::Group(group(1, 3).into())), held_rows());
+    for action in [Action::Mark, Action::Down, Action::Mark] {
+        update(&mut model, Message::Do(action));
+    }
+    insta::assert_snapshot!("marks_80x24", text_of(&screen(&model)));
+}
+
+#[test]
 fn the_top_says_whether_the_daemon_is_there() {
     let away = Link::Away { since: build::ago(266), why: "connection refused".to_owned() };
     for (name, link) in
@@ -226,7 +296,7 @@ fn no_size_is_too_small_and_an_unchanged_frame_is_the_same() {
         for build in [build::model(), usual()] {
             let rows = match view {
                 View::Exchanges => exchanges(),
-                View::Quarantine => held(),
+                View::Groups => groups(),
                 View::Runs => runs(),
                 _ => vec![],
             };
@@ -253,9 +323,11 @@ fn every_thing_fits_any_size() {
     let places = [
         (Place::of(feed()), runs()),
         (Place::new(View::Records, Some(feed())), records()),
-        (Place::of(Subject::Run(run(1, "a/b", Outcome::Failed).into())), held()),
+        (Place::of(Subject::Run(run(1, "a/b", Outcome::Failed).into())), held_rows()),
         (Place::of(Subject::Exchange(exchange(1, State::Held).into())), vec![]),
         (Place::of(Subject::Quarantine(quarantined(1).into())), vec![]),
+        (Place::of(Subject::Item(item(1).into())), vec![]),
+        (Place::of(Subject::Group(group(1, 2).into())), held_rows()),
     ];
     for (place, rows) in places {
         for size in

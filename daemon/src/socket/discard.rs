@@ -111,7 +111,7 @@ async fn all(api: &Api, command: &Command, begun: i64, what: &Chosen) -> Result<
         let piece = api.services.store.ledger.call(move |ledger| {
             let ids = ledger.chosen_after(&asked, after, AT_ONCE)?;
             let gone = ledger.discard(&ids)?;
-            let detail = gone.iter().map(line).collect::<Vec<_>>().join("\n");
+            let detail = gone.iter().map(line).collect::<Vec<_>>().join("; ");
             // Together with their going, or not at all.
             let entry = if gone.is_empty() {
                 None

@@ -2,7 +2,7 @@
 
 use marsad_shared::{
     id::{ConnectionId, FeedId},
-    protocol::{ConnectionRow, ExchangeRow, FeedRow, RunRow},
+    protocol::{ConnectionRow, ExchangeRow, FeedRow, QuarantineGroup, QuarantineRow, RunRow},
 };
 
 use super::Line;
@@ -19,6 +19,7 @@ pub(super) fn selected(model: &Model, row: &Row) -> Vec<Line> {
         Row::Connection(row) => Some(Subject::Connection(row.id.clone())),
         Row::Feed(row) => Some(Subject::Feed(row.id.clone())),
         Row::Exchange(row) => Some(Subject::Exchange(row.clone())),
+        Row::Group(row) => Some(Subject::Group(row.clone())),
         Row::Quarantine(row) => Some(Subject::Quarantine(row.clone())),
         Row::Run(row) => Some(Subject::Run(row.clone())),
         _ => None,
@@ -63,13 +64,9 @@ pub(super) fn about(model: &Model, subject: &Subject) -> Vec<Line> {
         Subject::Connection(id) => connection(model, id),
         Subject::Feed(id) => feed(model, id),
         Subject::Exchange(row) => exchange(model, row),
-        Subject::Quarantine(row) => vec![
-            line(model, "noun-reason", row.reason.clone(), Tone::Warn),
-            line(model, "noun-feed", row.feed.to_string(), Tone::Plain),
-            line(model, "col-place", columns::place(model, &row.place), Tone::Plain),
-            line(model, "noun-run", row.run.to_string(), Tone::Plain),
-            line(model, "col-age", columns::ago(model, Some(row.at)), Tone::Plain),
-        ],
+        Subject::Group(row) => group(model, row),
+        Subject::Quarantine(row) => refused(model, row),
+        Subject::Item(item) => refused(model, &item.row),
         Subject::Run(row) => run(model, row),
         Subject::Record(feed, row) => vec![
             line(model, "noun-feed", feed.to_string(), Tone::Plain),
@@ -84,6 +81,27 @@ pub(super) fn about(model: &Model, subject: &Subject) -> Vec<Line> {
             ),
         ],
     }
+}
+
+fn group(model: &Model, row: &QuarantineGroup) -> Vec<Line> {
+    vec![
+        line(model, "noun-reason", row.reason.clone(), Tone::Warn),
+        line(model, "noun-feed", row.feed.to_string(), Tone::Plain),
+        line(model, "noun-field", row.field.clone().unwrap_or_default(), Tone::Plain),
+        line(model, "col-count", columns::number(model, row.count), Tone::Plain),
+        line(model, "col-oldest", columns::ago(model, row.oldest_at), Tone::Plain),
+        line(model, "col-newest", columns::ago(model, Some(row.newest_at)), Tone::Plain),
+    ]
+}
+
+fn refused(model: &Model, row: &QuarantineRow) -> Vec<Line> {
+    vec![
+        line(model, "noun-reason", row.reason.clone(), Tone::Warn),
+        line(model, "noun-feed", row.feed.to_string(), Tone::Plain),
+        line(model, "col-place", columns::place(model, &row.place), Tone::Plain),
+        line(model, "noun-run", row.run.to_string(), Tone::Plain),
+        line(model, "col-age", columns::ago(model, Some(row.at)), Tone::Plain),
+    ]
 }
 
 fn line(model: &Model, key: &str, value: String, tone: Tone) -> Line {
