@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use marsad_shared::{feed::Feed, id::RunId, record::Layout, store::StoreError};
+use marsad_shared::{
+    feed::{Feed, Field},
+    id::RunId,
+    record::{Layout, NoSuchKey},
+    store::StoreError,
+};
 
 use tokio::sync::OnceCell;
 
@@ -41,13 +46,10 @@ impl Columns {
                 Some(layout) => layout,
                 None => self.freeze(services, run, place, infer).await?,
             };
-            // The frozen columns are those of the data: which of them is the version may change.
-            let layout = layout
-                .versioned(self.feed.version.as_deref())
-                .map_err(|error| StoreError::Layout(format!("{error} of {}", self.feed.id)))?;
+            let (layout, outside) = kept(&self.feed, layout).map_err(StoreError::Layout)?;
             let (feed, prepared) = (self.feed.id.clone(), layout.clone());
             services.store.cache.call(move |cache| cache.prepare(&feed, &prepared)).await?;
-            Ok::<_, Trouble>(Arc::new(Shaper::new(&self.feed, layout)))
+            Ok::<_, Trouble>(Arc::new(Shaper::new(&self.feed, layout, outside)))
         });
         made.await.map(Arc::clone)
     }
@@ -87,4 +89,28 @@ impl Columns {
             .await?;
         Ok(layout)
     }
+}
+
+/// The columns of the feed that are kept, with which of them is the version, and the fields outside the agreement.
+///
+/// # Errors
+/// What is wrong, and what to do, if a column that it cannot do without is not among them.
+pub fn kept(feed: &Feed, layout: Layout) -> Result<(Layout, Vec<Field>), String> {
+    let (layout, outside) = covered(feed, layout)?;
+    // Frozen columns are those of the data: which of them is the version may change.
+    let layout = layout.versioned(feed.version.as_deref());
+    Ok((layout.map_err(|error| format!("{error} of {}", feed.id))?, outside))
+}
+
+/// What the feed's agreement covers of its columns, and the fields outside.
+///
+/// # Errors
+/// What is wrong, and what to do, if a column of the key is outside.
+pub fn covered(feed: &Feed, layout: Layout) -> Result<(Layout, Vec<Field>), String> {
+    layout.split(|column| feed.cover.has(column)).map_err(|NoSuchKey(key)| {
+        format!(
+            "the key {key:?} of {} is outside the agreement; add it to agreement.fields once it is agreed, or give the feed another id and key",
+            feed.id
+        )
+    })
 }

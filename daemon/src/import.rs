@@ -331,6 +331,7 @@ impl Importer {
         let trouble = match settled {
             Ok(()) => {
                 let ending = Ending::of_whole(&run.counts());
+                let ending = ending.noting(run.beside.outside(&desk.feed.cover));
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);
             }
@@ -393,6 +394,7 @@ impl Importer {
             desk.read_again(&self.services, &mut run, stop)
                 .await
                 .map(|()| Ending::of_whole(&run.counts()))
+                .map(|ending| ending.noting(run.beside.outside(&desk.feed.cover)))
         } else {
             let reason = Some(
                 "the folder is looked through; each complete file becomes a run of its own"

@@ -18,7 +18,7 @@ use crate::{
         sdmx::{Key, Observed},
         xlsx::Wanted,
     },
-    shape::{Headers, Refused, Shaper},
+    shape::{Beside, Headers, Refused, Shaper},
 };
 
 mod first;
@@ -43,7 +43,7 @@ const UTF_8: &str = "UTF-8";
 pub const REFUSED_MAX: u64 = 10_000;
 
 /// How a record of one notation becomes a row.
-type Shape = fn(&Shaper, &str, Standing, &mut Batch) -> Result<(), Refused>;
+type Shape = fn(&Shaper, &str, Standing, &mut Batch, &mut Beside) -> Result<(), Refused>;
 
 /// Rows that were read together.
 #[derive(Debug)]
@@ -52,12 +52,19 @@ pub struct Piece {
     pub refused: Vec<Refusal>,
     /// Rows among them that were found apart, where `deletes` leads: a partner does not count them as records.
     pub apart: u64,
+    /// What stood there beside the feed's columns.
+    pub beside: Beside,
 }
 
 impl Piece {
     /// No rows yet.
     pub fn new(layout: &Layout, seed: u64) -> Self {
-        Self { batch: Batch::new(layout, seed), refused: Vec::new(), apart: 0 }
+        Self {
+            batch: Batch::new(layout, seed),
+            refused: Vec::new(),
+            apart: 0,
+            beside: Beside::default(),
+        }
     }
 
     /// All rows that were received.
@@ -175,7 +182,8 @@ impl Intake<'_> {
                 is_over = true;
                 return Flow::Stop;
             }
-            let shaped = self.shaper.sheet(headers, &row, &mut rows.piece.batch);
+            let Piece { batch, beside, .. } = &mut rows.piece;
+            let shaped = self.shaper.sheet(headers, &row, batch, beside);
             rows.next(shaped, || {
                 let place =
                     Place { line: Some(row.line), row: Some(row.number), ..Place::default() };
@@ -268,7 +276,8 @@ impl Intake<'_> {
     }
 
     fn piece(&self) -> Piece {
-        Piece::new(&self.shaper.layout, self.seed)
+        let piece = Piece::new(&self.shaper.layout, self.seed);
+        Piece { beside: self.shaper.beside(), ..piece }
     }
 
     /// Takes records into `rows`, each by `shape`.
@@ -280,9 +289,10 @@ impl Intake<'_> {
         let mut number = 0;
         move |record, standing| {
             number += 1;
-            rows.piece.apart += u64::from(standing == Standing::Gone);
+            let Piece { batch, beside, apart, .. } = &mut rows.piece;
+            *apart += u64::from(standing == Standing::Gone);
             let shaped = match record {
-                Ok(record) => shape(self.shaper, record, standing, &mut rows.piece.batch),
+                Ok(record) => shape(self.shaper, record, standing, batch, beside),
                 Err(_) => Err(self.no_text("record")),
             };
             rows.next(shaped, || {
@@ -315,9 +325,10 @@ impl Intake<'_> {
         move |observed| {
             number += 1;
             let place = |line| Place { line, row: Some(number), ..Place::default() };
+            let Piece { batch, beside, .. } = &mut rows.piece;
             match observed {
                 Observed::Record { json, standing, line } => {
-                    let shaped = self.shaper.json(json, standing, &mut rows.piece.batch);
+                    let shaped = self.shaper.json(json, standing, batch, beside);
                     rows.next(shaped, || (json.as_bytes().to_vec(), place(line)))
                 }
                 Observed::Bad { original, reason, line } => {
@@ -335,8 +346,9 @@ impl Intake<'_> {
         let mut row = 0;
         decode::json::read_lines(bytes, |record, line| {
             row += 1;
+            let Piece { batch, beside, .. } = &mut rows.piece;
             let shaped = match record {
-                Ok(record) => self.shaper.json(record, Standing::Here, &mut rows.piece.batch),
+                Ok(record) => self.shaper.json(record, Standing::Here, batch, beside),
                 Err(_) => Err(self.no_text("line")),
             };
             rows.next(shaped, || {
@@ -357,8 +369,9 @@ impl Intake<'_> {
         let is_file = self.origins.file.is_some();
         let mut spoilt = None;
         let read = decode::csv::read(bytes, dialect, begin, |headers: &mut Headers, row| {
+            let Piece { batch, beside, .. } = &mut rows.piece;
             let shaped = match row.cells() {
-                Ok(cells) => self.shaper.cells(headers, cells, &mut rows.piece.batch),
+                Ok(cells) => self.shaper.cells(headers, cells, batch, beside),
                 // A file was written in one encoding, or by nobody who knew: none of its rows can be believed.
                 Err(BadRow::NoText { encoding, .. }) if is_file => {
                     let what = format!("line {} is not {encoding}", row.line());

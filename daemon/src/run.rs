@@ -14,7 +14,9 @@ use marsad_shared::{
 };
 use tracing::{info, warn};
 
-use crate::{decode::DecodeError, intake::REFUSED_MAX, services::Services, trouble::Trouble};
+use crate::{
+    decode::DecodeError, intake::REFUSED_MAX, services::Services, shape::Beside, trouble::Trouble,
+};
 
 /// A run under way.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct Run {
     pub refused: u64,
     /// Rows that a rule of the feed passed over.
     pub filtered: u64,
+    /// What rows had beside the feed's columns.
+    pub beside: Beside,
 }
 
 /// Rows of a run that never came to the cache.
@@ -88,6 +92,13 @@ impl Ending {
     /// It found what was there already.
     pub fn unchanged(reason: Option<String>) -> Self {
         Self { outcome: Outcome::Unchanged, reason, cause: None, event_at: None, next_at: None }
+    }
+
+    /// The same with what somebody should know of it beside its reason.
+    #[must_use]
+    pub fn noting(self, notes: impl IntoIterator<Item = String>) -> Self {
+        let said: Vec<_> = self.reason.into_iter().chain(notes).collect();
+        Self { reason: (!said.is_empty()).then(|| said.join("; ")), ..self }
     }
 
     /// The end as the ledger takes it.
@@ -151,6 +162,7 @@ impl Services {
             cached: Counts::default(),
             refused: 0,
             filtered: 0,
+            beside: Beside::default(),
         };
         self.show_progress(&run);
         self.events.tell(run.start.at, EventKind::Run, Some(id.to_string()));

@@ -12,10 +12,12 @@ use marsad_shared::{
 };
 
 use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing};
+use beside::Looks;
 use record::Record;
 use value::{Reading, Why, Written};
 use way::Ways;
 
+mod beside;
 mod header;
 pub mod infer;
 mod odata;
@@ -24,6 +26,7 @@ mod table;
 mod value;
 mod way;
 
+pub use beside::{Beside, Met};
 pub use header::Headers;
 pub(crate) use header::is_among;
 pub(crate) use value::{emirates_id, is_no_card};
@@ -39,6 +42,9 @@ pub struct Refused {
 #[derive(Clone, Debug)]
 pub struct Shaper {
     pub layout: Layout,
+    /// Fields that the agreement does not cover: looked for to be counted, and dropped.
+    outside: Vec<Field>,
+    looks: Looks,
     columns: Vec<Column>,
     /// Where everything stands in a JSON record.
     json: Ways,
@@ -59,8 +65,9 @@ struct Column {
 }
 
 impl Shaper {
-    /// A shaper for `layout`, whose times are in the feed's zone where nothing else is said.
-    pub fn new(feed: &Feed, layout: Layout) -> Self {
+    /// A shaper for `layout`, whose times are in the feed's zone where nothing else is said. What stands in the fields
+    /// `outside` is dropped.
+    pub fn new(feed: &Feed, layout: Layout, outside: Vec<Field>) -> Self {
         let written = Written { zone: &feed.zone, decimal: feed.decimal };
         let columns = layout.fields.iter().enumerate().map(|(at, field)| Column {
             reading: Reading::of(field, written),
@@ -70,25 +77,43 @@ impl Shaper {
         });
         let deleted = feed.deleted.clone();
         let columns = columns.collect();
-        let json = Ways::json(&layout, deleted.as_ref());
-        let xml = Ways::xml(&layout, deleted.as_ref());
-        Self { layout, columns, json, xml, deleted }
+        let fields = || layout.fields.iter().chain(&outside);
+        let json = Ways::json(fields(), deleted.as_ref());
+        let xml = Ways::xml(fields(), deleted.as_ref());
+        Self { layout, outside, looks: Looks::of(feed), columns, json, xml, deleted }
+    }
+
+    /// A place for what records have beside the columns.
+    pub fn beside(&self) -> Beside {
+        Beside::looking(self.looks)
     }
 
     /// Puts a JSON record into `batch`.
     ///
     /// # Errors
     /// [`Refused`] with the first thing that is wrong with it.
-    pub fn json(&self, record: &str, standing: Standing, batch: &mut Batch) -> Result<(), Refused> {
-        self.record(&self.json, record, standing, batch)
+    pub fn json(
+        &self,
+        record: &str,
+        standing: Standing,
+        batch: &mut Batch,
+        beside: &mut Beside,
+    ) -> Result<(), Refused> {
+        self.record(&self.json, record, standing, batch, beside)
     }
 
     /// Puts an XML record, as [`crate::decode::xml`] writes it, into `batch`.
     ///
     /// # Errors
     /// As [`Self::json`].
-    pub fn xml(&self, record: &str, standing: Standing, batch: &mut Batch) -> Result<(), Refused> {
-        self.record(&self.xml, record, standing, batch)
+    pub fn xml(
+        &self,
+        record: &str,
+        standing: Standing,
+        batch: &mut Batch,
+        beside: &mut Beside,
+    ) -> Result<(), Refused> {
+        self.record(&self.xml, record, standing, batch, beside)
     }
 
     fn record(
@@ -97,8 +122,13 @@ impl Shaper {
         record: &str,
         standing: Standing,
         batch: &mut Batch,
+        beside: &mut Beside,
     ) -> Result<(), Refused> {
-        let record = ways.open(record)?;
+        let mut looks = beside.next();
+        let record = ways.open(record, looks.as_deref_mut())?;
+        if let Some(beside) = looks {
+            self.look_outside(ways, &record, beside);
+        }
         let standing = if ways.is_gone(&record)? { Standing::Gone } else { standing };
         if standing != Standing::Gone {
             return self
@@ -125,6 +155,15 @@ impl Shaper {
         })
     }
 
+    /// Counts what stands in the fields that are dropped.
+    fn look_outside(&self, ways: &Ways, record: &Record<'_>, beside: &mut Beside) {
+        for (at, field) in self.outside.iter().enumerate() {
+            let found = ways.value(record, self.columns.len() + at, field.kind);
+            let stands = !matches!(found, Ok(Held::Raw(Raw::Nothing)));
+            beside.note(&field.name, stands.then_some(field.kind));
+        }
+    }
+
     /// The key in the id of an `OData` deletion: columns, each with its text.
     fn key_of(&self, ways: &Ways, record: &Record<'_>) -> Vec<(usize, String)> {
         let Some(id) = ways.id(record) else { return Vec::new() };
@@ -140,7 +179,7 @@ impl Shaper {
             Some(Deleted::Field { field, .. }) => Some(field.as_str()),
             Some(Deleted::OData) | None => None,
         };
-        Headers::of(&self.layout.fields, deleted, names)
+        Headers::of(&self.layout.fields, &self.outside, deleted, names)
     }
 
     fn fill<'r>(
@@ -206,12 +245,12 @@ impl Shaper {
 
 /// Whether a record of a feed whose columns are not known yet says that it was deleted.
 pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
-    let nothing = Layout { fields: Vec::new(), key: Vec::new(), version: None };
+    let nothing = std::iter::empty();
     let ways = match format {
-        Format::Xml => Ways::xml(&nothing, feed.deleted.as_ref()),
-        _ => Ways::json(&nothing, feed.deleted.as_ref()),
+        Format::Xml => Ways::xml(nothing, feed.deleted.as_ref()),
+        _ => Ways::json(nothing, feed.deleted.as_ref()),
     };
-    ways.open(record).is_ok_and(|record| ways.is_gone(&record).unwrap_or(false))
+    ways.open(record, None).is_ok_and(|record| ways.is_gone(&record).unwrap_or(false))
 }
 
 impl Column {

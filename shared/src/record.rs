@@ -55,6 +55,19 @@ impl Layout {
         Ok(self)
     }
 
+    /// The layout of the columns whose names `keep` approves, and the others.
+    ///
+    /// # Errors
+    /// [`NoSuchKey`] for the first column of the key that is among the others.
+    pub fn split(self, keep: impl Fn(&str) -> bool) -> Result<(Self, Vec<Field>), NoSuchKey> {
+        let key: Vec<_> = self.key_fields().map(|field| field.name.clone()).collect();
+        let version = self.version.and_then(|at| self.fields.get(at)).map(|f| f.name.clone());
+        let (kept, others) = self.fields.into_iter().partition(|field| keep(&field.name));
+        let mut layout = Self::new(kept, &key)?;
+        layout.version = version.and_then(|name| layout.position(&name));
+        Ok((layout, others))
+    }
+
     /// The column of that name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)
@@ -420,6 +433,19 @@ mod tests {
         row.text(b);
         row.integer(n);
         row.finish();
+    }
+
+    #[test]
+    fn a_layout_is_split_without_losing_its_key_and_version() {
+        let fields = ["x", "id", "y", "seq"].map(|name| Field::new(name, FieldType::Text));
+        let layout = Layout::new(fields.to_vec(), &["id".to_owned()]).unwrap();
+        let layout = layout.versioned(Some("seq")).unwrap();
+        let (kept, others) = layout.clone().split(|name| !matches!(name, "x" | "y")).unwrap();
+        assert_eq!((kept.fields.len(), &kept.key[..], kept.version), (2, &[0][..], Some(1)));
+        assert_eq!(others.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["x", "y"]);
+        let lost = layout.clone().split(|name| name != "id");
+        assert_eq!(lost.unwrap_err(), NoSuchKey("id".to_owned()));
+        assert_eq!(layout.split(|name| name != "seq").unwrap().0.version, None);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) enum Load {
     #[default]
     Nothing,
     /// The only piece so far. Most files are no more: they go into the live table as they are, in one step.
-    One(Piece),
+    One(Box<Piece>),
     /// Pieces that are loaded beside the live table, to join it once all of them are there.
     Beside,
 }
@@ -170,7 +170,7 @@ impl Desk {
     ) -> Result<(), Trouble> {
         let beside = load.is_beside();
         let batch = match load {
-            Load::One(piece) => Some(refuse(services, run, piece).await?),
+            Load::One(piece) => Some(refuse(services, run, *piece).await?),
             Load::Nothing | Load::Beside => None,
         };
         let (feed, at) = (self.feed.id.clone(), services.clock.now());
@@ -272,12 +272,12 @@ impl Desk {
     ) -> Result<(), Trouble> {
         match std::mem::replace(load, Load::Beside) {
             Load::Nothing => {
-                *load = Load::One(piece);
+                *load = Load::One(Box::new(piece));
                 return Ok(());
             }
             Load::One(first) => {
                 self.begin(services, run.id).await?;
-                self.keep(services, run, first).await?;
+                self.keep(services, run, *first).await?;
             }
             Load::Beside => {}
         }
@@ -297,8 +297,9 @@ impl Desk {
 async fn refuse(
     services: &Services,
     run: &mut Run,
-    Piece { batch, refused, .. }: Piece,
+    Piece { batch, refused, beside, .. }: Piece,
 ) -> Result<Batch, Trouble> {
+    run.beside.add(beside);
     let counted = run.count_refused(refused.len());
     services.refuse(run, refused).await?;
     counted.map_err(|error| Trouble::decode("the file", error))?;

@@ -46,11 +46,12 @@ impl Puller {
         pages: u64,
         behind: Behind,
     ) -> Result<(), Trouble> {
-        let Page { answer, piece: Piece { batch, refused, .. }, url, filtered, .. } = page;
+        let Page { answer, piece: Piece { batch, refused, beside, .. }, url, filtered, .. } = page;
         let rows = (batch.len() + refused.len()) as u64 + filtered;
         course.run.pages += 1;
         course.run.bytes += answer.body.len();
         course.run.filtered += filtered;
+        course.run.beside.add(beside);
         if self.columns.known().is_none() {
             // No record has come yet of a feed whose columns are those of its first data.
             return Ok(());

@@ -221,10 +221,11 @@ impl Puller {
             course.notes.push(notes::MOVED.to_owned());
         }
         course.notes.extend(self.doubt(request, course));
-        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
+        course.notes.extend(course.run.beside.outside(&self.feed.cover));
+        let notes = std::mem::take(&mut course.notes);
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
-            return Ok(Ending::unchanged(joined(Some(what), notes)));
+            return Ok(Ending::unchanged(Some(what)).noting(notes));
         }
         let event_at = self.event_at(request, course);
         let ending = if course.since.is_none() {
@@ -232,7 +233,7 @@ impl Puller {
         } else {
             Ending::of_balance(&counts)
         };
-        Ok(Ending { reason: joined(ending.reason, notes), event_at, ..ending })
+        Ok(Ending { event_at, ..ending.noting(notes) })
     }
 
     /// What is said of a value that the cursor does not follow.
@@ -250,12 +251,5 @@ impl Puller {
 
     pub(super) async fn report(&self, result: PollResult, detail: Option<String>) {
         self.services.report_health(&self.source.id, result, detail).await;
-    }
-}
-
-fn joined(reason: Option<String>, notes: Option<String>) -> Option<String> {
-    match (reason, notes) {
-        (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
-        (reason, notes) => reason.or(notes),
     }
 }

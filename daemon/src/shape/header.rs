@@ -3,6 +3,8 @@
 //! A name that is written as configured counts first. Where there is none, one that reads the same does: people write
 //! `رقم الهويه` for `رقم الهوية`, and `المؤشر / Indicator` for either. Two that read as one column are not chosen between.
 
+use std::collections::HashSet;
+
 use marsad_shared::{
     feed::Field,
     fold::{fold, halves},
@@ -15,21 +17,26 @@ use crate::decode::DecodeError;
 pub struct Headers {
     pub(super) cells: Vec<usize>,
     pub(super) deleted: Option<usize>,
+    /// Cells that are no column's, with their names.
+    pub(super) beside: Vec<(String, usize)>,
 }
 
 impl Headers {
-    /// Finds `fields`, and what says that a record was `deleted`, among `names`.
+    /// Finds `fields`, and what says that a record was `deleted`, among `names`; and those of the fields `outside` that are
+    /// there.
     ///
     /// # Errors
     /// [`DecodeError::Layout`] if names are missing, naming each, or two read as one column.
     pub(super) fn of(
         fields: &[Field],
+        outside: &[Field],
         deleted: Option<&str>,
         names: &[String],
     ) -> Result<Self, DecodeError> {
         let written = |name: &str| {
             deleted == Some(name)
-                || fields.iter().any(|field| field.from.iter().any(|from| from == name))
+                || (fields.iter().chain(outside))
+                    .any(|field| field.from.iter().any(|from| from == name))
         };
         let mut header = Header {
             names,
@@ -55,7 +62,9 @@ impl Headers {
             None => None,
         };
         if missing.is_empty() {
-            return Ok(Self { cells, deleted });
+            let taken = cells.iter().copied().chain(deleted).collect();
+            let beside = header.beside(outside, taken)?;
+            return Ok(Self { cells, deleted, beside });
         }
         Err(DecodeError::Layout(format!(
             "the header lacks \"{}\"; it has \"{}\"; mend the file, or name the new header in the field's `from`",
@@ -94,6 +103,27 @@ impl Header<'_> {
         });
         let alike: Vec<_> = alike.collect();
         self.only(&alike, whose)
+    }
+
+    /// The cells that are not `taken` by a column, each with its name: of the fields `outside` that is their own.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    fn beside(
+        &mut self,
+        outside: &[Field],
+        mut taken: HashSet<usize>,
+    ) -> Result<Vec<(String, usize)>, DecodeError> {
+        let mut beside = Vec::new();
+        for field in outside {
+            if let Some(at) = self.find(&field.from, &format!("field {:?}", field.name))? {
+                taken.insert(at);
+                beside.push((field.name.clone(), at));
+            }
+        }
+        let others = self.names.iter().enumerate().filter(|(at, _)| !taken.contains(at));
+        beside.extend(others.map(|(at, name)| (name.clone(), at)));
+        Ok(beside)
     }
 
     /// The one name that fits.
@@ -147,7 +177,7 @@ mod tests {
         };
         let fields: Vec<_> = fields.iter().map(field).collect();
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        Headers::of(&fields, None, &names)
+        Headers::of(&fields, &[], None, &names)
             .map(|headers| headers.cells)
             .map_err(|error| error.to_string())
     }

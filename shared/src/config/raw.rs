@@ -115,8 +115,11 @@ table! {
         must reference: String,
         /// Its last day.
         may valid_until: Day,
+        /// The fields that it covers: `"feed.column"`, `"feed.*"` for all of a feed, or `"column"` for that one of every feed.
+        /// What it does not cover is dropped before anything is stored. Default: everything.
+        may fields: Vec<At<String>>,
     }
-    later { "fields" }
+    later {}
 }
 
 table! {

@@ -4,6 +4,8 @@
 //! to break it.
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod bad_files;

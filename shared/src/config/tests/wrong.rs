@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod agreement;
 mod auth;
 mod feed;
 mod field;
@@ -138,7 +139,7 @@ fn of_the_partner() {
         ),
         (
             "[partner]\nid = \"a\"\nagreement = { reference = \"M\", fields = [] }",
-            "3: partner.agreement.fields: is not read by this version; take it out",
+            "3: partner.agreement.fields: names no field, so that nothing could be kept; name what was agreed, or take it out",
         ),
         (
             "[partner]\nid = \"a\"\n[conection]\nid = \"b\"",
