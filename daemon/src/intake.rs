@@ -9,6 +9,7 @@ use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
     quarantine::{Kind, ORIGINAL_MAX, Place, Refusal},
     record::{Batch, Cell, Layout},
+    store::{StoreError, read::References},
 };
 
 use crate::{
@@ -134,6 +135,8 @@ pub struct Intake<'a> {
     pub format: Format,
     pub seed: u64,
     pub origins: Origins,
+    /// Looks up what rows refer to; `None`: they refer to nothing.
+    pub references: Option<&'a References>,
 }
 
 impl Intake<'_> {
@@ -150,21 +153,20 @@ impl Intake<'_> {
         let mut rows = Rows::new(self, usize::MAX, Some(take));
         let bytes = BufReader::with_capacity(CHUNK, bytes);
         let plan = self.plan(&[]);
-        match self.format {
+        let read = match self.format {
             Format::Json => {
-                decode::json::read(bytes, &plan, self.records(Shaper::json, &mut rows)).1?;
+                decode::json::read(bytes, &plan, self.records(Shaper::json, &mut rows)).1
             }
-            Format::Ndjson => self.lines(bytes, &mut rows)?,
-            Format::Csv => self.csv(bytes, &mut rows)?,
-            Format::Xml => {
-                decode::xml::read(bytes, &plan, self.elements(&mut rows)).1?;
-            }
+            Format::Ndjson => self.lines(bytes, &mut rows),
+            Format::Csv => self.csv(bytes, &mut rows),
+            Format::Xml => decode::xml::read(bytes, &plan, self.elements(&mut rows)).1,
             Format::Sdmx => {
                 let (delimiter, key) = (self.feed.delimiter, self.key());
-                decode::sdmx::read(bytes, delimiter, &key, &mut self.observations(&mut rows))?;
+                decode::sdmx::read(bytes, delimiter, &key, &mut self.observations(&mut rows))
             }
-            Format::Xlsx => return Err(no_stream()),
-        }
+            Format::Xlsx => Err(no_stream()),
+        };
+        rows.fault().map_or(read, Err)?;
         rows.hand_over()
     }
 
@@ -192,7 +194,7 @@ impl Intake<'_> {
         });
         match read {
             Err(DecodeError::Stopped) if is_over => {}
-            read => drop(read?),
+            read => drop(rows.fault().map_or(read, Err)?),
         }
         rows.hand_over()
     }
@@ -227,7 +229,7 @@ impl Intake<'_> {
             Format::Sdmx => self.message(source, wanted, &mut rows),
             Format::Xlsx => (nothing(), Err(no_stream())),
         };
-        let read = rows.excess().map_or(read, Err);
+        let read = rows.fault().or_else(|| rows.excess()).map_or(read, Err);
         (scalars, read.map(|()| rows.piece))
     }
 
@@ -413,11 +415,34 @@ struct Rows<'a, F> {
     most: usize,
     /// Takes full pieces; without it all rows are one piece.
     take: Option<F>,
+    /// What a row refers to could not be looked up.
+    fault: Option<StoreError>,
 }
 
 impl<'a, F> Rows<'a, F> {
     fn new(intake: &'a Intake<'a>, most: usize, take: Option<F>) -> Self {
-        Self { intake, piece: intake.piece(), refused: 0, most, take }
+        Self { intake, piece: intake.piece(), refused: 0, most, take, fault: None }
+    }
+
+    /// Why what was read so far is not to be believed: our own trouble.
+    fn fault(&mut self) -> Option<DecodeError> {
+        self.fault.take().map(|error| DecodeError::Io(io::Error::other(error)))
+    }
+
+    /// Takes the row that was shaped last out again, if what it refers to is not there.
+    fn refer(&mut self) -> Result<(), Refused> {
+        let Some(references) = self.intake.references else { return Ok(()) };
+        let batch = &mut self.piece.batch;
+        let missing = match references.missing(batch, batch.len().saturating_sub(1)) {
+            Ok(missing) => missing,
+            Err(error) => {
+                self.fault = Some(error);
+                None
+            }
+        };
+        let Some((at, to)) = missing else { return Ok(()) };
+        batch.pop();
+        Err(self.intake.shaper.unreferred(at, to))
     }
 
     /// Why a page that was read so far is too much, if it is.
@@ -445,6 +470,10 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
         shaped: Result<(), Refused>,
         origin: impl FnOnce() -> (Vec<u8>, Place),
     ) -> Flow {
+        let shaped = shaped.and_then(|()| self.refer());
+        if self.fault.is_some() {
+            return Flow::Stop;
+        }
         if let Err(Refused { field, reason }) = shaped {
             let (mut original, place) = origin();
             let bytes = original.len() as u64;

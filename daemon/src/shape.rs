@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use marsad_shared::{
-    feed::{Deleted, Feed, Field, Format},
+    feed::{Deleted, Feed, Field, Format, Reference},
     record::{Batch, Layout, RowBuilder, Value},
 };
 
@@ -180,6 +180,18 @@ impl Shaper {
             Some(Deleted::OData) | None => None,
         };
         Headers::of(&self.layout.fields, &self.outside, deleted, names)
+    }
+
+    /// Why a row is refused that refers to nothing that is there.
+    pub fn unreferred(&self, column: usize, to: &Reference) -> Refused {
+        let Reference { feed, column: other } = to;
+        let why = format!(
+            "refers to {other:?} of {feed}, and no living record there has it; have the partner mend it, or bring that record first"
+        );
+        match self.layout.fields.get(column) {
+            Some(field) => refused(field, &why),
+            None => Refused { field: None, reason: why },
+        }
     }
 
     fn fill<'r>(

@@ -424,6 +424,7 @@ fn quick(
         format: Format::Json,
         seed: 7,
         origins: Origins::default(),
+        references: None,
     };
     let (mut found, read) = intake.page(Source::Held(body), &wanted, usize::MAX);
     if again {

@@ -14,7 +14,7 @@ use crate::{
 mod field;
 mod path;
 
-pub use field::{Field, FieldType, Rules};
+pub use field::{Field, FieldType, Reference, Rules};
 pub use path::{PathError, RecordsPath, ScalarPath, XmlPath, XmlStep};
 
 /// The most columns of a feed: SQLite's own limit is 2,000, and the bank's come beside them.

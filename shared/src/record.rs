@@ -182,6 +182,14 @@ impl Batch {
         RowBuilder { batch: self, cells, text, finished: false }
     }
 
+    /// Takes the last row out again. Its text stays until the batch goes.
+    pub fn pop(&mut self) {
+        if self.hashes.pop().is_some() {
+            self.cells.truncate(self.hashes.len() * self.width);
+            self.parts.retain(|row| *row < self.hashes.len());
+        }
+    }
+
     /// Keeps only the rows that `keep` wants. The text of the others stays until the batch goes.
     pub fn retain(&mut self, keep: impl Fn(&Self, usize) -> bool) {
         let wanted: Vec<bool> = (0..self.len()).map(|row| keep(self, row)).collect();
@@ -459,6 +467,23 @@ mod tests {
             batch.values(1).collect::<Vec<_>>(),
             [Value::Text("z"), Value::Text("w"), Value::Integer(2)]
         );
+    }
+
+    #[test]
+    fn a_row_that_is_taken_out_again_leaves_its_neighbours_as_they_were() {
+        let mut batch = Batch::new(&layout(), 7);
+        push(&mut batch, "x", "y", 1);
+        let mut row = batch.row();
+        row.text("part");
+        row.null();
+        row.integer(2);
+        row.finish_part();
+        batch.pop();
+        push(&mut batch, "z", "w", 3);
+        assert_eq!((batch.len(), batch.has_parts()), (2, false));
+        assert_eq!(batch.at(1, 0), Value::Text("z"));
+        (0..3).for_each(|_| batch.pop());
+        assert!(batch.is_empty() && batch.cells_len() == 0);
     }
 
     #[test]

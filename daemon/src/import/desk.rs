@@ -17,6 +17,7 @@ use marsad_shared::{
         cache::{Ended, FileEnd},
         ledger::RunStart,
         originals::Incoming,
+        read::References,
     },
     untrusted::show,
 };
@@ -217,13 +218,16 @@ impl Desk {
         let (feed, seed) = (Arc::clone(&self.feed), services.store.seed);
         let (name_of_all, folder) = (name.to_owned(), services.store.folder.path().to_owned());
         let reading = tokio::task::spawn_blocking(move || {
+            let references = References::open(&folder, &shaper.layout)?;
             let (mut bytes, last_word) = source()?;
             let mut hand_over =
                 |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
             let each = |inner: Inner<'_>| {
                 let Inner { name, format, mut bytes } = inner;
                 let origins = Origins { file: Some(name), ..Origins::default() };
-                let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
+                let references = references.as_ref();
+                let intake =
+                    Intake { feed: &feed, shaper: &shaper, format, seed, origins, references };
                 if format == Format::Xlsx {
                     intake.workbook(bytes.aside(&folder)?, &mut hand_over)?;
                     return Ok(Flow::More);

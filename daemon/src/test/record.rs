@@ -169,7 +169,14 @@ fn read(
     };
     let shaper = Shaper::new(feed, layout, outside);
     let origins = Origins { encoding: reading.encoding(), ..Origins::default() };
-    let intake = Intake { feed, shaper: &shaper, format: reading.format, seed: 0, origins };
+    let intake = Intake {
+        feed,
+        shaper: &shaper,
+        format: reading.format,
+        seed: 0,
+        origins,
+        references: None,
+    };
     let Read { found, piece, .. } = reading.page(&intake, envelope.paths(), most);
     // An answer that says that it is an error is one, whatever its records look like.
     if let Some(why) = envelope.said(&found, answer, url)?.failed {

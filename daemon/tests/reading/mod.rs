@@ -57,7 +57,14 @@ pub(crate) fn page(
         Err(error) => return (Vec::new(), Err(error)),
     };
     let wanted: Vec<_> = wanted.iter().map(|path| ScalarPath::parse(path).unwrap()).collect();
-    let intake = Intake { feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
+    let intake = Intake {
+        feed,
+        shaper: &shaper,
+        format,
+        seed: 7,
+        origins: Origins::default(),
+        references: None,
+    };
     let (scalars, read) = intake.page(Source::Held(body), &wanted, usize::MAX);
     // While it streams by it is the same.
     let mut few = BufReader::with_capacity(7, body);

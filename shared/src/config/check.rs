@@ -12,6 +12,7 @@ mod incremental;
 mod paging;
 mod path;
 mod records;
+pub(super) mod references;
 mod request;
 mod rules;
 mod schedule;
@@ -140,6 +141,7 @@ pub(super) struct Checked {
     pub partner: Option<Partner>,
     pub connections: Vec<Connection>,
     pub feeds: Vec<Feed>,
+    pub references: Vec<references::Written>,
 }
 
 /// Checks a partner's file.
@@ -173,7 +175,10 @@ pub(super) fn partner_file(
         feed::files_are_its_own(&raw.value, &mut patterns, report);
         let feed = feed::feed(raw, &id, &connected, scope, report);
         let cover = agreed.cover_of(&raw.value, report);
-        checked.feeds.extend(feed.map(|feed| Feed { cover, ..feed }));
+        let feed = feed.map(|feed| Feed { cover, ..feed });
+        let refers = feed.as_ref().map(|feed| references::written(&raw.value, feed, report));
+        checked.references.extend(refers.into_iter().flatten());
+        checked.feeds.extend(feed);
     }
     checked
 }

@@ -325,10 +325,11 @@ fn what_the_readme_shows_of_columns_is_right() {
         "[partner]\nid = \"courts\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://courts.example\"\n\
          [[feed]]\nid = \"cases\"\nconnection = \"api\"\npath = \"/cases\"\nkey = [\"id\"]\n[feed.fields]\n{shown}\n"
     );
-    let folder = Folder::new("", &[("courts", &text)]);
+    let social = "[partner]\nid = \"social\"\n[[connection]]\nid = \"in\"\nimport = \"in\"\n\
+                  [[feed]]\nid = \"families\"\nconnection = \"in\"\nfiles = \"*.csv\"\nkey = [\"id\"]\n";
+    let folder = Folder::new("", &[("courts", &text), ("social", social)]);
     let config = folder.load(&Environment::empty()).unwrap_or_else(|errors| panic!("{errors}"));
-    let kinds: std::collections::HashSet<_> =
-        config.feeds[0].fields.iter().map(|field| field.kind).collect();
+    let kinds: HashSet<_> = config.feeds[0].fields.iter().map(|field| field.kind).collect();
     assert_eq!(kinds.len(), FieldType::ALL.len(), "each type is shown");
 }
 

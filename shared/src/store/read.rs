@@ -28,7 +28,10 @@ mod exchanges;
 mod feeds;
 mod quarantine;
 mod records;
+mod references;
 mod runs;
+
+pub use references::References;
 
 /// A connection to each database that can only read.
 #[derive(Debug)]

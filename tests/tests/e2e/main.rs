@@ -66,6 +66,8 @@ mod promise_11_secrets;
 #[cfg(test)]
 mod promise_12_restart;
 #[cfg(test)]
+mod references;
+#[cfg(test)]
 mod reveal;
 #[cfg(test)]
 mod sources;

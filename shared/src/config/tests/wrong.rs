@@ -6,6 +6,7 @@ mod agreement;
 mod auth;
 mod feed;
 mod field;
+mod references;
 mod tls;
 
 /// A partner that lacks nothing. Each case adds to it.
