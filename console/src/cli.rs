@@ -17,7 +17,7 @@ use marsad_shared::{
     config::Environment,
     protocol::{
         AuditRow, ConnectionRow, CursorRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT,
-        ListQuery, PartnerRow, QuarantineRow, RecordRow, RunRow,
+        ListQuery, PartnerRow, QuarantineRow, RecordRow, RunRow, SchemaVerb,
     },
     untrusted::show_lines,
 };
@@ -35,6 +35,7 @@ mod place;
 mod rewind;
 #[cfg(test)]
 mod samples;
+mod schema;
 mod shown;
 mod status;
 mod table;
@@ -42,7 +43,10 @@ mod up;
 mod when;
 
 use self::{
-    args::{Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Place, Show, ShowRecord, Verb},
+    args::{
+        Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Place, Schema, Show, ShowRecord,
+        Verb,
+    },
     fail::{Done, Fail, USAGE},
     list::{list, show},
     out::Out,
@@ -169,6 +173,13 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
         }
         Ask::Cursor(Cursor::Rewind(order)) => rewind::rewind(client, order, out).await,
         Ask::Reveal(order) => orders::reveal(client, order, out).await,
+        Ask::Schema(Schema::Show { feed }) => schema::schema(client, feed, out).await,
+        Ask::Schema(Schema::Approve(order)) => {
+            schema::decide(client, SchemaVerb::Approve, order, out).await
+        }
+        Ask::Schema(Schema::Refuse(order)) => {
+            schema::decide(client, SchemaVerb::Refuse, order, out).await
+        }
         Ask::Send(order) => orders::send(client, order, out).await,
         Ask::Test(order) => looking::test(client, order, out).await,
     }

@@ -8,10 +8,10 @@ use marsad_shared::{
     clock::Clock,
     id::{ConnectionId, ExchangeId, FeedId, RunId},
     protocol::{
-        ActOutcome, AuditProof, AuditRow, ConnectionRow, Discover, Discovered, ExchangeAct,
-        ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow, Problem, ProblemCode,
-        QuarantineRow, RecordRow, Resync, ResyncReply, Reveal, Rewind, RewindReply, RunRow, Status,
-        Test, TestReply,
+        ActOutcome, AuditProof, AuditRow, ConnectionRow, Decide, DecideReply, Discover, Discovered,
+        ExchangeAct, ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow, Problem,
+        ProblemCode, QuarantineRow, RecordRow, Resync, ResyncReply, Reveal, Rewind, RewindReply,
+        RunRow, SchemaQuery, SchemaRow, Status, Test, TestReply,
     },
 };
 
@@ -197,6 +197,19 @@ impl Client {
     /// Sets a feed's cursor back, or asks what that would do.
     pub async fn rewind(&self, order: &Rewind) -> Answer<RewindReply> {
         self.daemon("a rewind")?.post(&["rewind"], order).await
+    }
+
+    /// A feed's columns, and what came otherwise.
+    pub async fn schema(&self, feed: FeedId) -> Answer<SchemaRow> {
+        match &self.0 {
+            Source::Socket(socket) => socket.get(&["schema"], &SchemaQuery { feed }).await,
+            Source::Offline(offline) => offline.read(move |reader, _| reader.schema(&feed)).await,
+        }
+    }
+
+    /// Decides of what came otherwise.
+    pub async fn decide(&self, order: &Decide) -> Answer<DecideReply> {
+        self.daemon("deciding of columns")?.post(&["schema", "decide"], order).await
     }
 
     /// Does something to exchanges; each is judged alone.

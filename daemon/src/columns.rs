@@ -1,6 +1,7 @@
-//! A feed's columns: those that its file declares, or those of its first data, frozen in the ledger.
+//! A feed's columns: those that its file declares, or those of its first data, frozen in the ledger; and what comes
+//! otherwise.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use marsad_shared::{
     feed::{Feed, Field},
@@ -11,6 +12,11 @@ use marsad_shared::{
 
 use tokio::sync::OnceCell;
 
+mod decide;
+mod drift;
+
+use drift::Told;
+
 use crate::{decode::DecodeError, services::Services, shape::Shaper, trouble::Trouble};
 
 /// What turns the rows of one feed into typed ones, once its columns are known and its table stands.
@@ -18,11 +24,13 @@ use crate::{decode::DecodeError, services::Services, shape::Shaper, trouble::Tro
 pub struct Columns {
     feed: Arc<Feed>,
     shaper: OnceCell<Arc<Shaper>>,
+    /// `None`: nothing was read yet that could come otherwise.
+    told: Mutex<Option<Box<Told>>>,
 }
 
 impl Columns {
     pub fn new(feed: Arc<Feed>) -> Self {
-        Self { feed, shaper: OnceCell::new() }
+        Self { feed, shaper: OnceCell::new(), told: Mutex::new(None) }
     }
 
     /// The shaper, if the columns are known already.
@@ -42,6 +50,11 @@ impl Columns {
         F: FnOnce(&Feed) -> Result<Layout, DecodeError> + Send + 'static,
     {
         let made = self.shaper.get_or_try_init(async || {
+            let feed = self.feed.id.clone();
+            let (rows, watched) =
+                services.store.ledger.call(move |ledger| ledger.drift(&feed)).await?;
+            let approved = drift::approved(&rows);
+            *self.told() = Some(Box::new(Told::of(&rows, watched)));
             let layout = match self.declared(services).await? {
                 Some(layout) => layout,
                 None => self.freeze(services, run, place, infer).await?,
@@ -49,7 +62,8 @@ impl Columns {
             let (layout, outside) = kept(&self.feed, layout).map_err(StoreError::Layout)?;
             let (feed, prepared) = (self.feed.id.clone(), layout.clone());
             services.store.cache.call(move |cache| cache.prepare(&feed, &prepared)).await?;
-            Ok::<_, Trouble>(Arc::new(Shaper::new(&self.feed, layout, outside)))
+            let shaper = Shaper::new(&self.feed, layout, outside).approving(approved);
+            Ok::<_, Trouble>(Arc::new(shaper))
         });
         made.await.map(Arc::clone)
     }

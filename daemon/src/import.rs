@@ -28,7 +28,7 @@ use tracing::{error, warn};
 use crate::{
     columns::Columns,
     run::Ending,
-    services::{Order, Services},
+    services::{Decide, Order, Services},
     socket::problem::{conflict, failed},
     source::folder::{Marker, News, Stamp, TakeError, Taken, Watch, away::settle_marker, settle},
     trouble::Trouble,
@@ -331,7 +331,8 @@ impl Importer {
         let trouble = match settled {
             Ok(()) => {
                 let ending = Ending::of_whole(&run.counts());
-                let ending = ending.noting(run.beside.outside(&desk.feed.cover));
+                let noted = desk.columns.note(&self.services, &run, &[]).await?;
+                let ending = ending.noting(run.beside.outside(&desk.feed.cover)).noting(noted);
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);
             }
@@ -339,6 +340,7 @@ impl Importer {
         };
         if matches!(trouble, Trouble::Decode { .. } | Trouble::Store(StoreError::Layout(_))) {
             let reason = trouble.text();
+            desk.columns.note(&self.services, &run, trouble.drift()).await?;
             let Err(trouble) = hold(&self.services, &mut run, found, &trouble).await else {
                 return Ok(Became::Held(reason));
             };
@@ -356,6 +358,13 @@ impl Importer {
         Ok(Became::Later)
     }
 
+    /// A decision of a feed's columns.
+    async fn decide(&mut self, order: Decide) {
+        if let Some(desk) = self.desks.iter_mut().find(|desk| desk.feed.id == order.feed) {
+            desk.columns.decide(&self.services, order).await;
+        }
+    }
+
     /// A resync of a feed of files: the folder is looked through, and in full every content had is read again.
     async fn obey(&mut self, order: Order, stop: &CancellationToken) {
         let order = match order {
@@ -367,6 +376,7 @@ impl Importer {
                 let _ = order.reply.send(Err(conflict("the cursor was not moved", why, remedy)));
                 return;
             }
+            Order::Decide(order) => return self.decide(order).await,
         };
         let Some(desk) = self.desks.iter_mut().find(|desk| desk.feed.id == order.feed) else {
             return;
@@ -402,10 +412,15 @@ impl Importer {
             );
             Ok(Ending::unchanged(reason))
         };
+        let held = ended.as_ref().err().map_or_else(Vec::new, |trouble| trouble.drift().to_vec());
+        let noted = desk.columns.note(&self.services, &run, &held).await;
         let ending = ended.unwrap_or_else(|trouble| {
             run.cached = Counts::default();
             Ending::of_trouble(&trouble)
         });
+        if let Err(error) = noted {
+            error!(run = %run.id, %error, "what came otherwise in a resync could not be written down");
+        }
         let feed = order.feed;
         let forgotten = self.services.store.cache.call(move |cache| cache.end(&feed)).await;
         if let Err(error) = forgotten.and(self.services.end_run(&run, ending).await) {

@@ -19,7 +19,7 @@ use crate::{
         sdmx::{Key, Observed},
         xlsx::Wanted,
     },
-    shape::{Beside, Headers, Refused, Shaper},
+    shape::{Beside, Headers, Misfits, Refused, Shaper},
 };
 
 mod first;
@@ -55,6 +55,8 @@ pub struct Piece {
     pub apart: u64,
     /// What stood there beside the feed's columns.
     pub beside: Beside,
+    /// Which rows did not fit which column.
+    pub misfits: Misfits,
 }
 
 impl Piece {
@@ -65,6 +67,7 @@ impl Piece {
             refused: Vec::new(),
             apart: 0,
             beside: Beside::default(),
+            misfits: Misfits::default(),
         }
     }
 
@@ -314,8 +317,7 @@ impl Intake<'_> {
 
     /// Why bytes that are no text of their encoding are no row.
     fn no_text(&self, what: &str) -> Refused {
-        let reason = format!("the {what} is not {}", self.origins.encoding());
-        Refused { field: None, reason }
+        Refused::whole(format!("the {what} is not {}", self.origins.encoding()))
     }
 
     /// Takes observations into `rows`.
@@ -334,7 +336,7 @@ impl Intake<'_> {
                     rows.next(shaped, || (json.as_bytes().to_vec(), place(line)))
                 }
                 Observed::Bad { original, reason, line } => {
-                    rows.next(Err(Refused { field: None, reason }), || (original, place(line)))
+                    rows.next(Err(Refused::whole(reason)), || (original, place(line)))
                 }
             }
         }
@@ -380,7 +382,7 @@ impl Intake<'_> {
                     spoilt = Some(DecodeError::Encoding(what));
                     return Flow::Stop;
                 }
-                Err(bad) => Err(Refused { field: None, reason: bad.to_string() }),
+                Err(bad) => Err(Refused::whole(bad.to_string())),
             };
             rows.next(shaped, || {
                 let place =
@@ -474,7 +476,8 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
         if self.fault.is_some() {
             return Flow::Stop;
         }
-        if let Err(Refused { field, reason }) = shaped {
+        self.piece.misfits.count(&shaped);
+        if let Err(Refused { field, reason, .. }) = shaped {
             let (mut original, place) = origin();
             let bytes = original.len() as u64;
             original.truncate(ORIGINAL_MAX);

@@ -97,6 +97,10 @@ impl Poller {
                     Box::pin(self.puller.rewind(order)).await;
                     continue;
                 }
+                Some(Order::Decide(order)) => {
+                    Box::pin(self.puller.decide(order)).await;
+                    continue;
+                }
                 Some(Order::Resync(order)) => Some(order),
                 None => None,
             };

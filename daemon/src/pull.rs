@@ -25,7 +25,7 @@ use crate::{
     columns::Columns,
     decode::Scalar,
     run::Ending,
-    services::{Rewind, Services},
+    services::{Decide, Rewind, Services},
     socket::problem::failed,
     source::{
         asking::{Asker, Leg},
@@ -154,6 +154,7 @@ impl Puller {
             match self.unchanged(request, &position).await {
                 Some(Ok(Seen::Unchanged(rows, bytes))) => {
                     self.position = Some(position);
+                    Box::pin(self.columns.pass(&self.services)).await?;
                     let next_at = Some(plan(started_at, None));
                     let ending = Ending { next_at, ..Ending::unchanged(None) };
                     let counts = Counts { received: rows, unchanged: rows, ..Counts::default() };
@@ -183,6 +184,8 @@ impl Puller {
                 Ok(ending) => (ending, None),
                 Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
             };
+            let drift = trouble.as_ref().map_or(&[][..], Trouble::drift);
+            let ending = ending.noting(self.columns.note(&self.services, &run, drift).await?);
             let next_at = Some(plan(started_at, trouble.as_ref()));
             self.forget_reading().await;
             run.start.at = started_at;
@@ -212,6 +215,14 @@ impl Puller {
         if let (Origin::Http(request), Some(walk)) = (&self.feed.origin, walk) {
             self.take_back_of(request, &walk).await;
         }
+    }
+
+    /// Takes a person's decision of columns up. What was remembered of answers is of other columns.
+    pub async fn decide(&mut self, order: Decide) {
+        self.position = None;
+        self.columns.decide(&self.services, order).await;
+        let (at, feed) = (self.services.clock.now(), self.feed.id.to_string());
+        self.services.events.tell(at, EventKind::Feed, Some(feed));
     }
 
     /// What the cache knows of a run under way is dropped with it.

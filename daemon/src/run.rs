@@ -15,7 +15,11 @@ use marsad_shared::{
 use tracing::{info, warn};
 
 use crate::{
-    decode::DecodeError, intake::REFUSED_MAX, services::Services, shape::Beside, trouble::Trouble,
+    decode::DecodeError,
+    intake::REFUSED_MAX,
+    services::Services,
+    shape::{Beside, Misfits, Shaper},
+    trouble::Trouble,
 };
 
 /// A run under way.
@@ -33,6 +37,8 @@ pub struct Run {
     pub filtered: u64,
     /// What rows had beside the feed's columns.
     pub beside: Beside,
+    /// Which rows did not fit which column.
+    pub misfits: Misfits,
 }
 
 /// Rows of a run that never came to the cache.
@@ -130,6 +136,15 @@ impl Run {
         Outside { refused: self.refused, filtered: self.filtered }
     }
 
+    /// Whether the rows so far fit the columns.
+    ///
+    /// # Errors
+    /// [`DecodeError::Drift`] if so many do not that the columns are others now.
+    pub fn fits(&self, shaper: &Shaper) -> Result<(), DecodeError> {
+        let found = self.misfits.drift(&shaper.layout, &shaper.approved);
+        found.map_or(Ok(()), |(drift, text)| Err(DecodeError::Drift { drift, text }))
+    }
+
     /// Counts rows into quarantine.
     ///
     /// # Errors
@@ -163,6 +178,7 @@ impl Services {
             refused: 0,
             filtered: 0,
             beside: Beside::default(),
+            misfits: Misfits::default(),
         };
         self.show_progress(&run);
         self.events.tell(run.start.at, EventKind::Run, Some(id.to_string()));

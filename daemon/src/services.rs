@@ -14,7 +14,7 @@ use marsad_shared::{
     connection::Connection,
     feed::Feed,
     id::{ConnectionId, FeedId, RunId},
-    protocol::Problem,
+    protocol::{DecideReply, Problem, SchemaVerb},
     store::Store,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -55,6 +55,7 @@ impl Services {
 pub enum Order {
     Resync(Resync),
     Rewind(Rewind),
+    Decide(Decide),
 }
 
 impl Order {
@@ -63,6 +64,7 @@ impl Order {
         match self {
             Self::Resync(order) => order.reply.is_closed(),
             Self::Rewind(order) => order.reply.is_closed(),
+            Self::Decide(order) => order.reply.is_closed(),
         }
     }
 }
@@ -90,6 +92,21 @@ pub struct Rewind {
     pub actor: String,
     /// Told when it is done, or why not.
     pub reply: oneshot::Sender<Result<(), Problem>>,
+}
+
+/// To take a decision of columns up, between two runs.
+#[derive(Debug)]
+pub struct Decide {
+    pub feed: FeedId,
+    pub verb: SchemaVerb,
+    /// None: all that are open.
+    pub columns: Vec<String>,
+    /// Why, for whoever looks at the columns.
+    pub reason: Option<String>,
+    /// Who ordered it.
+    pub actor: String,
+    /// Told what was decided, or why nothing was.
+    pub reply: oneshot::Sender<Result<DecideReply, Problem>>,
 }
 
 /// Orders of one feed that may wait: an operator who orders more has been answered by none of them yet.

@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 
 use marsad_shared::{
+    drift::Change,
     feed::{Deleted, Feed, Field, Format, Reference},
+    partner::Cover,
     record::{Batch, Layout, RowBuilder, Value},
 };
 
@@ -20,6 +22,7 @@ use way::Ways;
 mod beside;
 mod header;
 pub mod infer;
+mod misfit;
 mod odata;
 mod record;
 mod table;
@@ -29,14 +32,8 @@ mod way;
 pub use beside::{Beside, Met};
 pub use header::Headers;
 pub(crate) use header::is_among;
+pub use misfit::{Approved, Misfit, Misfits, Refused};
 pub(crate) use value::{emirates_id, is_no_card};
-
-/// Why a row is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    pub field: Option<String>,
-    pub reason: String,
-}
 
 /// Turns rows of one feed into typed ones.
 #[derive(Clone, Debug)]
@@ -44,6 +41,9 @@ pub struct Shaper {
     pub layout: Layout,
     /// Fields that the agreement does not cover: looked for to be counted, and dropped.
     outside: Vec<Field>,
+    /// What a person approved of columns that came otherwise.
+    pub approved: Approved,
+    cover: Cover,
     looks: Looks,
     columns: Vec<Column>,
     /// Where everything stands in a JSON record.
@@ -80,7 +80,14 @@ impl Shaper {
         let fields = || layout.fields.iter().chain(&outside);
         let json = Ways::json(fields(), deleted.as_ref());
         let xml = Ways::xml(fields(), deleted.as_ref());
-        Self { layout, outside, looks: Looks::of(feed), columns, json, xml, deleted }
+        let (approved, cover, looks) = (Approved::default(), feed.cover.clone(), Looks::of(feed));
+        Self { layout, outside, approved, cover, looks, columns, json, xml, deleted }
+    }
+
+    /// The same, where columns may come otherwise as far as a person approved it.
+    #[must_use]
+    pub fn approving(self, approved: Approved) -> Self {
+        Self { approved, ..self }
     }
 
     /// A place for what records have beside the columns.
@@ -173,13 +180,31 @@ impl Shaper {
     /// Which cell each column is read from.
     ///
     /// # Errors
-    /// [`DecodeError::Layout`] if the header lacks a column, naming each, or names one twice.
+    /// [`DecodeError::Drift`] if the header lacks a column that need not be there by approval, naming each;
+    /// [`DecodeError::Layout`] if it names one twice, or lacks what says that a record was deleted.
     pub fn headers(&self, names: &[String]) -> Result<Headers, DecodeError> {
         let deleted = match &self.deleted {
             Some(Deleted::Field { field, .. }) => Some(field.as_str()),
             Some(Deleted::OData) | None => None,
         };
-        Headers::of(&self.layout.fields, &self.outside, deleted, names)
+        let wanted = header::Wanted {
+            fields: &self.layout.fields,
+            outside: &self.outside,
+            gone: &self.approved.gone,
+            deleted,
+        };
+        Headers::of(wanted, names).map_err(|error| match error {
+            DecodeError::Drift { mut drift, text } => {
+                drift.retain(|drift| drift.change != Change::New || self.is_news(&drift.field));
+                DecodeError::Drift { drift, text }
+            }
+            error => error,
+        })
+    }
+
+    /// Whether a name that is no column is worth a word.
+    fn is_news(&self, name: &str) -> bool {
+        self.cover.has(name) && !self.looks.passes_over(name)
     }
 
     /// Why a row is refused that refers to nothing that is there.
@@ -189,8 +214,8 @@ impl Shaper {
             "refers to {other:?} of {feed}, and no living record there has it; have the partner mend it, or bring that record first"
         );
         match self.layout.fields.get(column) {
-            Some(field) => refused(field, &why),
-            None => Refused { field: None, reason: why },
+            Some(field) => refused(field, Misfit::Row, &why),
+            None => Refused::whole(why),
         }
     }
 
@@ -217,12 +242,12 @@ impl Shaper {
                 row.null();
                 continue;
             };
-            let put = held.map_err(Why::Borrowed);
+            let put = held.map_err(|why| (Misfit::Row, Why::Borrowed(why)));
             let put = put.and_then(|held| column.put(&held.raw(), &mut row));
-            put.map_err(|why| refused(field, &why))?;
+            put.map_err(|(misfit, why)| refused(field, misfit, &why))?;
         }
         if let Some(field) = row.first_nul().and_then(|at| self.layout.fields.get(at)) {
-            return Err(refused(field, &value::holds("a NUL character")));
+            return Err(refused(field, Misfit::Row, &value::holds("a NUL character")));
         }
         if standing != Standing::Gone {
             self.same_days(&row)?;
@@ -248,7 +273,7 @@ impl Shaper {
                 let why = format!(
                     "is not the day of field {other:?}: they are more than a day apart; have the partner say which is right"
                 );
-                return Err(refused(field, &why));
+                return Err(refused(field, Misfit::Row, &why));
             }
         }
         Ok(())
@@ -266,25 +291,25 @@ pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
 }
 
 impl Column {
-    fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+    fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), (Misfit, Why)> {
         match raw {
             Raw::Text(text) | Raw::Nested(text) if text.len() > FIELD_MAX => {
-                return Err(
-                    "is longer than 1 MiB; leave it out of `fields` or have it shortened".into()
-                );
+                let why = "is longer than 1 MiB; leave it out of `fields` or have it shortened";
+                return Err((Misfit::Row, why.into()));
             }
             _ => self.reading.put(raw, row)?,
         }
         if self.required && row.last_is_null() {
-            return Err("is missing and must not be".into());
+            return Err((Misfit::Missing, "is missing and must not be".into()));
         }
         Ok(())
     }
 }
 
 /// The row is refused for what is wrong with `field`.
-fn refused(field: &Field, why: &str) -> Refused {
-    Refused { field: Some(field.name.clone()), reason: format!("field {:?} {why}", field.name) }
+fn refused(field: &Field, misfit: Misfit, why: &str) -> Refused {
+    let reason = format!("field {:?} {why}", field.name);
+    Refused { field: Some(field.name.clone()), reason, misfit }
 }
 
 /// A raw value, and the text that it may have had to be unescaped into.

@@ -8,10 +8,12 @@
 //! | `GET /v1/cursors/PARTNER/FEED` | an array of [`CursorRow`], newest first, by [`ListQuery`] |
 //! | `GET /v1/LIST/ID` (`/v1/records/PARTNER/FEED/KEY`, `/v1/cursors/PARTNER/FEED/ID`) | one row, whole |
 //! | `GET /v1/runs/ID?wait_s=N` | the run, as soon as it has ended or after `N` seconds (at most 60) |
+//! | `GET /v1/schema?feed=PARTNER/FEED` | [`SchemaRow`] |
 //! | `GET /v1/audit/verify` | [`AuditProof`] |
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
 //! | `POST /v1/resync` with [`Resync`] | [`ResyncReply`] |
 //! | `POST /v1/rewind` with [`Rewind`] | [`RewindReply`] |
+//! | `POST /v1/schema/decide` with [`Decide`] | [`DecideReply`] |
 //! | `POST /v1/reveal` with [`Reveal`] | the [`RecordRow`], those columns unmasked |
 //! | `POST /v1/connections/PARTNER/CONNECTION/test` with [`Test`] | [`TestReply`] |
 //! | `POST /v1/discover` by [`Discover`], for a file with its first bytes as the body | [`Discovered`] |
@@ -25,6 +27,7 @@ mod command;
 mod discover;
 mod event;
 mod rows;
+mod schema;
 mod test;
 
 pub use command::{
@@ -37,6 +40,7 @@ pub use rows::{
     AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
     FeedRow, PartnerRow, QuarantineRow, RecordRow, RunRow, Running, Status,
 };
+pub use schema::{ColumnRow, Decide, DecideReply, DriftRow, SchemaQuery, SchemaRow, SchemaVerb};
 pub use test::{Test, TestReply, TestStep, Tried};
 
 /// How many rows a list holds when nobody says.

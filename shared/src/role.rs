@@ -47,6 +47,8 @@ words! {
         ResumeFeed = "resume_feed",
         CancelRun = "cancel_run",
         Rewind = "rewind",
+        /// Of columns that came otherwise.
+        DecideSchema = "decide_schema",
         DiscardQuarantine = "discard_quarantine",
         ReplayQuarantine = "replay_quarantine",
         /// Seeing what is masked.
@@ -84,7 +86,7 @@ pub const fn least(act: Act) -> Role {
         | Act::ResumeFeed
         | Act::CancelRun
         | Act::ReplayQuarantine => Role::Operator,
-        Act::Rewind | Act::DiscardQuarantine | Act::Reveal => Role::Supervisor,
+        Act::Rewind | Act::DecideSchema | Act::DiscardQuarantine | Act::Reveal => Role::Supervisor,
         Act::ReadAudit => Role::Auditor,
         Act::Reload | Act::Backup => Role::Admin,
     }
@@ -226,6 +228,7 @@ mod tests {
             (Act::ResumeFeed, "-os-A", "and resumes"),
             (Act::CancelRun, "-os-A", "cancels"),
             (Act::Rewind, "--s-A", "a rewind is the supervisor's"),
+            (Act::DecideSchema, "--s-A", "what is a column is the supervisor's to approve"),
             (Act::DiscardQuarantine, "--s-A", "discarding loses data: the supervisor's"),
             (Act::ReplayQuarantine, "-os-A", "replaying loses none"),
             (

@@ -12,7 +12,7 @@ pub(super) use self::{
         Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id,
         Partners, Quarantine, Records, Runs, Show, ShowRecord,
     },
-    orders::{Discover, Document, Exchange, Resync, Reveal, Rewind, Test},
+    orders::{Decide, Discover, Document, Exchange, Resync, Reveal, Rewind, Schema, Test},
 };
 use super::check::{Range, Subject};
 
@@ -93,6 +93,9 @@ pub(super) enum Ask {
     Cursor(Cursor),
     /// See what is masked of a record; who does it and why is in the audit
     Reveal(Reveal),
+    /// A feed's columns, what came otherwise, and deciding of it
+    #[command(subcommand)]
+    Schema(Schema),
     /// Hand a document over for delivery
     Send(Document),
     /// Try a connection now, step by step

@@ -215,6 +215,7 @@ impl Desk {
         E: FnOnce(R) -> Result<(), Trouble>,
     {
         let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES);
+        let columns = Arc::clone(&shaper);
         let (feed, seed) = (Arc::clone(&self.feed), services.store.seed);
         let (name_of_all, folder) = (name.to_owned(), services.store.folder.path().to_owned());
         let reading = tokio::task::spawn_blocking(move || {
@@ -263,7 +264,8 @@ impl Desk {
             ))
         });
         // The writer's trouble is the cause where both have one.
-        written.and(read)
+        written.and(read)?;
+        run.fits(&columns).map_err(|error| Trouble::decode(show(name), error))
     }
 
     /// Takes a piece up: the first one waits, and goes beside the live table with the second.
@@ -272,8 +274,10 @@ impl Desk {
         services: &Services,
         run: &mut Run,
         load: &mut Load,
-        piece: Piece,
+        mut piece: Piece,
     ) -> Result<(), Trouble> {
+        run.beside.add(std::mem::take(&mut piece.beside));
+        run.misfits.add(&piece.misfits);
         match std::mem::replace(load, Load::Beside) {
             Load::Nothing => {
                 *load = Load::One(Box::new(piece));
@@ -301,9 +305,8 @@ impl Desk {
 async fn refuse(
     services: &Services,
     run: &mut Run,
-    Piece { batch, refused, beside, .. }: Piece,
+    Piece { batch, refused, .. }: Piece,
 ) -> Result<Batch, Trouble> {
-    run.beside.add(beside);
     let counted = run.count_refused(refused.len());
     services.refuse(run, refused).await?;
     counted.map_err(|error| Trouble::decode("the file", error))?;

@@ -52,7 +52,7 @@ impl Looks {
         Self { left, unlisted: feed.unlisted, annotated }
     }
 
-    fn passes_over(&self, name: &str) -> bool {
+    pub(super) fn passes_over(&self, name: &str) -> bool {
         self.annotated && name.contains('@')
             || self.unlisted.contains(&name)
             || name.trim().is_empty()
@@ -80,6 +80,11 @@ impl Beside {
         }
         let met = self.names.entry(name.to_owned()).or_default();
         met.add(u64::from(kind.is_some()), kind);
+    }
+
+    /// All names, with what was met under them.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &Met)> {
+        self.names.iter().map(|(name, met)| (name.as_str(), met))
     }
 
     /// Adds what was met elsewhere in the run.
@@ -115,7 +120,7 @@ impl Met {
     fn add(&mut self, values: u64, kind: Option<FieldType>) {
         self.values += values;
         self.kind = match (self.kind, kind) {
-            (Some(one), Some(other)) => Some(super::infer::both(one, other)),
+            (Some(one), Some(other)) => Some(one.or(other)),
             (one, other) => one.or(other),
         };
     }

@@ -81,7 +81,7 @@ pub fn from_records<'r>(
                 continue;
             };
             if let Some(field) = places.get(&name).and_then(|&at| fields.get_mut(at)) {
-                field.kind = both(field.kind, kind);
+                field.kind = field.kind.or(kind);
             } else {
                 places.insert(name.clone(), fields.len());
                 fields.push(Field::new(name, kind));
@@ -99,7 +99,7 @@ pub fn from_elements<'r>(
 ) -> Result<Layout, InferError> {
     let mut fields: Vec<Field> = Vec::new();
     let mut add = |name: String, kind: FieldType| match fields.iter_mut().find(|f| f.name == name) {
-        Some(field) => field.kind = both(field.kind, kind),
+        Some(field) => field.kind = field.kind.or(kind),
         None => fields.push(Field::new(name, kind)),
     };
     for record in records.take(SAMPLE) {
@@ -126,13 +126,16 @@ fn finish(mut fields: Vec<Field>, known: &Known<'_>) -> Result<Layout, InferErro
     let mut met = std::collections::HashSet::new();
     for field in &fields {
         let folded = field.name.to_lowercase();
-        let reserved =
-            folded.is_empty() || folded.starts_with('_') || folded == "rowid" || folded == "oid";
-        if reserved || !met.insert(folded) {
+        if is_reserved(&folded) || !met.insert(folded) {
             return Err(InferError::Name(field.name.clone()));
         }
     }
     Layout::new(fields, known.key).map_err(|NoSuchKey(name)| InferError::Key(name))
+}
+
+/// Whether `SQLite` or the bank keep that name, in lower case, for themselves.
+pub fn is_reserved(folded: &str) -> bool {
+    folded.is_empty() || folded.starts_with('_') || folded == "rowid" || folded == "oid"
 }
 
 /// What a value of JSON is, by its first character; `None`: nothing.
@@ -145,18 +148,6 @@ pub(super) fn kind_of(json: &str) -> Option<FieldType> {
         // Long digit ids are text: a number could not hold them.
         _ if json.parse::<i64>().is_ok() => Some(FieldType::Integer),
         _ => Some(FieldType::Decimal),
-    }
-}
-
-/// The type that holds both.
-pub(super) fn both(one: FieldType, other: FieldType) -> FieldType {
-    match (one, other) {
-        (one, other) if one == other => one,
-        (FieldType::Integer, FieldType::Decimal) | (FieldType::Decimal, FieldType::Integer) => {
-            FieldType::Decimal
-        }
-        (FieldType::Json, _) | (_, FieldType::Json) => FieldType::Json,
-        _ => FieldType::Text,
     }
 }
 

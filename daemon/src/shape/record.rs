@@ -32,7 +32,7 @@ impl<'r> Record<'r> {
             let reason = format!(
                 "the record is nested deeper than {DEPTH_MAX} levels; ask the partner what it is"
             );
-            return Err(Refused { field: None, reason });
+            return Err(Refused::whole(reason));
         }
         let mut values = vec![None; slots.names.len()];
         let members = Members { names: slots, slots: &mut values, beside };
@@ -42,7 +42,7 @@ impl<'r> Record<'r> {
             .map_err(|error| not_an_object(&error))?;
         match twice(text) {
             None => Ok(Self(values)),
-            Some(name) => Err(Refused { field: None, reason: named_twice(&name) }),
+            Some(name) => Err(Refused::whole(named_twice(&name))),
         }
     }
 
@@ -83,8 +83,7 @@ pub(super) fn raw_of(value: &RawValue) -> Result<Held<'_>, &'static str> {
 }
 
 fn not_an_object(error: &serde_json::Error) -> Refused {
-    let reason = format!("the record is not a JSON object (column {})", error.column());
-    Refused { field: None, reason }
+    Refused::whole(format!("the record is not a JSON object (column {})", error.column()))
 }
 
 /// Why a record with that name twice is refused. The name is outside text.

@@ -5,7 +5,7 @@ use marsad_shared::{
     record::Batch,
 };
 
-use super::{Beside, Headers, Held, Refused, Shaper};
+use super::{Beside, Headers, Held, Misfit, Refused, Shaper};
 use crate::decode::{Raw, Standing, csv::Cells, xlsx};
 
 impl Shaper {
@@ -70,7 +70,8 @@ impl Shaper {
             if let (xlsx::Cell::Bad(what), true) = (row.cell(cell), wanted(at)) {
                 let place = xlsx::cell_name(cell, row.line);
                 let reason = format!("field {:?} (cell {place}) {what}", field.name);
-                return Err(Refused { field: Some(field.name.clone()), reason });
+                let field = Some(field.name.clone());
+                return Err(Refused { field, reason, misfit: Misfit::Row });
             }
         }
         self.fill(batch, standing, |at, _| {

@@ -140,7 +140,7 @@ impl Ways {
 
 /// A record of which it cannot be told whether it was deleted.
 fn untold(why: &str) -> Refused {
-    Refused { field: None, reason: format!("what should say whether it was deleted {why}") }
+    Refused::whole(format!("what should say whether it was deleted {why}"))
 }
 
 /// `$.a.b` goes down, anything else is one name.

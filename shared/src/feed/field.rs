@@ -83,6 +83,20 @@ impl Field {
     }
 }
 
+impl FieldType {
+    /// The type that holds what either does, where nothing more is known than how values were written.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Integer, Self::Integer) => Self::Integer,
+            (Self::Boolean, Self::Boolean) => Self::Boolean,
+            (Self::Integer | Self::Decimal, Self::Integer | Self::Decimal) => Self::Decimal,
+            (Self::Json, _) | (_, Self::Json) => Self::Json,
+            _ => Self::Text,
+        }
+    }
+}
+
 words! {
     /// What a column holds, and how the bank stores it.
     pub enum FieldType is "field type" {

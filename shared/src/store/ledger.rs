@@ -11,12 +11,14 @@ use super::{StoreError, cache::roll_back, schema, writer::Database};
 mod audit;
 mod calls;
 mod certificates;
+pub(super) mod drift;
 mod exchanges;
 mod quarantine;
 mod runs;
 mod state;
 
 pub use calls::{Calls, Rest};
+pub use drift::Decided;
 pub use exchanges::{Asked, AttemptEnd, Due, NewExchange, Step};
 pub use runs::{FeedState, RunEnd, RunStart};
 pub use state::CatalogueEntry;

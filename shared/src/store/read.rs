@@ -26,6 +26,7 @@ pub mod catalogue;
 pub mod cursor;
 mod exchanges;
 mod feeds;
+mod layout;
 mod quarantine;
 mod records;
 mod references;

@@ -70,6 +70,8 @@ mod references;
 #[cfg(test)]
 mod reveal;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod test_command;
