@@ -17,7 +17,7 @@ use marsad_shared::{
     config::Environment,
     protocol::{
         AuditRow, ConnectionRow, CursorRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT,
-        ListQuery, PartnerRow, QuarantineGroup, QuarantineRow, RecordRow, Reveal, RunRow,
+        ListQuery, PartnerRow, QuarantineGroup, QuarantineRow, RecordRow, Reveal, RunRow, RunVerb,
     },
     untrusted::show_lines,
 };
@@ -25,6 +25,7 @@ use marsad_shared::{
 mod args;
 mod check;
 mod config;
+mod decide;
 mod detail;
 mod discard;
 mod fail;
@@ -47,7 +48,7 @@ mod when;
 use self::{
     args::{
         Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Masked, Place, QuarantineVerbs,
-        Show, ShowRecord, Verb,
+        RunVerbs, Show, ShowRecord, Verb,
     },
     fail::{Done, Fail, USAGE},
     list::{list, show},
@@ -155,7 +156,8 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
             rows::<ConnectionRow, _>(asked.query(), asked.show, client, out).await
         }
         Ask::Feeds(asked) => feeds(asked, client, out).await,
-        Ask::Runs(asked) => rows::<RunRow, _>(asked.query(), asked.show, client, out).await,
+        Ask::Runs(asked) => runs(asked, client, out).await,
+        Ask::Undo(order) => decide::decide(client, RunVerb::Undo, order, out).await,
         Ask::Quarantine(asked) => held(asked, client, out).await,
         Ask::Records(asked) => records(asked, client, out).await,
         Ask::Exchanges(asked) => exchanges(asked, client, out).await,
@@ -285,7 +287,8 @@ async fn feeds(asked: args::Feeds, client: &Client, out: &mut Out) -> Done {
 }
 
 async fn records(asked: args::Records, client: &Client, out: &mut Out) -> Done {
-    let query = asked.query();
+    let as_of = asked.as_of.as_ref().map(|text| out.look.time(text)).transpose()?;
+    let query = ListQuery { as_of, ..asked.query() };
     match (asked.show, asked.feed) {
         (Some(ShowRecord::Show { feed, key }), None) => {
             one::<RecordRow>(&query, &feed, &key, client, out).await
@@ -293,6 +296,20 @@ async fn records(asked: args::Records, client: &Client, out: &mut Out) -> Done {
         (None, Some(feed)) => list::<RecordRow>(client, feed, query, out).await,
         _ => Err(Fail::Usage("either records FEED, or records show FEED KEY")),
     }
+}
+
+async fn runs(asked: args::Runs, client: &Client, out: &mut Out) -> Done {
+    let query = asked.query();
+    let (verb, order) = match asked.act {
+        None => return list::<RunRow>(client, (), query, out).await,
+        Some(RunVerbs::Show { id }) => {
+            return one::<RunRow>(&query, &(), &id, client, out).await;
+        }
+        Some(RunVerbs::Cancel(order)) => (RunVerb::Cancel, order),
+        Some(RunVerbs::Release(order)) => (RunVerb::Release, order),
+        Some(RunVerbs::Discard(order)) => (RunVerb::Discard, order),
+    };
+    decide::decide(client, verb, order, out).await
 }
 
 async fn exchanges(asked: args::Exchanges, client: &Client, out: &mut Out) -> Done {

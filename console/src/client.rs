@@ -11,8 +11,8 @@ use marsad_shared::{
         ActOutcome, AuditProof, AuditRow, ConnectionRow, Discard, DiscardReply, Discover,
         Discovered, ExchangeAct, ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow,
         Problem, ProblemCode, QuarantineItem, QuarantineRow, RecordRow, Replay, ReplayReply,
-        Resync, ResyncReply, Reveal, RevealItem, Rewind, RewindReply, RunRow, Status, Test,
-        TestReply,
+        Resync, ResyncReply, Reveal, RevealItem, Rewind, RewindReply, RunAct, RunActReply, RunRow,
+        Status, Test, TestReply,
     },
 };
 
@@ -188,6 +188,11 @@ impl Client {
     /// Orders a feed to be read again, or asks what that would do.
     pub async fn resync(&self, order: &Resync) -> Answer<ResyncReply> {
         self.daemon("a resync")?.post(&["resync"], order).await
+    }
+
+    /// Cancels, releases, discards or undoes a run.
+    pub async fn decide(&self, order: &RunAct) -> Answer<RunActReply> {
+        self.daemon("a decision about a run")?.post(&["runs", "act"], order).await
     }
 
     /// Shows what is masked of a record, once that is in the audit.

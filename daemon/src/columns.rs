@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use marsad_shared::{feed::Feed, id::RunId, record::Layout, store::StoreError};
+use marsad_shared::{
+    feed::Feed,
+    id::RunId,
+    record::Layout,
+    store::{Cache, StoreError},
+};
 
 use tokio::sync::OnceCell;
 
@@ -46,7 +51,12 @@ impl Columns {
                 .versioned(self.feed.version.as_deref())
                 .map_err(|error| StoreError::Layout(format!("{error} of {}", self.feed.id)))?;
             let (feed, prepared) = (self.feed.id.clone(), layout.clone());
-            services.store.cache.call(move |cache| cache.prepare(&feed, &prepared)).await?;
+            let since = self.feed.keeping.history.map(|_| services.clock.now());
+            let prepare = move |cache: &mut Cache| {
+                cache.prepare(&feed, &prepared)?;
+                cache.keep_history(&feed, since)
+            };
+            services.store.cache.call(prepare).await?;
             Ok::<_, Trouble>(Arc::new(Shaper::new(&self.feed, layout)))
         });
         made.await.map(Arc::clone)

@@ -1,11 +1,13 @@
 //! What has to be done now and then: saying that the daemon lives, and letting go of what is too old.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
+use marsad_shared::store::{Cache, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -41,6 +43,9 @@ pub async fn run(
             Ok(()) => {
                 if prune {
                     prune_runs(&services, now, &stop).await;
+                    if let Err(error) = prune_past(&services, now, &stop).await {
+                        warn!(%error, "what runs replaced could not be let go of");
+                    }
                 }
                 services.beat_ms.store(now.as_millisecond(), Ordering::Relaxed);
                 beat();
@@ -64,4 +69,34 @@ async fn prune_runs(services: &Services, now: Timestamp, stop: &CancellationToke
             Err(error) => return warn!(%error, "old runs could not be let go of"),
         }
     }
+}
+
+/// Lets go of what runs replaced once it is kept long enough, a small commit at a time.
+async fn prune_past(
+    services: &Services,
+    now: Timestamp,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let feeds = services.store.cache.call(|cache| cache.feeds_with_past()).await?;
+    let known: HashMap<_, _> = services
+        .routes
+        .all()
+        .into_iter()
+        .flat_map(|route| route.feeds)
+        .map(|feed| (feed.id.clone(), feed.keeping))
+        .collect();
+    for feed in feeds {
+        // Of a feed that is no longer configured it goes as of any other.
+        let keeping = known.get(&feed).copied().unwrap_or_default();
+        let before = |age: Duration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        let history = keeping.history.map(|history| (history, before(history.age)));
+        let undo_since = before(keeping.undo);
+        let mut more = true;
+        while more && !stop.is_cancelled() {
+            let feed = feed.clone();
+            let prune = move |cache: &mut Cache| cache.prune_past(&feed, undo_since, history);
+            more = services.store.cache.call(prune).await?;
+        }
+    }
+    Ok(())
 }

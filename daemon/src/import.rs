@@ -15,6 +15,7 @@ use marsad_shared::{
     connection::Connection,
     feed::Feed,
     health::{PollResult, Reason},
+    protocol::EventKind,
     quarantine::{Kind, Place, Refusal},
     run::{Counts, Outcome, Trigger},
     store::{StoreError, cache::FileEnd, ledger::RunStart},
@@ -27,8 +28,9 @@ use tracing::{error, warn};
 
 use crate::{
     columns::Columns,
+    decide::{Decided, decide, released_as},
     run::Ending,
-    services::{Order, Services},
+    services::{Decide, Order, Scope, Services},
     socket::problem::{conflict, failed},
     source::folder::{Marker, News, Stamp, TakeError, Taken, Watch, away::settle_marker, settle},
     trouble::Trouble,
@@ -276,6 +278,7 @@ impl Importer {
                 cause: Some(Reason::Decode),
                 event_at: None,
                 next_at: None,
+                waits: false,
             };
             let done = async {
                 let run = self
@@ -320,7 +323,10 @@ impl Importer {
         let read = desk.read(&self.services, &mut run, found, &mut load, stop).await;
         let beside = load.is_beside();
         let settled = match read {
-            Ok(()) => desk.finish(&self.services, &mut run, load, vec![found.end()]).await,
+            Ok(()) => {
+                let brake = Some(desk.feed.keeping.brake);
+                desk.finish(&self.services, &mut run, load, vec![found.end()], brake).await
+            }
             Err(trouble) => Err(trouble),
         };
         let feed = desk.feed.id.clone();
@@ -331,14 +337,17 @@ impl Importer {
             warn!(feed = %desk.feed.id, %error, "what a run had loaded could not be dropped");
         }
         let trouble = match settled {
-            Ok(()) => {
-                let ending = Ending::of_whole(&run.counts());
+            Ok(note) => {
+                let ending = Ending::of_whole(&run.counts()).with(note);
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);
             }
             Err(trouble) => trouble,
         };
-        if matches!(trouble, Trouble::Decode { .. } | Trouble::Store(StoreError::Layout(_))) {
+        if matches!(
+            trouble,
+            Trouble::Decode { .. } | Trouble::Store(StoreError::Layout(_) | StoreError::Braked(_))
+        ) {
             let reason = trouble.text();
             let Err(trouble) = hold(&self.services, &mut run, found, &trouble).await else {
                 return Ok(Became::Held(reason));
@@ -357,10 +366,28 @@ impl Importer {
         Ok(Became::Later)
     }
 
+    /// Does what a person decided about a run.
+    async fn decide_run(&self, order: Decide, stop: &CancellationToken) {
+        let Some(desk) = self.desks.iter().find(|desk| desk.feed.id == order.feed) else { return };
+        let said = match decide(&self.services, &desk.feed, &order).await {
+            Ok(Decided::Done(said)) => Ok(said),
+            Ok(Decided::ReadAgain) => match self.release_file(desk, &order, stop).await {
+                Ok(again) => released_as(&self.services, &order, again).await,
+                Err(problem) => Err(problem),
+            },
+            Err(problem) => Err(problem),
+        };
+        let now = self.services.clock.now();
+        self.services.events.tell(now, EventKind::Run, Some(order.run.to_string()));
+        // An operator who went away has no use for the answer.
+        drop(order.reply.send(said));
+    }
+
     /// A resync of a feed of files: the folder is looked through, and in full every content had is read again.
     async fn obey(&mut self, order: Order, stop: &CancellationToken) {
         let order = match order {
             Order::Resync(order) => order,
+            Order::Decide(order) => return Box::pin(self.decide_run(order, stop)).await,
             Order::Replay(order) => return Box::pin(self.replay(order, stop)).await,
             Order::Rewind(order) => {
                 let why = "files have no cursor: each is read once, whole";
@@ -379,7 +406,7 @@ impl Importer {
         }
         let start = RunStart {
             actor: Some(order.actor),
-            full: order.full,
+            full: order.scope == Scope::Full,
             ..desk.start(Trigger::Person, None, self.services.clock.now())
         };
         let mut run = match self.services.begin_run(start).await {
@@ -392,10 +419,11 @@ impl Importer {
         };
         let _ = order.reply.send(Ok(run.id));
         self.watch.rescan();
-        let ended = if order.full {
-            desk.read_again(&self.services, &mut run, stop)
+        let cancel = self.services.cancels.open(run.id, stop);
+        let ended = if order.scope == Scope::Full {
+            desk.read_again(&self.services, &mut run, cancel.stop())
                 .await
-                .map(|()| Ending::of_whole(&run.counts()))
+                .map(|note| Ending::of_whole(&run.counts()).with(note))
         } else {
             let reason = Some(
                 "the folder is looked through; each complete file becomes a run of its own"
@@ -405,7 +433,12 @@ impl Importer {
         };
         let ending = ended.unwrap_or_else(|trouble| {
             run.cached = Counts::default();
-            Ending::of_trouble(&trouble)
+            Ending::of_trouble(&match (trouble, cancel.by()) {
+                (Trouble::Stopped, Some(by)) => {
+                    Trouble::Cancelled(by.to_owned(), "nothing of it is in the bank")
+                }
+                (trouble, _) => trouble,
+            })
         });
         let feed = order.feed;
         let forgotten = self.services.store.cache.call(move |cache| cache.end(&feed)).await;

@@ -2,9 +2,11 @@
 
 pub mod archive;
 pub mod books;
+pub mod cancels;
 pub mod certificates;
 pub mod columns;
 pub mod courier;
+pub mod decide;
 pub mod decode;
 pub mod discover;
 pub mod events;

@@ -14,15 +14,19 @@ use marsad_shared::{
     schedule::Schedule,
     store::{StoreError, ledger::FeedState},
 };
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
+    decide::{Decided, decide, released_as},
     jitter::jitter,
     pull::{Errand, Pulled, Puller},
-    services::{Order, Resync, Services},
-    socket::problem::conflict,
+    services::{Decide, Order, Resync, Scope, Services},
+    socket::problem::{conflict, unavailable},
     source::{
         fault::FetchError,
         gate::{Wait, refusal},
@@ -97,6 +101,10 @@ impl Poller {
                     Box::pin(self.puller.rewind(order)).await;
                     continue;
                 }
+                Some(Order::Decide(order)) => {
+                    Box::pin(self.decide_run(order, &stop)).await;
+                    continue;
+                }
                 Some(Order::Replay(order)) => {
                     Box::pin(self.puller.replay(order, &stop)).await;
                     continue;
@@ -110,6 +118,37 @@ impl Poller {
             // Apart: a task is as large as all that it may come to wait for, and of many feeds few are polled at a time.
             Box::pin(self.poll_once(order, &stop)).await;
         }
+    }
+
+    /// Does what a person decided about a run. What has to be read again is read now.
+    async fn decide_run(&mut self, order: Decide, stop: &CancellationToken) {
+        let puller = &mut self.puller;
+        // What was remembered of the position is read anew.
+        puller.forget_position();
+        let settled = decide(&puller.services, &puller.feed, &order).await;
+        let (services, feed) = (Arc::clone(&puller.services), puller.feed.id.clone());
+        services.events.tell(services.clock.now(), EventKind::Feed, Some(feed.to_string()));
+        services.events.tell(services.clock.now(), EventKind::Run, Some(order.run.to_string()));
+        match settled {
+            Ok(Decided::Done(said)) => drop(order.reply.send(Ok(said))),
+            Err(problem) => drop(order.reply.send(Err(problem))),
+            Ok(Decided::ReadAgain) => self.read_again(order, stop).await,
+        }
+    }
+
+    /// Reads again, without the brake, what a run was held for of which nothing was kept.
+    async fn read_again(&mut self, order: Decide, stop: &CancellationToken) {
+        let (told, begun) = oneshot::channel();
+        let (feed, actor, scope) = (order.feed.clone(), order.actor.clone(), Scope::Incremental);
+        let resync = Resync { feed, scope, hold: false, free: true, actor, reply: told };
+        Box::pin(self.poll_once(Some(resync), stop)).await;
+        let said = match begun.await {
+            Ok(Ok(again)) => released_as(&self.puller.services, &order, again).await,
+            Ok(Err(problem)) => Err(problem),
+            Err(_) => Err(unavailable()),
+        };
+        // An operator who went away has no use for the answer.
+        drop(order.reply.send(said));
     }
 
     async fn poll_once(&mut self, order: Option<Resync>, stop: &CancellationToken) {
@@ -168,9 +207,9 @@ fn errand(order: Option<Resync>, fails: u32) -> (Errand, impl FnOnce(RunId)) {
         None if fails > 0 => Trigger::Retry,
         None => Trigger::Schedule,
     };
-    let (full, actor, reply) = match order {
-        Some(order) => (order.full, Some(order.actor), Some(order.reply)),
-        None => (false, None, None),
+    let (scope, hold, free, actor, reply) = match order {
+        Some(order) => (order.scope, order.hold, order.free, Some(order.actor), Some(order.reply)),
+        None => (Scope::Incremental, false, false, None, None),
     };
     let begun = |id| {
         if let Some(reply) = reply {
@@ -178,7 +217,7 @@ fn errand(order: Option<Resync>, fails: u32) -> (Errand, impl FnOnce(RunId)) {
             let _ = reply.send(Ok(id));
         }
     };
-    (Errand { trigger, actor, full }, begun)
+    (Errand { trigger, actor, scope, hold, free }, begun)
 }
 
 impl Poller {
@@ -273,7 +312,12 @@ fn next(
     feed: &str,
 ) -> Timestamp {
     let scheduled = schedule.next_after(now, Some(started_at), jitter(feed, 0));
-    let Some(trouble) = trouble else { return scheduled };
+    // What waits for a person, or what a person has ended, is not tried again for that.
+    let Some(trouble) = trouble.filter(|trouble| {
+        !matches!(trouble, Trouble::Cancelled(..) | Trouble::Store(StoreError::Braked(_)))
+    }) else {
+        return scheduled;
+    };
     let retry_in = match trouble {
         // Gone on with as soon as the daemon runs again.
         Trouble::Stopped => return now,

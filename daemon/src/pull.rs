@@ -25,7 +25,7 @@ use crate::{
     columns::Columns,
     decode::Scalar,
     run::Ending,
-    services::{Rewind, Services},
+    services::{Rewind, Scope, Services},
     socket::problem::failed,
     source::{
         asking::{Asker, Leg},
@@ -38,6 +38,7 @@ use crate::{
     trouble::Trouble,
 };
 
+mod close;
 mod course;
 pub(crate) mod envelope;
 mod export;
@@ -73,7 +74,11 @@ pub struct Puller {
 pub struct Errand {
     pub trigger: Trigger,
     pub actor: Option<String>,
-    pub full: bool,
+    pub scope: Scope,
+    /// Whether what it loads waits for a word.
+    pub hold: bool,
+    /// Whether a person has let it past the brake.
+    pub free: bool,
 }
 
 /// How a run went, for the schedule.
@@ -146,7 +151,7 @@ impl Puller {
             trigger: errand.trigger,
             at: started_at,
             actor: errand.actor.clone(),
-            full: errand.full,
+            full: errand.scope == Scope::Full,
             file: None,
         };
         // A person's run has its number at once; a scheduled one needs none if nothing changed.
@@ -179,7 +184,13 @@ impl Puller {
         let reads = async move {
             let run = self.services.begin_run(start).await?;
             begun(run.id);
-            let (mut run, ended) = self.walk(request, errand, run, position, head, stop).await;
+            let cancel = self.services.cancels.open(run.id, stop);
+            let walk = self.walk(request, errand, run, position, head, cancel.stop());
+            let (mut run, ended) = walk.await;
+            let ended = ended.map_err(|trouble| match (trouble, cancel.by()) {
+                (Trouble::Stopped, Some(by)) => Trouble::Cancelled(by.to_owned(), LEFT),
+                (trouble, _) => trouble,
+            });
             let (ending, trouble) = match ended {
                 Ok(ending) => (ending, None),
                 Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
@@ -191,6 +202,11 @@ impl Puller {
             Ok(Pulled { started_at, trouble })
         };
         Box::pin(reads).await
+    }
+
+    /// Somebody else may have moved the feed's position: it is read anew.
+    pub fn forget_position(&mut self) {
+        self.position = None;
     }
 
     /// Sets the cursor back as a person ordered. What was remembered of the position is read anew.
@@ -339,6 +355,10 @@ impl Puller {
         }
     }
 }
+
+/// What becomes of a walk that a person cancels.
+const LEFT: &str = "of a full read, a window or a snapshot nothing is in the bank; of any other what it had brought stays, and the \
+    next run goes on behind it";
 
 /// What is known before a walk begins.
 #[derive(Debug, Default)]

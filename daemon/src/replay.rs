@@ -14,8 +14,8 @@ use marsad_shared::{
     record::Batch,
     run::Trigger,
     store::{
-        StoreError,
-        cache::Ended,
+        Cache, StoreError,
+        cache::{Ended, Manner},
         ledger::{HeldItem, RunStart},
     },
 };
@@ -153,7 +153,9 @@ impl Replaying<'_> {
     ) -> Result<(), Trouble> {
         let shaper = self.shaper(run.id).await?;
         let (feed, id) = (self.feed.id.clone(), run.id);
-        self.services.store.cache.call(move |cache| cache.begin_pages(&feed, id)).await?;
+        let manner = Manner::of(&self.feed.keeping, false);
+        let begin = move |cache: &mut Cache| cache.begin_pages(&feed, id, manner);
+        self.services.store.cache.call(begin).await?;
         for some in ids.chunks(AT_ONCE) {
             if self.stop.is_cancelled() {
                 return Err(Trouble::Stopped);

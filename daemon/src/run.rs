@@ -55,6 +55,8 @@ pub struct Ending {
     pub cause: Option<Reason>,
     pub event_at: Option<Timestamp>,
     pub next_at: Option<Timestamp>,
+    /// What it counted waits beside the bank, and is not in it.
+    pub waits: bool,
 }
 
 impl Ending {
@@ -69,7 +71,7 @@ impl Ending {
             Outcome::Failed => Some(Trouble::Unbalanced(format!("{counts:?}")).text()),
             _ => None,
         };
-        Self { outcome, reason, cause: None, event_at: None, next_at: None }
+        Self { outcome, reason, cause: None, event_at: None, next_at: None, waits: false }
     }
 
     /// As [`Self::of_balance`], of a run that read all there is: where every row was refused, nothing of it is good, and
@@ -85,15 +87,31 @@ impl Ending {
         Self { outcome: Outcome::Held, reason: Some(reason), ..Self::of_balance(counts) }
     }
 
+    /// The same, with what else somebody should know.
+    #[must_use]
+    pub fn with(self, note: Option<String>) -> Self {
+        let reason = match (self.reason, note) {
+            (Some(reason), Some(note)) => Some(format!("{reason}; {note}")),
+            (reason, note) => reason.or(note),
+        };
+        Self { reason, ..self }
+    }
+
     /// It found what was there already.
     pub fn unchanged(reason: Option<String>) -> Self {
-        Self { outcome: Outcome::Unchanged, reason, cause: None, event_at: None, next_at: None }
+        let (outcome, cause, event_at, next_at) = (Outcome::Unchanged, None, None, None);
+        Self { outcome, reason, cause, event_at, next_at, waits: false }
+    }
+
+    /// It was read to its end, and waits for a person.
+    pub fn held(reason: String) -> Self {
+        Self { outcome: Outcome::Held, waits: true, ..Self::unchanged(Some(reason)) }
     }
 
     /// The end as the ledger takes it.
     pub fn at(self, at: Timestamp, pages: u64, bytes: u64, counts: Counts) -> RunEnd {
-        let Self { outcome, reason, cause, event_at, next_at } = self;
-        RunEnd { outcome, reason, cause, at, pages, bytes, counts, event_at, next_at }
+        let Self { outcome, reason, cause, event_at, next_at, waits } = self;
+        RunEnd { outcome, reason, cause, at, pages, bytes, counts, event_at, next_at, waits }
     }
 
     /// Something ended it before.
@@ -104,6 +122,7 @@ impl Ending {
             cause: trouble.reason(),
             event_at: None,
             next_at: None,
+            waits: false,
         }
     }
 }

@@ -20,8 +20,8 @@ use marsad_shared::{
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    books::Books, events::Events, health::HealthBoard, progress::ProgressBoard, pull::room::Rooms,
-    readers::Readers, source::http::HttpSource,
+    books::Books, cancels::Cancels, events::Events, health::HealthBoard, progress::ProgressBoard,
+    pull::room::Rooms, readers::Readers, source::http::HttpSource,
 };
 
 /// The handles that workers share.
@@ -33,6 +33,7 @@ pub struct Services {
     pub health: HealthBoard,
     pub progress: ProgressBoard,
     pub orders: Orders,
+    pub cancels: Cancels,
     pub bells: Bells,
     pub routes: Routes,
     pub books: Books,
@@ -55,6 +56,7 @@ impl Services {
 pub enum Order {
     Resync(Resync),
     Rewind(Rewind),
+    Decide(Decide),
     Replay(Replay),
 }
 
@@ -64,6 +66,7 @@ impl Order {
         match self {
             Self::Resync(order) => order.reply.is_closed(),
             Self::Rewind(order) => order.reply.is_closed(),
+            Self::Decide(order) => order.reply.is_closed(),
             Self::Replay(order) => order.taken.is_closed(),
         }
     }
@@ -73,12 +76,50 @@ impl Order {
 #[derive(Debug)]
 pub struct Resync {
     pub feed: FeedId,
-    /// From the very beginning, not from the cursor.
-    pub full: bool,
+    pub scope: Scope,
+    /// Whether what it loads waits for a word; only of a scope that is loaded.
+    pub hold: bool,
+    /// Whether a person has let it past the brake.
+    pub free: bool,
     /// Who ordered it.
     pub actor: String,
     /// Told the run's number as soon as it has one, or why there will be none.
     pub reply: oneshot::Sender<Result<RunId, Problem>>,
+}
+
+/// How far a resync reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// From the cursor.
+    #[default]
+    Incremental,
+    /// What changed in a stretch of time; the cursor stays.
+    Window { since: Timestamp, until: Timestamp },
+    /// From the very beginning.
+    Full,
+}
+
+/// What a person decides about a run that is over.
+#[derive(Debug)]
+pub struct Decide {
+    pub feed: FeedId,
+    pub run: RunId,
+    pub how: Decision,
+    /// Who decided.
+    pub actor: String,
+    /// Told what was done, or why nothing was.
+    pub reply: oneshot::Sender<Result<String, Problem>>,
+}
+
+/// What is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// What it holds goes into the bank.
+    Release,
+    /// What it holds is let go.
+    Discard,
+    /// What it did is taken back.
+    Undo,
 }
 
 /// To set the feed's cursor back, between two runs.
@@ -111,6 +152,8 @@ pub struct Again {
     pub what: Chosen,
     /// Overwrite what came later, too.
     pub force: bool,
+    /// Whether a person has let it past the brake.
+    pub free: bool,
     /// Only say what would become of it.
     pub dry_run: bool,
     /// Who ordered it.

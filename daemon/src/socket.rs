@@ -34,6 +34,7 @@ use tracing::info;
 use crate::services::Services;
 
 mod act;
+mod decide;
 mod discard;
 mod door;
 mod events;
@@ -149,6 +150,7 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/feeds", get(read::feeds))
         .route("/v1/feeds/{partner}/{name}", get(read::feed))
         .route("/v1/runs", get(read::runs))
+        .route("/v1/runs/act", post(decide::run))
         .route("/v1/runs/{id}", get(read::run))
         .route("/v1/records/{partner}/{name}", get(read::records))
         .route("/v1/records/{partner}/{name}/{*key}", get(read::record))

@@ -21,7 +21,7 @@ use marsad_shared::{
     run::{Counts, Outcome},
     store::{
         Ledger, Store, StoreError,
-        cache::Position,
+        cache::{Cache, Position},
         ledger::{CatalogueEntry, FeedState, RunEnd},
     },
 };
@@ -31,6 +31,7 @@ use tracing::{info, warn};
 
 use crate::{
     books::{self, Books},
+    cancels::Cancels,
     certificates,
     courier::Courier,
     events::Events,
@@ -78,6 +79,7 @@ impl Supervisor {
             health: HealthBoard::default(),
             progress: ProgressBoard::default(),
             orders: Orders::default(),
+            cancels: Cancels::default(),
             bells: Bells::default(),
             routes: Routes::default(),
             books: Books::default(),
@@ -146,8 +148,17 @@ impl Supervisor {
         }
         for (run, start) in interrupted {
             let feed = start.feed.clone();
-            let position = services.store.cache.call(move |cache| cache.position(&feed)).await?;
-            let end = interrupted_end(run, position, start.file.is_none(), now);
+            let stood = move |cache: &mut Cache| Ok((cache.position(&feed)?, cache.held(&feed)?));
+            let (position, held) = services.store.cache.call(stood).await?;
+            let polled = start.file.is_none();
+            let end = match held.filter(|held| held.run == run) {
+                Some(held) => {
+                    let ending =
+                        Ending { next_at: polled.then_some(now), ..Ending::held(held.reason) };
+                    ending.at(now, held.ended.pages, held.ended.bytes, held.counts)
+                }
+                None => interrupted_end(run, position, polled, now),
+            };
             warn!(feed = %start.feed, %run, "was under way when marsadd stopped");
             services
                 .store
@@ -362,6 +373,7 @@ fn interrupted_end(run: RunId, position: Position, polled: bool, at: Timestamp) 
         cause: None,
         event_at: None,
         next_at,
+        waits: false,
     };
     let (bytes, counts) = walk.map_or((0, Counts::default()), |walk| (walk.bytes, walk.counts));
     ending.at(at, 0, bytes, counts)

@@ -40,6 +40,9 @@ pub enum Trouble {
         "the partner no longer keeps what changed since {since} ({status}); a full read brings the rest, and finds no deletions: order it with `resync --full`"
     )]
     CursorLost { since: String, status: u16 },
+    /// A person has cancelled it.
+    #[error("cancelled by {0}; {1}")]
+    Cancelled(String, &'static str),
     /// The daemon stops.
     #[error("marsadd was stopped; the next run goes on where this one was")]
     Stopped,
@@ -79,7 +82,7 @@ impl Trouble {
             Self::CursorLost { .. } => Reason::Http4xx,
             Self::Store(error) => reason_of(error)?,
             Self::File(_) => Reason::Disk,
-            Self::Unbalanced(_) | Self::Stopped => return None,
+            Self::Unbalanced(_) | Self::Stopped | Self::Cancelled(..) => return None,
         })
     }
 
@@ -101,9 +104,9 @@ impl Trouble {
     pub fn outcome(&self) -> Outcome {
         match self {
             // It waits for a person.
-            Self::CursorLost { .. } | Self::Decode { error: DecodeError::Bulk(_), .. } => {
-                Outcome::Held
-            }
+            Self::CursorLost { .. }
+            | Self::Decode { error: DecodeError::Bulk(_), .. }
+            | Self::Store(StoreError::Braked(_)) => Outcome::Held,
             _ if self.is_no_failure() => Outcome::Cancelled,
             _ => Outcome::Failed,
         }
@@ -111,7 +114,7 @@ impl Trouble {
 
     /// Whether we ended it ourselves, and go on with it by ourselves.
     pub const fn is_no_failure(&self) -> bool {
-        matches!(self, Self::Stopped | Self::Fetch(FetchError::Held { .. }))
+        matches!(self, Self::Stopped | Self::Cancelled(..) | Self::Fetch(FetchError::Held { .. }))
     }
 
     /// What happened, where and what to do, safe for any screen.
@@ -156,7 +159,7 @@ fn reason_of(error: &StoreError) -> Option<Reason> {
     match error {
         StoreError::Busy(_) => Some(Reason::DbBusy),
         StoreError::Layout(_) => Some(Reason::Schema),
-        StoreError::Conflict(_) => None,
+        StoreError::Conflict(_) | StoreError::Braked(_) => None,
         StoreError::Commit(error) => reason_of(error),
         _ => Some(Reason::Disk),
     }

@@ -12,9 +12,11 @@ use crate::{
 };
 
 mod field;
+mod keeping;
 mod path;
 
 pub use field::{Field, FieldType, Rules};
+pub use keeping::{History, Keeping, Mode};
 pub use path::{PathError, RecordsPath, ScalarPath, XmlPath, XmlStep, names_of};
 
 /// The most columns of a feed: SQLite's own limit is 2,000, and the bank's come beside them.
@@ -60,6 +62,8 @@ pub struct Feed {
     /// What is no column where the columns are taken from the first page, unless it is of the key: names that a preset knows to
     /// tell nothing of the record.
     pub unlisted: &'static [&'static str],
+    /// What becomes of what is there.
+    pub keeping: Keeping,
     /// `None`: no expectation, so freshness is `exempt`.
     pub promise: Option<Promise>,
     /// The zone of times that name none.

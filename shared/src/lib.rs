@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod backoff;
 pub mod bound;
+pub mod brake;
 pub mod certificate;
 pub mod clock;
 pub mod config;

@@ -35,7 +35,7 @@ mod test;
 
 pub use command::{
     ActOutcome, AuditProof, ExchangeAct, ExchangeVerb, ListQuery, Preview, Problem, ProblemCode,
-    Resync, ResyncReply, Reveal, Rewind, RewindPreview, RewindReply,
+    Resync, ResyncReply, Reveal, Rewind, RewindPreview, RewindReply, RunAct, RunActReply, RunVerb,
 };
 pub use discover::{Discover, Discovered, SAMPLE_MAX};
 pub use event::{Event, EventKind};

@@ -46,6 +46,12 @@ words! {
         PauseFeed = "pause_feed",
         ResumeFeed = "resume_feed",
         CancelRun = "cancel_run",
+        /// What a run holds because somebody wanted to see it first.
+        ReleaseRun = "release_run",
+        /// What a run holds because it looked wrong: mass deletions, and what else the brake stopped.
+        ApproveRun = "approve_run",
+        DiscardRun = "discard_run",
+        UndoRun = "undo_run",
         Rewind = "rewind",
         DiscardQuarantine = "discard_quarantine",
         ReplayQuarantine = "replay_quarantine",
@@ -83,8 +89,11 @@ pub const fn least(act: Act) -> Role {
         | Act::PauseFeed
         | Act::ResumeFeed
         | Act::CancelRun
+        | Act::ReleaseRun
+        | Act::DiscardRun
+        | Act::UndoRun
         | Act::ReplayQuarantine => Role::Operator,
-        Act::Rewind | Act::DiscardQuarantine | Act::Reveal => Role::Supervisor,
+        Act::Rewind | Act::ApproveRun | Act::DiscardQuarantine | Act::Reveal => Role::Supervisor,
         Act::ReadAudit => Role::Auditor,
         Act::Reload | Act::Backup => Role::Admin,
     }
@@ -225,6 +234,10 @@ mod tests {
             (Act::PauseFeed, "-os-A", "pauses"),
             (Act::ResumeFeed, "-os-A", "and resumes"),
             (Act::CancelRun, "-os-A", "cancels"),
+            (Act::ReleaseRun, "-os-A", "releases what waits for a word"),
+            (Act::ApproveRun, "--s-A", "what the brake stopped is the supervisor's to approve"),
+            (Act::DiscardRun, "-os-A", "what never was in the bank can be read again"),
+            (Act::UndoRun, "-os-A", "undoing gives back what was there"),
             (Act::Rewind, "--s-A", "a rewind is the supervisor's"),
             (Act::DiscardQuarantine, "--s-A", "discarding loses data: the supervisor's"),
             (Act::ReplayQuarantine, "-os-A", "replaying loses none"),

@@ -68,6 +68,9 @@ pub struct Counts {
     pub deleted: u64,
     pub quarantined: u64,
     pub filtered: u64,
+    /// Live records that a read of all there is no longer had, so that they are gone. None of them was received.
+    #[serde(default)]
+    pub absent: u64,
 }
 
 impl Counts {
@@ -98,7 +101,7 @@ impl Counts {
 
     /// Rows that changed the bank.
     pub const fn changed(&self) -> u64 {
-        self.inserted + self.updated + self.deleted
+        self.inserted + self.updated + self.deleted + self.absent
     }
 }
 

@@ -66,6 +66,9 @@ pub enum StoreError {
     /// What was asked cannot be done as things stand.
     #[error("{0}")]
     Conflict(String),
+    /// A run would do more than it may by itself: see [`crate::brake`].
+    #[error("{0}")]
+    Braked(String),
     /// A file beside the databases.
     #[error("cannot use {}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
@@ -83,7 +86,7 @@ impl StoreError {
     /// Whether the fault lies with our disk, so that no partner may be blamed (promise 10).
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Layout(_) | Self::Conflict(_) => false,
+            Self::Layout(_) | Self::Conflict(_) | Self::Braked(_) => false,
             Self::Commit(error) => error.is_local(),
             _ => true,
         }

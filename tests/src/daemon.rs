@@ -97,9 +97,13 @@ impl Daemon {
         self.process.as_ref().and_then(Process::ended)
     }
 
-    /// `kill -9`, as power loss would; comes back when it is gone.
+    /// `kill -9`, as power loss would; comes back when it is gone. One that was killed a moment ago is only waited for.
     pub async fn kill9(&mut self) -> anyhow::Result<ExitStatus> {
-        self.end_by(Signal::SIGKILL).await
+        match self.signal(Signal::SIGKILL) {
+            Err(error) if error.downcast_ref() == Some(&nix::errno::Errno::ESRCH) => {}
+            sent => sent?,
+        }
+        self.gone("SIGKILL").await
     }
 
     /// Asks it to stop, and comes back when it has.
@@ -115,6 +119,10 @@ impl Daemon {
 
     async fn end_by(&mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
         self.signal(signal)?;
+        self.gone(signal.as_str()).await
+    }
+
+    async fn gone(&mut self, signal: &str) -> anyhow::Result<ExitStatus> {
         let mut process = self.process.take().context("marsadd is not running")?;
         let ended = timeout(LIMIT, process.until_ended()).await;
         ended.with_context(|| format!("marsadd does not end after {signal}\n{}", self.log()))?

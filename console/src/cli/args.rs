@@ -10,9 +10,11 @@ mod orders;
 pub(super) use self::{
     lists::{
         Audit, AuditVerbs, Connections, Cursor, ExchangeVerbs, Exchanges, FeedVerbs, Feeds, Id,
-        Partners, Quarantine, QuarantineVerbs, Records, Runs, Show, ShowRecord,
+        Partners, Quarantine, QuarantineVerbs, Records, RunVerbs, Runs, Show, ShowRecord,
     },
-    orders::{Discard, Discover, Document, Exchange, Masked, Replay, Resync, Reveal, Rewind, Test},
+    orders::{
+        Decide, Discard, Discover, Document, Exchange, Masked, Replay, Resync, Reveal, Rewind, Test,
+    },
 };
 use super::check::{Range, Subject};
 
@@ -88,6 +90,8 @@ pub(super) enum Ask {
     Audit(Audit),
     /// Read a feed again
     Resync(Resync),
+    /// Take back what a run did, as long as what it replaced is kept
+    Undo(Decide),
     /// How far a feed has been read, and going back
     #[command(visible_alias = "cursors", subcommand)]
     Cursor(Cursor),

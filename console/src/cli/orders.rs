@@ -24,8 +24,11 @@ const WAIT: u32 = 60;
 /// Orders a resync. As JSON the answer is a [`ResyncReply`] `{feed run preview{feed scope from after_run pages rows
 /// duration_s rows_now}}`; with `--wait` the run as `runs` shows it, and beside it `run` and `preview`.
 pub(super) async fn resync(client: &Client, order: args::Resync, out: &mut Out) -> Done {
-    let args::Resync { feed, full, dry_run, wait, reason } = order;
-    let reply = client.resync(&Resync { feed, full, dry_run, reason }).await?;
+    let args::Resync { feed, full, since, until, hold, dry_run, wait, reason } = order;
+    let time = |text: Option<String>| text.map(|text| out.look.time(&text)).transpose();
+    let (since, until) = (time(since)?, time(until)?);
+    let order = Resync { feed, full, since, until, hold, dry_run, reason };
+    let reply = client.resync(&order).await?;
     if wait && let Some(id) = reply.run {
         if !out.json {
             out.text(&ordered(&reply))?;
@@ -65,9 +68,27 @@ fn ended(reply: ResyncReply, row: RunRow, out: &mut Out) -> Done {
 }
 
 fn ordered(reply: &ResyncReply) -> String {
-    let Preview { scope, from, after_run, pages, rows, duration_s, rows_now, .. } = &reply.preview;
-    let from =
-        from.as_ref().map_or("the beginning".to_owned(), |from| format!("cursor {}", show(from)));
+    let Preview {
+        scope, from, until, after_run, pages, rows, duration_s, rows_now, budget, ..
+    } = &reply.preview;
+    let from = match (from, until) {
+        (None, _) => "the beginning".to_owned(),
+        (Some(from), None) => format!("cursor {}", show(from)),
+        (Some(from), Some(until)) => format!("{} until {until}", show(from)),
+    };
+    let budget = budget.as_ref().map_or_else(String::new, |budget| {
+        let share = pages.map_or_else(String::new, |pages| {
+            format!(
+                ", {} % of it for these pages",
+                count((pages * 100).div_ceil(budget.limit.max(1)))
+            )
+        });
+        format!(
+            "\n  {} of {} calls are left of the partner's budget{share}",
+            count(budget.left),
+            count(budget.limit)
+        )
+    });
     let past = after_run.map_or("no run of this kind tells what it takes".to_owned(), |run| {
         let figures = [
             pages.map(|n| format!("{} pages", count(n))),
@@ -81,9 +102,19 @@ fn ordered(reply: &ResyncReply) -> String {
         format!("{run}: {scope} resync of {feed}, reads")
     });
     format!(
-        "{what} from {from}\n  {past}\n  {} records in the bank now, none of which is lost by it\n",
-        count(*rows_now)
+        "{what} from {from}\n  {past}{budget}\n  {} records in the bank now{}\n",
+        count(*rows_now),
+        keeps(scope)
     )
+}
+
+/// What becomes of what is there.
+fn keeps(scope: &str) -> &'static str {
+    match scope {
+        "incremental" => ", none of which is lost by it",
+        "window" => "; what comes is loaded beside them, and the cursor stays",
+        _ => "; what comes is loaded beside them, and what it replaces is kept for an undo",
+    }
 }
 
 fn closed(run: &RunRow) -> String {
@@ -91,7 +122,7 @@ fn closed(run: &RunRow) -> String {
     let reason =
         run.reason.as_deref().map(|reason| format!("\n  {}", show(reason))).unwrap_or_default();
     format!(
-        "{} {}: received {}, inserted {}, updated {}, unchanged {}, duplicate {}, deleted {}, quarantined {}{reason}\n",
+        "{} {}: received {}, inserted {}, updated {}, unchanged {}, duplicate {}, deleted {}, absent {}, quarantined {}{reason}\n",
         run.id,
         run.outcome,
         count(counts.received),
@@ -100,6 +131,7 @@ fn closed(run: &RunRow) -> String {
         count(counts.unchanged),
         count(counts.duplicate),
         count(counts.deleted),
+        count(counts.absent),
         count(counts.quarantined),
     )
 }

@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal, Write as _};
 
 use marsad_shared::{
-    id::FeedId,
     protocol::{Rewind, RewindPreview, RewindReply},
     untrusted::show,
 };
@@ -25,7 +24,7 @@ pub(super) async fn rewind(client: &Client, order: args::Rewind, out: &mut Out) 
     let asks = io::stdin().is_terminal() && io::stderr().is_terminal();
     if !dry_run && asks {
         let previewed = client.rewind(&Rewind { dry_run: true, ..order.clone() }).await?;
-        confirmed(&order.feed, &would(&previewed))?;
+        confirmed(order.feed.as_str(), &would(&previewed), "the cursor was not moved")?;
     } else if !dry_run && order.reason.is_none() {
         return Err(Fail::Usage(
             "nobody can type the feed's name here, so a rewind needs --reason TEXT",
@@ -35,18 +34,18 @@ pub(super) async fn rewind(client: &Client, order: args::Rewind, out: &mut Out) 
     Ok(out.answer(&reply, |_| if reply.done { did(&reply) } else { would(&reply) })?)
 }
 
-/// Asks for the feed's name: no other key does it.
-fn confirmed(feed: &FeedId, preview: &str) -> Done {
+/// Asks for a name: no other key does it.
+pub(super) fn confirmed(name: &str, preview: &str, not_done: &str) -> Done {
     let mut asked = io::stderr();
-    write!(asked, "{preview}Type {feed} to do it: ")?;
+    write!(asked, "{preview}Type {name} to do it: ")?;
     asked.flush()?;
     let mut typed = String::new();
     io::stdin().read_line(&mut typed)?;
-    if typed.trim() == feed.as_str() {
+    if typed.trim() == name {
         return Ok(());
     }
-    let why = "the feed's name was not typed";
-    Err(Fail::here("the cursor was not moved", &why, "say it again, and type the name"))
+    let why = format!("{name} was not typed");
+    Err(Fail::here(not_done.to_owned(), &why, "say it again, and type the name"))
 }
 
 fn would(reply: &RewindReply) -> String {
@@ -105,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_rewind_says_what_it_would_do_what_not_and_what_it_did() {
-        let feed: FeedId = "health/visits".parse().unwrap();
+        let feed: marsad_shared::id::FeedId = "health/visits".parse().unwrap();
         let preview = RewindPreview {
             from: Some("2026-11-24T10:00:00Z".to_owned()),
             to: Some("2026-11-24T07:00:00Z".to_owned()),

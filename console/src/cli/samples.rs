@@ -130,6 +130,8 @@ pub(super) fn run(id: i64, outcome: Outcome) -> RunRow {
         bytes: 81_223,
         file: None,
         actor: None,
+        waits: false,
+        undoable: false,
         counts,
     }
 }

@@ -1,6 +1,13 @@
 //! Times, spans and sizes as people read them.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{
+    Span, Timestamp,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
+use marsad_shared::untrusted::show;
+
+use super::fail::Fail;
 
 /// How an answer is to look.
 #[derive(Clone, Debug)]
@@ -41,6 +48,23 @@ impl Look {
     /// The offset in force now, for the head of a column of times: `+04:00`.
     pub(crate) fn offset(&self) -> String {
         self.now.to_zoned_datetime(self.zone.clone()).strftime("%:z").to_string()
+    }
+
+    /// A time as somebody may write it: exactly, as a day or time of this zone, or as how long ago.
+    pub(crate) fn time(&self, text: &str) -> Result<Timestamp, Fail> {
+        let here = || {
+            let at = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(DateTime::from));
+            self.zone.to_ambiguous_timestamp(at.ok()?).compatible().ok()
+        };
+        let ago = || {
+            let now = self.now.to_zoned_datetime(self.zone.clone());
+            now.checked_sub(text.parse::<Span>().ok()?).ok().map(|then| then.timestamp())
+        };
+        text.parse().ok().or_else(here).or_else(ago).ok_or_else(|| {
+            let why = format!("{} is no time", show(text));
+            let remedy = "write 2026-11-24, 2026-11-24T07:00, or 3d for three days ago";
+            Fail::here("nothing was asked".to_owned(), &why, remedy)
+        })
     }
 
     /// `12m ago`, `in 4m`, `now`.

@@ -234,6 +234,8 @@ pub(crate) fn run(id: i64, feed: &str, outcome: Outcome) -> RunRow {
         bytes: 48_000,
         file: None,
         actor: None,
+        waits: false,
+        undoable: false,
         counts: if failed {
             Counts::default()
         } else {

@@ -96,7 +96,8 @@ impl Form {
 
     /// The order, as a question or in earnest.
     pub fn order(&self, dry_run: bool) -> Resync {
-        Resync { feed: self.feed.clone(), full: self.full, dry_run, reason: None }
+        let (feed, full) = (self.feed.clone(), self.full);
+        Resync { feed, full, since: None, until: None, hold: false, dry_run, reason: None }
     }
 }
 

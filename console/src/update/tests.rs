@@ -67,6 +67,8 @@ fn preview(full: bool) -> Preview {
         feed: "education/enrolments".parse().unwrap(),
         scope: if full { "full" } else { "incremental" }.to_owned(),
         from: None,
+        until: None,
+        budget: None,
         after_run: Some(RunId(4820)),
         pages: Some(5),
         rows: Some(2_500),

@@ -159,6 +159,8 @@ fn what_lies_in_front_has_its_looks() {
         feed: "education/enrolments".parse().unwrap(),
         scope: "full".to_owned(),
         from: None,
+        until: None,
+        budget: None,
         after_run: Some(marsad_shared::id::RunId(4820)),
         pages: Some(50),
         rows: Some(50_000),

@@ -8,13 +8,14 @@ use std::{
 };
 
 use marsad_shared::{
-    feed::{Feed, Format, Origin},
+    brake::{Brake, Found as Brought, SAMPLES, Verdict},
+    feed::{Feed, Format, Mode, Origin},
     id::RunId,
     record::{Batch, Layout},
-    run::Trigger,
+    run::{Counts, Trigger},
     store::{
         StoreError,
-        cache::{Ended, FileEnd},
+        cache::{Ended, FileEnd, Manner, Weight},
         ledger::RunStart,
         originals::Incoming,
     },
@@ -33,7 +34,7 @@ use crate::{
     decode::{DecodeError, Flow},
     intake::{self, Intake, Origins, Piece},
     replay::no_columns,
-    run::{Outside, Run},
+    run::Run,
     services::Services,
     shape::Shaper,
     source::folder::{FILE_MAX, TakeError, Taken},
@@ -129,17 +130,21 @@ impl Desk {
         self.load(services, run, load, shaper, &found.name, source, stop).await
     }
 
-    /// Reads every original that the feed has had again, oldest first, as one run.
+    /// Reads every original that the feed has had again, oldest first, as one run; of a snapshot, the last one.
     pub(super) async fn read_again(
         &mut self,
         services: &Services,
         run: &mut Run,
         stop: &CancellationToken,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Option<String>, Trouble> {
         let feed = self.feed.id.clone();
-        let files = services.store.cache.call(move |cache| cache.files(&feed)).await?;
+        let mut files = services.store.cache.call(move |cache| cache.files(&feed)).await?;
         if files.is_empty() {
-            return Ok(());
+            return Ok(None);
+        }
+        if self.feed.keeping.mode == Mode::Snapshot {
+            // The last one is all there is.
+            files.drain(..files.len() - 1);
         }
         let nothing = |_: &Feed| Err(DecodeError::Layout("the feed has no columns yet".to_owned()));
         let shaper = self.columns.shaper(services, run.id, "the feed", nothing).await?;
@@ -153,7 +158,7 @@ impl Desk {
             run.pages += 1;
         }
         // Their order stays what it was.
-        self.finish(services, run, load, Vec::new()).await
+        self.finish(services, run, load, Vec::new(), Some(self.feed.keeping.brake)).await
     }
 
     /// Reads one original into `load`, as a file is read.
@@ -174,42 +179,95 @@ impl Desk {
 
     async fn begin(&self, services: &Services, run: RunId) -> Result<(), StoreError> {
         let feed = self.feed.id.clone();
-        services.store.cache.call(move |cache| cache.begin_file(&feed, run)).await
+        let manner = self.manner();
+        services.store.cache.call(move |cache| cache.begin_load(&feed, run, manner)).await
     }
 
-    /// Puts what was read into the live table, and marks `files` as had, in one step.
+    /// How its runs treat what is there.
+    fn manner(&self) -> Manner {
+        let keeping = &self.feed.keeping;
+        Manner::of(keeping, keeping.mode == Mode::Snapshot)
+    }
+
+    /// Puts what was read into the live table, and marks `files` as had, in one step; or not at all, where the brake holds it
+    /// ([`StoreError::Braked`]). Gives what somebody should know of it.
     pub(super) async fn finish(
         &self,
         services: &Services,
         run: &mut Run,
         load: Load,
         files: Vec<FileEnd>,
-    ) -> Result<(), Trouble> {
-        let beside = load.is_beside();
-        let batch = match load {
-            Load::One(piece) => Some(refuse(services, run, piece).await?),
-            Load::Nothing | Load::Beside => None,
+        brake: Option<Brake>,
+    ) -> Result<Option<String>, Trouble> {
+        let is_snapshot = self.feed.keeping.mode == Mode::Snapshot;
+        let (beside, batch) = match load {
+            // What may have to be held whole is not written into the live table first.
+            Load::One(piece)
+                if is_snapshot || piece.batch.hashes().iter().any(|hash| hash.is_gone()) =>
+            {
+                self.begin(services, run.id).await?;
+                self.keep(services, run, piece).await?;
+                (true, None)
+            }
+            Load::One(piece) => (false, Some(refuse(services, run, piece).await?)),
+            Load::Nothing if is_snapshot => {
+                self.begin(services, run.id).await?;
+                (true, None)
+            }
+            Load::Nothing => (false, None),
+            Load::Beside => (true, None),
         };
-        let (feed, at) = (self.feed.id.clone(), services.clock.now());
-        let (id, pages, bytes, refused) = (run.id, run.pages, run.bytes, run.refused);
+        let earlier = if is_snapshot {
+            let feed = self.feed.id.clone();
+            services.store.ledger.call(move |ledger| ledger.volumes(&feed, SAMPLES)).await?
+        } else {
+            Vec::new()
+        };
+        let (feed, at, manner) = (self.feed.id.clone(), services.clock.now(), self.manner());
+        let (id, outside) = (run.id, run.outside());
+        let (pages, bytes) = (run.pages, run.bytes);
         let ended = move |cached| Ended {
             run: id,
             pages,
             bytes,
-            counts: Outside { refused, ..Outside::default() }.with(cached),
+            counts: outside.with(cached),
             event_at: None,
         };
+        // Where rows were refused, nobody knows whose they are: nothing is taken for gone.
+        let is_truth = is_snapshot && run.refused == 0;
         let finished = services.store.cache.call(move |cache| {
             if !beside {
-                cache.begin_pages(&feed, id)?;
+                cache.begin_pages(&feed, id, manner)?;
             }
             if let Some(batch) = batch {
                 cache.load(&feed, &batch, at)?;
             }
-            cache.finish_files(&feed, &files, at, ended)
+            if is_truth {
+                cache.infer_absent(&feed, at)?;
+            }
+            let Weight { lived, counts } = cache.weigh(&feed)?;
+            let Counts { received, deleted, absent, .. } = outside.with(counts);
+            let found = Brought { lived, received, deleted, absent, earlier };
+            let odd = match brake.map_or(Verdict::Free, |brake| brake.judge(&found)) {
+                Verdict::Hold(why) => {
+                    return Err(StoreError::Braked(format!(
+                        "{why}; ask the partner, and if that is right: marsad run release {id}"
+                    )));
+                }
+                Verdict::Odd(why) => Some(why),
+                Verdict::Free => None,
+            };
+            Ok((cache.finish_files(&feed, &files, at, ended)?, odd))
         });
-        run.cached = finished.await?;
-        Ok(())
+        let (cached, odd) = finished.await?;
+        run.cached = cached;
+        let doubt = (is_snapshot && !is_truth).then(|| {
+            "what it no longer has is not taken for gone: rows were refused, and nobody knows whose they are".to_owned()
+        });
+        Ok(match (odd, doubt) {
+            (Some(odd), Some(doubt)) => Some(format!("{odd}; {doubt}")),
+            (odd, doubt) => odd.or(doubt),
+        })
     }
 
     /// Reads what `source` opens on one thread, and writes on the store's: each works while the other does. What

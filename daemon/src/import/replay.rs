@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use marsad_shared::{
-    id::{FeedId, QuarantineId},
-    protocol::Replayed,
+    brake::Brake,
+    id::{FeedId, QuarantineId, RunId},
+    protocol::{Chosen, Problem, Replayed},
     quarantine::{Kind, NEWER},
     run::{Counts, Outcome},
     store::{StoreError, cache::FileEnd, ledger::HeldItem},
@@ -20,7 +21,8 @@ use super::{
 use crate::{
     replay::{Replaying, nothing_yet},
     run::{Ending, Run},
-    services::{Again, Replay, Services},
+    services::{Again, Decide, Replay, Services},
+    socket::problem::{conflict, failed},
     source::folder::away::free,
     trouble::Trouble,
 };
@@ -66,6 +68,42 @@ impl Importer {
         let _ = done.send(told);
     }
 
+    /// Reads the file that a run was held for again, without the brake. Gives the run that did, or why it was not taken.
+    pub(super) async fn release_file(
+        &self,
+        desk: &Desk,
+        order: &Decide,
+        stop: &CancellationToken,
+    ) -> Result<RunId, Problem> {
+        let (what, run) = (format!("{} was not released", order.run), order.run);
+        let ledger = &self.services.store.ledger;
+        let item = ledger.call(move |ledger| ledger.file_held_by(run)).await;
+        let Some(id) = item.map_err(|error| failed(&what, &error))? else {
+            let why = "its file is no longer in quarantine";
+            return Err(conflict(&what, why, "see what is: marsad quarantine --kind file"));
+        };
+        let again = Again {
+            feed: order.feed.clone(),
+            what: Chosen::default(),
+            force: true,
+            free: true,
+            dry_run: false,
+            actor: order.actor.clone(),
+        };
+        let replaying =
+            Replaying { services: &self.services, feed: &desk.feed, columns: &desk.columns, stop };
+        let mut told = nothing_yet(&again);
+        let read = self.replay_file(desk, &replaying, &again, id, &mut told).await;
+        match (read, told.accepted, told.runs.first()) {
+            (Ok(()), 1.., Some(run)) => Ok(*run),
+            (Ok(()), ..) => {
+                let why = "it is still not what the feed expects";
+                Err(conflict(&what, why, &format!("see why: marsad quarantine show {id}")))
+            }
+            (Err(trouble), ..) => Err(conflict(&what, trouble.text(), "try again")),
+        }
+    }
+
     async fn replay_file(
         &self,
         desk: &Desk,
@@ -100,7 +138,8 @@ impl Importer {
         let mut run = self.services.begin_run(start).await?;
         told.runs.push(run.id);
         run.bytes = item.bytes;
-        match read(&self.services, desk, &mut run, &file, replaying.stop).await {
+        let brake = (!order.free).then_some(desk.feed.keeping.brake);
+        match read(&self.services, desk, &mut run, &file, brake, replaying.stop).await {
             Ok(Read::Had(ending)) => {
                 self.settle(&item, &file, &run).await?;
                 self.services.end_run(&run, ending).await?;
@@ -170,12 +209,13 @@ async fn read(
     desk: &Desk,
     run: &mut Run,
     file: &FileEnd,
+    brake: Option<Brake>,
     stop: &CancellationToken,
 ) -> Result<Read, Trouble> {
     let mut load = Load::default();
     let read = desk.read_original(services, run, file, &mut load, stop).await;
     let settled = match read {
-        Ok(()) => desk.finish(services, run, load, vec![file.clone()]).await,
+        Ok(()) => desk.finish(services, run, load, vec![file.clone()], brake).await,
         Err(trouble) => Err(trouble),
     };
     let feed = desk.feed.id.clone();
@@ -183,10 +223,11 @@ async fn read(
         warn!(feed = %desk.feed.id, %error, "what a replay had loaded could not be dropped");
     }
     match settled {
-        Ok(()) => Ok(Read::Had(Ending::of_whole(&run.counts()))),
-        Err(trouble @ (Trouble::Decode { .. } | Trouble::Store(StoreError::Layout(_)))) => {
-            Ok(Read::Refused(trouble.what()))
-        }
+        Ok(note) => Ok(Read::Had(Ending::of_whole(&run.counts()).with(note))),
+        Err(
+            trouble @ (Trouble::Decode { .. }
+            | Trouble::Store(StoreError::Layout(_) | StoreError::Braked(_))),
+        ) => Ok(Read::Refused(trouble.what())),
         Err(trouble) => Err(trouble),
     }
 }

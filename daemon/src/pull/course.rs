@@ -2,14 +2,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
+    brake::{Found, Verdict},
+    feed::{Feed, Mode},
     health::Reason,
+    run::Counts,
     store::cache::{Position, Validators, Walk},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Errand, notes::Seen};
+use super::{Errand, close::Settled, notes::Seen};
 use crate::{
     run::Run,
+    services::Scope,
     source::{
         asking::Leg,
         fault::FetchError,
@@ -46,6 +50,15 @@ pub(super) struct Next {
 pub(super) struct Course {
     pub(super) run: Run,
     pub(super) errand: Errand,
+    /// Everything is read, from the very beginning.
+    pub(super) full: bool,
+    mode: Mode,
+    /// Something shows that it may not be all there is.
+    pub(super) doubted: bool,
+    /// Rows of the runs before it, of a feed that is read whole each time.
+    pub(super) earlier: Vec<u64>,
+    /// What became of its load.
+    pub(super) settled: Option<Settled>,
     pub(super) of: u64,
     /// Where the cursor stands in the bank, whatever is asked for.
     pub(super) stood: Option<String>,
@@ -77,15 +90,22 @@ impl Course {
     /// A walk of `run` that asks for what `of` is a hash of: from the cursor of `position`, or from the beginning.
     pub(super) fn begin(
         run: Run,
+        mode: Mode,
         errand: Errand,
         of: u64,
         position: Position,
         mark: Option<Validators>,
     ) -> Self {
+        let full = errand.scope == Scope::Full;
         Self {
-            since: position.cursor.clone().filter(|_| !errand.full),
+            since: position.cursor.clone().filter(|_| !full),
             began_at: run.start.at,
             run,
+            full,
+            mode,
+            doubted: false,
+            earlier: Vec::new(),
+            settled: None,
             errand,
             of,
             stood: position.cursor,
@@ -106,7 +126,7 @@ impl Course {
 
     /// The walk is gone on with from where an earlier run left it, but for its ask and where its leg stands.
     pub(super) fn resume(&mut self, walk: &Walk, next: &Next) {
-        self.errand.full = walk.full;
+        self.full = walk.full;
         (self.since, self.best) = (walk.since.clone(), walk.best.clone());
         (self.began_at, self.resumed) = (walk.began_at, Some(walk.at));
         (self.leg, self.legs, self.horizon) = (next.leg.clone(), next.legs, next.horizon);
@@ -131,8 +151,35 @@ impl Course {
     /// Everything is read again.
     pub(super) fn begin_anew(&mut self) {
         (self.since, self.best, self.handle) = (None, None, None);
-        self.errand.full = true;
+        self.full = true;
         self.leg = Leg::default();
+    }
+
+    /// Whether its pages are loaded beside the live table, and join it at its end.
+    pub(super) fn is_beside(&self) -> bool {
+        self.mode == Mode::Snapshot || self.errand.scope != Scope::Incremental
+    }
+
+    /// What the brake says of a walk whose pages go straight into the live table, where they are all there is: deletions are
+    /// looked at page by page, its size here.
+    pub(super) fn verdict(&self, feed: &Feed, counts: &Counts) -> Verdict {
+        if self.is_beside() || self.errand.free || self.since.is_some() {
+            return Verdict::Free;
+        }
+        let earlier = self.earlier.clone();
+        let found = Found { received: counts.received, earlier, ..Found::default() };
+        feed.keeping.brake.judge(&found)
+    }
+
+    /// Whether the brake holds such a walk, for whoever knows its counts first.
+    pub(super) fn scale(&self, feed: &Feed) -> impl Fn(&Counts) -> bool + Send + 'static {
+        let is_judged = !(self.is_beside() || self.errand.free || self.since.is_some());
+        let (brake, earlier) = (feed.keeping.brake, self.earlier.clone());
+        move |counts| {
+            let found =
+                Found { received: counts.received, earlier: earlier.clone(), ..Found::default() };
+            is_judged && matches!(brake.judge(&found), Verdict::Hold(_))
+        }
     }
 
     /// Whether a walk that was gone on with leads nowhere any more: the partner refuses what it gave us itself, or nothing

@@ -123,7 +123,11 @@ impl Puller {
             }
             let answer = match first.take() {
                 Some(answer) => Ok(answer),
-                None => self.source.get(call, None).await,
+                // What was asked for a person who wants it no more is not waited for.
+                None => match stop.run_until_cancelled(self.source.get(call, None)).await {
+                    Some(answer) => answer,
+                    None => return Err(Trouble::Stopped),
+                },
             };
             let trouble = match answer {
                 Ok(answer) => match self.decode(run, answer, number, call, stop).await {

@@ -2,17 +2,30 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
+    brake::Found,
+    feed::Mode,
+    record::Batch,
     request::{By, Request},
     run::Counts,
-    store::cache::{Cache, Ended, PageEnd, Validators, Walk},
+    store::{
+        StoreError,
+        cache::{Cache, Ended, Last, Manner, PageEnd, Validators, Walk},
+    },
 };
 
 use super::{
     Puller,
+    close::Closing,
     course::{Course, Next},
     page::{self, Page},
 };
-use crate::{intake::Piece, run::is_awaited, source::http::Answer, trouble::Trouble};
+use crate::{
+    intake::Piece,
+    run::is_awaited,
+    services::Scope,
+    source::{http::Answer, walk::Ask},
+    trouble::Trouble,
+};
 
 /// Where the walk goes behind a page.
 pub(super) enum Behind {
@@ -63,22 +76,128 @@ impl Puller {
         self.services.refuse(&course.run, refused).await?;
         counted.map_err(|error| Trouble::decode("the run", error))?;
         let at = self.services.clock.now();
-        let end =
-            self.page_end(request, course, &Kept { answer, url, rows, pages, clean, at }, behind);
+        let kept = Kept { answer, url, rows, pages, clean, at };
+        if course.is_beside() {
+            return self.load(request, course, &kept, batch, behind).await;
+        }
+        let end = self.page_end(request, course, &kept, behind);
         let (feed, run) = (self.feed.id.clone(), course.run.id);
         // The first page may have come before the columns were known, and was not kept then.
         let opens = !std::mem::replace(&mut course.opened, true);
+        let manner = Manner::of(&self.feed.keeping, false);
+        let brake = self.feed.keeping.brake;
+        let free = course.errand.free;
         let apply = move |cache: &mut Cache| {
             if opens {
-                cache.begin_pages(&feed, run)?;
+                cache.begin_pages(&feed, run, manner)?;
             }
-            cache.apply_page(&feed, &batch, at, end)
+            let counts = cache.apply_page(&feed, &batch, at, end)?;
+            let lived = cache.weigh(&feed)?.lived;
+            let found = Found { lived, deleted: counts.deleted, ..Found::default() };
+            match brake.deletes_too_many(&found).filter(|_| !free) {
+                // Nothing of the page stays.
+                Some(why) => Err(StoreError::Braked(format!(
+                    "{why}; ask the partner, and if that is right: marsad run release {run}"
+                ))),
+                None => Ok(counts),
+            }
         };
         let cache = &self.services.store.cache;
         course.run.cached =
             if hurried { cache.call(apply).await? } else { cache.call_unhurried(apply).await? };
         self.services.show_progress(&course.run);
         Ok(())
+    }
+
+    /// Loads a page beside the live table; behind the last one it is settled what becomes of it all.
+    async fn load(
+        &self,
+        request: &Request,
+        course: &mut Course,
+        kept: &Kept,
+        batch: Batch,
+        behind: Behind,
+    ) -> Result<(), Trouble> {
+        let (feed, run, at) = (self.feed.id.clone(), course.run.id, kept.at);
+        let opens = !std::mem::replace(&mut course.opened, true);
+        let manner = Manner::of(&self.feed.keeping, true);
+        let begin = move |cache: &mut Cache| {
+            if opens { cache.begin_load(&feed, run, manner) } else { Ok(()) }
+        };
+        let feed = self.feed.id.clone();
+        let cache = &self.services.store.cache;
+        match behind {
+            Behind::Last { alone } => {
+                let closing = self.closing(request, course, kept, alone);
+                let close = move |cache: &mut Cache| {
+                    begin(cache)?;
+                    closing.close(cache, &batch)
+                };
+                let (cached, settled) = cache.call(close).await?;
+                course.run.cached = cached;
+                course.settled = Some(settled);
+            }
+            Behind::More(next) => {
+                // What was ordered is not ordered again, over a restart too; nothing has come of it yet.
+                let job = matches!(next.ask, Ask::Job(_)).then(|| walk_of(course, kept, &next));
+                let load = move |cache: &mut Cache| {
+                    begin(cache)?;
+                    if let Some(walk) = job {
+                        cache.keep_walk(&feed, &walk)?;
+                    }
+                    cache.load(&feed, &batch, at)
+                };
+                course.run.cached = cache.call(load).await?;
+            }
+            // Nothing of it is kept.
+            Behind::Broken => {}
+        }
+        self.services.show_progress(&course.run);
+        Ok(())
+    }
+
+    /// What decides about the load that a walk to its end makes.
+    fn closing(&self, request: &Request, course: &mut Course, kept: &Kept, alone: bool) -> Closing {
+        let keeping = &self.feed.keeping;
+        let slipped = course.slips.holds(self.is_fresh(request, course), 0);
+        let doubt = if course.run.refused > 0 {
+            Some("rows were refused, and nobody knows whose they are")
+        } else if course.doubted || slipped || course.seen.ignored > 0 {
+            Some("it may not be all there is")
+        } else {
+            None
+        };
+        let is_snapshot = keeping.mode == Mode::Snapshot;
+        if let Some(doubt) = doubt.filter(|_| is_snapshot) {
+            course.notes.push(format!("what it no longer has is not taken for gone: {doubt}"));
+        }
+        let (run, id) = (&course.run, self.feed.id.clone());
+        Closing {
+            feed: id,
+            run: run.id,
+            at: kept.at,
+            is_truth: is_snapshot && doubt.is_none(),
+            is_window: matches!(course.errand.scope, Scope::Window { .. }),
+            brake: (!course.errand.free).then_some(keeping.brake),
+            hold: course.errand.hold,
+            earlier: std::mem::take(&mut course.earlier),
+            outside: run.outside(),
+            stood: course.stood.clone(),
+            last: Last {
+                cursor: if slipped { course.stood.clone() } else { self.moved(request, course) },
+                validators: Self::validators(request, course, kept, alone)
+                    .filter(|_| doubt.is_none()),
+                reason: if course.full { "full read" } else { "read to the end" },
+                actor: course.errand.actor.clone(),
+                ended: Ended {
+                    run: run.id,
+                    pages: run.pages,
+                    bytes: run.bytes,
+                    counts: Counts::default(),
+                    event_at: self.event_at(request, course),
+                },
+            },
+        }
     }
 
     /// The position behind a page, to be committed with its rows.
@@ -90,7 +209,7 @@ impl Puller {
         behind: Behind,
     ) -> impl FnOnce(Counts) -> PageEnd + Send + 'static {
         let Kept { pages, at, .. } = *kept;
-        let (run, full, bytes) = (course.run.id, course.errand.full, course.run.bytes);
+        let (run, full, bytes) = (course.run.id, course.full, course.run.bytes);
         let (own_pages, balance) = (course.run.pages, course.run.outside());
         let (since, best, began_at) = (course.since.clone(), course.best.clone(), course.began_at);
         let actor = course.errand.actor.clone();
@@ -103,6 +222,7 @@ impl Puller {
             _ => None,
         };
         let (slips, fresh) = (course.slips, self.is_fresh(request, course));
+        let odd = course.scale(&self.feed);
         let next = match behind {
             // Our own words always make JSON.
             Behind::More(next) => serde_json::to_value(next).ok(),
@@ -126,14 +246,15 @@ impl Puller {
                     counts,
                 }),
                 (None, None) => PageEnd::Broken,
+                (None, Some(_)) if odd(&counts) => PageEnd::Broken,
                 (None, Some(_)) if held || slips.holds(fresh, counts.duplicate) => PageEnd::Broken,
-                (None, Some((cursor, validators, event_at))) => PageEnd::Last {
+                (None, Some((cursor, validators, event_at))) => PageEnd::Last(Last {
                     cursor,
                     validators: validators.map(|known| known.of(counts.received)),
                     reason: if full { "full read" } else { "read to the end" },
                     actor,
                     ended: Ended { run, pages: own_pages, bytes, counts, event_at },
-                },
+                }),
             }
         }
     }
@@ -192,5 +313,22 @@ impl Puller {
     pub(super) fn event_at(&self, request: &Request, course: &Course) -> Option<Timestamp> {
         request.incremental.as_ref()?;
         self.rule()?.event_at(course.best.as_deref())
+    }
+}
+
+/// Where a walk stands of which nothing has been kept yet.
+fn walk_of(course: &Course, kept: &Kept, next: &Next) -> Walk {
+    Walk {
+        run: course.run.id,
+        began_at: course.began_at,
+        at: kept.at,
+        full: course.full,
+        since: course.since.clone(),
+        best: course.best.clone(),
+        // Our own words always make JSON.
+        next: serde_json::to_value(next).unwrap_or_default(),
+        pages: kept.pages,
+        bytes: course.run.bytes,
+        counts: Counts::default(),
     }
 }

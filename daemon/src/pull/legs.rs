@@ -22,6 +22,7 @@ use marsad_shared::{
 use super::{Puller, course::Course};
 use crate::{
     run::Ending,
+    services::Scope,
     source::{
         asking::Leg,
         cursor::{CursorRule, behind},
@@ -78,6 +79,25 @@ impl Puller {
             return Ok(Some(Ending::unchanged(Some(course.notes.join("; ")))));
         }
         let Some(incremental) = &request.incremental else { return Ok(None) };
+        if let Scope::Window { since, until } = course.errand.scope {
+            let since = match incremental.by {
+                By::Clock => Some(since.to_string()),
+                By::Field(_) | By::Here { .. } => {
+                    self.columns_rule(incremental).and_then(|rule| rule.present(since))
+                }
+                By::Token(_) | By::Delta(_) => None,
+            };
+            if since.is_none() {
+                let reason = "its cursor is no time, so that no stretch of time can be asked for; read it in full: \
+                    marsad resync FEED --full".to_owned();
+                let outcome = Outcome::Cancelled;
+                return Ok(Some(Ending { outcome, ..Ending::unchanged(Some(reason)) }));
+            }
+            course.since.clone_from(&since);
+            course.leg.since = since;
+            course.leg.until = incremental.window.as_ref().map(|_| until);
+            return Ok(None);
+        }
         if let Some(window) = &incremental.window {
             let horizon = self.there(course.began_at);
             let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
@@ -158,7 +178,9 @@ impl Puller {
             return Ok(());
         };
         let (feed, parent) = (self.feed.id.clone(), parent.clone());
-        let orphans = Orphans { feed, by: by.clone(), parent, column: column.clone() };
+        let keeps_past = self.feed.keeping.history.is_some();
+        let (by, column) = (by.clone(), column.clone());
+        let orphans = Orphans { feed, by, keeps_past, parent, column };
         let (run, at) = (course.run.id, self.services.clock.now());
         let mut all = 0;
         loop {
@@ -196,6 +218,13 @@ impl Puller {
         CursorRule::of(request.incremental.as_ref()?, &self.columns.known()?.layout)
     }
 
+    /// The rule, as far as the columns are known, or declared.
+    fn columns_rule(&self, incremental: &Incremental) -> Option<CursorRule> {
+        let Feed { fields, key, .. } = &*self.feed;
+        let declared = || marsad_shared::record::Layout::new(fields.clone(), key).ok();
+        self.rule().or_else(|| CursorRule::of(incremental, &declared()?))
+    }
+
     /// What is asked for when the cursor stands at `cursor`.
     pub(super) fn since(&self, request: &Request, cursor: Option<&str>) -> Option<String> {
         let (incremental, cursor) = (request.incremental.as_ref()?, cursor?);
@@ -205,10 +234,10 @@ impl Puller {
             By::Field(_) | By::Here { .. } => {}
         }
         // Before the columns are known the cursor is asked with as it stands: `lookback` needs its type.
-        let Feed { fields, key, .. } = &*self.feed;
-        let declared = || marsad_shared::record::Layout::new(fields.clone(), key).ok();
-        let rule = self.rule().or_else(|| CursorRule::of(incremental, &declared()?));
-        Some(rule.map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)))
+        Some(
+            self.columns_rule(incremental)
+                .map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)),
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 use marsad_shared::request::{Bound, By, Missing, Request};
 
 use super::{Puller, course::Course, notes, page::Page};
+use crate::services::Scope;
 use crate::source::{
     asking::{Asker, Leg},
     walk::{Ask, Onward, WalkError, Walker},
@@ -48,7 +49,9 @@ impl Puller {
             }
             Onward::End => {
                 course.slips.heed(walker);
-                course.notes.extend(notes::totals(walker));
+                let totals = notes::totals(walker);
+                course.doubted |= totals.is_some();
+                course.notes.extend(totals);
                 let leg = self.leg_after(request, course).await?;
                 let most = request.pagination.max_pages;
                 if leg.is_some() && walker.pages >= most {
@@ -96,6 +99,9 @@ impl Puller {
         }
         let old = page.is_old(&rule, course.leg.since.as_deref());
         page.filter(&rule, course.leg.since.as_deref());
+        if let Scope::Window { until, .. } = course.errand.scope {
+            page.cut(&rule, until);
+        }
         let ends = matches!(incremental.by, By::Here { newest_first: true, .. });
         Ok(if old && ends { News::Old } else { News::New })
     }

@@ -1,5 +1,6 @@
 //! One page: what its answer says of the walk, and its bytes as rows.
 
+use jiff::Timestamp;
 use marsad_shared::{
     feed::Format,
     health::Reason,
@@ -104,6 +105,14 @@ impl Page {
         let Some(since) = since else { return false };
         let old = |row| !batch.is_gone(row) && rule.is_before(batch, row, since);
         refused.is_empty() && !batch.is_empty() && (0..batch.len()).all(old)
+    }
+
+    /// Passes over the rows that lie behind `until`.
+    pub(super) fn cut(&mut self, rule: &CursorRule, until: Timestamp) {
+        let batch = &mut self.piece.batch;
+        let before = batch.len();
+        batch.retain(|batch, row| !rule.lies_behind(batch, row, until));
+        self.filtered += (before - batch.len()) as u64;
     }
 
     /// Passes over the rows that the feed leaves out.

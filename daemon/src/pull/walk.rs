@@ -6,14 +6,18 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use marsad_shared::{
+    brake::{SAMPLES, Verdict},
+    feed::Mode,
     health::{PollResult, Reason},
     request::{By, Request},
+    run::Outcome,
     store::{StoreError, cache::Position},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Errand, Head, Puller,
+    close::Settled,
     course::{Course, Next},
     keep::Behind,
     notes,
@@ -22,6 +26,7 @@ use super::{
 };
 use crate::{
     run::{Ending, Run},
+    services::Scope,
     source::{
         asking::Asker,
         fault::FetchError,
@@ -50,19 +55,28 @@ impl Puller {
         stop: &CancellationToken,
     ) -> (Run, Result<Ending, Trouble>) {
         let of = self.url_hash(&self.source.http.base_url);
-        let resumed = position.walk.as_ref().filter(|_| !errand.full).and_then(|walk| {
-            let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
-            (next.of == of).then(|| (walk.clone(), next))
-        });
+        let resumed = position
+            .walk
+            .as_ref()
+            .filter(|_| errand.scope == Scope::Incremental)
+            .and_then(|walk| {
+                let next: Next = serde_json::from_value(walk.next.clone()).ok()?;
+                // What is loaded beside the live table begins anew with each run, unless nothing had come yet.
+                let whole = self.feed.keeping.mode != Mode::Snapshot || walk.counts.received == 0;
+                (next.of == of && whole).then(|| (walk.clone(), next))
+            });
+        let window = matches!(errand.scope, Scope::Window { .. });
         if let (None, Some(walk)) = (&resumed, &position.walk)
             && request.export.is_some()
+            && !window
         {
             self.take_back_of(request, walk).await;
             if let Err(error) = self.forget_walk().await {
                 return (run, Err(error.into()));
             }
         }
-        let mut course = Course::begin(run, errand, of, position, head.mark);
+        let mut course =
+            Course::begin(run, self.feed.keeping.mode, errand, of, position, head.mark);
         let (walker, ask) = match resumed {
             Some((walk, next)) => {
                 course.resume(&walk, &next);
@@ -135,10 +149,11 @@ impl Puller {
             Ok(Some(next)) => next,
             Ok(None) => {
                 let behind = Behind::Last { alone: number == 1 };
+                course.earlier = self.earlier(request).await?;
                 self.keep(request, course, page, number, behind).await?;
                 self.clear_away(asker, ask).await;
                 self.delete_orphans(request, course).await?;
-                return Ok(ControlFlow::Break(self.ending(request, course)?));
+                return Ok(ControlFlow::Break(self.ending(request, course).await?));
             }
             Err(error) => {
                 self.keep(request, course, page, number, Behind::Broken).await?;
@@ -203,7 +218,7 @@ impl Puller {
         Ok(false)
     }
 
-    fn ending(&self, request: &Request, course: &mut Course) -> Result<Ending, Trouble> {
+    async fn ending(&self, request: &Request, course: &mut Course) -> Result<Ending, Trouble> {
         if request.each.is_some() && course.refused_legs >= course.legs {
             let what = format!(
                 "the partner has nothing for any of {} records of the other feed",
@@ -221,10 +236,30 @@ impl Puller {
             course.notes.push(notes::MOVED.to_owned());
         }
         course.notes.extend(self.doubt(request, course));
+        let held = match course.settled.take() {
+            Some(settled) => self.heed(course, settled).await?,
+            None => match course.verdict(&self.feed, &counts) {
+                Verdict::Free => None,
+                Verdict::Odd(why) => {
+                    course.notes.push(why);
+                    None
+                }
+                Verdict::Hold(why) => {
+                    let id = course.run.id;
+                    let reason = format!(
+                        "{why}; ask the partner, and if that is right: marsad run release {id}"
+                    );
+                    Some(Ending { waits: false, ..Ending::held(reason) })
+                }
+            },
+        };
         let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
             return Ok(Ending::unchanged(joined(Some(what), notes)));
+        }
+        if let Some(held) = held {
+            return Ok(Ending { reason: joined(held.reason, notes), ..held });
         }
         let event_at = self.event_at(request, course);
         let ending = if course.since.is_none() {
@@ -233,6 +268,43 @@ impl Puller {
             Ending::of_balance(&counts)
         };
         Ok(Ending { reason: joined(ending.reason, notes), event_at, ..ending })
+    }
+
+    /// What became of a load: how the run ends, if it waits now. What waited before is over.
+    async fn heed(
+        &self,
+        course: &mut Course,
+        settled: Settled,
+    ) -> Result<Option<Ending>, StoreError> {
+        let (ending, over) = match settled {
+            Settled::Nothing => (None, None),
+            Settled::Held { reason, replaced } => (Some(Ending::held(reason)), replaced),
+            Settled::Joined { odd, superseded } => {
+                course.notes.extend(odd);
+                (None, superseded)
+            }
+        };
+        if let Some(over) = over {
+            let (word, at) = (
+                format!("what it held is gone: {} has read the feed since", course.run.id),
+                self.services.clock.now(),
+            );
+            self.services
+                .store
+                .ledger
+                .call(move |ledger| ledger.settle_held(over, Outcome::Cancelled, &word, at))
+                .await?;
+        }
+        Ok(ending)
+    }
+
+    /// Rows of the runs before, of a feed that is read whole each time.
+    pub(super) async fn earlier(&self, request: &Request) -> Result<Vec<u64>, StoreError> {
+        if request.incremental.is_some() || request.each.is_some() {
+            return Ok(Vec::new());
+        }
+        let feed = self.feed.id.clone();
+        self.services.store.ledger.call(move |ledger| ledger.volumes(&feed, SAMPLES)).await
     }
 
     /// What is said of a value that the cursor does not follow.

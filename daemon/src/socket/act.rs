@@ -11,6 +11,7 @@ use axum::{
     },
 };
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use marsad_shared::{
     clock::plus,
     exchange::{Event, State as ExchangeState},
@@ -36,7 +37,7 @@ use super::{
 use crate::{
     courier::document_max,
     outbox::{accept, deadline, ring},
-    services::{self, Order},
+    services::{self, Order, Scope},
 };
 
 /// How long an order may wait for a run of the same feed that is under way.
@@ -56,7 +57,18 @@ pub(super) async fn resync(
             not_found(&format!("feed {}", order.feed), "list the feeds: marsad feeds").into()
         );
     };
-    let preview = preview(&api, &order).await?;
+    let scope = scope_of(&order, api.services.clock.now())?;
+    if order.hold && scope == Scope::Incremental {
+        let why = "only what is loaded beside the bank can wait; say full, or since when";
+        return Err(bad_request(why).into());
+    }
+    if let Scope::Window { .. } = scope
+        && !api.incremental.contains_key(&order.feed)
+    {
+        let why = format!("{} has no `incremental`: each run reads all there is", order.feed);
+        return Err(not_begun_ever(why).into());
+    }
+    let preview = preview(&api, &order, &scope).await?;
     if order.dry_run {
         return Ok(Json(ResyncReply { feed: order.feed, run: None, preview }));
     }
@@ -71,7 +83,8 @@ pub(super) async fn resync(
     let (actor, stop) = (command.peer.user_or_uid(), api.stop.clone());
     let effect = async move {
         let (reply, answer) = oneshot::channel();
-        let order = services::Resync { feed: order.feed, full: order.full, actor, reply };
+        let (hold, free) = (order.hold, false);
+        let order = services::Resync { feed: order.feed, scope, hold, free, actor, reply };
         desk.try_send(Box::new(Order::Resync(order)))
             .map_err(|_| not_begun("several resyncs of it wait already"))?;
         let run = stop.run_until_cancelled(taken_up(answer, not_begun)).await;
@@ -97,10 +110,40 @@ pub(super) async fn taken_up<T>(
     })
 }
 
-async fn preview(api: &Api, order: &Resync) -> Result<Preview, Refusal> {
+/// How far an order reads.
+fn scope_of(order: &Resync, now: Timestamp) -> Result<Scope, Problem> {
+    match (order.full, order.since, order.until) {
+        (true, None, None) => Ok(Scope::Full),
+        (true, ..) => Err(bad_request("full and a stretch of time exclude each other")),
+        (false, None, None) => Ok(Scope::Incremental),
+        (false, None, Some(_)) => Err(bad_request("since when is missing")),
+        (false, Some(since), until) => {
+            let until = until.unwrap_or(now);
+            if since < until {
+                Ok(Scope::Window { since, until })
+            } else {
+                Err(bad_request("the stretch of time ends before it begins"))
+            }
+        }
+    }
+}
+
+async fn preview(api: &Api, order: &Resync, scope: &Scope) -> Result<Preview, Refusal> {
     let (feed, full) = (order.feed.clone(), order.full);
-    let preview = api.services.readers.read(move |reader| reader.preview(&feed, full)).await;
-    preview.map_err(|error| failed("the preview could not be made", &error).into())
+    let window = match scope {
+        Scope::Window { since, until } => Some((*since, *until)),
+        Scope::Incremental | Scope::Full => None,
+    };
+    let now = api.services.clock.now();
+    let read = api.services.readers.read(move |reader| {
+        let budget = reader.budget(&feed.partner(), now)?;
+        Ok(Preview { budget, ..reader.preview(&feed, full, window)? })
+    });
+    read.await.map_err(|error| failed("the preview could not be made", &error).into())
+}
+
+fn not_begun_ever(why: String) -> Problem {
+    conflict("the resync was not begun", why, "read it in full: marsad resync FEED --full")
 }
 
 fn not_begun(why: &str) -> Problem {

@@ -74,6 +74,7 @@ async fn each(
             feed: feed.clone(),
             what: what.clone(),
             force: order.force,
+            free: false,
             dry_run: order.dry_run,
             actor: actor.to_owned(),
         };

@@ -95,7 +95,7 @@ impl CursorRule {
     }
 
     /// `at`, as the bank writes times of the field; `None`: they are none.
-    fn present(&self, at: Timestamp) -> Option<String> {
+    pub fn present(&self, at: Timestamp) -> Option<String> {
         Some(match (self.kind, &self.incremental.writing.time) {
             (FieldType::Timestamp, _) => at.to_string(),
             (FieldType::Date, _) => at.strftime("%Y-%m-%d").to_string(),
@@ -108,6 +108,11 @@ impl CursorRule {
     /// Whether a time of the field lies behind `at`.
     pub fn is_after(&self, value: &str, at: Timestamp) -> bool {
         self.present(at).is_some_and(|at| self.compare(value, &at).is_gt())
+    }
+
+    /// Whether a row has a time, and one behind `at`.
+    pub fn lies_behind(&self, batch: &Batch, row: usize, at: Timestamp) -> bool {
+        self.value(batch, row).is_some_and(|value| self.is_after(&value, at))
     }
 
     /// A value as people may see it.

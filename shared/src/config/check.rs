@@ -8,6 +8,7 @@ mod feed;
 mod field;
 mod headers;
 mod incremental;
+mod keeping;
 mod paging;
 mod path;
 mod records;

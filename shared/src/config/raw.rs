@@ -11,14 +11,15 @@ use super::{
     table::{At, Keys, Or, Value, table},
     tree::Tree,
     value::{
-        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, Edge, GrantKind, Id,
-        IncrementalMode, Json, Location, Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl,
-        Scalar, SheetStop, Span, Statuses, Zone,
+        AuthKind, BaseUrl, BoundKind, ByKind, ClientAuth, Day, Edge, GrantKind, Id, Json, Location,
+        Loopback, Order, PagingKind, Pairs, Prefix, ProxyUrl, Scalar, SheetStop, Span, Statuses,
+        Zone,
     },
 };
 use crate::{
+    brake::Share,
     connection::{DeliverMethod, LoginMethod, RateLimit},
-    feed::{DecimalSign, FieldType, Format},
+    feed::{DecimalSign, FieldType, Format, Mode},
     request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, Preset, Stop},
     role::Grant,
     signing::Algorithm,
@@ -413,9 +414,23 @@ table! {
         /// `windows-1256`. Default: as the answer says, else UTF-8. A table in a file that is not in it is
         /// held whole, with what it seems to be.
         may encoding: String,
-        /// What the absence of a record means: nothing.
-        #[expect(dead_code, reason = "with one value, reading it is all the check there is")]
-        may mode: IncrementalMode,
+        /// What it means that a record comes, or does not. `incremental`, the default: absence means nothing. `snapshot`: a
+        /// complete read, or a file, is the whole truth, and what it no longer has is gone. `append`: records are only ever
+        /// added; a row that would change one is passed over, and counted.
+        may mode: Mode,
+        /// The most of a feed's records that one run may delete by itself, as a share such as `0.2`; a run that would delete
+        /// more is held until a person releases it. Default: `0.2`.
+        may max_delete_share: Share,
+        /// Snapshots and files: with fewer rows the whole run is held. Default: any number will do.
+        may min_rows: u64,
+        /// How long what a full read replaced is kept, so that it can be undone. Default: `24h`.
+        may undo: Span,
+        /// Whether every version of a record is kept, with the run that brought it. Default: `false`.
+        may history: bool,
+        /// How long a version is kept once another has replaced it. Default: a year.
+        may history_age: Span,
+        /// How many earlier versions of each record are kept. Default: 100.
+        may history_versions: u64,
         /// CSV, of SDMX too: the character between fields. Default: `,`.
         may delimiter: String,
         /// CSV and XLSX: the line or row of the header, from 1. Default: 1.
@@ -430,7 +445,7 @@ table! {
         /// thousands may be parted by points or spaces. Default: `.`, and nothing parts thousands but `٬`.
         may decimal: DecimalSign,
     }
-    later { "min_rows" "max_delete_share" "approve" }
+    later { "approve" }
 }
 
 table! {

@@ -171,4 +171,4 @@ mod words;
 pub(super) use auth::{AuthKind, ClientAuth, GrantKind, Prefix, ProxyUrl};
 pub(super) use tables::{Edge, Json, Pairs, Scalar, Statuses};
 pub(super) use texts::{BadUrl, BaseUrl, Id, Location, Loopback, Span, Zone, web_url};
-pub(super) use words::{BoundKind, ByKind, IncrementalMode, Order, PagingKind, SheetStop};
+pub(super) use words::{BoundKind, ByKind, Order, PagingKind, SheetStop};

@@ -1,8 +1,9 @@
 //! What a client may ask for, and how the daemon answers.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Alike;
+use super::{Alike, BudgetRow};
 use crate::{
     exchange::State,
     id::{ExchangeId, FeedId, RunId},
@@ -29,6 +30,9 @@ pub struct ListQuery {
     pub connection: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feed: Option<String>,
+    /// Of records: as they were known then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
     /// A health, freshness, outcome, exchange state or quarantine kind, by list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
@@ -45,6 +49,15 @@ pub struct Resync {
     /// From the very beginning, not from the cursor.
     #[serde(default)]
     pub full: bool,
+    /// Only what changed in a stretch of time, from here; the cursor stays where it is. Not together with `full`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Until here; by default the present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Full, or a stretch of time: what it loads waits, with what it would change, until it is released.
+    #[serde(default)]
+    pub hold: bool,
     /// Only say what it would do.
     #[serde(default)]
     pub dry_run: bool,
@@ -66,10 +79,16 @@ pub struct ResyncReply {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
     pub feed: FeedId,
-    /// `full` or `incremental`.
+    /// `full`, `window` or `incremental`.
     pub scope: String,
-    /// Where reading starts: the cursor, or null for the beginning.
+    /// Where reading starts: the cursor, a time, or null for the beginning.
     pub from: Option<String>,
+    /// Where it ends; null but for a window.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// The partner's budget of calls, of which each page takes one; null where nothing was agreed.
+    #[serde(default)]
+    pub budget: Option<BudgetRow>,
     /// The run whose figures these are; null when there was none of this scope, and then so are they.
     pub after_run: Option<RunId>,
     pub pages: Option<u64>,
@@ -137,6 +156,39 @@ pub struct Reveal {
     pub fields: Vec<String>,
     /// Why, for the audit.
     pub reason: String,
+}
+
+words! {
+    /// What a person decides about a run.
+    pub enum RunVerb is "run verb" {
+        /// It is under way, and is to end.
+        Cancel = "cancel",
+        /// What it holds goes into the bank.
+        Release = "release",
+        /// What it holds is let go.
+        Discard = "discard",
+        /// What it did is taken back.
+        Undo = "undo",
+    }
+}
+
+/// A decision about a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunAct {
+    pub verb: RunVerb,
+    pub run: RunId,
+    /// Why, for the audit.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What came of a [`RunAct`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunActReply {
+    pub run: RunId,
+    /// In words.
+    pub said: String,
 }
 
 words! {

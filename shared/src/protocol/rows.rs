@@ -205,6 +205,12 @@ pub struct RunRow {
     pub file: Option<String>,
     /// Who ordered it.
     pub actor: Option<String>,
+    /// What it loaded waits beside the bank, to be released or discarded.
+    #[serde(default)]
+    pub waits: bool,
+    /// What it replaced is still kept, so that it can be undone.
+    #[serde(default)]
+    pub undoable: bool,
     #[serde(flatten)]
     pub counts: Counts,
 }

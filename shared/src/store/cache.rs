@@ -1,8 +1,10 @@
 //! `cache.db`: the information bank, how far each feed was read, and which files it has had.
 //!
-//! A run reads either pages or a file. A page goes straight into the live table, in one transaction with the position
-//! behind it. A file is loaded beside the live table, piece by piece, so that a long one delays nobody, and joins it in
-//! one step at its end ([`Cache::finish_files`]); until then nothing of it is visible, and a crash leaves nothing of it.
+//! A run that reads what changed puts each page straight into the live table, in one transaction with the position behind
+//! it. A file, and a read of all there is, are loaded beside the live table, piece by piece, so that a long one delays
+//! nobody, and join it in one step at their end ([`loads`]); until then nothing of them is visible, and a crash leaves
+//! nothing of them. What looks wrong waits there for a person ([`held`]), and what was replaced can be given back
+//! ([`past`]).
 
 use std::{
     collections::HashMap,
@@ -15,22 +17,28 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, schema, writer::Database};
 use crate::{
+    feed::{Keeping, Mode},
     id::{FeedId, RunId},
     record::{Batch, Layout},
     run::Counts,
 };
 
+mod held;
 mod known;
+mod loads;
 mod moves;
 mod orphans;
 mod parts;
+mod past;
 mod reading;
 mod replay;
 mod rows;
 pub(super) mod table;
 
-use moves::Move;
+pub use held::{Held, Holding, Released};
+pub use loads::Weight;
 pub use orphans::Orphans;
+pub use past::Undone;
 use reading::Reading;
 pub use replay::Replayed;
 use table::Table;
@@ -116,13 +124,36 @@ pub enum PageEnd {
     /// The walk cannot go on and the next one begins anew: the rows are kept, the cursor stays.
     Broken,
     /// The walk has reached its end; the cursor moves.
-    Last {
-        cursor: Option<String>,
-        validators: Option<Validators>,
-        reason: &'static str,
-        actor: Option<String>,
-        ended: Ended,
-    },
+    Last(Last),
+}
+
+/// What a walk that was read to its end leaves behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Last {
+    pub cursor: Option<String>,
+    pub validators: Option<Validators>,
+    pub reason: &'static str,
+    pub actor: Option<String>,
+    pub ended: Ended,
+}
+
+/// How a run treats what is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// A record that is there never changes: a row that would change it is passed over, and counted as filtered.
+    pub append: bool,
+    /// What it replaces is kept.
+    pub keeps_past: bool,
+}
+
+impl Manner {
+    /// How a run of a feed does whose records are kept so; `whole`: it reads all there is, or what a person asked for.
+    pub const fn of(keeping: &Keeping, whole: bool) -> Self {
+        Self {
+            append: matches!(keeping.mode, Mode::Append),
+            keeps_past: whole || keeping.history.is_some(),
+        }
+    }
 }
 
 /// What a file leaves behind it.
@@ -222,8 +253,13 @@ impl Cache {
     }
 
     /// Begins a run that reads pages into the live table.
-    pub fn begin_pages(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
-        let reading = Reading::of_pages(&self.db, feed, run)?;
+    pub fn begin_pages(
+        &mut self,
+        feed: &FeedId,
+        run: RunId,
+        manner: Manner,
+    ) -> Result<(), StoreError> {
+        let reading = Reading::of_pages(&self.db, feed, run, manner)?;
         self.remember(feed, reading);
         Ok(())
     }
@@ -253,21 +289,26 @@ impl Cache {
                 let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2 WHERE feed = ?1";
                 self.db.prepare_cached(sql)?.execute(params![feed.as_str(), growth])?;
             }
-            PageEnd::Last { cursor, validators, reason, actor, ended } => {
+            PageEnd::Last(last) => {
                 let run = reading.run;
-                let validators = validators.as_ref().map(text_of).transpose()?;
-                let sql = "UPDATE marsad_feed SET walk = NULL, rows = rows + ?2, validators = ?3, ended = ?4 WHERE feed = ?1";
-                self.db.prepare_cached(sql)?.execute(params![
-                    feed.as_str(),
-                    growth,
-                    validators,
-                    text_of(&ended)?
-                ])?;
-                let (to, actor) = (cursor.as_deref(), actor.as_deref());
-                self.move_cursor(feed, &Move { run, to, at, reason, actor })?;
+                self.end_walk(feed, run, growth, at, &last)?;
             }
         }
         Ok(counts)
+    }
+
+    /// Notes what a run has done that left nothing else to tell it by.
+    pub fn note_ended(&mut self, feed: &FeedId, ended: &Ended) -> Result<(), StoreError> {
+        let sql = "UPDATE marsad_feed SET ended = ?2 WHERE feed = ?1";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), text_of(ended)?])?;
+        Ok(())
+    }
+
+    /// Keeps where a walk stands of which nothing has come yet.
+    pub fn keep_walk(&mut self, feed: &FeedId, walk: &Walk) -> Result<(), StoreError> {
+        let sql = "UPDATE marsad_feed SET walk = ?2 WHERE feed = ?1";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), text_of(walk)?])?;
+        Ok(())
     }
 
     /// Forgets a walk that cannot be gone on with; the next one begins anew.
@@ -297,63 +338,6 @@ impl Cache {
             Ok(FileEnd { hash: row.get(0)?, name: row.get(1)? })
         })?;
         Ok(files.collect::<Result<_, _>>()?)
-    }
-
-    /// Begins a run that loads a file beside the live table.
-    pub fn begin_file(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
-        // What a load left that the disk had no room to take back.
-        Table::of(&self.db, feed)?.load().drop(&self.db)?;
-        let reading = Reading::of_file(&self.db, feed, run)?;
-        self.remember(feed, reading);
-        Ok(())
-    }
-
-    /// Loads a piece of the file. Gives the run's counts so far.
-    pub fn load(
-        &mut self,
-        feed: &FeedId,
-        batch: &Batch,
-        at: Timestamp,
-    ) -> Result<Counts, StoreError> {
-        self.touch(feed);
-        let reading = self.readings.get_mut(feed).ok_or_else(|| no_reading(feed))?;
-        reading.apply(&self.db, batch, at)?;
-        Ok(reading.counts)
-    }
-
-    /// Joins what was loaded to the live table and marks its files as had, in one step. Files without rows leave the
-    /// live table as it is.
-    pub fn finish_files(
-        &mut self,
-        feed: &FeedId,
-        had: &[FileEnd],
-        at: Timestamp,
-        ended: impl FnOnce(Counts) -> Ended,
-    ) -> Result<Counts, StoreError> {
-        self.touch(feed);
-        let reading = self.readings.remove(feed).ok_or_else(|| no_reading(feed))?;
-        reading.join(&self.db)?;
-        let growth = reading.growth;
-        let ended = text_of(&ended(reading.counts))?;
-        let sql = "UPDATE marsad_feed SET rows = rows + ?2, ended = ?3 WHERE feed = ?1";
-        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), growth, ended])?;
-        let sql =
-            "INSERT OR REPLACE INTO marsad_file (feed, hash, name, run, at) VALUES (?, ?, ?, ?, ?)";
-        for file in had {
-            let had =
-                params![feed.as_str(), file.hash, file.name, reading.run.0, at.as_microsecond()];
-            self.db.prepare_cached(sql)?.execute(had)?;
-        }
-        Ok(reading.counts)
-    }
-
-    /// Ends the feed's run: forgets what it knew, and drops what it had loaded and not finished.
-    pub fn end(&mut self, feed: &FeedId) -> Result<(), StoreError> {
-        // A load that failed was forgotten with its transaction; its tables may stand all the same.
-        if self.readings.remove(feed).is_some_and(|reading| !reading.is_load()) {
-            return Ok(());
-        }
-        Table::find_of(&self.db, feed)?.map_or(Ok(()), |table| table.load().drop(&self.db))
     }
 
     fn remember(&mut self, feed: &FeedId, reading: Reading) {

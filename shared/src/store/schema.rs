@@ -108,6 +108,21 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         // What is pruned is found without reading the moves themselves.
         "CREATE INDEX marsad_cursor_runs ON marsad_cursor (feed, id) WHERE actor IS NULL;
          CREATE INDEX marsad_cursor_people ON marsad_cursor (feed, id) WHERE actor IS NOT NULL;",
+    ), M::up(
+        "-- A load that waits for a person.
+         ALTER TABLE marsad_feed ADD COLUMN held TEXT;
+         -- Since when every version is kept.
+         ALTER TABLE marsad_feed ADD COLUMN remembers INTEGER;
+         CREATE INDEX marsad_feed_held ON marsad_feed (feed) WHERE held IS NOT NULL;
+         -- Runs that can be undone, with where the cursor stood before and behind them.
+         CREATE TABLE marsad_undo (
+             feed TEXT NOT NULL,
+             run INTEGER NOT NULL,
+             at INTEGER NOT NULL,
+             cursor TEXT,
+             moved TEXT,
+             PRIMARY KEY (feed, run)
+         ) STRICT, WITHOUT ROWID;",
     )])
 });
 
@@ -293,6 +308,9 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              theirs_until_at INTEGER,
              ours_until_at INTEGER
          ) STRICT, WITHOUT ROWID;",
+    ), M::up(
+        "-- Living records that a read of all there is no longer had.
+         ALTER TABLE runs ADD COLUMN absent INTEGER NOT NULL DEFAULT 0;",
     ), M::up(
         "-- How a refused row is written, with the header above it; and when it was first refused.
          ALTER TABLE quarantine ADD COLUMN form TEXT;

@@ -3,8 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use marsad_shared::protocol::{
-    ConnectionRow, ExchangeRow, FeedRow, QuarantineRow, Resync, ResyncReply, RunRow, Status,
+use marsad_shared::{
+    id::RunId,
+    protocol::{
+        ConnectionRow, ExchangeRow, FeedRow, QuarantineRow, ResyncReply, RunAct, RunActReply,
+        RunRow, RunVerb, Status,
+    },
 };
 use serde::de::DeserializeOwned;
 
@@ -102,9 +106,13 @@ impl Client {
 
     /// Orders a run of `feed`.
     pub async fn resync(&self, feed: &str, full: bool) -> anyhow::Result<ResyncReply> {
-        let order =
-            Resync { feed: feed.parse()?, full, dry_run: false, reason: Some("a test".to_owned()) };
+        let order = serde_json::json!({ "feed": feed, "full": full, "reason": "a test" });
         self.post("resync", &order).await
+    }
+
+    /// Decides about a run.
+    pub async fn decide(&self, verb: RunVerb, run: RunId) -> anyhow::Result<RunActReply> {
+        self.post("runs/act", &RunAct { verb, run, reason: Some("a test".to_owned()) }).await
     }
 }
 

@@ -14,6 +14,7 @@ use crate::waits;
 
 mod complete;
 mod encodings;
+mod snapshots;
 
 /// A folder that a daemon imports from, with its feeds.
 struct Folder {

@@ -76,6 +76,8 @@ mod tls;
 #[cfg(test)]
 mod waits;
 #[cfg(test)]
+mod whole;
+#[cfg(test)]
 mod workbooks;
 #[cfg(test)]
 mod zip;

@@ -13,7 +13,7 @@ use marsad_shared::{
     run::Outcome,
 };
 
-use super::{Discard, Discover, Exchange, Replay, Rewind};
+use super::{Decide, Discard, Discover, Exchange, Replay, Rewind};
 
 /// What names a row on the command line.
 pub(in crate::cli) trait Id:
@@ -111,7 +111,7 @@ pub(in crate::cli) enum FeedVerbs {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Runs {
     #[command(subcommand)]
-    pub(in crate::cli) show: Option<Show<RunId>>,
+    pub(in crate::cli) act: Option<RunVerbs>,
     #[command(flatten)]
     part: Part<RunId>,
     /// Only those of this partner
@@ -125,6 +125,21 @@ pub(in crate::cli) struct Runs {
     state: Option<Outcome>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum RunVerbs {
+    /// One of them, whole
+    Show {
+        #[arg(value_name = "ID")]
+        id: RunId,
+    },
+    /// End one that is under way; what it loads beside the bank leaves no trace
+    Cancel(Decide),
+    /// Let what a run holds into the bank
+    Release(Decide),
+    /// Let go of what a run holds
+    Discard(Decide),
+}
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Records {
     #[command(subcommand)]
@@ -132,6 +147,9 @@ pub(in crate::cli) struct Records {
     /// The feed, as partner/feed
     #[arg(value_name = "FEED", required = true)]
     pub(in crate::cli) feed: Option<FeedId>,
+    /// As they were known then, of a feed with `history`: a time, a day, or how long ago, such as 3d
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) as_of: Option<String>,
     #[command(flatten)]
     part: Part<String>,
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
 use marsad_shared::{
-    id::{ConnectionId, ExchangeId, FeedId, IdError, QuarantineId},
+    id::{ConnectionId, ExchangeId, FeedId, IdError, QuarantineId, RunId},
     protocol::Alike,
 };
 
@@ -18,6 +18,17 @@ pub(in crate::cli) struct Exchange {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct Decide {
+    /// The run, such as r4821
+    #[arg(value_name = "ID")]
+    pub(in crate::cli) run: RunId,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(in crate::cli) struct Resync {
     /// The feed, as partner/feed
     #[arg(value_name = "FEED")]
@@ -25,6 +36,15 @@ pub(in crate::cli) struct Resync {
     /// From the very beginning, not from the cursor
     #[arg(long)]
     pub(in crate::cli) full: bool,
+    /// Only what changed from here on, and the cursor stays: a time, a day, or how long ago, such as 3d
+    #[arg(long, value_name = "TIME", conflicts_with = "full")]
+    pub(in crate::cli) since: Option<String>,
+    /// Until here [default: now]
+    #[arg(long, value_name = "TIME", requires = "since")]
+    pub(in crate::cli) until: Option<String>,
+    /// What was read waits, with what it would change, until it is released
+    #[arg(long)]
+    pub(in crate::cli) hold: bool,
     /// Only say what it would do
     #[arg(long, conflicts_with = "wait")]
     pub(in crate::cli) dry_run: bool,

@@ -19,6 +19,8 @@ fn reply(run: Option<i64>) -> ResyncReply {
             feed,
             scope: "full".to_owned(),
             from: None,
+            until: None,
+            budget: None,
             after_run: Some(RunId(4820)),
             pages: Some(12),
             rows: Some(120_400),
@@ -33,7 +35,7 @@ fn a_resync_says_what_it_would_do_and_what_it_does() {
     assert_eq!(
         ordered(&reply(None)),
         "full resync of education/enrolments, would read from the beginning\n  r4820 took 12 pages, 120,400 rows, 1m\n  \
-         120,398 records in the bank now, none of which is lost by it\n"
+         120,398 records in the bank now; what comes is loaded beside them, and what it replaces is kept for an undo\n"
     );
     let mut first = reply(Some(7));
     first.preview = Preview {

@@ -9,7 +9,7 @@ use marsad_shared::{
     record::{Batch, Layout},
     store::{
         Store,
-        cache::{Ended, FileEnd},
+        cache::{Ended, FileEnd, Manner},
         ledger::NewExchange,
     },
 };
@@ -119,7 +119,7 @@ async fn bank(folder: &Path, records: i64, sensitive: bool) -> FeedId {
     let mine = feed.clone();
     let filled = store.cache.call(move |cache| {
         cache.prepare(&mine, &layout)?;
-        cache.begin_file(&mine, RunId(1))?;
+        cache.begin_load(&mine, RunId(1), Manner::default())?;
         cache.load(&mine, &batch, Timestamp::UNIX_EPOCH)?;
         let had = FileEnd { hash: "ab".to_owned(), name: "a.csv".to_owned() };
         cache.finish_files(&mine, &[had], Timestamp::UNIX_EPOCH, |counts| Ended {

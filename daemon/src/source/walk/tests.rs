@@ -62,6 +62,7 @@ fn feed(request: &Request) -> Feed {
             from: vec!["$.meta.ModifiedOn".to_owned()],
             ..Field::new("updated_at", FieldType::Timestamp)
         }],
+        keeping: marsad_shared::feed::Keeping::default(),
         promise: None,
         zone: jiff::tz::TimeZone::UTC,
     }

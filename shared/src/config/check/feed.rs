@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use super::{
     Scope,
     connection::Names,
-    encoding, field, incremental, is_path, name,
+    encoding, field, incremental, is_path, keeping, name,
     records::{self, Selection},
     request, span,
 };
@@ -59,6 +59,7 @@ pub(super) fn feed(
         Given::Here(at) => Some(promise(&at.value, report)?),
     };
     let encoding = encoding::encoding(raw, report);
+    let keeping = keeping::keeping(raw, report);
     let (delimiter, header_row) = csv?;
     let Selection { records, deletes, deleted } = selection?;
     let id = &raw.id.value()?.0;
@@ -82,6 +83,7 @@ pub(super) fn feed(
         version,
         fields: fields?,
         unlisted: raw.preset.value().map_or(&[], |preset| preset::unlisted(*preset)),
+        keeping: keeping?,
         promise,
         zone: scope.timezone.clone(),
     })

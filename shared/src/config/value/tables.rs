@@ -5,6 +5,7 @@ use super::{
     quoted, wrong_type,
 };
 use crate::{
+    brake::Share,
     config::table::{At, Keys},
     request::OnStatus,
 };
@@ -27,6 +28,27 @@ impl Value for Scalar {
     }
 }
 schema!(Scalar, { "type": ["string", "integer", "boolean"] });
+
+/// A share, as a number from 0 to 1.
+impl Value for Share {
+    fn read(value: &Spanned<DeValue<'_>>, place: &Place, report: &mut Report<'_>) -> Option<Self> {
+        let written = match value.get_ref() {
+            DeValue::Float(number) => number.as_str(),
+            DeValue::Integer(number) => number.as_str(),
+            _ => {
+                wrong_type(value, place, "a share", "a number from 0 to 1, such as 0.2", report);
+                return None;
+            }
+        };
+        let share = written.parse().ok().and_then(Self::of);
+        if share.is_none() {
+            let problem = format!("{} is not a share", quoted(written));
+            report.wrong(place, problem, "write a number from 0 to 1, such as 0.2 for a fifth");
+        }
+        share
+    }
+}
+schema!(Share, { "type": "number", "minimum": 0, "maximum": 1 });
 
 /// A number, a day or a time, as it is written: a number with a fraction has not been a float in between.
 #[derive(Clone, Debug)]

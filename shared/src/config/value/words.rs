@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     connection::DeliverMethod,
-    feed::{DecimalSign, FieldType, Format},
+    feed::{DecimalSign, FieldType, Format, Mode},
     request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, OnStatus, Preset, Stop},
 };
 
@@ -132,10 +132,15 @@ word!(
     later []
 );
 
-/// The only mode of this version: absence means nothing.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::config) struct IncrementalMode;
-word!(IncrementalMode, [("incremental", Self)], later ["snapshot", "append"]);
+word!(
+    Mode,
+    [
+        (Self::Incremental.word(), Self::Incremental),
+        (Self::Snapshot.word(), Self::Snapshot),
+        (Self::Append.word(), Self::Append),
+    ],
+    later []
+);
 
 word!(DeliverMethod, [("POST", Self::Post), ("PUT", Self::Put)], later []);
 word!(

@@ -19,6 +19,8 @@ pub struct Orphans {
     pub feed: FeedId,
     /// Its column that holds the parent's value.
     pub by: String,
+    /// Whether what is deleted is kept as it was.
+    pub keeps_past: bool,
     pub parent: FeedId,
     /// The parent's column.
     pub column: String,
@@ -38,7 +40,7 @@ impl Cache {
         at: Timestamp,
         most: u32,
     ) -> Result<u64, StoreError> {
-        let Orphans { feed, by, parent, column } = orphans;
+        let Orphans { feed, by, parent, column, keeps_past } = orphans;
         let stands = self.position(parent)?;
         if stands.walk.is_some() || stands.ended.is_none() {
             return Ok(0);
@@ -68,7 +70,15 @@ impl Cache {
         let delete =
             format!("UPDATE {table} SET _deleted = ?2, _changed = ?2, _run = ?3 WHERE rowid = ?1");
         let note = format!("UPDATE {seen} SET h = ?2 WHERE rid = ?1");
+        let keep = child.keep_version();
+        if *keeps_past && !rows.is_empty() {
+            child.make_past(&self.db)?;
+        }
         for row in &rows {
+            if *keeps_past {
+                let version = params![row, at.as_microsecond(), run.0];
+                self.db.prepare_cached(&keep)?.execute(version)?;
+            }
             let (at, run) = (at.as_microsecond(), run.0);
             self.db.prepare_cached(&delete)?.execute(params![row, at, run])?;
             self.db.prepare_cached(&note)?.execute(params![row, GONE.cast_signed()])?;

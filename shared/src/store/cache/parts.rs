@@ -85,7 +85,7 @@ mod tests {
         id::{FeedId, RunId},
         record::{Batch, Layout, Value},
         run::Counts,
-        store::cache::{Cache, PageEnd},
+        store::cache::{Cache, Manner, PageEnd},
     };
 
     /// A row of a test: its key, its value and its note, and how it is finished.
@@ -126,7 +126,7 @@ mod tests {
                 }
             }
             run += 1;
-            cache.begin_pages(&feed, RunId(run)).unwrap();
+            cache.begin_pages(&feed, RunId(run), Manner::default()).unwrap();
             let at = Timestamp::UNIX_EPOCH;
             let counts = cache.apply_page(&feed, &batch, at, |_| PageEnd::Broken).unwrap();
             cache.end(&feed).unwrap();

@@ -3,17 +3,18 @@
 use std::{borrow::Cow, collections::HashSet};
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::{
-    known::Known,
+    Manner,
+    known::{Known, Mark},
     parts::put_together,
     rows::{Place, Rows, Stamp},
     table::Table,
 };
 use crate::{
     id::{FeedId, RunId},
-    record::Batch,
+    record::{Batch, GONE},
     run::Counts,
     store::StoreError,
 };
@@ -25,6 +26,7 @@ pub(super) struct Reading {
     pub(super) counts: Counts,
     /// By how many the live records have grown; what is deleted counts against it.
     pub(super) growth: i64,
+    manner: Manner,
     live: Table,
     target: Target,
     memory: Memory,
@@ -54,21 +56,66 @@ enum Memory {
 }
 
 impl Reading {
-    pub(super) fn of_pages(db: &Connection, feed: &FeedId, run: RunId) -> Result<Self, StoreError> {
+    pub(super) fn of_pages(
+        db: &Connection,
+        feed: &FeedId,
+        run: RunId,
+        manner: Manner,
+    ) -> Result<Self, StoreError> {
         let live = Table::of(db, feed)?;
+        if manner.keeps_past {
+            live.make_past(db)?;
+        }
         let memory = live.memory(db)?;
-        Ok(Self::new(run, live, Target::Live, memory))
+        Ok(Self::new(run, manner, live, Target::Live, memory))
     }
 
-    pub(super) fn of_file(db: &Connection, feed: &FeedId, run: RunId) -> Result<Self, StoreError> {
+    pub(super) fn of_load(
+        db: &Connection,
+        feed: &FeedId,
+        run: RunId,
+        manner: Manner,
+    ) -> Result<Self, StoreError> {
         let live = Table::of(db, feed)?;
         let memory = live.memory(db)?;
         let target = Target::Load { table: live.load(), made: false, gone: false };
-        Ok(Self::new(run, live, target, memory))
+        Ok(Self::new(run, manner, live, target, memory))
     }
 
-    fn new(run: RunId, live: Table, target: Target, memory: Memory) -> Self {
-        Self { run, counts: Counts::default(), growth: 0, live, target, memory }
+    fn new(run: RunId, manner: Manner, live: Table, target: Target, memory: Memory) -> Self {
+        Self { run, counts: Counts::default(), growth: 0, manner, live, target, memory }
+    }
+
+    /// Records that lived when the run began.
+    pub(super) const fn lived(&self) -> u64 {
+        self.live.rows
+    }
+
+    /// Whether what it replaces is kept.
+    pub(super) const fn keeps_past(&self) -> bool {
+        self.manner.keeps_past
+    }
+
+    /// Whether its load holds anything that would be written.
+    pub(super) fn has_written(&self, db: &Connection) -> Result<bool, StoreError> {
+        match &self.target {
+            Target::Load { table, made: true, .. } => table.has_rows(db),
+            Target::Load { .. } | Target::Live => Ok(false),
+        }
+    }
+
+    /// Whether its load holds deletions.
+    pub(super) const fn has_gone(&self) -> bool {
+        matches!(self.target, Target::Load { gone: true, .. })
+    }
+
+    /// Makes the tables of its load, if no row has done so.
+    pub(super) fn make(&mut self, db: &Connection) -> Result<(), StoreError> {
+        if let Target::Load { table, made: made @ false, .. } = &mut self.target {
+            table.create(db)?;
+            *made = true;
+        }
+        Ok(())
     }
 
     /// Whether it loads beside the live table.
@@ -105,20 +152,60 @@ impl Reading {
         };
         let place = Place { live: &self.live, table, in_live };
         let stamp = Stamp { run: self.run, at: at.as_microsecond() };
-        let rows = Rows::new(db, place, stamp, &mut self.counts, &mut self.growth);
+        let rows = Rows::new(db, place, stamp, self.manner, &mut self.counts, &mut self.growth);
         match &mut self.memory {
             Memory::Own(missed) => rows.put_all_by_key(&batch, missed),
             Memory::Hashes(known) => rows.put_all_by_hash(&batch, known),
         }
     }
 
+    /// Puts into the load, as deleted, every living record that it has not met.
+    pub(super) fn infer_absent(
+        &mut self,
+        db: &Connection,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        // Where nothing stood, nothing can be missing.
+        if matches!(self.memory, Memory::Own(_)) {
+            return Ok(());
+        }
+        self.make(db)?;
+        let (Memory::Hashes(known), Target::Load { table, gone, .. }) =
+            (&self.memory, &mut self.target)
+        else {
+            return Ok(());
+        };
+        let mut copy = db.prepare_cached(&table.copy_as_gone(&self.live))?;
+        let mut note = db.prepare_cached(&table.note_seen())?;
+        let mut all = db.prepare(&format!("SELECT rid, k, h FROM {}", self.live.seen()))?;
+        let mut rows = all.query([])?;
+        while let Some(row) = rows.next()? {
+            let (rid, key, content): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let met = |key| known.find(key).is_some_and(|entry| entry.mark() != Mark::Unseen);
+            if content.cast_unsigned() == GONE || met(key.cast_unsigned()) {
+                continue;
+            }
+            copy.execute(params![rid, at.as_microsecond(), self.run.0])?;
+            note.execute(params![db.last_insert_rowid(), key, GONE.cast_signed()])?;
+            *gone = true;
+            self.counts.absent += 1;
+            self.growth -= 1;
+        }
+        Ok(())
+    }
+
     /// Joins what was loaded to the live table: swapped in whole where that was empty, merged by key else.
-    pub(super) fn join(&self, db: &Connection) -> Result<(), StoreError> {
+    pub(super) fn join(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
         match &self.target {
             Target::Live | Target::Load { made: false, .. } => Ok(()),
             Target::Load { table, gone, .. } => match self.memory {
                 Memory::Own(_) => table.replace(db, &self.live),
-                Memory::Hashes(_) => table.merge_into(db, &self.live, *gone),
+                Memory::Hashes(_) => {
+                    if self.manner.keeps_past {
+                        self.live.keep_versions(db, table, self.run, at)?;
+                    }
+                    table.merge_into(db, &self.live, *gone)
+                }
             },
         }
     }

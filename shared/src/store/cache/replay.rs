@@ -115,7 +115,7 @@ mod tests {
     use crate::{
         feed::{Field, FieldType},
         record::Layout,
-        store::Store,
+        store::{Store, cache::Manner},
     };
 
     fn layout(version: Option<&str>) -> Layout {
@@ -173,7 +173,7 @@ mod tests {
                     (10, 1, &[("1", "old", "1"), ("2", "old", "1"), ("3", "old", "1")][..]),
                     (30, 2, &[("2", "new", "9")]),
                 ] {
-                    cache.begin_pages(&feed, RunId(run))?;
+                    cache.begin_pages(&feed, RunId(run), Manner::default())?;
                     let end = |_| super::super::PageEnd::Broken;
                     cache.apply_page(&feed, &batch(&layout, seed, rows), at(second), end)?;
                     cache.end(&feed)?;
@@ -188,7 +188,7 @@ mod tests {
                 let came = [at(9), at(20), at(20), at(20)];
                 let late = batch(&layout, seed, &rows);
                 let would = cache.replay_would_leave(&feed, &late, &came, force)?;
-                cache.begin_pages(&feed, RunId(3))?;
+                cache.begin_pages(&feed, RunId(3), Manner::default())?;
                 let first = cache.replay(&feed, &late, &came, force, at(40), ended(3))?;
                 assert_eq!(first.newer, would, "{why}: as the dry run said");
                 assert!(first.counts.balances(), "{why}: {:?}", first.counts);
@@ -198,7 +198,7 @@ mod tests {
                 cache.end(&feed)?;
 
                 // The ledger was not told: all of it comes once more, and changes nothing.
-                cache.begin_pages(&feed, RunId(4))?;
+                cache.begin_pages(&feed, RunId(4), Manner::default())?;
                 let again = cache.replay(&feed, &late, &came, force, at(50), ended(4))?;
                 assert_eq!((again.newer, again.counts.changed()), (first.newer, 0), "{why}");
                 let mut names =

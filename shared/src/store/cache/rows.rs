@@ -6,6 +6,7 @@ use std::{cmp::Ordering, collections::HashSet};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params_from_iter, types};
 
 use super::{
+    Manner,
     known::{Entry, Known, Mark},
     table::Table,
 };
@@ -45,7 +46,9 @@ pub(super) struct Rows<'a> {
     note: Option<CachedStatement<'a>>,
     delete: Option<CachedStatement<'a>>,
     find: Option<CachedStatement<'a>>,
+    keep: Option<CachedStatement<'a>>,
     stamp: Stamp,
+    manner: Manner,
     counts: &'a mut Counts,
     growth: &'a mut i64,
 }
@@ -56,11 +59,12 @@ impl<'a> Rows<'a> {
         db: &'a Connection,
         place: Place<'a>,
         stamp: Stamp,
+        manner: Manner,
         counts: &'a mut Counts,
         growth: &'a mut i64,
     ) -> Self {
-        let (insert, upsert, note, delete, find) = (None, None, None, None, None);
-        Self { db, place, insert, upsert, note, delete, find, stamp, counts, growth }
+        let (insert, upsert, note, delete, find, keep) = (None, None, None, None, None, None);
+        Self { db, place, insert, upsert, note, delete, find, keep, stamp, manner, counts, growth }
     }
 
     /// Puts rows where nothing stood when the run began; `missed` are the keys that came as deleted and have no row.
@@ -124,9 +128,16 @@ impl<'a> Rows<'a> {
     ) -> Result<Entry, StoreError> {
         let is = if self.is_old(batch, index, hash, was)? {
             was.met()
+        } else if self.manner.append && was.is_live() {
+            // It would change a record, and none of this feed ever changes.
+            self.counts.filtered += 1;
+            return Ok(was);
         } else {
             let there = (self.place.in_live || was.mark() == Mark::Written).then(|| was.rid());
             let there = there.filter(|rid| *rid != 0);
+            if let Some(rid) = there.filter(|_| self.place.in_live && self.manner.keeps_past) {
+                self.keep_version(rid)?;
+            }
             let rid = if hash.is_gone() {
                 self.delete(batch, index, was, there)?
             } else {
@@ -214,6 +225,13 @@ impl<'a> Rows<'a> {
         bind(upsert, batch, index, self.stamp)?;
         upsert.raw_execute()?;
         Ok(there.unwrap_or_else(|| self.db.last_insert_rowid()))
+    }
+
+    /// Keeps the version at `rid`, which is about to be replaced.
+    fn keep_version(&mut self, rid: i64) -> Result<(), StoreError> {
+        let keep = ready(&mut self.keep, self.db, || self.place.live.keep_version())?;
+        keep.execute((rid, self.stamp.at, self.stamp.run.0))?;
+        Ok(())
     }
 
     /// Marks what is `there` as deleted; what it held is kept. Where nothing is, a row of the key alone says so, with the

@@ -3,11 +3,12 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     feed::{COLUMNS_MAX, Field},
-    id::FeedId,
+    id::{FeedId, RunId},
     record::{Layout, storage},
     store::StoreError,
 };
@@ -31,7 +32,10 @@ pub(in crate::store) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn list<'a>(names: impl Iterator<Item = &'a str>, each: impl Fn(&str) -> String) -> String {
+pub(super) fn list<'a>(
+    names: impl Iterator<Item = &'a str>,
+    each: impl Fn(&str) -> String,
+) -> String {
     names.map(|name| each(&quoted(name))).collect::<Vec<_>>().join(", ")
 }
 
@@ -77,11 +81,20 @@ impl Table {
         Self { name: format!("{}__load", self.name), layout: self.layout.clone(), rows: 0 }
     }
 
-    fn columns(&self) -> impl Iterator<Item = &str> {
+    /// The table in which a load waits for a person.
+    pub(super) fn held(&self) -> Self {
+        Self { name: format!("{}__held", self.name), layout: self.layout.clone(), rows: 0 }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
         self.layout.fields.iter().map(|field| field.name.as_str())
     }
 
-    fn key(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn key(&self) -> impl Iterator<Item = &str> {
         self.layout.key_fields().map(|field| field.name.as_str())
     }
 
@@ -124,6 +137,24 @@ impl Table {
     /// As [`Self::insert`], or updates the row of the same key.
     pub(super) fn upsert(&self) -> String {
         format!("{} ON CONFLICT {}", self.insert(), self.update_on_conflict())
+    }
+
+    /// That two aliases have the same key.
+    pub(super) fn same_key(&self, a: &str, b: &str) -> String {
+        let each: Vec<_> =
+            self.key().map(quoted).map(|name| format!("{a}.{name} = {b}.{name}")).collect();
+        each.join(" AND ")
+    }
+
+    /// Copies the row at a rowid of `live` into this one, as deleted; the parameters are the rowid, the time and the run.
+    pub(super) fn copy_as_gone(&self, live: &Self) -> String {
+        let columns = list(self.columns(), str::to_owned);
+        format!(
+            "INSERT INTO {} ({columns}, _first_seen, _changed, _run, _deleted) \
+             SELECT {columns}, _first_seen, ?2, ?3, ?2 FROM {} WHERE rowid = ?1",
+            self.quoted(),
+            live.quoted()
+        )
     }
 
     fn update_on_conflict(&self) -> String {
@@ -199,19 +230,55 @@ impl Table {
         format!("SELECT {columns}, _deleted FROM {} WHERE {}", self.quoted(), key.join(" AND "))
     }
 
-    /// Takes the place of `live`, which is empty.
-    pub(super) fn replace(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
-        live.drop(db)?;
+    pub(super) fn has_rows(&self, db: &Connection) -> Result<bool, StoreError> {
+        Ok(db.prepare(&format!("SELECT 1 FROM {} LIMIT 1", self.quoted()))?.exists([])?)
+    }
+
+    /// How many of these rows a later run than `run` has written in the live table.
+    pub(super) fn written_since(
+        &self,
+        db: &Connection,
+        load: &Self,
+        run: RunId,
+    ) -> Result<u64, StoreError> {
+        let sql = format!(
+            "SELECT count(*) FROM {} l JOIN {} t ON {} WHERE t._run > ?",
+            load.quoted(),
+            self.quoted(),
+            self.same_key("t", "l")
+        );
+        Ok(db.query_row(&sql, [run.0], |row| row.get::<_, i64>(0))?.cast_unsigned())
+    }
+
+    /// What was loaded is known from `at` on: it waited until then.
+    pub(super) fn become_known(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
+        let sql = format!(
+            "UPDATE {} SET _first_seen = ?1, _changed = ?1, _deleted = iif(_deleted IS NULL, NULL, ?1)",
+            self.quoted()
+        );
+        db.prepare(&sql)?.execute([at.as_microsecond()])?;
+        Ok(())
+    }
+
+    /// Becomes the tables of another name.
+    pub(super) fn rename(&self, db: &Connection, to: &Self) -> Result<(), StoreError> {
         Ok(db.execute_batch(&format!(
             "ALTER TABLE {} RENAME TO {}; ALTER TABLE {} RENAME TO {};",
             self.quoted(),
-            live.quoted(),
+            to.quoted(),
             self.seen(),
-            live.seen()
+            to.seen()
         ))?)
     }
 
-    /// Puts every row into `live` by its key, deletions too if there are any (`gone`), notes the hashes there, and goes.
+    /// Takes the place of `live`, which is empty.
+    pub(super) fn replace(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
+        live.drop(db)?;
+        self.rename(db, live)
+    }
+
+    /// Puts every row into `live` by its key, deletions too if there are any (`gone`), notes the hashes there, and goes. What
+    /// a later run has written there meanwhile stays.
     pub(super) fn merge_into(
         &self,
         db: &Connection,
@@ -222,19 +289,19 @@ impl Table {
             self.merge_gone_into(db, live)?;
         }
         let columns = list(self.columns(), str::to_owned);
-        let same_key =
-            list(self.key(), |name| format!("t.{name} = l.{name}")).replace(", ", " AND ");
         db.execute_batch(&format!(
             "INSERT INTO {live} ({columns}, _first_seen, _changed, _run) \
-             SELECT {columns}, _first_seen, _changed, _run FROM {load} WHERE _deleted IS NULL ON CONFLICT {conflict}; \
+             SELECT {columns}, _first_seen, _changed, _run FROM {load} WHERE _deleted IS NULL \
+             ON CONFLICT {conflict} WHERE _run <= excluded._run; \
              INSERT INTO {live_seen} SELECT t.rowid, s.k, s.h FROM {load} l \
              JOIN {load_seen} s ON s.rid = l.rowid JOIN {live} t ON {same_key} \
-             WHERE true ON CONFLICT (rid) DO UPDATE SET k = excluded.k, h = excluded.h;",
+             WHERE t._run = l._run ON CONFLICT (rid) DO UPDATE SET k = excluded.k, h = excluded.h;",
             live = live.quoted(),
             load = self.quoted(),
             conflict = live.update_on_conflict(),
             live_seen = live.seen(),
             load_seen = self.seen(),
+            same_key = self.same_key("t", "l"),
         ))?;
         self.drop(db)
     }
@@ -251,7 +318,7 @@ impl Table {
             "INSERT INTO {live} ({columns}, _first_seen, _changed, _run, _deleted) \
              SELECT {columns}, _first_seen, _changed, _run, _deleted FROM {load} WHERE _deleted IS NOT NULL \
              ON CONFLICT ({key}) DO UPDATE SET _deleted = coalesce(_deleted, excluded._deleted), \
-             _changed = excluded._changed, _run = excluded._run{version};",
+             _changed = excluded._changed, _run = excluded._run{version} WHERE _run <= excluded._run;",
             live = live.quoted(),
             load = self.quoted(),
         ))?)
@@ -298,7 +365,12 @@ fn adapt(db: &Connection, feed: &FeedId, table: &Table, layout: &Layout) -> Resu
     }
     for field in &layout.fields {
         match column_type(db, &table.name, &field.name)? {
-            None => add_column(db, table, field)?,
+            None => {
+                add_column(db, &table.name, field)?;
+                if table.has_past(db)? {
+                    add_column(db, &format!("{}__past", table.name), field)?;
+                }
+            }
             Some(kind) if kind == storage(field.kind) => {}
             Some(kind) => {
                 return Err(StoreError::Layout(format!(
@@ -311,7 +383,9 @@ fn adapt(db: &Connection, feed: &FeedId, table: &Table, layout: &Layout) -> Resu
             }
         }
     }
-    let sql = "UPDATE marsad_feed SET layout = ?2, validators = NULL WHERE feed = ?1";
+    // What waits was read by the old columns, and is read again.
+    table.held().drop(db)?;
+    let sql = "UPDATE marsad_feed SET layout = ?2, validators = NULL, held = NULL WHERE feed = ?1";
     db.execute(sql, params![feed.as_str(), text_of(layout)?])?;
     Ok(())
 }
@@ -321,10 +395,10 @@ fn column_type(db: &Connection, table: &str, column: &str) -> Result<Option<Stri
     Ok(db.query_row(sql, [table, column], |row| row.get(0)).optional()?)
 }
 
-fn add_column(db: &Connection, table: &Table, field: &Field) -> Result<(), StoreError> {
+fn add_column(db: &Connection, table: &str, field: &Field) -> Result<(), StoreError> {
     let sql = format!(
         "ALTER TABLE {} ADD COLUMN {} {}",
-        table.quoted(),
+        quoted(table),
         quoted(&field.name),
         storage(field.kind)
     );

@@ -87,8 +87,8 @@ impl Bank {
         let (run, at) = (RunId(self.runs), Timestamp::from_second(self.runs).unwrap());
         let ended = |counts| Ended { run, pages: 1, bytes: 1, counts, event_at: None };
         let (feed, mut counts) = (self.feed.clone(), Counts::default());
-        let begin = if brought.file { Cache::begin_file } else { Cache::begin_pages };
-        self.durably(|cache| begin(cache, &feed, run));
+        let begin = if brought.file { Cache::begin_load } else { Cache::begin_pages };
+        self.durably(|cache| begin(cache, &feed, run, Manner::default()));
         for (at_piece, piece) in brought.pieces.iter().enumerate() {
             let (batch, last) = (self.batch(piece), at_piece + 1 == brought.pieces.len());
             counts = self.durably(|cache| {
@@ -99,7 +99,7 @@ impl Bank {
                     let (cursor, validators, ended) = (None, None, ended(counts));
                     let reason = "read to the end";
                     let last_page =
-                        PageEnd::Last { cursor, validators, reason, actor: None, ended };
+                        PageEnd::Last(Last { cursor, validators, reason, actor: None, ended });
                     if last { last_page } else { PageEnd::Broken }
                 })
             });
@@ -293,3 +293,5 @@ proptest! {
         }
     }
 }
+
+mod whole;

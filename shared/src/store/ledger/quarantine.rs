@@ -66,6 +66,13 @@ impl Ledger {
         groups::sweep(&self.db)
     }
 
+    /// The item that stands for the whole file that a run was held for.
+    pub fn file_held_by(&self, run: RunId) -> Result<Option<QuarantineId>, StoreError> {
+        let sql = "SELECT id FROM quarantine WHERE run = ? AND kind = 'file' ORDER BY id LIMIT 1";
+        let found = self.db.prepare_cached(sql)?.query_row([run.0], |row| row.get(0));
+        Ok(found.optional()?.map(QuarantineId))
+    }
+
     /// Takes back the rows that a run was the first to refuse, because the whole file they stand in waits instead.
     pub fn take_back(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
         let sql = "DELETE FROM quarantine WHERE first_run = ? AND feed = ? AND kind = 'row'";

@@ -40,6 +40,8 @@ pub struct RunEnd {
     pub event_at: Option<Timestamp>,
     /// When the feed is due again.
     pub next_at: Option<Timestamp>,
+    /// What it counted waits beside the bank, and is not in it.
+    pub waits: bool,
 }
 
 /// What is remembered of a feed between runs.
@@ -79,7 +81,7 @@ impl Ledger {
     pub fn end_run(&mut self, id: RunId, start: &RunStart, end: &RunEnd) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET outcome = ?2, reason = ?3, cause = ?4, ended_at = ?5, pages = ?6, bytes = ?7, \
                    received = ?8, inserted = ?9, updated = ?10, unchanged = ?11, duplicate = ?12, deleted = ?13, \
-                   quarantined = ?14, filtered = ?15 WHERE id = ?1";
+                   quarantined = ?14, filtered = ?15, absent = ?16 WHERE id = ?1";
         let c = &end.counts;
         self.db.prepare_cached(sql)?.execute(params![
             id.0,
@@ -97,6 +99,7 @@ impl Ledger {
             signed(c.deleted),
             signed(c.quarantined),
             signed(c.filtered),
+            signed(c.absent),
         ])?;
         self.note_feed(id, start, end)
     }
@@ -145,7 +148,7 @@ impl Ledger {
             start.feed.as_str(),
             // Looking through a folder reads nothing, and makes nothing fresh.
             (good && (end.pages > 0 || start.file.is_some())).then(|| micros(end.at)),
-            (end.counts.changed() > 0).then(|| micros(end.at)),
+            (end.counts.changed() > 0 && !end.waits).then(|| micros(end.at)),
             end.event_at.map(micros),
             id.0,
             end.outcome.word(),
@@ -156,6 +159,63 @@ impl Ledger {
             end.next_at.map(micros),
             // What we stopped ourselves is nobody's failure.
             i64::from(end.outcome != Outcome::Cancelled),
+        ])?;
+        Ok(())
+    }
+
+    /// How many rows the last good runs of a feed brought, newest first, at most `most`.
+    pub fn volumes(&self, feed: &FeedId, most: usize) -> Result<Vec<u64>, StoreError> {
+        let sql = "SELECT received FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') \
+                   AND (pages > 0 OR file IS NOT NULL) ORDER BY id DESC LIMIT ?";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = statement
+            .query_map(params![feed.as_str(), most], |row| row.get::<_, i64>(0))?
+            .map(|rows| rows.map(i64::cast_unsigned));
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a run of the feed was held and nobody has decided yet, and no later run has been good.
+    pub fn waits(&self, feed: &FeedId, run: RunId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM runs WHERE id = ?2 AND feed = ?1 AND outcome = 'held' AND NOT EXISTS (SELECT 1 FROM runs \
+                   WHERE feed = ?1 AND id > ?2 AND outcome IN ('succeeded', 'partial', 'unchanged'))";
+        Ok(self.db.prepare_cached(sql)?.exists(params![feed.as_str(), run.0])?)
+    }
+
+    /// A run that was held is over: a person released it, or let it go, or a later read took its place. Its records are as old
+    /// as they were when they were read.
+    pub fn settle_held(
+        &mut self,
+        id: RunId,
+        outcome: Outcome,
+        word: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET outcome = ?2, reason = coalesce(reason || '; ', '') || ?3 \
+                   WHERE id = ?1 AND outcome = 'held' RETURNING feed, ended_at, reason";
+        let settled =
+            self.db.prepare_cached(sql)?.query_row(params![id.0, outcome.word(), word], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, Option<i64>>(1)?,
+                    row.get::<_, String>(2)?,
+                ))
+            });
+        let Some((feed, read_at, reason)) = settled.optional()? else { return Ok(()) };
+        let good = outcome.is_good();
+        // Only of the last run it says how the feed stands.
+        let sql = "UPDATE feed_state SET checked_at = iif(?3, max(coalesce(checked_at, 0), coalesce(?4, 0)), checked_at), \
+                   arrived_at = iif(?3, ?5, arrived_at), last_outcome = iif(last_run = ?2, ?6, last_outcome), \
+                   reason = iif(last_run = ?2, ?7, reason), cause = iif(last_run = ?2, NULL, cause), \
+                   fails = iif(last_run = ?2 AND ?3, 0, fails) WHERE feed = ?1";
+        self.db.prepare_cached(sql)?.execute(params![
+            feed,
+            id.0,
+            good,
+            read_at,
+            micros(at),
+            outcome.word(),
+            (!good).then_some(reason)
         ])?;
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::{
     certificate::{Certificates, Validity},
     freshness::{self, Freshness},
     health::{Health, Limits, Reason, Standing},
-    id::RunId,
+    id::{PartnerId, RunId},
     partner::Partner,
     protocol::{BudgetRow, CallsRow, ConnectionRow, FeedRow, ListQuery, PartnerRow},
     store::{
@@ -38,7 +38,7 @@ impl Reader {
         let partners = self.cards::<Partner>("partner")?.into_iter();
         let partners = partners.filter(|card| passes(query.partner.as_ref(), card.id.as_str()));
         let rows = partners.map(|partner| {
-            let mine = |id: crate::id::PartnerId| id == partner.id;
+            let mine = |id: PartnerId| id == partner.id;
             let mut by_health = BTreeMap::new();
             for row in connections.iter().filter(|row| mine(row.id.partner())) {
                 *by_health.entry(row.health.word().to_owned()).or_default() += 1;
@@ -61,6 +61,12 @@ impl Reader {
         });
         let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
         Ok(page(rows.into_iter(), query, |row| row.id.as_str()))
+    }
+
+    /// A partner's budget of calls in its present period; null where nothing was agreed.
+    pub fn budget(&self, id: &PartnerId, now: Timestamp) -> Result<Option<BudgetRow>, StoreError> {
+        let partner = self.cards::<Partner>("partner")?.into_iter().find(|card| card.id == *id);
+        partner.map_or(Ok(None), |partner| Ok(self.spent(&partner, now)?.0))
     }
 
     /// What is spent of a partner's budget in the present period, and by whom, who spent most first.

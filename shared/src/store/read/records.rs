@@ -1,5 +1,6 @@
 //! Records of a feed, in the order of their keys, sensitive values masked.
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params_from_iter, types};
 use serde_json::{Map, Value};
 
@@ -21,8 +22,17 @@ impl Reader {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if `after` or `before` is no key of this feed.
+    ///
+    /// With `as_of` they are as the bank knew them then, of a feed that remembers.
     pub fn records(&self, feed: &FeedId, query: &ListQuery) -> Result<Vec<RecordRow>, StoreError> {
         let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(Vec::new()) };
+        let source = match query.as_of {
+            None => table.quoted(),
+            Some(at) => {
+                self.remembers(feed, at)?;
+                format!("({})", versions_at(&table, at, table.has_past(&self.cache)?))
+            }
+        };
         let key = key_list(&table, "");
         let back = query.before.is_some();
         let bound = query.after.as_ref().or(query.before.as_ref()).filter(|text| !text.is_empty());
@@ -37,14 +47,33 @@ impl Reader {
         };
         let order = key_list(&table, if back { " DESC" } else { "" });
         let columns = columns(&table);
-        let sql =
-            format!("SELECT {columns} FROM {} {filter} ORDER BY {order} LIMIT ?", table.quoted());
+        let sql = format!("SELECT {columns} FROM {source} {filter} ORDER BY {order} LIMIT ?");
         values.push(types::Value::Integer(limit(query).into()));
         let mut rows = self.select(&table, &sql, values, &|_| false)?;
         if back {
             rows.reverse();
         }
         Ok(rows)
+    }
+
+    /// Whether the feed remembers what was known at `at`.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it does not, with since when it does.
+    fn remembers(&self, feed: &FeedId, at: Timestamp) -> Result<(), StoreError> {
+        let sql = "SELECT remembers FROM marsad_feed WHERE feed = ?";
+        let since = self.cache.prepare_cached(sql)?.query_row([feed.as_str()], |row| row.get(0));
+        let since: Option<i64> = since.optional()?.flatten();
+        match since {
+            Some(since) if since <= at.as_microsecond() => Ok(()),
+            Some(since) => Err(StoreError::Conflict(format!(
+                "{feed} remembers what was known since {}, and not before",
+                Timestamp::from_microsecond(since).unwrap_or_default()
+            ))),
+            None => Err(StoreError::Conflict(format!(
+                "{feed} keeps no earlier versions; from now on it does with `history = true`"
+            ))),
+        }
     }
 
     /// The record of that key: its one value, or a JSON array of its values.
@@ -118,6 +147,29 @@ impl Reader {
 fn key_list(table: &Table, suffix: &str) -> String {
     let names = table.layout().key_fields().map(|field| quoted(&field.name) + suffix);
     names.collect::<Vec<_>>().join(", ")
+}
+
+/// Every record as it stood at `at`: of its versions that were known then, the newest.
+fn versions_at(table: &Table, at: Timestamp, has_past: bool) -> String {
+    let (at, key) = (at.as_microsecond(), key_list(table, ""));
+    let own = columns(table);
+    let live = format!(
+        "SELECT {own}, 9223372036854775807 AS _until FROM {} WHERE _changed <= {at}",
+        table.quoted()
+    );
+    let past = own.replace("rowid", "_rid AS rowid");
+    let all = if has_past {
+        format!(
+            "{live} UNION ALL SELECT {past}, _until FROM {} WHERE _changed <= {at} AND _until > {at}",
+            table.past()
+        )
+    } else {
+        live
+    };
+    format!(
+        "SELECT {own} FROM (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY _changed DESC, _until) AS _nth \
+         FROM ({all})) WHERE _nth = 1"
+    )
 }
 
 fn columns(table: &Table) -> String {

@@ -9,9 +9,10 @@ use crate::{
     health::Reason,
     id::{FeedId, RunId},
     protocol::{AuditProof, AuditRow, ListQuery, Preview, RunRow},
-    run::Counts,
+    run::{Counts, Outcome},
     store::{
         StoreError,
+        cache::Held,
         ledger::{maybe_parsed, maybe_time_at, parsed, time_at},
         state_dir,
     },
@@ -50,17 +51,52 @@ impl Reader {
         }
         statement.raw_bind_parameter(1, page.bound())?;
         statement.raw_bind_parameter(2, limit(query))?;
-        Ok(page.in_order(statement.raw_query().mapped(run_row).collect::<Result<_, _>>()?))
+        let mut rows: Vec<RunRow> =
+            statement.raw_query().mapped(run_row).collect::<Result<_, _>>()?;
+        for row in &mut rows {
+            self.can_be_decided(row)?;
+        }
+        Ok(page.in_order(rows))
     }
 
     /// One run.
     pub fn run(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {
         let sql = "SELECT * FROM runs WHERE id = ?";
-        Ok(self.ledger.prepare_cached(sql)?.query_row([id.0], run_row).optional()?)
+        let mut row = self.ledger.prepare_cached(sql)?.query_row([id.0], run_row).optional()?;
+        if let Some(row) = &mut row {
+            self.can_be_decided(row)?;
+        }
+        Ok(row)
+    }
+
+    /// What of a feed waits for a person.
+    pub fn waiting(&self, feed: &FeedId) -> Result<Option<Held>, StoreError> {
+        let sql = "SELECT held FROM marsad_feed WHERE feed = ?";
+        let found = self.cache.prepare_cached(sql)?.query_row([feed.as_str()], |row| row.get(0));
+        let text: Option<String> = found.optional()?.flatten();
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Whether a person can still decide about a run.
+    fn can_be_decided(&self, run: &mut RunRow) -> Result<(), StoreError> {
+        if run.outcome == Outcome::Held {
+            run.waits = self.waiting(&run.feed)?.is_some_and(|held| held.run == run.id);
+        }
+        if run.outcome.is_good() && run.counts.changed() > 0 {
+            let sql = "SELECT 1 FROM marsad_undo WHERE feed = ? AND run = ?";
+            let entry = params![run.feed.as_str(), run.id.0];
+            run.undoable = self.cache.prepare_cached(sql)?.exists(entry)?;
+        }
+        Ok(())
     }
 
     /// What a resync of the feed would do, as far as its last whole run of that scope tells.
-    pub fn preview(&self, feed: &FeedId, full: bool) -> Result<Preview, StoreError> {
+    pub fn preview(
+        &self,
+        feed: &FeedId,
+        full: bool,
+        window: Option<(Timestamp, Timestamp)>,
+    ) -> Result<Preview, StoreError> {
         let sql = "SELECT cursor, rows FROM marsad_feed WHERE feed = ?";
         let position = self.cache.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
             Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
@@ -78,8 +114,19 @@ impl Reader {
             self.ledger.prepare_cached(sql)?.query_row([feed.as_str()], run_row).optional()?;
         Ok(Preview {
             feed: feed.clone(),
-            scope: if full { "full" } else { "incremental" }.to_owned(),
-            from: if full { None } else { cursor },
+            scope: match window {
+                Some(_) => "window",
+                None if full => "full",
+                None => "incremental",
+            }
+            .to_owned(),
+            from: match window {
+                Some((since, _)) => Some(since.to_string()),
+                None if full => None,
+                None => cursor,
+            },
+            until: window.map(|(_, until)| until),
+            budget: None,
             after_run: run.as_ref().map(|run| run.id),
             pages: run.as_ref().map(|run| run.pages),
             rows: run.as_ref().map(|run| run.counts.received),
@@ -157,6 +204,8 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         bytes: count("bytes")?,
         file: row.get("file")?,
         actor: row.get("actor")?,
+        waits: false,
+        undoable: false,
         counts: Counts {
             received: count("received")?,
             inserted: count("inserted")?,
@@ -166,6 +215,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
             deleted: count("deleted")?,
             quarantined: count("quarantined")?,
             filtered: count("filtered")?,
+            absent: count("absent")?,
         },
     })
 }

@@ -240,8 +240,34 @@ fn of_a_feed_over_http() {
             "encoding: means nothing to XML, which says itself in which encoding it is; take it out",
         ),
         (
-            "mode = \"snapshot\"",
-            "mode: \"snapshot\" is not read by this version; use \"incremental\"",
+            "mode = \"mirror\"",
+            "mode: \"mirror\" is unknown; use \"incremental\", \"snapshot\" or \"append\"",
+        ),
+        (
+            "incremental = { by = \"clock\", param = \"since\" }\nmode = \"snapshot\"",
+            "incremental: reads only what changed, and a snapshot is all there is; take it out, or take mode = \"snapshot\" out",
+        ),
+        (
+            "deleted = { field = \"gone\", values = [\"1\"] }\nmode = \"append\"",
+            "deleted: says which records are gone, and mode = \"append\" never takes one back; take it out, or take mode = \"append\" out",
+        ),
+        (
+            "min_rows = 3",
+            "min_rows: means nothing where only what changed is read: a run without rows is the usual one; take it out",
+        ),
+        (
+            "max_delete_share = 20",
+            "max_delete_share: \"20\" is not a share; write a number from 0 to 1, such as 0.2 for a fifth",
+        ),
+        (
+            "max_delete_share = \"20 %\"",
+            "max_delete_share: is text, not a share; write it as a number from 0 to 1, such as 0.2",
+        ),
+        ("undo = \"0s\"", "undo: is no time at all; write a longer one"),
+        ("history_age = \"30d\"", "history_age: means nothing without history = true; take it out"),
+        (
+            "history_versions = 0\nhistory = true",
+            "history_versions: 0 is not a number of versions; write one from 1 on, or history = false",
         ),
         ("entries = \"*.csv\"", "entries: means nothing without files; take it out"),
         ("sheet = \"one\"", "sheet: means nothing without files; take it out"),

@@ -6,7 +6,7 @@ use crate::{
     record::{Batch, Layout},
     store::{
         Store,
-        cache::{Ended, PageEnd, Position, Validators, Walk},
+        cache::{Ended, Last, Manner, PageEnd, Position, Validators, Walk},
     },
 };
 
@@ -50,7 +50,7 @@ impl Bank {
         }
         let (feed, at) = (self.feed.clone(), Timestamp::from_second(run).unwrap());
         let page = self.store.cache.call_blocking(move |cache| {
-            cache.begin_pages(&feed, RunId(run))?;
+            cache.begin_pages(&feed, RunId(run), Manner::default())?;
             cache.apply_page(&feed, &batch, at, |_| end)?;
             cache.end(&feed)
         });
@@ -94,13 +94,13 @@ fn time(number: i64) -> String {
 fn last(run: i64, cursor: &str) -> PageEnd {
     let counts = crate::run::Counts::default();
     let ended = Ended { run: RunId(run), pages: 1, bytes: 1, counts, event_at: None };
-    PageEnd::Last {
+    PageEnd::Last(Last {
         cursor: Some(cursor.to_owned()),
         validators: Some(Validators { etag: Some("x".to_owned()), ..Validators::default() }),
         reason: "read to the end",
         actor: None,
         ended,
-    }
+    })
 }
 
 fn walk(run: i64) -> Walk {

@@ -1,0 +1,189 @@
+//! What a person decides about a run that is over: what it holds is released or let go, or what it did is undone. Done by the
+//! feed's own worker, between two runs.
+
+use std::fmt::Write as _;
+
+use marsad_shared::{
+    feed::Feed,
+    id::RunId,
+    protocol::Problem,
+    run::{Counts, Outcome, Trigger},
+    store::{
+        Ledger, StoreError,
+        cache::{Ended, Undone},
+        ledger::RunStart,
+    },
+};
+
+use crate::{
+    run::{Ending, Run},
+    services::{Decide, Decision, Services},
+    socket::problem::{conflict, failed},
+};
+
+/// What came of a decision.
+#[derive(Debug)]
+pub enum Decided {
+    /// It is done, in these words.
+    Done(String),
+    /// Nothing of the run was kept: to release it, it has to be read again without the brake.
+    ReadAgain,
+}
+
+/// Does what `order` says about a run of `feed`.
+///
+/// # Errors
+/// [`Problem`] if it cannot be done; then nothing has changed.
+pub async fn decide(services: &Services, feed: &Feed, order: &Decide) -> Result<Decided, Problem> {
+    match order.how {
+        Decision::Release => release(services, order).await,
+        Decision::Discard => discard(services, order).await,
+        Decision::Undo => undo(services, feed, order).await,
+    }
+}
+
+async fn release(services: &Services, order: &Decide) -> Result<Decided, Problem> {
+    let (id, run, at) = (order.feed.clone(), order.run, services.clock.now());
+    let actor = order.actor.clone();
+    let what = format!("{run} was not released");
+    let held = services.store.cache.call({
+        let id = id.clone();
+        move |cache| cache.held(&id)
+    });
+    let held = held.await.map_err(|error| failed(&what, &error))?;
+    if held.is_none_or(|held| held.run != run) {
+        let waits = services.store.ledger.call(move |ledger| ledger.waits(&id, run)).await;
+        let waits = waits.map_err(|error| failed(&what, &error))?;
+        return if waits { Ok(Decided::ReadAgain) } else { Err(nothing_waits(&what)) };
+    }
+    let released = services.store.cache.call(move |cache| cache.release(&id, run, at, &actor));
+    let released = released.await.map_err(|error| refused(&what, error))?;
+    let counts = released.held.counts;
+    let left = match released.left {
+        0 => String::new(),
+        left => format!("; {left} records stay as later runs have written them"),
+    };
+    let word = format!("released by {}{left}", order.actor);
+    let noted = services.store.ledger.call({
+        let word = word.clone();
+        move |ledger| ledger.settle_held(run, counts.outcome(), &word, at)
+    });
+    noted.await.map_err(|error| failed("it is released, and not written down", &error))?;
+    Ok(Decided::Done(format!("{run} {word}")))
+}
+
+/// Writes down that what `order` released was read again by run `again`, and gives that in words.
+///
+/// # Errors
+/// [`Problem`] if it cannot be written down; what was read stands.
+pub async fn released_as(
+    services: &Services,
+    order: &Decide,
+    again: RunId,
+) -> Result<String, Problem> {
+    let (run, at) = (order.run, services.clock.now());
+    let word = format!("released by {}: read again as {again}", order.actor);
+    let noted = word.clone();
+    let settled =
+        move |ledger: &mut Ledger| ledger.settle_held(run, Outcome::Cancelled, &noted, at);
+    let settled = services.store.ledger.call(settled).await;
+    settled
+        .map(|()| word)
+        .map_err(|error| failed("it was read again, and not written down", &error))
+}
+
+async fn discard(services: &Services, order: &Decide) -> Result<Decided, Problem> {
+    let (id, run, at) = (order.feed.clone(), order.run, services.clock.now());
+    let what = format!("{run} was not discarded");
+    let discarded = services.store.cache.call(move |cache| cache.discard_held(&id, run)).await;
+    discarded.map_err(|error| refused(&what, error))?;
+    let word = format!("discarded by {}", order.actor);
+    let noted = services.store.ledger.call({
+        let word = word.clone();
+        move |ledger| ledger.settle_held(run, Outcome::Cancelled, &word, at)
+    });
+    noted.await.map_err(|error| failed("it is discarded, and not written down", &error))?;
+    Ok(Decided::Done(format!("{run} {word}")))
+}
+
+/// The undoing is a run of its own, so that its records and the feed's history name it.
+async fn undo(services: &Services, feed: &Feed, order: &Decide) -> Result<Decided, Problem> {
+    let what = format!("{} was not undone", order.run);
+    let start = RunStart {
+        feed: order.feed.clone(),
+        trigger: Trigger::Person,
+        at: services.clock.now(),
+        actor: Some(order.actor.clone()),
+        full: false,
+        file: None,
+    };
+    let mut run = services.begin_run(start).await.map_err(|error| failed(&what, &error))?;
+    let undone = undo_as(services, feed, order, run.id).await;
+    let (ending, said) = match undone {
+        Ok(undone) => {
+            run.cached = counts_of(&undone);
+            let said = in_words(order.run, &undone);
+            (Ending::of_balance(&run.cached).with(Some(said.clone())), Ok(said))
+        }
+        Err(error) => {
+            let reason = Some(format!("{what}: {error}"));
+            let ending = Ending { outcome: Outcome::Failed, ..Ending::unchanged(reason) };
+            (ending, Err(refused(&what, error)))
+        }
+    };
+    end(services, &run, ending, &what).await?;
+    said.map(Decided::Done)
+}
+
+async fn undo_as(
+    services: &Services,
+    feed: &Feed,
+    order: &Decide,
+    by: RunId,
+) -> Result<Undone, StoreError> {
+    let (id, run, actor) = (order.feed.clone(), order.run, order.actor.clone());
+    let (at, remembers) = (services.clock.now(), feed.keeping.history.is_some());
+    let undo = services.store.cache.call(move |cache| {
+        let undone = cache.undo_run(&id, run, by, remembers, at, &actor)?;
+        let counts = counts_of(&undone);
+        cache.note_ended(&id, &Ended { run: by, pages: 0, bytes: 0, counts, event_at: None })?;
+        Ok(undone)
+    });
+    undo.await
+}
+
+async fn end(services: &Services, run: &Run, ending: Ending, what: &str) -> Result<(), Problem> {
+    services.end_run(run, ending).await.map_err(|error| failed(what, &error))
+}
+
+fn counts_of(undone: &Undone) -> Counts {
+    let Undone { restored, removed, .. } = *undone;
+    let received = restored + removed;
+    Counts { received, updated: restored, deleted: removed, ..Counts::default() }
+}
+
+fn in_words(run: RunId, undone: &Undone) -> String {
+    let Undone { restored, removed, left, cursor } = undone;
+    let mut said = format!(
+        "{run} undone: {restored} records are as they were before it, and {removed} that it had added are gone"
+    );
+    if *left > 0 {
+        let _ = write!(said, "; {left} stay as later runs have written them");
+    }
+    if let Some(cursor) = cursor {
+        let cursor = cursor.as_deref().unwrap_or("the beginning");
+        let _ = write!(said, "; the cursor is set back to {cursor}");
+    }
+    said
+}
+
+fn refused(what: &str, error: StoreError) -> Problem {
+    match error {
+        StoreError::Conflict(why) => conflict(what, why, "see which can: marsad runs"),
+        error => failed(what, &error),
+    }
+}
+
+fn nothing_waits(what: &str) -> Problem {
+    conflict(what, "nothing of it waits", "see what does: marsad runs --state held")
+}

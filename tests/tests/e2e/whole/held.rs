@@ -1,0 +1,132 @@
+//! The brake: what looks wrong is held whole, and a person releases it, lets it go, or takes it back.
+
+use marsad_shared::{protocol::RunVerb, run::Outcome};
+
+use serde_json::json;
+
+use super::{Reading, record};
+
+const SNAPSHOT: &str = "mode = \"snapshot\"";
+const DELETED: &str = "deleted = { field = \"gone\", values = [\"true\"] }\n\
+     incremental = { field = \"at\", param = \"since\" }";
+
+#[tokio::test]
+async fn a_snapshot_of_half_is_held_whole_released_and_undone() -> anyhow::Result<()> {
+    let mut reading = Reading::with(40, SNAPSHOT).await?;
+    let (before, first) = (reading.bytes()?, reading.living()?);
+    reading.shelf.take(20..40);
+    reading.shelf.set(1, record(1, 9, false));
+    reading.shelf.set(90, record(90, 9, false));
+    let run = reading.read(false).await?;
+    assert_eq!((run.outcome, run.waits), (Outcome::Held, true), "{run:#?}");
+    let counts = run.counts;
+    assert_eq!((counts.inserted, counts.updated, counts.absent), (1, 1, 20), "{counts:?}");
+    let reason = run.reason.unwrap_or_default();
+    assert!(
+        reason.contains("20 of 40 records (50 %") && reason.contains("run release"),
+        "{reason}"
+    );
+    assert_eq!(reading.bytes()?, before, "nothing of it is in the bank");
+    let feed = reading.daemon.client.feed(super::FEED).await?;
+    assert_eq!(feed.rows, 40);
+
+    // It waits over a restart, killed or not.
+    reading.daemon.kill9().await?;
+    reading.daemon.go().await?;
+    let shown = reading.ended(&run.id.to_string()).await?;
+    assert!(shown.waits, "{shown:?}");
+    let reply = reading.daemon.client.decide(RunVerb::Release, run.id).await?;
+    assert!(reply.said.contains("released by"), "{reply:?}");
+    assert_eq!(reading.living()?, reading.truth(), "what was shown is what came");
+    let shown = reading.ended(&run.id.to_string()).await?;
+    assert_eq!((shown.outcome, shown.waits, shown.undoable), (Outcome::Succeeded, false, true));
+    assert!(reading.daemon.client.decide(RunVerb::Release, run.id).await.is_err(), "once");
+
+    let reply = reading.daemon.client.decide(RunVerb::Undo, run.id).await?;
+    assert!(reply.said.contains("21 records are as they were"), "{reply:?}");
+    assert_eq!(reading.bytes()?, before, "byte for byte");
+    assert_eq!(reading.living()?, first);
+    assert!(reading.daemon.client.decide(RunVerb::Undo, run.id).await.is_err(), "once");
+    let audit = reading.daemon.cli(&["audit", "verify"]).await?;
+    assert_eq!(audit.code, 0, "{}", audit.err);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_partner_that_sends_nothing_is_held_and_heals_by_itself() -> anyhow::Result<()> {
+    let reading = Reading::with(30, SNAPSHOT).await?;
+    let before = reading.bytes()?;
+    reading.shelf.take(0..30);
+    let run = reading.read(false).await?;
+    assert_eq!((run.outcome, run.counts.absent), (Outcome::Held, 30), "{run:?}");
+    let second = reading.read(false).await?;
+    assert_eq!(second.outcome, Outcome::Held, "{second:?}");
+    let first = reading.ended(&run.id.to_string()).await?;
+    assert_eq!((first.outcome, first.waits), (Outcome::Cancelled, false), "{first:?}");
+    (0..30).for_each(|n| reading.shelf.set(n, record(n, 0, false)));
+    let good = reading.read(false).await?;
+    assert_eq!(good.outcome, Outcome::Unchanged, "{good:?}");
+    let second = reading.ended(&second.id.to_string()).await?;
+    assert_eq!((second.outcome, second.waits), (Outcome::Cancelled, false), "{second:?}");
+    assert!(second.reason.unwrap_or_default().contains(&good.id.to_string()));
+    assert!(reading.daemon.client.decide(RunVerb::Release, second.id).await.is_err());
+    assert_eq!(reading.bytes()?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_held_is_let_go_without_a_trace() -> anyhow::Result<()> {
+    let reading = Reading::with(30, SNAPSHOT).await?;
+    let before = reading.bytes()?;
+    reading.shelf.take(0..15);
+    let run = reading.read(false).await?;
+    assert!(run.waits, "{run:?}");
+    reading.daemon.client.decide(RunVerb::Discard, run.id).await?;
+    assert_eq!(reading.bytes()?, before);
+    let shown = reading.ended(&run.id.to_string()).await?;
+    assert_eq!((shown.outcome, shown.waits), (Outcome::Cancelled, false), "{shown:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_partner_that_names_too_many_deletions_is_held_page_and_all() -> anyhow::Result<()> {
+    let reading = Reading::with(60, DELETED).await?;
+    let before = reading.bytes()?;
+    // Changed last, each of them, and deleted: the first page names ten, which are believed; then it is too much.
+    let gone = |n| json!({ "id": format!("c{n:04}"), "what": 0, "at": "2026-02-01T00:00:00Z", "gone": true });
+    (0..40).for_each(|n| reading.shelf.set(n, gone(n)));
+    let run = reading.read(true).await?;
+    assert_eq!(run.outcome, Outcome::Held, "{run:#?}");
+    assert_eq!(reading.bytes()?, before, "a full read is held whole");
+    reading.daemon.client.decide(RunVerb::Discard, run.id).await?;
+    let run = reading.read(false).await?;
+    assert_eq!(run.outcome, Outcome::Held, "{run:#?}");
+    assert!(reading.living()?.len() >= 41, "and an incremental one goes no further");
+    let reason = run.reason.clone().unwrap_or_default();
+    assert!(reason.contains("which the partner says are gone"), "{reason}");
+    let reply = reading.daemon.client.decide(RunVerb::Release, run.id).await?;
+    let again = reply.said.rsplit(' ').next().unwrap_or_default().to_owned();
+    let again = reading.ended(&again).await?;
+    assert_eq!(again.outcome, Outcome::Succeeded, "{again:?}");
+    assert_eq!(reading.living()?, reading.truth());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_list_that_is_suddenly_empty_is_no_green_light() -> anyhow::Result<()> {
+    let reading = Reading::with(20, "").await?;
+    for _ in 0..5 {
+        assert!(reading.read(false).await?.outcome.is_good());
+    }
+    let before = reading.bytes()?;
+    reading.shelf.take(0..20);
+    let run = reading.read(false).await?;
+    assert_eq!(run.outcome, Outcome::Held, "{run:?}");
+    assert!(run.reason.unwrap_or_default().contains("brought 0 rows"));
+    assert_eq!(reading.bytes()?, before, "absence means nothing here, and nothing is lost");
+    // The partner says that it is right.
+    reading.daemon.client.decide(RunVerb::Release, run.id).await?;
+    let runs = reading.daemon.client.runs(super::FEED).await?;
+    assert_eq!(runs.last().map(|run| run.outcome), Some(Outcome::Unchanged), "{runs:#?}");
+    Ok(())
+}
