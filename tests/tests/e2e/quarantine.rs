@@ -104,7 +104,7 @@ async fn an_item_is_shown_masked_and_revealed_once_it_is_in_the_audit() -> anyho
 
     fs::write(folder.join("d.csv"), format!("number\n{CHILD}\n"))?;
     waits::run(&daemon, FEED, 1, "held", |run| run.outcome == Outcome::Held).await?;
-    let held = daemon.json(&["quarantine", "--state", "file"]).await?[0]["id"].clone();
+    let held = daemon.json(&["quarantine", "--kind", "file"]).await?[0]["id"].clone();
     let held = held.as_str().unwrap_or_default();
     let text = daemon.cli(&["quarantine", "show", held]).await?.out;
     assert!(text.contains("d.csv") && !text.contains("0000001"), "{text}");
