@@ -18,6 +18,7 @@ use marsad_shared::{
     protocol::{
         AuditRow, ConnectionRow, CursorRow, ExchangeRow, ExchangeVerb, FeedRow, LIST_LIMIT,
         ListQuery, PartnerRow, QuarantineGroup, QuarantineRow, RecordRow, Reveal, RunRow, RunVerb,
+        SchemaVerb,
     },
     untrusted::show_lines,
 };
@@ -39,6 +40,7 @@ mod replay;
 mod rewind;
 #[cfg(test)]
 mod samples;
+mod schema;
 mod shown;
 mod status;
 mod table;
@@ -48,7 +50,7 @@ mod when;
 use self::{
     args::{
         Ask, AuditVerbs, Cli, Cursor, ExchangeVerbs, FeedVerbs, Masked, Place, QuarantineVerbs,
-        RunVerbs, Show, ShowRecord, Verb,
+        RunVerbs, Schema, Show, ShowRecord, Verb,
     },
     fail::{Done, Fail, USAGE},
     list::{list, show},
@@ -175,6 +177,13 @@ async fn answer(asked: Ask, client: &Client, out: &mut Out) -> Done {
         }
         Ask::Cursor(Cursor::Rewind(order)) => rewind::rewind(client, order, out).await,
         Ask::Reveal(order) => reveal(order, client, out).await,
+        Ask::Schema(Schema::Show { feed }) => schema::schema(client, feed, out).await,
+        Ask::Schema(Schema::Approve(order)) => {
+            schema::decide(client, SchemaVerb::Approve, order, out).await
+        }
+        Ask::Schema(Schema::Refuse(order)) => {
+            schema::decide(client, SchemaVerb::Refuse, order, out).await
+        }
         Ask::Send(order) => orders::send(client, order, out).await,
         Ask::Test(order) => looking::test(client, order, out).await,
     }

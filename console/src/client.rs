@@ -12,7 +12,7 @@ use marsad_shared::{
         Discovered, ExchangeAct, ExchangeRow, ExchangeVerb, FeedRow, ListQuery, PartnerRow,
         Problem, ProblemCode, QuarantineItem, QuarantineRow, RecordRow, Replay, ReplayReply,
         Resync, ResyncReply, Reveal, RevealItem, Rewind, RewindReply, RunAct, RunActReply, RunRow,
-        Status, Test, TestReply,
+        SchemaOrder, SchemaQuery, SchemaReply, SchemaRow, Status, Test, TestReply,
     },
 };
 
@@ -234,6 +234,19 @@ impl Client {
     /// Sets a feed's cursor back, or asks what that would do.
     pub async fn rewind(&self, order: &Rewind) -> Answer<RewindReply> {
         self.daemon("a rewind")?.post(&["rewind"], order).await
+    }
+
+    /// A feed's columns, and what came otherwise.
+    pub async fn schema(&self, feed: FeedId) -> Answer<SchemaRow> {
+        match &self.0 {
+            Source::Socket(socket) => socket.get(&["schema"], &SchemaQuery { feed }).await,
+            Source::Offline(offline) => offline.read(move |reader, _| reader.schema(&feed)).await,
+        }
+    }
+
+    /// Decides of what came otherwise.
+    pub async fn settle(&self, order: &SchemaOrder) -> Answer<SchemaReply> {
+        self.daemon("deciding of columns")?.post(&["schema", "decide"], order).await
     }
 
     /// Does something to exchanges; each is judged alone.

@@ -1,15 +1,21 @@
-//! A feed's columns: those that its file declares, or those of its first data, frozen in the ledger.
+//! A feed's columns: those that its file declares, or those of its first data, frozen in the ledger; and what comes
+//! otherwise.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use marsad_shared::{
-    feed::Feed,
+    feed::{Feed, Field},
     id::RunId,
-    record::Layout,
+    record::{Layout, NoSuchKey},
     store::{Cache, StoreError},
 };
 
 use tokio::sync::OnceCell;
+
+mod decide;
+mod drift;
+
+use drift::Told;
 
 use crate::{decode::DecodeError, services::Services, shape::Shaper, trouble::Trouble};
 
@@ -18,11 +24,13 @@ use crate::{decode::DecodeError, services::Services, shape::Shaper, trouble::Tro
 pub struct Columns {
     feed: Arc<Feed>,
     shaper: OnceCell<Arc<Shaper>>,
+    /// `None`: nothing was read yet that could come otherwise.
+    told: Mutex<Option<Box<Told>>>,
 }
 
 impl Columns {
     pub fn new(feed: Arc<Feed>) -> Self {
-        Self { feed, shaper: OnceCell::new() }
+        Self { feed, shaper: OnceCell::new(), told: Mutex::new(None) }
     }
 
     /// The shaper, if the columns are known already.
@@ -42,14 +50,16 @@ impl Columns {
         F: FnOnce(&Feed) -> Result<Layout, DecodeError> + Send + 'static,
     {
         let made = self.shaper.get_or_try_init(async || {
+            let feed = self.feed.id.clone();
+            let (rows, watched) =
+                services.store.ledger.call(move |ledger| ledger.drift(&feed)).await?;
+            let approved = drift::approved(&rows);
+            *self.told() = Some(Box::new(Told::of(&rows, watched)));
             let layout = match self.declared(services).await? {
                 Some(layout) => layout,
                 None => self.freeze(services, run, place, infer).await?,
             };
-            // The frozen columns are those of the data: which of them is the version may change.
-            let layout = layout
-                .versioned(self.feed.version.as_deref())
-                .map_err(|error| StoreError::Layout(format!("{error} of {}", self.feed.id)))?;
+            let (layout, outside) = kept(&self.feed, layout).map_err(StoreError::Layout)?;
             let (feed, prepared) = (self.feed.id.clone(), layout.clone());
             let since = self.feed.keeping.history.map(|_| services.clock.now());
             let prepare = move |cache: &mut Cache| {
@@ -57,7 +67,8 @@ impl Columns {
                 cache.keep_history(&feed, since)
             };
             services.store.cache.call(prepare).await?;
-            Ok::<_, Trouble>(Arc::new(Shaper::new(&self.feed, layout)))
+            let shaper = Shaper::new(&self.feed, layout, outside).approving(approved);
+            Ok::<_, Trouble>(Arc::new(shaper))
         });
         made.await.map(Arc::clone)
     }
@@ -97,4 +108,28 @@ impl Columns {
             .await?;
         Ok(layout)
     }
+}
+
+/// The columns of the feed that are kept, with which of them is the version, and the fields outside the agreement.
+///
+/// # Errors
+/// What is wrong, and what to do, if a column that it cannot do without is not among them.
+pub fn kept(feed: &Feed, layout: Layout) -> Result<(Layout, Vec<Field>), String> {
+    let (layout, outside) = covered(feed, layout)?;
+    // Frozen columns are those of the data: which of them is the version may change.
+    let layout = layout.versioned(feed.version.as_deref());
+    Ok((layout.map_err(|error| format!("{error} of {}", feed.id))?, outside))
+}
+
+/// What the feed's agreement covers of its columns, and the fields outside.
+///
+/// # Errors
+/// What is wrong, and what to do, if a column of the key is outside.
+pub fn covered(feed: &Feed, layout: Layout) -> Result<(Layout, Vec<Field>), String> {
+    layout.split(|column| feed.cover.has(column)).map_err(|NoSuchKey(key)| {
+        format!(
+            "the key {key:?} of {} is outside the agreement; add it to agreement.fields once it is agreed, or give the feed another id and key",
+            feed.id
+        )
+    })
 }

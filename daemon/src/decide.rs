@@ -123,7 +123,7 @@ async fn undo(services: &Services, feed: &Feed, order: &Decide) -> Result<Decide
         Ok(undone) => {
             run.cached = counts_of(&undone);
             let said = in_words(order.run, &undone);
-            (Ending::of_balance(&run.cached).with(Some(said.clone())), Ok(said))
+            (Ending::of_balance(&run.cached).noting(Some(said.clone())), Ok(said))
         }
         Err(error) => {
             let reason = Some(format!("{what}: {error}"));

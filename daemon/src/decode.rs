@@ -6,6 +6,7 @@
 use std::io;
 
 use marsad_shared::{
+    drift::Drift,
     feed::{RecordsPath, ScalarPath},
     health::Reason,
 };
@@ -42,6 +43,9 @@ pub enum DecodeError {
     /// It is in that format, but not laid out as configured.
     #[error("{0}")]
     Layout(String),
+    /// Its columns are not those that the feed has: the feed is held until somebody decides.
+    #[error("{text}; if it is to stay so, decide it: marsad schema show FEED")]
+    Drift { drift: Vec<Drift>, text: String },
     /// It is not in the encoding that it should be in.
     #[error("{0}")]
     Encoding(String),
@@ -108,7 +112,8 @@ impl DecodeError {
             | Self::Bulk(text)
             | Self::Broken(text)
             | Self::Checksum(text)
-            | Self::TooLarge(text) => *text = rewrite(text),
+            | Self::TooLarge(text)
+            | Self::Drift { text, .. } => *text = rewrite(text),
             Self::Remote { code, text, .. } => {
                 // Together: what is parted between them is whole again on a screen.
                 let whole = format!("{code}: {text}");
@@ -133,9 +138,11 @@ impl DecodeError {
             Self::Format(_) => Reason::NotJson,
             Self::Encoding(_) => Reason::Encoding,
             Self::Remote { .. } => Reason::RemoteFault,
-            Self::Layout(_) | Self::Bulk(_) | Self::TooManyRefused(_) | Self::Nothing => {
-                Reason::Schema
-            }
+            Self::Layout(_)
+            | Self::Drift { .. }
+            | Self::Bulk(_)
+            | Self::TooManyRefused(_)
+            | Self::Nothing => Reason::Schema,
             Self::RowTooLong { .. } | Self::TooLarge(_) | Self::Crowded(_) => Reason::TooLarge,
             Self::Io(_) => Reason::Disk,
             Self::OpenQuote { .. } | Self::TooDeep { .. } | Self::Stopped => Reason::Decode,

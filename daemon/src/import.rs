@@ -30,7 +30,7 @@ use crate::{
     columns::Columns,
     decide::{Decided, decide, released_as},
     run::Ending,
-    services::{Decide, Order, Scope, Services},
+    services::{Decide, Order, Scope, Services, Settle},
     socket::problem::{conflict, failed},
     source::folder::{Marker, News, Stamp, TakeError, Taken, Watch, away::settle_marker, settle},
     trouble::Trouble,
@@ -338,7 +338,9 @@ impl Importer {
         }
         let trouble = match settled {
             Ok(note) => {
-                let ending = Ending::of_whole(&run.counts()).with(note);
+                let noted = desk.columns.note(&self.services, &run, &[]).await?;
+                let ending = Ending::of_whole(&run.counts()).noting(note);
+                let ending = ending.noting(run.beside.outside(&desk.feed.cover)).noting(noted);
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);
             }
@@ -349,6 +351,7 @@ impl Importer {
             Trouble::Decode { .. } | Trouble::Store(StoreError::Layout(_) | StoreError::Braked(_))
         ) {
             let reason = trouble.text();
+            desk.columns.note(&self.services, &run, trouble.drift()).await?;
             let Err(trouble) = hold(&self.services, &mut run, found, &trouble).await else {
                 return Ok(Became::Held(reason));
             };
@@ -383,6 +386,13 @@ impl Importer {
         drop(order.reply.send(said));
     }
 
+    /// A decision of a feed's columns.
+    async fn settle_columns(&mut self, order: Settle) {
+        if let Some(desk) = self.desks.iter_mut().find(|desk| desk.feed.id == order.feed) {
+            desk.columns.decide(&self.services, order).await;
+        }
+    }
+
     /// A resync of a feed of files: the folder is looked through, and in full every content had is read again.
     async fn obey(&mut self, order: Order, stop: &CancellationToken) {
         let order = match order {
@@ -396,6 +406,7 @@ impl Importer {
                 let _ = order.reply.send(Err(conflict("the cursor was not moved", why, remedy)));
                 return;
             }
+            Order::Settle(order) => return self.settle_columns(order).await,
         };
         let Some(desk) = self.desks.iter_mut().find(|desk| desk.feed.id == order.feed) else {
             return;
@@ -423,7 +434,8 @@ impl Importer {
         let ended = if order.scope == Scope::Full {
             desk.read_again(&self.services, &mut run, cancel.stop())
                 .await
-                .map(|note| Ending::of_whole(&run.counts()).with(note))
+                .map(|note| Ending::of_whole(&run.counts()).noting(note))
+                .map(|ending| ending.noting(run.beside.outside(&desk.feed.cover)))
         } else {
             let reason = Some(
                 "the folder is looked through; each complete file becomes a run of its own"
@@ -431,6 +443,8 @@ impl Importer {
             );
             Ok(Ending::unchanged(reason))
         };
+        let held = ended.as_ref().err().map_or_else(Vec::new, |trouble| trouble.drift().to_vec());
+        let noted = desk.columns.note(&self.services, &run, &held).await;
         let ending = ended.unwrap_or_else(|trouble| {
             run.cached = Counts::default();
             Ending::of_trouble(&match (trouble, cancel.by()) {
@@ -440,6 +454,9 @@ impl Importer {
                 (trouble, _) => trouble,
             })
         });
+        if let Err(error) = noted {
+            error!(run = %run.id, %error, "what came otherwise in a resync could not be written down");
+        }
         let feed = order.feed;
         let forgotten = self.services.store.cache.call(move |cache| cache.end(&feed)).await;
         if let Err(error) = forgotten.and(self.services.end_run(&run, ending).await) {

@@ -9,6 +9,7 @@ use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
     quarantine::{Form, Kind, ORIGINAL_MAX, Place, Refusal},
     record::{Batch, Cell, Layout},
+    store::{StoreError, read::References},
 };
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
         sdmx::{Key, Observed},
         xlsx::Wanted,
     },
-    shape::{Headers, Refused, Shaper},
+    shape::{Beside, Headers, Misfits, Refused, Shaper},
 };
 
 mod first;
@@ -43,7 +44,7 @@ const UTF_8: &str = "UTF-8";
 pub const REFUSED_MAX: u64 = 10_000;
 
 /// How a record of one notation becomes a row.
-type Shape = fn(&Shaper, &str, Standing, &mut Batch) -> Result<(), Refused>;
+type Shape = fn(&Shaper, &str, Standing, &mut Batch, &mut Beside) -> Result<(), Refused>;
 
 /// Rows that were read together.
 #[derive(Debug)]
@@ -52,12 +53,22 @@ pub struct Piece {
     pub refused: Vec<Refusal>,
     /// Rows among them that were found apart, where `deletes` leads: a partner does not count them as records.
     pub apart: u64,
+    /// What stood there beside the feed's columns.
+    pub beside: Beside,
+    /// Which rows did not fit which column.
+    pub misfits: Misfits,
 }
 
 impl Piece {
     /// No rows yet.
     pub fn new(layout: &Layout, seed: u64) -> Self {
-        Self { batch: Batch::new(layout, seed), refused: Vec::new(), apart: 0 }
+        Self {
+            batch: Batch::new(layout, seed),
+            refused: Vec::new(),
+            apart: 0,
+            beside: Beside::default(),
+            misfits: Misfits::default(),
+        }
     }
 
     /// All rows that were received.
@@ -127,6 +138,8 @@ pub struct Intake<'a> {
     pub format: Format,
     pub seed: u64,
     pub origins: Origins,
+    /// Looks up what rows refer to; `None`: they refer to nothing.
+    pub references: Option<&'a References>,
 }
 
 impl Intake<'_> {
@@ -143,22 +156,21 @@ impl Intake<'_> {
         let mut rows = Rows::new(self, usize::MAX, Some(take));
         let bytes = BufReader::with_capacity(CHUNK, bytes);
         let plan = self.plan(&[]);
-        match self.format {
+        let read = match self.format {
             Format::Json => {
                 let each = self.records(Shaper::json, json_form, &mut rows);
-                decode::json::read(bytes, &plan, each).1?;
+                decode::json::read(bytes, &plan, each).1
             }
-            Format::Ndjson => self.lines(bytes, &mut rows)?,
-            Format::Csv => self.csv(bytes, &mut rows)?,
-            Format::Xml => {
-                decode::xml::read(bytes, &plan, self.elements(&mut rows)).1?;
-            }
+            Format::Ndjson => self.lines(bytes, &mut rows),
+            Format::Csv => self.csv(bytes, &mut rows),
+            Format::Xml => decode::xml::read(bytes, &plan, self.elements(&mut rows)).1,
             Format::Sdmx => {
                 let (delimiter, key) = (self.feed.delimiter, self.key());
-                decode::sdmx::read(bytes, delimiter, &key, &mut self.observations(&mut rows))?;
+                decode::sdmx::read(bytes, delimiter, &key, &mut self.observations(&mut rows))
             }
-            Format::Xlsx => return Err(no_stream()),
-        }
+            Format::Xlsx => Err(no_stream()),
+        };
+        rows.fault().map_or(read, Err)?;
         rows.hand_over()
     }
 
@@ -177,7 +189,8 @@ impl Intake<'_> {
                     is_over = true;
                     return Flow::Stop;
                 }
-                let shaped = self.shaper.sheet(headers, &row, &mut rows.piece.batch);
+                let Piece { batch, beside, .. } = &mut rows.piece;
+                let shaped = self.shaper.sheet(headers, &row, batch, beside);
                 rows.next(shaped, || {
                     let place =
                         Place { line: Some(row.line), row: Some(row.number), ..Place::default() };
@@ -188,7 +201,7 @@ impl Intake<'_> {
             });
         match read {
             Err(DecodeError::Stopped) if is_over => {}
-            read => drop(read?),
+            read => drop(rows.fault().map_or(read, Err)?),
         }
         rows.hand_over()
     }
@@ -223,7 +236,7 @@ impl Intake<'_> {
             Format::Sdmx => self.message(source, wanted, &mut rows),
             Format::Xlsx => (nothing(), Err(no_stream())),
         };
-        let read = rows.excess().map_or(read, Err);
+        let read = rows.fault().or_else(|| rows.excess()).map_or(read, Err);
         (scalars, read.map(|()| rows.piece))
     }
 
@@ -272,7 +285,8 @@ impl Intake<'_> {
     }
 
     fn piece(&self) -> Piece {
-        Piece::new(&self.shaper.layout, self.seed)
+        let piece = Piece::new(&self.shaper.layout, self.seed);
+        Piece { beside: self.shaper.beside(), ..piece }
     }
 
     /// Takes records into `rows`, each by `shape`.
@@ -285,9 +299,10 @@ impl Intake<'_> {
         let mut number = 0;
         move |record, standing| {
             number += 1;
-            rows.piece.apart += u64::from(standing == Standing::Gone);
+            let Piece { batch, beside, apart, .. } = &mut rows.piece;
+            *apart += u64::from(standing == Standing::Gone);
             let shaped = match record {
-                Ok(record) => shape(self.shaper, record, standing, &mut rows.piece.batch),
+                Ok(record) => shape(self.shaper, record, standing, batch, beside),
                 Err(_) => Err(self.no_text("record")),
             };
             rows.next(shaped, || Origin {
@@ -309,8 +324,7 @@ impl Intake<'_> {
 
     /// Why bytes that are no text of their encoding are no row.
     fn no_text(&self, what: &str) -> Refused {
-        let reason = format!("the {what} is not {}", self.origins.encoding());
-        Refused { field: None, reason }
+        Refused::whole(format!("the {what} is not {}", self.origins.encoding()))
     }
 
     /// Takes observations into `rows`.
@@ -322,9 +336,10 @@ impl Intake<'_> {
         move |observed| {
             number += 1;
             let place = |line| Place { line, row: Some(number), ..Place::default() };
+            let Piece { batch, beside, .. } = &mut rows.piece;
             match observed {
                 Observed::Record { json, standing, line } => {
-                    let shaped = self.shaper.json(json, standing, &mut rows.piece.batch);
+                    let shaped = self.shaper.json(json, standing, batch, beside);
                     rows.next(shaped, || Origin {
                         original: json.as_bytes().to_vec(),
                         form: Some(json_form(standing)),
@@ -333,7 +348,7 @@ impl Intake<'_> {
                 }
                 Observed::Bad { original, reason, line } => {
                     let origin = || Origin { original, form: None, place: place(line) };
-                    rows.next(Err(Refused { field: None, reason }), origin)
+                    rows.next(Err(Refused::whole(reason)), origin)
                 }
             }
         }
@@ -347,8 +362,9 @@ impl Intake<'_> {
         let mut row = 0;
         decode::json::read_lines(bytes, |record, line| {
             row += 1;
+            let Piece { batch, beside, .. } = &mut rows.piece;
             let shaped = match record {
-                Ok(record) => self.shaper.json(record, Standing::Here, &mut rows.piece.batch),
+                Ok(record) => self.shaper.json(record, Standing::Here, batch, beside),
                 Err(_) => Err(self.no_text("line")),
             };
             rows.next(shaped, || {
@@ -370,17 +386,18 @@ impl Intake<'_> {
         let is_file = self.origins.file.is_some();
         let mut spoilt = None;
         let each = |(headers, names): &mut (Headers, Vec<String>), row: csv::Row<'_>| {
+            let Piece { batch, beside, .. } = &mut rows.piece;
             let cells = row.cells();
             let apart = matches!(cells, Ok(_) | Err(BadRow::Ragged { .. }));
             let shaped = match cells {
-                Ok(cells) => self.shaper.cells(headers, cells, &mut rows.piece.batch),
+                Ok(cells) => self.shaper.cells(headers, cells, batch, beside),
                 // A file was written in one encoding, or by nobody who knew: none of its rows can be believed.
                 Err(BadRow::NoText { encoding, .. }) if is_file => {
                     let what = format!("line {} is not {encoding}", row.line());
                     spoilt = Some(DecodeError::Encoding(what));
                     return Flow::Stop;
                 }
-                Err(bad) => Err(Refused { field: None, reason: bad.to_string() }),
+                Err(bad) => Err(Refused::whole(bad.to_string())),
             };
             rows.next(shaped, || {
                 let place =
@@ -434,11 +451,34 @@ struct Rows<'a, F> {
     most: usize,
     /// Takes full pieces; without it all rows are one piece.
     take: Option<F>,
+    /// What a row refers to could not be looked up.
+    fault: Option<StoreError>,
 }
 
 impl<'a, F> Rows<'a, F> {
     fn new(intake: &'a Intake<'a>, most: usize, take: Option<F>) -> Self {
-        Self { intake, piece: intake.piece(), refused: 0, most, take }
+        Self { intake, piece: intake.piece(), refused: 0, most, take, fault: None }
+    }
+
+    /// Why what was read so far is not to be believed: our own trouble.
+    fn fault(&mut self) -> Option<DecodeError> {
+        self.fault.take().map(|error| DecodeError::Io(io::Error::other(error)))
+    }
+
+    /// Takes the row that was shaped last out again, if what it refers to is not there.
+    fn refer(&mut self) -> Result<(), Refused> {
+        let Some(references) = self.intake.references else { return Ok(()) };
+        let batch = &mut self.piece.batch;
+        let missing = match references.missing(batch, batch.len().saturating_sub(1)) {
+            Ok(missing) => missing,
+            Err(error) => {
+                self.fault = Some(error);
+                None
+            }
+        };
+        let Some((at, to)) = missing else { return Ok(()) };
+        batch.pop();
+        Err(self.intake.shaper.unreferred(at, to))
     }
 
     /// Why a page that was read so far is too much, if it is.
@@ -462,7 +502,12 @@ impl<'a, F> Rows<'a, F> {
 impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
     /// Counts a row in, or keeps why not, and hands the piece on when it is full.
     fn next(&mut self, shaped: Result<(), Refused>, origin: impl FnOnce() -> Origin) -> Flow {
-        if let Err(Refused { field, reason }) = shaped {
+        let shaped = shaped.and_then(|()| self.refer());
+        if self.fault.is_some() {
+            return Flow::Stop;
+        }
+        self.piece.misfits.count(&shaped);
+        if let Err(Refused { field, reason, .. }) = shaped {
             let Origin { mut original, form, place } = origin();
             let bytes = original.len() as u64;
             original.truncate(ORIGINAL_MAX);

@@ -109,6 +109,10 @@ impl Poller {
                     Box::pin(self.puller.replay(order, &stop)).await;
                     continue;
                 }
+                Some(Order::Settle(order)) => {
+                    Box::pin(self.puller.settle_columns(order)).await;
+                    continue;
+                }
                 Some(Order::Resync(order)) => Some(order),
                 None => None,
             };

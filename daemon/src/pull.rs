@@ -25,7 +25,7 @@ use crate::{
     columns::Columns,
     decode::Scalar,
     run::Ending,
-    services::{Rewind, Scope, Services},
+    services::{Rewind, Scope, Services, Settle},
     socket::problem::failed,
     source::{
         asking::{Asker, Leg},
@@ -160,6 +160,7 @@ impl Puller {
             match self.unchanged(request, &position).await {
                 Some(Ok(Seen::Unchanged(rows, bytes))) => {
                     self.position = Some(position);
+                    Box::pin(self.columns.pass(&self.services)).await?;
                     let next_at = Some(plan(started_at, None));
                     let ending = Ending { next_at, ..Ending::unchanged(None) };
                     let counts = Counts { received: rows, unchanged: rows, ..Counts::default() };
@@ -186,7 +187,7 @@ impl Puller {
             begun(run.id);
             let cancel = self.services.cancels.open(run.id, stop);
             let walk = self.walk(request, errand, run, position, head, cancel.stop());
-            let (mut run, ended) = walk.await;
+            let (mut run, ended) = Box::pin(walk).await;
             let ended = ended.map_err(|trouble| match (trouble, cancel.by()) {
                 (Trouble::Stopped, Some(by)) => Trouble::Cancelled(by.to_owned(), LEFT),
                 (trouble, _) => trouble,
@@ -195,6 +196,8 @@ impl Puller {
                 Ok(ending) => (ending, None),
                 Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
             };
+            let drift = trouble.as_ref().map_or(&[][..], Trouble::drift);
+            let ending = ending.noting(self.columns.note(&self.services, &run, drift).await?);
             let next_at = Some(plan(started_at, trouble.as_ref()));
             self.forget_reading().await;
             run.start.at = started_at;
@@ -229,6 +232,14 @@ impl Puller {
         if let (Origin::Http(request), Some(walk)) = (&self.feed.origin, walk) {
             self.take_back_of(request, &walk).await;
         }
+    }
+
+    /// Takes a person's decision of columns up. What was remembered of answers is of other columns.
+    pub async fn settle_columns(&mut self, order: Settle) {
+        self.position = None;
+        self.columns.decide(&self.services, order).await;
+        let (at, feed) = (self.services.clock.now(), self.feed.id.to_string());
+        self.services.events.tell(at, EventKind::Feed, Some(feed));
     }
 
     /// What the cache knows of a run under way is dropped with it.

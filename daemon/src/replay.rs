@@ -17,6 +17,7 @@ use marsad_shared::{
         Cache, StoreError,
         cache::{Ended, Manner},
         ledger::{HeldItem, RunStart},
+        read::References,
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -229,8 +230,12 @@ impl Replaying<'_> {
         let ids = ids.to_vec();
         let items = self.services.store.ledger.call(move |ledger| ledger.held(&ids)).await?;
         let (shaper, seed) = (Arc::clone(shaper), self.services.store.seed);
-        let done = tokio::task::spawn_blocking(move || shape_all(&shaper, seed, items)).await;
-        Ok(done.map_err(|_| StoreError::Closed)?)
+        let folder = self.services.store.folder.path().to_owned();
+        let done = tokio::task::spawn_blocking(move || {
+            let references = References::open(&folder, &shaper.layout)?;
+            shape_all(&shaper, references.as_ref(), seed, items)
+        });
+        Ok(done.await.map_err(|_| StoreError::Closed)??)
     }
 }
 
@@ -247,19 +252,32 @@ pub fn not_replayed(why: &str) -> Problem {
     conflict("nothing was replayed", why, "order it again when that has ended: marsad runs")
 }
 
-fn shape_all(shaper: &Shaper, seed: u64, items: Vec<HeldItem>) -> Shaped {
+fn shape_all(
+    shaper: &Shaper,
+    references: Option<&References>,
+    seed: u64,
+    items: Vec<HeldItem>,
+) -> Result<Shaped, StoreError> {
     let mut all = Shaped {
         batch: Batch::new(&shaper.layout, seed),
         rows: Vec::with_capacity(items.len()),
         refused: Vec::new(),
     };
     for item in items {
-        match row::shape(shaper, &item, &mut all.batch) {
+        let mut put = row::shape(shaper, &item, &mut all.batch);
+        if let (Ok(()), Some(references)) = (&put, references) {
+            let last = all.batch.len().saturating_sub(1);
+            if let Some((at, to)) = references.missing(&all.batch, last)? {
+                all.batch.pop();
+                put = Err(shaper.unreferred(at, to));
+            }
+        }
+        match put {
             Ok(()) => all.rows.push((item.id, item.at)),
-            Err(Refused { field, reason }) => all.refused.push((item.id, field, reason)),
+            Err(Refused { field, reason, .. }) => all.refused.push((item.id, field, reason)),
         }
     }
-    all
+    Ok(all)
 }
 
 fn count(told: &mut Replayed, accepted: usize, refused: usize, newer: usize) {

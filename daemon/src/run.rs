@@ -14,7 +14,13 @@ use marsad_shared::{
 };
 use tracing::{info, warn};
 
-use crate::{decode::DecodeError, intake::REFUSED_MAX, services::Services, trouble::Trouble};
+use crate::{
+    decode::DecodeError,
+    intake::REFUSED_MAX,
+    services::Services,
+    shape::{Beside, Misfits, Shaper},
+    trouble::Trouble,
+};
 
 /// A run under way.
 #[derive(Debug)]
@@ -29,6 +35,10 @@ pub struct Run {
     pub refused: u64,
     /// Rows that a rule of the feed passed over.
     pub filtered: u64,
+    /// What rows had beside the feed's columns.
+    pub beside: Beside,
+    /// Which rows did not fit which column.
+    pub misfits: Misfits,
 }
 
 /// Rows of a run that never came to the cache.
@@ -87,16 +97,6 @@ impl Ending {
         Self { outcome: Outcome::Held, reason: Some(reason), ..Self::of_balance(counts) }
     }
 
-    /// The same, with what else somebody should know.
-    #[must_use]
-    pub fn with(self, note: Option<String>) -> Self {
-        let reason = match (self.reason, note) {
-            (Some(reason), Some(note)) => Some(format!("{reason}; {note}")),
-            (reason, note) => reason.or(note),
-        };
-        Self { reason, ..self }
-    }
-
     /// It found what was there already.
     pub fn unchanged(reason: Option<String>) -> Self {
         let (outcome, cause, event_at, next_at) = (Outcome::Unchanged, None, None, None);
@@ -106,6 +106,13 @@ impl Ending {
     /// It was read to its end, and waits for a person.
     pub fn held(reason: String) -> Self {
         Self { outcome: Outcome::Held, waits: true, ..Self::unchanged(Some(reason)) }
+    }
+
+    /// The same with what somebody should know of it beside its reason.
+    #[must_use]
+    pub fn noting(self, notes: impl IntoIterator<Item = String>) -> Self {
+        let said: Vec<_> = self.reason.into_iter().chain(notes).collect();
+        Self { reason: (!said.is_empty()).then(|| said.join("; ")), ..self }
     }
 
     /// The end as the ledger takes it.
@@ -136,6 +143,15 @@ impl Run {
     /// The rows that never came to the cache.
     pub fn outside(&self) -> Outside {
         Outside { refused: self.refused, filtered: self.filtered }
+    }
+
+    /// Whether the rows so far fit the columns.
+    ///
+    /// # Errors
+    /// [`DecodeError::Drift`] if so many do not that the columns are others now.
+    pub fn fits(&self, shaper: &Shaper) -> Result<(), DecodeError> {
+        let found = self.misfits.drift(&shaper.layout, &shaper.approved);
+        found.map_or(Ok(()), |(drift, text)| Err(DecodeError::Drift { drift, text }))
     }
 
     /// Counts rows into quarantine.
@@ -170,6 +186,8 @@ impl Services {
             cached: Counts::default(),
             refused: 0,
             filtered: 0,
+            beside: Beside::default(),
+            misfits: Misfits::default(),
         };
         self.show_progress(&run);
         self.events.tell(run.start.at, EventKind::Run, Some(id.to_string()));

@@ -14,7 +14,7 @@ use marsad_shared::{
     connection::Connection,
     feed::Feed,
     id::{ConnectionId, FeedId, RunId},
-    protocol::{Chosen, Problem, Replayed},
+    protocol::{Chosen, Problem, Replayed, SchemaReply, SchemaVerb},
     store::Store,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -58,6 +58,7 @@ pub enum Order {
     Rewind(Rewind),
     Decide(Decide),
     Replay(Replay),
+    Settle(Settle),
 }
 
 impl Order {
@@ -68,6 +69,7 @@ impl Order {
             Self::Rewind(order) => order.reply.is_closed(),
             Self::Decide(order) => order.reply.is_closed(),
             Self::Replay(order) => order.taken.is_closed(),
+            Self::Settle(order) => order.reply.is_closed(),
         }
     }
 }
@@ -158,6 +160,21 @@ pub struct Again {
     pub dry_run: bool,
     /// Who ordered it.
     pub actor: String,
+}
+
+/// To take a decision of columns up, between two runs.
+#[derive(Debug)]
+pub struct Settle {
+    pub feed: FeedId,
+    pub verb: SchemaVerb,
+    /// None: all that are open.
+    pub columns: Vec<String>,
+    /// Why, for whoever looks at the columns.
+    pub reason: Option<String>,
+    /// Who ordered it.
+    pub actor: String,
+    /// Told what was decided, or why nothing was.
+    pub reply: oneshot::Sender<Result<SchemaReply, Problem>>,
 }
 
 /// Orders of one feed that may wait: an operator who orders more has been answered by none of them yet.

@@ -7,38 +7,44 @@
 use std::borrow::Cow;
 
 use marsad_shared::{
-    feed::{Deleted, Feed, Field, Format},
+    drift::Change,
+    feed::{Deleted, Feed, Field, Format, Reference},
+    partner::Cover,
     record::{Batch, Layout, RowBuilder, Value},
 };
 
 use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing};
+use beside::Looks;
 use record::Record;
 use value::{Reading, Why, Written};
 use way::Ways;
 
+mod beside;
 mod header;
 pub mod infer;
+mod misfit;
 mod odata;
 mod record;
 mod table;
 mod value;
 mod way;
 
+pub use beside::{Beside, Met};
 pub use header::Headers;
 pub(crate) use header::is_among;
+pub use misfit::{Approved, Misfit, Misfits, Refused};
 pub(crate) use value::{emirates_id, is_no_card};
-
-/// Why a row is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    pub field: Option<String>,
-    pub reason: String,
-}
 
 /// Turns rows of one feed into typed ones.
 #[derive(Clone, Debug)]
 pub struct Shaper {
     pub layout: Layout,
+    /// Fields that the agreement does not cover: looked for to be counted, and dropped.
+    outside: Vec<Field>,
+    /// What a person approved of columns that came otherwise.
+    pub approved: Approved,
+    cover: Cover,
+    looks: Looks,
     columns: Vec<Column>,
     /// Where everything stands in a JSON record.
     json: Ways,
@@ -59,8 +65,9 @@ struct Column {
 }
 
 impl Shaper {
-    /// A shaper for `layout`, whose times are in the feed's zone where nothing else is said.
-    pub fn new(feed: &Feed, layout: Layout) -> Self {
+    /// A shaper for `layout`, whose times are in the feed's zone where nothing else is said. What stands in the fields
+    /// `outside` is dropped.
+    pub fn new(feed: &Feed, layout: Layout, outside: Vec<Field>) -> Self {
         let written = Written { zone: &feed.zone, decimal: feed.decimal };
         let columns = layout.fields.iter().enumerate().map(|(at, field)| Column {
             reading: Reading::of(field, written),
@@ -70,25 +77,50 @@ impl Shaper {
         });
         let deleted = feed.deleted.clone();
         let columns = columns.collect();
-        let json = Ways::json(&layout, deleted.as_ref());
-        let xml = Ways::xml(&layout, deleted.as_ref());
-        Self { layout, columns, json, xml, deleted }
+        let fields = || layout.fields.iter().chain(&outside);
+        let json = Ways::json(fields(), deleted.as_ref());
+        let xml = Ways::xml(fields(), deleted.as_ref());
+        let (approved, cover, looks) = (Approved::default(), feed.cover.clone(), Looks::of(feed));
+        Self { layout, outside, approved, cover, looks, columns, json, xml, deleted }
+    }
+
+    /// The same, where columns may come otherwise as far as a person approved it.
+    #[must_use]
+    pub fn approving(self, approved: Approved) -> Self {
+        Self { approved, ..self }
+    }
+
+    /// A place for what records have beside the columns.
+    pub fn beside(&self) -> Beside {
+        Beside::looking(self.looks)
     }
 
     /// Puts a JSON record into `batch`.
     ///
     /// # Errors
     /// [`Refused`] with the first thing that is wrong with it.
-    pub fn json(&self, record: &str, standing: Standing, batch: &mut Batch) -> Result<(), Refused> {
-        self.record(&self.json, record, standing, batch)
+    pub fn json(
+        &self,
+        record: &str,
+        standing: Standing,
+        batch: &mut Batch,
+        beside: &mut Beside,
+    ) -> Result<(), Refused> {
+        self.record(&self.json, record, standing, batch, beside)
     }
 
     /// Puts an XML record, as [`crate::decode::xml`] writes it, into `batch`.
     ///
     /// # Errors
     /// As [`Self::json`].
-    pub fn xml(&self, record: &str, standing: Standing, batch: &mut Batch) -> Result<(), Refused> {
-        self.record(&self.xml, record, standing, batch)
+    pub fn xml(
+        &self,
+        record: &str,
+        standing: Standing,
+        batch: &mut Batch,
+        beside: &mut Beside,
+    ) -> Result<(), Refused> {
+        self.record(&self.xml, record, standing, batch, beside)
     }
 
     fn record(
@@ -97,8 +129,13 @@ impl Shaper {
         record: &str,
         standing: Standing,
         batch: &mut Batch,
+        beside: &mut Beside,
     ) -> Result<(), Refused> {
-        let record = ways.open(record)?;
+        let mut looks = beside.next();
+        let record = ways.open(record, looks.as_deref_mut())?;
+        if let Some(beside) = looks {
+            self.look_outside(ways, &record, beside);
+        }
         let standing = if ways.is_gone(&record)? { Standing::Gone } else { standing };
         if standing != Standing::Gone {
             return self
@@ -125,6 +162,15 @@ impl Shaper {
         })
     }
 
+    /// Counts what stands in the fields that are dropped.
+    fn look_outside(&self, ways: &Ways, record: &Record<'_>, beside: &mut Beside) {
+        for (at, field) in self.outside.iter().enumerate() {
+            let found = ways.value(record, self.columns.len() + at, field.kind);
+            let stands = !matches!(found, Ok(Held::Raw(Raw::Nothing)));
+            beside.note(&field.name, stands.then_some(field.kind));
+        }
+    }
+
     /// The key in the id of an `OData` deletion: columns, each with its text.
     fn key_of(&self, ways: &Ways, record: &Record<'_>) -> Vec<(usize, String)> {
         let Some(id) = ways.id(record) else { return Vec::new() };
@@ -134,13 +180,43 @@ impl Shaper {
     /// Which cell each column is read from.
     ///
     /// # Errors
-    /// [`DecodeError::Layout`] if the header lacks a column, naming each, or names one twice.
+    /// [`DecodeError::Drift`] if the header lacks a column that need not be there by approval, naming each;
+    /// [`DecodeError::Layout`] if it names one twice, or lacks what says that a record was deleted.
     pub fn headers(&self, names: &[String]) -> Result<Headers, DecodeError> {
         let deleted = match &self.deleted {
             Some(Deleted::Field { field, .. }) => Some(field.as_str()),
             Some(Deleted::OData) | None => None,
         };
-        Headers::of(&self.layout.fields, deleted, names)
+        let wanted = header::Wanted {
+            fields: &self.layout.fields,
+            outside: &self.outside,
+            gone: &self.approved.gone,
+            deleted,
+        };
+        Headers::of(wanted, names).map_err(|error| match error {
+            DecodeError::Drift { mut drift, text } => {
+                drift.retain(|drift| drift.change != Change::New || self.is_news(&drift.field));
+                DecodeError::Drift { drift, text }
+            }
+            error => error,
+        })
+    }
+
+    /// Whether a name that is no column is worth a word.
+    fn is_news(&self, name: &str) -> bool {
+        self.cover.has(name) && !self.looks.passes_over(name)
+    }
+
+    /// Why a row is refused that refers to nothing that is there.
+    pub fn unreferred(&self, column: usize, to: &Reference) -> Refused {
+        let Reference { feed, column: other } = to;
+        let why = format!(
+            "refers to {other:?} of {feed}, and no living record there has it; have the partner mend it, or bring that record first"
+        );
+        match self.layout.fields.get(column) {
+            Some(field) => refused(field, Misfit::Row, &why),
+            None => Refused::whole(why),
+        }
     }
 
     fn fill<'r>(
@@ -166,12 +242,12 @@ impl Shaper {
                 row.null();
                 continue;
             };
-            let put = held.map_err(Why::Borrowed);
+            let put = held.map_err(|why| (Misfit::Row, Why::Borrowed(why)));
             let put = put.and_then(|held| column.put(&held.raw(), &mut row));
-            put.map_err(|why| refused(field, &why))?;
+            put.map_err(|(misfit, why)| refused(field, misfit, &why))?;
         }
         if let Some(field) = row.first_nul().and_then(|at| self.layout.fields.get(at)) {
-            return Err(refused(field, &value::holds("a NUL character")));
+            return Err(refused(field, Misfit::Row, &value::holds("a NUL character")));
         }
         if standing != Standing::Gone {
             self.same_days(&row)?;
@@ -197,7 +273,7 @@ impl Shaper {
                 let why = format!(
                     "is not the day of field {other:?}: they are more than a day apart; have the partner say which is right"
                 );
-                return Err(refused(field, &why));
+                return Err(refused(field, Misfit::Row, &why));
             }
         }
         Ok(())
@@ -206,34 +282,34 @@ impl Shaper {
 
 /// Whether a record of a feed whose columns are not known yet says that it was deleted.
 pub fn is_gone(feed: &Feed, format: Format, record: &str) -> bool {
-    let nothing = Layout { fields: Vec::new(), key: Vec::new(), version: None };
+    let nothing = std::iter::empty();
     let ways = match format {
-        Format::Xml => Ways::xml(&nothing, feed.deleted.as_ref()),
-        _ => Ways::json(&nothing, feed.deleted.as_ref()),
+        Format::Xml => Ways::xml(nothing, feed.deleted.as_ref()),
+        _ => Ways::json(nothing, feed.deleted.as_ref()),
     };
-    ways.open(record).is_ok_and(|record| ways.is_gone(&record).unwrap_or(false))
+    ways.open(record, None).is_ok_and(|record| ways.is_gone(&record).unwrap_or(false))
 }
 
 impl Column {
-    fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+    fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), (Misfit, Why)> {
         match raw {
             Raw::Text(text) | Raw::Nested(text) if text.len() > FIELD_MAX => {
-                return Err(
-                    "is longer than 1 MiB; leave it out of `fields` or have it shortened".into()
-                );
+                let why = "is longer than 1 MiB; leave it out of `fields` or have it shortened";
+                return Err((Misfit::Row, why.into()));
             }
             _ => self.reading.put(raw, row)?,
         }
         if self.required && row.last_is_null() {
-            return Err("is missing and must not be".into());
+            return Err((Misfit::Missing, "is missing and must not be".into()));
         }
         Ok(())
     }
 }
 
 /// The row is refused for what is wrong with `field`.
-fn refused(field: &Field, why: &str) -> Refused {
-    Refused { field: Some(field.name.clone()), reason: format!("field {:?} {why}", field.name) }
+fn refused(field: &Field, misfit: Misfit, why: &str) -> Refused {
+    let reason = format!("field {:?} {why}", field.name);
+    Refused { field: Some(field.name.clone()), reason, misfit }
 }
 
 /// A raw value, and the text that it may have had to be unescaped into.

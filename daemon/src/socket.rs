@@ -47,6 +47,7 @@ mod read;
 mod replay;
 mod reveal;
 mod rewind;
+mod schema;
 
 use door::Door;
 use peer::{Peer, Peers};
@@ -173,6 +174,8 @@ fn routes(api: Arc<Api>) -> Router {
         .route("/v1/resync", post(act::resync))
         .route("/v1/reveal", post(reveal::reveal))
         .route("/v1/rewind", post(rewind::rewind))
+        .route("/v1/schema", get(schema::show))
+        .route("/v1/schema/decide", post(schema::decide))
         .fallback(nowhere)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), admit))
         .layer(DefaultBodyLimit::max(64 * 1024))

@@ -32,7 +32,7 @@ use tracing::{info, warn};
 use crate::{
     books::{self, Books},
     cancels::Cancels,
-    certificates,
+    certificates, columns,
     courier::Courier,
     events::Events,
     health::HealthBoard,
@@ -177,7 +177,8 @@ impl Supervisor {
             .filter(|feed| !feed.fields.is_empty())
             .filter_map(|feed| {
                 let layout = Layout::new(feed.fields.clone(), &feed.key).ok()?;
-                Some((feed.id.clone(), layout.versioned(feed.version.as_deref()).ok()?))
+                let (layout, _) = columns::kept(feed, layout).ok()?;
+                Some((feed.id.clone(), layout))
             })
             .collect();
         let prepared = self.services.store.cache.call(move |cache| {

@@ -4,6 +4,7 @@
 use std::error::Error as _;
 
 use marsad_shared::{
+    drift::Drift,
     health::{PollResult, Reason},
     run::Outcome,
     store::StoreError,
@@ -105,10 +106,18 @@ impl Trouble {
         match self {
             // It waits for a person.
             Self::CursorLost { .. }
-            | Self::Decode { error: DecodeError::Bulk(_), .. }
+            | Self::Decode { error: DecodeError::Bulk(_) | DecodeError::Drift { .. }, .. }
             | Self::Store(StoreError::Braked(_)) => Outcome::Held,
             _ if self.is_no_failure() => Outcome::Cancelled,
             _ => Outcome::Failed,
+        }
+    }
+
+    /// The columns that came otherwise, where they are what ended it.
+    pub fn drift(&self) -> &[Drift] {
+        match self {
+            Self::Decode { error: DecodeError::Drift { drift, .. }, .. } => drift,
+            _ => &[],
         }
     }
 
@@ -175,6 +184,10 @@ mod tests {
         for (trouble, expected) in [
             (decode(DecodeError::Bulk("all at once".to_owned())), Outcome::Held),
             (Trouble::CursorLost { since: "x".to_owned(), status: 410 }, Outcome::Held),
+            (
+                decode(DecodeError::Drift { drift: Vec::new(), text: "lacks".to_owned() }),
+                Outcome::Held,
+            ),
             (decode(DecodeError::Layout("other".to_owned())), Outcome::Failed),
             (Trouble::Stopped, Outcome::Cancelled),
         ] {

@@ -8,7 +8,10 @@ use marsad_daemon::{
     decode::{DecodeError, Scalar},
     intake::{Intake, Origins, Piece, Source, beside},
 };
-use marsad_shared::feed::{Deleted, Feed, Format, ScalarPath};
+use marsad_shared::{
+    feed::{Deleted, Feed, Format, ScalarPath},
+    partner::Cover,
+};
 use reading::{feed, lines, page};
 
 mod reading;
@@ -69,6 +72,48 @@ fields = { id = "text", n = { type = "integer", required = true } }"#;
     assert!(found.is_empty() && refused.concat().contains("stands more than once"), "{refused:?}");
     let (_, read) = page(&feed(&csv), b"id,n\na,1", &[]);
     assert!(read.unwrap_err().to_string().contains("lacks \"op\""), "a header without the word");
+}
+
+#[test]
+fn what_the_agreement_does_not_cover_is_dropped_and_counted() {
+    let cover = Cover::Only(["id", "n"].map(str::to_owned).into());
+    let declared = "key = [\"id\"]\nfields = { id = \"text\", eid = { type = \"emirates_id\", from = \"$.child.eid\" }, n = { type = \"text\", from = \"$.child.n\" } }";
+    let flat = "key = [\"id\"]\nfields = { id = \"text\", eid = \"emirates_id\", n = \"text\" }";
+    let open = "key = [\"id\"]";
+    let csv = |keys: &str| format!("format = \"csv\"\n{keys}");
+    let xml = |keys: &str| format!("format = \"xml\"\nrecords = \"R/C\"\n{keys}");
+    let (two, table) =
+        ("2 fields outside the agreement were dropped with", "id,n,eid,tel\na,1,x,\nb,2,y,5");
+    let one = "1 field outside the agreement was dropped with";
+    let nested = r#"[{"id":"a","child":{"eid":"x","n":"1"}},{"id":"b","child":{"n":"2"},"tel":5}]"#;
+    let json = r#"[{"id":"a","eid":"x","n":"1"},{"id":"b","n":"2","eid":"y","tel":null}]"#;
+    let elements = "<R><C><id>a</id><n>1</n><eid>x</eid></C><C><id>b</id><n>2</n></C></R>";
+    for (keys, body, expected, why) in [
+        (
+            declared,
+            nested,
+            format!("{two} 2 values: eid, tel"),
+            "a field that is declared, in JSON",
+        ),
+        (open, json, format!("{two} 2 values: eid, tel"), "columns of the first data"),
+        (&csv(flat), table, format!("{two} 3 values: eid, tel"), "a table, declared"),
+        (&csv(open), table, format!("{two} 3 values: eid, tel"), "a table"),
+        (&xml(open), elements, format!("{one} 1 value: eid"), "XML"),
+    ] {
+        let feed = Feed { cover: cover.clone(), ..feed(keys) };
+        let (_, read) = page(&feed, body.as_bytes(), &[]);
+        let Piece { batch, refused, beside, .. } = read.unwrap_or_else(|e| panic!("{why}: {e}"));
+        assert_eq!(
+            (lines(&batch), refused.len()),
+            (vec!["a|1".to_owned(), "b|2".to_owned()], 0),
+            "{why}"
+        );
+        assert_eq!(beside.outside(&feed.cover), Some(expected), "{why}");
+    }
+    let many = (0..2_000).map(|n| format!("{n},1,x")).collect::<Vec<_>>().join("\n");
+    let feed = Feed { cover, ..feed(&csv(open)) };
+    let piece = page(&feed, format!("id,n,eid\n{many}").as_bytes(), &[]).1.unwrap();
+    assert_eq!(piece.beside.outside(&feed.cover).unwrap(), format!("{one} 2000 values: eid"));
 }
 
 #[test]
@@ -381,6 +426,7 @@ fn quick(
         format: Format::Json,
         seed: 7,
         origins: Origins::default(),
+        references: None,
     };
     let (mut found, read) = intake.page(Source::Held(body), &wanted, usize::MAX);
     if again {

@@ -64,9 +64,10 @@ fn read(keys: &str, bytes: &[u8]) -> Result<Read, DecodeError> {
     } else {
         Layout::new(feed.fields.clone(), &feed.key).unwrap()
     };
-    let shaper = Shaper::new(&feed, layout);
+    let shaper = Shaper::new(&feed, layout, Vec::new());
     let (format, origins) = (Format::Xlsx, Origins::default());
-    let intake = Intake { feed: &feed, shaper: &shaper, format, seed: 7, origins };
+    let intake =
+        Intake { feed: &feed, shaper: &shaper, format, seed: 7, origins, references: None };
     let mut read = Read::default();
     intake.workbook(file(bytes), |piece: Piece| {
         read.rows.extend(reading::lines(&piece.batch));

@@ -13,6 +13,7 @@ mod tree;
 mod value;
 
 use std::{
+    collections::HashSet,
     ffi::OsStr,
     fs, io,
     net::SocketAddr,
@@ -23,7 +24,10 @@ use std::{
 use jiff::tz::TimeZone;
 
 use self::{
-    check::{Met, Scope},
+    check::{
+        Met, Scope,
+        references::{Written, resolve},
+    },
     raw::{RawDaemon, RawPartnerFile},
     source::{Place, Report, Source},
     table::Value,
@@ -85,6 +89,7 @@ impl Config {
         for file in files {
             read.partner(&file, &scope);
         }
+        read.refer();
         if !read.found.is_empty() {
             return Err(ConfigErrors::of(read.found));
         }
@@ -114,6 +119,10 @@ struct Read {
     partners: Vec<Partner>,
     connections: Vec<Connection>,
     feeds: Vec<Feed>,
+    /// References, each with the number of its file.
+    references: Vec<(usize, Written)>,
+    /// Partners of which a file says something that is wrong.
+    wrong: HashSet<String>,
 }
 
 impl Read {
@@ -149,11 +158,24 @@ impl Read {
         preset::complete(&mut value);
         if let Some(raw) = RawPartnerFile::read(&value, &Place::default(), &mut report) {
             let checked = check::partner_file(&raw, scope, &mut self.met, &mut report);
+            let references = checked.references.into_iter();
+            self.references.extend(references.map(|written| (self.files, written)));
+            if let Some(partner) = checked.partner.as_ref().filter(|_| !report.found.is_empty()) {
+                self.wrong.insert(partner.id.to_string());
+            }
             self.partners.extend(checked.partner);
             self.connections.extend(checked.connections);
             self.feeds.extend(checked.feeds);
         }
         self.note(report);
+    }
+
+    /// Looks for what fields refer to. Where a file says not even whose it is, nobody can say whose feeds are all there.
+    fn refer(&mut self) {
+        let nameless = self.partners.len() + 1 < self.files;
+        let whole = |partner: &str| !nameless && !self.wrong.contains(partner);
+        let written = std::mem::take(&mut self.references);
+        self.found.extend(resolve(written, &mut self.feeds, whole));
     }
 
     fn note(&mut self, report: Report<'_>) {

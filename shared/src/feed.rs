@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use crate::{
     freshness::Promise,
     id::{ConnectionId, FeedId},
-    partner::Name,
+    partner::{Cover, Name},
     request::Request,
     word::words,
 };
@@ -15,7 +15,7 @@ mod field;
 mod keeping;
 mod path;
 
-pub use field::{Field, FieldType, Rules};
+pub use field::{Field, FieldType, Reference, Rules};
 pub use keeping::{History, Keeping, Mode};
 pub use path::{PathError, RecordsPath, ScalarPath, XmlPath, XmlStep, names_of};
 
@@ -59,6 +59,8 @@ pub struct Feed {
     pub version: Option<String>,
     /// The columns; empty: taken from the first page or file, then frozen.
     pub fields: Vec<Field>,
+    /// Which columns the partner's agreement covers; `fields` may name others, which are dropped.
+    pub cover: Cover,
     /// What is no column where the columns are taken from the first page, unless it is of the key: names that a preset knows to
     /// tell nothing of the record.
     pub unlisted: &'static [&'static str],

@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod drift;
 pub mod exchange;
 pub mod feed;
 pub mod fold;

@@ -1,6 +1,6 @@
 //! A partner: an agency that we exchange data with.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,29 @@ pub struct Agreement {
     pub reference: String,
     /// Its last day.
     pub valid_until: Option<Date>,
+    /// The fields that it covers, as they are written: `feed.column`, `feed.*` or `column`; `None`: everything.
+    #[serde(default)]
+    pub fields: Option<Vec<String>>,
+}
+
+/// Which columns of one feed its partner's agreement covers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cover {
+    /// All of them, whatever comes.
+    #[default]
+    All,
+    /// These, by their names, and no other.
+    Only(BTreeSet<String>),
+}
+
+impl Cover {
+    /// Whether a column of that name may be kept. Names are compared as they are written.
+    pub fn has(&self, column: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(columns) => columns.contains(column),
+        }
+    }
 }
 
 /// An agency, as its file in `partners.d` describes it.

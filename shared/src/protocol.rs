@@ -13,10 +13,12 @@
 //! | `POST /v1/quarantine/discard` with [`Discard`] | [`DiscardReply`] |
 //! | `POST /v1/quarantine/replay` with [`Replay`] | [`ReplayReply`], as soon as it has ended |
 //! | `GET /v1/runs/ID?wait_s=N` | the run, as soon as it has ended or after `N` seconds (at most 60) |
+//! | `GET /v1/schema?feed=PARTNER/FEED` | [`SchemaRow`] |
 //! | `GET /v1/audit/verify` | [`AuditProof`] |
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
 //! | `POST /v1/resync` with [`Resync`] | [`ResyncReply`] |
 //! | `POST /v1/rewind` with [`Rewind`] | [`RewindReply`] |
+//! | `POST /v1/schema/decide` with [`SchemaOrder`] | [`SchemaReply`] |
 //! | `POST /v1/reveal` with [`Reveal`] | the [`RecordRow`], those columns unmasked |
 //! | `POST /v1/connections/PARTNER/CONNECTION/test` with [`Test`] | [`TestReply`] |
 //! | `POST /v1/discover` by [`Discover`], for a file with its first bytes as the body | [`Discovered`] |
@@ -31,6 +33,7 @@ mod discover;
 mod event;
 mod quarantine;
 mod rows;
+mod schema;
 mod test;
 
 pub use command::{
@@ -46,6 +49,9 @@ pub use rows::{
     AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
     FeedRow, Original, PartnerRow, QuarantineGroup, QuarantineItem, QuarantineRow, RecordRow,
     RunRow, Running, Status,
+};
+pub use schema::{
+    ColumnRow, DriftRow, SchemaOrder, SchemaQuery, SchemaReply, SchemaRow, SchemaVerb,
 };
 pub use test::{Test, TestReply, TestStep, Tried};
 

@@ -55,6 +55,19 @@ impl Layout {
         Ok(self)
     }
 
+    /// The layout of the columns whose names `keep` approves, and the others.
+    ///
+    /// # Errors
+    /// [`NoSuchKey`] for the first column of the key that is among the others.
+    pub fn split(self, keep: impl Fn(&str) -> bool) -> Result<(Self, Vec<Field>), NoSuchKey> {
+        let key: Vec<_> = self.key_fields().map(|field| field.name.clone()).collect();
+        let version = self.version.and_then(|at| self.fields.get(at)).map(|f| f.name.clone());
+        let (kept, others) = self.fields.into_iter().partition(|field| keep(&field.name));
+        let mut layout = Self::new(kept, &key)?;
+        layout.version = version.and_then(|name| layout.position(&name));
+        Ok((layout, others))
+    }
+
     /// The column of that name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|field| field.name == name)
@@ -167,6 +180,14 @@ impl Batch {
     pub fn row(&mut self) -> RowBuilder<'_> {
         let (cells, text) = (self.cells.len(), self.text.len());
         RowBuilder { batch: self, cells, text, finished: false }
+    }
+
+    /// Takes the last row out again. Its text stays until the batch goes.
+    pub fn pop(&mut self) {
+        if self.hashes.pop().is_some() {
+            self.cells.truncate(self.hashes.len() * self.width);
+            self.parts.retain(|row| *row < self.hashes.len());
+        }
     }
 
     /// Keeps only the rows that `keep` wants. The text of the others stays until the batch goes.
@@ -423,6 +444,19 @@ mod tests {
     }
 
     #[test]
+    fn a_layout_is_split_without_losing_its_key_and_version() {
+        let fields = ["x", "id", "y", "seq"].map(|name| Field::new(name, FieldType::Text));
+        let layout = Layout::new(fields.to_vec(), &["id".to_owned()]).unwrap();
+        let layout = layout.versioned(Some("seq")).unwrap();
+        let (kept, others) = layout.clone().split(|name| !matches!(name, "x" | "y")).unwrap();
+        assert_eq!((kept.fields.len(), &kept.key[..], kept.version), (2, &[0][..], Some(1)));
+        assert_eq!(others.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["x", "y"]);
+        let lost = layout.clone().split(|name| name != "id");
+        assert_eq!(lost.unwrap_err(), NoSuchKey("id".to_owned()));
+        assert_eq!(layout.split(|name| name != "seq").unwrap().0.version, None);
+    }
+
+    #[test]
     fn a_row_left_unfinished_leaves_no_trace() {
         let mut batch = Batch::new(&layout(), 7);
         push(&mut batch, "x", "y", 1);
@@ -433,6 +467,23 @@ mod tests {
             batch.values(1).collect::<Vec<_>>(),
             [Value::Text("z"), Value::Text("w"), Value::Integer(2)]
         );
+    }
+
+    #[test]
+    fn a_row_that_is_taken_out_again_leaves_its_neighbours_as_they_were() {
+        let mut batch = Batch::new(&layout(), 7);
+        push(&mut batch, "x", "y", 1);
+        let mut row = batch.row();
+        row.text("part");
+        row.null();
+        row.integer(2);
+        row.finish_part();
+        batch.pop();
+        push(&mut batch, "z", "w", 3);
+        assert_eq!((batch.len(), batch.has_parts()), (2, false));
+        assert_eq!(batch.at(1, 0), Value::Text("z"));
+        (0..3).for_each(|_| batch.pop());
+        assert!(batch.is_empty() && batch.cells_len() == 0);
     }
 
     #[test]

@@ -53,6 +53,8 @@ words! {
         DiscardRun = "discard_run",
         UndoRun = "undo_run",
         Rewind = "rewind",
+        /// Of columns that came otherwise.
+        DecideSchema = "decide_schema",
         DiscardQuarantine = "discard_quarantine",
         ReplayQuarantine = "replay_quarantine",
         /// Seeing what is masked.
@@ -93,7 +95,11 @@ pub const fn least(act: Act) -> Role {
         | Act::DiscardRun
         | Act::UndoRun
         | Act::ReplayQuarantine => Role::Operator,
-        Act::Rewind | Act::ApproveRun | Act::DiscardQuarantine | Act::Reveal => Role::Supervisor,
+        Act::Rewind
+        | Act::ApproveRun
+        | Act::DecideSchema
+        | Act::DiscardQuarantine
+        | Act::Reveal => Role::Supervisor,
         Act::ReadAudit => Role::Auditor,
         Act::Reload | Act::Backup => Role::Admin,
     }
@@ -239,6 +245,7 @@ mod tests {
             (Act::DiscardRun, "-os-A", "what never was in the bank can be read again"),
             (Act::UndoRun, "-os-A", "undoing gives back what was there"),
             (Act::Rewind, "--s-A", "a rewind is the supervisor's"),
+            (Act::DecideSchema, "--s-A", "what is a column is the supervisor's to approve"),
             (Act::DiscardQuarantine, "--s-A", "discarding loses data: the supervisor's"),
             (Act::ReplayQuarantine, "-os-A", "replaying loses none"),
             (

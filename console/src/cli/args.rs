@@ -13,7 +13,8 @@ pub(super) use self::{
         Partners, Quarantine, QuarantineVerbs, Records, RunVerbs, Runs, Show, ShowRecord,
     },
     orders::{
-        Decide, Discard, Discover, Document, Exchange, Masked, Replay, Resync, Reveal, Rewind, Test,
+        Decide, Discard, Discover, Document, Exchange, Masked, Replay, Resync, Reveal, Rewind,
+        Schema, Settle, Test,
     },
 };
 use super::check::{Range, Subject};
@@ -97,6 +98,9 @@ pub(super) enum Ask {
     Cursor(Cursor),
     /// See what is masked of a record, or of an item in quarantine; who does it and why is in the audit
     Reveal(Reveal),
+    /// A feed's columns, what came otherwise, and deciding of it
+    #[command(subcommand)]
+    Schema(Schema),
     /// Hand a document over for delivery
     Send(Document),
     /// Try a connection now, step by step

@@ -47,6 +47,7 @@ pub(super) fn partner(id: &str) -> PartnerRow {
         agreement: Some(Agreement {
             reference: "MOU-2026-014".to_owned(),
             valid_until: Some(jiff::civil::date(2027, 12, 31)),
+            fields: None,
         }),
         runbook: None,
         connections: BTreeMap::from([("up".to_owned(), 2)]),

@@ -216,9 +216,16 @@ fn reads(feed: &Feed, bytes: &[u8], name: &str, manifest: &serde_json::Value) {
         .collect();
     assert_eq!(own, key, "{name}: the key");
     let layout = Layout::new(feed.fields.clone(), &feed.key).unwrap();
-    let shaper = Shaper::new(feed, layout);
+    let shaper = Shaper::new(feed, layout, Vec::new());
     let format = feed.format.unwrap_or(Format::Json);
-    let intake = Intake { feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
+    let intake = Intake {
+        feed,
+        shaper: &shaper,
+        format,
+        seed: 7,
+        origins: Origins::default(),
+        references: None,
+    };
     let (_, piece) = intake.page(Source::Held(bytes), &[], usize::MAX);
     let piece = piece.unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(piece.refused.is_empty(), "{name}: {:?}", piece.refused);

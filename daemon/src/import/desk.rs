@@ -18,6 +18,7 @@ use marsad_shared::{
         cache::{Ended, FileEnd, Manner, Weight},
         ledger::RunStart,
         originals::Incoming,
+        read::References,
     },
     untrusted::show,
 };
@@ -55,7 +56,7 @@ pub(super) enum Load {
     #[default]
     Nothing,
     /// The only piece so far. Most files are no more: they go into the live table as they are, in one step.
-    One(Piece),
+    One(Box<Piece>),
     /// Pieces that are loaded beside the live table, to join it once all of them are there.
     Beside,
 }
@@ -206,10 +207,10 @@ impl Desk {
                 if is_snapshot || piece.batch.hashes().iter().any(|hash| hash.is_gone()) =>
             {
                 self.begin(services, run.id).await?;
-                self.keep(services, run, piece).await?;
+                self.keep(services, run, *piece).await?;
                 (true, None)
             }
-            Load::One(piece) => (false, Some(refuse(services, run, piece).await?)),
+            Load::One(piece) => (false, Some(refuse(services, run, *piece).await?)),
             Load::Nothing if is_snapshot => {
                 self.begin(services, run.id).await?;
                 (true, None)
@@ -289,16 +290,20 @@ impl Desk {
         E: FnOnce(R) -> Result<(), Trouble>,
     {
         let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES);
+        let columns = Arc::clone(&shaper);
         let (feed, seed) = (Arc::clone(&self.feed), services.store.seed);
         let (name_of_all, folder) = (name.to_owned(), services.store.folder.path().to_owned());
         let reading = tokio::task::spawn_blocking(move || {
+            let references = References::open(&folder, &shaper.layout)?;
             let (mut bytes, last_word) = source()?;
             let mut hand_over =
                 |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
             let each = |inner: Inner<'_>| {
                 let Inner { name, format, mut bytes } = inner;
                 let origins = Origins { file: Some(name), ..Origins::default() };
-                let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
+                let references = references.as_ref();
+                let intake =
+                    Intake { feed: &feed, shaper: &shaper, format, seed, origins, references };
                 if format == Format::Xlsx {
                     intake.workbook(bytes.aside(&folder)?, &mut hand_over)?;
                     return Ok(Flow::More);
@@ -334,7 +339,8 @@ impl Desk {
             ))
         });
         // The writer's trouble is the cause where both have one.
-        written.and(read)
+        written.and(read)?;
+        run.fits(&columns).map_err(|error| Trouble::decode(show(name), error))
     }
 
     /// Takes a piece up: the first one waits, and goes beside the live table with the second.
@@ -343,16 +349,18 @@ impl Desk {
         services: &Services,
         run: &mut Run,
         load: &mut Load,
-        piece: Piece,
+        mut piece: Piece,
     ) -> Result<(), Trouble> {
+        run.beside.add(std::mem::take(&mut piece.beside));
+        run.misfits.add(&piece.misfits);
         match std::mem::replace(load, Load::Beside) {
             Load::Nothing => {
-                *load = Load::One(piece);
+                *load = Load::One(Box::new(piece));
                 return Ok(());
             }
             Load::One(first) => {
                 self.begin(services, run.id).await?;
-                self.keep(services, run, first).await?;
+                self.keep(services, run, *first).await?;
             }
             Load::Beside => {}
         }

@@ -81,10 +81,12 @@ impl<'f, R: Read> FileText<'f, R> {
                 let remedy = proposal::for_encoding(&wanted, &self.head, charset);
                 DecodeError::Encoding(format!("{what}; {remedy}"))
             }
-            DecodeError::Layout(what) => match proposal::for_layout(&wanted, &self.head, charset) {
-                Some(remedy) => DecodeError::Encoding(format!("{what}; {remedy}")),
-                None => DecodeError::Layout(what),
-            },
+            DecodeError::Layout(ref what) | DecodeError::Drift { text: ref what, .. } => {
+                match proposal::for_layout(&wanted, &self.head, charset) {
+                    Some(remedy) => DecodeError::Encoding(format!("{what}; {remedy}")),
+                    None => error,
+                }
+            }
             error => error,
         })
     }

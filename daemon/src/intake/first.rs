@@ -16,7 +16,10 @@ use crate::{
         self, DecodeError, Flow, Plan, Standing, Text,
         sdmx::{Key, Observed},
     },
-    shape::{self, infer},
+    shape::{
+        self,
+        infer::{self, Known},
+    },
 };
 
 /// The columns of a feed that names none, taken from its first data.
@@ -24,10 +27,11 @@ use crate::{
 /// # Errors
 /// [`DecodeError`] if the data cannot be read, or has no columns that could be kept.
 pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, DecodeError> {
+    let known = Known::of(feed);
     if format == Format::Csv {
         let mut layout = None;
         let begin = |names: &[String]| {
-            layout = Some(infer::from_header(names, &feed.key).map_err(unfit)?);
+            layout = Some(infer::from_header(names, &known).map_err(unfit)?);
             Ok(())
         };
         match decode::csv::read(bytes, dialect_of(feed, UTF_8), begin, |(), _| Flow::Stop) {
@@ -78,8 +82,8 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     }
     let records = sample.iter().map(String::as_str);
     let layout = match format {
-        Format::Xml => infer::from_elements(records, &feed.key),
-        _ => infer::from_records(records, &feed.key, feed.deleted.as_ref(), feed.unlisted),
+        Format::Xml => infer::from_elements(records, &known),
+        _ => infer::from_records(records, &known),
     };
     layout.map_err(unfit)
 }
@@ -89,7 +93,8 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
 /// # Errors
 /// As [`infer()`].
 pub fn infer_workbook(feed: &Feed, file: File) -> Result<Layout, DecodeError> {
-    let begin = |names: &[String]| infer::from_header(names, &feed.key).map_err(unfit);
+    let known = Known::of(feed);
+    let begin = |names: &[String]| infer::from_header(names, &known).map_err(unfit);
     let mut layout = None;
     let begin = |names: &[String]| begin(names).map(|found| layout = Some(found));
     match decode::xlsx::read(file, wanted_of(feed), begin, |(), _| Flow::Stop) {

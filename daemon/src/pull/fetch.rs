@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Feed, ScalarPath},
     id::RunId,
     record::Layout,
+    store::{StoreError, read::References},
     untrusted::show_at_most,
 };
 use reqwest::StatusCode;
@@ -219,7 +220,8 @@ impl Puller {
             Err(trouble) => return Err(trouble),
         };
         let Read { found, piece, bytes } = loop {
-            let read = self.read(&reading, &shaper, number, size.most()).await;
+            let references = self.references(&shaper).await?;
+            let read = self.read(&reading, &shaper, references, number, size.most()).await;
             match (&read.piece, size.larger()) {
                 (Err(decode::DecodeError::Crowded(_)), Some(larger)) => size = larger,
                 _ => break read,
@@ -243,22 +245,35 @@ impl Puller {
         Ok(Page { answer, piece, said, url, filtered: 0, job: None, _room: room })
     }
 
+    /// What looks up whatever rows refer to, if they refer to something.
+    async fn references(&self, shaper: &Arc<Shaper>) -> Result<Option<References>, StoreError> {
+        if shaper.layout.fields.iter().all(|field| field.rules.references.is_none()) {
+            return Ok(None);
+        }
+        let (folder, shaper) = (self.services.store.folder.path().to_owned(), Arc::clone(shaper));
+        let opened = tokio::task::spawn_blocking(move || References::open(&folder, &shaper.layout));
+        opened.await.map_err(|_| StoreError::Closed)?
+    }
+
     /// Reads an answer into rows, which may take `most` bytes.
     async fn read(
         &self,
         reading: &Reading,
         shaper: &Arc<Shaper>,
+        references: Option<References>,
         number: u64,
         most: usize,
     ) -> Read {
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
         let (reading, shaper) = (reading.clone(), Arc::clone(shaper));
         let envelope = Arc::clone(&self.envelope);
-        let small = reading.is_at_most(page::SMALL);
+        // What has to be looked up may have to wait for a disk.
+        let small = reading.is_at_most(page::SMALL) && references.is_none();
         let read = move || {
             let origins = Origins { file: None, page: Some(number), encoding: reading.encoding() };
             let format = reading.format;
-            let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins };
+            let references = references.as_ref();
+            let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins, references };
             reading.page(&intake, envelope.paths(), most)
         };
         if small {

@@ -59,14 +59,26 @@ impl Puller {
         pages: u64,
         behind: Behind,
     ) -> Result<(), Trouble> {
-        let Page { answer, piece: Piece { batch, refused, .. }, url, filtered, .. } = page;
+        let Page {
+            answer,
+            piece: Piece { batch, refused, beside, misfits, .. },
+            url,
+            filtered,
+            ..
+        } = page;
         let rows = (batch.len() + refused.len()) as u64 + filtered;
         course.run.pages += 1;
         course.run.bytes += answer.body.len();
         course.run.filtered += filtered;
+        course.run.beside.add(beside);
+        course.run.misfits.add(&misfits);
         if self.columns.known().is_none() {
             // No record has come yet of a feed whose columns are those of its first data.
             return Ok(());
+        }
+        if let Some(shaper) = self.columns.known() {
+            // Nothing of such a page is kept: what it holds is read again once somebody has decided.
+            course.run.fits(shaper).map_err(|error| Trouble::decode("the run", error))?;
         }
         // Behind this page there is nothing to go on with.
         let alone = matches!(behind, Behind::Last { alone: true });

@@ -253,13 +253,14 @@ impl Puller {
                 }
             },
         };
-        let notes = (!course.notes.is_empty()).then(|| course.notes.join("; "));
+        course.notes.extend(course.run.beside.outside(&self.feed.cover));
+        let notes = std::mem::take(&mut course.notes);
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();
-            return Ok(Ending::unchanged(joined(Some(what), notes)));
+            return Ok(Ending::unchanged(Some(what)).noting(notes));
         }
         if let Some(held) = held {
-            return Ok(Ending { reason: joined(held.reason, notes), ..held });
+            return Ok(held.noting(notes));
         }
         let event_at = self.event_at(request, course);
         let ending = if course.since.is_none() {
@@ -267,7 +268,7 @@ impl Puller {
         } else {
             Ending::of_balance(&counts)
         };
-        Ok(Ending { reason: joined(ending.reason, notes), event_at, ..ending })
+        Ok(Ending { event_at, ..ending.noting(notes) })
     }
 
     /// What became of a load: how the run ends, if it waits now. What waited before is over.
@@ -322,12 +323,5 @@ impl Puller {
 
     pub(super) async fn report(&self, result: PollResult, detail: Option<String>) {
         self.services.report_health(&self.source.id, result, detail).await;
-    }
-}
-
-fn joined(reason: Option<String>, notes: Option<String>) -> Option<String> {
-    match (reason, notes) {
-        (Some(reason), Some(notes)) => Some(format!("{reason}; {notes}")),
-        (reason, notes) => reason.or(notes),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         csv::{self, Dialect},
         xlsx,
     },
-    shape::{Refused, Shaper},
+    shape::{Beside, Refused, Shaper},
 };
 
 /// Puts the row of an item into `batch`, read with the columns of `shaper`.
@@ -28,11 +28,13 @@ pub fn shape(shaper: &Shaper, item: &HeldItem, batch: &mut Batch) -> Result<(), 
             Form::Csv { delimiter, names } => table(shaper, item, *delimiter, names, batch),
             Form::Sheet { names, marks } => sheet(shaper, item, names, marks, batch),
         },
-        _ => Err(Refused { field: item.place.field.clone(), reason: item.reason.clone() }),
+        _ => {
+            Err(Refused { field: item.place.field.clone(), ..Refused::whole(item.reason.clone()) })
+        }
     }
 }
 
-type Shape = fn(&Shaper, &str, Standing, &mut Batch) -> Result<(), Refused>;
+type Shape = fn(&Shaper, &str, Standing, &mut Batch, &mut Beside) -> Result<(), Refused>;
 
 fn record(
     shape: Shape,
@@ -43,7 +45,7 @@ fn record(
 ) -> Result<(), Refused> {
     let text =
         std::str::from_utf8(&item.original).map_err(|_| refused("the record is not UTF-8"))?;
-    shape(shaper, text, standing, batch)
+    shape(shaper, text, standing, batch, &mut Beside::default())
 }
 
 /// A row of a table, below its header.
@@ -63,8 +65,8 @@ fn table(
     let begin = |names: &[String]| shaper.headers(names);
     let read = csv::read(bytes.as_slice(), dialect, begin, |headers, row| {
         became = match row.cells() {
-            Ok(cells) => shaper.cells(headers, cells, batch),
-            Err(bad) => Err(Refused { field: None, reason: bad.to_string() }),
+            Ok(cells) => shaper.cells(headers, cells, batch, &mut Beside::default()),
+            Err(bad) => Err(Refused::whole(bad.to_string())),
         };
         Flow::More
     });
@@ -84,13 +86,13 @@ fn sheet(
     let line = item.place.line.unwrap_or_default();
     let sent = xlsx::Sent::again(cells.iter().map(String::as_str), marks, line);
     let headers = shaper.headers(names).map_err(|error| unread(&error))?;
-    shaper.sheet(&headers, &sent.row(), batch)
+    shaper.sheet(&headers, &sent.row(), batch, &mut Beside::default())
 }
 
 fn unread(error: &DecodeError) -> Refused {
-    Refused { field: None, reason: error.to_string() }
+    Refused::whole(error.to_string())
 }
 
 fn refused(reason: &str) -> Refused {
-    Refused { field: None, reason: reason.to_owned() }
+    Refused::whole(reason)
 }

@@ -3,8 +3,11 @@
 //! A name that is written as configured counts first. Where there is none, one that reads the same does: people write
 //! `رقم الهويه` for `رقم الهوية`, and `المؤشر / Indicator` for either. Two that read as one column are not chosen between.
 
+use std::collections::{BTreeSet, HashSet};
+
 use marsad_shared::{
-    feed::Field,
+    drift::{Change, Drift},
+    feed::{Field, FieldType},
     fold::{fold, readings},
 };
 
@@ -15,34 +18,52 @@ use crate::decode::DecodeError;
 pub struct Headers {
     pub(super) cells: Vec<usize>,
     pub(super) deleted: Option<usize>,
+    /// Cells that are no column's, with their names.
+    pub(super) beside: Vec<(String, usize)>,
+}
+
+/// The cell of a column that need not be there, and is not.
+const NOWHERE: usize = usize::MAX;
+
+/// What is looked for in a header.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'w> {
+    pub(super) fields: &'w [Field],
+    /// Fields that are dropped, wherever they stand.
+    pub(super) outside: &'w [Field],
+    /// Columns that need not be there.
+    pub(super) gone: &'w BTreeSet<String>,
+    /// What says that a record was deleted.
+    pub(super) deleted: Option<&'w str>,
 }
 
 impl Headers {
-    /// Finds `fields`, and what says that a record was `deleted`, among `names`.
+    /// Finds what is `wanted` among `names`.
     ///
     /// # Errors
-    /// [`DecodeError::Layout`] if names are missing, naming each, or two read as one column.
-    pub(super) fn of(
-        fields: &[Field],
-        deleted: Option<&str>,
-        names: &[String],
-    ) -> Result<Self, DecodeError> {
+    /// [`DecodeError::Drift`] if columns are missing, naming each, and what is there in no column's place;
+    /// [`DecodeError::Layout`] if two names read as one column, or nothing says whether a record was deleted.
+    pub(super) fn of(wanted: Wanted<'_>, names: &[String]) -> Result<Self, DecodeError> {
+        let Wanted { fields, outside, gone, deleted } = wanted;
         let written = |name: &str| {
             deleted == Some(name)
-                || fields.iter().any(|field| field.from.iter().any(|from| from == name))
+                || (fields.iter().chain(outside))
+                    .any(|field| field.from.iter().any(|from| from == name))
         };
         let mut header = Header {
             names,
             written: names.iter().map(|name| written(name)).collect(),
             folded: None,
         };
-        let mut missing = Vec::new();
+        let (mut missing, mut drift) = (Vec::new(), Vec::new());
         let mut cells = Vec::with_capacity(fields.len());
         for field in fields {
-            match header.find(&field.from, &format!("field {:?}", field.name))? {
-                Some(at) => cells.push(at),
-                None => missing.push(field.from.join("\" or \"")),
+            let found = header.find(&field.from, &format!("field {:?}", field.name))?;
+            if found.is_none() && !gone.contains(&field.name) {
+                missing.push(field.from.join("\" or \""));
+                drift.push(Drift { field: field.name.clone(), change: Change::Gone, kind: None });
             }
+            cells.push(found.unwrap_or(NOWHERE));
         }
         let deleted = match deleted {
             Some(name) => {
@@ -54,14 +75,21 @@ impl Headers {
             }
             None => None,
         };
+        let beside = header.beside(outside, cells.iter().copied().chain(deleted).collect())?;
         if missing.is_empty() {
-            return Ok(Self { cells, deleted });
+            return Ok(Self { cells, deleted, beside });
         }
-        Err(DecodeError::Layout(format!(
+        let text = format!(
             "the header lacks \"{}\"; it has \"{}\"; mend the file, or name the new header in the field's `from`",
             missing.join("\", \""),
             names.join("\", \"")
-        )))
+        );
+        if drift.is_empty() {
+            return Err(DecodeError::Layout(text));
+        }
+        let new = |(field, _)| Drift { field, change: Change::New, kind: Some(FieldType::Text) };
+        drift.extend(beside.into_iter().map(new));
+        Err(DecodeError::Drift { drift, text })
     }
 }
 
@@ -94,6 +122,27 @@ impl Header<'_> {
         });
         let alike: Vec<_> = alike.collect();
         self.only(&alike, whose)
+    }
+
+    /// The cells that are not `taken` by a column, each with its name: of the fields `outside` that is their own.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    fn beside(
+        &mut self,
+        outside: &[Field],
+        mut taken: HashSet<usize>,
+    ) -> Result<Vec<(String, usize)>, DecodeError> {
+        let mut beside = Vec::new();
+        for field in outside {
+            if let Some(at) = self.find(&field.from, &format!("field {:?}", field.name))? {
+                taken.insert(at);
+                beside.push((field.name.clone(), at));
+            }
+        }
+        let others = self.names.iter().enumerate().filter(|(at, _)| !taken.contains(at));
+        beside.extend(others.map(|(at, name)| (name.clone(), at)));
+        Ok(beside)
     }
 
     /// The one name that fits.
@@ -130,8 +179,6 @@ pub(crate) fn is_among(from: &[String], names: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use marsad_shared::feed::FieldType;
-
     use super::*;
 
     fn found(fields: &[(&str, &[&str])], names: &[&str]) -> Result<Vec<usize>, String> {
@@ -141,9 +188,9 @@ mod tests {
         };
         let fields: Vec<_> = fields.iter().map(field).collect();
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        Headers::of(&fields, None, &names)
-            .map(|headers| headers.cells)
-            .map_err(|error| error.to_string())
+        let wanted =
+            Wanted { fields: &fields, outside: &[], gone: &BTreeSet::new(), deleted: None };
+        Headers::of(wanted, &names).map(|headers| headers.cells).map_err(|error| error.to_string())
     }
 
     #[test]

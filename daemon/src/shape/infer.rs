@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use marsad_shared::{
-    feed::{Deleted, Field, FieldType},
+    feed::{Deleted, Feed, Field, FieldType},
+    partner::Cover,
     record::{Layout, NoSuchKey},
 };
 use serde_json::value::RawValue;
@@ -29,19 +30,37 @@ pub enum InferError {
     Nothing,
 }
 
+/// What a feed says of its columns beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'f> {
+    pub key: &'f [String],
+    /// What an agreement does not cover never becomes a column.
+    pub cover: &'f Cover,
+    pub deleted: Option<&'f Deleted>,
+    /// What tells nothing of a record.
+    pub unlisted: &'f [&'f str],
+}
+
+impl<'f> Known<'f> {
+    /// What `feed` says of them.
+    pub fn of(feed: &'f Feed) -> Self {
+        let Feed { key, cover, deleted, unlisted, .. } = feed;
+        Self { key, cover, deleted: deleted.as_ref(), unlisted }
+    }
+}
+
 /// The layout of a header.
-pub fn from_header(names: &[String], key: &[String]) -> Result<Layout, InferError> {
+pub fn from_header(names: &[String], known: &Known<'_>) -> Result<Layout, InferError> {
     let fields = names.iter().map(|name| Field::new(name.as_str(), FieldType::Text)).collect();
-    finish(fields, key)
+    finish(fields, known)
 }
 
 /// The layout of JSON records. What `OData` says about its data, `@odata.etag` and its like, is no data.
 pub fn from_records<'r>(
     records: impl Iterator<Item = &'r str>,
-    key: &[String],
-    deleted: Option<&Deleted>,
-    unlisted: &[&str],
+    known: &Known<'_>,
 ) -> Result<Layout, InferError> {
+    let Known { key, deleted, unlisted, .. } = *known;
     let mut fields: Vec<Field> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for record in records.take(SAMPLE) {
@@ -62,25 +81,25 @@ pub fn from_records<'r>(
                 continue;
             };
             if let Some(field) = places.get(&name).and_then(|&at| fields.get_mut(at)) {
-                field.kind = both(field.kind, kind);
+                field.kind = field.kind.or(kind);
             } else {
                 places.insert(name.clone(), fields.len());
                 fields.push(Field::new(name, kind));
             }
         }
     }
-    if fields.is_empty() { Err(InferError::Nothing) } else { finish(fields, key) }
+    if fields.is_empty() { Err(InferError::Nothing) } else { finish(fields, known) }
 }
 
 /// The layout of XML records: an element with attributes and text is a column each, `Area` and `Area/@code`; one that
 /// holds others, or stands more than once, is JSON.
 pub fn from_elements<'r>(
     records: impl Iterator<Item = &'r str>,
-    key: &[String],
+    known: &Known<'_>,
 ) -> Result<Layout, InferError> {
     let mut fields: Vec<Field> = Vec::new();
     let mut add = |name: String, kind: FieldType| match fields.iter_mut().find(|f| f.name == name) {
-        Some(field) => field.kind = both(field.kind, kind),
+        Some(field) => field.kind = field.kind.or(kind),
         None => fields.push(Field::new(name, kind)),
     };
     for record in records.take(SAMPLE) {
@@ -99,23 +118,28 @@ pub fn from_elements<'r>(
             }
         }
     }
-    if fields.is_empty() { Err(InferError::Nothing) } else { finish(fields, key) }
+    if fields.is_empty() { Err(InferError::Nothing) } else { finish(fields, known) }
 }
 
-fn finish(fields: Vec<Field>, key: &[String]) -> Result<Layout, InferError> {
+fn finish(mut fields: Vec<Field>, known: &Known<'_>) -> Result<Layout, InferError> {
+    fields.retain(|field| known.cover.has(&field.name));
     let mut met = std::collections::HashSet::new();
     for field in &fields {
         let folded = field.name.to_lowercase();
-        let reserved =
-            folded.is_empty() || folded.starts_with('_') || folded == "rowid" || folded == "oid";
-        if reserved || !met.insert(folded) {
+        if is_reserved(&folded) || !met.insert(folded) {
             return Err(InferError::Name(field.name.clone()));
         }
     }
-    Layout::new(fields, key).map_err(|NoSuchKey(name)| InferError::Key(name))
+    Layout::new(fields, known.key).map_err(|NoSuchKey(name)| InferError::Key(name))
 }
 
-fn kind_of(json: &str) -> Option<FieldType> {
+/// Whether `SQLite` or the bank keep that name, in lower case, for themselves.
+pub fn is_reserved(folded: &str) -> bool {
+    folded.is_empty() || folded.starts_with('_') || folded == "rowid" || folded == "oid"
+}
+
+/// What a value of JSON is, by its first character; `None`: nothing.
+pub(super) fn kind_of(json: &str) -> Option<FieldType> {
     match json.as_bytes().first()? {
         b'n' => None,
         b'"' => Some(FieldType::Text),
@@ -124,18 +148,6 @@ fn kind_of(json: &str) -> Option<FieldType> {
         // Long digit ids are text: a number could not hold them.
         _ if json.parse::<i64>().is_ok() => Some(FieldType::Integer),
         _ => Some(FieldType::Decimal),
-    }
-}
-
-/// The type that holds both.
-fn both(one: FieldType, other: FieldType) -> FieldType {
-    match (one, other) {
-        (one, other) if one == other => one,
-        (FieldType::Integer, FieldType::Decimal) | (FieldType::Decimal, FieldType::Integer) => {
-            FieldType::Decimal
-        }
-        (FieldType::Json, _) | (_, FieldType::Json) => FieldType::Json,
-        _ => FieldType::Text,
     }
 }
 
@@ -172,13 +184,33 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Ordered<'a> {
 mod tests {
     use super::*;
 
+    fn known(key: &[String]) -> Known<'_> {
+        Known { key, cover: &Cover::All, deleted: None, unlisted: &["_id"] }
+    }
+
+    #[test]
+    fn what_an_agreement_does_not_cover_never_becomes_a_column() {
+        let cover = Cover::Only(["id", "Area/@code", "n"].map(str::to_owned).into());
+        let key = ["id".to_owned()];
+        let known = Known { cover: &cover, ..known(&key) };
+        let columns = |layout: Result<Layout, InferError>| {
+            layout.unwrap().fields.into_iter().map(|field| field.name).collect::<Vec<_>>()
+        };
+        let names = ["n", "rowid", "id", "child"].map(str::to_owned);
+        assert_eq!(columns(from_header(&names, &known)), ["n", "id"], "nor is its name in the way");
+        let record = r#"{"id":"1","child":{"n":1},"n":2}"#;
+        assert_eq!(columns(from_records([record].into_iter(), &known)), ["id", "n"]);
+        let element = r##"{"id":"1","Area":{"@code":"x","#text":"y"}}"##;
+        assert_eq!(columns(from_elements([element].into_iter(), &known)), ["id", "Area/@code"]);
+    }
+
     #[test]
     fn columns_are_those_of_the_first_data_in_their_order() {
         let records = [
             r#"{"id":"a","n":1,"ok":true,"x":null,"tags":[1]}"#,
             r#"{"id":"b","n":1.5,"ok":false,"x":"late","long":784000000000001123456}"#,
         ];
-        let layout = from_records(records.into_iter(), &["id".to_owned()], None, &[]).unwrap();
+        let layout = from_records(records.into_iter(), &known(&["id".to_owned()])).unwrap();
         let columns: Vec<_> = layout.fields.iter().map(|f| (f.name.as_str(), f.kind)).collect();
         assert_eq!(
             columns,
@@ -197,7 +229,7 @@ mod tests {
     fn what_a_preset_knows_to_be_nothing_is_no_column_unless_it_is_the_key() {
         let record = r#"{"_id":1,"id":"a"}"#;
         let columns = |key: &str| {
-            let layout = from_records([record].into_iter(), &[key.to_owned()], None, &["_id"])?;
+            let layout = from_records([record].into_iter(), &known(&[key.to_owned()]))?;
             Ok(layout.fields.into_iter().map(|field| field.name).collect::<Vec<_>>())
         };
         assert_eq!(columns("id"), Ok(vec!["id".to_owned()]));
@@ -208,7 +240,7 @@ mod tests {
     fn columns_that_the_bank_cannot_keep_are_named() {
         let header = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-            from_header(&names, &["id".to_owned()])
+            from_header(&names, &known(&["id".to_owned()]))
         };
         assert!(header(&["id", "رقم الطلب"]).is_ok());
         assert_eq!(header(&["id", "_run"]), Err(InferError::Name("_run".to_owned())));

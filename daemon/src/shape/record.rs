@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use marsad_shared::untrusted::settled_at_most;
 
-use super::{Held, Refused};
+use super::{Beside, Held, Refused, infer::kind_of};
 use crate::decode::{
     DEPTH_MAX, Raw,
     json::{Name, is_too_deep, twice},
@@ -18,27 +18,31 @@ use crate::decode::{
 pub(super) struct Record<'r>(Vec<Option<&'r RawValue>>);
 
 impl<'r> Record<'r> {
-    /// Opens `json` for the names that have slots.
+    /// Opens `json` for the names that have slots, and notes the others in `beside` where somebody looks for them.
     ///
     /// # Errors
     /// [`Refused`] if it is no object, is nested too deep, or has a name twice, wherever that is: which of two values is
     /// meant nobody can tell, and a reader that takes the last may see another record than we do.
-    pub(super) fn open(text: &'r str, slots: &Slots) -> Result<Self, Refused> {
+    pub(super) fn open(
+        text: &'r str,
+        slots: &Slots,
+        beside: Option<&mut Beside>,
+    ) -> Result<Self, Refused> {
         if is_too_deep(text) {
             let reason = format!(
                 "the record is nested deeper than {DEPTH_MAX} levels; ask the partner what it is"
             );
-            return Err(Refused { field: None, reason });
+            return Err(Refused::whole(reason));
         }
         let mut values = vec![None; slots.names.len()];
-        let members = Members { names: slots, slots: &mut values };
+        let members = Members { names: slots, slots: &mut values, beside };
         let mut json = serde_json::Deserializer::from_str(text);
         json.deserialize_map(members)
             .and_then(|()| json.end())
             .map_err(|error| not_an_object(&error))?;
         match twice(text) {
             None => Ok(Self(values)),
-            Some(name) => Err(Refused { field: None, reason: named_twice(&name) }),
+            Some(name) => Err(Refused::whole(named_twice(&name))),
         }
     }
 
@@ -53,7 +57,7 @@ pub(super) fn member<'r>(value: &'r RawValue, name: &str) -> Option<&'r RawValue
     let mut slots = Slots::default();
     slots.add(name.to_owned());
     let mut found = [None];
-    let members = Members { names: &slots, slots: &mut found };
+    let members = Members { names: &slots, slots: &mut found, beside: None };
     serde_json::Deserializer::from_str(value.get()).deserialize_map(members).ok()?;
     let [found] = found;
     found
@@ -79,8 +83,7 @@ pub(super) fn raw_of(value: &RawValue) -> Result<Held<'_>, &'static str> {
 }
 
 fn not_an_object(error: &serde_json::Error) -> Refused {
-    let reason = format!("the record is not a JSON object (column {})", error.column());
-    Refused { field: None, reason }
+    Refused::whole(format!("the record is not a JSON object (column {})", error.column()))
 }
 
 /// Why a record with that name twice is refused. The name is outside text.
@@ -121,6 +124,8 @@ impl Slots {
 struct Members<'m, 'r> {
     names: &'m Slots,
     slots: &'m mut [Option<&'r RawValue>],
+    /// Where those without a slot are noted.
+    beside: Option<&'m mut Beside>,
 }
 
 impl<'r> Visitor<'r> for Members<'_, 'r> {
@@ -130,11 +135,17 @@ impl<'r> Visitor<'r> for Members<'_, 'r> {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'r>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'r>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut expected = 0;
         while let Some(Name(name)) = map.next_key()? {
             let Some(at) = self.names.find(&name, expected) else {
-                map.next_value::<IgnoredAny>()?;
+                match &mut self.beside {
+                    Some(beside) => {
+                        let value: &RawValue = map.next_value()?;
+                        beside.note(&name, kind_of(value.get()));
+                    }
+                    None => drop(map.next_value::<IgnoredAny>()?),
+                }
                 continue;
             };
             expected = at + 1;

@@ -1,8 +1,11 @@
 //! Rows of tables, of CSV and of sheets: each column is read from its cell.
 
-use marsad_shared::{feed::Deleted, record::Batch};
+use marsad_shared::{
+    feed::{Deleted, FieldType},
+    record::Batch,
+};
 
-use super::{Headers, Held, Refused, Shaper};
+use super::{Beside, Headers, Held, Misfit, Refused, Shaper};
 use crate::decode::{Raw, Standing, csv::Cells, xlsx};
 
 impl Shaper {
@@ -15,7 +18,9 @@ impl Shaper {
         headers: &Headers,
         cells: Cells<'_>,
         batch: &mut Batch,
+        beside: &mut Beside,
     ) -> Result<(), Refused> {
+        headers.look(beside, |at| cells.get(at).is_some_and(|cell| !cell.is_empty()));
         let says = headers.deleted.and_then(|at| cells.get(at));
         let standing = match (&self.deleted, says) {
             (Some(Deleted::Field { values, .. }), Some(says))
@@ -49,7 +54,9 @@ impl Shaper {
         headers: &Headers,
         row: &xlsx::Row<'_>,
         batch: &mut Batch,
+        beside: &mut Beside,
     ) -> Result<(), Refused> {
+        headers.look(beside, |at| !is_blank(row.cell(at)));
         let standing = match (&self.deleted, headers.deleted.map(|at| row.text(at))) {
             (Some(Deleted::Field { values, .. }), Some(says))
                 if values.iter().any(|value| value == says) =>
@@ -63,7 +70,8 @@ impl Shaper {
             if let (xlsx::Cell::Bad(what), true) = (row.cell(cell), wanted(at)) {
                 let place = xlsx::cell_name(cell, row.line);
                 let reason = format!("field {:?} (cell {place}) {what}", field.name);
-                return Err(Refused { field: Some(field.name.clone()), reason });
+                let field = Some(field.name.clone());
+                return Err(Refused { field, reason, misfit: Misfit::Row });
             }
         }
         self.fill(batch, standing, |at, _| {
@@ -73,6 +81,19 @@ impl Shaper {
                 Some(xlsx::Cell::Bad(_)) | None => Held::Raw(Raw::Nothing),
             })
         })
+    }
+}
+
+impl Headers {
+    /// Notes what a row has beside the columns, in cells where something `stands`. A cell says no more than text.
+    fn look(&self, beside: &mut Beside, stands: impl Fn(usize) -> bool) {
+        if self.beside.is_empty() {
+            return;
+        }
+        let Some(beside) = beside.next() else { return };
+        for (name, at) in &self.beside {
+            beside.note(name, stands(*at).then_some(FieldType::Text));
+        }
     }
 }
 

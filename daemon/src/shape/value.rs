@@ -12,6 +12,7 @@ use marsad_shared::{
     untrusted::settled_at_most,
 };
 
+use super::Misfit;
 use crate::decode::{Raw, json::bad_escape};
 
 mod card;
@@ -69,14 +70,17 @@ impl Reading {
     /// Puts `raw` into the row's next column; nothing becomes null.
     ///
     /// # Errors
-    /// What the value should have been.
-    pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {
+    /// What the value should have been, and whether it is of another type.
+    pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), (Misfit, Why)> {
+        let in_row = |why| (Misfit::Row, why);
         if let Some(what) = unfit(self.kind, raw) {
-            return Err(holds(what).into());
+            return Err(in_row(holds(what).into()));
         }
-        self.take(raw, row)?;
+        // Another word than those of an `enum` is none of another type.
+        let misfit = if self.kind == FieldType::Enum { Misfit::Row } else { Misfit::Retyped };
+        self.take(raw, row).map_err(|why| (misfit, why))?;
         // Most columns have none, and millions of values pass here.
-        if self.limits.are_none() { Ok(()) } else { self.limits.check(row.last()) }
+        if self.limits.are_none() { Ok(()) } else { self.limits.check(row.last()).map_err(in_row) }
     }
 
     fn take(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {

@@ -1,14 +1,11 @@
 //! Where a feed's columns stand in a record, and what says that the record was deleted: in JSON names and `$.a.b`, in
 //! XML paths of local names.
 
-use marsad_shared::{
-    feed::{Deleted, FieldType, XmlPath, names_of},
-    record::Layout,
-};
+use marsad_shared::feed::{Deleted, Field, FieldType, XmlPath, names_of};
 use serde_json::value::RawValue;
 
 use super::{
-    Held, Refused, odata,
+    Beside, Held, Refused, odata,
     record::{Record, Slots, member, raw_of},
 };
 use crate::decode::{Raw, xml};
@@ -43,19 +40,28 @@ enum Rule {
 }
 
 impl Ways {
-    /// The ways into JSON records.
-    pub(super) fn json(layout: &Layout, deleted: Option<&Deleted>) -> Self {
-        Self::of(layout, deleted, json)
+    /// The ways into JSON records: to `fields`, and to what says that one was deleted.
+    pub(super) fn json<'f>(
+        fields: impl Iterator<Item = &'f Field>,
+        deleted: Option<&Deleted>,
+    ) -> Self {
+        Self::of(fields, deleted, json)
     }
 
     /// The ways into XML records.
-    pub(super) fn xml(layout: &Layout, deleted: Option<&Deleted>) -> Self {
-        Self::of(layout, deleted, xml_way)
+    pub(super) fn xml<'f>(
+        fields: impl Iterator<Item = &'f Field>,
+        deleted: Option<&Deleted>,
+    ) -> Self {
+        Self::of(fields, deleted, xml_way)
     }
 
-    fn of(layout: &Layout, deleted: Option<&Deleted>, way: fn(&str, &mut Slots) -> Way) -> Self {
+    fn of<'f>(
+        fields: impl Iterator<Item = &'f Field>,
+        deleted: Option<&Deleted>,
+        way: fn(&str, &mut Slots) -> Way,
+    ) -> Self {
         let mut slots = Slots::default();
-        let fields = layout.fields.iter();
         let columns = fields
             .map(|field| field.from.iter().map(|from| way(from, &mut slots)).collect())
             .collect();
@@ -69,12 +75,16 @@ impl Ways {
         Self { slots, columns, deleted }
     }
 
-    /// Opens a record.
+    /// Opens a record; what it has beside what is looked for goes into `beside`.
     ///
     /// # Errors
     /// [`Refused`] if it cannot be opened.
-    pub(super) fn open<'r>(&self, record: &'r str) -> Result<Record<'r>, Refused> {
-        Record::open(record, &self.slots)
+    pub(super) fn open<'r>(
+        &self,
+        record: &'r str,
+        beside: Option<&mut Beside>,
+    ) -> Result<Record<'r>, Refused> {
+        Record::open(record, &self.slots, beside)
     }
 
     /// Whether the record says that it was deleted. One that says nothing of it is there.
@@ -130,7 +140,7 @@ impl Ways {
 
 /// A record of which it cannot be told whether it was deleted.
 fn untold(why: &str) -> Refused {
-    Refused { field: None, reason: format!("what should say whether it was deleted {why}") }
+    Refused::whole(format!("what should say whether it was deleted {why}"))
 }
 
 /// `$.a.b` goes down, anything else is one name.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use marsad_shared::{
     feed::{Feed, Origin},
+    partner::Cover,
     protocol::TestStep,
     record::Layout,
     untrusted::show_at_most,
@@ -16,6 +17,7 @@ use url::Url;
 
 use super::Trial;
 use crate::{
+    columns::covered,
     decode::DecodeError,
     intake::{Intake, Origins},
     pull::{
@@ -153,9 +155,11 @@ fn read(
             decoded(DecodeError::Layout(format!("the key {missing:?} is no field; mend `key`")))
         })?
     };
+    let (layout, outside) =
+        covered(feed, layout).map_err(|what| decoded(DecodeError::Layout(what)))?;
     let own = || layout.fields.iter().map(|field| field.name.clone()).collect();
     // What stands there, whatever the feed wants of it.
-    let bare = Feed { key: Vec::new(), fields: Vec::new(), ..feed.clone() };
+    let bare = Feed { key: Vec::new(), fields: Vec::new(), cover: Cover::All, ..feed.clone() };
     let found = reading.infer(&bare);
     let names =
         found.map_or_else(|_| own(), |found| found.fields.into_iter().map(|f| f.name).collect());
@@ -163,9 +167,16 @@ fn read(
         Origin::Http(request) => Envelope::of(request),
         Origin::Files(_) => Envelope::default(),
     };
-    let shaper = Shaper::new(feed, layout);
+    let shaper = Shaper::new(feed, layout, outside);
     let origins = Origins { encoding: reading.encoding(), ..Origins::default() };
-    let intake = Intake { feed, shaper: &shaper, format: reading.format, seed: 0, origins };
+    let intake = Intake {
+        feed,
+        shaper: &shaper,
+        format: reading.format,
+        seed: 0,
+        origins,
+        references: None,
+    };
     let Read { found, piece, .. } = reading.page(&intake, envelope.paths(), most);
     // An answer that says that it is an error is one, whatever its records look like.
     if let Some(why) = envelope.said(&found, answer, url)?.failed {

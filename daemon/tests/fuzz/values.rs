@@ -97,7 +97,7 @@ static NUMBERS: LazyLock<[(Feed, Shaper); 2]> = LazyLock::new(|| {
             "decimal = \"{sign}\"\nkey = [\"id\"]\nfields = {{ id = \"text\", n = \"integer\", d = \"decimal\" }}"
         ));
         let layout = Layout::new(feed.fields.clone(), &feed.key).unwrap();
-        let shaper = Shaper::new(&feed, layout);
+        let shaper = Shaper::new(&feed, layout, Vec::new());
         (feed, shaper)
     })
 });
@@ -106,7 +106,7 @@ static NUMBERS: LazyLock<[(Feed, Shaper); 2]> = LazyLock::new(|| {
 fn number(shaper: &Shaper, column: &str, text: &str) -> Option<String> {
     let mut batch = Batch::new(&shaper.layout, 7);
     let record = json!({ "id": "a", column: text }).to_string();
-    shaper.json(&record, Standing::Here, &mut batch).ok()?;
+    shaper.json(&record, Standing::Here, &mut batch, &mut shaper.beside()).ok()?;
     reading::lines(&batch)
         .concat()
         .split('|')

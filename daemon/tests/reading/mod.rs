@@ -3,6 +3,7 @@
 use std::{fs, io::BufReader};
 
 use marsad_daemon::{
+    columns::covered,
     decode::{DecodeError, Flow, Scalar},
     intake::{Intake, Origins, Piece, Source, infer},
     shape::Shaper,
@@ -40,7 +41,8 @@ pub(crate) fn shaper(feed: &Feed, format: Format, body: &[u8]) -> Result<Shaper,
     } else {
         Layout::new(feed.fields.clone(), &feed.key).unwrap()
     };
-    Ok(Shaper::new(feed, layout))
+    let (layout, outside) = covered(feed, layout).map_err(DecodeError::Layout)?;
+    Ok(Shaper::new(feed, layout, outside))
 }
 
 /// A page, read: what stands at `wanted`, and its rows.
@@ -55,7 +57,14 @@ pub(crate) fn page(
         Err(error) => return (Vec::new(), Err(error)),
     };
     let wanted: Vec<_> = wanted.iter().map(|path| ScalarPath::parse(path).unwrap()).collect();
-    let intake = Intake { feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
+    let intake = Intake {
+        feed,
+        shaper: &shaper,
+        format,
+        seed: 7,
+        origins: Origins::default(),
+        references: None,
+    };
     let (scalars, read) = intake.page(Source::Held(body), &wanted, usize::MAX);
     // While it streams by it is the same.
     let mut few = BufReader::with_capacity(7, body);

@@ -29,8 +29,14 @@ fn refused(keys: &str, body: &[u8]) -> Vec<HeldItem> {
     let feed = feed(keys);
     let format = feed.format.unwrap_or(Format::Json);
     let shaper = shaper(&feed, format, body).unwrap();
-    let intake =
-        Intake { feed: &feed, shaper: &shaper, format, seed: 7, origins: Origins::default() };
+    let intake = Intake {
+        feed: &feed,
+        shaper: &shaper,
+        format,
+        seed: 7,
+        origins: Origins::default(),
+        references: None,
+    };
     let (_, piece) = intake.page(Source::Held(body), &[], usize::MAX);
     piece.unwrap().refused.into_iter().map(kept).collect()
 }

@@ -1,6 +1,7 @@
 //! From the files as written to values that everyone else can rely on. Pure but for the secrets, which are read here,
 //! because whether they are there and closed to others belongs to the check.
 
+mod agreement;
 mod auth;
 mod connection;
 mod encoding;
@@ -12,6 +13,7 @@ mod keeping;
 mod paging;
 mod path;
 mod records;
+pub(super) mod references;
 mod request;
 mod rules;
 mod schedule;
@@ -27,6 +29,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 
+use self::agreement::Agreed;
 use super::{
     Environment,
     raw::{Name as RawName, RawConnection, RawDaemon, RawPartner, RawPartnerFile, RawRoles},
@@ -139,6 +142,7 @@ pub(super) struct Checked {
     pub partner: Option<Partner>,
     pub connections: Vec<Connection>,
     pub feeds: Vec<Feed>,
+    pub references: Vec<references::Written>,
 }
 
 /// Checks a partner's file.
@@ -164,11 +168,18 @@ pub(super) fn partner_file(
         folders_are_its_own(&raw.value, &id, met, report);
         checked.connections.extend(connection::connection(raw, &id, scope, report));
     }
-    let mut patterns = HashMap::new();
-    for raw in raw.feed.value().unwrap_or(&Vec::new()) {
+    let (mut patterns, none) = (HashMap::new(), Vec::new());
+    let raw_feeds = raw.feed.value().unwrap_or(&none);
+    let agreed = Agreed::of(raw, raw_feeds, report);
+    for raw in raw_feeds {
         unique(&raw.value.id, "feed", &mut names, report);
         feed::files_are_its_own(&raw.value, &mut patterns, report);
-        checked.feeds.extend(feed::feed(raw, &id, &connected, scope, report));
+        let feed = feed::feed(raw, &id, &connected, scope, report);
+        let cover = agreed.cover_of(&raw.value, report);
+        let feed = feed.map(|feed| Feed { cover, ..feed });
+        let refers = feed.as_ref().map(|feed| references::written(&raw.value, feed, report));
+        checked.references.extend(refers.into_iter().flatten());
+        checked.feeds.extend(feed);
     }
     checked
 }
@@ -185,6 +196,7 @@ fn partner(
         Some(agreement) => Some(Agreement {
             reference: agreement.reference.value()?.clone(),
             valid_until: agreement.valid_until.value().map(|day| day.0),
+            fields: agreement::written(agreement),
         }),
     };
     let budget = raw.budget.here().and_then(|budget| self::budget(budget, scope, report));

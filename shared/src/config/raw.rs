@@ -116,8 +116,11 @@ table! {
         must reference: String,
         /// Its last day.
         may valid_until: Day,
+        /// The fields that it covers: `"feed.column"`, `"feed.*"` for all of a feed, or `"column"` for that one of every feed.
+        /// What it does not cover is dropped before anything is stored. Default: everything.
+        may fields: Vec<At<String>>,
     }
-    later { "fields" }
+    later {}
 }
 
 table! {
@@ -686,6 +689,10 @@ table! {
         may gregorian: String,
         /// `phone`: the country of a number that names none, by its two letters. Default: `AE`.
         may region: String,
+        /// What it refers to: a living record of that feed has to have the value in its key, or the record is refused. `"feed"`,
+        /// `"feed.column"`, or `"partner/feed.column"` for a feed of another partner. Nothing refers to nothing. Default: it
+        /// refers to nothing.
+        may references: String,
         /// `enum`: all that may stand there.
         may values: Vec<String>,
         /// `integer`, `decimal`, `date`, `hijri_date`, `timestamp`, `period`: the least that may stand there: a number, a

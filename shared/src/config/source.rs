@@ -136,6 +136,12 @@ impl Report<'_> {
         }
     }
 
+    /// A place to come back to.
+    pub(super) fn spot(&self, place: &Place) -> Spot {
+        let (file, line) = (self.source.file.clone(), self.source.line(place.at));
+        Spot { file, line, key: place.key.clone() }
+    }
+
     fn syntax(&mut self, at: usize, message: &str) {
         let line = self.source.line(at);
         if self.broken.insert(line) {
@@ -148,6 +154,21 @@ impl Report<'_> {
     fn push(&mut self, line: usize, key: String, problem: String, remedy: String) {
         let file = self.source.file.clone();
         self.found.push(ConfigError { file, line, key, problem, remedy });
+    }
+}
+
+/// A place that is spoken of once its file has been put away.
+#[derive(Debug)]
+pub(super) struct Spot {
+    file: PathBuf,
+    line: usize,
+    key: String,
+}
+
+impl Spot {
+    pub(super) fn wrong(self, problem: String, remedy: String) -> ConfigError {
+        let Self { file, line, key } = self;
+        ConfigError { file, line, key, problem, remedy }
     }
 }
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     connection::{Auth, ClientProof, DeliverMethod, Link},
     feed::{FieldType, Origin, RecordsPath},
+    partner::Cover,
     request::{Paging, Stop},
     schedule::Schedule,
 };
@@ -111,6 +112,25 @@ impl Folder {
         let folder = format!("{}/", self.path().display());
         errors.replace(&folder, "").lines().map(str::to_owned).collect()
     }
+}
+
+#[test]
+fn an_agreement_covers_a_feed_a_column_of_one_or_a_column_of_all() {
+    let text = EDUCATION.replace(
+        "valid_until = 2027-12-31 }",
+        "fields = [\"id\", \"updated_at\", \"enrolments.grade\", \"transfers.*\"] }",
+    );
+    let folder = Folder::new(MARSAD, &[("education", &text)]);
+    folder.secret("partners.d/education.secret", "s3cret\n", 0o600);
+    let config = folder.load(&Environment::empty()).unwrap_or_else(|errors| panic!("{errors}"));
+    let [enrolments, transfers] = &config.feeds[..] else { panic!("two feeds") };
+    for (column, expected) in [("id", true), ("grade", true), ("child_eid", false), ("Id", false)] {
+        assert_eq!(enrolments.cover.has(column), expected, "{column}");
+    }
+    assert_eq!(transfers.cover, Cover::All, "all of it, whatever it brings");
+    let fields = config.partners[0].agreement.as_ref().unwrap().fields.as_ref().unwrap();
+    assert_eq!(fields[3], "transfers.*");
+    assert_eq!(enrolments.fields.len(), 5, "what is declared stays declared");
 }
 
 #[test]
@@ -305,11 +325,28 @@ fn what_the_readme_shows_of_columns_is_right() {
         "[partner]\nid = \"courts\"\n[[connection]]\nid = \"api\"\nbase_url = \"https://courts.example\"\n\
          [[feed]]\nid = \"cases\"\nconnection = \"api\"\npath = \"/cases\"\nkey = [\"id\"]\n[feed.fields]\n{shown}\n"
     );
-    let folder = Folder::new("", &[("courts", &text)]);
+    let social = "[partner]\nid = \"social\"\n[[connection]]\nid = \"in\"\nimport = \"in\"\n\
+                  [[feed]]\nid = \"families\"\nconnection = \"in\"\nfiles = \"*.csv\"\nkey = [\"id\"]\n";
+    let folder = Folder::new("", &[("courts", &text), ("social", social)]);
     let config = folder.load(&Environment::empty()).unwrap_or_else(|errors| panic!("{errors}"));
-    let kinds: std::collections::HashSet<_> =
-        config.feeds[0].fields.iter().map(|field| field.kind).collect();
+    let kinds: HashSet<_> = config.feeds[0].fields.iter().map(|field| field.kind).collect();
     assert_eq!(kinds.len(), FieldType::ALL.len(), "each type is shown");
+}
+
+#[test]
+fn what_the_readme_shows_of_agreements_is_right() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let shown = readme.lines().find(|line| line.starts_with("agreement = {")).unwrap();
+    let feed = |id: &str| {
+        format!("[[feed]]\nid = \"{id}\"\nconnection = \"api\"\npath = \"/x\"\nkey = [\"no\"]\n")
+    };
+    let text = format!(
+        "[partner]\nid = \"courts\"\n{shown}\n[[connection]]\nid = \"api\"\nbase_url = \"https://courts.example\"\n{}{}",
+        feed("cases"),
+        feed("visits")
+    );
+    assert_eq!(Folder::new("", &[("courts", &text)]).said(), Vec::<String>::new());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::word::words;
+use crate::{id::FeedId, word::words};
 
 /// One column.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +45,19 @@ pub struct Rules {
     /// The greatest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<String>,
+    /// Which living record it must be that of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub references: Option<Reference>,
     /// `text`: what it must look like, as [`crate::bound::Pattern`] reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
+}
+
+/// The column of another feed that a value has to stand in: the first of its key, which is looked up quickly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    pub feed: FeedId,
+    pub column: String,
 }
 
 impl Rules {
@@ -69,6 +79,20 @@ impl Field {
             format: None,
             zone: None,
             rules: Rules::default(),
+        }
+    }
+}
+
+impl FieldType {
+    /// The type that holds what either does, where nothing more is known than how values were written.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Integer, Self::Integer) => Self::Integer,
+            (Self::Boolean, Self::Boolean) => Self::Boolean,
+            (Self::Integer | Self::Decimal, Self::Integer | Self::Decimal) => Self::Decimal,
+            (Self::Json, _) | (_, Self::Json) => Self::Json,
+            _ => Self::Text,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{StoreError, cache::roll_back, schema, writer::Database};
 mod audit;
 mod calls;
 mod certificates;
+pub(super) mod drift;
 mod exchanges;
 pub(super) mod groups;
 mod quarantine;
@@ -18,6 +19,7 @@ mod runs;
 mod state;
 
 pub use calls::{Calls, Rest};
+pub use drift::Decided;
 pub use exchanges::{Asked, AttemptEnd, Due, NewExchange, Step};
 pub(super) use quarantine::place_of;
 pub use quarantine::{Discarded, HeldItem};

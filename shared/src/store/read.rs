@@ -28,9 +28,13 @@ pub mod cursor;
 mod exchanges;
 mod feeds;
 mod groups;
+mod layout;
 mod quarantine;
 mod records;
+mod references;
 mod runs;
+
+pub use references::References;
 
 /// A connection to each database that can only read.
 #[derive(Debug)]

@@ -344,6 +344,30 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              UPDATE quarantine_groups SET n = n - 1 WHERE id = old.grp;
          END;",
         |tx| Ok(groups::group_all(tx)?),
+    ), M::up(
+        "-- What came otherwise than a feed's columns say, and what was decided of it.
+         CREATE TABLE drift (
+             feed TEXT NOT NULL,
+             field TEXT NOT NULL,
+             change TEXT NOT NULL,
+             kind TEXT,
+             first_run INTEGER NOT NULL,
+             last_run INTEGER NOT NULL,
+             runs INTEGER NOT NULL DEFAULT 1,
+             first_at INTEGER NOT NULL,
+             last_at INTEGER NOT NULL,
+             decision TEXT NOT NULL,
+             decided_at INTEGER,
+             actor TEXT,
+             reason TEXT,
+             PRIMARY KEY (feed, field, change)
+         ) STRICT, WITHOUT ROWID;
+         CREATE INDEX drift_open ON drift (feed) WHERE decision = 'open';
+         -- Which declared fields a feed was first watched with: what stands beside those is known.
+         CREATE TABLE watched (
+             feed TEXT PRIMARY KEY,
+             fields TEXT NOT NULL
+         ) STRICT, WITHOUT ROWID;",
     )])
 });
 

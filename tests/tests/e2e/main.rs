@@ -4,6 +4,8 @@
 //! to break it.
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod bad_files;
@@ -66,7 +68,11 @@ mod promise_12_restart;
 #[cfg(test)]
 mod quarantine;
 #[cfg(test)]
+mod references;
+#[cfg(test)]
 mod reveal;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use marsad_shared::{
     id::{ConnectionId, ExchangeId, FeedId, IdError, QuarantineId, RunId},
     protocol::Alike,
@@ -135,6 +135,19 @@ pub(in crate::cli) struct Replay {
     pub(in crate::cli) reason: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Settle {
+    /// The feed, as partner/feed
+    #[arg(value_name = "FEED")]
+    pub(in crate::cli) feed: FeedId,
+    /// What came otherwise, by name [default: all that is open]
+    #[arg(value_name = "COLUMN")]
+    pub(in crate::cli) columns: Vec<String>,
+    /// Why, for the audit and whoever looks at the columns
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+}
+
 /// What something is masked of.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum Masked {
@@ -149,6 +162,21 @@ impl FromStr for Masked {
     fn from_str(text: &str) -> Result<Self, IdError> {
         if text.contains('/') { text.parse().map(Self::Feed) } else { text.parse().map(Self::Item) }
     }
+}
+
+/// What is asked or decided of columns.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Schema {
+    /// A feed's columns, since when they are, and what came otherwise
+    Show {
+        /// The feed, as partner/feed
+        #[arg(value_name = "FEED")]
+        feed: FeedId,
+    },
+    /// It is right so: what is new becomes a column, and what is gone need not be there
+    Approve(Settle),
+    /// It is not: what is new is passed over for good, and what is gone holds the feed on
+    Refuse(Settle),
 }
 
 #[derive(Debug, Args)]

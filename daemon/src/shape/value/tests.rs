@@ -17,7 +17,7 @@ fn read(field: Field, raw: Raw<'_>) -> Result<String, Why> {
     let layout = Layout::new(vec![field], &["f".to_owned()]).unwrap();
     let mut batch = Batch::new(&layout, 0);
     let mut row = batch.row();
-    reading.put(&raw, &mut row)?;
+    reading.put(&raw, &mut row).map_err(|(_, why)| why)?;
     row.finish();
     Ok(match batch.at(0, 0) {
         Value::Null => "null".to_owned(),

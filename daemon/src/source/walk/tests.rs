@@ -49,6 +49,7 @@ fn feed(request: &Request) -> Feed {
         deleted: None,
         records: RecordsPath::Plain(Vec::new()),
         delimiter: b',',
+        cover: marsad_shared::partner::Cover::All,
         unlisted: &[],
         encoding: None,
         header_row: 1,

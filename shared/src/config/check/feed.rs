@@ -21,6 +21,7 @@ use crate::{
     feed::{DecimalSign, Feed, Field, FieldType, Format, Origin, Sheet},
     freshness::Promise,
     id::{ConnectionId, FeedId, PartnerId},
+    partner::Cover,
     request::Body,
     untrusted::show,
 };
@@ -82,6 +83,7 @@ pub(super) fn feed(
         key: key?,
         version,
         fields: fields?,
+        cover: Cover::All,
         unlisted: raw.preset.value().map_or(&[], |preset| preset::unlisted(*preset)),
         keeping: keeping?,
         promise,

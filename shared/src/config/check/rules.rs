@@ -51,7 +51,9 @@ pub(super) fn rules(
         None
     };
     let gregorian = raw.gregorian.value().cloned();
-    Some(Rules { region, values, gregorian, min, max, pattern })
+    // What it refers to is looked for once all files have been read.
+    let references = None;
+    Some(Rules { region, values, gregorian, min, max, references, pattern })
 }
 
 /// The bounds, as they are written.

@@ -2,9 +2,11 @@
 
 use super::*;
 
+mod agreement;
 mod auth;
 mod feed;
 mod field;
+mod references;
 mod tls;
 
 /// A partner that lacks nothing. Each case adds to it.
@@ -138,7 +140,7 @@ fn of_the_partner() {
         ),
         (
             "[partner]\nid = \"a\"\nagreement = { reference = \"M\", fields = [] }",
-            "3: partner.agreement.fields: is not read by this version; take it out",
+            "3: partner.agreement.fields: names no field, so that nothing could be kept; name what was agreed, or take it out",
         ),
         (
             "[partner]\nid = \"a\"\n[conection]\nid = \"b\"",

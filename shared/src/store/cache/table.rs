@@ -19,7 +19,7 @@ pub(in crate::store) struct Table {
     name: String,
     layout: Layout,
     /// Living records, when it was looked up.
-    pub(super) rows: u64,
+    pub(in crate::store) rows: u64,
 }
 
 /// The name of a feed's table: `-` becomes `_`, and `__` parts partner and feed.
