@@ -14,13 +14,15 @@ use super::{
 use crate::client::Client;
 
 /// Replays items and waits for the end. As JSON the answer is a [`ReplayReply`] `{done choice feeds[{feed runs received
-/// accepted refused newer untried problem}]}`; exit 1 if something was refused again, or was not there.
+/// accepted refused newer untried problem}]}`; exit 1 if something was refused again, or was not there. A dry run that could be made
+/// is done, whatever it says.
 pub(super) async fn replay(client: &Client, order: args::Replay, out: &mut Out) -> Done {
     let args::Replay { ids, group, feed, force, dry_run, reason } = order;
     let what = Chosen { ids, group, feed, up_to: None };
     let reply = client.replay(&Replay { what, force, dry_run, reason }).await?;
     out.answer(&reply, |_| said(&reply))?;
-    let well = |told: &Replayed| told.refused == 0 && told.problem.is_none();
+    let stays = |told: &Replayed| reply.done && told.refused > 0;
+    let well = |told: &Replayed| !stays(told) && told.problem.is_none();
     if reply.choice.missing.is_empty() && reply.feeds.iter().all(well) {
         Ok(())
     } else {

@@ -6,6 +6,9 @@ use crate::id::{FeedId, QuarantineId};
 /// Why a row that could be accepted is left in quarantine by a replay.
 pub const NEWER: &str = "a newer one is in the bank; discard it, or replay it with --force";
 
+/// What lets a file past the brake that held it, before the run.
+const RELEASE: &str = "marsad run release ";
+
 /// What would mend it, and what to do then. `replayable`: whether all that a replay needs was kept.
 pub fn fix(
     id: QuarantineId,
@@ -27,6 +30,22 @@ pub fn fix(
         return format!("the bank has what came later: {discard}");
     }
     match (kind, &place.field) {
+        (Kind::File, _) if reason.contains(RELEASE) => {
+            let run = reason.split(RELEASE).nth(1).and_then(|rest| rest.split_whitespace().next());
+            format!(
+                "ask the partner; if it is right: {RELEASE}{}; if it is not, have another sent, and then: {discard}",
+                run.unwrap_or("RUN")
+            )
+        }
+        (Kind::File, _) if reason.contains("marsad schema") => format!(
+            "if it is to stay so, decide it: marsad schema show {feed}, and then: {again}; \
+             if it is not, have the partner send another, and then: {discard}"
+        ),
+        (Kind::Row, Some(_)) if reason.contains("no living record there has it") => {
+            format!(
+                "have the partner bring that record, then: {again}; or mend this one, and then: {discard}"
+            )
+        }
         (Kind::File, _) => format!(
             "if the file is right, mend the block of {feed} in its partner's file, then: {again}; \
              if it is not, have the partner send another, and then: {discard}"
@@ -105,6 +124,27 @@ mod tests {
                 Place::default(),
                 true,
                 &["block of health/visits", "replay q7"],
+            ),
+            (
+                Kind::Row,
+                "field \"family\" refers to \"id\" of p/families, and no living record there has it; have …",
+                field("family"),
+                true,
+                &["bring that record", "replay q7"],
+            ),
+            (
+                Kind::File,
+                "column \"x\" is gone; if it is to stay so, decide it: marsad schema show FEED",
+                Place::default(),
+                true,
+                &["marsad schema show health/visits", "replay q7"],
+            ),
+            (
+                Kind::File,
+                "it would delete 9 of 10 records; ask the partner, and if that is right: marsad run release r12",
+                Place::default(),
+                true,
+                &["if it is right: marsad run release r12;", "discard q7"],
             ),
             (Kind::File, "it is a link", Place::default(), false, &["once more"]),
         ] {

@@ -222,6 +222,9 @@ impl<'de> Deserialize<'de> for Members {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::quarantine::form::Standing;
 
@@ -352,5 +355,39 @@ mod tests {
                 "grade:grade=•••*"
             ]
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_of_a_sensitive_field_or_of_none_is_ever_shown(
+            order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
+            filler in "[a-z]{0,4}",
+            nested in any::<bool>(),
+        ) {
+            // Whatever stands where, and however deep: only what an open field names comes out.
+            let all = [
+                ("id", "open-id"), ("eid", "SECRET-eid"), ("mother", "SECRET-mother"),
+                ("رقم الهوية", "SECRET-alias"), ("grade", "open-grade"), ("home", "SECRET-home"),
+            ];
+            let picked: Vec<_> = order.iter().filter_map(|at| all.get(*at)).collect();
+            let names = picked.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let row = picked.iter().map(|(_, value)| format!("{value}{filler}")).collect::<Vec<_>>();
+            let form = Form::Csv { delimiter: ',', names };
+            let layout = layout();
+            let laid = lay_out(row.join(",").as_bytes(), &form, sight(&layout, Some("eid")));
+            let members = picked.iter().map(|(name, value)| {
+                let text = Value::from(format!("{value}{filler}"));
+                ((*name).to_owned(), if nested { json!({ "phone": text, "x": text }) } else { text })
+            });
+            let record = Value::Object(members.collect()).to_string();
+            for form in [Form::Json { standing: Standing::Here }, Form::Xml { standing: Standing::Here }] {
+                let laid = lay_out(record.as_bytes(), &form, sight(&layout, None));
+                prop_assert!(!serde_json::to_string(&laid).unwrap().contains("SECRET"), "{laid:?}");
+                prop_assert!(laid.is_some());
+            }
+            let said = serde_json::to_string(&laid).unwrap();
+            prop_assert!(!said.contains("SECRET"), "{said}");
+            prop_assert!(said.contains("open-id") && said.contains("open-grade"), "{said}");
+        }
     }
 }

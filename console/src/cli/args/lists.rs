@@ -203,7 +203,7 @@ pub(in crate::cli) struct Quarantine {
     #[arg(long, value_name = "ID")]
     feed: Option<FeedId>,
     /// Only rows, or only whole files
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, visible_alias = "kind", value_name = "KIND")]
     state: Option<Kind>,
 }
 

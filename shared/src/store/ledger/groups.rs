@@ -58,8 +58,15 @@ pub(in crate::store) fn group_all(db: &Connection) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::store::schema;
+    use crate::{
+        id::{FeedId, QuarantineId, RunId},
+        quarantine::{Kind, Place, Refusal},
+        store::{Ledger, schema},
+    };
 
     #[test]
     fn items_of_an_older_version_are_given_their_groups() {
@@ -84,5 +91,79 @@ mod tests {
         let groups = groups.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let groups: Vec<(String, i64)> = groups.map(Result::unwrap).collect();
         assert_eq!(groups, [("line … is bad".to_owned(), 2), ("other".to_owned(), 1)]);
+    }
+
+    /// Something that happens to quarantine.
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// A row of a feed, by its line, with a reason and a field or none.
+        Refuse(u8, u8, u8),
+        Discard(i64),
+        Accept(i64),
+        RefuseAgain(i64, u8),
+        TakeBack(u8, i64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..2_u8, 0..6_u8, 0..4_u8).prop_map(|(feed, line, why)| Step::Refuse(feed, line, why)),
+            1 => (1..20_i64).prop_map(Step::Discard),
+            1 => (1..20_i64).prop_map(Step::Accept),
+            1 => (1..20_i64, 0..4_u8).prop_map(|(id, why)| Step::RefuseAgain(id, why)),
+            1 => (0..2_u8, 1..20_i64).prop_map(|(feed, run)| Step::TakeBack(feed, run)),
+        ];
+        prop::collection::vec(step, 1..40)
+    }
+
+    /// Reasons, two of which are alike.
+    fn reason(why: u8) -> (String, Option<String>) {
+        match why {
+            0 | 1 => (format!("the row has {why} cells"), None),
+            2 => ("field \"n\" is no number".to_owned(), Some("n".to_owned())),
+            _ => ("field \"n\" is no number".to_owned(), None),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn whatever_happens_each_group_holds_as_many_as_it_says(steps in steps()) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+            let feed = |n: u8| format!("a/f{n}").parse::<FeedId>().unwrap();
+            for (run, step) in (1..).zip(steps) {
+                let at = Timestamp::from_second(run).unwrap();
+                match step {
+                    Step::Refuse(of, line, why) => {
+                        let (reason, field) = reason(why);
+                        let place = Place { line: Some(line.into()), field, ..Place::default() };
+                        let refusal = Refusal {
+                            kind: Kind::Row, reason, place, original: vec![line], form: None,
+                            original_hash: None, bytes: 1,
+                        };
+                        ledger.refuse(&feed(of), RunId(run), &[refusal], at).unwrap();
+                    }
+                    Step::Discard(id) => drop(ledger.discard(&[QuarantineId(id)]).unwrap()),
+                    Step::Accept(id) => {
+                        ledger.replayed(Some(RunId(run)), &[QuarantineId(id)], &[]).unwrap();
+                    }
+                    Step::RefuseAgain(id, why) => {
+                        let (reason, field) = reason(why);
+                        ledger.replayed(None, &[], &[(QuarantineId(id), field, reason)]).unwrap();
+                    }
+                    Step::TakeBack(of, run) => ledger.take_back(&feed(of), RunId(run)).unwrap(),
+                }
+                let off = "SELECT (SELECT count(*) FROM quarantine_groups g \
+                           WHERE n <> (SELECT count(*) FROM quarantine WHERE grp = g.id) OR n = 0) \
+                           + (SELECT count(*) FROM quarantine q JOIN quarantine_groups g ON g.id = q.grp \
+                              WHERE g.feed <> q.feed OR g.kind <> q.kind OR g.field <> coalesce(q.field, '')) \
+                           + (SELECT count(*) FROM quarantine WHERE grp IS NULL) \
+                           + abs((SELECT coalesce(sum(n), 0) FROM counts WHERE what = 'quarantine') \
+                                 - (SELECT count(*) FROM quarantine))";
+                let off: i64 = ledger.db.query_row(off, [], |row| row.get(0)).unwrap();
+                prop_assert_eq!(off, 0);
+            }
+        }
     }
 }
