@@ -2,6 +2,7 @@
 
 ## What can be done
 
+act-approve_columns = Approve columns
 act-back = Back
 act-cancel = Cancel
 act-confirm = Confirm
@@ -11,6 +12,7 @@ act-hold = Put on hold
 act-open_details = Open details
 act-quit = Quit
 act-refresh_view = Refresh view
+act-refuse_columns = Refuse columns
 act-release = Release
 act-resync = Resync
 act-retry = Retry
@@ -73,8 +75,10 @@ col-value = Value
 ## Questions
 
 confirm-accept_key = y accepts, n or Esc cancels
+confirm-approve_columns = What is new becomes a column, what is gone need not be there, and of what is of another type the rows that do not fit are refused one by one.
 confirm-exchange = { $verb }: { $id }
 confirm-quit = A sync that you started is under way. It goes on without you. Leave?
+confirm-refuse_columns = What is new is passed over for good; what is gone or of another type goes on holding the feed.
 confirm-step = { $from } becomes { $to }
 confirm-wait = n or Esc cancels; nothing can be accepted before the preview is here
 
@@ -227,6 +231,7 @@ msg-burst = { $n } keys came at once: taken for a paste, nothing was done
 msg-copied = Sent to the clipboard of the terminal: { $text }
 msg-daemon_away = Daemon away since { $time }
 msg-daemon_back = Daemon is back
+msg-decided = { $feed }: { $what }
 msg-exchange_is = Done: { $id } became { $state }
 msg-fixed_order = This list has one order only
 msg-gone = no longer configured
@@ -279,6 +284,7 @@ noun-promise = Promise
 noun-reason = Reason
 noun-row = Row
 noun-run = Sync run
+noun-schema = Schema
 noun-state = State
 noun-table = Table
 
@@ -341,6 +347,7 @@ running-progress = { $rows } rows, { $rate }/s, { $age }
 
 ## Whose side
 
+schema-waits = { $what }: to be decided
 side-data = Data
 side-gateway = Gateway
 side-label = Fault lies with

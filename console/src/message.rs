@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use marsad_shared::{
     id::{ConnectionId, RunId},
     protocol::{
-        ActOutcome, ConnectionRow, Event, ExchangeAct, FeedRow, ListQuery, Problem, Resync,
-        ResyncReply, RunRow, Status, TestReply,
+        ActOutcome, ConnectionRow, Decide, DecideReply, Event, ExchangeAct, FeedRow, ListQuery,
+        Problem, Resync, ResyncReply, RunRow, Status, TestReply,
     },
 };
 use tui_input::InputRequest;
@@ -53,6 +53,7 @@ pub enum Message {
     /// A run that was ordered here has ended.
     Ended(Box<RunRow>),
     Acted(Result<Vec<ActOutcome>, Problem>),
+    Decided(Result<DecideReply, Problem>),
     /// A connection was tried.
     Tested(Result<TestReply, Problem>),
 }
@@ -75,6 +76,8 @@ pub enum Effect {
     /// Say when this run has ended.
     Follow(RunId),
     Act(ExchangeAct),
+    /// Of what came otherwise in a feed.
+    Decide(Decide),
     /// Try a connection now.
     Test(ConnectionId),
 }

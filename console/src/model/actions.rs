@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use marsad_shared::{
     exchange::{Event, Standing},
-    protocol::{ExchangeRow, ExchangeVerb},
+    protocol::{ExchangeRow, ExchangeVerb, FeedRow, SchemaVerb},
     role::{self, Act},
 };
 
@@ -19,6 +19,8 @@ impl Choice {
             Self::Resync => "act-resync",
             Self::Test => "act-test_connection",
             Self::Exchange(verb) => verb_key(verb),
+            Self::Schema(SchemaVerb::Approve) => "act-approve_columns",
+            Self::Schema(SchemaVerb::Refuse) => "act-refuse_columns",
             Self::Copy => "act-copy",
         }
     }
@@ -74,6 +76,11 @@ pub fn items(model: &Model) -> Vec<Item> {
     if model.feed().is_some() {
         items.push(Item { choice: Choice::Resync, blocked: blocked(model, Act::Resync) });
     }
+    if drifted(model).is_some() {
+        let blocked = blocked(model, Act::DecideSchema);
+        let item = |verb| Item { choice: Choice::Schema(verb), blocked: blocked.clone() };
+        items.extend(SchemaVerb::ALL.map(item));
+    }
     if model.connection().is_some() {
         items.push(Item { choice: Choice::Test, blocked: blocked(model, Act::TestConnection) });
     }
@@ -91,6 +98,12 @@ pub fn items(model: &Model) -> Vec<Item> {
         items.push(Item { choice: Choice::Copy, blocked: None });
     }
     items
+}
+
+/// The feed that is selected, or that this place is about, where something in it waits for a decision.
+pub fn drifted(model: &Model) -> Option<Arc<FeedRow>> {
+    let row = model.feed_row(model.feed()?)?;
+    (!row.drift.is_empty()).then(|| Arc::clone(row))
 }
 
 /// The exchange that is selected, or that this place is about.

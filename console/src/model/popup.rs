@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use marsad_shared::{
     id::FeedId,
-    protocol::{ExchangeRow, ExchangeVerb, Preview, Problem, Resync},
+    protocol::{ExchangeRow, ExchangeVerb, FeedRow, Preview, Problem, Resync, SchemaVerb},
 };
 use tui_input::Input;
 
@@ -58,6 +58,8 @@ pub enum Choice {
     /// A connection, now.
     Test,
     Exchange(ExchangeVerb),
+    /// What came otherwise in a feed, all that is open.
+    Schema(SchemaVerb),
     Copy,
 }
 
@@ -65,6 +67,7 @@ pub enum Choice {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Deed {
     Exchange(ExchangeVerb, Arc<ExchangeRow>),
+    Schema(SchemaVerb, Arc<FeedRow>),
     /// Leave, though a run that was ordered here is under way.
     Quit,
 }

@@ -63,6 +63,9 @@ pub(super) async fn perform(client: Client, effect: Effect, outbox: Sender<Messa
             let reply = client.act(order.verb, order.ids, order.reason).await;
             Message::Acted(reply.map_err(|error| error.told()))
         }
+        Effect::Decide(order) => {
+            Message::Decided(client.decide(&order).await.map_err(|error| error.told()))
+        }
         Effect::Test(connection) => {
             let reply = client.test(&connection, None).await;
             Message::Tested(reply.map_err(|error| error.told()))

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RecordRow, RunRow, TestReply},
+    protocol::{
+        ActOutcome, DecideReply, DriftRow, Event, EventKind, FeedRow, Problem, RecordRow, RunRow,
+        TestReply,
+    },
     run::Outcome,
 };
 
@@ -44,6 +47,7 @@ pub(super) fn take(model: &mut Model, message: Message) -> Option<Effect> {
         Message::Ordered(reply) => return super::resync::ordered(model, reply),
         Message::Ended(run) => ended(model, &run),
         Message::Acted(outcomes) => acted(model, outcomes),
+        Message::Decided(reply) => decided(model, reply),
         Message::Tested(reply) => tested(model, reply),
         _ => {}
     }
@@ -202,6 +206,17 @@ fn acted(model: &mut Model, outcomes: Result<Vec<ActOutcome>, Problem>) {
         }
         Err(problem) => refused(model, &problem),
     }
+}
+
+fn decided(model: &mut Model, reply: Result<DecideReply, Problem>) {
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(problem) => return refused(model, &problem),
+    };
+    let said = |row: &DriftRow| format!("{} {} {}", row.field, row.change, row.decision);
+    let what = reply.decided.iter().map(said).collect::<Vec<_>>().join(", ");
+    let args = [("feed", reply.feed.to_string().into()), ("what", what.into())];
+    model.tell(model.say_with("msg-decided", args), Tone::Good);
 }
 
 fn tested(model: &mut Model, reply: Result<TestReply, Problem>) {

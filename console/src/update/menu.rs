@@ -1,6 +1,6 @@
 //! What can be done with a selection: the menu, the question before an act, the chain of causes, the clipboard.
 
-use marsad_shared::protocol::ExchangeAct;
+use marsad_shared::protocol::{Decide, ExchangeAct};
 
 use crate::{
     keys::Action,
@@ -53,6 +53,11 @@ fn choose(model: &mut Model, choice: Choice) -> Option<Effect> {
             Some(Effect::Test(id))
         }
         Choice::Copy => copy(model),
+        Choice::Schema(verb) => {
+            let row = actions::drifted(model)?;
+            model.popup = Some(Popup::Confirm(Deed::Schema(verb, row)));
+            None
+        }
         Choice::Exchange(verb) => {
             let row = actions::exchange(model)?;
             model.popup = Some(Popup::Confirm(Deed::Exchange(verb, row)));
@@ -66,6 +71,10 @@ pub(super) fn answer(model: &mut Model, action: Action) -> Option<Effect> {
     match (action, model.popup.take()) {
         (Action::Accept, Some(Popup::Confirm(Deed::Exchange(verb, row)))) => {
             Some(Effect::Act(ExchangeAct { verb, ids: vec![row.id], reason: None }))
+        }
+        (Action::Accept, Some(Popup::Confirm(Deed::Schema(verb, row)))) => {
+            let (feed, columns) = (row.id.clone(), Vec::new());
+            Some(Effect::Decide(Decide { feed, verb, columns, reason: None }))
         }
         (Action::Accept, Some(Popup::Confirm(Deed::Quit))) => Some(Effect::Quit),
         (Action::Refuse, _) => None,

@@ -1,5 +1,6 @@
 //! What lies over the screen: the help, the menu, forms, questions, completions.
 
+use marsad_shared::protocol::SchemaVerb;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Pen, clear, columns, panel};
@@ -155,6 +156,16 @@ fn resync(model: &Model, area: Rect, buf: &mut Buffer, form: &Form) {
 fn confirm(model: &Model, area: Rect, buf: &mut Buffer, deed: &Deed) {
     let (title, said) = match deed {
         Deed::Quit => (model.say("act-quit"), vec![model.say("confirm-quit")]),
+        Deed::Schema(verb, row) => {
+            let (verb, means) = match verb {
+                SchemaVerb::Approve => ("act-approve_columns", "confirm-approve_columns"),
+                SchemaVerb::Refuse => ("act-refuse_columns", "confirm-refuse_columns"),
+            };
+            let verb = model.say(verb);
+            let args = [("verb", verb.into()), ("id", row.id.to_string().into())];
+            let title = model.say_with("confirm-exchange", args);
+            (title, vec![words::drift(model, row), model.say(means)])
+        }
         Deed::Exchange(verb, row) => {
             let from = model.say(words::state_key(row.state));
             let to = actions::standing(row).next(actions::event(*verb)).map_or_else(
