@@ -397,6 +397,7 @@ resync-look = Full, look first
 resync-no_past = no run of this kind yet to tell by
 resync-reads = Rows: { $rows }   pages: { $pages }   takes: { $time }
 resync-replaces = { $n } records are in the bank now; what comes is loaded beside them, joins them in one step, and can be undone
+resync-snapshot = { $n } records are in the bank now; what it no longer has is taken for gone, and can be undone
 resync-stretch = { $n } records are in the bank now; what comes is loaded beside them, and the cursor stays
 resync-title = Resync { $feed }
 resync-waits = { $n } records are in the bank now; what comes waits beside them with what it would change, until it is released

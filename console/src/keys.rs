@@ -66,12 +66,14 @@ pub enum Mode {
     Confirm,
     /// Before something is lost: a reason and a confirmation are typed.
     Destroy,
+    /// A word to type, and nothing else.
+    Typed,
     Filter,
     Palette,
 }
 
 impl Mode {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Browse,
         Self::Help,
         Self::Menu,
@@ -79,6 +81,7 @@ impl Mode {
         Self::Form,
         Self::Confirm,
         Self::Destroy,
+        Self::Typed,
         Self::Filter,
         Self::Palette,
     ];
@@ -91,7 +94,8 @@ impl Mode {
             Some(Popup::Why { .. }) => Self::Why,
             Some(Popup::Resync(_)) => Self::Form,
             Some(Popup::Confirm(_) | Popup::Replay(_)) => Self::Confirm,
-            Some(Popup::Discard(_) | Popup::Decide(_)) => Self::Destroy,
+            Some(Popup::Discard(_)) => Self::Destroy,
+            Some(Popup::Decide(_)) => Self::Typed,
             Some(Popup::Filter { .. }) => Self::Filter,
             Some(Popup::Palette { .. }) => Self::Palette,
         }
@@ -99,7 +103,7 @@ impl Mode {
 
     /// Whether letters go into a line of text.
     pub const fn edits(self) -> bool {
-        matches!(self, Self::Destroy | Self::Filter | Self::Palette)
+        matches!(self, Self::Destroy | Self::Typed | Self::Filter | Self::Palette)
     }
 }
 
@@ -165,7 +169,7 @@ const fn bind(
 
 use Action as A;
 use Chord::{Char, Code, Ctrl, Twice};
-use Mode::{Browse, Confirm, Destroy, Filter, Form, Help, Menu, Palette, Why};
+use Mode::{Browse, Confirm, Destroy, Filter, Form, Help, Menu, Palette, Typed, Why};
 
 const UP: &[Chord] = &[Char('k'), Code(KeyCode::Up)];
 const DOWN: &[Chord] = &[Char('j'), Code(KeyCode::Down)];
@@ -246,6 +250,9 @@ pub const TABLE: &[Binding] = &[
     bind(Destroy, &[Code(KeyCode::Esc)], A::Refuse, "key-refuse", 2),
     bind(Destroy, PAUSE, A::Suspend, "key-suspend", 0),
     bind(Destroy, STOP, A::Interrupt, "act-quit", 0),
+    bind(Typed, &[Code(KeyCode::Esc)], A::Refuse, "key-refuse", 1),
+    bind(Typed, PAUSE, A::Suspend, "key-suspend", 0),
+    bind(Typed, STOP, A::Interrupt, "act-quit", 0),
     bind(Filter, &[Code(KeyCode::Enter)], A::Submit, "key-keep_filter", 1),
     bind(Filter, &[Code(KeyCode::Esc)], A::Back, "key-old_filter", 2),
     bind(Filter, &[Code(KeyCode::Down)], A::Down, "key-down", 0),
@@ -358,7 +365,7 @@ mod tests {
 
     #[test]
     fn enter_confirms_no_act() {
-        for mode in [Form, Confirm, Destroy] {
+        for mode in [Form, Confirm, Destroy, Typed] {
             for binding in TABLE.iter().filter(|binding| binding.mode == mode) {
                 assert!(!binding.chords.contains(&Code(KeyCode::Enter)), "{mode:?}");
             }

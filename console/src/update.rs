@@ -20,13 +20,11 @@ pub fn update(model: &mut Model, message: Message) -> Option<Effect> {
     match message {
         Message::Do(action) => return act(model, action),
         Message::Prefix(c) => model.prefix = Some(c),
-        Message::Edit(request) if Mode::of(model) == Mode::Destroy => {
-            return match model.popup {
-                Some(Popup::Decide(_)) => decide::edit(model, request),
-                _ => held::edit(model, request),
-            };
-        }
-        Message::Edit(request) => prompt::edit(model, request),
+        Message::Edit(request) => match Mode::of(model) {
+            Mode::Destroy => return held::edit(model, request),
+            Mode::Typed => return decide::edit(model, request),
+            _ => prompt::edit(model, request),
+        },
         Message::Pasted(text) => prompt::paste(model, &text),
         Message::Burst(n) => model.tell(
             model.say_with("msg-burst", [("n", u64::try_from(n).unwrap_or(0).into())]),
@@ -67,11 +65,11 @@ fn act(model: &mut Model, action: Action) -> Option<Effect> {
         }
         Mode::Confirm => menu::answer(model, action),
         Mode::Destroy => {
-            if matches!(model.popup, Some(Popup::Decide(_))) {
-                decide::act(model, action);
-            } else {
-                held::act(model, action);
-            }
+            held::act(model, action);
+            None
+        }
+        Mode::Typed => {
+            decide::act(model, action);
             None
         }
         Mode::Filter | Mode::Palette => prompt::act(model, action),

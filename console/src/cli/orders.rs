@@ -113,6 +113,7 @@ fn keeps(scope: &str) -> &'static str {
     match scope {
         "incremental" => ", none of which is lost by it",
         "window" => "; what comes is loaded beside them, and the cursor stays",
+        "snapshot" => "; what it no longer has is taken for gone, and can be undone",
         _ => "; what comes is loaded beside them, and what it replaces is kept for an undo",
     }
 }

@@ -151,7 +151,10 @@ fn resync(model: &Model, area: Rect, buf: &mut Buffer, form: &Form) {
                     Tone::Plain,
                 ),
                 (after, Tone::Dim),
-                (model.say_with(keeps(form.reach), [("n", preview.rows_now.into())]), Tone::Plain),
+                (
+                    model.say_with(keeps(form.reach, preview), [("n", preview.rows_now.into())]),
+                    Tone::Plain,
+                ),
             ]
             .into_iter()
             .chain(budget(model, preview))
@@ -170,8 +173,9 @@ fn resync(model: &Model, area: Rect, buf: &mut Buffer, form: &Form) {
 }
 
 /// What becomes of what is there, by the key of its sentence in the catalogue.
-const fn keeps(reach: Reach) -> &'static str {
+fn keeps(reach: Reach, preview: &Preview) -> &'static str {
     match reach {
+        Reach::Incremental | Reach::Full if preview.scope == "snapshot" => "resync-snapshot",
         Reach::Incremental => "resync-keeps",
         Reach::Full => "resync-replaces",
         Reach::Look => "resync-waits",

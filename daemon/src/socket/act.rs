@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use marsad_shared::{
     clock::plus,
     exchange::{Event, State as ExchangeState},
+    feed::{Feed, Mode},
     id::{ConnectionId, ExchangeId},
     protocol::{
         ActOutcome, ExchangeAct, ExchangeRow, ExchangeVerb, Preview, Problem, ProblemCode, Resync,
@@ -135,9 +136,14 @@ async fn preview(api: &Api, order: &Resync, scope: &Scope) -> Result<Preview, Re
         Scope::Incremental | Scope::Full => None,
     };
     let now = api.services.clock.now();
+    let is_it = |known: &Arc<Feed>| known.id == feed && known.keeping.mode == Mode::Snapshot;
+    let snapshot = api.services.routes.all().iter().any(|route| route.feeds.iter().any(is_it));
     let read = api.services.readers.read(move |reader| {
         let budget = reader.budget(&feed.partner(), now)?;
-        Ok(Preview { budget, ..reader.preview(&feed, full, window)? })
+        let preview = reader.preview(&feed, full, window)?;
+        // Each read of a snapshot is one of all there is, and what it lacks is gone.
+        let scope = if snapshot { "snapshot".to_owned() } else { preview.scope };
+        Ok(Preview { budget, scope, ..preview })
     });
     read.await.map_err(|error| failed("the preview could not be made", &error).into())
 }

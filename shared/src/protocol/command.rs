@@ -79,7 +79,7 @@ pub struct ResyncReply {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
     pub feed: FeedId,
-    /// `full`, `window` or `incremental`.
+    /// `full`, `window`, `incremental`, or `snapshot` of a feed whose every read is one of all there is.
     pub scope: String,
     /// Where reading starts: the cursor, a time, or null for the beginning.
     pub from: Option<String>,

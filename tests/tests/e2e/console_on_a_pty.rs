@@ -126,7 +126,8 @@ async fn a_resync_is_previewed_and_enter_does_not_start_it() -> anyhow::Result<(
     // What follows Enter shows on the screen: by then Enter was dealt with.
     screen.keys("f")?;
     screen.until("the other scope", |text| text.contains("(x) Full")).await?;
-    screen.keys("f")?;
+    // Past a look first, a day and a week, back to where it began.
+    screen.keys("ffff")?;
     screen
         .until("the preview again", |text| {
             text.contains("(x) Incremental") && text.contains("none of them is lost")
