@@ -19,6 +19,7 @@ act-resync = Resync
 act-retry = Retry
 act-sort = Sort
 act-test_connection = Test connection
+act-undo = Undo
 act-why = Why
 
 ## The program
@@ -32,6 +33,7 @@ attempt-deliver = offered
 
 ## What became of rows
 
+balance-absent = No longer there
 balance-deleted = Deleted
 balance-duplicate = Duplicate
 balance-filtered = Left out by rule
@@ -82,6 +84,8 @@ col-value = Value
 confirm-accept_key = y accepts, n or Esc cancels
 confirm-exchange = { $verb }: { $id }
 confirm-quit = A sync that you started is under way. It goes on without you. Leave?
+confirm-run_cancel = What it loads beside the bank leaves no trace; pages of changes that are kept stay.
+confirm-run_discard = It never was in the bank, and never will be; the partner can be read again.
 confirm-step = { $from } becomes { $to }
 confirm-wait = n or Esc cancels; nothing can be accepted before the preview is here
 
@@ -92,6 +96,15 @@ count-exchanges = { $n ->
     [one] 1 exchange
    *[other] { $n } exchanges
 }
+
+## Deciding about a run
+
+decide-again = It kept nothing: releasing it reads the feed again now, without the brake.
+decide-keys = Esc cancels   typing it does it
+decide-release = { $new } records would be added, { $changed } changed and { $gone } deleted, but for what later runs have written.
+decide-release_undo = What it replaces is kept, so that it can be undone.
+decide-undo = { $new } records that it added go; { $changed } that it changed and { $gone } that it deleted are again as they were, but for what later runs have written.
+decide-undo_next = The next run reads the partner as usual.
 
 ## Discarding
 
@@ -220,7 +233,7 @@ key-refuse = no
 key-repaint = Draw the screen again
 key-reverse = Turn the order round
 key-run = run
-key-scope = all or only what is new
+key-scope = how much
 key-suspend = Suspend
 key-swap = Last place and back
 key-up = up
@@ -254,6 +267,9 @@ mode-live = Live
 ## What is said in passing
 
 msg-blocked_away = The daemon does not answer
+msg-blocked_ended = It has ended
+msg-blocked_no_undo = Nothing of it can be undone
+msg-blocked_nothing_waits = Nothing of it waits
 msg-blocked_offline = Offline: nothing can be changed
 msg-blocked_role = Needs the role: { $role }
 msg-blocked_state = Not while it is: { $state }
@@ -365,13 +381,20 @@ replay-would_refuse = { $n } would be refused again
 resync-after = as far as run { $id } tells
 resync-asking = Asking what it would do …
 resync-beginning = the beginning
+resync-budget = { $left } of { $limit } calls are left of the partner's budget
+resync-day = Last day
 resync-from = Reads from { $from }
 resync-full = Full
 resync-incremental = Incremental
 resync-keeps = { $n } records are in the bank now; none of them is lost by it
+resync-look = Full, look first
 resync-no_past = no run of this kind yet to tell by
 resync-reads = Rows: { $rows }   pages: { $pages }   takes: { $time }
+resync-replaces = { $n } records are in the bank now; what comes is loaded beside them, joins them in one step, and can be undone
+resync-stretch = { $n } records are in the bank now; what comes is loaded beside them, and the cursor stays
 resync-title = Resync { $feed }
+resync-waits = { $n } records are in the bank now; what comes waits beside them with what it would change, until it is released
+resync-week = Last 7 days
 
 ## Roles
 
@@ -387,6 +410,7 @@ run-balance = { $received } received = { $changed } changed + { $unchanged } unc
 
 ## Runs under way
 
+running-left = of { $total }, about { $left } left
 running-progress = { $rows } rows, { $rate }/s, { $age }
 
 ## Whose side

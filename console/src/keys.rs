@@ -91,7 +91,7 @@ impl Mode {
             Some(Popup::Why { .. }) => Self::Why,
             Some(Popup::Resync(_)) => Self::Form,
             Some(Popup::Confirm(_) | Popup::Replay(_)) => Self::Confirm,
-            Some(Popup::Discard(_)) => Self::Destroy,
+            Some(Popup::Discard(_) | Popup::Decide(_)) => Self::Destroy,
             Some(Popup::Filter { .. }) => Self::Filter,
             Some(Popup::Palette { .. }) => Self::Palette,
         }

@@ -5,7 +5,8 @@ use marsad_shared::{
     id::{ConnectionId, RunId},
     protocol::{
         ActOutcome, ConnectionRow, Discard, DiscardReply, Event, ExchangeAct, FeedRow, ListQuery,
-        Problem, Replay, ReplayReply, Resync, ResyncReply, RunRow, Status, TestReply,
+        Problem, Replay, ReplayReply, Resync, ResyncReply, RunAct, RunActReply, RunRow, Status,
+        TestReply,
     },
 };
 use tui_input::InputRequest;
@@ -53,6 +54,7 @@ pub enum Message {
     /// A run that was ordered here has ended.
     Ended(Box<RunRow>),
     Acted(Result<Vec<ActOutcome>, Problem>),
+    Decided(Result<RunActReply, Problem>),
     /// What a replay or a discard would do.
     ReplayTried(Replay, Result<ReplayReply, Problem>),
     DiscardTried(Discard, Result<DiscardReply, Problem>),
@@ -81,6 +83,8 @@ pub enum Effect {
     /// Say when this run has ended.
     Follow(RunId),
     Act(ExchangeAct),
+    /// Decide about a run.
+    Decide(RunAct),
     /// About quarantine: as a question, or in earnest.
     Replay(Replay),
     Discard(Discard),

@@ -39,7 +39,9 @@ pub use self::{
     filter::Filter,
     list::{HELD, List, PAGE, SCAN, Stay, Want},
     place::{Address, Place, Source, Subject, View},
-    popup::{Cause, Choice, Deed, DiscardForm, Form, Held, Item, Popup, ReplayForm},
+    popup::{
+        Cause, Choice, DecideForm, Deed, DiscardForm, Form, Held, Item, Popup, Reach, ReplayForm,
+    },
     recent::{News, recent},
     row::{Fact, Label, Row},
     rows::facts,

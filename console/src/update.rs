@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod data;
+mod decide;
 mod held;
 mod menu;
 mod moving;
@@ -20,7 +21,10 @@ pub fn update(model: &mut Model, message: Message) -> Option<Effect> {
         Message::Do(action) => return act(model, action),
         Message::Prefix(c) => model.prefix = Some(c),
         Message::Edit(request) if Mode::of(model) == Mode::Destroy => {
-            return held::edit(model, request);
+            return match model.popup {
+                Some(Popup::Decide(_)) => decide::edit(model, request),
+                _ => held::edit(model, request),
+            };
         }
         Message::Edit(request) => prompt::edit(model, request),
         Message::Pasted(text) => prompt::paste(model, &text),
@@ -63,7 +67,11 @@ fn act(model: &mut Model, action: Action) -> Option<Effect> {
         }
         Mode::Confirm => menu::answer(model, action),
         Mode::Destroy => {
-            held::act(model, action);
+            if matches!(model.popup, Some(Popup::Decide(_))) {
+                decide::act(model, action);
+            } else {
+                held::act(model, action);
+            }
             None
         }
         Mode::Filter | Mode::Palette => prompt::act(model, action),

@@ -35,6 +35,8 @@ pub struct Run {
     pub refused: u64,
     /// Rows that a rule of the feed passed over.
     pub filtered: u64,
+    /// How many rows there will be, where the partner says so.
+    pub total: Option<u64>,
     /// What rows had beside the feed's columns.
     pub beside: Beside,
     /// Which rows did not fit which column.
@@ -186,6 +188,7 @@ impl Services {
             cached: Counts::default(),
             refused: 0,
             filtered: 0,
+            total: None,
             beside: Beside::default(),
             misfits: Misfits::default(),
         };
@@ -215,6 +218,7 @@ impl Services {
             pages: run.pages,
             rows: run.counts().received,
             bytes: run.bytes,
+            total: run.total,
         });
     }
 

@@ -123,7 +123,9 @@ mod tests {
             &Act::ALL,
             "look read_audit resync send test_connection discover_feed retry_exchange hold_exchange \
              release_exchange cancel_exchange \
-             confirm_exchange pause_feed resume_feed cancel_run release_run approve_run discard_run undo_run rewind discard_quarantine replay_quarantine reveal \
+             confirm_exchange pause_feed resume_feed cancel_run \
+             release_run approve_run discard_run undo_run rewind \
+             decide_schema discard_quarantine replay_quarantine reveal \
              reload backup",
         );
     }

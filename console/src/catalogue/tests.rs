@@ -130,6 +130,12 @@ fn is_name(text: &str) -> bool {
     let args = [
         "n",
         "id",
+        "new",
+        "changed",
+        "gone",
+        "left",
+        "limit",
+        "total",
         "time",
         "age",
         "state",

@@ -263,6 +263,7 @@ pub(super) fn snapshot(connections: Vec<ConnectionRow>, feeds: Vec<FeedRow>) -> 
             pages: 12,
             rows: 1204,
             bytes: 2_300_000,
+            total: None,
         }],
         roles: None,
     };

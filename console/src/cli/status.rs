@@ -109,8 +109,12 @@ fn number(n: u64, look: &Look) -> String {
 
 fn progress(running: &Running, look: &Look) -> String {
     let pages = if running.pages == 1 { "page" } else { "pages" };
+    let left =
+        running.total.zip(running.left_s(look.now)).map_or_else(String::new, |(total, left)| {
+            format!(" of {}, about {} left", count(total), span(left))
+        });
     format!(
-        "{}  {}  {} {pages}  {} rows  {}  began {}",
+        "{}  {}  {} {pages}  {} rows{left}  {}  began {}",
         running.feed,
         running.trigger,
         count(running.pages),

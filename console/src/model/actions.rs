@@ -5,8 +5,11 @@ use std::sync::Arc;
 use marsad_shared::{
     exchange::{Event, Standing},
     id::QuarantineId,
-    protocol::{Alike, Chosen, ExchangeRow, ExchangeVerb, QuarantineGroup, QuarantineRow},
+    protocol::{
+        Alike, Chosen, ExchangeRow, ExchangeVerb, QuarantineGroup, QuarantineRow, RunRow, RunVerb,
+    },
     role::{self, Act},
+    run::Outcome,
 };
 
 use super::{Choice, Held, Item, Link, Model, Row, Subject};
@@ -20,6 +23,7 @@ impl Choice {
             Self::Resync => "act-resync",
             Self::Test => "act-test_connection",
             Self::Exchange(verb) => verb_key(verb),
+            Self::Run(verb) => run_key(verb),
             Self::Replay => "act-replay",
             Self::Discard => "act-discard",
             Self::Copy => "act-copy",
@@ -40,6 +44,42 @@ pub const fn verb_key(verb: ExchangeVerb) -> &'static str {
         ExchangeVerb::Release => "act-release",
         ExchangeVerb::Cancel => "act-cancel",
         ExchangeVerb::Confirm => "act-confirm",
+    }
+}
+
+/// The key of a decision's name in the catalogue.
+pub const fn run_key(verb: RunVerb) -> &'static str {
+    match verb {
+        RunVerb::Cancel => "act-cancel",
+        RunVerb::Release => "act-release",
+        RunVerb::Discard => "act-discard",
+        RunVerb::Undo => "act-undo",
+    }
+}
+
+/// Why a decision cannot be made about a run as it stands, by its key in the catalogue.
+const fn stands_against(verb: RunVerb, run: &RunRow) -> Option<&'static str> {
+    let may = match verb {
+        RunVerb::Cancel => matches!(run.outcome, Outcome::Running),
+        // Of what was held and not kept it is read again.
+        RunVerb::Release => matches!(run.outcome, Outcome::Held),
+        RunVerb::Discard => run.waits,
+        RunVerb::Undo => run.undoable,
+    };
+    match verb {
+        _ if may => None,
+        RunVerb::Cancel => Some("msg-blocked_ended"),
+        RunVerb::Release | RunVerb::Discard => Some("msg-blocked_nothing_waits"),
+        RunVerb::Undo => Some("msg-blocked_no_undo"),
+    }
+}
+
+const fn run_act(verb: RunVerb) -> Act {
+    match verb {
+        RunVerb::Cancel => Act::CancelRun,
+        RunVerb::Release => Act::ReleaseRun,
+        RunVerb::Discard => Act::DiscardRun,
+        RunVerb::Undo => Act::UndoRun,
     }
 }
 
@@ -90,6 +130,15 @@ pub fn items(model: &Model) -> Vec<Item> {
             }),
         }));
     }
+    if let Some(row) = run(model) {
+        items.extend(RunVerb::ALL.map(|verb| {
+            let against = stands_against(verb, &row).map(|key| model.say(key));
+            Item {
+                choice: Choice::Run(verb),
+                blocked: against.or_else(|| blocked(model, run_act(verb))),
+            }
+        }));
+    }
     if held(model).is_some() {
         for (choice, act) in
             [(Choice::Replay, Act::ReplayQuarantine), (Choice::Discard, Act::DiscardQuarantine)]
@@ -130,6 +179,16 @@ pub fn held(model: &Model) -> Option<Held> {
         (Some(Row::Group(row)), _) => Some(all(row)),
         (Some(Row::Quarantine(row)), _) | (_, Some(Subject::Quarantine(row))) => Some(one(row)),
         (_, Some(Subject::Item(item))) => Some(one(&item.row)),
+        _ => None,
+    }
+}
+
+/// The run that is selected, or that this place is about.
+pub fn run(model: &Model) -> Option<Arc<RunRow>> {
+    match (model.selected(), &model.here().subject) {
+        (Some(Row::Run(row)), _) | (None | Some(Row::Fact(_)), Some(Subject::Run(row))) => {
+            Some(Arc::clone(row))
+        }
         _ => None,
     }
 }

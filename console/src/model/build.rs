@@ -7,11 +7,11 @@ use marsad_shared::{
     exchange::{Direction, State},
     freshness::Freshness,
     health::Health,
-    id::{ExchangeId, GroupId, QuarantineId, RunId},
+    id::{ExchangeId, GroupId, MoveId, QuarantineId, RunId},
     partner::Name,
     protocol::{
-        ConnectionRow, DaemonRow, ExchangeRow, FeedRow, Original, QuarantineGroup, QuarantineItem,
-        QuarantineRow, RecordRow, RunRow, Running, Status,
+        ConnectionRow, CursorRow, DaemonRow, ExchangeRow, FeedRow, Original, QuarantineGroup,
+        QuarantineItem, QuarantineRow, RecordRow, RunRow, Running, Status,
     },
     quarantine::{Kind, Laid, Place},
     role::{Role, Roles},
@@ -85,6 +85,7 @@ impl Build {
             pages: 3,
             rows,
             bytes: 1_200_000,
+            total: None,
         });
         self
     }
@@ -241,6 +242,19 @@ pub(crate) fn run(id: i64, feed: &str, outcome: Outcome) -> RunRow {
         } else {
             Counts { received: 1_284, inserted: 31, unchanged: 1_253, ..Counts::default() }
         },
+    }
+}
+
+/// A move of a cursor; every third on a person's word.
+pub(crate) fn moved(id: i64) -> CursorRow {
+    CursorRow {
+        id: MoveId(id),
+        value: Some(format!("2026-09-17T10:{:02}:00Z", id % 60)),
+        moved_at: ago((4_900 - id) * 60),
+        run: (id % 3 != 0).then_some(RunId(4_000 + id)),
+        reason: "read to the end".to_owned(),
+        actor: (id % 3 == 0).then(|| "noor".to_owned()),
+        current: id == 9,
     }
 }
 

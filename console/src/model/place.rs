@@ -25,6 +25,8 @@ pub enum View {
     Quarantine,
     Runs,
     Records,
+    /// How a feed's cursor moved, and on whose word.
+    Moves,
     /// What was tried for one exchange.
     Attempts,
     /// What there is to say of one thing, line by line.
@@ -53,6 +55,7 @@ impl View {
             Self::Groups | Self::Quarantine => "nav-quarantine",
             Self::Runs => "nav-runs",
             Self::Records => "nav-records",
+            Self::Moves => "noun-cursor",
             Self::Attempts => "exch-attempts",
             Self::Facts => "nav-facts",
         }
@@ -69,6 +72,7 @@ impl View {
             Self::Quarantine => "items",
             Self::Runs => "runs",
             Self::Records => "records",
+            Self::Moves => "cursor",
             Self::Attempts => "attempts",
             Self::Facts => "facts",
         }
@@ -116,7 +120,7 @@ impl Subject {
     pub const fn tabs(&self) -> &'static [View] {
         match self {
             Self::Connection(_) => &[View::Feeds, View::Exchanges],
-            Self::Feed(_) => &[View::Runs, View::Records, View::Quarantine],
+            Self::Feed(_) => &[View::Runs, View::Records, View::Quarantine, View::Moves],
             Self::Exchange(_) => &[View::Attempts],
             Self::Run(_) => &[View::Quarantine, View::Facts],
             Self::Group(_) => &[View::Quarantine],
@@ -161,6 +165,7 @@ pub enum Source {
     Quarantine,
     Runs,
     Records(FeedId),
+    Moves(FeedId),
 }
 
 /// A place.
@@ -206,6 +211,7 @@ impl Place {
             (View::Quarantine, _) => Some(Source::Quarantine),
             (View::Runs, _) => Some(Source::Runs),
             (View::Records, Some(Subject::Feed(feed))) => Some(Source::Records(feed.clone())),
+            (View::Moves, Some(Subject::Feed(feed))) => Some(Source::Moves(feed.clone())),
             _ => None,
         }
     }
@@ -224,7 +230,7 @@ impl Place {
         }
         match &self.subject {
             Some(Subject::Connection(id)) => query.connection = Some(id.to_string()),
-            Some(Subject::Feed(id)) if self.view != View::Records => {
+            Some(Subject::Feed(id)) if !matches!(self.view, View::Records | View::Moves) => {
                 query.feed = Some(id.to_string());
             }
             Some(Subject::Group(row)) => query.group = Some(Alike::Group(row.id)),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     id::FeedId,
     protocol::{
         Chosen, Discard, DiscardReply, ExchangeRow, ExchangeVerb, Preview, Problem, Replay,
-        ReplayReply, Resync,
+        ReplayReply, Resync, RunRow, RunVerb,
     },
 };
 use tui_input::Input;
@@ -30,6 +31,8 @@ pub enum Popup {
     Replay(Box<ReplayForm>),
     /// What discarding would do: typing what it is does it.
     Discard(Box<DiscardForm>),
+    /// What deciding about a run does to the bank: typing its id does it.
+    Decide(Box<DecideForm>),
     /// Asks before it is done: `y` does it.
     Confirm(Deed),
     /// The chain of causes, from line `top`.
@@ -65,6 +68,7 @@ pub enum Choice {
     /// A connection, now.
     Test,
     Exchange(ExchangeVerb),
+    Run(RunVerb),
     /// What is held: shaped and checked again.
     Replay,
     /// What is held: taken out for good.
@@ -76,28 +80,96 @@ pub enum Choice {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Deed {
     Exchange(ExchangeVerb, Arc<ExchangeRow>),
+    /// A decision that leaves the bank as it is.
+    Run(RunVerb, Arc<RunRow>),
     /// Leave, though a run that was ordered here is under way.
     Quit,
+}
+
+/// How much a resync reads, as its form offers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    #[default]
+    Incremental,
+    Full,
+    /// Everything, and it waits with what it would change.
+    Look,
+    /// What changed in the last day.
+    Day,
+    /// In the last seven.
+    Week,
+}
+
+impl Reach {
+    pub const ALL: [Self; 5] = [Self::Incremental, Self::Full, Self::Look, Self::Day, Self::Week];
+
+    /// The key of its name in the catalogue.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Incremental => "resync-incremental",
+            Self::Full => "resync-full",
+            Self::Look => "resync-look",
+            Self::Day => "resync-day",
+            Self::Week => "resync-week",
+        }
+    }
+
+    /// The one behind it; behind the last the first.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|reach| *reach == self).unwrap_or_default();
+        Self::ALL.get(at + 1).copied().unwrap_or_default()
+    }
 }
 
 /// A resync that is being prepared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form {
     pub feed: FeedId,
-    pub full: bool,
+    pub reach: Reach,
+    /// When it was opened: what a day or a week is counted back from.
+    pub at: Timestamp,
     /// What the daemon says it would do; none while it is asked.
     pub preview: Option<Result<Preview, Problem>>,
 }
 
 impl Form {
-    pub const fn new(feed: FeedId) -> Self {
-        Self { feed, full: false, preview: None }
+    pub const fn new(feed: FeedId, at: Timestamp) -> Self {
+        Self { feed, reach: Reach::Incremental, at, preview: None }
     }
 
     /// The order, as a question or in earnest.
     pub fn order(&self, dry_run: bool) -> Resync {
-        let (feed, full) = (self.feed.clone(), self.full);
-        Resync { feed, full, since: None, until: None, hold: false, dry_run, reason: None }
+        let feed = self.feed.clone();
+        let full = matches!(self.reach, Reach::Full | Reach::Look);
+        let days = match self.reach {
+            Reach::Day => Some(1),
+            Reach::Week => Some(7),
+            Reach::Incremental | Reach::Full | Reach::Look => None,
+        };
+        let back = |days: i64| self.at.checked_sub(SignedDuration::from_hours(24 * days)).ok();
+        let (since, hold) = (days.and_then(back), self.reach == Reach::Look);
+        let until = since.map(|_| self.at);
+        Resync { feed, full, since, until, hold, dry_run, reason: None }
+    }
+}
+
+/// A decision about a run that changes the bank.
+#[derive(Clone, Debug)]
+pub struct DecideForm {
+    pub verb: RunVerb,
+    pub run: Arc<RunRow>,
+    /// What is typed to confirm it: the run's id.
+    pub typed: Input,
+}
+
+impl DecideForm {
+    pub fn new(verb: RunVerb, run: Arc<RunRow>) -> Self {
+        Self { verb, run, typed: Input::default() }
+    }
+
+    pub fn is_confirmed(&self) -> bool {
+        self.typed.value().trim() == self.run.id.to_string()
     }
 }
 

@@ -5,8 +5,8 @@ use std::{borrow::Cow, sync::Arc};
 use marsad_shared::{
     id::{ConnectionId, FeedId},
     protocol::{
-        AttemptRow, ConnectionRow, ExchangeRow, FeedRow, QuarantineGroup, QuarantineItem,
-        QuarantineRow, RecordRow, RunRow,
+        AttemptRow, ConnectionRow, CursorRow, ExchangeRow, FeedRow, QuarantineGroup,
+        QuarantineItem, QuarantineRow, RecordRow, RunRow,
     },
     run::Outcome,
 };
@@ -28,6 +28,7 @@ pub enum Row {
     Item(Arc<QuarantineItem>),
     Run(Arc<RunRow>),
     Record(Arc<RecordRow>),
+    Move(Arc<CursorRow>),
     Attempt(Arc<AttemptRow>),
     Fact(Fact),
 }
@@ -62,6 +63,7 @@ impl Row {
             Self::Item(item) => item.row.id.to_string(),
             Self::Run(row) => row.id.to_string(),
             Self::Record(row) => row.place.clone(),
+            Self::Move(row) => row.id.to_string(),
             Self::Attempt(row) => format!("{}{}", row.kind, row.number),
             Self::Fact(fact) => match &fact.name {
                 Label::Key(key) => (*key).to_owned(),
@@ -114,6 +116,8 @@ impl Row {
                     Weight::Calm
                 }
             }
+            Self::Move(row) if row.actor.is_some() => Weight::Watch,
+            Self::Move(_) => Weight::Calm,
             Self::Attempt(row) => row.state.map_or(Weight::Blank, Weight::from),
             Self::Fact(fact) => fact.weight,
         }
@@ -160,6 +164,13 @@ impl Row {
                 let fields = row.fields.iter().map(|(n, v)| (n.as_str().into(), value(v).into()));
                 fields.chain([made("run", row.run.to_string())]).collect()
             }
+            Self::Move(row) => vec![
+                made("id", row.id.to_string()),
+                word("value", row.value.as_deref().unwrap_or_default()),
+                made("run", row.run.map_or_else(String::new, |run| run.to_string())),
+                word("actor", row.actor.as_deref().unwrap_or_default()),
+                word("reason", &row.reason),
+            ],
             Self::Attempt(row) => vec![word("kind", &row.kind), said(row.reason.as_ref())],
             Self::Fact(fact) => {
                 let name = match &fact.name {

@@ -28,9 +28,9 @@ pub(super) fn held(model: &Model) -> Option<Vec<Row>> {
         (View::Facts, Some(subject)) => {
             Some(facts(model, subject).into_iter().map(Row::Fact).collect())
         }
-        (View::Records, Some(Subject::Feed(_)))
+        (View::Records | View::Moves, Some(Subject::Feed(_)))
         | (View::Exchanges | View::Groups | View::Quarantine | View::Runs, _) => None,
-        (View::Attempts | View::Facts | View::Records, _) => Some(Vec::new()),
+        (View::Attempts | View::Facts | View::Records | View::Moves, _) => Some(Vec::new()),
     }
 }
 
@@ -101,6 +101,7 @@ fn balance(model: &Model, run: &RunRow) -> Vec<Fact> {
         ("balance-unchanged", counts.unchanged),
         ("balance-duplicate", counts.duplicate),
         ("balance-deleted", counts.deleted),
+        ("balance-absent", counts.absent),
         ("balance-quarantined", counts.quarantined),
         ("balance-filtered", counts.filtered),
     ]

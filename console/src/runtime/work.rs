@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use marsad_shared::{
     id::{ExchangeId, RunId},
-    protocol::{ExchangeRow, QuarantineGroup, QuarantineRow, RecordRow, RunRow},
+    protocol::{CursorRow, ExchangeRow, QuarantineGroup, QuarantineRow, RecordRow, RunRow},
 };
 use tokio::sync::mpsc::Sender;
 
@@ -31,6 +31,9 @@ pub(super) async fn page(client: Client, fetch: Fetch, outbox: Sender<Message>) 
             client.list::<QuarantineGroup>(&(), query).await.map(|rows| all(rows, Row::Group))
         }
         Source::Runs => client.list::<RunRow>(&(), query).await.map(|rows| all(rows, Row::Run)),
+        Source::Moves(feed) => {
+            client.list::<CursorRow>(feed, query).await.map(|rows| all(rows, Row::Move))
+        }
         Source::Records(feed) => {
             client.list::<RecordRow>(feed, query).await.map(|rows| all(rows, Row::Record))
         }
@@ -81,6 +84,9 @@ pub(super) async fn perform(client: Client, effect: Effect, outbox: Sender<Messa
             } else {
                 Message::Discarded(reply)
             }
+        }
+        Effect::Decide(order) => {
+            Message::Decided(client.decide(&order).await.map_err(|error| error.told()))
         }
         Effect::Test(connection) => {
             let reply = client.test(&connection, None).await;

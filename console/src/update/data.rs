@@ -46,6 +46,7 @@ pub(super) fn take(model: &mut Model, message: Message) -> Option<Effect> {
         Message::Acted(outcomes) => acted(model, outcomes),
         Message::ReplayTried(asked, reply) => super::held::replay_tried(model, &asked, reply),
         Message::DiscardTried(asked, reply) => super::held::discard_tried(model, &asked, reply),
+        Message::Decided(reply) => super::decide::decided(model, reply),
         Message::Replayed(reply) => super::held::replayed(model, reply),
         Message::Discarded(reply) => super::held::discarded(model, reply),
         Message::Tested(reply) => tested(model, reply),
@@ -85,7 +86,7 @@ fn heard(model: &mut Model, event: &Event) -> Option<Effect> {
         Some(Source::Exchanges) => event.kind == EventKind::Exchange,
         Some(Source::Groups | Source::Quarantine) => event.kind == EventKind::Quarantine,
         Some(Source::Runs) => event.kind == EventKind::Run,
-        Some(Source::Records(feed)) => {
+        Some(Source::Records(feed) | Source::Moves(feed)) => {
             event.kind == EventKind::Feed
                 && event.id.as_deref().is_none_or(|id| id == feed.as_str())
         }

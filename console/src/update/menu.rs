@@ -1,6 +1,6 @@
 //! What can be done with a selection: the menu, the question before an act, the chain of causes, the clipboard.
 
-use marsad_shared::protocol::ExchangeAct;
+use marsad_shared::protocol::{ExchangeAct, RunAct};
 
 use crate::{
     keys::Action,
@@ -55,6 +55,10 @@ fn choose(model: &mut Model, choice: Choice) -> Option<Effect> {
         Choice::Replay => super::held::open_replay(model),
         Choice::Discard => super::held::open_discard(model),
         Choice::Copy => copy(model),
+        Choice::Run(verb) => {
+            super::decide::open(model, verb);
+            None
+        }
         Choice::Exchange(verb) => {
             let row = actions::exchange(model)?;
             model.popup = Some(Popup::Confirm(Deed::Exchange(verb, row)));
@@ -68,6 +72,9 @@ pub(super) fn answer(model: &mut Model, action: Action) -> Option<Effect> {
     match (action, model.popup.take()) {
         (Action::Accept, Some(Popup::Confirm(Deed::Exchange(verb, row)))) => {
             Some(Effect::Act(ExchangeAct { verb, ids: vec![row.id], reason: None }))
+        }
+        (Action::Accept, Some(Popup::Confirm(Deed::Run(verb, row)))) => {
+            Some(Effect::Decide(RunAct { verb, run: row.id, reason: None }))
         }
         (Action::Accept, Some(Popup::Confirm(Deed::Quit))) => Some(Effect::Quit),
         (Action::Refuse, _) => None,

@@ -163,6 +163,10 @@ pub(super) fn open(model: &mut Model) -> Option<Effect> {
             enter(model, Place::of(Subject::Exchange(Arc::clone(&row))));
             return Some(Effect::Find(address));
         }
+        Row::Move(row) => {
+            // What a person did between two runs leads nowhere.
+            return row.run.and_then(|run| to(model, Address::Run(run)));
+        }
         Row::Attempt(_) | Row::Fact(_) => return None,
     };
     enter(model, place);

@@ -9,7 +9,7 @@ use marsad_shared::{
 use crate::{
     keys::Action,
     message::Effect,
-    model::{Form, Model, Popup, actions},
+    model::{Form, Model, Popup, Reach, actions},
     theme::Tone,
 };
 
@@ -23,7 +23,8 @@ pub(super) fn open(model: &mut Model, feed: Option<FeedId>, full: bool) -> Optio
         model.tell(why, Tone::Warn);
         return None;
     }
-    let form = Form { full, ..Form::new(feed) };
+    let reach = if full { Reach::Full } else { Reach::Incremental };
+    let form = Form { reach, ..Form::new(feed, model.now) };
     let question = form.order(true);
     model.popup = Some(Popup::Resync(form));
     Some(Effect::Preview(question))
@@ -33,7 +34,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Effect> {
     let Some(Popup::Resync(form)) = &mut model.popup else { return None };
     match action {
         Action::Toggle => {
-            (form.full, form.preview) = (!form.full, None);
+            (form.reach, form.preview) = (form.reach.next(), None);
             return Some(Effect::Preview(form.order(true)));
         }
         // Only what was seen can be agreed to.

@@ -19,6 +19,7 @@ use crate::{
     model::{Address, Choice, Deed, Link, Place, Row, Source, Subject, View, build},
 };
 
+mod decide;
 mod held;
 
 /// Presses keys; the last effect.
@@ -90,7 +91,7 @@ fn keys_lead_to_places() {
         ("31", View::Overview, None, "another"),
         ("3\n", View::Runs, Some("education/enrolments"), "into the worst feed"),
         ("3\n]", View::Records, Some("education/enrolments"), "its next tab"),
-        ("3\n[", View::Quarantine, Some("education/enrolments"), "the tab before wraps round"),
+        ("3\n[", View::Moves, Some("education/enrolments"), "the tab before wraps round"),
         ("3\n\x1b", View::Feeds, None, "and out again"),
         ("3\nq", View::Feeds, None, "q is out too"),
         (":go courts/referrals\n", View::Exchanges, Some("courts/referrals"), "it only delivers"),
@@ -505,6 +506,7 @@ proptest! {
                         Source::Quarantine => Row::Quarantine(build::quarantined(n).into()),
                         Source::Runs => Row::Run(build::run(n, "a/b", Outcome::Succeeded).into()),
                         Source::Records(_) => Row::Record(build::record(n).into()),
+                        Source::Moves(_) => Row::Move(build::moved(n).into()),
                     }
                 });
                 let page = Message::Page(fetch.ticket, Ok(rows.collect()));

@@ -270,6 +270,34 @@ static RUNS: &[Column] = &[
     }),
 ];
 
+static MOVES: &[Column] = &[
+    SYMBOL,
+    ID,
+    column("col-changed_at", Cells(16), false, 0, |model, row| match row {
+        Row::Move(row) => dim(text::moment(row.moved_at, model.now, &model.zone)),
+        _ => nothing(),
+    }),
+    column("col-value", Share(2), false, 0, |model, row| match row {
+        Row::Move(row) => {
+            let value = row.value.clone().unwrap_or_else(|| model.say("resync-beginning"));
+            (value, if row.current { Tone::Title } else { Tone::Plain })
+        }
+        _ => nothing(),
+    }),
+    column("noun-run", Cells(8), false, 0, |_, row| match row {
+        Row::Move(row) => dim(row.run.map_or_else(String::new, |run| run.to_string())),
+        _ => nothing(),
+    }),
+    column("noun-operator", Cells(12), false, 60, |_, row| match row {
+        Row::Move(row) => plain(row.actor.clone().unwrap_or_default()),
+        _ => nothing(),
+    }),
+    column("noun-reason", Share(2), false, 0, |_, row| match row {
+        Row::Move(row) => plain(text::gist(&row.reason).to_owned()),
+        _ => nothing(),
+    }),
+];
+
 static ATTEMPTS: &[Column] = &[
     SYMBOL,
     column("noun-attempt", Cells(8), true, 0, |_, row| match row {
@@ -320,6 +348,7 @@ pub(super) const fn of(view: View) -> &'static [Column] {
         View::Groups => GROUPS,
         View::Quarantine => QUARANTINE,
         View::Runs => RUNS,
+        View::Moves => MOVES,
         View::Attempts => ATTEMPTS,
         View::Facts => FACTS,
     }
@@ -358,7 +387,7 @@ pub(super) fn state(model: &Model, row: &Row) -> String {
             About::Held(_) => "status-held",
             About::Exchanges(state, _) => words::state_key(*state),
         },
-        Row::Record(_) | Row::Fact(_) => return String::new(),
+        Row::Record(_) | Row::Move(_) | Row::Fact(_) => return String::new(),
     };
     model.say(key)
 }

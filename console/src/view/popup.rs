@@ -1,15 +1,17 @@
 //! What lies over the screen: the help, the menu, forms, questions, completions.
 
+use marsad_shared::protocol::{Preview, RunVerb};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Pen, clear, columns, panel};
 use crate::{
     keys::{Mode, TABLE},
-    model::{Cause, Deed, Form, Item, Model, Popup, actions, layout, palette, words},
+    model::{Cause, Deed, Form, Item, Model, Popup, Reach, actions, layout, palette, words},
     text,
     theme::Tone,
 };
 
+mod decide;
 mod held;
 
 /// Draws what is in front, if anything is.
@@ -21,6 +23,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         Some(Popup::Resync(form)) => resync(model, area, buf, form),
         Some(Popup::Replay(form)) => held::replay(model, area, buf, form),
         Some(Popup::Discard(form)) => held::discard(model, area, buf, form),
+        Some(Popup::Decide(form)) => decide::draw(model, area, buf, form),
         Some(Popup::Confirm(deed)) => confirm(model, area, buf, deed),
         Some(Popup::Why { lines, top }) => why(model, area, buf, lines, *top),
         Some(Popup::Palette { input, selected }) => {
@@ -91,18 +94,26 @@ fn menu(model: &Model, area: Rect, buf: &mut Buffer, items: &[Item], selected: u
 
 fn resync(model: &Model, area: Rect, buf: &mut Buffer, form: &Form) {
     let title = model.say_with("resync-title", [("feed", form.feed.to_string().into())]);
-    let inner = middle(model, area, buf, (68, 13), &title);
+    let inner = middle(model, area, buf, (72, 14), &title);
     let mut y = 0;
     let mut next = || {
         y += 1;
         y - 1
     };
+    // In as many lines as they take.
     let mut pen = Pen::new(model, buf, inner, next());
-    for (full, key) in [(false, "resync-incremental"), (true, "resync-full")] {
-        let chosen = form.full == full;
+    let mut used = 0;
+    for reach in Reach::ALL {
+        let says = model.say(reach.key());
+        let takes = text::width(&says) + 7;
+        if used + takes > usize::from(inner.width) {
+            (pen, used) = (Pen::new(model, buf, inner, next()), 0);
+        }
+        used += takes;
+        let chosen = form.reach == reach;
         pen.put(if chosen { "(x) " } else { "( ) " }, Tone::Key);
-        pen.say(key, if chosen { Tone::Title } else { Tone::Dim });
-        pen.skip(4);
+        pen.put(&says, if chosen { Tone::Title } else { Tone::Dim });
+        pen.skip(3);
     }
     next();
     let said: Vec<(String, Tone)> = match &form.preview {
@@ -140,8 +151,11 @@ fn resync(model: &Model, area: Rect, buf: &mut Buffer, form: &Form) {
                     Tone::Plain,
                 ),
                 (after, Tone::Dim),
-                (model.say_with("resync-keeps", [("n", preview.rows_now.into())]), Tone::Plain),
+                (model.say_with(keeps(form.reach), [("n", preview.rows_now.into())]), Tone::Plain),
             ]
+            .into_iter()
+            .chain(budget(model, preview))
+            .collect()
         }
     };
     for (text, tone) in said {
@@ -155,10 +169,39 @@ fn resync(model: &Model, area: Rect, buf: &mut Buffer, form: &Form) {
     Pen::new(model, buf, inner, last).say(key, Tone::Key);
 }
 
+/// What becomes of what is there, by the key of its sentence in the catalogue.
+const fn keeps(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Incremental => "resync-keeps",
+        Reach::Full => "resync-replaces",
+        Reach::Look => "resync-waits",
+        Reach::Day | Reach::Week => "resync-stretch",
+    }
+}
+
+/// What it takes of the partner's budget.
+fn budget(model: &Model, preview: &Preview) -> Option<(String, Tone)> {
+    let budget = preview.budget.as_ref()?;
+    let tone = if preview.pages.is_some_and(|pages| pages > budget.left) {
+        Tone::Warn
+    } else {
+        Tone::Plain
+    };
+    let args = [("left", budget.left.into()), ("limit", budget.limit.into())];
+    Some((model.say_with("resync-budget", args), tone))
+}
+
 /// The question before an act: what becomes of it.
 fn confirm(model: &Model, area: Rect, buf: &mut Buffer, deed: &Deed) {
     let (title, said) = match deed {
         Deed::Quit => (model.say("act-quit"), vec![model.say("confirm-quit")]),
+        Deed::Run(verb, row) => {
+            let (verb, said) = (*verb, actions::run_key(*verb));
+            let args = [("verb", model.say(said).into()), ("id", row.id.to_string().into())];
+            let what =
+                if verb == RunVerb::Cancel { "confirm-run_cancel" } else { "confirm-run_discard" };
+            (model.say_with("confirm-exchange", args), vec![row.feed.to_string(), model.say(what)])
+        }
         Deed::Exchange(verb, row) => {
             let from = model.say(words::state_key(row.state));
             let to = actions::standing(row).next(actions::event(*verb)).map_or_else(

@@ -13,8 +13,8 @@ use crate::{
     keys::Action,
     message::Message,
     model::{
-        Choice, Deed, DiscardForm, Form, Held, Item, Link, Place, Popup, ReplayForm, Subject,
-        build,
+        Choice, DecideForm, Deed, DiscardForm, Form, Held, Item, Link, Place, Popup, Reach,
+        ReplayForm, Subject, build,
         build::{Build, exchange, group, item, quarantined, record, run, usual},
     },
     theme::Theme,
@@ -168,9 +168,9 @@ fn what_lies_in_front_has_its_looks() {
         rows_now: 1_284,
     };
     let form = Form {
-        full: true,
+        reach: Reach::Full,
         preview: Some(Ok(preview)),
-        ..Form::new("education/enrolments".parse().unwrap())
+        ..Form::new("education/enrolments".parse().unwrap(), jiff::Timestamp::UNIX_EPOCH)
     };
     let blocked =
         Item { choice: Choice::Resync, blocked: Some("Needs the role: Operator".to_owned()) };
@@ -228,7 +228,17 @@ fn what_is_asked_about_quarantine_has_its_looks() {
         confirms: true,
         ..DiscardForm::new(held())
     };
+    let mut held_run = run(12, "courts/orders", Outcome::Held);
+    held_run.waits = true;
+    (held_run.counts.updated, held_run.counts.absent) = (12, 340);
+    let decide = |verb| {
+        let form =
+            DecideForm { typed: "r1".into(), ..DecideForm::new(verb, held_run.clone().into()) };
+        Popup::Decide(Box::new(form))
+    };
     for (name, popup) in [
+        ("decide_release", decide(marsad_shared::protocol::RunVerb::Release)),
+        ("decide_undo", decide(marsad_shared::protocol::RunVerb::Undo)),
         ("replay_awaited", Popup::Replay(Box::new(ReplayForm::new(held())))),
         ("replay", Popup::Replay(Box::new(seen))),
         ("discard_awaited", Popup::Discard(Box::new(DiscardForm::new(held())))),

@@ -145,6 +145,7 @@ impl Puller {
         let onward = self.onward(request, course, walker, ask, &mut page).await;
         let onward = onward.and_then(|next| checked(asker, course, ask, next));
         let number = walker.pages;
+        course.run.total = walker.total();
         let (leg, next) = match onward {
             Ok(Some(next)) => next,
             Ok(None) => {
@@ -152,7 +153,9 @@ impl Puller {
                 course.earlier = self.earlier(request).await?;
                 self.keep(request, course, page, number, behind).await?;
                 self.clear_away(asker, ask).await;
-                self.delete_orphans(request, course).await?;
+                if !matches!(course.settled, Some(Settled::Held { .. })) {
+                    self.delete_orphans(request, course).await?;
+                }
                 return Ok(ControlFlow::Break(self.ending(request, course).await?));
             }
             Err(error) => {

@@ -260,6 +260,12 @@ impl<'a> Walker<'a> {
         self.totals.filter(|(first, last)| first != last)
     }
 
+    /// How many rows the partner said last that there are; `None` where it counts pages, or nothing.
+    pub fn total(&self) -> Option<u64> {
+        let counts_rows = !matches!(self.request.pagination.total, Some(Total::Pages(_)));
+        self.totals.map(|(_, last)| last).filter(|_| counts_rows)
+    }
+
     /// What the partner says that there is and what it gave, where they differ at the end of a leg.
     pub fn contradicted(&self) -> Option<(u64, u64)> {
         let (_, said) = self.totals?;

@@ -62,6 +62,18 @@ pub struct Running {
     pub pages: u64,
     pub rows: u64,
     pub bytes: u64,
+    /// How many rows there will be, where the partner says so; null: nobody knows.
+    #[serde(default)]
+    pub total: Option<u64>,
+}
+
+impl Running {
+    /// How long it will take on, as long as it goes on as it did; `None`: nobody knows.
+    pub fn left_s(&self, now: Timestamp) -> Option<u64> {
+        let took = u64::try_from(now.duration_since(self.started_at).as_secs()).ok()?;
+        let left = self.total?.checked_sub(self.rows)?;
+        (took > 0).then_some(took)?.checked_mul(left)?.checked_div(self.rows)
+    }
 }
 
 /// `partners`.

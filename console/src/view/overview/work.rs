@@ -37,7 +37,17 @@ pub(super) fn running(model: &Model, area: Rect, buf: &mut Buffer) {
             ("rate", rate.into()),
             ("age", text::span(&model.catalogue, seconds).into()),
         ];
-        pen.put(&model.say_with("running-progress", args), Tone::Plain);
+        let said = model.say_with("running-progress", args);
+        let left = run.left_s(model.now).and_then(|seconds| i64::try_from(seconds).ok());
+        let said = match (run.total, left) {
+            (Some(total), Some(left)) => {
+                let left = text::span(&model.catalogue, left);
+                let args = [("total", total.into()), ("left", left.into())];
+                format!("{said}  {}", model.say_with("running-left", args))
+            }
+            _ => said,
+        };
+        pen.put(&said, Tone::Plain);
     }
 }
 

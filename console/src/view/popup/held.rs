@@ -78,7 +78,7 @@ pub(super) fn discard(model: &Model, area: Rect, buf: &mut Buffer, form: &Discar
 }
 
 /// A line to type into, behind what it asks for on a line of its own; the one that keys go to is marked.
-fn field(
+pub(super) fn field(
     model: &Model,
     buf: &mut Buffer,
     inner: Rect,
@@ -106,7 +106,13 @@ fn told(problem: &Problem) -> Vec<(String, Tone)> {
 }
 
 /// Writes lines from `y` on, wrapped, above the last line; gives the line behind them.
-fn write(model: &Model, buf: &mut Buffer, inner: Rect, said: &[(String, Tone)], mut y: u16) -> u16 {
+pub(super) fn write(
+    model: &Model,
+    buf: &mut Buffer,
+    inner: Rect,
+    said: &[(String, Tone)],
+    mut y: u16,
+) -> u16 {
     for (text, tone) in said {
         for part in text::wrap(text, usize::from(inner.width)) {
             if y < inner.height.saturating_sub(1) {
