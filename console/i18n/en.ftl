@@ -2,6 +2,7 @@
 
 ## What can be done
 
+act-approve_columns = Approve columns
 act-back = Back
 act-cancel = Cancel
 act-confirm = Confirm
@@ -13,6 +14,7 @@ act-mark = Mark
 act-open_details = Open details
 act-quit = Quit
 act-refresh_view = Refresh view
+act-refuse_columns = Refuse columns
 act-release = Release
 act-replay = Replay
 act-resync = Resync
@@ -82,8 +84,10 @@ col-value = Value
 ## Questions
 
 confirm-accept_key = y accepts, n or Esc cancels
+confirm-approve_columns = What is new becomes a column, what is gone need not be there, and of what is of another type the rows that do not fit are refused one by one.
 confirm-exchange = { $verb }: { $id }
 confirm-quit = A sync that you started is under way. It goes on without you. Leave?
+confirm-refuse_columns = What is new is passed over for good; what is gone or of another type goes on holding the feed.
 confirm-run_cancel = What it loads beside the bank leaves no trace; pages of changes that are kept stay.
 confirm-run_discard = It never was in the bank, and never will be; the partner can be read again.
 confirm-step = { $from } becomes { $to }
@@ -277,6 +281,7 @@ msg-burst = { $n } keys came at once: taken for a paste, nothing was done
 msg-copied = Sent to the clipboard of the terminal: { $text }
 msg-daemon_away = Daemon away since { $time }
 msg-daemon_back = Daemon is back
+msg-decided = { $feed }: { $what }
 msg-discarded = { $n ->
     [one] 1 item discarded
    *[other] { $n } items discarded
@@ -336,6 +341,7 @@ noun-promise = Promise
 noun-reason = Reason
 noun-row = Row
 noun-run = Sync run
+noun-schema = Schema
 noun-state = State
 noun-table = Table
 
@@ -415,6 +421,7 @@ running-progress = { $rows } rows, { $rate }/s, { $age }
 
 ## Whose side
 
+schema-waits = { $what }: to be decided
 side-data = Data
 side-gateway = Gateway
 side-label = Fault lies with

@@ -5,8 +5,8 @@ use marsad_shared::{
     id::{ConnectionId, RunId},
     protocol::{
         ActOutcome, ConnectionRow, Discard, DiscardReply, Event, ExchangeAct, FeedRow, ListQuery,
-        Problem, Replay, ReplayReply, Resync, ResyncReply, RunAct, RunActReply, RunRow, Status,
-        TestReply,
+        Problem, Replay, ReplayReply, Resync, ResyncReply, RunAct, RunActReply, RunRow,
+        SchemaOrder, SchemaReply, Status, TestReply,
     },
 };
 use tui_input::InputRequest;
@@ -61,6 +61,8 @@ pub enum Message {
     /// What became of one.
     Replayed(Result<ReplayReply, Problem>),
     Discarded(Result<DiscardReply, Problem>),
+    /// What was decided of what came otherwise.
+    Settled(Result<SchemaReply, Problem>),
     /// A connection was tried.
     Tested(Result<TestReply, Problem>),
 }
@@ -88,6 +90,8 @@ pub enum Effect {
     /// About quarantine: as a question, or in earnest.
     Replay(Replay),
     Discard(Discard),
+    /// Decide of what came otherwise in a feed.
+    Settle(SchemaOrder),
     /// Try a connection now.
     Test(ConnectionId),
 }

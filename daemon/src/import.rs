@@ -312,6 +312,7 @@ impl Importer {
         let had =
             self.services.store.cache.call(move |cache| cache.is_latest_file(&feed, &hash)).await?;
         if let Some(run) = had {
+            desk.columns.pass(&self.services).await?;
             let reason = Some(format!("the same content as run {run} brought"));
             let ending = Ending::unchanged(reason);
             self.record(at, ending, Some(found.name.clone())).await;

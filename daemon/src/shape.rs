@@ -131,12 +131,18 @@ impl Shaper {
         batch: &mut Batch,
         beside: &mut Beside,
     ) -> Result<(), Refused> {
-        let mut looks = beside.next();
-        let record = ways.open(record, looks.as_deref_mut())?;
-        if let Some(beside) = looks {
+        let mut looks = if standing == Standing::Gone { None } else { beside.next() };
+        let text = record;
+        // Whether it is a deletion shows once it is open, and what one has beside its key is no column.
+        let at_once = looks.as_deref_mut().filter(|_| self.deleted.is_none());
+        let record = ways.open(text, at_once)?;
+        let standing = if ways.is_gone(&record)? { Standing::Gone } else { standing };
+        if let Some(beside) = looks.filter(|_| standing != Standing::Gone) {
+            if self.deleted.is_some() {
+                ways.open(text, Some(&mut *beside))?;
+            }
             self.look_outside(ways, &record, beside);
         }
-        let standing = if ways.is_gone(&record)? { Standing::Gone } else { standing };
         if standing != Standing::Gone {
             return self
                 .fill(batch, standing, |at, column| ways.value(&record, at, column.reading.kind));

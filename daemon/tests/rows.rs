@@ -9,7 +9,7 @@ use marsad_daemon::{
     intake::{Intake, Origins, Piece, Source, beside},
 };
 use marsad_shared::{
-    feed::{Deleted, Feed, Format, ScalarPath},
+    feed::{Deleted, Feed, FieldType, Format, ScalarPath},
     partner::Cover,
 };
 use reading::{feed, lines, page};
@@ -114,6 +114,52 @@ fn what_the_agreement_does_not_cover_is_dropped_and_counted() {
     let feed = Feed { cover, ..feed(&csv(open)) };
     let piece = page(&feed, format!("id,n,eid\n{many}").as_bytes(), &[]).1.unwrap();
     assert_eq!(piece.beside.outside(&feed.cover).unwrap(), format!("{one} 2000 values: eid"));
+}
+
+#[test]
+fn what_stands_beside_the_columns_is_known_by_name_and_type_and_not_from_deletions() {
+    let fields =
+        "key = [\"id\"]\nfields = { id = \"text\", a = { type = \"text\", from = \"$.in.a\" } }";
+    let op = format!("deleted = {{ field = \"op\", values = [\"D\"] }}\n{fields}");
+    let apart = format!("records = \"$.data[*]\"\ndeletes = \"$.gone[*]\"\n{fields}");
+    let odata = "key = [\"id\"]\nfields = { id = \"text\" }";
+    let csv = "format = \"csv\"\nkey = [\"id\"]\nfields = { id = \"text\" }";
+    for (keys, body, expected, why) in [
+        (
+            fields,
+            r#"[{"id":"1","in":{"a":"x","b":"y"},"n":1},{"id":"2","n":2.5,"s":"t","j":[1],"z":null}]"#,
+            "j:json n:decimal s:text z:?",
+            "at the top of a record; what a column leads through is none",
+        ),
+        (
+            &op,
+            r#"[{"id":"1","op":"D","why":"x"},{"id":"2","op":"U","n":true}]"#,
+            "n:boolean",
+            "a deletion",
+        ),
+        (
+            &apart,
+            r#"{"gone":[{"id":"1","why":"x"}],"data":[{"id":"2","n":1}]}"#,
+            "n:integer",
+            "apart",
+        ),
+        (
+            odata,
+            r##"[{"id":"1","@odata.etag":"e"},{"@odata.context":"#X/$deletedEntity","id":"X('2')","reason":"r"}]"##,
+            "",
+            "OData",
+        ),
+        (csv, "id,kind,\n1,,\n", "kind:?", "a header without a value, and one without a name"),
+    ] {
+        let feed = match why {
+            "OData" => Feed { deleted: Some(Deleted::OData), ..feed(keys) },
+            _ => feed(keys),
+        };
+        let piece = page(&feed, body.as_bytes(), &[]).1.unwrap_or_else(|e| panic!("{why}: {e}"));
+        let kind = |kind: Option<FieldType>| kind.map_or("?", FieldType::word);
+        let names = piece.beside.names().map(|(name, met)| format!("{name}:{}", kind(met.kind)));
+        assert_eq!(names.collect::<Vec<_>>().join(" "), expected, "{why}");
+    }
 }
 
 #[test]

@@ -104,6 +104,7 @@ pub(super) fn feed(id: &str, freshness: Freshness) -> FeedRow {
         next_at: Some(ago(-240)),
         paused: false,
         quarantine: 3,
+        drift: Vec::new(),
         table: "courts__orders".to_owned(),
     }
 }

@@ -6,7 +6,8 @@ use marsad_shared::{
     exchange::{Event, Standing},
     id::QuarantineId,
     protocol::{
-        Alike, Chosen, ExchangeRow, ExchangeVerb, QuarantineGroup, QuarantineRow, RunRow, RunVerb,
+        Alike, Chosen, ExchangeRow, ExchangeVerb, FeedRow, QuarantineGroup, QuarantineRow, RunRow,
+        RunVerb, SchemaVerb,
     },
     role::{self, Act},
     run::Outcome,
@@ -26,6 +27,8 @@ impl Choice {
             Self::Run(verb) => run_key(verb),
             Self::Replay => "act-replay",
             Self::Discard => "act-discard",
+            Self::Schema(SchemaVerb::Approve) => "act-approve_columns",
+            Self::Schema(SchemaVerb::Refuse) => "act-refuse_columns",
             Self::Copy => "act-copy",
         }
     }
@@ -117,6 +120,11 @@ pub fn items(model: &Model) -> Vec<Item> {
     if model.feed().is_some() {
         items.push(Item { choice: Choice::Resync, blocked: blocked(model, Act::Resync) });
     }
+    if drifted(model).is_some() {
+        let blocked = blocked(model, Act::DecideSchema);
+        let item = |verb| Item { choice: Choice::Schema(verb), blocked: blocked.clone() };
+        items.extend(SchemaVerb::ALL.map(item));
+    }
     if model.connection().is_some() {
         items.push(Item { choice: Choice::Test, blocked: blocked(model, Act::TestConnection) });
     }
@@ -191,6 +199,12 @@ pub fn run(model: &Model) -> Option<Arc<RunRow>> {
         }
         _ => None,
     }
+}
+
+/// The feed that is selected, or that this place is about, where something in it waits for a decision.
+pub fn drifted(model: &Model) -> Option<Arc<FeedRow>> {
+    let row = model.feed_row(model.feed()?)?;
+    (!row.drift.is_empty()).then(|| Arc::clone(row))
 }
 
 /// The exchange that is selected, or that this place is about.

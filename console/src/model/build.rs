@@ -190,6 +190,7 @@ pub(crate) fn feed(id: &str, freshness: Freshness) -> FeedRow {
         next_at: Some(ago(-120)),
         paused: false,
         quarantine: 0,
+        drift: Vec::new(),
         table: id.replace('/', "__"),
     }
 }

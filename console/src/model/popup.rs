@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     id::FeedId,
     protocol::{
-        Chosen, Discard, DiscardReply, ExchangeRow, ExchangeVerb, Preview, Problem, Replay,
-        ReplayReply, Resync, RunRow, RunVerb,
+        Chosen, Discard, DiscardReply, ExchangeRow, ExchangeVerb, FeedRow, Preview, Problem,
+        Replay, ReplayReply, Resync, RunRow, RunVerb, SchemaVerb,
     },
 };
 use tui_input::Input;
@@ -73,6 +73,8 @@ pub enum Choice {
     Replay,
     /// What is held: taken out for good.
     Discard,
+    /// What came otherwise in a feed, all that is open.
+    Schema(SchemaVerb),
     Copy,
 }
 
@@ -82,6 +84,7 @@ pub enum Deed {
     Exchange(ExchangeVerb, Arc<ExchangeRow>),
     /// A decision that leaves the bank as it is.
     Run(RunVerb, Arc<RunRow>),
+    Schema(SchemaVerb, Arc<FeedRow>),
     /// Leave, though a run that was ordered here is under way.
     Quit,
 }

@@ -4,10 +4,13 @@ use marsad_shared::{
     exchange::{Direction, State},
     freshness::Freshness,
     health::{Health, Side},
+    protocol::FeedRow,
     quarantine::Kind,
     role::Role,
     run::{Outcome, Trigger},
 };
+
+use super::Model;
 
 /// Makes a function from a word to its key, and a list of all of them for the test of the catalogue.
 macro_rules! keys {
@@ -22,6 +25,20 @@ macro_rules! keys {
         )+
     };
 }
+
+/// What came otherwise in a feed and waits for a decision; nothing where nothing does.
+pub fn drift(model: &Model, row: &FeedRow) -> String {
+    if row.drift.is_empty() {
+        return String::new();
+    }
+    let named: Vec<_> = row.drift.iter().take(DRIFT_NAMED).map(String::as_str).collect();
+    let more = if row.drift.len() > DRIFT_NAMED { ", …" } else { "" };
+    let what = format!("{}{more}", named.join(", "));
+    model.say_with("schema-waits", [("what", what.into())])
+}
+
+/// So many names are said.
+const DRIFT_NAMED: usize = 4;
 
 keys! {
     health_key(Health) {

@@ -88,6 +88,9 @@ pub(super) async fn perform(client: Client, effect: Effect, outbox: Sender<Messa
         Effect::Decide(order) => {
             Message::Decided(client.decide(&order).await.map_err(|error| error.told()))
         }
+        Effect::Settle(order) => {
+            Message::Settled(client.settle(&order).await.map_err(|error| error.told()))
+        }
         Effect::Test(connection) => {
             let reply = client.test(&connection, None).await;
             Message::Tested(reply.map_err(|error| error.told()))

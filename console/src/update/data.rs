@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    protocol::{ActOutcome, Event, EventKind, FeedRow, Problem, RecordRow, RunRow, TestReply},
+    protocol::{
+        ActOutcome, DriftRow, Event, EventKind, FeedRow, Problem, RecordRow, RunRow, SchemaReply,
+        TestReply,
+    },
     run::Outcome,
 };
 
@@ -49,6 +52,7 @@ pub(super) fn take(model: &mut Model, message: Message) -> Option<Effect> {
         Message::Decided(reply) => super::decide::decided(model, reply),
         Message::Replayed(reply) => super::held::replayed(model, reply),
         Message::Discarded(reply) => super::held::discarded(model, reply),
+        Message::Settled(reply) => settled(model, reply),
         Message::Tested(reply) => tested(model, reply),
         _ => {}
     }
@@ -219,6 +223,17 @@ fn acted(model: &mut Model, outcomes: Result<Vec<ActOutcome>, Problem>) {
         }
         Err(problem) => refused(model, &problem),
     }
+}
+
+fn settled(model: &mut Model, reply: Result<SchemaReply, Problem>) {
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(problem) => return refused(model, &problem),
+    };
+    let said = |row: &DriftRow| format!("{} {} {}", row.field, row.change, row.decision);
+    let what = reply.decided.iter().map(said).collect::<Vec<_>>().join(", ");
+    let args = [("feed", reply.feed.to_string().into()), ("what", what.into())];
+    model.tell(model.say_with("msg-decided", args), Tone::Good);
 }
 
 fn tested(model: &mut Model, reply: Result<TestReply, Problem>) {

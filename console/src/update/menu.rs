@@ -1,6 +1,6 @@
 //! What can be done with a selection: the menu, the question before an act, the chain of causes, the clipboard.
 
-use marsad_shared::protocol::{ExchangeAct, RunAct};
+use marsad_shared::protocol::{ExchangeAct, RunAct, SchemaOrder};
 
 use crate::{
     keys::Action,
@@ -59,6 +59,11 @@ fn choose(model: &mut Model, choice: Choice) -> Option<Effect> {
             super::decide::open(model, verb);
             None
         }
+        Choice::Schema(verb) => {
+            let row = actions::drifted(model)?;
+            model.popup = Some(Popup::Confirm(Deed::Schema(verb, row)));
+            None
+        }
         Choice::Exchange(verb) => {
             let row = actions::exchange(model)?;
             model.popup = Some(Popup::Confirm(Deed::Exchange(verb, row)));
@@ -75,6 +80,10 @@ pub(super) fn answer(model: &mut Model, action: Action) -> Option<Effect> {
         }
         (Action::Accept, Some(Popup::Confirm(Deed::Run(verb, row)))) => {
             Some(Effect::Decide(RunAct { verb, run: row.id, reason: None }))
+        }
+        (Action::Accept, Some(Popup::Confirm(Deed::Schema(verb, row)))) => {
+            let (feed, columns) = (row.id.clone(), Vec::new());
+            Some(Effect::Settle(SchemaOrder { feed, verb, columns, reason: None }))
         }
         (Action::Accept, Some(Popup::Confirm(Deed::Quit))) => Some(Effect::Quit),
         (Action::Refuse, _) => None,

@@ -6,7 +6,7 @@ use marsad_shared::{
     id::{ExchangeId, RunId},
     protocol::{
         ActOutcome, AttemptRow, Event, EventKind, ExchangeAct, ExchangeVerb, Preview, Problem,
-        ProblemCode, ResyncReply, TestReply, TestStep, Tried,
+        ProblemCode, ResyncReply, SchemaReply, SchemaVerb, TestReply, TestStep, Tried,
     },
     role::Role,
     run::Outcome,
@@ -259,6 +259,40 @@ fn an_exchange_allows_what_its_state_allows() {
     update(&mut model, Message::Acted(Ok(vec![outcome])));
     assert_eq!(toast(&model), "Done: x1098 became Pending");
     assert!(model.fetch().is_some(), "and the list is read again");
+}
+
+#[test]
+fn what_waits_for_a_decision_is_decided_by_a_supervisor_and_never_by_enter() {
+    let mut row = build::feed("courts/cases", Freshness::Late);
+    row.drift = vec!["kind gone".to_owned(), "sort new".to_owned()];
+    let standing = |role| build::model().roles(&[role]).feed_row(row.clone()).build();
+    let mut model = standing(Role::Operator);
+    press(&mut model, "3a");
+    let blocked = |model: &Model, verb| {
+        let Some(Popup::Menu { items, .. }) = &model.popup else { panic!("no menu") };
+        let item = items.iter().position(|item| item.choice == Choice::Schema(verb)).unwrap();
+        (item, items[item].blocked.clone())
+    };
+    let why = blocked(&model, SchemaVerb::Approve).1.unwrap();
+    assert!(why.contains("Supervisor"), "{why}");
+    let mut model = standing(Role::Supervisor);
+    press(&mut model, "3a");
+    let (at, why) = blocked(&model, SchemaVerb::Refuse);
+    assert_eq!(why, None);
+    press(&mut model, &("j".repeat(at) + "\n"));
+    assert!(matches!(model.popup, Some(Popup::Confirm(Deed::Schema(SchemaVerb::Refuse, _)))));
+    assert_eq!(press(&mut model, "\n"), None, "Enter never agrees");
+    let Some(Effect::Settle(order)) = press(&mut model, "y") else { panic!("no order") };
+    assert_eq!((order.feed.as_str(), order.verb), ("courts/cases", SchemaVerb::Refuse));
+    assert!(order.columns.is_empty(), "all that is open");
+    let reply = SchemaReply {
+        feed: order.feed,
+        decided: Vec::new(),
+        added: Vec::new(),
+        declare: Vec::new(),
+    };
+    update(&mut model, Message::Settled(Ok(reply)));
+    assert!(toast(&model).starts_with("courts/cases: "), "{}", toast(&model));
 }
 
 #[test]

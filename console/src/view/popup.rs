@@ -1,6 +1,6 @@
 //! What lies over the screen: the help, the menu, forms, questions, completions.
 
-use marsad_shared::protocol::{Preview, RunVerb};
+use marsad_shared::protocol::{Preview, RunVerb, SchemaVerb};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Pen, clear, columns, panel};
@@ -201,6 +201,16 @@ fn confirm(model: &Model, area: Rect, buf: &mut Buffer, deed: &Deed) {
             let what =
                 if verb == RunVerb::Cancel { "confirm-run_cancel" } else { "confirm-run_discard" };
             (model.say_with("confirm-exchange", args), vec![row.feed.to_string(), model.say(what)])
+        }
+        Deed::Schema(verb, row) => {
+            let (verb, means) = match verb {
+                SchemaVerb::Approve => ("act-approve_columns", "confirm-approve_columns"),
+                SchemaVerb::Refuse => ("act-refuse_columns", "confirm-refuse_columns"),
+            };
+            let verb = model.say(verb);
+            let args = [("verb", verb.into()), ("id", row.id.to_string().into())];
+            let title = model.say_with("confirm-exchange", args);
+            (title, vec![words::drift(model, row), model.say(means)])
         }
         Deed::Exchange(verb, row) => {
             let from = model.say(words::state_key(row.state));

@@ -153,6 +153,25 @@ fn a_large_screen_is_used() {
     }
 }
 
+/// A feed in which something waits for a decision.
+fn drifted() -> marsad_shared::protocol::FeedRow {
+    let drift = ["kind gone", "sort new"].map(str::to_owned).to_vec();
+    let reason = "the header lacks \"kind\"".to_owned();
+    let row = build::feed("education/transfers", Freshness::Late);
+    marsad_shared::protocol::FeedRow { drift, reason: Some(reason), ..row }
+}
+
+#[test]
+fn a_feed_says_what_waits_for_a_decision() {
+    let mut model = at(usual(), (80, 24), Place::new(View::Feeds, None), vec![]);
+    model.feeds = vec![drifted().into()];
+    model.rebuild();
+    update(&mut model, Message::Do(Action::Open));
+    insta::assert_snapshot!("feed_drifted", text_of(&screen(&model)));
+    update(&mut model, Message::Do(Action::Menu));
+    insta::assert_snapshot!("popup_menu_drifted", text_of(&screen(&model)));
+}
+
 #[test]
 fn what_lies_in_front_has_its_looks() {
     let preview = Preview {
@@ -189,6 +208,13 @@ fn what_lies_in_front_has_its_looks() {
             Popup::Confirm(Deed::Exchange(
                 marsad_shared::protocol::ExchangeVerb::Retry,
                 exchange(1042, State::Rejected).into(),
+            )),
+        ),
+        (
+            "decide",
+            Popup::Confirm(Deed::Schema(
+                marsad_shared::protocol::SchemaVerb::Approve,
+                drifted().into(),
             )),
         ),
         ("palette", Popup::Palette { input: "feeds la".into(), selected: 0 }),

@@ -107,10 +107,24 @@ impl Columns {
     /// As [`Self::note`].
     pub async fn pass(&self, services: &Services) -> Result<(), StoreError> {
         let holds = |told: &mut Box<Told>| std::mem::take(&mut told.holds);
-        if !self.told().as_mut().is_some_and(holds) {
-            return Ok(());
-        }
+        let held = self.told().as_mut().map(holds);
         let feed = self.feed.id.clone();
+        match held {
+            Some(false) => return Ok(()),
+            Some(true) => {}
+            // Nothing was read since the daemon began, and it may have been held before.
+            None => {
+                let id = feed.clone();
+                let drift = services.store.ledger.call_unhurried(move |ledger| ledger.drift(&id));
+                let (rows, watched) = drift.await?;
+                let mut told = Told::of(&rows, watched);
+                let held = std::mem::take(&mut told.holds);
+                *self.told() = Some(Box::new(told));
+                if !held {
+                    return Ok(());
+                }
+            }
+        }
         services.store.ledger.call(move |ledger| ledger.drift_passed(&feed)).await
     }
 

@@ -191,6 +191,9 @@ pub struct FeedRow {
     pub paused: bool,
     /// What it has in quarantine.
     pub quarantine: u64,
+    /// What came otherwise than its columns say and waits for a decision: `kind gone`, `sort new`.
+    #[serde(default)]
+    pub drift: Vec<String>,
     /// Its table in `cache.db`.
     pub table: String,
 }

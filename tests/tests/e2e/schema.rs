@@ -59,6 +59,9 @@ async fn a_renamed_column_holds_the_feed_until_both_are_approved() -> anyhow::Re
     assert_eq!(drift(&schema), ["kind gone open", "sort new open"], "{schema}");
     assert_eq!((&schema["frozen"], &schema["columns"][0]["key"]), (&json!(true), &json!(true)));
 
+    let feed = daemon.json(&["feeds", "show", "office/cases"]).await?;
+    assert_eq!(feed["drift"], json!(["kind gone", "sort new"]), "what holds it stands first");
+
     let key = daemon.cli(&["schema", "approve", "office/cases", "no"]).await?;
     assert_eq!((key.code, key.err.contains("\"no\" never came otherwise")), (1, true), "{key:?}");
     let approve = ["schema", "approve", "office/cases", "--reason", "agreed by letter"];

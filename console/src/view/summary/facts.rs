@@ -185,6 +185,7 @@ fn feed(model: &Model, id: &FeedId) -> Vec<Line> {
         line(model, "fresh-last_success", last, Tone::Plain),
         line(model, "nav-records", columns::number(model, row.rows), Tone::Plain),
         line(model, "nav-quarantine", held, Tone::Warn),
+        line(model, "noun-schema", words::drift(model, row), Tone::Warn),
         line(model, "col-last_run", last_run(model, row), Tone::Plain),
         line(model, "noun-cursor", row.cursor.clone().unwrap_or_default(), Tone::Plain),
         line(model, "noun-table", row.table.clone(), Tone::Plain),

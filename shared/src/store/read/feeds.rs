@@ -174,13 +174,27 @@ impl Reader {
     pub(super) fn all_feeds(&self, now: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
         let mut states = self.feed_states()?;
         let mut positions = self.positions()?;
-        let mut quarantine = self.counts("quarantine")?;
+        let (mut quarantine, mut drift) = (self.counts("quarantine")?, self.open_drift()?);
         let rows = self.cards::<FeedCard>("feed")?.into_iter().map(|card| {
             let state = states.remove(card.id.as_str()).unwrap_or_default();
             let (rows, cursor) = positions.remove(card.id.as_str()).unwrap_or_default();
-            feed_row(card, state, rows, cursor, &mut quarantine, now)
+            let drift = drift.remove(card.id.as_str()).unwrap_or_default();
+            FeedRow { drift, ..feed_row(card, state, rows, cursor, &mut quarantine, now) }
         });
         Ok(rows.collect())
+    }
+
+    /// What waits for a decision in each feed, what holds it first.
+    fn open_drift(&self) -> Result<HashMap<String, Vec<String>>, StoreError> {
+        let sql = "SELECT feed, field || ' ' || change FROM drift WHERE decision = 'open' \
+                   ORDER BY feed, change = 'new', field";
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        let mut drift: HashMap<String, Vec<String>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            drift.entry(row.get(0)?).or_default().push(row.get(1)?);
+        }
+        Ok(drift)
     }
 
     /// Every configured thing of a kind, in the order of ids. One that an older version wrote otherwise is left out
@@ -317,6 +331,7 @@ fn feed_row(
         last_outcome: state.last_outcome,
         next_at: state.next_at,
         paused: false,
+        drift: Vec::new(),
         id: card.id,
     }
 }
