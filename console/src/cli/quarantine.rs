@@ -65,6 +65,10 @@ fn original(item: &QuarantineItem) -> Vec<String> {
             "  the values of the row cannot be told apart, so that none of them is shown"
                 .to_owned(),
         ),
+        (None, None, Kind::File) if notation == "binary" => {
+            lines.push("  it is no text, and cannot be shown here".to_owned());
+            return lines;
+        }
         (None, None, Kind::File) => {
             lines
                 .push("  a whole file cannot be masked, so that nothing of it is shown".to_owned());
@@ -139,5 +143,9 @@ mod tests {
         insta::assert_snapshot!("item_revealed", told(&item, &look));
         item.original.text = None;
         insta::assert_snapshot!("item_not_apart", told(&item, &look));
+        item.row.kind = Kind::File;
+        item.original.notation = Some("binary".to_owned());
+        let said = told(&item, &look);
+        assert!(said.contains("it is no text") && !said.contains("marsad reveal"), "{said}");
     }
 }

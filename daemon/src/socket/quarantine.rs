@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State, rejection::JsonRejection},
 };
 use marsad_shared::{
-    id::QuarantineId,
+    id::{FeedId, QuarantineId},
     protocol::{Problem, QuarantineItem, RevealItem},
     role::Act,
 };
@@ -41,12 +41,25 @@ pub(super) async fn reveal(
         peer,
     };
     let doing = Arc::clone(&api);
+    let encoding = api.encoding_of(&row.feed);
     let effect = async move {
-        let read = doing.services.readers.read(move |reader| reader.quarantine_revealed(id)).await;
-        let shown = read.map_err(|error| failed("nothing was shown", &error))?;
+        let read = doing
+            .services
+            .readers
+            .read(move |reader| reader.quarantine_revealed(id, encoding.as_deref()));
+        let shown = read.await.map_err(|error| failed("nothing was shown", &error))?;
         Ok((shown.ok_or_else(|| unknown(id))?, "the original was shown".to_owned()))
     };
     Ok(Json(api.audited(command, effect).await?))
+}
+
+impl Api {
+    /// The encoding that a feed's files come in, where it names one.
+    fn encoding_of(&self, feed: &FeedId) -> Option<String> {
+        let routes = self.services.routes.all();
+        let mut feeds = routes.iter().flat_map(|route| &route.feeds);
+        feeds.find(|known| known.id == *feed)?.encoding.clone()
+    }
 }
 
 fn unknown(id: QuarantineId) -> Problem {

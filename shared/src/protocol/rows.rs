@@ -316,7 +316,8 @@ pub struct QuarantineItem {
 /// What was refused, as it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Original {
-    /// `csv`, `xlsx`, `json` or `xml`; null of a whole file, and of a row whose values cannot be told apart.
+    /// `csv`, `xlsx`, `json` or `xml`; `binary` of a file that was revealed and is no text; else null, of a whole file and of a
+    /// row whose values cannot be told apart.
     pub notation: Option<String>,
     /// Whether only its begin was kept, or is shown.
     pub cut: bool,

@@ -15,14 +15,16 @@ pub(super) mod drift;
 mod exchanges;
 pub(super) mod groups;
 mod quarantine;
+mod replay;
 mod runs;
 mod state;
 
 pub use calls::{Calls, Rest};
 pub use drift::Decided;
 pub use exchanges::{Asked, AttemptEnd, Due, NewExchange, Step};
+pub use quarantine::Discarded;
 pub(super) use quarantine::place_of;
-pub use quarantine::{Discarded, HeldItem};
+pub use replay::HeldItem;
 pub use runs::{FeedState, RunEnd, RunStart};
 pub use state::CatalogueEntry;
 

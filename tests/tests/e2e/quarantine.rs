@@ -575,3 +575,34 @@ async fn a_file_that_lacks_a_column_is_replayed_once_its_going_is_approved() -> 
     assert!(folder.join("done/b.csv").exists());
     Ok(())
 }
+
+#[tokio::test]
+async fn a_held_file_is_revealed_as_the_text_that_it_is_or_said_to_be_none() -> anyhow::Result<()> {
+    let home = Home::new()?;
+    let folder = home.join("in");
+    fs::create_dir_all(&folder)?;
+    let mut file = PartnerFile::new("office");
+    file.connection("drop", &format!("import = \"{}\"\nsettle = \"1s\"\n", folder.display()));
+    file.add(
+        "\n[[feed]]\nid = \"children\"\nconnection = \"drop\"\nfiles = \"*.csv\"\nkey = [\"id\"]\n\
+         encoding = \"windows-1256\"\nfields = { id = \"text\", area = \"text\" }",
+    );
+    home.partner(&file)?;
+    let daemon = Daemon::start(home).await?;
+    // "id,كلباء" in that encoding; and what no encoding makes text of.
+    let arabic = [&b"id,\xdf\xe1\xc8\xc7\xc1"[..], b"\n1,2\n"].concat();
+    for (name, bytes, expected) in
+        [("a.csv", arabic, Some("id,كلباء\n1,2\n")), ("b.csv", vec![0, 159, 146, 150, 0, 10], None)]
+    {
+        let last = waits::last(&daemon, FEED).await?;
+        fs::write(folder.join(name), bytes)?;
+        waits::run(&daemon, FEED, last, "held", |run| run.outcome == Outcome::Held).await?;
+        let item = daemon.json(&["quarantine"]).await?[0]["id"].clone();
+        let item = item.as_str().unwrap_or_default();
+        let shown = daemon.json(&["reveal", item, "--reason", "what is it"]).await?;
+        assert_eq!(shown["original"]["text"].as_str(), expected, "{name}: {shown}");
+        let binary = shown["original"]["notation"] == "binary";
+        assert_eq!(binary, expected.is_none(), "{name}: {shown}");
+    }
+    Ok(())
+}

@@ -1,11 +1,12 @@
 //! What an order about quarantine comes to, before it is given.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::Reader;
 use crate::{
-    id::QuarantineId,
+    id::{FeedId, QuarantineId},
     protocol::{Choice, Chosen},
+    quarantine::Kind,
     store::{StoreError, ledger::parsed},
 };
 
@@ -33,6 +34,47 @@ impl Reader {
             }
             (ids, None, None) => self.named(ids),
         }
+    }
+
+    /// The items of one feed and kind that are meant, the oldest first: of two of one record the one that came later
+    /// counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the item is not there that stands for what is alike to it.
+    pub fn to_replay(
+        &self,
+        feed: &FeedId,
+        kind: Kind,
+        what: &Chosen,
+    ) -> Result<Vec<QuarantineId>, StoreError> {
+        let most = what.up_to.map_or(i64::MAX, |id| id.0);
+        let id = |row: &Row<'_>| row.get(0).map(QuarantineId);
+        let (feed, kind) = (feed.as_str(), kind.word());
+        if let Some(alike) = what.group {
+            // What is alike is of one feed and kind, and is read in the order of its own index.
+            let sql = "SELECT q.id FROM quarantine_groups g JOIN quarantine q ON q.grp = g.id \
+                       WHERE g.id = ?1 AND g.feed = ?2 AND g.kind = ?3 AND q.id <= ?4 ORDER BY q.at, q.id";
+            let mut statement = self.ledger.prepare_cached(sql)?;
+            let ids = params![self.group_of(alike)?, feed, kind, most];
+            return Ok(statement.query_map(ids, id)?.collect::<Result<_, _>>()?);
+        }
+        if what.feed.is_some() {
+            let sql =
+                "SELECT id FROM quarantine WHERE feed = ? AND kind = ? AND id <= ? ORDER BY at, id";
+            let mut statement = self.ledger.prepare_cached(sql)?;
+            let ids = statement.query_map(params![feed, kind, most], id)?;
+            return Ok(ids.collect::<Result<_, _>>()?);
+        }
+        let sql = "SELECT at FROM quarantine WHERE id = ? AND feed = ? AND kind = ?";
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        let mut found = Vec::with_capacity(what.ids.len());
+        for id in &what.ids {
+            let at = statement.query_row(params![id.0, feed, kind], |row| row.get::<_, i64>(0));
+            found.extend(at.optional()?.map(|at| (at, *id)));
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found.into_iter().map(|(_, id)| id).collect())
     }
 
     fn choice(
@@ -78,5 +120,82 @@ impl Reader {
         choice.feeds.sort_unstable();
         choice.feeds.dedup();
         Ok(choice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        id::RunId,
+        protocol::Alike,
+        quarantine::{Place, Refusal},
+        store::{Ledger, Store},
+    };
+
+    #[test]
+    fn what_is_meant_is_replayed_in_the_order_in_which_it_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let store = Store::open(&state).unwrap();
+        let feed = |name: &str| name.parse::<FeedId>().unwrap();
+        // The first row comes once more at last: what its partner says of it is the newest.
+        for (run, name, line, kind) in [
+            (1, "a/b", 1, Kind::Row),
+            (2, "a/b", 2, Kind::Row),
+            (3, "a/c", 3, Kind::Row),
+            (4, "a/b", 4, Kind::File),
+            (5, "a/b", 1, Kind::Row),
+        ] {
+            let refusal = Refusal {
+                kind,
+                reason: format!("line {line} is bad"),
+                place: Place { line: Some(line), ..Place::default() },
+                original: b"x".to_vec(),
+                form: None,
+                original_hash: None,
+                bytes: 1,
+            };
+            let (feed, at) = (feed(name), Timestamp::from_second(run).unwrap());
+            let work = move |ledger: &mut Ledger| ledger.refuse(&feed, RunId(run), &[refusal], at);
+            store.ledger.call_blocking(work).unwrap();
+        }
+        let reader = Reader::open(&state).unwrap();
+        let ids = |ids: &[i64]| ids.iter().map(|id| QuarantineId(*id)).collect::<Vec<_>>();
+        let alike = |text: &str| Chosen {
+            group: Some(text.parse::<Alike>().unwrap()),
+            ..Chosen::default()
+        };
+        let all = Chosen { feed: Some(feed("a/b")), ..Chosen::default() };
+        let seen = Chosen { up_to: Some(QuarantineId(1)), ..all.clone() };
+        let named = Chosen { ids: ids(&[1, 3, 2, 1, 9]), ..Chosen::default() };
+        for (what, kind, expected, why) in [
+            (&all, Kind::Row, &[2, 1][..], "all of a feed"),
+            (&seen, Kind::Row, &[1], "none behind what was looked at"),
+            (&all, Kind::File, &[4], "its files"),
+            (&alike("q2"), Kind::Row, &[2, 1], "what is alike to an item"),
+            (&alike("q2"), Kind::File, &[], "which is of one kind"),
+            (&alike("q3"), Kind::Row, &[], "and of one feed"),
+            (&named, Kind::Row, &[2, 1], "named ones, each once, those of another feed left out"),
+        ] {
+            assert_eq!(reader.to_replay(&feed("a/b"), kind, what).unwrap(), ids(expected), "{why}");
+        }
+        let choice = reader.chosen(&named).unwrap();
+        assert_eq!((choice.count, choice.missing, choice.feeds.len()), (3, ids(&[9]), 2));
+        assert_eq!(reader.chosen(&all).unwrap().count, 3);
+        for wrong in [
+            Chosen::default(),
+            Chosen { ids: ids(&[1]), ..all },
+            Chosen { ids: vec![QuarantineId(1); IDS_MAX + 1], ..Chosen::default() },
+            alike("q9"),
+        ] {
+            assert!(
+                matches!(reader.chosen(&wrong), Err(StoreError::Conflict(_))),
+                "{:?}",
+                wrong.group
+            );
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use encoding_rs::{Encoding, UTF_8};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Page, Reader, limit, of_partner};
@@ -19,6 +20,8 @@ use crate::{
     },
 };
 
+/// What is no text.
+const BINARY: &str = "binary";
 /// How much of a file is shown when it is revealed, in bytes.
 const FILE_BEGIN: u64 = 16 * 1024;
 
@@ -50,16 +53,19 @@ impl Reader {
 
     /// One item, with its original laid out and masked.
     pub fn quarantine_item(&self, id: QuarantineId) -> Result<Option<QuarantineItem>, StoreError> {
-        self.held(id)?.map(|held| self.item(held, false)).transpose()
+        self.held(id)?.map(|held| self.item(held, None)).transpose()
     }
 
-    /// The same with nothing masked: all that was kept of a row, and the begin of a file. Who asks for it has been written
-    /// down.
+    /// The same with nothing masked: all that was kept of a row, and the begin of a file, read in the `encoding` of its feed
+    /// (by its name; UTF-8 where it has none) unless it says so itself. Who asks for it has been written down.
     pub fn quarantine_revealed(
         &self,
         id: QuarantineId,
+        encoding: Option<&str>,
     ) -> Result<Option<QuarantineItem>, StoreError> {
-        self.held(id)?.map(|held| self.item(held, true)).transpose()
+        let encoding = encoding.and_then(|name| Encoding::for_label(name.as_bytes()));
+        let bare = encoding.unwrap_or(UTF_8);
+        self.held(id)?.map(|held| self.item(held, Some(bare))).transpose()
     }
 
     fn held(&self, id: QuarantineId) -> Result<Option<Held>, StoreError> {
@@ -81,10 +87,15 @@ impl Reader {
         Ok(held.optional()?)
     }
 
-    fn item(&self, held: Held, bare: bool) -> Result<QuarantineItem, StoreError> {
+    /// `bare`: nothing is masked, and this is the encoding of a file.
+    fn item(
+        &self,
+        held: Held,
+        bare: Option<&'static Encoding>,
+    ) -> Result<QuarantineItem, StoreError> {
         let replayable = held.is_replayable();
         let original = match held.row.kind {
-            Kind::Row => self.row_original(&held, bare)?,
+            Kind::Row => self.row_original(&held, bare.is_some())?,
             Kind::File => self.file_original(&held, bare)?,
         };
         let Held { row, first_at, first_run, hash, .. } = held;
@@ -109,15 +120,24 @@ impl Reader {
         })
     }
 
-    fn file_original(&self, held: &Held, bare: bool) -> Result<Original, StoreError> {
+    fn file_original(
+        &self,
+        held: &Held,
+        bare: Option<&'static Encoding>,
+    ) -> Result<Original, StoreError> {
         let mut original = Original { notation: None, cut: false, values: None, text: None };
-        let Some(hash) = held.kept.as_ref().filter(|_| bare) else { return Ok(original) };
+        let (Some(hash), Some(encoding)) = (&held.kept, bare) else { return Ok(original) };
         let originals = Originals::new(self.folder().join(state_dir::ORIGINALS));
         let mut begin = Vec::new();
         let read = originals.open(hash)?.take(FILE_BEGIN).read_to_end(&mut begin);
         read.map_err(|source| StoreError::io(&self.folder().join(state_dir::ORIGINALS), source))?;
         original.cut = held.row.bytes > begin.len() as u64;
-        original.text = Some(String::from_utf8_lossy(&begin).into_owned());
+        let (text, ..) = encoding.decode(&begin);
+        if text.contains('\0') {
+            original.notation = Some(BINARY.to_owned());
+        } else {
+            original.text = Some(text.into_owned());
+        }
         Ok(original)
     }
 }
