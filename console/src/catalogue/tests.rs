@@ -21,7 +21,10 @@ fn literals(folders: &[&str]) -> Vec<(String, String)> {
             continue;
         }
         let name = file.strip_prefix(&src).unwrap().display().to_string();
-        if file.extension().is_none_or(|kind| kind != "rs") || name.ends_with("tests.rs") || name == "model/build.rs" {
+        if file.extension().is_none_or(|kind| kind != "rs")
+            || name.ends_with("tests.rs")
+            || name == "model/build.rs"
+        {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap();
@@ -133,6 +136,7 @@ fn is_name(text: &str) -> bool {
         "new",
         "changed",
         "gone",
+        "snapshot",
         "left",
         "limit",
         "total",
