@@ -124,6 +124,7 @@ fn what_stands_beside_the_columns_is_known_by_name_and_type_and_not_from_deletio
     let apart = format!("records = \"$.data[*]\"\ndeletes = \"$.gone[*]\"\n{fields}");
     let odata = "key = [\"id\"]\nfields = { id = \"text\" }";
     let csv = "format = \"csv\"\nkey = [\"id\"]\nfields = { id = \"text\" }";
+    let xml = "format = \"xml\"\nrecords = \"R/C\"\nkey = [\"id\"]\nfields = { id = \"text\", a = { type = \"text\", from = \"in/a\" } }";
     for (keys, body, expected, why) in [
         (
             fields,
@@ -148,6 +149,12 @@ fn what_stands_beside_the_columns_is_known_by_name_and_type_and_not_from_deletio
             r##"[{"id":"1","@odata.etag":"e"},{"@odata.context":"#X/$deletedEntity","id":"X('2')","reason":"r"}]"##,
             "",
             "OData",
+        ),
+        (
+            xml,
+            "<R><C><id>1</id><in><a>x</a></in><t at='1'>y</t><e/><h><i>1</i></h><l>1</l><l>2</l></C></R>",
+            "e:? h:json l:json t:text",
+            "XML: an element with an attribute is text",
         ),
         (csv, "id,kind,\n1,,\n", "kind:?", "a header without a value, and one without a name"),
     ] {

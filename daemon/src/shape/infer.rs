@@ -105,16 +105,13 @@ pub fn from_elements<'r>(
     for record in records.take(SAMPLE) {
         let Ok(members) = serde_json::from_str::<Ordered<'_>>(record) else { continue };
         for (name, value) in members.0 {
+            let kind = kind_of_element(value.get()).unwrap_or(FieldType::Text);
+            add(name.clone(), kind);
             let inside = serde_json::from_str::<Ordered<'_>>(value.get());
-            match inside {
-                Ok(inside) if !xml::has_elements(value.get()) => {
-                    add(name.clone(), FieldType::Text);
-                    for (part, _) in inside.0.iter().filter(|(part, _)| part.starts_with('@')) {
-                        add(format!("{name}/{part}"), FieldType::Text);
-                    }
+            if let (Ok(inside), FieldType::Text) = (inside, kind) {
+                for (part, _) in inside.0.iter().filter(|(part, _)| part.starts_with('@')) {
+                    add(format!("{name}/{part}"), FieldType::Text);
                 }
-                _ if value.get().starts_with(['[', '{']) => add(name, FieldType::Json),
-                _ => add(name, FieldType::Text),
             }
         }
     }
@@ -131,6 +128,15 @@ fn finish(mut fields: Vec<Field>, known: &Known<'_>) -> Result<Layout, InferErro
         }
     }
     Layout::new(fields, known.key).map_err(|NoSuchKey(name)| InferError::Key(name))
+}
+
+/// What an element of XML is, as [`xml`] writes it: one with attributes and text is text. `None`: nothing.
+pub(super) fn kind_of_element(json: &str) -> Option<FieldType> {
+    match json.as_bytes().first()? {
+        b'[' => Some(FieldType::Json),
+        b'{' if xml::has_elements(json) => Some(FieldType::Json),
+        _ => (json != "\"\"").then_some(FieldType::Text),
+    }
 }
 
 /// Whether `SQLite` or the bank keep that name, in lower case, for themselves.

@@ -7,7 +7,10 @@ use serde_json::value::RawValue;
 
 use marsad_shared::untrusted::settled_at_most;
 
-use super::{Beside, Held, Refused, infer::kind_of};
+use super::{
+    Beside, Held, Refused,
+    infer::{kind_of, kind_of_element},
+};
 use crate::decode::{
     DEPTH_MAX, Raw,
     json::{Name, is_too_deep, twice},
@@ -99,6 +102,8 @@ fn named_twice(name: &str) -> String {
 pub(super) struct Slots {
     names: Vec<String>,
     by_name: HashMap<String, usize>,
+    /// Whether the objects are elements of XML, as [`crate::decode::xml`] writes them.
+    pub(super) elements: bool,
 }
 
 impl Slots {
@@ -142,7 +147,8 @@ impl<'r> Visitor<'r> for Members<'_, 'r> {
                 match &mut self.beside {
                     Some(beside) => {
                         let value: &RawValue = map.next_value()?;
-                        beside.note(&name, kind_of(value.get()));
+                        let kind = if self.names.elements { kind_of_element } else { kind_of };
+                        beside.note(&name, kind(value.get()));
                     }
                     None => drop(map.next_value::<IgnoredAny>()?),
                 }

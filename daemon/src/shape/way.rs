@@ -53,7 +53,9 @@ impl Ways {
         fields: impl Iterator<Item = &'f Field>,
         deleted: Option<&Deleted>,
     ) -> Self {
-        Self::of(fields, deleted, xml_way)
+        let mut ways = Self::of(fields, deleted, xml_way);
+        ways.slots.elements = true;
+        ways
     }
 
     fn of<'f>(

@@ -205,3 +205,19 @@ async fn a_column_of_another_type_or_a_key_that_is_gone_holds_a_feed_over_http()
     assert_eq!(tels.iter().filter(|row| row[0] == text("y")).count(), 10);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_large_file_with_a_column_of_another_type_is_held_for_that_and_not_for_its_size()
+-> anyhow::Result<()> {
+    let fields = "fields = { no = \"integer\", count = \"integer\" }\n";
+    let (daemon, folder) = office(&[("cases", fields)]).await?;
+    let rows: Vec<_> = (0..25_000).map(|n| format!("{n},about {n}\n")).collect();
+    fs::write(folder.join("cases-1.csv"), format!("no,count\n{}", rows.concat()))?;
+    let held = |run: &marsad_shared::protocol::RunRow| run.outcome == Outcome::Held;
+    let run = waits::run(&daemon, "office/cases", 0, "held", held).await?;
+    let reason = run.reason.unwrap_or_default();
+    assert!(reason.contains("field \"count\" is not of its type in"), "{reason}");
+    let schema = daemon.json(&["schema", "show", "office/cases"]).await?;
+    assert_eq!(drift(&schema), ["count retyped open"], "{schema}");
+    Ok(())
+}
