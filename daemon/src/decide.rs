@@ -56,7 +56,8 @@ async fn release(services: &Services, order: &Decide) -> Result<Decided, Problem
         let waits = waits.map_err(|error| failed(&what, &error))?;
         return if waits { Ok(Decided::ReadAgain) } else { Err(nothing_waits(&what)) };
     }
-    let released = services.store.cache.call(move |cache| cache.release(&id, run, at, &actor));
+    let released =
+        services.store.cache.call_alone(move |cache| cache.release(&id, run, at, &actor));
     let released = released.await.map_err(|error| refused(&what, error))?;
     let counts = released.held.counts;
     let left = match released.left {
@@ -143,7 +144,7 @@ async fn undo_as(
 ) -> Result<Undone, StoreError> {
     let (id, run, actor) = (order.feed.clone(), order.run, order.actor.clone());
     let (at, remembers) = (services.clock.now(), feed.keeping.history.is_some());
-    let undo = services.store.cache.call(move |cache| {
+    let undo = services.store.cache.call_alone(move |cache| {
         let undone = cache.undo_run(&id, run, by, remembers, at, &actor)?;
         let counts = counts_of(&undone);
         cache.note_ended(&id, &Ended { run: by, pages: 0, bytes: 0, counts, event_at: None })?;

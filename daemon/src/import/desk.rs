@@ -14,7 +14,7 @@ use marsad_shared::{
     record::{Batch, Layout},
     run::{Counts, Trigger},
     store::{
-        StoreError,
+        Cache, StoreError,
         cache::{Ended, FileEnd, Manner, Weight},
         ledger::RunStart,
         originals::Incoming,
@@ -236,7 +236,7 @@ impl Desk {
         };
         // Where rows were refused, nobody knows whose they are: nothing is taken for gone.
         let is_truth = is_snapshot && run.refused == 0;
-        let finished = services.store.cache.call(move |cache| {
+        let finish = move |cache: &mut Cache| {
             if !beside {
                 cache.begin_pages(&feed, id, manner)?;
             }
@@ -259,8 +259,12 @@ impl Desk {
                 Verdict::Free => None,
             };
             Ok((cache.finish_files(&feed, &files, at, ended)?, odd))
-        });
-        let (cached, odd) = finished.await?;
+        };
+        let cache = &services.store.cache;
+        // Most files are small, and share a commit with others.
+        let finished =
+            if beside { cache.call_alone(finish).await } else { cache.call(finish).await };
+        let (cached, odd) = finished?;
         run.cached = cached;
         let doubt = (is_snapshot && !is_truth).then(|| {
             "what it no longer has is not taken for gone: rows were refused, and nobody knows whose they are".to_owned()

@@ -145,7 +145,7 @@ impl Puller {
                     begin(cache)?;
                     closing.close(cache, &batch)
                 };
-                let (cached, settled) = cache.call(close).await?;
+                let (cached, settled) = cache.call_alone(close).await?;
                 course.run.cached = cached;
                 course.settled = Some(settled);
             }

@@ -262,6 +262,35 @@ mod tests {
         tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
     }
 
+    #[tokio::test]
+    async fn a_job_alone_takes_nobody_with_it_and_keeps_its_place() {
+        let temp = tempfile::tempdir().unwrap();
+        let writer =
+            Writer::start("ledger", Ledger::open(&temp.path().join("ledger.db")).unwrap()).unwrap();
+        // While the first job waits, all others gather behind it, in this order.
+        let (go, wait) = mpsc::channel::<()>();
+        let first = writer.call(move |_| wait.recv().map_err(|_| StoreError::Closed));
+        let fails = |ledger: &mut Ledger| {
+            note(ledger, "22")?;
+            Err::<(), _>(StoreError::Conflict("own".to_owned()))
+        };
+        let (first, one, alone, three, four, ()) = tokio::join!(
+            first,
+            writer.call(|ledger| note(ledger, "1")),
+            writer.call_alone(fails),
+            writer.call(|ledger| note(ledger, "333")),
+            writer.call_alone(|ledger| note(ledger, "4444")),
+            async { go.send(()).unwrap() },
+        );
+        assert!(matches!(alone, Err(StoreError::Conflict(_))), "{alone:?}");
+        for done in [first, one, three, four] {
+            done.unwrap();
+        }
+        let kept = writer.call(|ledger| Ok(notes(ledger))).await.unwrap();
+        assert_eq!(kept, [1, 3, 4]);
+        tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    }
+
     #[test]
     fn an_open_ledger_has_room_of_its_own_on_the_disk() {
         let temp = tempfile::tempdir().unwrap();

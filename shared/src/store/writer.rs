@@ -44,6 +44,8 @@ struct Job<D> {
     answer: Answer,
     /// Whether whoever waits for the answer is held up by it.
     urgent: bool,
+    /// Whether it has a transaction to itself.
+    alone: bool,
 }
 
 /// The handle to a database's writer. The thread ends when it is gone.
@@ -90,6 +92,23 @@ impl<D: Database> Writer<D> {
         F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
     {
         let (job, answer) = question(work);
+        self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
+        self.hurry.notify_one();
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// As [`Self::call`], in a transaction of its own: of work without bounds what it might have to take back need not be
+    /// kept in memory, because a failure takes the whole transaction back.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_alone<R, F>(&self, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+    {
+        let (job, answer) = question(work);
+        let job = Job { alone: true, ..job };
         self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
         self.hurry.notify_one();
         answer.await.map_err(|_| StoreError::Closed)?
@@ -160,7 +179,7 @@ where
     let answer = move |committed: Result<(), StoreError>| {
         done(committed.and_then(|()| take.try_recv().map_err(|_| StoreError::Closed)));
     };
-    Job { work: Box::new(work), answer: Box::new(answer), urgent: true }
+    Job { work: Box::new(work), answer: Box::new(answer), urgent: true, alone: false }
 }
 
 /// A job whose answer somebody waits for. One that went away has no use for it; the work stands all the same.
@@ -203,12 +222,26 @@ async fn linger<D>(
     }
 }
 
-/// Runs all jobs and answers when they are durable: in one transaction, or in as few as the database lets stand.
+/// Runs all jobs in their order and answers when they are durable: in one transaction, or in as few as the database lets
+/// stand, and as jobs need that have one to themselves.
 fn commit<D: Database>(database: &mut D, group: &mut Vec<Job<D>>) {
-    let mut jobs = group.drain(..);
-    while jobs.len() > 0 {
-        transact(database, &mut jobs);
+    let mut jobs = group.drain(..).peekable();
+    while let Some(job) = jobs.peek() {
+        if job.alone {
+            jobs.next().into_iter().for_each(|job| transact_alone(database, job));
+        } else {
+            transact(database, &mut std::iter::from_fn(|| jobs.next_if(|job| !job.alone)));
+        }
     }
+}
+
+/// Runs a job in a transaction of its own.
+fn transact_alone<D: Database>(database: &mut D, job: Job<D>) {
+    let done = database.begin().and_then(|()| {
+        let done = (job.work)(database).and_then(|()| database.commit());
+        done.inspect_err(|_| database.rollback())
+    });
+    (job.answer)(done);
 }
 
 /// Runs jobs in one transaction, each behind its own mark, and answers when all is durable. A job that takes the

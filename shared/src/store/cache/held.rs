@@ -119,8 +119,7 @@ impl Cache {
             self.open_undo(feed, run, at, stands.as_deref())?;
             live.keep_versions(&self.db, &load, run, at)?;
         }
-        load.become_known(&self.db, at)?;
-        load.merge_into(&self.db, &live, held.gone)?;
+        load.merge_into(&self.db, &live, held.gone, Some(at))?;
         self.recount(feed, &live)?;
         let sql =
             "UPDATE marsad_feed SET held = NULL, validators = NULL, ended = ?2 WHERE feed = ?1";

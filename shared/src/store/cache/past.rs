@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     Cache, NO_RUN,
     moves::Move,
-    table::{Table, list, quoted},
+    table::{Table, in_pieces, list, quoted},
 };
 use crate::{
     feed::History,
@@ -256,7 +256,7 @@ impl Table {
         let sql = format!(
             "INSERT INTO {past} ({columns}, _rid, _hash, _until, _by) \
              SELECT {of}, t.rowid, s.h, ?1, ?2 FROM {load} l JOIN {live} t ON {same_key} \
-             JOIN {seen} s ON s.rid = t.rowid WHERE t._run < ?2",
+             JOIN {seen} s ON s.rid = t.rowid WHERE l.rowid BETWEEN ?3 AND ?4 AND t._run < ?2",
             past = self.past(),
             columns = self.version_columns(""),
             of = self.version_columns("t."),
@@ -265,8 +265,11 @@ impl Table {
             same_key = self.same_key("t", "l"),
             seen = self.seen(),
         );
-        db.prepare(&sql)?.execute(params![at.as_microsecond(), run.0])?;
-        Ok(())
+        let mut keep = db.prepare(&sql)?;
+        in_pieces(db, &load.quoted(), |from, to| {
+            keep.execute(params![at.as_microsecond(), run.0, from, to])?;
+            Ok(())
+        })
     }
 
     /// Sets back what `run` wrote: how many are restored, removed, and left as a later run wrote them.
@@ -284,31 +287,43 @@ impl Table {
             "SELECT count(*) FROM {past} p JOIN {live} t ON t.rowid = p._rid WHERE p._by = ?1 AND t._run <> ?1"
         );
         let left: i64 = db.query_row(&left, [run.0], |row| row.get(0))?;
-        if remembers {
-            let sql = format!(
-                "INSERT INTO {past} ({columns}, _rid, _hash, _until, _by) \
-                 SELECT {of}, t.rowid, s.h, ?2, ?3 FROM {live} t JOIN {seen} s ON s.rid = t.rowid WHERE t._run = ?1",
-                columns = self.version_columns(""),
-                of = self.version_columns("t."),
-            );
-            db.prepare(&sql)?.execute(params![run.0, at.as_microsecond(), by.0])?;
-        }
+        let remember = format!(
+            "INSERT INTO {past} ({columns}, _rid, _hash, _until, _by) \
+             SELECT {of}, t.rowid, s.h, ?4, ?5 FROM {live} t JOIN {seen} s ON s.rid = t.rowid \
+             WHERE t._run = ?1 AND t.rowid BETWEEN ?2 AND ?3",
+            columns = self.version_columns(""),
+            of = self.version_columns("t."),
+        );
         let hashes = format!(
             "UPDATE {seen} SET h = p._hash FROM {past} p JOIN {live} t ON t.rowid = p._rid \
-             WHERE p._by = ?1 AND t._run = ?1 AND {seen}.rid = p._rid"
+             WHERE p._by = ?1 AND p._rid BETWEEN ?2 AND ?3 AND t._run = ?1 AND {seen}.rid = p._rid"
         );
-        db.prepare(&hashes)?.execute([run.0])?;
         let set = list(self.columns(), |name| format!("{name} = p.{name}"));
         let rows = format!(
             "UPDATE {live} SET {set}, _first_seen = p._first_seen, _changed = p._changed, _run = p._run, \
-             _deleted = p._deleted FROM {past} p WHERE p._by = ?1 AND p._rid = {live}.rowid AND {live}._run = ?1"
+             _deleted = p._deleted FROM {past} p WHERE p._by = ?1 AND p._rid BETWEEN ?2 AND ?3 \
+             AND p._rid = {live}.rowid AND {live}._run = ?1"
         );
-        let restored = db.prepare(&rows)?.execute([run.0])?;
-        let hashes =
-            format!("DELETE FROM {seen} WHERE rid IN (SELECT rowid FROM {live} WHERE _run = ?1)");
-        db.prepare(&hashes)?.execute([run.0])?;
-        let removed =
-            db.prepare(&format!("DELETE FROM {live} WHERE _run = ?1"))?.execute([run.0])?;
+        let of_run =
+            format!("SELECT rowid FROM {live} WHERE _run = ?1 AND rowid BETWEEN ?2 AND ?3");
+        let forget = format!("DELETE FROM {seen} WHERE rid IN ({of_run})");
+        let remove = format!("DELETE FROM {live} WHERE _run = ?1 AND rowid BETWEEN ?2 AND ?3");
+        let used = format!("DELETE FROM {past} WHERE _by = ?1 AND _rid BETWEEN ?2 AND ?3");
+        let (mut restored, mut removed) = (0, 0);
+        in_pieces(db, &live, |from, to| {
+            let piece = params![run.0, from, to];
+            if remembers {
+                let version = params![run.0, from, to, at.as_microsecond(), by.0];
+                db.prepare_cached(&remember)?.execute(version)?;
+            }
+            db.prepare_cached(&hashes)?.execute(piece)?;
+            restored += db.prepare_cached(&rows)?.execute(piece)?;
+            // What is still of this run was not there before it.
+            db.prepare_cached(&forget)?.execute(piece)?;
+            removed += db.prepare_cached(&remove)?.execute(piece)?;
+            db.prepare_cached(&used)?.execute(piece)?;
+            Ok(())
+        })?;
         db.prepare(&format!("DELETE FROM {past} WHERE _by = ?1"))?.execute([run.0])?;
         Ok((restored as u64, removed as u64, left.cast_unsigned()))
     }

@@ -204,7 +204,7 @@ impl Reading {
                     if self.manner.keeps_past {
                         self.live.keep_versions(db, table, self.run, at)?;
                     }
-                    table.merge_into(db, &self.live, *gone)
+                    table.merge_into(db, &self.live, *gone, None)
                 }
             },
         }

@@ -250,16 +250,6 @@ impl Table {
         Ok(db.query_row(&sql, [run.0], |row| row.get::<_, i64>(0))?.cast_unsigned())
     }
 
-    /// What was loaded is known from `at` on: it waited until then.
-    pub(super) fn become_known(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
-        let sql = format!(
-            "UPDATE {} SET _first_seen = ?1, _changed = ?1, _deleted = iif(_deleted IS NULL, NULL, ?1)",
-            self.quoted()
-        );
-        db.prepare(&sql)?.execute([at.as_microsecond()])?;
-        Ok(())
-    }
-
     /// Becomes the tables of another name.
     pub(super) fn rename(&self, db: &Connection, to: &Self) -> Result<(), StoreError> {
         Ok(db.execute_batch(&format!(
@@ -278,50 +268,68 @@ impl Table {
     }
 
     /// Puts every row into `live` by its key, deletions too if there are any (`gone`), notes the hashes there, and goes. What
-    /// a later run has written there meanwhile stays.
+    /// a later run has written there meanwhile stays. `at`: it waited, and is known from then on.
     pub(super) fn merge_into(
         &self,
         db: &Connection,
         live: &Self,
         gone: bool,
+        at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        if gone {
-            self.merge_gone_into(db, live)?;
-        }
+        let at = at.map(Timestamp::as_microsecond);
         let columns = list(self.columns(), str::to_owned);
-        db.execute_batch(&format!(
+        let rows = format!(
             "INSERT INTO {live} ({columns}, _first_seen, _changed, _run) \
-             SELECT {columns}, _first_seen, _changed, _run FROM {load} WHERE _deleted IS NULL \
-             ON CONFLICT {conflict} WHERE _run <= excluded._run; \
-             INSERT INTO {live_seen} SELECT t.rowid, s.k, s.h FROM {load} l \
-             JOIN {load_seen} s ON s.rid = l.rowid JOIN {live} t ON {same_key} \
-             WHERE t._run = l._run ON CONFLICT (rid) DO UPDATE SET k = excluded.k, h = excluded.h;",
+             SELECT {columns}, coalesce(?3, _first_seen), coalesce(?3, _changed), _run FROM {load} \
+             WHERE rowid BETWEEN ?1 AND ?2 AND _deleted IS NULL \
+             ON CONFLICT {conflict} WHERE _run <= excluded._run",
             live = live.quoted(),
             load = self.quoted(),
             conflict = live.update_on_conflict(),
+        );
+        let hashes = format!(
+            "INSERT INTO {live_seen} SELECT t.rowid, s.k, s.h FROM {load} l \
+             JOIN {load_seen} s ON s.rid = l.rowid JOIN {live} t ON {same_key} \
+             WHERE l.rowid BETWEEN ?1 AND ?2 AND t._run = l._run \
+             ON CONFLICT (rid) DO UPDATE SET k = excluded.k, h = excluded.h",
+            live = live.quoted(),
+            load = self.quoted(),
             live_seen = live.seen(),
             load_seen = self.seen(),
             same_key = self.same_key("t", "l"),
-        ))?;
+        );
+        let (mut rows, mut hashes) = (db.prepare(&rows)?, db.prepare(&hashes)?);
+        let mut deletions = gone.then(|| db.prepare(&self.merge_gone(live))).transpose()?;
+        in_pieces(db, &self.quoted(), |from, to| {
+            if let Some(deletions) = &mut deletions {
+                deletions.execute(params![from, to, at])?;
+            }
+            rows.execute(params![from, to, at])?;
+            hashes.execute(params![from, to])?;
+            Ok(())
+        })?;
+        drop((rows, hashes, deletions));
         self.drop(db)
     }
 
-    /// Marks in `live` what was loaded as deleted. A record that came and went within the load is kept as a deleted one.
-    fn merge_gone_into(&self, db: &Connection, live: &Self) -> Result<(), StoreError> {
+    /// Marks in `live` what was loaded as deleted; the parameters are the rowids from and to, and since when it is known, or
+    /// null. A record that came and went within the load is kept as a deleted one.
+    fn merge_gone(&self, live: &Self) -> String {
         let columns = list(self.columns(), str::to_owned);
         let key = list(self.key(), str::to_owned);
         let version = self.layout.version.and_then(|at| self.layout.fields.get(at));
         let version = version.map_or_else(String::new, |field| {
             self.version_set(&format!("excluded.{}", quoted(&field.name)))
         });
-        Ok(db.execute_batch(&format!(
+        format!(
             "INSERT INTO {live} ({columns}, _first_seen, _changed, _run, _deleted) \
-             SELECT {columns}, _first_seen, _changed, _run, _deleted FROM {load} WHERE _deleted IS NOT NULL \
+             SELECT {columns}, coalesce(?3, _first_seen), coalesce(?3, _changed), _run, coalesce(?3, _deleted) \
+             FROM {load} WHERE rowid BETWEEN ?1 AND ?2 AND _deleted IS NOT NULL \
              ON CONFLICT ({key}) DO UPDATE SET _deleted = coalesce(_deleted, excluded._deleted), \
-             _changed = excluded._changed, _run = excluded._run{version} WHERE _run <= excluded._run;",
+             _changed = excluded._changed, _run = excluded._run{version} WHERE _run <= excluded._run",
             live = live.quoted(),
             load = self.quoted(),
-        ))?)
+        )
     }
 
     pub(super) fn drop(&self, db: &Connection) -> Result<(), StoreError> {
@@ -330,6 +338,29 @@ impl Table {
             "DROP TABLE IF EXISTS {table}; DROP TABLE IF EXISTS {seen};"
         ))?)
     }
+}
+
+/// So many rows are written by one statement: what SQLite would have to take back of it lies in memory.
+const PIECE: i64 = 5_000;
+
+/// Does `work` for every stretch of a table's rowids, both ends included.
+pub(super) fn in_pieces(
+    db: &Connection,
+    table: &str,
+    mut work: impl FnMut(i64, i64) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let next = format!(
+        "SELECT max(rowid) FROM (SELECT rowid FROM {table} WHERE rowid >= ?1 ORDER BY rowid LIMIT {PIECE})"
+    );
+    let mut next = db.prepare(&next)?;
+    let mut from = Some(i64::MIN);
+    while let Some(first) = from {
+        let last: Option<i64> = next.query_row([first], |row| row.get(0))?;
+        let Some(last) = last else { break };
+        work(first, last)?;
+        from = last.checked_add(1);
+    }
+    Ok(())
 }
 
 /// Makes the feed's table, or adds what it lacks.
