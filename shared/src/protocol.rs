@@ -17,6 +17,7 @@
 //! | `GET /v1/audit/verify` | [`AuditProof`] |
 //! | `GET /v1/events` | [`Event`]s, one a line, until either side closes |
 //! | `POST /v1/resync` with [`Resync`] | [`ResyncReply`] |
+//! | `POST /v1/runs/act` with [`RunAct`] | [`RunActReply`] |
 //! | `POST /v1/rewind` with [`Rewind`] | [`RewindReply`] |
 //! | `POST /v1/schema/decide` with [`SchemaOrder`] | [`SchemaReply`] |
 //! | `POST /v1/reveal` with [`Reveal`] | the [`RecordRow`], those columns unmasked |

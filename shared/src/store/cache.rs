@@ -2,9 +2,9 @@
 //!
 //! A run that reads what changed puts each page straight into the live table, in one transaction with the position behind
 //! it. A file, and a read of all there is, are loaded beside the live table, piece by piece, so that a long one delays
-//! nobody, and join it in one step at their end ([`loads`]); until then nothing of them is visible, and a crash leaves
-//! nothing of them. What looks wrong waits there for a person ([`held`]), and what was replaced can be given back
-//! ([`past`]).
+//! nobody, and join it in one step at their end (`loads`); until then nothing of them is visible, and a crash leaves
+//! nothing of them. What looks wrong waits there for a person (`held`), and what was replaced can be given back
+//! (`past`).
 
 use std::{
     collections::HashMap,
