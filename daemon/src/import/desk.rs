@@ -8,14 +8,13 @@ use std::{
 };
 
 use marsad_shared::{
-    brake::{Brake, Found as Brought, SAMPLES, Verdict},
     feed::{Feed, Format, Mode, Origin},
     id::RunId,
     record::{Batch, Layout},
-    run::{Counts, Trigger},
+    run::Trigger,
     store::{
-        Cache, StoreError,
-        cache::{Ended, FileEnd, Manner, Weight},
+        StoreError,
+        cache::{FileEnd, Manner},
         ledger::RunStart,
         originals::Incoming,
         read::References,
@@ -42,8 +41,11 @@ use crate::{
     trouble::Trouble,
 };
 
+mod finish;
+
 /// Pieces that may wait between the thread that reads and the one that writes: one each is enough to keep both busy.
 const PIECES: usize = 1;
+
 /// One feed of the folder.
 pub(super) struct Desk {
     pub(super) feed: Arc<Feed>,
@@ -188,91 +190,6 @@ impl Desk {
     fn manner(&self) -> Manner {
         let keeping = &self.feed.keeping;
         Manner::of(keeping, keeping.mode == Mode::Snapshot)
-    }
-
-    /// Puts what was read into the live table, and marks `files` as had, in one step; or not at all, where the brake holds it
-    /// ([`StoreError::Braked`]). Gives what somebody should know of it.
-    pub(super) async fn finish(
-        &self,
-        services: &Services,
-        run: &mut Run,
-        load: Load,
-        files: Vec<FileEnd>,
-        brake: Option<Brake>,
-    ) -> Result<Option<String>, Trouble> {
-        let is_snapshot = self.feed.keeping.mode == Mode::Snapshot;
-        let (beside, batch) = match load {
-            // What may have to be held whole is not written into the live table first.
-            Load::One(piece)
-                if is_snapshot || piece.batch.hashes().iter().any(|hash| hash.is_gone()) =>
-            {
-                self.begin(services, run.id).await?;
-                self.keep(services, run, *piece).await?;
-                (true, None)
-            }
-            Load::One(piece) => (false, Some(refuse(services, run, *piece).await?)),
-            Load::Nothing if is_snapshot => {
-                self.begin(services, run.id).await?;
-                (true, None)
-            }
-            Load::Nothing => (false, None),
-            Load::Beside => (true, None),
-        };
-        let earlier = if is_snapshot {
-            let feed = self.feed.id.clone();
-            services.store.ledger.call(move |ledger| ledger.volumes(&feed, SAMPLES)).await?
-        } else {
-            Vec::new()
-        };
-        let (feed, at, manner) = (self.feed.id.clone(), services.clock.now(), self.manner());
-        let (id, outside) = (run.id, run.outside());
-        let (pages, bytes) = (run.pages, run.bytes);
-        let ended = move |cached| Ended {
-            run: id,
-            pages,
-            bytes,
-            counts: outside.with(cached),
-            event_at: None,
-        };
-        // Where rows were refused, nobody knows whose they are: nothing is taken for gone.
-        let is_truth = is_snapshot && run.refused == 0;
-        let finish = move |cache: &mut Cache| {
-            if !beside {
-                cache.begin_pages(&feed, id, manner)?;
-            }
-            if let Some(batch) = batch {
-                cache.load(&feed, &batch, at)?;
-            }
-            if is_truth {
-                cache.infer_absent(&feed, at)?;
-            }
-            let Weight { lived, counts } = cache.weigh(&feed)?;
-            let Counts { received, deleted, absent, .. } = outside.with(counts);
-            let found = Brought { lived, received, deleted, absent, earlier };
-            let odd = match brake.map_or(Verdict::Free, |brake| brake.judge(&found)) {
-                Verdict::Hold(why) => {
-                    return Err(StoreError::Braked(format!(
-                        "{why}; ask the partner, and if that is right: marsad run release {id}"
-                    )));
-                }
-                Verdict::Odd(why) => Some(why),
-                Verdict::Free => None,
-            };
-            Ok((cache.finish_files(&feed, &files, at, ended)?, odd))
-        };
-        let cache = &services.store.cache;
-        // Most files are small, and share a commit with others.
-        let finished =
-            if beside { cache.call_alone(finish).await } else { cache.call(finish).await };
-        let (cached, odd) = finished?;
-        run.cached = cached;
-        let doubt = (is_snapshot && !is_truth).then(|| {
-            "what it no longer has is not taken for gone: rows were refused, and nobody knows whose they are".to_owned()
-        });
-        Ok(match (odd, doubt) {
-            (Some(odd), Some(doubt)) => Some(format!("{odd}; {doubt}")),
-            (odd, doubt) => odd.or(doubt),
-        })
     }
 
     /// Reads what `source` opens on one thread, and writes on the store's: each works while the other does. What

@@ -26,6 +26,7 @@ use crate::{
 mod held;
 mod known;
 mod loads;
+mod merge;
 mod moves;
 mod orphans;
 mod parts;

@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     Cache, NO_RUN,
+    merge::in_pieces,
     moves::Move,
-    table::{Table, in_pieces, list, quoted},
+    table::{Table, list, quoted},
 };
 use crate::{
     feed::History,

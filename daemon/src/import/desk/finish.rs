@@ -1,0 +1,152 @@
+//! The end of a file: what was read of it comes to, whether it may join the bank, and how.
+
+use jiff::Timestamp;
+use marsad_shared::{
+    brake::{Brake, Found, SAMPLES, Verdict},
+    feed::Mode,
+    id::{FeedId, RunId},
+    record::Batch,
+    run::Counts,
+    store::{
+        Cache, StoreError,
+        cache::{Ended, FileEnd, Manner, Weight},
+    },
+};
+
+use super::{Desk, Load, refuse};
+use crate::{
+    run::{Outside, Run},
+    services::Services,
+    trouble::Trouble,
+};
+
+/// All that decides about what was read, on its way to the cache.
+struct Finish {
+    feed: FeedId,
+    run: RunId,
+    at: Timestamp,
+    manner: Manner,
+    /// The only piece, if there is no more; else what was read stands beside the live table.
+    batch: Option<Batch>,
+    beside: bool,
+    /// Whether what it lacks is gone: it is all there is, and none of it was refused.
+    is_truth: bool,
+    /// `None`: a person has let it past.
+    brake: Option<Brake>,
+    /// Rows of the runs before it, of a feed whose files are all there is.
+    earlier: Vec<u64>,
+    outside: Outside,
+    pages: u64,
+    bytes: u64,
+    files: Vec<FileEnd>,
+}
+
+impl Desk {
+    /// Puts what was read into the live table, and marks `files` as had, in one step; or not at all, where the brake holds it
+    /// ([`StoreError::Braked`]). Gives what somebody should know of it.
+    pub(in crate::import) async fn finish(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        load: Load,
+        files: Vec<FileEnd>,
+        brake: Option<Brake>,
+    ) -> Result<Option<String>, Trouble> {
+        let is_snapshot = self.feed.keeping.mode == Mode::Snapshot;
+        let (beside, batch) = self.place(services, run, load, is_snapshot).await?;
+        let earlier = if is_snapshot {
+            let feed = self.feed.id.clone();
+            services.store.ledger.call(move |ledger| ledger.volumes(&feed, SAMPLES)).await?
+        } else {
+            Vec::new()
+        };
+        let is_truth = is_snapshot && run.refused == 0;
+        let finish = Finish {
+            feed: self.feed.id.clone(),
+            run: run.id,
+            at: services.clock.now(),
+            manner: self.manner(),
+            batch,
+            beside,
+            is_truth,
+            brake,
+            earlier,
+            outside: run.outside(),
+            pages: run.pages,
+            bytes: run.bytes,
+            files,
+        };
+        let (cache, finish) = (&services.store.cache, |cache: &mut Cache| finish.finish(cache));
+        // Most files are small, and share a commit with others.
+        let finished =
+            if beside { cache.call_alone(finish).await } else { cache.call(finish).await };
+        let (cached, odd) = finished?;
+        run.cached = cached;
+        let doubt = (is_snapshot && !is_truth).then(|| {
+            "what it no longer has is not taken for gone: rows were refused, and nobody knows whose they are".to_owned()
+        });
+        Ok(match (odd, doubt) {
+            (Some(odd), Some(doubt)) => Some(format!("{odd}; {doubt}")),
+            (odd, doubt) => odd.or(doubt),
+        })
+    }
+
+    /// Where what was read stands: whether beside the live table, else the only piece of it. What may have to be held whole is
+    /// not written into the live table first.
+    async fn place(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        load: Load,
+        is_snapshot: bool,
+    ) -> Result<(bool, Option<Batch>), Trouble> {
+        Ok(match load {
+            Load::One(piece)
+                if is_snapshot || piece.batch.hashes().iter().any(|hash| hash.is_gone()) =>
+            {
+                self.begin(services, run.id).await?;
+                self.keep(services, run, *piece).await?;
+                (true, None)
+            }
+            Load::One(piece) => (false, Some(refuse(services, run, *piece).await?)),
+            Load::Nothing if is_snapshot => {
+                self.begin(services, run.id).await?;
+                (true, None)
+            }
+            Load::Nothing => (false, None),
+            Load::Beside => (true, None),
+        })
+    }
+}
+
+impl Finish {
+    fn finish(self, cache: &mut Cache) -> Result<(Counts, Option<String>), StoreError> {
+        let Self { feed, run, at, outside, pages, bytes, .. } = self;
+        if !self.beside {
+            cache.begin_pages(&feed, run, self.manner)?;
+        }
+        if let Some(batch) = &self.batch {
+            cache.load(&feed, batch, at)?;
+        }
+        if self.is_truth {
+            cache.infer_absent(&feed, at)?;
+        }
+        let Weight { lived, counts } = cache.weigh(&feed)?;
+        let Counts { received, deleted, absent, .. } = outside.with(counts);
+        let found = Found { lived, received, deleted, absent, earlier: self.earlier };
+        let odd = match self.brake.map_or(Verdict::Free, |brake| brake.judge(&found)) {
+            Verdict::Hold(why) => {
+                return Err(StoreError::Braked(format!(
+                    "{why}; ask the partner, and if that is right: marsad run release {run}"
+                )));
+            }
+            Verdict::Odd(why) => Some(why),
+            Verdict::Free => None,
+        };
+        let ended = |cached| {
+            let counts = outside.with(cached);
+            Ended { run, pages, bytes, counts, event_at: None }
+        };
+        Ok((cache.finish_files(&feed, &self.files, at, ended)?, odd))
+    }
+}
