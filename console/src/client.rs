@@ -192,7 +192,7 @@ impl Client {
 
     /// Cancels, releases, discards or undoes a run.
     pub async fn decide(&self, order: &RunAct) -> Answer<RunActReply> {
-        self.daemon("a decision about a run")?.post(&["runs", "act"], order).await
+        self.daemon("a decision about a run")?.post_long(&["runs", "act"], order).await
     }
 
     /// Shows what is masked of a record, once that is in the audit.

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use marsad_shared::{
-    feed::Feed,
+    feed::{Feed, Mode, Origin},
     id::RunId,
     protocol::Problem,
     run::{Counts, Outcome, Trigger},
@@ -16,7 +16,7 @@ use marsad_shared::{
 };
 
 use crate::{
-    run::{Ending, Run},
+    run::Ending,
     services::{Decide, Decision, Services},
     socket::problem::{conflict, failed},
 };
@@ -36,13 +36,13 @@ pub enum Decided {
 /// [`Problem`] if it cannot be done; then nothing has changed.
 pub async fn decide(services: &Services, feed: &Feed, order: &Decide) -> Result<Decided, Problem> {
     match order.how {
-        Decision::Release => release(services, order).await,
+        Decision::Release => release(services, feed, order).await,
         Decision::Discard => discard(services, order).await,
         Decision::Undo => undo(services, feed, order).await,
     }
 }
 
-async fn release(services: &Services, order: &Decide) -> Result<Decided, Problem> {
+async fn release(services: &Services, feed: &Feed, order: &Decide) -> Result<Decided, Problem> {
     let (id, run, at) = (order.feed.clone(), order.run, services.clock.now());
     let actor = order.actor.clone();
     let what = format!("{run} was not released");
@@ -52,9 +52,19 @@ async fn release(services: &Services, order: &Decide) -> Result<Decided, Problem
     });
     let held = held.await.map_err(|error| failed(&what, &error))?;
     if held.is_none_or(|held| held.run != run) {
-        let waits = services.store.ledger.call(move |ledger| ledger.waits(&id, run)).await;
-        let waits = waits.map_err(|error| failed(&what, &error))?;
-        return if waits { Ok(Decided::ReadAgain) } else { Err(nothing_waits(&what)) };
+        let again = services.store.ledger.call(move |ledger| {
+            // A file waits as long as its item does, whatever came after it.
+            Ok(ledger.file_held_by(run)?.is_some() || ledger.waits(&id, run)?)
+        });
+        let again = again.await.map_err(|error| failed(&what, &error))?;
+        // What is loaded whole, and waits no more, was decided about.
+        let is_loaded =
+            matches!(feed.origin, Origin::Http(_)) && feed.keeping.mode == Mode::Snapshot;
+        return if again && !is_loaded {
+            Ok(Decided::ReadAgain)
+        } else {
+            Err(nothing_waits(&what))
+        };
     }
     let released =
         services.store.cache.call_alone(move |cache| cache.release(&id, run, at, &actor));
@@ -83,6 +93,12 @@ pub async fn released_as(
     again: RunId,
 ) -> Result<String, Problem> {
     let (run, at) = (order.run, services.clock.now());
+    let ended = services.store.ledger.call(move |ledger| ledger.outcome_of(again)).await;
+    let ended = ended.map_err(|error| failed("it was read again", &error))?;
+    if !ended.is_some_and(Outcome::is_good) {
+        let why = format!("it was read again as {again}, and that did not go well");
+        return Err(conflict(&format!("{run} was not released"), why, "see why: marsad runs"));
+    }
     let word = format!("released by {}: read again as {again}", order.actor);
     let noted = word.clone();
     let settled =
@@ -97,7 +113,12 @@ async fn discard(services: &Services, order: &Decide) -> Result<Decided, Problem
     let (id, run, at) = (order.feed.clone(), order.run, services.clock.now());
     let what = format!("{run} was not discarded");
     let discarded = services.store.cache.call(move |cache| cache.discard_held(&id, run)).await;
-    discarded.map_err(|error| refused(&what, error))?;
+    match discarded {
+        Ok(()) => {}
+        // Nothing of it was kept, or not any more: it is let go of all the same.
+        Err(StoreError::Conflict(_)) if is_held(services, run, &what).await? => {}
+        Err(error) => return Err(refused(&what, error)),
+    }
     let word = format!("discarded by {}", order.actor);
     let noted = services.store.ledger.call({
         let word = word.clone();
@@ -107,9 +128,20 @@ async fn discard(services: &Services, order: &Decide) -> Result<Decided, Problem
     Ok(Decided::Done(format!("{run} {word}")))
 }
 
+async fn is_held(services: &Services, run: RunId, what: &str) -> Result<bool, Problem> {
+    let outcome = services.store.ledger.call(move |ledger| ledger.outcome_of(run)).await;
+    Ok(outcome.map_err(|error| failed(what, &error))? == Some(Outcome::Held))
+}
+
 /// The undoing is a run of its own, so that its records and the feed's history name it.
 async fn undo(services: &Services, feed: &Feed, order: &Decide) -> Result<Decided, Problem> {
-    let what = format!("{} was not undone", order.run);
+    let (undoes, id) = (order.run, order.feed.clone());
+    let what = format!("{undoes} was not undone");
+    let can = services.store.cache.call(move |cache| cache.undoable(&id)).await;
+    if !can.map_err(|error| failed(&what, &error))?.contains(&undoes) {
+        let why = "it changed nothing, what it replaced is no longer kept, or it is undone already";
+        return Err(conflict(&what, why, "see which can: marsad runs"));
+    }
     let start = RunStart {
         feed: order.feed.clone(),
         trigger: Trigger::Person,
@@ -120,6 +152,7 @@ async fn undo(services: &Services, feed: &Feed, order: &Decide) -> Result<Decide
     };
     let mut run = services.begin_run(start).await.map_err(|error| failed(&what, &error))?;
     let undone = undo_as(services, feed, order, run.id).await;
+    let dropped = undone.as_ref().ok().and_then(|undone| undone.dropped);
     let (ending, said) = match undone {
         Ok(undone) => {
             run.cached = counts_of(&undone);
@@ -132,7 +165,15 @@ async fn undo(services: &Services, feed: &Feed, order: &Decide) -> Result<Decide
             (ending, Err(refused(&what, error)))
         }
     };
-    end(services, &run, ending, &what).await?;
+    services.end_run(&run, ending).await.map_err(|error| failed(&what, &error))?;
+    if let Some(dropped) = dropped {
+        let word = format!("what it held is gone: {undoes} was undone under it");
+        let at = services.clock.now();
+        let settle =
+            move |ledger: &mut Ledger| ledger.settle_held(dropped, Outcome::Cancelled, &word, at);
+        let late = "it is undone, and not all of that written down";
+        services.store.ledger.call(settle).await.map_err(|error| failed(late, &error))?;
+    }
     said.map(Decided::Done)
 }
 
@@ -153,10 +194,6 @@ async fn undo_as(
     undo.await
 }
 
-async fn end(services: &Services, run: &Run, ending: Ending, what: &str) -> Result<(), Problem> {
-    services.end_run(run, ending).await.map_err(|error| failed(what, &error))
-}
-
 fn counts_of(undone: &Undone) -> Counts {
     let Undone { restored, removed, .. } = *undone;
     let received = restored + removed;
@@ -164,7 +201,7 @@ fn counts_of(undone: &Undone) -> Counts {
 }
 
 fn in_words(run: RunId, undone: &Undone) -> String {
-    let Undone { restored, removed, left, cursor } = undone;
+    let Undone { restored, removed, left, cursor, .. } = undone;
     let mut said = format!(
         "{run} undone: {restored} records are as they were before it, and {removed} that it had added are gone"
     );

@@ -16,8 +16,8 @@ use crate::services::Services;
 
 /// How often the daemon writes that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How often old runs are looked for, in heartbeats.
-const PRUNE_EVERY: u64 = 30;
+/// How often what is too old is looked for.
+const PRUNE_EVERY: Duration = Duration::from_mins(5);
 /// Runs that found nothing new are kept for so long.
 const KEEP_UNCHANGED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// All others, for so long.
@@ -25,7 +25,7 @@ const KEEP: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// The most runs that go at once: small commits that nobody waits behind.
 const PRUNE: u32 = 2_000;
 
-/// Keeps house until `stop`. `beat` is called at each heartbeat that the writer has answered.
+/// Says until `stop` that the daemon lives. `beat` is called at each heartbeat that the writer has answered.
 pub async fn run(
     services: Arc<Services>,
     stop: CancellationToken,
@@ -33,24 +33,29 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let mut tick = interval(HEARTBEAT);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut turn = 0_u64;
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         let now = services.clock.now();
-        let prune = turn.is_multiple_of(PRUNE_EVERY);
-        turn += 1;
         let done = services.store.ledger.call(move |ledger| ledger.daemon_seen(now));
         match done.await {
             Ok(()) => {
-                if prune {
-                    prune_runs(&services, now, &stop).await;
-                    if let Err(error) = prune_past(&services, now, &stop).await {
-                        warn!(%error, "what runs replaced could not be let go of");
-                    }
-                }
                 services.beat_ms.store(now.as_millisecond(), Ordering::Relaxed);
                 beat();
             }
             Err(error) => warn!(%error, "the heartbeat could not be written; it is tried again"),
+        }
+    }
+    Ok(())
+}
+
+/// Lets go until `stop` of what is too old. A task of its own: the heartbeat waits for no large piece of work.
+pub async fn prune(services: Arc<Services>, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut tick = interval(PRUNE_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        let now = services.clock.now();
+        prune_runs(&services, now, &stop).await;
+        if let Err(error) = prune_past(&services, now, &stop).await {
+            warn!(%error, "what runs replaced could not be let go of");
         }
     }
     Ok(())

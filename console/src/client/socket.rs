@@ -67,7 +67,7 @@ impl Socket {
         self.ask(self.http.post(url(path)).json(order).timeout(ANSWER)).await
     }
 
-    /// As [`Self::post`], of an order that may take its time.
+    /// The same of what takes as long as it takes.
     pub(super) async fn post_long<T: DeserializeOwned>(
         &self,
         path: &[&str],

@@ -8,25 +8,26 @@ use marsad_shared::{
     run::Counts,
     store::{
         StoreError,
-        cache::{Cache, Ended, Holding, Last, Weight},
+        cache::{Cache, Holding, Last, Weight},
     },
 };
 
-use crate::run::Outside;
+use super::{Errand, course::Slips};
+use crate::{run::Outside, services::Scope};
 
 /// All that decides about a load, on its way to the cache.
 pub(super) struct Closing {
     pub(super) feed: FeedId,
     pub(super) run: RunId,
     pub(super) at: Timestamp,
-    /// Whether what it lacks is gone: it is all there is, and was read without a doubt.
+    /// Whether what it lacks is gone: it is all there is, and was read without a doubt, but for `slips`.
     pub(super) is_truth: bool,
-    /// A stretch of time: the cursor stays as it is.
-    pub(super) is_window: bool,
-    /// `None`: a person has let it past.
-    pub(super) brake: Option<Brake>,
-    /// Whoever ordered it wants to see it first.
-    pub(super) hold: bool,
+    /// Whether its pages join.
+    pub(super) slips: Slips,
+    /// Whether something was changed since it began.
+    pub(super) fresh: bool,
+    pub(super) errand: Errand,
+    pub(super) brake: Brake,
     /// Rows of the runs before it.
     pub(super) earlier: Vec<u64>,
     pub(super) outside: Outside,
@@ -54,22 +55,29 @@ impl Closing {
         batch: &Batch,
     ) -> Result<(Counts, Settled), StoreError> {
         cache.load(&self.feed, batch, self.at)?;
-        if self.is_truth {
+        let Counts { duplicate, .. } = cache.weigh(&self.feed)?.counts;
+        if self.is_truth && !self.slips.doubts(duplicate) {
             cache.infer_absent(&self.feed, self.at)?;
+        }
+        if self.slips.holds(self.fresh, duplicate) {
+            (self.last.cursor, self.last.validators) = (self.stood.clone(), None);
         }
         let Weight { lived, counts: cached } = cache.weigh(&self.feed)?;
         let counts = self.outside.with(cached);
         if cached.received == 0 && self.outside.refused > 0 {
+            self.forget_job(cache)?;
             return Ok((cached, Settled::Nothing));
         }
         let Counts { received, deleted, absent, .. } = counts;
         let earlier = std::mem::take(&mut self.earlier);
         let found = Found { lived, received, deleted, absent, earlier };
-        let verdict = self.brake.map_or(Verdict::Free, |brake| brake.judge(&found));
+        let verdict = if self.errand.free { Verdict::Free } else { self.brake.judge(&found) };
         self.last.ended.counts = counts;
         let settled = match verdict {
             Verdict::Hold(why) => self.hold(cache, &counts, Some(why))?,
-            Verdict::Free | Verdict::Odd(_) if self.hold => self.hold(cache, &counts, None)?,
+            Verdict::Free | Verdict::Odd(_) if self.errand.hold => {
+                self.hold(cache, &counts, None)?
+            }
             Verdict::Free => self.join(cache, None)?,
             Verdict::Odd(why) => self.join(cache, Some(why))?,
         };
@@ -93,18 +101,29 @@ impl Closing {
                 "it would {does}, and waits, as ordered: marsad run release {run}, or marsad run discard {run}"
             ),
         };
+        self.forget_job(cache)?;
+        let is_window = self.is_window();
         let Last { cursor, ended, .. } = self.last;
-        let cursor = if self.is_window { self.stood.clone() } else { cursor };
+        let cursor = if is_window { self.stood.clone() } else { cursor };
         let (stood, counts) = (self.stood, *counts);
         let holding = Holding { reason: reason.clone(), by_brake, counts, stood, cursor, ended };
         let replaced = cache.hold(&self.feed, self.at, holding)?;
         Ok(Settled::Held { reason, replaced })
     }
 
+    /// Whether it is a stretch of time, by which the cursor does not move.
+    fn is_window(&self) -> bool {
+        matches!(self.errand.scope, Scope::Window { .. })
+    }
+
+    fn forget_job(&self, cache: &mut Cache) -> Result<(), StoreError> {
+        if self.is_window() { Ok(()) } else { cache.forget_job(&self.feed, self.run) }
+    }
+
     fn join(self, cache: &mut Cache, odd: Option<String>) -> Result<Settled, StoreError> {
+        let is_window = self.is_window();
         let Self { feed, at, last, .. } = self;
-        if self.is_window {
-            let Ended { .. } = last.ended;
+        if is_window {
             cache.finish_window(&feed, at, &last.ended)?;
             return Ok(Settled::Joined { odd, superseded: None });
         }

@@ -213,6 +213,11 @@ impl Slips {
         self.blind |= walker.is_blind();
     }
 
+    /// Whether such a walk may not be all there is, where `duplicates` came.
+    pub(super) fn doubts(self, duplicates: u64) -> bool {
+        self.dipped || self.blind && duplicates > 0
+    }
+
     /// Whether the cursor must stay where it is. `fresh`: something was changed since the walk began; if `duplicates` came
     /// too, it moved while it was read.
     pub(super) fn holds(self, fresh: bool, duplicates: u64) -> bool {

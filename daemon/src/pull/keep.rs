@@ -141,17 +141,23 @@ impl Puller {
         match behind {
             Behind::Last { alone } => {
                 let closing = self.closing(request, course, kept, alone);
+                let is_truth = closing.is_truth;
                 let close = move |cache: &mut Cache| {
                     begin(cache)?;
                     closing.close(cache, &batch)
                 };
                 let (cached, settled) = cache.call_alone(close).await?;
+                let doubts = is_truth && course.slips.doubts(cached.duplicate);
+                course.notes.extend(doubts.then(|| GONE_IN_DOUBT.to_owned()));
                 course.run.cached = cached;
                 course.settled = Some(settled);
             }
             Behind::More(next) => {
                 // What was ordered is not ordered again, over a restart too; nothing has come of it yet.
-                let job = matches!(next.ask, Ask::Job(_)).then(|| walk_of(course, kept, &next));
+                let is_snapshot = self.feed.keeping.mode == Mode::Snapshot
+                    && course.errand.scope == Scope::Incremental;
+                let job = (is_snapshot && matches!(next.ask, Ask::Job(_)))
+                    .then(|| walk_of(course, kept, &next));
                 let load = move |cache: &mut Cache| {
                     begin(cache)?;
                     if let Some(walk) = job {
@@ -171,10 +177,10 @@ impl Puller {
     /// What decides about the load that a walk to its end makes.
     fn closing(&self, request: &Request, course: &mut Course, kept: &Kept, alone: bool) -> Closing {
         let keeping = &self.feed.keeping;
-        let slipped = course.slips.holds(self.is_fresh(request, course), 0);
+        let slips = course.slips;
         let doubt = if course.run.refused > 0 {
             Some("rows were refused, and nobody knows whose they are")
-        } else if course.doubted || slipped || course.seen.ignored > 0 {
+        } else if course.doubted || slips.doubts(0) || course.seen.ignored > 0 {
             Some("it may not be all there is")
         } else {
             None
@@ -189,14 +195,15 @@ impl Puller {
             run: run.id,
             at: kept.at,
             is_truth: is_snapshot && doubt.is_none(),
-            is_window: matches!(course.errand.scope, Scope::Window { .. }),
-            brake: (!course.errand.free).then_some(keeping.brake),
-            hold: course.errand.hold,
+            slips,
+            fresh: self.is_fresh(request, course),
+            errand: course.errand.clone(),
+            brake: keeping.brake,
             earlier: std::mem::take(&mut course.earlier),
             outside: run.outside(),
             stood: course.stood.clone(),
             last: Last {
-                cursor: if slipped { course.stood.clone() } else { self.moved(request, course) },
+                cursor: self.moved(request, course),
                 validators: Self::validators(request, course, kept, alone)
                     .filter(|_| doubt.is_none()),
                 reason: if course.full { "full read" } else { "read to the end" },
@@ -327,6 +334,10 @@ impl Puller {
         self.rule()?.event_at(course.best.as_deref())
     }
 }
+
+/// What is said of a snapshot in which records moved.
+const GONE_IN_DOUBT: &str =
+    "what it no longer has is not taken for gone: records moved while it was read";
 
 /// Where a walk stands of which nothing has been kept yet.
 fn walk_of(course: &Course, kept: &Kept, next: &Next) -> Walk {

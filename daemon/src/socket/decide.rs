@@ -14,7 +14,6 @@ use tokio::sync::oneshot;
 
 use super::{
     Api, Peer,
-    act::taken_up,
     gate::Command,
     problem::{Refusal, bad_request, conflict, failed, not_found, unavailable},
 };
@@ -96,7 +95,8 @@ impl Api {
         let (reply, answer) = oneshot::channel();
         desk.try_send(Box::new(Order::Decide(Decide { feed, run, how, actor, reply })))
             .map_err(|_| not_done("several orders about the feed wait already"))?;
-        let said = self.stop.run_until_cancelled(taken_up(answer, not_done)).await;
-        said.unwrap_or_else(|| Err(unavailable()))
+        // It takes as long as it takes, and is not withdrawn: whoever decided is told what came of it.
+        let said = self.stop.run_until_cancelled(answer).await;
+        said.ok_or_else(unavailable)?.map_err(|_| unavailable())?
     }
 }

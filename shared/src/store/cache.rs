@@ -312,6 +312,16 @@ impl Cache {
         Ok(())
     }
 
+    /// Forgets what a run that is loaded whole had ordered and is done with.
+    pub fn forget_job(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
+        let walk = self.position(feed)?.walk;
+        // Of an earlier run, if it was gone on with; of pages that are kept, it has received something.
+        match walk.filter(|walk| walk.run == run || walk.counts.received == 0) {
+            Some(_) => self.forget_walk(feed),
+            None => Ok(()),
+        }
+    }
+
     /// Forgets a walk that cannot be gone on with; the next one begins anew.
     pub fn forget_walk(&mut self, feed: &FeedId) -> Result<(), StoreError> {
         let sql = "UPDATE marsad_feed SET walk = NULL WHERE feed = ?";

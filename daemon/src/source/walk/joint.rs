@@ -102,7 +102,7 @@ impl Joint {
                 (0, false)
             }
         };
-        let blind = counts && overlap == 0 && request.incremental.is_some();
+        let blind = counts && overlap == 0;
         Self {
             overlap,
             blind,

@@ -83,7 +83,8 @@ impl Cache {
             gone: reading.has_gone(),
             keeps_past: reading.keeps_past(),
         };
-        let sql = "UPDATE marsad_feed SET held = ?2 WHERE feed = ?1";
+        // What told an unchanged answer spoke of a read before: the next one is read, and may take the place of this.
+        let sql = "UPDATE marsad_feed SET held = ?2, validators = NULL WHERE feed = ?1";
         self.db.prepare_cached(sql)?.execute(params![feed.as_str(), text_of(&held)?])?;
         Ok(before)
     }
@@ -146,10 +147,10 @@ impl Cache {
     /// Drops whatever waits of the feed. Gives its run.
     pub fn drop_held(&mut self, feed: &FeedId) -> Result<Option<RunId>, StoreError> {
         let held = self.held(feed)?;
-        if held.is_some() {
+        let sql = "UPDATE marsad_feed SET held = NULL WHERE feed = ? AND held IS NOT NULL";
+        // Of words that cannot be read any more too.
+        if self.db.prepare_cached(sql)?.execute([feed.as_str()])? > 0 {
             Table::of(&self.db, feed)?.held().drop(&self.db)?;
-            let sql = "UPDATE marsad_feed SET held = NULL WHERE feed = ?";
-            self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
         }
         Ok(held.map(|held| held.run))
     }

@@ -34,6 +34,8 @@ pub struct Undone {
     pub left: u64,
     /// Where the cursor was set back; `None`: it has moved since, or had not moved.
     pub cursor: Option<Option<String>>,
+    /// The run that waited, and is dropped: it was weighed against what is no longer there.
+    pub dropped: Option<RunId>,
 }
 
 impl Cache {
@@ -115,7 +117,8 @@ impl Cache {
             };
             self.move_cursor(feed, &moved)?;
         }
-        Ok(Undone { restored, removed, left, cursor: back })
+        let dropped = self.drop_held(feed)?;
+        Ok(Undone { restored, removed, left, cursor: back, dropped })
     }
 
     /// Forgets what was replaced before `undo_since`, and of a feed that remembers what goes beyond its `history`. Gives

@@ -132,7 +132,12 @@ impl Ledger {
     }
 
     fn note_feed(&mut self, id: RunId, start: &RunStart, end: &RunEnd) -> Result<(), StoreError> {
-        if start.trigger == Trigger::Replay {
+        let read_nothing = start.trigger == Trigger::Person
+            && end.outcome.is_good()
+            && end.pages == 0
+            && start.file.is_none()
+            && end.next_at.is_none();
+        if start.trigger == Trigger::Replay || read_nothing {
             return self.note_replay(&start.feed, end);
         }
         let sql = "INSERT INTO feed_state (feed, checked_at, arrived_at, event_at, last_run, last_outcome, reason, \
@@ -175,10 +180,18 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whether a run of the feed was held and nobody has decided yet, and no later run has been good.
+    /// How a run ended; `None`: it has not, or there is no such run.
+    pub fn outcome_of(&self, run: RunId) -> Result<Option<Outcome>, StoreError> {
+        let sql = "SELECT outcome FROM runs WHERE id = ? AND ended_at IS NOT NULL";
+        let found = self.db.prepare_cached(sql)?.query_row([run.0], |row| parsed(row, "outcome"));
+        Ok(found.optional()?)
+    }
+
+    /// Whether the brake held a run of the feed and nobody has decided yet, and no later read has been good.
     pub fn waits(&self, feed: &FeedId, run: RunId) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM runs WHERE id = ?2 AND feed = ?1 AND outcome = 'held' AND NOT EXISTS (SELECT 1 FROM runs \
-                   WHERE feed = ?1 AND id > ?2 AND outcome IN ('succeeded', 'partial', 'unchanged'))";
+        let sql = "SELECT 1 FROM runs WHERE id = ?2 AND feed = ?1 AND outcome = 'held' AND cause IS NULL AND NOT EXISTS \
+                   (SELECT 1 FROM runs WHERE feed = ?1 AND id > ?2 AND outcome IN ('succeeded', 'partial', 'unchanged') \
+                   AND trigger <> 'replay' AND (pages > 0 OR file IS NOT NULL))";
         Ok(self.db.prepare_cached(sql)?.exists(params![feed.as_str(), run.0])?)
     }
 
@@ -220,7 +233,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// A replay changes what the feed holds, and nothing of how the feed is: what it brought came long ago.
+    /// A replay or an undo changes what the feed holds, and nothing of how the feed is: what it brought came long ago.
     fn note_replay(&mut self, feed: &FeedId, end: &RunEnd) -> Result<(), StoreError> {
         if end.counts.changed() == 0 {
             return Ok(());

@@ -232,6 +232,8 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
             let again = bank.cache.undo_run(&feed, run, by, false, at, "noor");
             assert!(matches!(again, Err(StoreError::Conflict(_))), "once");
             model.undo(run.0);
+            // It was weighed against what is no longer so.
+            model.held = None;
         }
         Deed::Kill(rows) => {
             bank.load(rows, true);
