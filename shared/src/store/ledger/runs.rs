@@ -137,8 +137,12 @@ impl Ledger {
             && end.pages == 0
             && start.file.is_none()
             && end.next_at.is_none();
-        if start.trigger == Trigger::Replay || read_nothing {
+        if start.trigger == Trigger::Replay {
             return self.note_replay(&start.feed, end);
+        }
+        // An undo, or a look through a folder: nothing came, and no slot is met by what was taken back.
+        if read_nothing {
+            return Ok(());
         }
         let sql = "INSERT INTO feed_state (feed, checked_at, arrived_at, event_at, last_run, last_outcome, reason, \
                    cause, fails, started_at, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
@@ -233,7 +237,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// A replay or an undo changes what the feed holds, and nothing of how the feed is: what it brought came long ago.
+    /// A replay changes what the feed holds, and nothing of how the feed is: what it brought came long ago.
     fn note_replay(&mut self, feed: &FeedId, end: &RunEnd) -> Result<(), StoreError> {
         if end.counts.changed() == 0 {
             return Ok(());

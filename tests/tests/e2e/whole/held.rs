@@ -1,10 +1,19 @@
 //! The brake: what looks wrong is held whole, and a person releases it, lets it go, or takes it back.
 
-use marsad_shared::{protocol::RunVerb, run::Outcome};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
+use marsad_shared::{protocol::RunVerb, run::Outcome};
+use marsad_tests::{
+    daemon::{Daemon, Home},
+    partner::{PartnerFile, Reply, Script},
+};
 use serde_json::json;
 
-use super::{Reading, record};
+use super::{FEED, Reading, record};
+use crate::waits;
 
 const SNAPSHOT: &str = "mode = \"snapshot\"";
 const DELETED: &str = "deleted = { field = \"gone\", values = [\"true\"] }\n\
@@ -128,5 +137,69 @@ async fn a_list_that_is_suddenly_empty_is_no_green_light() -> anyhow::Result<()>
     reading.daemon.client.decide(RunVerb::Release, run.id).await?;
     let runs = reading.daemon.client.runs(super::FEED).await?;
     assert_eq!(runs.last().map(|run| run.outcome), Some(Outcome::Unchanged), "{runs:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_undo_lets_go_of_what_waits_and_freshens_nothing() -> anyhow::Result<()> {
+    let reading = Reading::with(40, SNAPSHOT).await?;
+    reading.shelf.set(1, record(1, 9, false));
+    let changed = reading.read(false).await?;
+    reading.shelf.take(20..40);
+    let waits = reading.read(false).await?;
+    assert!(changed.undoable && waits.waits, "{changed:?} {waits:?}");
+    let before = reading.daemon.client.feed(FEED).await?;
+    reading.daemon.client.decide(RunVerb::Undo, changed.id).await?;
+    // It was weighed against what is no longer so.
+    let waited = reading.ended(&waits.id.to_string()).await?;
+    assert_eq!((waited.outcome, waited.waits), (Outcome::Cancelled, false), "{waited:?}");
+    assert!(reading.daemon.client.decide(RunVerb::Release, waits.id).await.is_err());
+    let after = reading.daemon.client.feed(FEED).await?;
+    assert_eq!((after.checked_at, after.arrived_at), (before.checked_at, before.arrived_at));
+    assert_eq!((after.next_at, after.rows), (before.next_at, 40));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_as_it_was_before_the_one_that_waits_is_read_and_lets_go_of_it()
+-> anyhow::Result<()> {
+    let rows = Arc::new(AtomicU64::new(9));
+    let there = Arc::clone(&rows);
+    let partner = Script::start(move |asked| {
+        let rows = there.load(Ordering::SeqCst);
+        let tag = format!("\"of {rows}\"");
+        if asked.header("if-none-match") == Some(tag.as_str()) {
+            return Reply::status(304).header("etag", &tag);
+        }
+        let rows: Vec<_> = (0..rows).map(|n| record(n, 0, false)).collect();
+        Reply::json(&json!({ "data": rows })).header("etag", &tag)
+    })
+    .await?;
+    let mut file = PartnerFile::new("registry");
+    file.connection("api", &format!("base_url = \"http://{}\"\n", partner.address()));
+    file.add(
+        "\n[[feed]]\nid = \"cases\"\nconnection = \"api\"\npath = \"/cases\"\nrecords = \"$.data[*]\"\n\
+         key = [\"id\"]\nmode = \"snapshot\"\nschedule = { every = \"1h\" }\n\
+         fields = { id = \"text\", what = \"integer\", at = \"timestamp\" }\n",
+    );
+    let daemon = Daemon::start(Home::with(&[&file])?).await?;
+    waits::good_run(&daemon, FEED, 0).await?;
+    let read = async || {
+        let id = daemon.client.resync(FEED, false).await?.run.unwrap().to_string();
+        waits::run(&daemon, FEED, 0, &id, |run| {
+            run.id.to_string() == id && run.outcome != Outcome::Running
+        })
+        .await
+    };
+    assert_eq!(read().await?.outcome, Outcome::Unchanged, "it is not sent again");
+    rows.store(2, Ordering::SeqCst);
+    let waits = read().await?;
+    assert_eq!((waits.outcome, waits.counts.absent), (Outcome::Held, 7), "{waits:?}");
+    assert_eq!(read().await?.outcome, Outcome::Held, "nor is what waits green as it comes again");
+    rows.store(9, Ordering::SeqCst);
+    let good = read().await?;
+    assert_eq!((good.outcome, good.counts.unchanged), (Outcome::Unchanged, 9), "{good:?}");
+    let runs = daemon.client.runs(FEED).await?;
+    assert!(runs.iter().all(|run| !run.waits && run.outcome != Outcome::Held), "{runs:#?}");
     Ok(())
 }
