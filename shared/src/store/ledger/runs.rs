@@ -132,15 +132,15 @@ impl Ledger {
     }
 
     fn note_feed(&mut self, id: RunId, start: &RunStart, end: &RunEnd) -> Result<(), StoreError> {
+        if start.trigger == Trigger::Replay {
+            return self.note_replay(&start.feed, end);
+        }
+        // An undo, or a look through a folder: nothing came, and no slot is met by what was taken back.
         let read_nothing = start.trigger == Trigger::Person
             && end.outcome.is_good()
             && end.pages == 0
             && start.file.is_none()
             && end.next_at.is_none();
-        if start.trigger == Trigger::Replay {
-            return self.note_replay(&start.feed, end);
-        }
-        // An undo, or a look through a folder: nothing came, and no slot is met by what was taken back.
         if read_nothing {
             return Ok(());
         }

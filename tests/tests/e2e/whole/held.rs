@@ -36,7 +36,7 @@ async fn a_snapshot_of_half_is_held_whole_released_and_undone() -> anyhow::Resul
         "{reason}"
     );
     assert_eq!(reading.bytes()?, before, "nothing of it is in the bank");
-    let feed = reading.daemon.client.feed(super::FEED).await?;
+    let feed = reading.daemon.client.feed(FEED).await?;
     assert_eq!(feed.rows, 40);
 
     // It waits over a restart, killed or not.
@@ -135,7 +135,7 @@ async fn a_list_that_is_suddenly_empty_is_no_green_light() -> anyhow::Result<()>
     assert_eq!(reading.bytes()?, before, "absence means nothing here, and nothing is lost");
     // The partner says that it is right.
     reading.daemon.client.decide(RunVerb::Release, run.id).await?;
-    let runs = reading.daemon.client.runs(super::FEED).await?;
+    let runs = reading.daemon.client.runs(FEED).await?;
     assert_eq!(runs.last().map(|run| run.outcome), Some(Outcome::Unchanged), "{runs:#?}");
     Ok(())
 }
