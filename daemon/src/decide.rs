@@ -10,15 +10,17 @@ use marsad_shared::{
     run::{Counts, Outcome, Trigger},
     store::{
         Ledger, StoreError,
-        cache::{Ended, Undone},
+        cache::{Change, Ended, Undone},
         ledger::RunStart,
     },
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     run::Ending,
     services::{Decide, Decision, Services},
     socket::problem::{conflict, failed},
+    trouble::Trouble,
 };
 
 /// What came of a decision.
@@ -34,15 +36,25 @@ pub enum Decided {
 ///
 /// # Errors
 /// [`Problem`] if it cannot be done; then nothing has changed.
-pub async fn decide(services: &Services, feed: &Feed, order: &Decide) -> Result<Decided, Problem> {
+pub async fn decide(
+    services: &Services,
+    feed: &Feed,
+    order: &Decide,
+    stop: &CancellationToken,
+) -> Result<Decided, Problem> {
     match order.how {
-        Decision::Release => release(services, feed, order).await,
+        Decision::Release => release(services, feed, order, stop).await,
         Decision::Discard => discard(services, order).await,
-        Decision::Undo => undo(services, feed, order).await,
+        Decision::Undo => undo(services, feed, order, stop).await,
     }
 }
 
-async fn release(services: &Services, feed: &Feed, order: &Decide) -> Result<Decided, Problem> {
+async fn release(
+    services: &Services,
+    feed: &Feed,
+    order: &Decide,
+    stop: &CancellationToken,
+) -> Result<Decided, Problem> {
     let (id, run, at) = (order.feed.clone(), order.run, services.clock.now());
     let actor = order.actor.clone();
     let what = format!("{run} was not released");
@@ -66,6 +78,8 @@ async fn release(services: &Services, feed: &Feed, order: &Decide) -> Result<Dec
             Err(nothing_waits(&what))
         };
     }
+    let change = Change::Release { run, at };
+    services.change_much(&id, change, stop).await.map_err(|trouble| cut_short(&what, trouble))?;
     let released =
         services.store.cache.call_alone(move |cache| cache.release(&id, run, at, &actor));
     let released = released.await.map_err(|error| refused(&what, error))?;
@@ -134,7 +148,12 @@ async fn is_held(services: &Services, run: RunId, what: &str) -> Result<bool, Pr
 }
 
 /// The undoing is a run of its own, so that its records and the feed's history name it.
-async fn undo(services: &Services, feed: &Feed, order: &Decide) -> Result<Decided, Problem> {
+async fn undo(
+    services: &Services,
+    feed: &Feed,
+    order: &Decide,
+    stop: &CancellationToken,
+) -> Result<Decided, Problem> {
     let (undoes, id) = (order.run, order.feed.clone());
     let what = format!("{undoes} was not undone");
     let can = services.store.cache.call(move |cache| cache.undoable(&id)).await;
@@ -151,7 +170,7 @@ async fn undo(services: &Services, feed: &Feed, order: &Decide) -> Result<Decide
         file: None,
     };
     let mut run = services.begin_run(start).await.map_err(|error| failed(&what, &error))?;
-    let undone = undo_as(services, feed, order, run.id).await;
+    let undone = undo_as(services, feed, order, run.id, stop).await;
     let dropped = undone.as_ref().ok().and_then(|undone| undone.dropped);
     let (ending, said) = match undone {
         Ok(undone) => {
@@ -162,7 +181,7 @@ async fn undo(services: &Services, feed: &Feed, order: &Decide) -> Result<Decide
         Err(error) => {
             let reason = Some(format!("{what}: {error}"));
             let ending = Ending { outcome: Outcome::Failed, ..Ending::unchanged(reason) };
-            (ending, Err(refused(&what, error)))
+            (ending, Err(cut_short(&what, error)))
         }
     };
     services.end_run(&run, ending).await.map_err(|error| failed(&what, &error))?;
@@ -182,8 +201,10 @@ async fn undo_as(
     feed: &Feed,
     order: &Decide,
     by: RunId,
-) -> Result<Undone, StoreError> {
+    stop: &CancellationToken,
+) -> Result<Undone, Trouble> {
     let (id, run, actor) = (order.feed.clone(), order.run, order.actor.clone());
+    services.change_much(&id, Change::Undo { run }, stop).await?;
     let (at, remembers) = (services.clock.now(), feed.keeping.history.is_some());
     let undo = services.store.cache.call_alone(move |cache| {
         let undone = cache.undo_run(&id, run, by, remembers, at, &actor)?;
@@ -191,7 +212,7 @@ async fn undo_as(
         cache.note_ended(&id, &Ended { run: by, pages: 0, bytes: 0, counts, event_at: None })?;
         Ok(undone)
     });
-    undo.await
+    Ok(undo.await?)
 }
 
 fn counts_of(undone: &Undone) -> Counts {
@@ -213,6 +234,13 @@ fn in_words(run: RunId, undone: &Undone) -> String {
         let _ = write!(said, "; the cursor is set back to {cursor}");
     }
     said
+}
+
+fn cut_short(what: &str, trouble: Trouble) -> Problem {
+    match trouble {
+        Trouble::Store(error) => refused(what, error),
+        trouble => conflict(what, trouble.text(), "order it again"),
+    }
 }
 
 fn refused(what: &str, error: StoreError) -> Problem {

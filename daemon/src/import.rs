@@ -326,7 +326,7 @@ impl Importer {
         let settled = match read {
             Ok(()) => {
                 let brake = Some(desk.feed.keeping.brake);
-                desk.finish(&self.services, &mut run, load, vec![found.end()], brake).await
+                desk.finish(&self.services, &mut run, load, vec![found.end()], brake, stop).await
             }
             Err(trouble) => Err(trouble),
         };
@@ -373,7 +373,7 @@ impl Importer {
     /// Does what a person decided about a run.
     async fn decide_run(&self, order: Decide, stop: &CancellationToken) {
         let Some(desk) = self.desks.iter().find(|desk| desk.feed.id == order.feed) else { return };
-        let said = match decide(&self.services, &desk.feed, &order).await {
+        let said = match decide(&self.services, &desk.feed, &order, stop).await {
             Ok(Decided::Done(said)) => Ok(said),
             Ok(Decided::ReadAgain) => match self.release_file(desk, &order, stop).await {
                 Ok(again) => released_as(&self.services, &order, again).await,

@@ -1,5 +1,6 @@
 //! The daemon's parts: sources, the pipeline, the courier, health, and the socket. `marsadd` puts them together.
 
+pub mod anew;
 pub mod archive;
 pub mod books;
 pub mod cancels;

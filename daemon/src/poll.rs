@@ -129,7 +129,7 @@ impl Poller {
         let puller = &mut self.puller;
         // What was remembered of the position is read anew.
         puller.forget_position();
-        let settled = decide(&puller.services, &puller.feed, &order).await;
+        let settled = decide(&puller.services, &puller.feed, &order, stop).await;
         let (services, feed) = (Arc::clone(&puller.services), puller.feed.id.clone());
         services.events.tell(services.clock.now(), EventKind::Feed, Some(feed.to_string()));
         services.events.tell(services.clock.now(), EventKind::Run, Some(order.run.to_string()));

@@ -161,7 +161,7 @@ impl Desk {
             run.pages += 1;
         }
         // Their order stays what it was.
-        self.finish(services, run, load, Vec::new(), None).await
+        self.finish(services, run, load, Vec::new(), None, stop).await
     }
 
     /// Reads one original into `load`, as a file is read.

@@ -215,7 +215,7 @@ async fn read(
     let mut load = Load::default();
     let read = desk.read_original(services, run, file, &mut load, stop).await;
     let settled = match read {
-        Ok(()) => desk.finish(services, run, load, vec![file.clone()], brake).await,
+        Ok(()) => desk.finish(services, run, load, vec![file.clone()], brake, stop).await,
         Err(trouble) => Err(trouble),
     };
     let feed = desk.feed.id.clone();

@@ -8,7 +8,7 @@ use marsad_shared::{
     run::Counts,
     store::{
         StoreError,
-        cache::{Cache, Holding, Last, Weight},
+        cache::{Cache, Change, Holding, Last, Weight},
     },
 };
 
@@ -16,6 +16,7 @@ use super::{Errand, course::Slips};
 use crate::{run::Outside, services::Scope};
 
 /// All that decides about a load, on its way to the cache.
+#[derive(Debug)]
 pub(super) struct Closing {
     pub(super) feed: FeedId,
     pub(super) run: RunId,
@@ -37,8 +38,10 @@ pub(super) struct Closing {
 }
 
 /// What became of a load.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Settled {
+    /// It may join, and is so large that the live table is written anew first: then [`Closing::join`] is what is left.
+    Large(Box<Closing>, Option<String>),
     /// It is in the bank. `superseded`: the run that waited until now.
     Joined { odd: Option<String>, superseded: Option<RunId> },
     /// It waits for a person, in place of what waited before.
@@ -48,7 +51,7 @@ pub(super) enum Settled {
 }
 
 impl Closing {
-    /// Takes the last page up and settles it all, in one transaction.
+    /// Takes the last page up and settles it all, in one transaction, unless it is [`Settled::Large`].
     pub(super) fn close(
         mut self,
         cache: &mut Cache,
@@ -78,8 +81,17 @@ impl Closing {
             Verdict::Free | Verdict::Odd(_) if self.errand.hold => {
                 self.hold(cache, &counts, None)?
             }
-            Verdict::Free => self.join(cache, None)?,
-            Verdict::Odd(why) => self.join(cache, Some(why))?,
+            Verdict::Free | Verdict::Odd(_) => {
+                let odd = match verdict {
+                    Verdict::Odd(why) => Some(why),
+                    _ => None,
+                };
+                if cache.begin_swap(&self.feed, Change::Load)? {
+                    Settled::Large(Box::new(self), odd)
+                } else {
+                    self.join(cache, odd)?
+                }
+            }
         };
         Ok((cached, settled))
     }
@@ -120,7 +132,11 @@ impl Closing {
         if self.is_window() { Ok(()) } else { cache.forget_job(&self.feed, self.run) }
     }
 
-    fn join(self, cache: &mut Cache, odd: Option<String>) -> Result<Settled, StoreError> {
+    pub(super) fn join(
+        self,
+        cache: &mut Cache,
+        odd: Option<String>,
+    ) -> Result<Settled, StoreError> {
         let is_window = self.is_window();
         let Self { feed, at, last, .. } = self;
         if is_window {

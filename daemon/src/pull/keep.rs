@@ -12,10 +12,11 @@ use marsad_shared::{
         cache::{Cache, Ended, Last, Manner, PageEnd, Validators, Walk},
     },
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Puller,
-    close::Closing,
+    close::{Closing, Settled},
     course::{Course, Next},
     page::{self, Page},
 };
@@ -171,6 +172,23 @@ impl Puller {
             Behind::Broken => {}
         }
         self.services.show_progress(&course.run);
+        Ok(())
+    }
+
+    /// Joins a load that was too large for one step: the live table is written anew first.
+    pub(super) async fn join_large(
+        &self,
+        course: &mut Course,
+        stop: &CancellationToken,
+    ) -> Result<(), Trouble> {
+        match course.settled.take() {
+            Some(Settled::Large(closing, odd)) => {
+                self.services.write_anew(&self.feed.id, stop).await?;
+                let join = move |cache: &mut Cache| closing.join(cache, odd);
+                course.settled = Some(self.services.store.cache.call_alone(join).await?);
+            }
+            settled => course.settled = settled,
+        }
         Ok(())
     }
 

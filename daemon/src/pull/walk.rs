@@ -152,6 +152,7 @@ impl Puller {
                 let behind = Behind::Last { alone: number == 1 };
                 course.earlier = self.earlier(request).await?;
                 self.keep(request, course, page, number, behind).await?;
+                self.join_large(course, stop).await?;
                 self.clear_away(asker, ask).await;
                 if !matches!(course.settled, Some(Settled::Held { .. })) {
                     self.delete_orphans(request, course).await?;
@@ -281,7 +282,8 @@ impl Puller {
         settled: Settled,
     ) -> Result<Option<Ending>, StoreError> {
         let (ending, over) = match settled {
-            Settled::Nothing => (None, None),
+            // None that is large is left so.
+            Settled::Nothing | Settled::Large(..) => (None, None),
             Settled::Held { reason, replaced } => (Some(Ending::held(reason)), replaced),
             Settled::Joined { odd, superseded } => {
                 course.notes.extend(odd);

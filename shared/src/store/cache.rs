@@ -34,6 +34,7 @@ mod past;
 mod reading;
 mod replay;
 mod rows;
+mod swap;
 pub(super) mod table;
 
 pub use held::{Held, Holding, Released};
@@ -42,6 +43,8 @@ pub use orphans::Orphans;
 pub use past::Undone;
 use reading::Reading;
 pub use replay::Replayed;
+pub use swap::Change;
+use swap::{SWAP_FROM, Swap};
 use table::Table;
 
 /// The run of a cursor's move that no run made.
@@ -172,7 +175,11 @@ pub struct Cache {
     file: PathBuf,
     seed: u64,
     readings: HashMap<FeedId, Reading>,
-    /// Feeds whose reading changed since the transaction began, and how many of them before the last mark: what a
+    /// Live tables that are being written anew.
+    swaps: HashMap<FeedId, Swap>,
+    /// From how many bytes on a load makes that happen.
+    swap_from: u64,
+    /// Feeds whose reading, or whose table that is written anew, changed since the transaction began, and how many of them before the last mark: what a
     /// rollback makes untrue.
     touched: Vec<FeedId>,
     marked: usize,
@@ -188,6 +195,8 @@ impl Cache {
             file: file.to_owned(),
             seed,
             readings: HashMap::new(),
+            swaps: HashMap::new(),
+            swap_from: SWAP_FROM,
             touched: Vec::new(),
             marked: 0,
         })
@@ -400,6 +409,7 @@ impl Cache {
     fn forget_touched(&mut self) {
         for feed in self.touched.drain(self.marked..) {
             self.readings.remove(&feed);
+            self.swaps.remove(&feed);
         }
     }
 }

@@ -123,6 +123,10 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              moved TEXT,
              PRIMARY KEY (feed, run)
          ) STRICT, WITHOUT ROWID;",
+    ), M::up(
+        "-- How many records such a run wrote, and whether the table as it was before it is kept whole.
+         ALTER TABLE marsad_undo ADD COLUMN wrote INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE marsad_undo ADD COLUMN aside INTEGER NOT NULL DEFAULT 0;",
     )])
 });
 

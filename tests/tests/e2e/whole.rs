@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::waits;
 
+mod anew;
 mod held;
 mod resync;
 mod snapshot;

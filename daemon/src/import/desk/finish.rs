@@ -9,9 +9,10 @@ use marsad_shared::{
     run::Counts,
     store::{
         Cache, StoreError,
-        cache::{Ended, FileEnd, Manner, Weight},
+        cache::{Change, Ended, FileEnd, Manner, Weight},
     },
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Desk, Load, refuse};
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
 };
 
 /// All that decides about what was read, on its way to the cache.
+#[derive(Debug)]
 struct Finish {
     feed: FeedId,
     run: RunId,
@@ -41,6 +43,15 @@ struct Finish {
     files: Vec<FileEnd>,
 }
 
+/// What became of what was read.
+#[derive(Debug)]
+enum Finished {
+    /// It is in the bank. With what somebody should know of it, as below.
+    Joined(Counts, Option<String>),
+    /// It may join, and is so large that the live table is written anew first: then [`Finish::join`] is what is left.
+    Large(Box<Finish>, Option<String>),
+}
+
 impl Desk {
     /// Puts what was read into the live table, and marks `files` as had, in one step; or not at all, where the brake holds it
     /// ([`StoreError::Braked`]). Gives what somebody should know of it.
@@ -51,6 +62,7 @@ impl Desk {
         load: Load,
         files: Vec<FileEnd>,
         brake: Option<Brake>,
+        stop: &CancellationToken,
     ) -> Result<Option<String>, Trouble> {
         let is_snapshot = self.feed.keeping.mode == Mode::Snapshot;
         let (beside, batch) = self.place(services, run, load, is_snapshot).await?;
@@ -76,11 +88,16 @@ impl Desk {
             bytes: run.bytes,
             files,
         };
-        let (cache, finish) = (&services.store.cache, |cache: &mut Cache| finish.finish(cache));
+        let (cache, weigh) = (&services.store.cache, |cache: &mut Cache| finish.finish(cache));
         // Most files are small, and share a commit with others.
-        let finished =
-            if beside { cache.call_alone(finish).await } else { cache.call(finish).await };
-        let (cached, odd) = finished?;
+        let finished = if beside { cache.call_alone(weigh).await } else { cache.call(weigh).await };
+        let (cached, odd) = match finished? {
+            Finished::Joined(counts, odd) => (counts, odd),
+            Finished::Large(finish, odd) => {
+                services.write_anew(&self.feed.id, stop).await?;
+                (cache.call_alone(move |cache| finish.join(cache)).await?, odd)
+            }
+        };
         run.cached = cached;
         let doubt = (is_snapshot && !is_truth).then(|| {
             "what it no longer has is not taken for gone: rows were refused, and nobody knows whose they are".to_owned()
@@ -120,20 +137,22 @@ impl Desk {
 }
 
 impl Finish {
-    fn finish(self, cache: &mut Cache) -> Result<(Counts, Option<String>), StoreError> {
-        let Self { feed, run, at, outside, pages, bytes, .. } = self;
+    /// Weighs what was read, and joins it unless it is [`Finished::Large`].
+    fn finish(mut self, cache: &mut Cache) -> Result<Finished, StoreError> {
+        let (feed, run) = (&self.feed, self.run);
         if !self.beside {
-            cache.begin_pages(&feed, run, self.manner)?;
+            cache.begin_pages(feed, run, self.manner)?;
         }
         if let Some(batch) = &self.batch {
-            cache.load(&feed, batch, at)?;
+            cache.load(feed, batch, self.at)?;
         }
         if self.is_truth {
-            cache.infer_absent(&feed, at)?;
+            cache.infer_absent(feed, self.at)?;
         }
-        let Weight { lived, counts } = cache.weigh(&feed)?;
-        let Counts { received, deleted, absent, .. } = outside.with(counts);
-        let found = Found { lived, received, deleted, absent, earlier: self.earlier };
+        let Weight { lived, counts } = cache.weigh(feed)?;
+        let Counts { received, deleted, absent, .. } = self.outside.with(counts);
+        let earlier = std::mem::take(&mut self.earlier);
+        let found = Found { lived, received, deleted, absent, earlier };
         let odd = match self.brake.map_or(Verdict::Free, |brake| brake.judge(&found)) {
             Verdict::Hold(why) => {
                 return Err(StoreError::Braked(format!(
@@ -143,10 +162,18 @@ impl Finish {
             Verdict::Odd(why) => Some(why),
             Verdict::Free => None,
         };
+        if self.beside && cache.begin_swap(&self.feed, Change::Load)? {
+            return Ok(Finished::Large(Box::new(self), odd));
+        }
+        Ok(Finished::Joined(self.join(cache)?, odd))
+    }
+
+    fn join(self, cache: &mut Cache) -> Result<Counts, StoreError> {
+        let Self { feed, run, at, outside, pages, bytes, files, .. } = self;
         let ended = |cached| {
             let counts = outside.with(cached);
             Ended { run, pages, bytes, counts, event_at: None }
         };
-        Ok((cache.finish_files(&feed, &self.files, at, ended)?, odd))
+        cache.finish_files(&feed, &files, at, ended)
     }
 }

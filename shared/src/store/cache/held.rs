@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, Ended, moves::Move, no_reading, table::Table, text_of};
+use super::{Cache, Change, Ended, moves::Move, no_reading, table::Table, text_of};
 use crate::{
     id::{FeedId, RunId},
     run::Counts,
@@ -116,11 +116,19 @@ impl Cache {
         let load = live.held();
         let left = live.written_since(&self.db, &load, run)?;
         let stands = self.position(feed)?.cursor;
-        if held.keeps_past && load.has_rows(&self.db)? {
-            self.open_undo(feed, run, at, stands.as_deref())?;
-            live.keep_versions(&self.db, &load, run, at)?;
+        let swap = self.swapped(feed, Change::Release { run, at })?;
+        let (wrote, mut before) = (load.count(&self.db)?, None);
+        if held.keeps_past && wrote > 0 {
+            self.open_undo(feed, run, at, stands.as_deref(), wrote - left)?;
+            match swap {
+                Some(_) => before = Some(self.keep_aside(feed, run)?),
+                None => live.keep_versions(&self.db, &load, run, at)?,
+            }
         }
-        load.merge_into(&self.db, &live, held.gone, Some(at))?;
+        match swap {
+            Some(swap) => swap.put_in_place(&self.db, before.as_ref())?,
+            None => load.merge_into(&self.db, &live, held.gone, Some(at))?,
+        }
         self.recount(feed, &live)?;
         let sql =
             "UPDATE marsad_feed SET held = NULL, validators = NULL, ended = ?2 WHERE feed = ?1";

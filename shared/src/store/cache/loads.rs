@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{
-    Cache, Ended, FileEnd, Last, Manner, Position, moves::Move, no_reading, reading::Reading,
-    table::Table, text_of,
+    Cache, Change, Ended, FileEnd, Last, Manner, Position, moves::Move, no_reading,
+    reading::Reading, table::Table, text_of,
 };
 use crate::{
     id::{FeedId, RunId},
@@ -142,16 +142,23 @@ impl Cache {
     fn join(&mut self, feed: &FeedId, at: Timestamp) -> Result<Reading, StoreError> {
         self.touch(feed);
         let reading = self.readings.remove(feed).ok_or_else(|| no_reading(feed))?;
-        if reading.keeps_past() && reading.has_written(&self.db)? {
+        let swap = self.swapped(feed, Change::Load)?;
+        let (wrote, mut before) = (reading.written(&self.db)?, None);
+        if reading.keeps_past() && wrote > 0 {
             let Position { cursor, .. } = self.position(feed)?;
-            self.open_undo(feed, reading.run, at, cursor.as_deref())?;
+            self.open_undo(feed, reading.run, at, cursor.as_deref(), wrote)?;
+            before = swap.is_some().then(|| self.keep_aside(feed, reading.run)).transpose()?;
         }
-        reading.join(&self.db, at)?;
+        match swap {
+            Some(swap) => swap.put_in_place(&self.db, before.as_ref())?,
+            None => reading.join(&self.db, at)?,
+        }
         Ok(reading)
     }
 
     /// Ends the feed's run: forgets what it knew, and drops what it had loaded and not finished.
     pub fn end(&mut self, feed: &FeedId) -> Result<(), StoreError> {
+        self.drop_swap(feed)?;
         // A load that failed was forgotten with its transaction; its tables may stand all the same.
         if self.readings.remove(feed).is_some_and(|reading| !reading.is_load()) {
             return Ok(());

@@ -1,7 +1,7 @@
 //! A load on its way into the live table: swapped in whole where that was empty, merged by key else.
 //!
-//! What a merge writes may be all that there is, so it is written piece by piece: what SQLite would have to take back of one
-//! statement lies in memory.
+//! What a merge writes is one transaction, and written piece by piece: what SQLite would have to take back of one statement
+//! lies in memory. What is too much for one transaction has a room of its own (`swap`).
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -10,7 +10,7 @@ use super::table::{Table, list, quoted};
 use crate::{id::RunId, store::StoreError};
 
 /// So many rows are written by one statement: what SQLite would have to take back of it lies in memory.
-const PIECE: i64 = 5_000;
+const PIECE: i64 = if cfg!(test) { 2 } else { 5_000 };
 
 impl Table {
     /// Copies the row at a rowid of `live` into this one, as deleted; the parameters are the rowid, the time and the run.
@@ -22,10 +22,6 @@ impl Table {
             self.quoted(),
             live.quoted()
         )
-    }
-
-    pub(super) fn has_rows(&self, db: &Connection) -> Result<bool, StoreError> {
-        Ok(db.prepare(&format!("SELECT 1 FROM {} LIMIT 1", self.quoted()))?.exists([])?)
     }
 
     /// How many of these rows a later run than `run` has written in the live table.
@@ -133,16 +129,23 @@ pub(super) fn in_pieces(
     table: &str,
     mut work: impl FnMut(i64, i64) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let next = format!(
-        "SELECT max(rowid) FROM (SELECT rowid FROM {table} WHERE rowid >= ?1 ORDER BY rowid LIMIT {PIECE})"
-    );
-    let mut next = db.prepare(&next)?;
     let mut from = Some(i64::MIN);
     while let Some(first) = from {
-        let last: Option<i64> = next.query_row([first], |row| row.get(0))?;
-        let Some(last) = last else { break };
+        let Some(last) = last_of_piece(db, table, first)? else { break };
         work(first, last)?;
         from = last.checked_add(1);
     }
     Ok(())
+}
+
+/// The last rowid of the stretch of a table that begins at rowid `from`; `None`: there is nothing from there on.
+pub(super) fn last_of_piece(
+    db: &Connection,
+    table: &str,
+    from: i64,
+) -> Result<Option<i64>, StoreError> {
+    let sql = format!(
+        "SELECT max(rowid) FROM (SELECT rowid FROM {table} WHERE rowid >= ?1 ORDER BY rowid LIMIT {PIECE})"
+    );
+    Ok(db.prepare_cached(&sql)?.query_row([from], |row| row.get(0))?)
 }

@@ -3,12 +3,13 @@
 //!
 //! A version lies in the feed's `__past` table as it stood, with where it stood, its hash, and when and by which run it
 //! was replaced. A run that can be undone is entered in `marsad_undo` with where the cursor stood before and behind it.
+//! Of one by which the table was written anew (`swap`) no versions are kept, but the table as it was before.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    Cache, NO_RUN,
+    Cache, Change, NO_RUN,
     merge::in_pieces,
     moves::Move,
     table::{Table, list, quoted},
@@ -84,17 +85,29 @@ impl Cache {
         at: Timestamp,
         actor: &str,
     ) -> Result<Undone, StoreError> {
-        let sql = "SELECT cursor, moved FROM marsad_undo WHERE feed = ? AND run = ?";
+        let sql = "SELECT cursor, moved, wrote FROM marsad_undo WHERE feed = ? AND run = ?";
         let found = self.db.prepare_cached(sql)?.query_row(params![feed.as_str(), run.0], |row| {
-            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?))
+            Ok((
+                row.get::<_, Option<String>>(0)?,
+                row.get::<_, Option<String>>(1)?,
+                row.get::<_, i64>(2)?.cast_unsigned(),
+            ))
         });
-        let Some((cursor, moved)) = found.optional()? else {
+        let Some((cursor, moved, wrote)) = found.optional()? else {
             return Err(StoreError::Conflict(format!(
                 "{run} cannot be undone: it changed nothing, what it replaced is no longer kept, or it is undone already"
             )));
         };
         let table = Table::of(&self.db, feed)?;
-        let (restored, removed, left) = table.set_back(&self.db, run, by, remembers, at)?;
+        let (restored, removed) = match self.swapped(feed, Change::Undo { run })? {
+            Some(swap) => {
+                let undone = (swap.restored, swap.removed);
+                swap.put_in_place(&self.db, None)?;
+                undone
+            }
+            None => table.set_back(&self.db, run, by, remembers, at)?,
+        };
+        let left = wrote.saturating_sub(restored + removed);
         for sql in [
             "DELETE FROM marsad_undo WHERE feed = ? AND run = ?",
             "DELETE FROM marsad_file WHERE feed = ? AND run = ?",
@@ -129,11 +142,19 @@ impl Cache {
         undo_since: Timestamp,
         history: Option<(History, Timestamp)>,
     ) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM marsad_undo WHERE feed = ? AND at < ?";
-        self.db
+        let table = Table::find_of(&self.db, feed)?;
+        let sql = "DELETE FROM marsad_undo WHERE feed = ? AND at < ? RETURNING run, aside";
+        let gone: Vec<(i64, bool)> = self
+            .db
             .prepare_cached(sql)?
-            .execute(params![feed.as_str(), undo_since.as_microsecond()])?;
-        let Some(table) = Table::find_of(&self.db, feed)? else { return Ok(false) };
+            .query_map(params![feed.as_str(), undo_since.as_microsecond()], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        let Some(table) = table else { return Ok(false) };
+        for (run, _) in gone.into_iter().filter(|(_, aside)| *aside) {
+            table.before(RunId(run)).drop(&self.db)?;
+        }
         if !table.has_past(&self.db)? {
             return Ok(false);
         }
@@ -154,16 +175,18 @@ impl Cache {
         Ok(self.db.prepare_cached(&sql)?.execute([feed.as_str()])? == AT_ONCE)
     }
 
-    /// A run begins to replace what it can be made to give back.
+    /// A run begins to replace what it can be made to give back; `wrote`: how many records it writes.
     pub(super) fn open_undo(
         &self,
         feed: &FeedId,
         run: RunId,
         at: Timestamp,
         cursor: Option<&str>,
+        wrote: u64,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT OR REPLACE INTO marsad_undo (feed, run, at, cursor, moved) VALUES (?1, ?2, ?3, ?4, ?4)";
-        let entry = params![feed.as_str(), run.0, at.as_microsecond(), cursor];
+        let sql = "INSERT OR REPLACE INTO marsad_undo (feed, run, at, cursor, moved, wrote) VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
+        let wrote = wrote.cast_signed();
+        let entry = params![feed.as_str(), run.0, at.as_microsecond(), cursor, wrote];
         self.db.prepare_cached(sql)?.execute(entry)?;
         Ok(())
     }
@@ -194,7 +217,7 @@ impl Cache {
 impl Table {
     /// Earlier versions: every column of this table, and `_rid`, `_hash`, `_until` and `_by`.
     pub(in crate::store) fn past(&self) -> String {
-        quoted(&format!("{}__past", self.name()))
+        self.beside("past").quoted()
     }
 
     pub(in crate::store) fn has_past(&self, db: &Connection) -> Result<bool, StoreError> {
@@ -276,7 +299,7 @@ impl Table {
         })
     }
 
-    /// Sets back what `run` wrote: how many are restored, removed, and left as a later run wrote them.
+    /// Sets back what `run` wrote: how many are restored, and removed.
     fn set_back(
         &self,
         db: &Connection,
@@ -284,13 +307,9 @@ impl Table {
         by: RunId,
         remembers: bool,
         at: Timestamp,
-    ) -> Result<(u64, u64, u64), StoreError> {
+    ) -> Result<(u64, u64), StoreError> {
         self.make_past(db)?;
         let (live, seen, past) = (self.quoted(), self.seen(), self.past());
-        let left = format!(
-            "SELECT count(*) FROM {past} p JOIN {live} t ON t.rowid = p._rid WHERE p._by = ?1 AND t._run <> ?1"
-        );
-        let left: i64 = db.query_row(&left, [run.0], |row| row.get(0))?;
         let remember = format!(
             "INSERT INTO {past} ({columns}, _rid, _hash, _until, _by) \
              SELECT {of}, t.rowid, s.h, ?4, ?5 FROM {live} t JOIN {seen} s ON s.rid = t.rowid \
@@ -329,6 +348,6 @@ impl Table {
             Ok(())
         })?;
         db.prepare(&format!("DELETE FROM {past} WHERE _by = ?1"))?.execute([run.0])?;
-        Ok((restored as u64, removed as u64, left.cast_unsigned()))
+        Ok((restored as u64, removed as u64))
     }
 }

@@ -96,12 +96,17 @@ impl Reading {
         self.manner.keeps_past
     }
 
-    /// Whether its load holds anything that would be written.
-    pub(super) fn has_written(&self, db: &Connection) -> Result<bool, StoreError> {
+    /// How many rows its load would write.
+    pub(super) fn written(&self, db: &Connection) -> Result<u64, StoreError> {
         match &self.target {
-            Target::Load { table, made: true, .. } => table.has_rows(db),
-            Target::Load { .. } | Target::Live => Ok(false),
+            Target::Load { table, made: true, .. } => table.count(db),
+            Target::Load { .. } | Target::Live => Ok(0),
         }
+    }
+
+    /// Whether its load has rows to merge with those that are there.
+    pub(super) fn merges(&self, db: &Connection) -> Result<bool, StoreError> {
+        Ok(matches!(self.memory, Memory::Hashes(_)) && self.written(db)? > 0)
     }
 
     /// Whether its load holds deletions.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     feed::{COLUMNS_MAX, Field},
-    id::FeedId,
+    id::{FeedId, RunId},
     record::{Layout, storage},
     store::StoreError,
 };
@@ -77,12 +77,17 @@ impl Table {
 
     /// The table that a file is loaded into before it joins this one.
     pub(super) fn load(&self) -> Self {
-        Self { name: format!("{}__load", self.name), layout: self.layout.clone(), rows: 0 }
+        self.beside("load")
     }
 
     /// The table in which a load waits for a person.
     pub(super) fn held(&self) -> Self {
-        Self { name: format!("{}__held", self.name), layout: self.layout.clone(), rows: 0 }
+        self.beside("held")
+    }
+
+    /// A table of the same columns, called so behind this one's name.
+    pub(super) fn beside(&self, what: &str) -> Self {
+        Self { name: format!("{}__{what}", self.name), layout: self.layout.clone(), rows: 0 }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -261,8 +266,13 @@ fn adapt(db: &Connection, feed: &FeedId, table: &Table, layout: &Layout) -> Resu
         match column_type(db, &table.name, &field.name)? {
             None => {
                 add_column(db, &table.name, field)?;
-                if table.has_past(db)? {
-                    add_column(db, &format!("{}__past", table.name), field)?;
+                let past = table.has_past(db)?.then(|| table.beside("past").name);
+                let before = kept_aside(db, feed)?.into_iter().map(|run| table.before(run).name);
+                for table in past.into_iter().chain(before) {
+                    // It may have it from when the live table had.
+                    if column_type(db, &table, &field.name)?.is_none() {
+                        add_column(db, &table, field)?;
+                    }
                 }
             }
             Some(kind) if kind == storage(field.kind) => {}
@@ -284,6 +294,14 @@ fn adapt(db: &Connection, feed: &FeedId, table: &Table, layout: &Layout) -> Resu
     Ok(())
 }
 
+/// Runs of the feed whose table before them is kept.
+pub(super) fn kept_aside(db: &Connection, feed: &FeedId) -> Result<Vec<RunId>, StoreError> {
+    let sql = "SELECT run FROM marsad_undo WHERE feed = ? AND aside";
+    let mut statement = db.prepare_cached(sql)?;
+    let runs = statement.query_map([feed.as_str()], |row| row.get(0).map(RunId))?;
+    Ok(runs.collect::<Result<_, _>>()?)
+}
+
 fn column_type(db: &Connection, table: &str, column: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT type FROM pragma_table_info(?) WHERE name = ? COLLATE NOCASE";
     Ok(db.query_row(sql, [table, column], |row| row.get(0)).optional()?)
@@ -299,13 +317,16 @@ fn add_column(db: &Connection, table: &str, field: &Field) -> Result<(), StoreEr
     Ok(db.execute_batch(&sql)?)
 }
 
-/// Drops what files had loaded when the daemon was killed.
+/// Drops what was loaded, or being written anew, when the daemon was killed.
 pub(super) fn drop_loads(db: &Connection) -> Result<(), StoreError> {
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND (name LIKE '%\\_\\_load' ESCAPE '\\' \
-               OR name LIKE '%\\_\\_load\\_\\_seen' ESCAPE '\\')";
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table'";
     let names: Vec<String> =
         db.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for name in names {
+    let is_unfinished = |name: &String| {
+        let name = name.strip_suffix("__seen").unwrap_or(name);
+        name.ends_with("__load") || name.ends_with("__next")
+    };
+    for name in names.into_iter().filter(is_unfinished) {
         // A feed may itself be called `load`: then its table is registered, and stays.
         let kept = "SELECT 1 FROM marsad_feed WHERE ?1 IN (tbl, tbl || '__seen')";
         if !db.prepare(kept)?.exists([&name])? {

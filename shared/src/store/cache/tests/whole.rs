@@ -19,18 +19,28 @@ enum Deed {
         then: Then,
     },
     /// What waits is released.
-    Release,
+    Release {
+        anew: bool,
+    },
     Discard,
-    /// The run is undone that is the n-th newest of those that can be.
-    Undo(usize),
-    /// The daemon is killed between two transactions of a read, and starts again.
-    Kill(Vec<Row>),
+    /// The run is undone that is the n-th newest of those that can be. `anew`: its table was begun to be written anew before,
+    /// if it has to be.
+    Undo {
+        nth: usize,
+        anew: bool,
+    },
+    /// The daemon is killed between two transactions of a read, or of so many pieces of a table that is written anew behind
+    /// it, and starts again.
+    Kill(Vec<Row>, usize),
 }
 
 /// What becomes of a load.
 #[derive(Clone, Copy, Debug)]
 enum Then {
-    Join,
+    /// `anew`: the live table is written anew.
+    Join {
+        anew: bool,
+    },
     Hold,
     /// The run is cancelled.
     Drop,
@@ -144,6 +154,19 @@ impl Bank {
         (run, self.cache.weigh(&feed).unwrap().counts)
     }
 
+    /// Writes the live table anew for a change: all of it, or as many pieces. Gives whether it was to be.
+    fn write_anew(&mut self, change: Change, pieces: usize) -> bool {
+        let feed = self.feed.clone();
+        let begun = self.durably(|cache| cache.begin_swap(&feed, change));
+        let mut more = begun;
+        let mut written = 0;
+        while more && written < pieces {
+            more = self.durably(|cache| cache.swap_piece(&feed));
+            written += 1;
+        }
+        begun
+    }
+
     fn last(run: RunId, counts: Counts) -> Last {
         let ended = Ended { run, pages: 1, bytes: 1, counts, event_at: None };
         Last { cursor: None, validators: None, reason: "full read", actor: None, ended }
@@ -153,6 +176,7 @@ impl Bank {
         let file = self.cache.file.clone();
         // Dropped without a word: a second connection must not find the first one's.
         self.cache = Cache::open(&file).unwrap();
+        self.cache.swap_from = 1;
     }
 }
 
@@ -173,7 +197,12 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
             assert_eq!(counts.changed(), changed(&before, &load), "{counts:?}");
             let at = Timestamp::from_second(run.0).unwrap();
             match then {
-                Then::Join => {
+                Then::Join { anew } => {
+                    if *anew {
+                        let begun = bank.write_anew(Change::Load, usize::MAX);
+                        assert_eq!(begun, !before.is_empty() && !load.is_empty());
+                        assert_eq!(bank.stands(), before, "nothing is seen of a table beside");
+                    }
                     let last = Bank::last(run, counts);
                     bank.durably(|cache| {
                         cache.finish_walk(&feed, at, &last)?;
@@ -194,7 +223,7 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
                 Then::Drop => bank.durably(|cache| cache.end(&feed)),
             }
         }
-        Deed::Release => {
+        Deed::Release { anew } => {
             let at = Timestamp::from_second(bank.runs).unwrap();
             let Some((run, load)) = model.held.take() else {
                 let none = bank.cache.release(&feed, RunId(bank.runs), at, "noor");
@@ -203,6 +232,9 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
             };
             let first: Vec<u8> =
                 load.keys().filter(|key| !model.records.contains_key(key)).copied().collect();
+            if *anew {
+                bank.write_anew(Change::Release { run: RunId(run), at }, usize::MAX);
+            }
             let released = bank.durably(|cache| cache.release(&feed, RunId(run), at, "noor"));
             let later = |(_, _, by, _): &Record| *by > run;
             let left = load.keys().filter_map(|key| model.records.get(key)).filter(|r| later(r));
@@ -222,22 +254,31 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
             bank.cache.commit().unwrap();
             assert_eq!(discarded.is_ok(), run != RunId(0));
         }
-        Deed::Undo(nth) => {
+        Deed::Undo { nth, anew } => {
             let runs = bank.cache.undoable(&feed).unwrap();
             let known: Vec<i64> = model.undo.keys().rev().copied().collect();
             assert_eq!(runs.iter().map(|run| run.0).collect::<Vec<_>>(), known);
             let Some(run) = runs.get(*nth).copied() else { return };
             let (by, at) = bank.begin();
-            bank.durably(|cache| cache.undo_run(&feed, run, by, false, at, "noor"));
+            if *anew {
+                bank.write_anew(Change::Undo { run }, usize::MAX);
+            }
+            let undone = bank.durably(|cache| cache.undo_run(&feed, run, by, false, at, "noor"));
+            let later = |key: &&u8| model.records.get(key).is_none_or(|record| record.2 != run.0);
+            let left = model.undo.get(&run.0).unwrap().keys().filter(later).count();
+            assert_eq!(undone.left, left as u64, "{undone:?}");
             let again = bank.cache.undo_run(&feed, run, by, false, at, "noor");
             assert!(matches!(again, Err(StoreError::Conflict(_))), "once");
             model.undo(run.0);
             // It was weighed against what is no longer so.
             model.held = None;
         }
-        Deed::Kill(rows) => {
+        Deed::Kill(rows, pieces) => {
             bank.load(rows, true);
+            bank.write_anew(Change::Load, *pieces);
             bank.reopen();
+            let sql = "SELECT 1 FROM sqlite_schema WHERE name LIKE '%next%' OR name LIKE '%load%'";
+            assert!(!bank.cache.db.prepare(sql).unwrap().exists([]).unwrap(), "it left something");
         }
     }
 }
@@ -253,14 +294,14 @@ fn changed(before: &Records, load: &Records) -> u64 {
 
 fn deed() -> impl Strategy<Value = Deed> {
     let rows = || vec(row(false), 0..6);
-    let then = prop_oneof![3 => Just(Then::Join), 2 => Just(Then::Hold), 1 => Just(Then::Drop)];
+    let then = prop_oneof![3 => any::<bool>().prop_map(|anew| Then::Join { anew }), 2 => Just(Then::Hold), 1 => Just(Then::Drop)];
     prop_oneof![
         3 => rows().prop_map(Deed::Pages),
         6 => (rows(), any::<bool>(), then).prop_map(|(rows, truth, then)| Deed::Whole { rows, truth, then }),
-        2 => Just(Deed::Release),
+        2 => any::<bool>().prop_map(|anew| Deed::Release { anew }),
         1 => Just(Deed::Discard),
-        3 => (0_usize..3).prop_map(Deed::Undo),
-        1 => rows().prop_map(Deed::Kill),
+        3 => (0_usize..3, any::<bool>()).prop_map(|(nth, anew)| Deed::Undo { nth, anew }),
+        1 => (rows(), 0_usize..5).prop_map(|(rows, pieces)| Deed::Kill(rows, pieces)),
     ]
 }
 
@@ -270,6 +311,7 @@ proptest! {
     #[test]
     fn any_history_of_whole_reads_leaves_what_the_model_says(deeds in vec(deed(), 1..10)) {
         let (mut bank, mut model) = (Bank::new(false), Model::default());
+        bank.cache.swap_from = 1;
         for deed in &deeds {
             does(&mut bank, &mut model, deed);
             prop_assert_eq!(bank.stands(), model.records.clone(), "after {:?}", deed);
