@@ -413,6 +413,7 @@ role-viewer = Viewer
 
 ## Runs
 
+run-alike = { $state } ({ $n } alike)
 run-balance = { $received } received = { $changed } changed + { $unchanged } unchanged + { $held } held + others
 
 ## Runs under way

@@ -91,7 +91,7 @@ async fn release(
     let word = format!("released by {}{left}", order.actor);
     let noted = services.store.ledger.call({
         let word = word.clone();
-        move |ledger| ledger.settle_held(run, counts.outcome(), &word, at)
+        move |ledger| ledger.settle_held(run, counts.outcome(), &word)
     });
     noted.await.map_err(|error| failed("it is released, and not written down", &error))?;
     Ok(Decided::Done(format!("{run} {word}")))
@@ -106,7 +106,7 @@ pub async fn released_as(
     order: &Decide,
     again: RunId,
 ) -> Result<String, Problem> {
-    let (run, at) = (order.run, services.clock.now());
+    let run = order.run;
     let ended = services.store.ledger.call(move |ledger| ledger.outcome_of(again)).await;
     let ended = ended.map_err(|error| failed("it was read again", &error))?;
     if !ended.is_some_and(Outcome::is_good) {
@@ -115,8 +115,7 @@ pub async fn released_as(
     }
     let word = format!("released by {}: read again as {again}", order.actor);
     let noted = word.clone();
-    let settled =
-        move |ledger: &mut Ledger| ledger.settle_held(run, Outcome::Cancelled, &noted, at);
+    let settled = move |ledger: &mut Ledger| ledger.settle_held(run, Outcome::Cancelled, &noted);
     let settled = services.store.ledger.call(settled).await;
     settled
         .map(|()| word)
@@ -124,7 +123,7 @@ pub async fn released_as(
 }
 
 async fn discard(services: &Services, order: &Decide) -> Result<Decided, Problem> {
-    let (id, run, at) = (order.feed.clone(), order.run, services.clock.now());
+    let (id, run) = (order.feed.clone(), order.run);
     let what = format!("{run} was not discarded");
     let discarded = services.store.cache.call(move |cache| cache.discard_held(&id, run)).await;
     match discarded {
@@ -136,7 +135,7 @@ async fn discard(services: &Services, order: &Decide) -> Result<Decided, Problem
     let word = format!("discarded by {}", order.actor);
     let noted = services.store.ledger.call({
         let word = word.clone();
-        move |ledger| ledger.settle_held(run, Outcome::Cancelled, &word, at)
+        move |ledger| ledger.settle_held(run, Outcome::Cancelled, &word)
     });
     noted.await.map_err(|error| failed("it is discarded, and not written down", &error))?;
     Ok(Decided::Done(format!("{run} {word}")))
@@ -187,9 +186,8 @@ async fn undo(
     services.end_run(&run, ending).await.map_err(|error| failed(&what, &error))?;
     if let Some(dropped) = dropped {
         let word = format!("what it held is gone: {undoes} was undone under it");
-        let at = services.clock.now();
         let settle =
-            move |ledger: &mut Ledger| ledger.settle_held(dropped, Outcome::Cancelled, &word, at);
+            move |ledger: &mut Ledger| ledger.settle_held(dropped, Outcome::Cancelled, &word);
         let late = "it is undone, and not all of that written down";
         services.store.ledger.call(settle).await.map_err(|error| failed(late, &error))?;
     }

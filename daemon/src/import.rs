@@ -276,9 +276,7 @@ impl Importer {
                 outcome: Outcome::Held,
                 reason: Some(reason.to_owned()),
                 cause: Some(Reason::Decode),
-                event_at: None,
-                next_at: None,
-                waits: false,
+                ..Ending::unchanged(None)
             };
             let done = async {
                 let run = self

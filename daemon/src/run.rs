@@ -69,6 +69,8 @@ pub struct Ending {
     pub next_at: Option<Timestamp>,
     /// What it counted waits beside the bank, and is not in it.
     pub waits: bool,
+    /// Of a replay of a file: when that came.
+    pub came_at: Option<Timestamp>,
 }
 
 impl Ending {
@@ -83,7 +85,7 @@ impl Ending {
             Outcome::Failed => Some(Trouble::Unbalanced(format!("{counts:?}")).text()),
             _ => None,
         };
-        Self { outcome, reason, cause: None, event_at: None, next_at: None, waits: false }
+        Self { outcome, reason, ..Self::unchanged(None) }
     }
 
     /// As [`Self::of_balance`], of a run that read all there is: where every row was refused, nothing of it is good, and
@@ -102,7 +104,7 @@ impl Ending {
     /// It found what was there already.
     pub fn unchanged(reason: Option<String>) -> Self {
         let (outcome, cause, event_at, next_at) = (Outcome::Unchanged, None, None, None);
-        Self { outcome, reason, cause, event_at, next_at, waits: false }
+        Self { outcome, reason, cause, event_at, next_at, waits: false, came_at: None }
     }
 
     /// It was read to its end, and waits for a person.
@@ -119,8 +121,20 @@ impl Ending {
 
     /// The end as the ledger takes it.
     pub fn at(self, at: Timestamp, pages: u64, bytes: u64, counts: Counts) -> RunEnd {
-        let Self { outcome, reason, cause, event_at, next_at, waits } = self;
-        RunEnd { outcome, reason, cause, at, pages, bytes, counts, event_at, next_at, waits }
+        let Self { outcome, reason, cause, event_at, next_at, waits, came_at } = self;
+        RunEnd {
+            outcome,
+            reason,
+            cause,
+            at,
+            pages,
+            bytes,
+            counts,
+            event_at,
+            next_at,
+            waits,
+            came_at,
+        }
     }
 
     /// Something ended it before.
@@ -129,9 +143,7 @@ impl Ending {
             outcome: trouble.outcome(),
             reason: Some(trouble.text()),
             cause: trouble.reason(),
-            event_at: None,
-            next_at: None,
-            waits: false,
+            ..Self::unchanged(None)
         }
     }
 }

@@ -372,10 +372,8 @@ fn interrupted_end(run: RunId, position: Position, polled: bool, at: Timestamp) 
     let ending = Ending {
         outcome: Outcome::Cancelled,
         reason: Some(reason),
-        cause: None,
-        event_at: None,
         next_at,
-        waits: false,
+        ..Ending::unchanged(None)
     };
     let (bytes, counts) = walk.map_or((0, Counts::default()), |walk| (walk.bytes, walk.counts));
     ending.at(at, 0, bytes, counts)

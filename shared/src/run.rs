@@ -51,6 +51,17 @@ impl Outcome {
     }
 }
 
+/// Whether two reasons say the same, but for their numbers: how long a run waited, or which page it was at.
+pub fn is_alike(one: &str, other: &str) -> bool {
+    let words = |text: &str| {
+        text.split(|c: char| c.is_ascii_digit() || c == '.')
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    words(one) == words(other)
+}
+
 /// What became of the rows that a run received (promise 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {

@@ -134,6 +134,7 @@ pub(super) fn run(id: i64, outcome: Outcome) -> RunRow {
         actor: None,
         waits: false,
         undoable: false,
+        alike: 0,
         counts,
     }
 }

@@ -238,6 +238,7 @@ pub(crate) fn run(id: i64, feed: &str, outcome: Outcome) -> RunRow {
         actor: None,
         waits: false,
         undoable: false,
+        alike: 0,
         counts: if failed {
             Counts::default()
         } else {

@@ -222,7 +222,11 @@ impl Place {
         let mut query = ListQuery::default();
         match self.view {
             View::Exchanges => query.state = asked("state").filter(|word| is_word(word, self.view)),
-            View::Runs => query.state = asked("state").filter(|word| is_word(word, self.view)),
+            View::Runs => {
+                query.state = asked("state").filter(|word| is_word(word, self.view));
+                // Who looks for a state, or for anything else, sees every run.
+                query.fold = self.list.filter.is_empty();
+            }
             View::Groups | View::Quarantine => {
                 query.state = asked("kind").filter(|word| is_word(word, self.view));
             }

@@ -1,6 +1,7 @@
 //! The columns of each list: a heading, a width, and what a row says in it.
 
 use jiff::Timestamp;
+use marsad_shared::protocol::RunRow;
 
 use crate::{
     model::{About, Label, Model, Row, View, Weight, words},
@@ -263,7 +264,10 @@ static RUNS: &[Column] = &[
         Row::Run(row) => dim(model.say(words::trigger_key(row.trigger))),
         _ => nothing(),
     }),
-    column("col-result", Cells(16), false, 0, |model, row| (state(model, row), tone(row))),
+    column("col-result", Cells(16), false, 0, |model, row| match row {
+        Row::Run(run) if run.alike > 0 => (alike(model, run), tone(row)),
+        _ => (state(model, row), tone(row)),
+    }),
     column("noun-reason", Share(4), false, 110, |_, row| match row {
         Row::Run(row) => plain(gist(row.reason.as_ref())),
         _ => nothing(),
@@ -369,6 +373,12 @@ pub(super) fn gist(reason: Option<&String>) -> String {
 
 fn nothing() -> Cell {
     (String::new(), Tone::Plain)
+}
+
+/// A run's outcome, and how many before it went alike.
+pub(super) fn alike(model: &Model, run: &RunRow) -> String {
+    let state = model.say(words::outcome_key(run.outcome));
+    model.say_with("run-alike", [("state", state.into()), ("n", run.alike.into())])
 }
 
 /// The word of a row's state.

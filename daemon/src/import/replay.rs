@@ -142,6 +142,7 @@ impl Importer {
         match read(&self.services, desk, &mut run, &file, brake, replaying.stop).await {
             Ok(Read::Had(ending)) => {
                 self.settle(&item, &file, &run).await?;
+                let ending = Ending { came_at: Some(item.at), ..ending };
                 self.services.end_run(&run, ending).await?;
                 told.accepted += 1;
                 Ok(())

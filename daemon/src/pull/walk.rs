@@ -291,14 +291,11 @@ impl Puller {
             }
         };
         if let Some(over) = over {
-            let (word, at) = (
-                format!("what it held is gone: {} has read the feed since", course.run.id),
-                self.services.clock.now(),
-            );
+            let word = format!("what it held is gone: {} has read the feed since", course.run.id);
             self.services
                 .store
                 .ledger
-                .call(move |ledger| ledger.settle_held(over, Outcome::Cancelled, &word, at))
+                .call(move |ledger| ledger.settle_held(over, Outcome::Cancelled, &word))
                 .await?;
         }
         Ok(ending)

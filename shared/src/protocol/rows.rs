@@ -226,6 +226,9 @@ pub struct RunRow {
     /// What it replaced is still kept, so that it can be undone.
     #[serde(default)]
     pub undoable: bool,
+    /// How many runs of the feed right before it failed as it did, but for the numbers in the reason.
+    #[serde(default)]
+    pub alike: u64,
     #[serde(flatten)]
     pub counts: Counts,
 }

@@ -372,6 +372,10 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              feed TEXT PRIMARY KEY,
              fields TEXT NOT NULL
          ) STRICT, WITHOUT ROWID;",
+    ), M::up(
+        "-- How many runs right before one failed as it did, and whether the next one failed as it did too.
+         ALTER TABLE runs ADD COLUMN alike INTEGER NOT NULL DEFAULT 0;
+         ALTER TABLE runs ADD COLUMN followed INTEGER NOT NULL DEFAULT 0;",
     )])
 });
 

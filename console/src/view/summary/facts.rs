@@ -228,7 +228,11 @@ fn exchange(model: &Model, row: &ExchangeRow) -> Vec<Line> {
 
 fn run(model: &Model, row: &RunRow) -> Vec<Line> {
     let weight = Weight::from(row.outcome);
-    let state = format!("{} {}", weight.symbol(), model.say(words::outcome_key(row.outcome)));
+    let state = match row.alike {
+        0 => model.say(words::outcome_key(row.outcome)),
+        _ => columns::alike(model, row),
+    };
+    let state = format!("{} {state}", weight.symbol());
     let end = row.ended_at.unwrap_or(model.now);
     let took = text::span(&model.catalogue, text::seconds_between(row.started_at, end));
     let side = row.cause.map(|cause| model.say(words::side_key(cause.side()))).unwrap_or_default();

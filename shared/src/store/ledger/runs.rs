@@ -8,7 +8,7 @@ use crate::{
     health::Reason,
     id::{FeedId, RunId},
     record::Layout,
-    run::{Counts, Outcome, Trigger},
+    run::{Counts, Outcome, Trigger, is_alike},
     store::StoreError,
 };
 
@@ -42,6 +42,8 @@ pub struct RunEnd {
     pub next_at: Option<Timestamp>,
     /// What it counted waits beside the bank, and is not in it.
     pub waits: bool,
+    /// Of a replay of a file: when that came.
+    pub came_at: Option<Timestamp>,
 }
 
 /// What is remembered of a feed between runs.
@@ -153,6 +155,10 @@ impl Ledger {
                    fails = iif(excluded.fails = 0, 0, fails + ?12), started_at = excluded.started_at, \
                    next_at = excluded.next_at, waits = NULL";
         let good = end.outcome.is_good();
+        // Of files each is one of its own.
+        if !good && end.outcome != Outcome::Cancelled && start.file.is_none() {
+            self.fold(id, &start.feed, end)?;
+        }
         self.db.prepare_cached(sql)?.execute(params![
             start.feed.as_str(),
             // Looking through a folder reads nothing, and makes nothing fresh.
@@ -206,7 +212,6 @@ impl Ledger {
         id: RunId,
         outcome: Outcome,
         word: &str,
-        at: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET outcome = ?2, reason = coalesce(reason || '; ', '') || ?3 \
                    WHERE id = ?1 AND outcome = 'held' RETURNING feed, ended_at, reason";
@@ -222,29 +227,55 @@ impl Ledger {
         let good = outcome.is_good();
         // Only of the last run it says how the feed stands.
         let sql = "UPDATE feed_state SET checked_at = iif(?3, max(coalesce(checked_at, 0), coalesce(?4, 0)), checked_at), \
-                   arrived_at = iif(?3, ?5, arrived_at), last_outcome = iif(last_run = ?2, ?6, last_outcome), \
-                   reason = iif(last_run = ?2, ?7, reason), cause = iif(last_run = ?2, NULL, cause), \
+                   arrived_at = iif(?3, max(coalesce(arrived_at, 0), coalesce(?4, 0)), arrived_at), \
+                   last_outcome = iif(last_run = ?2, ?5, last_outcome), \
+                   reason = iif(last_run = ?2, ?6, reason), cause = iif(last_run = ?2, NULL, cause), \
                    fails = iif(last_run = ?2 AND ?3, 0, fails) WHERE feed = ?1";
         self.db.prepare_cached(sql)?.execute(params![
             feed,
             id.0,
             good,
             read_at,
-            micros(at),
             outcome.word(),
             (!good).then_some(reason)
         ])?;
         Ok(())
     }
 
-    /// A replay changes what the feed holds, and nothing of how the feed is: what it brought came long ago.
+    /// A replay changes what the feed holds, and nothing of how it does: what it brought came long ago, and meets no slot of
+    /// today. A file counts as read when it came; rows, when the rest of their run was read.
     fn note_replay(&mut self, feed: &FeedId, end: &RunEnd) -> Result<(), StoreError> {
-        if end.counts.changed() == 0 {
+        let Some(came_at) = end.came_at.filter(|_| end.outcome.is_good()) else { return Ok(()) };
+        let arrived_at = (end.counts.changed() > 0).then_some(came_at);
+        let sql = "INSERT INTO feed_state (feed, checked_at, arrived_at) VALUES (?, ?, ?) \
+                   ON CONFLICT (feed) DO UPDATE SET checked_at = max(coalesce(checked_at, 0), excluded.checked_at), \
+                   arrived_at = max(coalesce(arrived_at, 0), coalesce(excluded.arrived_at, arrived_at))";
+        self.db.prepare_cached(sql)?.execute(params![
+            feed.as_str(),
+            micros(came_at),
+            arrived_at.map(micros)
+        ])?;
+        Ok(())
+    }
+
+    /// A run that failed as the one before it did: lists may show the last of them for all.
+    fn fold(&mut self, id: RunId, feed: &FeedId, end: &RunEnd) -> Result<(), StoreError> {
+        let last = self.feed_state(feed)?;
+        let (Some(before), Some(outcome)) = (last.last_run, last.last_outcome) else {
+            return Ok(());
+        };
+        let alike = outcome == end.outcome
+            && last.cause == end.cause
+            && is_alike(
+                last.reason.as_deref().unwrap_or_default(),
+                end.reason.as_deref().unwrap_or_default(),
+            );
+        if !alike {
             return Ok(());
         }
-        let sql = "INSERT INTO feed_state (feed, arrived_at) VALUES (?, ?) \
-                   ON CONFLICT (feed) DO UPDATE SET arrived_at = excluded.arrived_at";
-        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), micros(end.at)])?;
+        let count = "UPDATE runs SET alike = 1 + coalesce((SELECT alike FROM runs WHERE id = ?2), 0) WHERE id = ?1";
+        self.db.prepare_cached(count)?.execute([id.0, before.0])?;
+        self.db.prepare_cached("UPDATE runs SET followed = 1 WHERE id = ?")?.execute([before.0])?;
         Ok(())
     }
 
@@ -338,3 +369,6 @@ impl Ledger {
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

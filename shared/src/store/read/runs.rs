@@ -42,7 +42,10 @@ impl Reader {
                 "SELECT * FROM runs WHERE id < ?1 AND feed = ?3 AND outcome = ?4 ORDER BY id DESC LIMIT ?2"
             }
         };
-        let sql = of_partner(sql, query, "feed");
+        let mut sql = of_partner(sql, query, "feed");
+        if query.fold {
+            sql = sql.replacen("WHERE", "WHERE NOT followed AND", 1);
+        }
         let mut statement = self.ledger.prepare_cached(&page.statement(&sql, "id"))?;
         for (at, value) in [(3, &query.feed), (4, &query.state), (5, &query.partner)] {
             if at <= statement.parameter_count() {
@@ -206,6 +209,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         actor: row.get("actor")?,
         waits: false,
         undoable: false,
+        alike: count("alike")?,
         counts: Counts {
             received: count("received")?,
             inserted: count("inserted")?,

@@ -1,0 +1,107 @@
+use super::*;
+use crate::{
+    protocol::ListQuery,
+    store::{Reader, Store},
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn start(trigger: Trigger, file: Option<&str>) -> RunStart {
+    RunStart {
+        feed: "courts/cases".parse().unwrap(),
+        trigger,
+        at: at(1),
+        actor: None,
+        full: false,
+        file: file.map(str::to_owned),
+    }
+}
+
+fn end(outcome: Outcome, cause: Option<Reason>, reason: &str, second: i64) -> RunEnd {
+    RunEnd {
+        outcome,
+        reason: Some(reason.to_owned()),
+        cause,
+        at: at(second),
+        pages: 1,
+        bytes: 0,
+        counts: Counts { received: 1, inserted: 1, ..Counts::default() },
+        event_at: None,
+        next_at: None,
+        waits: false,
+        came_at: None,
+    }
+}
+
+#[test]
+fn failures_alike_one_after_the_other_fold_into_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let store = Store::open(&state).unwrap();
+    let failed = |cause, reason: &str| end(Outcome::Failed, Some(cause), reason, 9);
+    let runs = [
+        (None, failed(Reason::ConnectTimeout, "no answer within 10.01 s, attempt 1")),
+        (None, failed(Reason::ConnectTimeout, "no answer within 9.8 s, attempt 22")),
+        (None, failed(Reason::ConnectTimeout, "no answer within 10 s, attempt 3")),
+        (None, failed(Reason::Dns, "no such name")),
+        (None, failed(Reason::Dns, "no such name")),
+        (None, end(Outcome::Succeeded, None, "", 9)),
+        (None, failed(Reason::Dns, "no such name")),
+        (None, end(Outcome::Cancelled, None, "marsadd was stopped", 9)),
+        (None, end(Outcome::Cancelled, None, "marsadd was stopped", 9)),
+        (Some("a.csv"), failed(Reason::Decode, "no header")),
+        (Some("b.csv"), failed(Reason::Decode, "no header")),
+    ];
+    let work = move |ledger: &mut Ledger| {
+        for (file, end) in &runs {
+            ledger.record_run(&start(Trigger::Schedule, *file), end)?;
+        }
+        Ok(())
+    };
+    store.ledger.call_blocking(work).unwrap();
+    let reader = Reader::open(&state).unwrap();
+    let list = |fold, feed: Option<&str>, partner: Option<&str>| {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let query =
+            ListQuery { fold, feed: text(feed), partner: text(partner), ..ListQuery::default() };
+        let rows = reader.runs(&query).unwrap();
+        rows.iter().map(|row| (row.id.0, row.alike)).collect::<Vec<_>>()
+    };
+    let folded = vec![(11, 0), (10, 0), (9, 0), (8, 0), (7, 0), (6, 0), (5, 1), (3, 2)];
+    assert_eq!(list(true, None, None), folded);
+    assert_eq!(list(true, Some("courts/cases"), None), folded);
+    assert_eq!(list(true, None, Some("courts")), folded);
+    assert_eq!(list(false, None, None).len(), 11, "a script sees each");
+    store.close();
+}
+
+#[test]
+fn what_a_person_lets_in_later_is_as_old_as_when_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+    let good = |second, came_at| RunEnd { came_at, ..end(Outcome::Succeeded, None, "", second) };
+    let feed = start(Trigger::Replay, None).feed;
+    let clocks = |ledger: &Ledger| {
+        let state = ledger.feed_state(&feed).unwrap();
+        (state.checked_at.map(Timestamp::as_second), state.arrived_at.map(Timestamp::as_second))
+    };
+    ledger.record_run(&start(Trigger::Replay, None), &good(100, None)).unwrap();
+    assert_eq!(clocks(&ledger), (None, None), "rows, long after the rest of their run");
+    ledger.record_run(&start(Trigger::Replay, Some("a.csv")), &good(200, Some(at(50)))).unwrap();
+    assert_eq!(clocks(&ledger), (Some(50), Some(50)), "a file that was held");
+    ledger.record_run(&start(Trigger::Schedule, Some("b.csv")), &good(300, None)).unwrap();
+    ledger.record_run(&start(Trigger::Replay, Some("c.csv")), &good(400, Some(at(60)))).unwrap();
+    assert_eq!(clocks(&ledger), (Some(300), Some(300)), "an older one than the last");
+    let failed = RunEnd { came_at: Some(at(350)), ..end(Outcome::Failed, None, "", 500) };
+    ledger.record_run(&start(Trigger::Replay, Some("d.csv")), &failed).unwrap();
+    assert_eq!(clocks(&ledger), (Some(300), Some(300)), "one that is still refused");
+
+    // A load that waited for a person counts as read when it was read, whenever it is released.
+    let held = RunEnd { waits: true, ..end(Outcome::Held, None, "too many", 600) };
+    let run = ledger.record_run(&start(Trigger::Schedule, None), &held).unwrap();
+    assert_eq!(clocks(&ledger), (Some(300), Some(300)));
+    ledger.settle_held(run, Outcome::Succeeded, "released by noor").unwrap();
+    assert_eq!(clocks(&ledger), (Some(600), Some(600)));
+}
