@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use marsad_shared::{
     exchange::State,
     freshness::Freshness,
-    protocol::{Chosen, DiscardReply, Preview, ReplayReply, Replayed},
+    protocol::{Chosen, DiscardReply, Preview, ReplayReply, Replayed, RunRow},
     run::Outcome,
 };
 use ratatui::{buffer::Cell, layout::Rect, style::Modifier};
@@ -87,7 +87,11 @@ fn runs() -> Vec<Row> {
     let outcomes = [Outcome::Running, Outcome::Failed, Outcome::Partial, Outcome::Unchanged];
     (0..4)
         .zip(outcomes)
-        .map(|(n, outcome)| Row::Run(run(4822 - n, "education/enrolments", outcome).into()))
+        .map(|(n, outcome)| {
+            let alike = if outcome == Outcome::Failed { 8 } else { 0 };
+            let run = RunRow { alike, ..run(4822 - n, "education/enrolments", outcome) };
+            Row::Run(run.into())
+        })
         .collect()
 }
 
