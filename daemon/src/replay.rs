@@ -20,6 +20,7 @@ use marsad_shared::{
         read::References,
     },
 };
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -71,11 +72,31 @@ pub fn nothing_yet(order: &Again) -> Replayed {
 }
 
 impl Replaying<'_> {
+    /// Takes an order up, and replays the rows that are meant. Gives what it comes to so far, and the files that are meant,
+    /// oldest first, which whoever has files reads; `None`: it could not be taken up, or nobody waits for it any more.
+    pub async fn take_up(
+        &self,
+        order: &Again,
+        taken: oneshot::Sender<Result<(), Problem>>,
+    ) -> Option<(Replayed, Vec<QuarantineId>)> {
+        let rows = self.chosen(order, Kind::Row).await;
+        let files = self.chosen(order, Kind::File).await;
+        let (rows, files) = match (rows, files) {
+            (Ok(rows), Ok(files)) => (rows, files),
+            (Err(problem), _) | (_, Err(problem)) => {
+                // An operator who went away has no use for the answer.
+                let _ = taken.send(Err(problem));
+                return None;
+            }
+        };
+        taken.send(Ok(())).ok()?;
+        let mut told = nothing_yet(order);
+        self.rows(order, rows, &mut told).await;
+        Some((told, files))
+    }
+
     /// The items of one kind that are meant, oldest first.
-    ///
-    /// # Errors
-    /// [`Problem`] if they cannot be read.
-    pub async fn chosen(&self, order: &Again, kind: Kind) -> Result<Vec<QuarantineId>, Problem> {
+    async fn chosen(&self, order: &Again, kind: Kind) -> Result<Vec<QuarantineId>, Problem> {
         let (feed, what) = (self.feed.id.clone(), order.what.clone());
         // Beside the writer: of a million items it takes a moment.
         let ids = self.services.readers.read(move |reader| reader.to_replay(&feed, kind, &what));
@@ -83,7 +104,7 @@ impl Replaying<'_> {
     }
 
     /// Replays the rows of `ids`, as one run, or only says what would become of them.
-    pub async fn rows(&self, order: &Again, ids: Vec<QuarantineId>, told: &mut Replayed) {
+    async fn rows(&self, order: &Again, ids: Vec<QuarantineId>, told: &mut Replayed) {
         if ids.is_empty() {
             return;
         }

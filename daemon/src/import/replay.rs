@@ -6,7 +6,7 @@ use marsad_shared::{
     brake::Brake,
     id::{FeedId, QuarantineId, RunId},
     protocol::{Chosen, Problem, Replayed},
-    quarantine::{Kind, NEWER},
+    quarantine::NEWER,
     run::{Counts, Outcome},
     store::{StoreError, cache::FileEnd, ledger::HeldItem},
     untrusted::show,
@@ -42,21 +42,7 @@ impl Importer {
         let Some(desk) = self.desks.iter().find(|desk| desk.feed.id == order.feed) else { return };
         let replaying =
             Replaying { services: &self.services, feed: &desk.feed, columns: &desk.columns, stop };
-        let rows = replaying.chosen(&order, Kind::Row).await;
-        let files = replaying.chosen(&order, Kind::File).await;
-        let (rows, files) = match (rows, files) {
-            (Ok(rows), Ok(files)) => (rows, files),
-            (Err(problem), _) | (_, Err(problem)) => {
-                // An operator who went away has no use for the answer.
-                let _ = taken.send(Err(problem));
-                return;
-            }
-        };
-        if taken.send(Ok(())).is_err() {
-            return;
-        }
-        let mut told = nothing_yet(&order);
-        replaying.rows(&order, rows, &mut told).await;
+        let Some((mut told, files)) = replaying.take_up(&order, taken).await else { return };
         for id in files {
             if told.problem.is_some() {
                 break;
@@ -65,6 +51,7 @@ impl Importer {
                 told.problem = Some(trouble.text());
             }
         }
+        // An operator who went away has no use for the answer.
         let _ = done.send(told);
     }
 
