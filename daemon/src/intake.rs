@@ -334,10 +334,14 @@ impl Intake<'_> {
     ) -> impl FnMut(Observed<'_>) -> Flow + 'r {
         let mut number = 0;
         move |observed| {
-            number += 1;
-            let place = |line| Place { line, row: Some(number), ..Place::default() };
             let Piece { batch, beside, .. } = &mut rows.piece;
+            number += u64::from(!matches!(observed, Observed::Structure(_)));
+            let place = |line| Place { line, row: Some(number), ..Place::default() };
             match observed {
+                Observed::Structure(name) => {
+                    beside.note_structure(name);
+                    Flow::More
+                }
                 Observed::Record { json, standing, line } => {
                     let shaped = self.shaper.json(json, standing, batch, beside);
                     rows.next(shaped, || Origin {

@@ -13,6 +13,8 @@ words! {
         Gone = "gone",
         /// What stands there is of another type.
         Retyped = "retyped",
+        /// The data is of a structure, or of a version of one, that had not come before (SDMX).
+        Structure = "structure",
     }
 }
 
@@ -23,7 +25,7 @@ words! {
         Open = "open",
         Approved = "approved",
         Refused = "refused",
-        /// It stood there when the feed was first watched, beside the fields that are declared.
+        /// It stood there when the feed was first watched, beside the fields that are declared; or it is the first structure.
         Known = "known",
         /// It came as it should again before anybody decided.
         Passed = "passed",
@@ -40,7 +42,7 @@ impl Change {
 /// A column that came otherwise in a run. Never a value of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
-    /// The column, or the name that is none.
+    /// The column, or the name that is none; of a structure its name and version.
     pub field: String,
     pub change: Change,
     /// What is new: of which type it seems to be; `None`: nothing ever stood there.

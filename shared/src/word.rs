@@ -107,7 +107,7 @@ mod tests {
         speaks_one_word(&Health::ALL, "unknown up suspect degraded down recovering");
         speaks_one_word(&Freshness::ALL, "fresh due late stale expired unknown exempt future");
         speaks_one_word(&Phase::ALL, "begun done failed refused");
-        speaks_one_word(&Change::ALL, "new gone retyped");
+        speaks_one_word(&Change::ALL, "new gone retyped structure");
         speaks_one_word(&Decision::ALL, "open approved refused known passed");
         speaks_one_word(&Side::ALL, "ours network tls gateway partner data");
         speaks_one_word(&Role::ALL, "viewer operator supervisor auditor admin");

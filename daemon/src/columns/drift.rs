@@ -175,21 +175,36 @@ fn met(feed: &Feed, beside: &Beside, held: &[Drift]) -> Vec<Drift> {
             drift.push(Drift { field: field.to_owned(), change: Change::New, kind: met.kind });
         }
     }
+    let structure =
+        |name: &String| Drift { field: name.clone(), change: Change::Structure, kind: None };
+    drift.extend(beside.structures().iter().map(structure));
     drift
 }
 
 /// What is new, in words; what holds a run is its reason already.
 fn words(fresh: &[Drift]) -> Option<String> {
-    let new: Vec<_> = fresh.iter().filter(|drift| drift.change == Change::New).collect();
-    let many = match new.len() {
-        0 => return None,
-        1 => "1 new column".to_owned(),
-        many => format!("{many} new columns"),
+    let names = |change: Change| {
+        let new: Vec<_> = fresh.iter().filter(|drift| drift.change == change).collect();
+        let said = new.iter().take(NAMED).map(|drift| settled_at_most(&drift.field, NAME_MAX));
+        let more = if new.len() > NAMED { ", …" } else { "" };
+        (new.len(), said.collect::<Vec<_>>().join(", ") + more)
     };
-    let said = new.iter().take(NAMED).map(|drift| settled_at_most(&drift.field, NAME_MAX));
-    let more = if new.len() > NAMED { ", …" } else { "" };
-    let names = said.collect::<Vec<_>>().join(", ");
-    Some(format!("{many}, passed over until decided (marsad schema show FEED): {names}{more}"))
+    let columns = match names(Change::New) {
+        (0, _) => None,
+        (many, names) => {
+            let many =
+                if many == 1 { "1 new column".to_owned() } else { format!("{many} new columns") };
+            Some(format!("{many}, passed over until decided (marsad schema show FEED): {names}"))
+        }
+    };
+    let structures = match names(Change::Structure) {
+        (0, _) => None,
+        (_, names) => Some(format!(
+            "its structure is {names} now, which had not come before; its columns are still the feed's (marsad schema show FEED)"
+        )),
+    };
+    let said: Vec<_> = columns.into_iter().chain(structures).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 #[cfg(test)]
@@ -232,6 +247,9 @@ mod tests {
             words(&new(&["t\u{1b}l"])).unwrap(),
             "1 new column, passed over until decided (marsad schema show FEED): t<U+1B>l"
         );
+        let both = [drift("a", Change::New), drift("X:D(1.1)", Change::Structure)];
+        let both = words(&both).unwrap();
+        assert!(both.contains(": a; its structure is X:D(1.1) now"), "{both}");
         let many = words(&new(&["a", "b", "c", "d", "e", "f", "g", "h", "i"])).unwrap();
         assert!(
             many.starts_with("9 new columns, ") && many.ends_with(": a, b, c, d, e, f, g, h, …")

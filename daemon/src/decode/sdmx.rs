@@ -98,12 +98,17 @@ fn shown(id: &str) -> String {
 pub enum Observed<'o> {
     /// A record, as JSON text.
     Record { json: &'o str, standing: Standing, line: Option<u64> },
+    /// What follows is of this structure: who keeps it, what it is called, and its version, as `SHJSTAT:DSD_FAMILY(1.0)`.
+    Structure(&'o str),
     /// A row that cannot be taken as it is.
     Bad { original: Vec<u8>, reason: String, line: Option<u64> },
 }
 
 /// Whoever takes observations.
 type Each<'e> = dyn FnMut(Observed<'_>) -> Flow + 'e;
+
+/// The longest name of a structure, in bytes: three ids of 64, and what parts them.
+const STRUCTURE_MAX: usize = 200;
 
 /// What a data set is to do with its observations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,11 +246,23 @@ struct Taker<'t, 'e> {
     key: &'t Key,
     each: &'t mut Each<'e>,
     json: String,
+    /// What was said last of the structure.
+    structure: String,
 }
 
 impl<'t, 'e> Taker<'t, 'e> {
     fn new(key: &'t Key, each: &'t mut Each<'e>) -> Self {
-        Self { key, each, json: String::new() }
+        Self { key, each, json: String::new(), structure: String::new() }
+    }
+
+    /// What follows is of the structure that is written so; a URN names it behind its `=`.
+    fn is_of(&mut self, written: &str) -> Result<(), DecodeError> {
+        let name = written.rsplit('=').next().unwrap_or_default().trim();
+        if name.is_empty() || name.len() > STRUCTURE_MAX || name == self.structure {
+            return Ok(());
+        }
+        name.clone_into(&mut self.structure);
+        self.give(Observed::Structure(name))
     }
 
     /// Takes one observation that has no dimension which the key lacks.

@@ -71,7 +71,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
             let key = Key { dimensions, others: Vec::new() };
             let mut each = |observed: Observed<'_>| match observed {
                 Observed::Record { json, standing, .. } => keep(json, standing),
-                Observed::Bad { .. } => Flow::More,
+                Observed::Structure(_) | Observed::Bad { .. } => Flow::More,
             };
             decode::sdmx::read(bytes, feed.delimiter, &key, &mut each)
         }

@@ -1,6 +1,6 @@
 //! What records have beside the feed's columns: names, how many values, and of which kind. Never a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use marsad_shared::{
     feed::{Deleted, Feed, FieldType},
@@ -20,6 +20,8 @@ const NAME_MAX: usize = 60;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Beside {
     names: BTreeMap<String, Met>,
+    /// What structures the records are of, where the message says so.
+    structures: BTreeSet<String>,
     looks: Looks,
 }
 
@@ -61,7 +63,7 @@ impl Looks {
 
 impl Beside {
     pub(super) fn looking(looks: Looks) -> Self {
-        Self { names: BTreeMap::new(), looks }
+        Self { looks, ..Self::default() }
     }
 
     /// Itself, while it looks; each record that it looks into is counted.
@@ -87,8 +89,23 @@ impl Beside {
         self.names.iter().map(|(name, met)| (name.as_str(), met))
     }
 
+    /// The records are of a structure that is called so.
+    pub fn note_structure(&mut self, name: &str) {
+        if self.structures.len() < NAMED {
+            self.structures.insert(name.to_owned());
+        }
+    }
+
+    /// What structures the records are of: few, whatever came.
+    pub const fn structures(&self) -> &BTreeSet<String> {
+        &self.structures
+    }
+
     /// Adds what was met elsewhere in the run.
     pub fn add(&mut self, other: Self) {
+        for name in &other.structures {
+            self.note_structure(name);
+        }
         for (name, Met { values, kind }) in other.names {
             if self.names.len() < NAMES_MAX || self.names.contains_key(&name) {
                 self.names.entry(name).or_default().add(values, kind);

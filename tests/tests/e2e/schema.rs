@@ -15,6 +15,14 @@ use crate::waits;
 
 /// A daemon with an import folder and feeds of it.
 async fn office(feeds: &[(&str, &str)]) -> anyhow::Result<(Daemon, std::path::PathBuf)> {
+    office_keyed(feeds, "no").await
+}
+
+/// The same, with that column as the key of each.
+async fn office_keyed(
+    feeds: &[(&str, &str)],
+    key: &str,
+) -> anyhow::Result<(Daemon, std::path::PathBuf)> {
     let home = Home::new()?;
     let folder = home.join("in");
     fs::create_dir(&folder)?;
@@ -22,7 +30,7 @@ async fn office(feeds: &[(&str, &str)]) -> anyhow::Result<(Daemon, std::path::Pa
     file.connection("drop", &format!("import = \"{}\"\nsettle = \"1s\"\n", folder.display()));
     for (id, keys) in feeds {
         file.add(&format!(
-            "\n[[feed]]\nid = \"{id}\"\nconnection = \"drop\"\nfiles = \"{id}-*.csv\"\nkey = [\"no\"]\n{keys}"
+            "\n[[feed]]\nid = \"{id}\"\nconnection = \"drop\"\nfiles = \"{id}-*.csv\"\nkey = [\"{key}\"]\n{keys}"
         ));
     }
     home.partner(&file)?;
@@ -219,5 +227,31 @@ async fn a_large_file_with_a_column_of_another_type_is_held_for_that_and_not_for
     assert!(reason.contains("field \"count\" is not of its type in"), "{reason}");
     let schema = daemon.json(&["schema", "show", "office/cases"]).await?;
     assert_eq!(drift(&schema), ["count retyped open"], "{schema}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_version_of_a_structure_is_told_once_and_shown() -> anyhow::Result<()> {
+    let keys = "format = \"sdmx\"\nfields = { AREA = \"text\", OBS_VALUE = \"decimal\" }\n";
+    let (daemon, folder) = office_keyed(&[("births", &keys)], "AREA").await?;
+    let drop = |n: u8, version: &str, value: u8| {
+        let text = format!("DATAFLOW,AREA,OBS_VALUE\nSHJ:BIRTHS({version}),KHF,{value}\n");
+        fs::write(folder.join(format!("births-{n}.csv")), text)
+    };
+    let (mut last, mut said) = (0, Vec::new());
+    for (n, version) in [(1, "1.0"), (2, "1.0"), (3, "1.1"), (4, "1.1")] {
+        drop(n, version, n)?;
+        let run = waits::good_run(&daemon, "office/births", last).await?;
+        last = waits::number(&run);
+        said.push(run.reason.unwrap_or_default());
+    }
+    assert_eq!((said[0].as_str(), said[1].as_str(), said[3].as_str()), ("", "", ""), "{said:?}");
+    assert!(said[2].contains("its structure is SHJ:BIRTHS(1.1) now"), "{said:?}");
+    let schema = daemon.json(&["schema", "show", "office/births"]).await?;
+    let expected = ["SHJ:BIRTHS(1.1) structure open", "SHJ:BIRTHS(1.0) structure known"];
+    assert_eq!(drift(&schema), expected, "{schema}");
+    daemon.json(&["schema", "approve", "office/births", "--reason", "announced in March"]).await?;
+    let schema = daemon.json(&["schema", "show", "office/births"]).await?;
+    assert!(drift(&schema).contains(&"SHJ:BIRTHS(1.1) structure approved".to_owned()), "{schema}");
     Ok(())
 }

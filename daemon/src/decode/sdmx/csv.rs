@@ -18,6 +18,8 @@ const UPDATED: &str = "UPDATED";
 enum Column {
     /// What structure the row is of: the same for all of them.
     Structure,
+    /// What else is said of that.
+    Beside,
     Action,
     Dimension(String),
     Value(String),
@@ -78,8 +80,15 @@ fn columns(names: &[String], key: &Key) -> Result<Columns, DecodeError> {
     let value = ids.iter().position(|id| *id == MEASURE);
     let last = value.or_else(|| Some(ids.iter().rposition(|id| key.has(id))? + 1)).unwrap_or(0);
     let column = |(at, id): (usize, &&str)| match *id {
-        _ if at == 0 => Column::Structure,
-        "STRUCTURE_ID" | "STRUCTURE_NAME" if second => Column::Structure,
+        "STRUCTURE_ID" if second => Column::Structure,
+        _ if at == 0 => {
+            if second {
+                Column::Beside
+            } else {
+                Column::Structure
+            }
+        }
+        "STRUCTURE_NAME" if second => Column::Beside,
         "ACTION" if second => Column::Action,
         id if key.has(id) || at < last => Column::Dimension(id.to_owned()),
         id => Column::Value(id.to_owned()),
@@ -129,7 +138,9 @@ fn take(
         let cell = cells.get(at).unwrap_or_default();
         let value = || id(cell, columns.labels).to_owned();
         match column {
-            Column::Structure => {}
+            Column::Beside => {}
+            // The id before its label, whatever characters are in it.
+            Column::Structure => taker.is_of(cell.split(": ").next().unwrap_or_default())?,
             Column::Action | Column::Value(_) if cell.is_empty() => {}
             Column::Action => match Action::of(Some(&value())) {
                 // Informed of: as much as the columns are.

@@ -13,7 +13,7 @@ use crate::decode::{
     DecodeError,
     json::{Name, failure, is_too_deep},
 };
-use message::{Component, DataSet, Listed, Message, Series, Structure, Trouble};
+use message::{Component, DataSet, Link, Listed, Message, Series, Structure, Trouble};
 
 mod message;
 
@@ -51,6 +51,9 @@ pub(super) fn read(bytes: &[u8], key: &Key, each: &mut Each<'_>) -> Result<(), D
             return Err(layout("a data set has no structure"));
         };
         let action = Action::of(data_set.action.as_deref())?;
+        if let Some(urn) = Link::structure(data_set.links.iter().chain(&structure.links)) {
+            taker.is_of(urn)?;
+        }
         Set { structure, action, groups: Groups::default(), taker: &mut taker }.read(data_set)?;
     }
     Ok(())

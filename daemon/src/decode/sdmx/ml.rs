@@ -48,6 +48,7 @@ pub(super) fn read(bytes: impl BufRead, key: &Key, each: &mut Each<'_>) -> Resul
         tags,
         specific,
         over: Vec::new(),
+        called: Vec::new(),
         action: None,
         open: vec![root.name],
         groups: Groups::default(),
@@ -98,6 +99,8 @@ struct Message<R> {
     over: Vec<(String, String)>,
     /// What the header says that all data sets are to do.
     action: Option<String>,
+    /// For each structure, by its id, what it is called.
+    called: Vec<(String, String)>,
     /// The names of the open elements.
     open: Vec<String>,
     groups: Groups,
@@ -111,16 +114,24 @@ impl<R: BufRead> Message<R> {
                 Next::Open(tag) => {
                     match &mut set {
                         Some(set) => self.inside(&tag, set, taker.key)?,
-                        None if tag.name == "DataSet" => set = Some(self.begin(&tag)?),
+                        None if tag.name == "DataSet" => {
+                            set = Some(self.begin(&tag)?);
+                            let of = tag.attribute("structureRef");
+                            let called =
+                                self.called.iter().find(|(id, _)| of.is_none_or(|of| of == id));
+                            if let Some((_, name)) = called {
+                                taker.is_of(name)?;
+                            }
+                        }
                         None => self.header(&tag),
                     }
                     self.open.push(tag.name);
                 }
-                Next::Text(text) => {
-                    if self.open.last().is_some_and(|name| name == "DataSetAction") {
-                        self.action = Some(text.trim().to_owned());
-                    }
-                }
+                Next::Text(text) => match self.open.last().map(String::as_str) {
+                    Some("DataSetAction") => self.action = Some(text.trim().to_owned()),
+                    Some("URN") if set.is_none() => self.call(text.trim().to_owned()),
+                    _ => {}
+                },
                 Next::Close => {
                     let name = self.open.pop().unwrap_or_default();
                     let Some(under_way) = &mut set else { continue };
@@ -143,6 +154,24 @@ impl<R: BufRead> Message<R> {
             (tag.attribute("structureID"), tag.attribute("dimensionAtObservation"))
         {
             self.over.push((id.to_owned(), over.to_owned()));
+        }
+        if let (true, Some(keeper), Some(id), Some(version)) = (
+            tag.name == "Ref",
+            tag.attribute("agencyID"),
+            tag.attribute("id"),
+            tag.attribute("version"),
+        ) {
+            self.call(format!("{keeper}:{id}({version})"));
+        }
+    }
+
+    /// The structure whose element is open is called so.
+    fn call(&mut self, name: String) {
+        // One message is of few.
+        if let Some((id, _)) = self.over.last()
+            && self.called.last().is_none_or(|(called, _)| called != id)
+        {
+            self.called.push((id.clone(), name));
         }
     }
 

@@ -19,6 +19,7 @@ fn read_with(others: &[&str], message: &str) -> Result<Vec<String>, DecodeError>
             Observed::Record { json, standing: Standing::Here, .. } => json.to_owned(),
             Observed::Record { json, standing: Standing::Gone, .. } => format!("-{json}"),
             Observed::Record { json, standing: Standing::Part, .. } => format!("+{json}"),
+            Observed::Structure(_) => return Flow::More,
             Observed::Bad { reason, .. } => format!("!{reason}"),
         });
         Flow::More
@@ -344,4 +345,56 @@ fn groups_of_ml_are_said_of_all_their_observations() {
             r#"{"A":"x","T":"2","S":"s","D":"d","G":"g"}"#,
         ]
     );
+}
+
+#[test]
+fn a_message_says_what_structure_it_is_of() {
+    let of = |message: &str| {
+        let key = Key { dimensions: vec![vec!["A".to_owned()]], others: Vec::new() };
+        let mut found = Vec::new();
+        let read = page(message.as_bytes(), b',', &key, &mut |observed| {
+            if let Observed::Structure(name) = observed {
+                found.push(name.to_owned());
+            }
+            Flow::More
+        });
+        read.map(|()| found)
+    };
+    let urn = |kind: &str, name: &str| {
+        format!("{{\"urn\":\"urn:sdmx:org.sdmx.infomodel.datastructure.{kind}={name}\"}}")
+    };
+    let flow = urn("Dataflow", "X:F(2.0)");
+    let both = format!("{flow},{}", urn("DataStructure", "X:D(1.1)"));
+    let message = |links: &str, set_links: &str| {
+        format!(
+            "{{\"data\":{{\"structures\":[{{\"links\":[{links}],\"dimensions\":{{\"observation\":[{{\"id\":\"A\",\
+             \"values\":[{{\"id\":\"x\"}}]}}]}}}}],\"dataSets\":[{{\"links\":[{set_links}],\"observations\":{{\"0\":[1]}}}}]}}}}"
+        )
+    };
+    let ml = |named: &str| {
+        format!(
+            "<GenericData><Header><Structure structureID='S' dimensionAtObservation='AllDimensions'><Structure>{named}\
+             </Structure></Structure></Header><DataSet structureRef='S'><Obs><ObsKey><Value id='A' value='x'/></ObsKey>\
+             <ObsValue value='1'/></Obs></DataSet></GenericData>"
+        )
+    };
+    let csv = "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,A: a,OBS_VALUE\n\
+               dataflow,X:F(1.0): flow,flow,x: x,1\ndataflow,X:F(1.0): flow,flow,y: y,1\ndataflow,X:F(1.1): flow,flow,z: z,1\n";
+    let (reference, named) = (
+        "<Ref agencyID='X' id='D' version='1.0'/>",
+        "<URN>urn:sdmx:org.sdmx.infomodel.datastructure.DataStructure=X:D(3.0)</URN>",
+    );
+    for (message, expected) in [
+        ("DATAFLOW,A,OBS_VALUE\nX:F(1.0),x,1\n".to_owned(), &["X:F(1.0)"][..]),
+        (csv.to_owned(), &["X:F(1.0)", "X:F(1.1)"]),
+        (message(&both, ""), &["X:D(1.1)"]),
+        (message(&flow, &urn("DataStructure", "X:D(1.2)")), &["X:D(1.2)"]),
+        (message(&flow, ""), &["X:F(2.0)"]),
+        (message("", ""), &[]),
+        (ml(reference), &["X:D(1.0)"]),
+        (ml(named), &["X:D(3.0)"]),
+        (ml(""), &[]),
+    ] {
+        assert_eq!(of(&message).unwrap(), expected, "{message}");
+    }
 }

@@ -40,9 +40,13 @@ impl Ledger {
             None => false,
         };
         let mut fresh = Vec::new();
+        let sql = "SELECT 1 FROM drift WHERE feed = ? AND change = ?";
+        let has_structure =
+            self.db.prepare_cached(sql)?.exists([feed.as_str(), Change::Structure.word()])?;
         for drift in drifts {
             let decision = match drift.change {
                 Change::New if known => Decision::Known,
+                Change::Structure if !has_structure => Decision::Known,
                 _ => Decision::Open,
             };
             if self.note_one(feed, run, drift, decision, at)? {
@@ -116,7 +120,7 @@ impl Ledger {
 
     /// What held the feed has come as it should again: nobody has to decide of it any more.
     pub fn drift_passed(&mut self, feed: &FeedId) -> Result<(), StoreError> {
-        let sql = "UPDATE drift SET decision = 'passed' WHERE feed = ? AND decision = 'open' AND change <> 'new'";
+        let sql = "UPDATE drift SET decision = 'passed' WHERE feed = ? AND decision = 'open' AND change IN ('gone', 'retyped')";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
         Ok(())
     }

@@ -50,6 +50,24 @@ pub(super) struct Structure {
     /// The data sets that it is of, by number.
     #[serde(default, rename = "dataSets")]
     pub(super) of: Vec<usize>,
+    #[serde(default)]
+    pub(super) links: Vec<Link>,
+}
+
+/// What something belongs to.
+#[derive(Debug, Deserialize)]
+pub(super) struct Link {
+    pub(super) urn: Option<String>,
+}
+
+impl Link {
+    /// The URN of a data structure among links, else of a data flow.
+    pub(super) fn structure<'l>(links: impl Iterator<Item = &'l Self> + Clone) -> Option<&'l str> {
+        let urn = |what: &str| {
+            links.clone().filter_map(|link| link.urn.as_deref()).find(|urn| urn.contains(what))
+        };
+        urn(".DataStructure=").or_else(|| urn(".Dataflow="))
+    }
 }
 
 /// Components by where their values stand.
@@ -98,6 +116,8 @@ impl Listed {
 pub(super) struct DataSet<'a> {
     pub(super) action: Option<String>,
     pub(super) structure: Option<usize>,
+    #[serde(default)]
+    pub(super) links: Vec<Link>,
     #[serde(borrow)]
     pub(super) attributes: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
