@@ -8,12 +8,14 @@ use marsad_shared::feed::{RecordsPath, ScalarPath};
 use super::{DEPTH_MAX, DecodeError, Flow, Plan, ROW_MAX, Scalar, Standing, Text};
 
 mod name;
+mod object;
 mod query;
 mod scan;
 mod strict;
 mod walk;
 
 pub(crate) use name::Name;
+pub(crate) use object::{Object, Written};
 use query::Held;
 pub(crate) use strict::{bad_escape, twice};
 use walk::{Each, Tree, Walked};

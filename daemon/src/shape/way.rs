@@ -8,7 +8,7 @@ use super::{
     Beside, Held, Refused, odata,
     record::{Record, Slots, member, raw_of},
 };
-use crate::decode::{Raw, xml};
+use crate::decode::{Raw, json::Written, xml};
 
 /// All that is looked for in the records of one feed.
 #[derive(Clone, Debug)]
@@ -186,7 +186,7 @@ impl Way {
         }
     }
 
-    fn find<'r>(&self, record: &Record<'r>) -> Result<Option<&'r RawValue>, &'static str> {
+    fn find<'r>(&self, record: &Record<'r>) -> Result<Option<Written<'r>>, &'static str> {
         match self {
             Self::Json { slot, rest } => {
                 let mut found = record.get(*slot);
@@ -213,23 +213,24 @@ impl Way {
 
 const MANY: &str = "stands more than once; choose one by an attribute, as in Date[@calendar='hijri'], or type it \"json\"";
 
-fn is_list(value: &RawValue) -> bool {
+fn is_list(value: Written<'_>) -> bool {
     value.get().starts_with('[')
 }
 
 /// The one of several elements that has the attribute; without a choice, what there is.
 fn chosen<'r>(
-    found: Option<&'r RawValue>,
+    found: Option<Written<'r>>,
     with: Option<&(String, String)>,
-) -> Result<Option<&'r RawValue>, &'static str> {
+) -> Result<Option<Written<'r>>, &'static str> {
     let (Some(value), Some((name, wanted))) = (found, with) else { return Ok(found) };
     let attribute = format!("@{name}");
-    let fits = |element: &&'r RawValue| {
-        let said = member(element, &attribute).map(raw_of);
-        matches!(said, Some(Ok(Held::Text(text))) if text == *wanted)
+    let fits = |element: &Written<'r>| {
+        let said = member(*element, &attribute).map(raw_of);
+        matches!(said, Some(Ok(held)) if held.raw() == Raw::Text(wanted))
     };
     let all = if is_list(value) {
-        serde_json::from_str::<Vec<&RawValue>>(value.get()).unwrap_or_default()
+        let all = serde_json::from_str::<Vec<&RawValue>>(value.get()).unwrap_or_default();
+        all.into_iter().map(Written::of).collect()
     } else {
         vec![value]
     };
@@ -241,7 +242,7 @@ fn chosen<'r>(
 }
 
 /// An element's own text; nothing if it is empty.
-fn xml_text(value: &RawValue) -> Result<Held<'_>, &'static str> {
+fn xml_text(value: Written<'_>) -> Result<Held<'_>, &'static str> {
     let held = match value.get().as_bytes().first() {
         Some(b'[') => return Err(MANY),
         Some(b'{') => match member(value, xml::TEXT) {

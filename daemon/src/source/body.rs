@@ -219,6 +219,9 @@ pub async fn read(
 ) -> Result<Body, FetchError> {
     let says = packing(response.headers());
     let mut coming = Coming::default();
+    // What it says of its length saves moving what came to ever larger places; if it lies, nothing is lost but room.
+    let says_len = response.content_length().and_then(|len| usize::try_from(len).ok());
+    coming.piece.reserve(says_len.unwrap_or(0).min(HELD_MAX));
     // Pauses are the business of `idle`: where those may be long, the rate has longer to recover.
     let over = RATE_OVER.max(idle);
     let (mut since, mut before) = (Instant::now(), 0);

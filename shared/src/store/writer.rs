@@ -227,7 +227,8 @@ async fn linger<D>(
 fn commit<D: Database>(database: &mut D, group: &mut Vec<Job<D>>) {
     let mut jobs = group.drain(..).peekable();
     while let Some(job) = jobs.peek() {
-        if job.alone {
+        // One that is left without company needs no mark to go back to: the transaction holds nothing else.
+        if job.alone || jobs.len() == 1 {
             jobs.next().into_iter().for_each(|job| transact_alone(database, job));
         } else {
             transact(database, &mut std::iter::from_fn(|| jobs.next_if(|job| !job.alone)));

@@ -176,7 +176,7 @@ impl Reading {
         }
         self.make(db)?;
         let (Memory::Hashes(known), Target::Load { table, gone, .. }) =
-            (&self.memory, &mut self.target)
+            (&mut self.memory, &mut self.target)
         else {
             return Ok(());
         };
@@ -186,8 +186,9 @@ impl Reading {
         let mut rows = all.query([])?;
         while let Some(row) = rows.next()? {
             let (rid, key, content): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let met = |key| known.find(key).is_some_and(|entry| entry.mark() != Mark::Unseen);
-            if content.cast_unsigned() == GONE || met(key.cast_unsigned()) {
+            let known = known.find(key.cast_unsigned());
+            let is_met = known.is_some_and(|entry| entry.mark() != Mark::Unseen);
+            if content.cast_unsigned() == GONE || is_met {
                 continue;
             }
             copy.execute(params![rid, at.as_microsecond(), self.run.0])?;

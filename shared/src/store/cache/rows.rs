@@ -205,8 +205,9 @@ impl<'a> Rows<'a> {
 
     /// Inserts a row; `None` if its key is there already.
     fn insert(&mut self, batch: &Batch, index: usize) -> Result<Option<i64>, StoreError> {
-        let insert = ready(&mut self.insert, self.db, || self.place.table.insert())?;
-        bind(insert, batch, index, self.stamp)?;
+        let insert =
+            stamped(&mut self.insert, self.db, self.stamp, self.place.table, Table::insert)?;
+        bind(insert, batch, index)?;
         match insert.raw_execute() {
             Ok(_) => Ok(Some(self.db.last_insert_rowid())),
             Err(error) if is_repeated_key(&error) => Ok(None),
@@ -221,8 +222,9 @@ impl<'a> Rows<'a> {
         index: usize,
         there: Option<i64>,
     ) -> Result<i64, StoreError> {
-        let upsert = ready(&mut self.upsert, self.db, || self.place.table.upsert())?;
-        bind(upsert, batch, index, self.stamp)?;
+        let upsert =
+            stamped(&mut self.upsert, self.db, self.stamp, self.place.table, Table::upsert)?;
+        bind(upsert, batch, index)?;
         upsert.raw_execute()?;
         Ok(there.unwrap_or_else(|| self.db.last_insert_rowid()))
     }
@@ -309,19 +311,33 @@ fn ready<'s, 'a>(
     }
 }
 
+/// A statement that writes a row, prepared if it is not yet, with the stamp: that is the same for all rows, and stays bound.
+fn stamped<'s, 'a>(
+    statement: &'s mut Option<CachedStatement<'a>>,
+    db: &'a Connection,
+    stamp: Stamp,
+    table: &Table,
+    sql: fn(&Table) -> String,
+) -> Result<&'s mut CachedStatement<'a>, StoreError> {
+    let is_new = statement.is_none();
+    let statement = ready(statement, db, || sql(table))?;
+    if is_new {
+        let width = table.layout().fields.len();
+        statement.raw_bind_parameter(width + 1, stamp.at)?;
+        statement.raw_bind_parameter(width + 2, stamp.run.0)?;
+    }
+    Ok(statement)
+}
+
 fn bind(
     statement: &mut CachedStatement<'_>,
     batch: &Batch,
     index: usize,
-    stamp: Stamp,
 ) -> Result<(), StoreError> {
-    let mut column = 0;
-    for value in batch.values(index) {
-        column += 1;
-        bind_value(statement, column, value)?;
+    for (at, value) in batch.values(index).enumerate() {
+        bind_value(statement, at + 1, value)?;
     }
-    statement.raw_bind_parameter(column + 1, stamp.at)?;
-    Ok(statement.raw_bind_parameter(column + 2, stamp.run.0)?)
+    Ok(())
 }
 
 fn bind_value(
