@@ -341,7 +341,7 @@ impl Importer {
             Ok(note) => {
                 let noted = desk.columns.note(&self.services, &run, &[]).await?;
                 let ending = Ending::of_whole(&run.counts()).noting(note);
-                let ending = ending.noting(run.beside.outside(&desk.feed.cover)).noting(noted);
+                let ending = ending.noting(run.beside.notes(&desk.feed.cover)).noting(noted);
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);
             }
@@ -436,7 +436,7 @@ impl Importer {
             desk.read_again(&self.services, &mut run, cancel.stop())
                 .await
                 .map(|note| Ending::of_whole(&run.counts()).noting(note))
-                .map(|ending| ending.noting(run.beside.outside(&desk.feed.cover)))
+                .map(|ending| ending.noting(run.beside.notes(&desk.feed.cover)))
         } else {
             let reason = Some(
                 "the folder is looked through; each complete file becomes a run of its own"

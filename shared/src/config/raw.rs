@@ -684,8 +684,8 @@ table! {
         may format: String,
         /// The IANA zone of a timestamp that names none. Default: `timezone` of marsad.toml.
         may zone: Zone,
-        /// `hijri_date`: the `date` column that says the same day; where both are given and are more than a day apart, the
-        /// record is refused. Default: none is compared.
+        /// `hijri_date`: the `date` column that says the same day; where both are given and are a day apart, the record
+        /// is taken and the run says how many were; if more than a day, it is refused. Default: none is compared.
         may gregorian: String,
         /// `phone`: the country of a number that names none, by its two letters. Default: `AE`.
         may region: String,
