@@ -18,7 +18,7 @@ use marsad_shared::{
     protocol::EventKind,
     quarantine::{Kind, Place, Refusal},
     run::{Counts, Outcome, Trigger},
-    store::{StoreError, cache::FileEnd, ledger::RunStart},
+    store::{StoreError, cache::FileEnd, ledger::RunStart, originals::Hold},
     untrusted::show,
 };
 use ring::digest;
@@ -73,6 +73,8 @@ struct Found {
     name: String,
     hash: String,
     stamp: Stamp,
+    #[expect(dead_code, reason = "its original stays until it is written down that it is needed")]
+    hand: Hold,
 }
 
 /// What became of a file in one feed.
@@ -222,7 +224,8 @@ impl Importer {
                 return;
             }
         };
-        let found = Found { path: path.to_owned(), name, hash, stamp };
+        let hand = self.services.store.originals.hold(&hash);
+        let found = Found { path: path.to_owned(), name, hash, stamp, hand };
         let mut held = None;
         for at in wanted {
             match self.import_into(at, &found, stop).await {

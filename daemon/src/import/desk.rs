@@ -149,6 +149,8 @@ impl Desk {
             // The last one is all there is.
             files.drain(..files.len() - 1);
         }
+        let originals = &services.store.originals;
+        let _holds: Vec<_> = files.iter().map(|file| originals.hold(&file.hash)).collect();
         let nothing = |_: &Feed| Err(DecodeError::Layout("the feed has no columns yet".to_owned()));
         let shaper = self.columns.shaper(services, run.id, "the feed", nothing).await?;
         self.begin(services, run.id).await?;

@@ -43,6 +43,21 @@ table! {
         may grace: Span,
         /// Who may do what. Whoever started the daemon is admin too; a peer without a role gets nothing.
         may roles: RawRoles,
+        /// How long what came is kept.
+        may retention: RawRetention,
+    }
+    later {}
+}
+
+table! {
+    /// How long what came is kept, byte for byte; what is in the bank stays.
+    pub struct RawRetention, as "{ originals = \"90d\", quarantine = \"90d\" }" {
+        /// Files that were imported, and documents that were delivered: so long behind the last time that they were needed. A
+        /// feed's last file, a file that is held, and a document that is still to be delivered are kept longer. At least
+        /// `1d`. Default: `90d`.
+        may originals: Span,
+        /// What was refused, rows and whole files: so long behind the last time that it was. At least `1d`. Default: `90d`.
+        may quarantine: Span,
     }
     later {}
 }

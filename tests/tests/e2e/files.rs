@@ -15,6 +15,7 @@ use crate::waits;
 mod calendars;
 mod complete;
 mod encodings;
+mod retention;
 mod snapshots;
 
 /// A folder that a daemon imports from, with its feeds.
