@@ -133,7 +133,7 @@ fn members_are_unpacked_in_whichever_way_they_are_packed() {
         // Without long runs it is deflate.
         (Made { method: 9, ..Made::new("a.csv", CSV) }, CSV),
     ] {
-        let found = all(&zip(&[made.clone()])).unwrap();
+        let found = all(&zip(std::slice::from_ref(&made))).unwrap();
         assert_eq!(found, [("a.csv".to_owned(), expected.to_vec())], "method {}", made.method);
     }
 }

@@ -217,7 +217,9 @@ mod tests {
         let mut beside = looking(0);
         beside.note_day_off("left_h");
         let mut other = looking(0);
-        ["visited_h\u{1b}", "left_h"].iter().for_each(|column| other.note_day_off(column));
+        for column in ["visited_h\u{1b}", "left_h"] {
+            other.note_day_off(column);
+        }
         beside.add(other);
         assert_eq!(
             beside.notes(&Cover::All).collect::<Vec<_>>(),
