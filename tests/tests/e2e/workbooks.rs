@@ -1,8 +1,8 @@
 //! Workbooks that are dropped into a folder: one sheet of each is a feed's file, and the worst of them is held.
 
-use std::{fmt::Write as _, fs, sync::Mutex};
+use std::{fmt::Write as _, fs, process::Command, sync::Mutex};
 
-use marsad_shared::{health::Reason, run::Outcome};
+use marsad_shared::{health::Reason, protocol::RunRow, run::Outcome};
 use marsad_tests::{
     bank,
     build::workspace,
@@ -165,6 +165,44 @@ async fn promise_8_no_workbook_ends_the_daemon() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The process that reads a workbook for the daemon, once there is one.
+async fn reader_of(daemon: &Daemon) -> anyhow::Result<String> {
+    let pid = daemon.pid()?;
+    let child = async |_: &_| {
+        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+            // A thread may end while it is looked at.
+            let children = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+            if let Some(child) = children.split_whitespace().next() {
+                return Ok(Some(child.to_owned()));
+            }
+        }
+        Ok(None)
+    };
+    daemon.until("a process that reads", child).await
+}
+
+#[tokio::test]
+async fn a_workbook_that_takes_too_long_is_held_and_the_next_one_taken() -> anyhow::Result<()> {
+    let daemon =
+        with_feeds(&[("data", "files = \"*.xlsx\"\nkey = [\"id\"]\nfields = { id = \"text\" }")])
+            .await?;
+    let rows: String =
+        (2..250_000).map(|line| row(line, &["A", "a text of some length"])).collect();
+    drop_file(&daemon, "long.xlsx", &Book::new(&(row(1, &["id", "text"]) + &rows)).bytes())?;
+    let child = reader_of(&daemon).await?;
+    // What it may compute is a minute. A second is enough to see what becomes of it then.
+    let lowered = Command::new("prlimit").args(["--pid", &child, "--cpu=1:60"]).output()?;
+    assert!(lowered.status.success(), "{}", String::from_utf8_lossy(&lowered.stderr));
+    let held = |run: &RunRow| run.outcome == Outcome::Held;
+    let run = waits::run(&daemon, "council/data", 0, "held", held).await?;
+    let reason = run.reason.unwrap_or_default();
+    assert_eq!(run.cause, Some(Reason::TooLarge), "{reason}");
+    assert!(reason.contains("60 seconds"), "{reason}");
+    drop_file(&daemon, "good.xlsx", &Book::new(&(row(1, &["id"]) + &row(2, &["A"]))).bytes())?;
+    waits::good_run(&daemon, "council/data", 0).await?;
+    Ok(())
+}
+
 /// A partner that answers with what `book` holds, as a workbook, and feeds that read it.
 async fn serving(
     book: &'static Mutex<Vec<u8>>,
@@ -217,7 +255,7 @@ async fn promise_8_no_workbook_of_an_answer_ends_the_daemon() -> anyhow::Result<
     BOOK.lock().unwrap().clone_from(&good().bytes());
     let (_partner, daemon) = serving(&BOOK, "application/octet-stream", &[("data", keys)]).await?;
     let pid = daemon.pid()?;
-    let partial = |run: &marsad_shared::protocol::RunRow| run.outcome == Outcome::Partial;
+    let partial = |run: &RunRow| run.outcome == Outcome::Partial;
     let run = waits::run(&daemon, "council/data", 0, "good but for a row", partial).await?;
     assert_eq!((run.counts.inserted, run.counts.quarantined), (1, 1), "{run:?}");
     let item = &waits::quarantined(&daemon, "council/data", 1).await?[0];

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use marsad_shared::untrusted::show;
 use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, ModifyKind, RenameMode},
@@ -25,7 +26,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use tracing::{debug, warn};
+use tracing::{info, warn};
 
 use super::{Stamp, is_unfinished, marker::Marker};
 
@@ -109,6 +110,8 @@ pub struct Watch {
     /// There were more hints than could wait.
     missed: Arc<AtomicBool>,
     watcher: Option<RecommendedWatcher>,
+    /// It was said that nobody tells of changes.
+    is_blind: bool,
     /// Which folder it was when it was last looked through: device and inode.
     identity: Option<(u64, u64)>,
     scan_at: Instant,
@@ -133,6 +136,7 @@ impl Watch {
             sender,
             missed: Arc::default(),
             watcher: None,
+            is_blind: false,
             identity: None,
             scan_at: Instant::now(),
         }
@@ -268,7 +272,8 @@ impl Watch {
         }
     }
 
-    fn watch(&self) -> Option<RecommendedWatcher> {
+    /// Has the system tell of changes. That it cannot is said once, and that it can again.
+    fn watch(&mut self) -> Option<RecommendedWatcher> {
         let (sender, missed) = (self.sender.clone(), Arc::clone(&self.missed));
         let tell = move |event: notify::Result<notify::Event>| {
             for hint in hints_of(event) {
@@ -282,9 +287,21 @@ impl Watch {
             watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         });
-        watcher
-            .inspect_err(|error| debug!(folder = %self.folder.display(), %error, "no watch; scanning instead"))
-            .ok()
+        let was_blind = std::mem::replace(&mut self.is_blind, watcher.is_err());
+        let folder = show(&self.folder.to_string_lossy()).into_owned();
+        match &watcher {
+            Err(error) if !was_blind => {
+                let error = show(&error.to_string()).into_owned();
+                warn!(
+                    folder,
+                    error,
+                    "the system cannot tell of changes here; the folder is looked through every second"
+                );
+            }
+            Ok(_) if was_blind => info!(folder, "the system tells of changes here again"),
+            _ => {}
+        }
+        watcher.ok()
     }
 }
 
