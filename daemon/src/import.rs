@@ -37,6 +37,7 @@ use crate::{
 };
 
 mod desk;
+mod group;
 mod hold;
 mod packed;
 mod proposal;
@@ -122,7 +123,11 @@ impl Importer {
                 () = stop.cancelled() => return Ok(()),
                 Some(order) = self.orders.recv() => self.obey(*order, &stop).await,
                 news = self.watch.next() => match news {
-                    News::Complete(path) => self.import(&path, &stop).await,
+                    News::Complete(path) => {
+                        let mut paths = self.watch.more(group::GROUP - 1);
+                        paths.insert(0, path);
+                        self.import_all(paths, &stop).await;
+                    }
                     News::Scanned => self.well().await,
                     News::Unreadable(error) => self.unreadable(&error).await,
                 },

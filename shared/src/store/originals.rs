@@ -24,6 +24,8 @@ use super::StoreError;
 const LEVEL: i32 = 1;
 const TEMPORARY: &str = ".part";
 const SUFFIX: &str = ".zst";
+/// So many are kept one by one: to wait for the whole disk costs more.
+const FEW: usize = 4;
 
 /// The folder of originals.
 #[derive(Clone, Debug)]
@@ -68,6 +70,9 @@ pub struct Incoming {
     hands: Hands,
 }
 
+/// An original of which all is written, and nothing synced. It has nothing open, so that there may be many.
+pub struct Written(Incoming);
+
 /// An original that is safe: synced, under its hash.
 #[derive(Debug)]
 pub struct Kept {
@@ -109,6 +114,22 @@ impl Originals {
             bytes: 0,
             hands: self.hands.clone(),
         })
+    }
+
+    /// Puts what was written under its hash, each in its order, once it is synced. What they share of waiting for the disk is
+    /// waited for once: first all bytes, then all names.
+    pub fn keep_all(&self, written: Vec<Written>) -> Result<Vec<Kept>, StoreError> {
+        if written.len() <= FEW {
+            return written.into_iter().map(|one| one.0.keep()).collect();
+        }
+        let failed = |source| StoreError::io(&self.folder, source);
+        let disk = File::open(&self.folder).map_err(failed)?;
+        let sync = || nix::unistd::syncfs(&disk).map_err(|errno| failed(errno.into()));
+        sync()?;
+        let kept: Result<Vec<_>, _> = written.into_iter().map(|one| one.0.name()).collect();
+        let kept = kept?;
+        sync()?;
+        Ok(kept)
     }
 
     /// Takes an original in hand, whether it is kept already or on its way in.
@@ -157,9 +178,34 @@ impl Originals {
 }
 
 impl Incoming {
+    /// The hash of what was written so far: BLAKE3 in hex.
+    pub fn hash(&self) -> String {
+        self.hasher.finalize().to_hex().to_string()
+    }
+
+    /// Ends it, for [`Originals::keep_all`].
+    pub fn written(mut self) -> Result<Written, StoreError> {
+        let ended = self.encoder.take().map_or(Ok(()), |encoder| encoder.finish().map(drop));
+        ended.map_err(|source| StoreError::io(&self.temporary, source))?;
+        Ok(Written(self))
+    }
+
+    /// Puts what is synced already under its hash.
+    fn name(self) -> Result<Kept, StoreError> {
+        let hash = self.hash();
+        let path = place(&self.folder, &hash);
+        let hold = self.hands.take(&hash);
+        let put = || {
+            open_folder(&self.folder, &path)?;
+            fs::rename(&self.temporary, &path)
+        };
+        put().map_err(|source| StoreError::io(&path, source))?;
+        Ok(Kept { hash, bytes: self.bytes, hold })
+    }
+
     /// Syncs what was written and puts it under its hash.
     pub fn keep(mut self) -> Result<Kept, StoreError> {
-        let hash = self.hasher.finalize().to_hex().to_string();
+        let hash = self.hash();
         let path = place(&self.folder, &hash);
         let hold = self.hands.take(&hash);
         self.settle(&path).map_err(|source| StoreError::io(&path, source))?;
@@ -167,13 +213,12 @@ impl Incoming {
     }
 
     fn settle(&mut self, path: &Path) -> io::Result<()> {
-        let Some(encoder) = self.encoder.take() else { return Ok(()) };
-        encoder.finish()?.sync_all()?;
-        let folder = path.parent().unwrap_or(&self.folder);
-        if !folder.exists() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            File::open(&self.folder)?.sync_all()?;
+        match self.encoder.take() {
+            Some(encoder) => encoder.finish()?.sync_all()?,
+            // It is written already.
+            None => File::open(&self.temporary)?.sync_all()?,
         }
+        let folder = open_folder(&self.folder, path)?;
         fs::rename(&self.temporary, path)?;
         File::open(folder)?.sync_all()
     }
@@ -262,6 +307,16 @@ impl Drop for Going {
     }
 }
 
+/// The folder of the original at `path`, which is made if it is the first of its kind.
+fn open_folder<'p>(originals: &'p Path, path: &'p Path) -> io::Result<&'p Path> {
+    let folder = path.parent().unwrap_or(originals);
+    if !folder.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        File::open(originals)?.sync_all()?;
+    }
+    Ok(folder)
+}
+
 /// Two letters of the hash make a folder, so that none grows too long.
 fn place(folder: &Path, hash: &str) -> PathBuf {
     folder.join(hash.get(..2).unwrap_or("__")).join(format!("{hash}{SUFFIX}"))
@@ -330,6 +385,29 @@ mod tests {
         assert!(originals.has(&a) && originals.has(&b));
         drop((hand, again));
         assert_eq!(originals.going(vec![a, b]).remove(&HashSet::new()).unwrap(), 2);
+    }
+
+    #[test]
+    fn many_are_kept_as_each_would_be() {
+        let temp = tempfile::tempdir().unwrap();
+        let originals = Originals::new(temp.path().to_owned());
+        for many in [FEW, 3 * FEW] {
+            let texts: Vec<_> = (0..many).map(|at| format!("{many},{}", at % 7)).collect();
+            let incoming = texts.iter().map(|text| {
+                let mut incoming = originals.incoming().unwrap();
+                incoming.write_all(text.as_bytes()).unwrap();
+                incoming.written().unwrap()
+            });
+            let kept = originals.keep_all(incoming.collect()).unwrap();
+            for (kept, text) in kept.iter().zip(&texts) {
+                let mut read = String::new();
+                originals.open(&kept.hash).unwrap().read_to_string(&mut read).unwrap();
+                assert_eq!((&read, kept.bytes), (text, text.len() as u64));
+                assert!(originals.going(vec![kept.hash.clone()]).hashes().is_empty(), "in hand");
+            }
+        }
+        let parts = fs::read_dir(temp.path()).unwrap().flatten();
+        assert!(parts.into_iter().all(|entry| entry.path().is_dir()), "and nothing is left over");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod complete;
 mod encodings;
 mod retention;
 mod snapshots;
+mod together;
 
 /// A folder that a daemon imports from, with its feeds.
 struct Folder {

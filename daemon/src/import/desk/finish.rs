@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// All that decides about what was read, on its way to the cache.
-struct Finish {
+pub(in crate::import) struct Finish {
     feed: FeedId,
     run: RunId,
     at: Timestamp,
@@ -91,6 +91,31 @@ impl Desk {
         })
     }
 
+    /// The end of a small file that goes into the live table as it is.
+    pub(in crate::import) fn finish_of(
+        &self,
+        run: &Run,
+        batch: Batch,
+        at: Timestamp,
+        file: FileEnd,
+    ) -> Finish {
+        Finish {
+            feed: self.feed.id.clone(),
+            run: run.id,
+            at,
+            manner: self.manner(),
+            batch: Some(batch),
+            beside: false,
+            is_truth: false,
+            brake: Some(self.feed.keeping.brake),
+            earlier: Vec::new(),
+            outside: run.outside(),
+            pages: run.pages,
+            bytes: run.bytes,
+            files: vec![file],
+        }
+    }
+
     /// Where what was read stands: whether beside the live table, else the only piece of it. What may have to be held whole is
     /// not written into the live table first.
     async fn place(
@@ -120,7 +145,10 @@ impl Desk {
 }
 
 impl Finish {
-    fn finish(self, cache: &mut Cache) -> Result<(Counts, Option<String>), StoreError> {
+    pub(in crate::import) fn finish(
+        self,
+        cache: &mut Cache,
+    ) -> Result<(Counts, Option<String>), StoreError> {
         let Self { feed, run, at, outside, pages, bytes, .. } = self;
         if !self.beside {
             cache.begin_pages(&feed, run, self.manner)?;

@@ -164,6 +164,21 @@ impl Watch {
         }
     }
 
+    /// Further files that are complete by now, at most `most`, behind the one that was given last: in a burst they are many.
+    pub fn more(&mut self, most: usize) -> Vec<PathBuf> {
+        if self.ready.is_empty() {
+            for _ in 0..HINTS {
+                let Ok(hint) = self.hints.try_recv() else { break };
+                self.hear(hint);
+            }
+            self.is_any_complete(Instant::now());
+        }
+        let kept = self.ready.len().saturating_sub(most);
+        let mut more = self.ready.split_off(kept);
+        more.reverse();
+        more
+    }
+
     /// Whether files were complete: those that still are as they were are ready then. Who did not hear of a change, as
     /// nobody does of a network folder, sees it now.
     fn is_any_complete(&mut self, now: Instant) -> bool {
@@ -384,6 +399,28 @@ mod tests {
                 News::Unreadable(error) => panic!("{error}"),
             }
         }
+    }
+
+    #[tokio::test]
+    async fn more_files_come_in_the_order_in_which_they_were_put_there() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, None);
+        for name in ["c.csv", "a.csv", "d.csv", "b.csv"] {
+            fs::write(temp.path().join(name), name).unwrap();
+            let about = fs::metadata(temp.path().join(name)).unwrap();
+            watch.waiting.see(name.as_ref(), Stamp::of(&about), Instant::now());
+        }
+        let names = |paths: Vec<PathBuf>| -> Vec<String> {
+            let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+            paths.iter().map(name).collect()
+        };
+        let written = |path: &PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+        let first = watch.more(3);
+        assert!(first.is_sorted_by_key(written), "{first:?}");
+        let (first, rest) = (names(first), names(watch.more(3)));
+        assert_eq!((first.len(), rest.len()), (3, 1), "no more than are wanted, and none is lost");
+        assert!(!first.contains(&rest[0]));
+        assert!(watch.more(3).is_empty(), "each is given once");
     }
 
     #[tokio::test]
