@@ -10,9 +10,10 @@ use std::{
     os::unix::fs::FileExt as _,
 };
 
+use deflate64::Deflate64Decoder;
 use flate2::{Crc, bufread::DeflateDecoder};
 
-use crate::decode::DecodeError;
+use crate::{decode::DecodeError, unpack::WINDOW};
 
 mod directory;
 
@@ -58,6 +59,22 @@ pub struct Member {
 enum Packing {
     Stored,
     Deflate,
+    /// As the desktop of Windows packs what is large.
+    Deflate64,
+    Zstd,
+}
+
+impl Packing {
+    /// By the number that an archive gives it; `None`: it is not read.
+    const fn of(method: u16) -> Option<Self> {
+        Some(match method {
+            0 => Self::Stored,
+            8 => Self::Deflate,
+            9 => Self::Deflate64,
+            93 => Self::Zstd,
+            _ => return None,
+        })
+    }
 }
 
 impl Archive {
@@ -82,6 +99,14 @@ impl Archive {
         let inner = match member.packing {
             Packing::Stored => Inner::Stored(stored),
             Packing::Deflate => Inner::Deflate(Box::new(DeflateDecoder::new(stored))),
+            Packing::Deflate64 => Inner::Deflate64(Box::new(Deflate64Decoder::with_buffer(stored))),
+            Packing::Zstd => zstd::Decoder::with_buffer(stored)
+                .and_then(|mut decoder| {
+                    // What asks for a larger window asks for our memory.
+                    decoder.window_log_max(WINDOW)?;
+                    Ok(Inner::Zstd(Box::new(decoder)))
+                })
+                .unwrap_or_else(|error| Inner::Failed(Some(error))),
         };
         Bytes { member, inner, crc: Crc::new(), read: 0, fault: None }
     }
@@ -118,6 +143,16 @@ pub struct Bytes<'a> {
 enum Inner<'a> {
     Stored(BufReader<Stored<'a>>),
     Deflate(Box<DeflateDecoder<BufReader<Stored<'a>>>>),
+    Deflate64(Box<Deflate64Decoder<BufReader<Stored<'a>>>>),
+    Zstd(Box<zstd::Decoder<'static, BufReader<Stored<'a>>>>),
+    /// A decoder that could not be set up.
+    Failed(Option<io::Error>),
+}
+
+/// How many bytes of a member were not taken.
+fn left(stored: &BufReader<Stored<'_>>) -> u64 {
+    let Stored { at, end, .. } = stored.get_ref();
+    end - at + stored.buffer().len() as u64
 }
 
 impl Bytes<'_> {
@@ -148,6 +183,9 @@ impl Bytes<'_> {
         let taken = match &self.inner {
             Inner::Stored(_) => self.read,
             Inner::Deflate(decoder) => decoder.total_in(),
+            Inner::Deflate64(decoder) => packed - left(decoder.get_ref()),
+            Inner::Zstd(decoder) => packed - left(decoder.get_ref()),
+            Inner::Failed(_) => 0,
         };
         if self.read != size || taken != packed {
             return Err(self.fail("is not as long as the archive says"));
@@ -168,6 +206,9 @@ impl Read for Bytes<'_> {
         let read = match &mut self.inner {
             Inner::Stored(bytes) => bytes.read(buffer),
             Inner::Deflate(bytes) => bytes.read(buffer),
+            Inner::Deflate64(bytes) => bytes.read(buffer),
+            Inner::Zstd(bytes) => bytes.read(buffer),
+            Inner::Failed(error) => error.take().map_or(Ok(0), Err),
         };
         let read = match read {
             Ok(read) => read,

@@ -1,5 +1,7 @@
 //! What has to be done now and then: saying that the daemon lives, and letting go of what is too old.
 
+mod retention;
+
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
@@ -7,12 +9,16 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use marsad_shared::store::{Cache, StoreError};
+use marsad_shared::{
+    retention::Retention,
+    store::{Cache, StoreError},
+};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::services::Services;
+use retention::{Sweep, expire};
 
 /// How often the daemon writes that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -48,7 +54,12 @@ pub async fn run(
 }
 
 /// Lets go until `stop` of what is too old. A task of its own: the heartbeat waits for no large piece of work.
-pub async fn prune(services: Arc<Services>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn prune(
+    services: Arc<Services>,
+    retention: Retention,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut originals = Sweep::default();
     let mut tick = interval(PRUNE_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
@@ -56,6 +67,12 @@ pub async fn prune(services: Arc<Services>, stop: CancellationToken) -> anyhow::
         prune_runs(&services, now, &stop).await;
         if let Err(error) = prune_past(&services, now, &stop).await {
             warn!(%error, "what runs replaced could not be let go of");
+        }
+        if let Err(error) = expire(&services, retention.quarantine, now, &stop).await {
+            warn!(%error, "what was refused long ago could not be let go of");
+        }
+        if let Err(error) = originals.sweep(&services, retention.originals, now, &stop).await {
+            warn!(%error, "old originals could not be let go of");
         }
     }
     Ok(())

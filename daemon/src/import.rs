@@ -18,7 +18,7 @@ use marsad_shared::{
     protocol::EventKind,
     quarantine::{Kind, Place, Refusal},
     run::{Counts, Outcome, Trigger},
-    store::{StoreError, cache::FileEnd, ledger::RunStart},
+    store::{StoreError, cache::FileEnd, ledger::RunStart, originals::Hold},
     untrusted::show,
 };
 use ring::digest;
@@ -37,6 +37,7 @@ use crate::{
 };
 
 mod desk;
+mod group;
 mod hold;
 mod packed;
 mod proposal;
@@ -73,6 +74,8 @@ struct Found {
     name: String,
     hash: String,
     stamp: Stamp,
+    #[expect(dead_code, reason = "its original stays until it is written down that it is needed")]
+    hand: Hold,
 }
 
 /// What became of a file in one feed.
@@ -120,7 +123,11 @@ impl Importer {
                 () = stop.cancelled() => return Ok(()),
                 Some(order) = self.orders.recv() => self.obey(*order, &stop).await,
                 news = self.watch.next() => match news {
-                    News::Complete(path) => self.import(&path, &stop).await,
+                    News::Complete(path) => {
+                        let mut paths = self.watch.more(group::GROUP - 1);
+                        paths.insert(0, path);
+                        self.import_all(paths, &stop).await;
+                    }
                     News::Scanned => self.well().await,
                     News::Unreadable(error) => self.unreadable(&error).await,
                 },
@@ -222,7 +229,8 @@ impl Importer {
                 return;
             }
         };
-        let found = Found { path: path.to_owned(), name, hash, stamp };
+        let hand = self.services.store.originals.hold(&hash);
+        let found = Found { path: path.to_owned(), name, hash, stamp, hand };
         let mut held = None;
         for at in wanted {
             match self.import_into(at, &found, stop).await {
@@ -339,7 +347,7 @@ impl Importer {
             Ok(note) => {
                 let noted = desk.columns.note(&self.services, &run, &[]).await?;
                 let ending = Ending::of_whole(&run.counts()).noting(note);
-                let ending = ending.noting(run.beside.outside(&desk.feed.cover)).noting(noted);
+                let ending = ending.noting(run.beside.notes(&desk.feed.cover)).noting(noted);
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);
             }
@@ -434,7 +442,7 @@ impl Importer {
             desk.read_again(&self.services, &mut run, cancel.stop())
                 .await
                 .map(|note| Ending::of_whole(&run.counts()).noting(note))
-                .map(|ending| ending.noting(run.beside.outside(&desk.feed.cover)))
+                .map(|ending| ending.noting(run.beside.notes(&desk.feed.cover)))
         } else {
             let reason = Some(
                 "the folder is looked through; each complete file becomes a run of its own"

@@ -181,6 +181,27 @@ impl Intake<'_> {
     /// As [`Self::read`].
     pub fn workbook(&self, file: File, take: impl FnMut(Piece) -> Flow) -> Result<(), DecodeError> {
         let mut rows = Rows::new(self, usize::MAX, Some(take));
+        self.sheet_rows(file, &mut rows)?;
+        rows.hand_over()
+    }
+
+    /// Reads a workbook that is a page: one piece, which may take `most` bytes of memory.
+    ///
+    /// # Errors
+    /// As [`Self::page`].
+    pub fn sheet(&self, file: File, most: usize) -> Result<Piece, DecodeError> {
+        let mut rows = Rows::new(self, most, None::<fn(Piece) -> Flow>);
+        let read = self.sheet_rows(file, &mut rows);
+        rows.excess().map_or(read, Err)?;
+        Ok(rows.piece)
+    }
+
+    /// Takes the rows of a workbook into `rows`.
+    fn sheet_rows(
+        &self,
+        file: File,
+        rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
+    ) -> Result<(), DecodeError> {
         let mut is_over = false;
         let begin = |names: &[String]| Ok((self.shaper.headers(names)?, names.to_vec()));
         let read =
@@ -200,10 +221,9 @@ impl Intake<'_> {
                 })
             });
         match read {
-            Err(DecodeError::Stopped) if is_over => {}
-            read => drop(rows.fault().map_or(read, Err)?),
+            Err(DecodeError::Stopped) if is_over => Ok(()),
+            read => rows.fault().map_or(read, Err).map(drop),
         }
-        rows.hand_over()
     }
 
     /// Reads a page: one piece, which may take `most` bytes of memory, and beside it what stands at the `wanted` paths, in

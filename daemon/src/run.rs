@@ -149,6 +149,21 @@ impl Ending {
 }
 
 impl Run {
+    fn begun(id: RunId, start: RunStart) -> Self {
+        Self {
+            id,
+            start,
+            pages: 0,
+            bytes: 0,
+            cached: Counts::default(),
+            refused: 0,
+            filtered: 0,
+            total: None,
+            beside: Beside::default(),
+            misfits: Misfits::default(),
+        }
+    }
+
     /// What became of the rows so far.
     pub fn counts(&self) -> Counts {
         self.outside().with(self.cached)
@@ -192,21 +207,26 @@ impl Services {
         } else {
             self.store.ledger.call_unhurried(begin).await?
         };
-        let run = Run {
-            id,
-            start,
-            pages: 0,
-            bytes: 0,
-            cached: Counts::default(),
-            refused: 0,
-            filtered: 0,
-            total: None,
-            beside: Beside::default(),
-            misfits: Misfits::default(),
-        };
+        let run = Run::begun(id, start);
         self.show_progress(&run);
         self.events.tell(run.start.at, EventKind::Run, Some(id.to_string()));
         Ok(run)
+    }
+
+    /// Gives runs their numbers, in their order and in one commit.
+    pub async fn begin_runs(&self, starts: Vec<RunStart>) -> Result<Vec<Run>, StoreError> {
+        let stored = starts.clone();
+        let begin = move |ledger: &mut Ledger| {
+            stored.iter().map(|start| ledger.begin_run(start)).collect::<Result<Vec<_>, _>>()
+        };
+        let ids = self.store.ledger.call(begin).await?;
+        let runs: Vec<_> =
+            ids.into_iter().zip(starts).map(|(id, start)| Run::begun(id, start)).collect();
+        for run in &runs {
+            self.show_progress(run);
+            self.events.tell(run.start.at, EventKind::Run, Some(run.id.to_string()));
+        }
+        Ok(runs)
     }
 
     /// Puts what a run refused into quarantine: before anything that counts on it being there.
@@ -216,6 +236,24 @@ impl Services {
         }
         let (feed, id, at) = (run.start.feed.clone(), run.id, self.clock.now());
         self.store.ledger.call(move |ledger| ledger.refuse(&feed, id, &refused, at)).await?;
+        self.events.tell(at, EventKind::Quarantine, None);
+        Ok(())
+    }
+
+    /// Puts what several runs refused into quarantine, in one commit.
+    pub async fn refuse_all(
+        &self,
+        refused: Vec<(RunStart, RunId, Vec<Refusal>)>,
+    ) -> Result<(), StoreError> {
+        if refused.iter().all(|(_, _, refused)| refused.is_empty()) {
+            return Ok(());
+        }
+        let at = self.clock.now();
+        let all = move |ledger: &mut Ledger| {
+            let mut each = refused.iter().filter(|(_, _, refused)| !refused.is_empty());
+            each.try_for_each(|(start, run, refused)| ledger.refuse(&start.feed, *run, refused, at))
+        };
+        self.store.ledger.call(all).await?;
         self.events.tell(at, EventKind::Quarantine, None);
         Ok(())
     }
@@ -250,6 +288,29 @@ impl Services {
         self.progress.clear(&run.start.feed);
         self.tell_run(at, run.id, &run.start);
         ended
+    }
+
+    /// Ends runs, each with its balance, in their order and in one commit.
+    pub async fn end_runs(&self, ended: Vec<(&Run, Ending)>) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        let ends: Vec<_> = ended
+            .into_iter()
+            .map(|(run, ending)| {
+                let end = ending.at(at, run.pages, run.bytes, run.counts());
+                log(run.id, &run.start, &end);
+                (run.id, run.start.clone(), end)
+            })
+            .collect();
+        let told: Vec<_> = ends.iter().map(|(id, start, _)| (*id, start.clone())).collect();
+        let all = move |ledger: &mut Ledger| {
+            ends.iter().try_for_each(|(id, start, end)| ledger.end_run(*id, start, end))
+        };
+        let done = self.store.ledger.call(all).await;
+        for (id, start) in told {
+            self.progress.clear(&start.feed);
+            self.tell_run(at, id, &start);
+        }
+        done
     }
 
     /// Records a run that needed no number while it went. Nobody waits for it: it is durable with the next commit.

@@ -144,12 +144,13 @@ impl Shaper {
             self.look_outside(ways, &record, beside);
         }
         if standing != Standing::Gone {
-            return self
-                .fill(batch, standing, |at, column| ways.value(&record, at, column.reading.kind));
+            return self.fill(batch, standing, beside, |at, column| {
+                ways.value(&record, at, column.reading.kind)
+            });
         }
         let reference = ways.reference(&record);
         let mut named = None;
-        self.fill(batch, standing, |at, column| {
+        self.fill(batch, standing, beside, |at, column| {
             let found = ways.value(&record, at, column.reading.kind)?;
             if reference.is_none() && !matches!(found, Held::Raw(Raw::Nothing)) {
                 return Ok(found);
@@ -229,6 +230,7 @@ impl Shaper {
         &self,
         batch: &mut Batch,
         standing: Standing,
+        beside: &mut Beside,
         mut raw: impl FnMut(usize, &Column) -> Result<Held<'r>, &'static str>,
     ) -> Result<(), Refused> {
         let mut row = batch.row();
@@ -256,7 +258,7 @@ impl Shaper {
             return Err(refused(field, Misfit::Row, &value::holds("a NUL character")));
         }
         if standing != Standing::Gone {
-            self.same_days(&row)?;
+            self.same_days(&row, beside)?;
         }
         match standing {
             Standing::Here => row.finish(),
@@ -267,19 +269,23 @@ impl Shaper {
     }
 
     /// Compares the days that a row says in both calendars, where it does. Months begin when the moon is announced, so
-    /// that a day more or less is the same day.
-    fn same_days(&self, row: &RowBuilder<'_>) -> Result<(), Refused> {
+    /// that a day more or less is the same day, and is counted.
+    fn same_days(&self, row: &RowBuilder<'_>, beside: &mut Beside) -> Result<(), Refused> {
         for (at, (column, field)) in self.columns.iter().zip(&self.layout.fields).enumerate() {
             let Some(other) = column.gregorian else { continue };
             let (Value::Text(hijri), Value::Text(day)) = (row.at(at), row.at(other)) else {
                 continue;
             };
-            if !value::is_same_day(hijri, day) {
-                let other = self.layout.fields.get(other).map_or("", |field| &field.name);
-                let why = format!(
-                    "is not the day of field {other:?}: they are more than a day apart; have the partner say which is right"
-                );
-                return Err(refused(field, Misfit::Row, &why));
+            match value::days_apart(hijri, day) {
+                Some(0) => {}
+                Some(1) => beside.note_day_off(&field.name),
+                _ => {
+                    let other = self.layout.fields.get(other).map_or("", |field| &field.name);
+                    let why = format!(
+                        "is not the day of field {other:?}: they are more than a day apart; have the partner say which is right"
+                    );
+                    return Err(refused(field, Misfit::Row, &why));
+                }
             }
         }
         Ok(())

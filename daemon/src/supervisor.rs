@@ -302,7 +302,11 @@ impl Supervisor {
     /// are given the configured time to end what they are at; what is left is aborted, which is as safe as `kill -9`.
     /// `beat` is called as long as the store's writer answers.
     pub async fn run(mut self, beat: impl Fn() + Send + Sync + 'static) -> anyhow::Result<()> {
-        self.workers.spawn(housekeeping::prune(Arc::clone(&self.services), self.stop.clone()));
+        self.workers.spawn(housekeeping::prune(
+            Arc::clone(&self.services),
+            self.config.retention,
+            self.stop.clone(),
+        ));
         self.workers.spawn(housekeeping::run(Arc::clone(&self.services), self.stop.clone(), beat));
         let outcome = tokio::select! {
             // First: a worker that ends because it was stopped did not end by itself.

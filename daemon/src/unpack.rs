@@ -25,7 +25,7 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// What the `br` decoder reads at once, in bytes.
 const CHUNK: usize = 4096;
 /// The largest window of `zstd`, as a power of two of bytes: 8 MiB (RFC 9659).
-const WINDOW: u32 = 23;
+pub const WINDOW: u32 = 23;
 /// So many bytes may come out at any ratio: a small file of one letter is no bomb.
 pub const FREE: u64 = 1024 * 1024;
 

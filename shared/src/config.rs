@@ -42,6 +42,7 @@ use crate::{
     connection::Connection,
     feed::Feed,
     partner::Partner,
+    retention::Retention,
     role::{Grant, Role},
     untrusted::show,
 };
@@ -62,6 +63,8 @@ pub struct Config {
     pub grace: Duration,
     /// Who may do what, beside whoever started the daemon, who is admin.
     pub roles: Vec<(Role, Vec<Grant>)>,
+    /// How long what came is kept.
+    pub retention: Retention,
     pub partners: Vec<Partner>,
     pub connections: Vec<Connection>,
     pub feeds: Vec<Feed>,
@@ -101,6 +104,7 @@ impl Config {
             http: daemon.http,
             grace: daemon.grace,
             roles: daemon.roles,
+            retention: daemon.retention,
             partners: read.partners,
             connections: read.connections,
             feeds: read.feeds,

@@ -26,6 +26,7 @@ pub mod protocol;
 pub mod quarantine;
 pub mod record;
 pub mod request;
+pub mod retention;
 pub mod role;
 pub mod run;
 pub mod schedule;

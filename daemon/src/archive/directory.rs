@@ -222,8 +222,8 @@ impl<'d> Entry<'d> {
             "is a link or a device"
         } else if self.name.ends_with(b"/") && self.size != 0 {
             "is a folder with bytes in it"
-        } else if !matches!(self.method, 0 | 8) {
-            "is packed in a way that is not read (deflate is)"
+        } else if Packing::of(self.method).is_none() {
+            return Err(unread(&text(self.name), self.method));
         } else if self.method == 0 && self.packed != self.size {
             "has two lengths"
         } else if self.size > FREE && self.size / RATIO_MAX > self.packed {
@@ -277,7 +277,8 @@ impl<'d> Entry<'d> {
     fn member(&self, at: u64) -> Member {
         Member {
             name: text(self.name),
-            packing: if self.method == 0 { Packing::Stored } else { Packing::Deflate },
+            // What is packed in another way was refused.
+            packing: Packing::of(self.method).unwrap_or(Packing::Stored),
             crc: self.crc,
             packed: self.packed,
             size: self.size,
@@ -345,6 +346,22 @@ fn text(name: &[u8]) -> String {
         }
     }
     text
+}
+
+/// A member that is packed in a way that is not read.
+fn unread(name: &str, method: u16) -> DecodeError {
+    let how = match method {
+        1 | 6 => "as programs did before 1993".to_owned(),
+        12 => "with bzip2".to_owned(),
+        14 => "with LZMA".to_owned(),
+        20 => "with zstd under its old number".to_owned(),
+        95 => "with xz".to_owned(),
+        98 => "with PPMd".to_owned(),
+        other => format!("with method {other}"),
+    };
+    DecodeError::Format(format!(
+        "its member {name} is packed {how}, which is not read; have it packed with deflate, as every program does by default, with deflate64 or with zstd"
+    ))
 }
 
 fn hostile(name: &str, what: &str) -> DecodeError {

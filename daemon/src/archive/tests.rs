@@ -88,6 +88,56 @@ fn archives_of_all_programs_are_read_alike() {
     assert!(all(&parted).unwrap_err().to_string().contains("one part of an archive"));
 }
 
+/// A member that is packed with zstd.
+fn zstd_member() -> Made {
+    packed(93, zstd::encode_all(CSV, 1).unwrap(), CSV)
+}
+
+/// A member that is packed with deflate64 as nothing else can be: a letter, and a run of it that is longer than one of
+/// deflate may be.
+fn deflate64() -> Made {
+    // The last block, of fixed codes: `a`; a length of 3 and what sixteen bits say more; a distance of 1; the end.
+    let code = |code: u32, len: u32| (0..len).rev().map(move |at| code >> at & 1 == 1);
+    let number = |number: u32, len: u32| (0..len).map(move |at| number >> at & 1 == 1);
+    let bits: Vec<bool> = number(1, 1)
+        .chain(number(1, 2))
+        .chain(code(0b0011_0000 + u32::from(b'a'), 8))
+        .chain(code(0b1100_0101, 8))
+        .chain(number(996, 16))
+        .chain(code(0, 5))
+        .chain(code(0, 7))
+        .collect();
+    let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
+    packed(9, bits.chunks(8).map(byte).collect(), &[b'a'; 1000])
+}
+
+fn packed(method: u16, packed: Vec<u8>, bytes: &[u8]) -> Made {
+    let packed_len = u32::try_from(packed.len()).unwrap();
+    Made { method, packed, packed_len, ..Made::stored("a.csv", bytes) }
+}
+
+/// The same with bytes behind its end.
+fn trailed(mut made: Made) -> Made {
+    made.packed.extend([7; 9]);
+    made.packed_len += 9;
+    made
+}
+
+#[test]
+fn members_are_unpacked_in_whichever_way_they_are_packed() {
+    for (made, expected) in [
+        (Made::new("a.csv", CSV), CSV),
+        (Made::stored("a.csv", CSV), CSV),
+        (zstd_member(), CSV),
+        (deflate64(), &[b'a'; 1000][..]),
+        // Without long runs it is deflate.
+        (Made { method: 9, ..Made::new("a.csv", CSV) }, CSV),
+    ] {
+        let found = all(&zip(std::slice::from_ref(&made))).unwrap();
+        assert_eq!(found, [("a.csv".to_owned(), expected.to_vec())], "method {}", made.method);
+    }
+}
+
 #[test]
 fn an_archive_that_lies_is_not_read_and_says_which_member_it_is() {
     let good = || Made::new("a.csv", CSV);
@@ -110,7 +160,15 @@ fn an_archive_that_lies_is_not_read_and_says_which_member_it_is() {
         (vec![Made { head_extra: Vec::new(), ..good().large() }], "another one"),
         (vec![Made { flags: 0x801, ..good() }], "encrypted"),
         (vec![Made { flags: 0x840, ..good() }], "encrypted"),
-        (vec![Made { method: 99, ..good() }], "packed in a way"),
+        (vec![Made { method: 12, ..good() }], "with bzip2, which is not read; have it packed with"),
+        (vec![Made { method: 14, ..good() }], "with LZMA"),
+        (vec![Made { method: 95, ..good() }], "with xz"),
+        (vec![Made { method: 99, ..good() }], "with method 99"),
+        (vec![Made { packed: vec![0xff; 15], method: 9, ..good() }], "does not unpack"),
+        (vec![Made { packed: vec![0xff; 15], method: 93, ..good() }], "does not unpack"),
+        (vec![trailed(good())], "not as long"),
+        (vec![trailed(zstd_member())], "does not unpack"),
+        (vec![trailed(deflate64())], "not as long"),
         (vec![Made { head_name: b"b.csv".to_vec(), ..good() }], "another one"),
         (vec![Made { crc: 1, ..good() }], "checksum"),
         (vec![Made { len: 12, ..good() }], "longer"),

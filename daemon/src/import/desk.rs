@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -42,6 +42,8 @@ use crate::{
 };
 
 mod finish;
+
+pub(super) use finish::Finish;
 
 /// Pieces that may wait between the thread that reads and the one that writes: one each is enough to keep both busy.
 const PIECES: usize = 1;
@@ -149,6 +151,8 @@ impl Desk {
             // The last one is all there is.
             files.drain(..files.len() - 1);
         }
+        let originals = &services.store.originals;
+        let _holds: Vec<_> = files.iter().map(|file| originals.hold(&file.hash)).collect();
         let nothing = |_: &Feed| Err(DecodeError::Layout("the feed has no columns yet".to_owned()));
         let shaper = self.columns.shaper(services, run.id, "the feed", nothing).await?;
         self.begin(services, run.id).await?;
@@ -212,30 +216,13 @@ impl Desk {
     {
         let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES);
         let columns = Arc::clone(&shaper);
-        let (feed, seed) = (Arc::clone(&self.feed), services.store.seed);
-        let (name_of_all, folder) = (name.to_owned(), services.store.folder.path().to_owned());
+        let scene = self.scene(services, shaper);
+        let name_of_all = name.to_owned();
         let reading = tokio::task::spawn_blocking(move || {
-            let references = References::open(&folder, &shaper.layout)?;
             let (mut bytes, last_word) = source()?;
             let mut hand_over =
                 |piece| if pieces.blocking_send(piece).is_ok() { Flow::More } else { Flow::Stop };
-            let each = |inner: Inner<'_>| {
-                let Inner { name, format, mut bytes } = inner;
-                let origins = Origins { file: Some(name), ..Origins::default() };
-                let references = references.as_ref();
-                let intake =
-                    Intake { feed: &feed, shaper: &shaper, format, seed, origins, references };
-                if format == Format::Xlsx {
-                    intake.workbook(bytes.aside(&folder)?, &mut hand_over)?;
-                    return Ok(Flow::More);
-                }
-                let mut stream = bytes.stream();
-                let mut text = FileText::new(&feed, format, &mut stream)?;
-                let origins = Origins { encoding: text.encoding(), ..intake.origins };
-                let read = Intake { origins, ..intake }.read(&mut text, &mut hand_over);
-                text.judge(read, Some(&shaper.layout)).map(|()| Flow::More)
-            };
-            packed::read(&mut bytes, &name_of_all, &feed, &folder, each).map_err(trouble)?;
+            scene.read(&mut bytes, &name_of_all, &mut hand_over)?;
             // What stands behind the last record belongs to the original too.
             io::copy(&mut bytes, &mut io::sink())
                 .map_err(|error| Trouble::File(error.to_string()))?;
@@ -271,6 +258,12 @@ impl Desk {
         done
     }
 
+    /// What reading a file of the feed needs.
+    pub(super) fn scene(&self, services: &Services, shaper: Arc<Shaper>) -> Scene {
+        let (feed, folder) = (Arc::clone(&self.feed), services.store.folder.path().to_owned());
+        Scene { feed, shaper, seed: services.store.seed, folder }
+    }
+
     /// Takes a piece up: the first one waits, and goes beside the live table with the second.
     async fn take(
         &self,
@@ -301,6 +294,49 @@ impl Desk {
         run.cached = services.store.cache.call(move |cache| cache.load(&feed, &batch, at)).await?;
         services.show_progress(run);
         Ok(())
+    }
+}
+
+/// What reading a file needs, on a thread that may block.
+pub(super) struct Scene {
+    feed: Arc<Feed>,
+    shaper: Arc<Shaper>,
+    seed: u64,
+    /// Where archives and workbooks are put aside.
+    folder: PathBuf,
+}
+
+impl Scene {
+    /// Reads what `bytes`, a file called `name`, hold, and hands its pieces over.
+    pub(super) fn read(
+        &self,
+        bytes: impl Read + Send,
+        name: &str,
+        mut hand_over: impl FnMut(Piece) -> Flow,
+    ) -> Result<(), Trouble> {
+        let Self { feed, shaper, seed, folder } = self;
+        let references = References::open(folder, &shaper.layout)?;
+        let each = |inner: Inner<'_>| {
+            let Inner { name, format, mut bytes } = inner;
+            let origins = Origins { file: Some(name), ..Origins::default() };
+            let references = references.as_ref();
+            let intake = Intake { feed, shaper, format, seed: *seed, origins, references };
+            if format == Format::Xlsx {
+                intake.workbook(bytes.aside(folder)?, &mut hand_over)?;
+                return Ok(Flow::More);
+            }
+            let mut stream = bytes.stream();
+            let mut text = FileText::new(feed, format, &mut stream)?;
+            let origins = Origins { encoding: text.encoding(), ..intake.origins };
+            let read = Intake { origins, ..intake }.read(&mut text, &mut hand_over);
+            text.judge(read, Some(&shaper.layout)).map(|()| Flow::More)
+        };
+        packed::read(bytes, name, feed, folder, each).map_err(trouble)
+    }
+
+    /// Whether the rows of a piece fit the columns.
+    pub(super) fn fits(&self, piece: &Piece) -> bool {
+        piece.misfits.drift(&self.shaper.layout, &self.shaper.approved).is_none()
     }
 }
 

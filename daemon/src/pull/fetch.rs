@@ -1,6 +1,6 @@
 //! One page, asked for as long as that may help, and read.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use marsad_shared::{
     backoff::Backoff,
@@ -209,8 +209,8 @@ impl Puller {
             return self.without_columns(answer, &reading, call).await;
         }
         let infer = {
-            let reading = reading.clone();
-            move |feed: &Feed| reading.infer(feed)
+            let (reading, folder) = (reading.clone(), self.folder());
+            move |feed: &Feed| reading.infer(feed, &folder)
         };
         let shaper = match self.shaper(run, &place, infer).await {
             Ok(shaper) => shaper,
@@ -245,6 +245,11 @@ impl Puller {
         Ok(Page { answer, piece, said, url, filtered: 0, job: None, _room: room })
     }
 
+    /// Where what is too large for memory is put aside.
+    fn folder(&self) -> PathBuf {
+        self.services.store.folder.path().to_owned()
+    }
+
     /// What looks up whatever rows refer to, if they refer to something.
     async fn references(&self, shaper: &Arc<Shaper>) -> Result<Option<References>, StoreError> {
         if shaper.layout.fields.iter().all(|field| field.rules.references.is_none()) {
@@ -265,7 +270,7 @@ impl Puller {
         most: usize,
     ) -> Read {
         let (feed, seed) = (Arc::clone(&self.feed), self.services.store.seed);
-        let (reading, shaper) = (reading.clone(), Arc::clone(shaper));
+        let (reading, shaper, folder) = (reading.clone(), Arc::clone(shaper), self.folder());
         let envelope = Arc::clone(&self.envelope);
         // What has to be looked up may have to wait for a disk.
         let small = reading.is_at_most(page::SMALL) && references.is_none();
@@ -274,7 +279,7 @@ impl Puller {
             let format = reading.format;
             let references = references.as_ref();
             let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins, references };
-            reading.page(&intake, envelope.paths(), most)
+            reading.page(&intake, envelope.paths(), most, &folder)
         };
         if small {
             return read();

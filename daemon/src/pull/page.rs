@@ -166,6 +166,9 @@ pub(crate) fn format_of(answer: &Answer) -> Format {
         | "application/ndjson"
         | "application/jsonl"
         | "application/jsonlines" => Format::Ndjson,
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        | "application/vnd.ms-excel.sheet.macroenabled.12"
+        | "application/vnd.ms-excel" => Format::Xlsx,
         "application/xhtml+xml" => Format::Json,
         kind if kind.starts_with("application/vnd.sdmx.") => Format::Sdmx,
         kind if kind.ends_with("/xml") || kind.ends_with("+xml") => Format::Xml,

@@ -1,6 +1,10 @@
 //! How an answer is read: in which format, from which encoding, and held or as it streams by.
 
-use std::io::{BufReader, Read as _};
+use std::{
+    fs::File,
+    io::{self, BufReader, Read as _, Seek as _},
+    path::Path,
+};
 
 use marsad_shared::{
     feed::{Feed, Format, RecordsPath, ScalarPath},
@@ -20,6 +24,8 @@ use crate::{
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
+/// So many times as long as it is packed a workbook may be about.
+const WORKBOOK_RATIO: u64 = 8;
 
 /// An answer on its way into a decoder.
 #[derive(Clone, Debug)]
@@ -62,9 +68,9 @@ impl Reading {
         self.charset.filter(|charset| charset.plain().is_none()).map(Charset::name)
     }
 
-    /// Whether it is small enough to be held, and needs no thread of its own.
+    /// Whether it is small enough to be held, and needs no thread of its own. A workbook is waited for, however small it is.
     pub(crate) fn is_at_most(&self, bytes: usize) -> bool {
-        self.body.held().is_some_and(|held| held.len() <= bytes)
+        self.format != Format::Xlsx && self.body.held().is_some_and(|held| held.len() <= bytes)
     }
 
     /// Whether it may have been cut off where nobody can see it: it is lines, which have no end of their own, does not end
@@ -87,11 +93,28 @@ impl Reading {
         let held = self.body.held().is_some();
         // SDMX-JSON is held whole, whatever its size.
         let built = built || !held && self.format == Format::Sdmx && self.is_json();
+        if self.format == Format::Xlsx {
+            // It is packed in itself, and never held.
+            return Size::of(self.body.guess().saturating_mul(WORKBOOK_RATIO), false, false);
+        }
         Size::of(self.body.guess(), held, built)
     }
 
-    /// Reads a page, whose rows may take `most` bytes of memory. It may block.
-    pub(crate) fn page(&self, intake: &Intake<'_>, wanted: &[ScalarPath], most: usize) -> Read {
+    /// Reads a page, whose rows may take `most` bytes of memory. A workbook is put aside in `folder` first. It may block.
+    pub(crate) fn page(
+        &self,
+        intake: &Intake<'_>,
+        wanted: &[ScalarPath],
+        most: usize,
+        folder: &Path,
+    ) -> Read {
+        if self.format == Format::Xlsx {
+            let found = vec![Scalar::Absent; wanted.len()];
+            return match self.aside(folder) {
+                Ok((file, bytes)) => Read { found, piece: intake.sheet(file, most), bytes },
+                Err(error) => Read { found, piece: Err(error), bytes: 0 },
+            };
+        }
         let ((found, piece), bytes) = self.text(|source| intake.page(source, wanted, most));
         match bytes {
             Ok(bytes) => Read { found, piece, bytes },
@@ -109,11 +132,14 @@ impl Reading {
         }
     }
 
-    /// The columns of a feed that names none. It may block.
+    /// The columns of a feed that names none; a workbook is put aside in `folder` first. It may block.
     ///
     /// # Errors
     /// As [`intake::infer`].
-    pub(crate) fn infer(&self, feed: &Feed) -> Result<Layout, DecodeError> {
+    pub(crate) fn infer(&self, feed: &Feed, folder: &Path) -> Result<Layout, DecodeError> {
+        if self.format == Format::Xlsx {
+            return intake::infer_workbook(feed, self.aside(folder)?.0);
+        }
         let (layout, read) = self.text(|source| intake::infer(feed, self.format, source));
         read.and(layout)
     }
@@ -146,6 +172,20 @@ impl Reading {
         };
         let read = bytes.fault().map_or(Ok(bytes.read_so_far()), |fault| Err(unread(&fault)));
         (taken, read)
+    }
+
+    /// All of it in a file of `folder` that has no name, for the process that reads workbooks; and how long it is, in bytes.
+    fn aside(&self, folder: &Path) -> Result<(File, u64), DecodeError> {
+        let mut bytes = self.body.open();
+        let put = tempfile::tempfile_in(folder).and_then(|mut file| {
+            io::copy(&mut bytes, &mut file)?;
+            file.rewind().map(|()| file)
+        });
+        match (bytes.fault(), put) {
+            (Some(fault), _) => Err(unread(&fault)),
+            (None, Ok(file)) => Ok((file, bytes.read_so_far())),
+            (None, Err(error)) => Err(DecodeError::Io(error)),
+        }
     }
 
     fn is_json(&self) -> bool {

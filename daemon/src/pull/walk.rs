@@ -257,7 +257,7 @@ impl Puller {
                 }
             },
         };
-        course.notes.extend(course.run.beside.outside(&self.feed.cover));
+        course.notes.extend(course.run.beside.notes(&self.feed.cover));
         let notes = std::mem::take(&mut course.notes);
         if self.columns.known().is_none() {
             let what = crate::decode::DecodeError::Nothing.to_string();

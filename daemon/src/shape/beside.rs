@@ -1,4 +1,5 @@
-//! What records have beside the feed's columns: names, how many values, and of which kind. Never a value.
+//! What records have beside the feed's columns: names, how many values, and of which kind; and how many were taken with a
+//! day that is another one in the other calendar. Never a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,8 @@ pub struct Beside {
     names: BTreeMap<String, Met>,
     /// What structures the records are of, where the message says so.
     structures: BTreeSet<String>,
+    /// By Hijri column: rows whose day is the one before or behind that of the other calendar.
+    days_off: BTreeMap<String, u64>,
     looks: Looks,
 }
 
@@ -84,6 +87,14 @@ impl Beside {
         met.add(u64::from(kind.is_some()), kind);
     }
 
+    /// A row is taken whose day in this Hijri column is a day from that of the other calendar.
+    pub(super) fn note_day_off(&mut self, column: &str) {
+        match self.days_off.get_mut(column) {
+            Some(rows) => *rows += 1,
+            None => drop(self.days_off.insert(column.to_owned(), 1)),
+        }
+    }
+
     /// All names, with what was met under them.
     pub fn names(&self) -> impl Iterator<Item = (&str, &Met)> {
         self.names.iter().map(|(name, met)| (name.as_str(), met))
@@ -106,6 +117,9 @@ impl Beside {
         for name in &other.structures {
             self.note_structure(name);
         }
+        for (column, rows) in other.days_off {
+            *self.days_off.entry(column).or_default() += rows;
+        }
         for (name, Met { values, kind }) in other.names {
             if self.names.len() < NAMES_MAX || self.names.contains_key(&name) {
                 self.names.entry(name).or_default().add(values, kind);
@@ -113,7 +127,19 @@ impl Beside {
         }
     }
 
-    /// What was dropped because the agreement does not cover it, in words.
+    /// What somebody should know of it, in words: what was dropped because the agreement does not cover it, and what was
+    /// taken with days that differ.
+    pub fn notes(&self, cover: &Cover) -> impl Iterator<Item = String> {
+        let days_off = self.days_off.iter().map(|(column, rows)| {
+            let rows =
+                if *rows == 1 { "1 row was".to_owned() } else { format!("{rows} rows were") };
+            let column = settled_at_most(column, NAME_MAX);
+            format!("{rows} taken whose {column} is a day from the date of the other calendar")
+        });
+        self.outside(cover).into_iter().chain(days_off)
+    }
+
+    /// What was dropped because the agreement does not cover it.
     pub fn outside(&self, cover: &Cover) -> Option<String> {
         let outside: Vec<_> = self.names.iter().filter(|(name, _)| !cover.has(name)).collect();
         if outside.is_empty() {
@@ -201,5 +227,23 @@ mod tests {
             "8 fields outside the agreement were dropped with 1 value: a<U+1B>[2J, b1, b2, b3, b4, b5, b6, b7"
         );
         assert!(beside.outside(&only(&[])).unwrap().ends_with("b6, …"), "and no more than {NAMED}");
+    }
+
+    #[test]
+    fn rows_with_days_that_differ_are_counted_by_their_column() {
+        let mut beside = looking(0);
+        beside.note_day_off("left_h");
+        let mut other = looking(0);
+        for column in ["visited_h\u{1b}", "left_h"] {
+            other.note_day_off(column);
+        }
+        beside.add(other);
+        assert_eq!(
+            beside.notes(&Cover::All).collect::<Vec<_>>(),
+            [
+                "2 rows were taken whose left_h is a day from the date of the other calendar",
+                "1 row was taken whose visited_h<U+1B> is a day from the date of the other calendar",
+            ]
+        );
     }
 }

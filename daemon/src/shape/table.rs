@@ -30,7 +30,7 @@ impl Shaper {
             }
             _ => Standing::Here,
         };
-        self.fill(batch, standing, |at, _| {
+        self.fill(batch, standing, beside, |at, _| {
             let cell = headers.cells.get(at).and_then(|&at| cells.get(at));
             let cell = cell.filter(|cell| !cell.is_empty());
             Ok(Held::Raw(cell.map_or(Raw::Nothing, Raw::Text)))
@@ -74,7 +74,7 @@ impl Shaper {
                 return Err(Refused { field, reason, misfit: Misfit::Row });
             }
         }
-        self.fill(batch, standing, |at, _| {
+        self.fill(batch, standing, beside, |at, _| {
             Ok(match headers.cells.get(at).map(|&at| row.cell(at)) {
                 Some(xlsx::Cell::Raw(raw)) => Held::Raw(raw),
                 // Refused above, or of no interest in a deletion.

@@ -192,10 +192,10 @@ impl Reading {
     }
 }
 
-/// Whether a stored Hijri day and a stored date are the same day, or a day apart.
-pub(super) fn is_same_day(hijri: &str, day: &str) -> bool {
-    let same = hijri.parse::<HijriDate>().ok().zip(day.parse::<civil::Date>().ok());
-    same.is_some_and(|(hijri, day)| hijri.gregorian().duration_since(day).as_hours().abs() <= 24)
+/// How many days a stored Hijri day and a stored date are apart; `None`: one of them is no day.
+pub(super) fn days_apart(hijri: &str, day: &str) -> Option<u64> {
+    let (hijri, day) = hijri.parse::<HijriDate>().ok().zip(day.parse::<civil::Date>().ok())?;
+    Some(hijri.gregorian().duration_since(day).as_hours().unsigned_abs() / 24)
 }
 
 /// Why a value is refused for what it holds: a NUL would end the text for whoever reads it with another tool.

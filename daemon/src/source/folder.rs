@@ -12,7 +12,7 @@ pub mod away;
 pub mod marker;
 pub mod watch;
 
-pub use away::settle;
+pub use away::{settle, settle_all};
 pub use marker::Marker;
 pub use watch::{News, Watch};
 

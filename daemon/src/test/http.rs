@@ -68,7 +68,10 @@ pub(super) async fn walk(
     let good = if slow { PollResult::Slow } else { PollResult::Ok { near_limit: false } };
     trial.result = Some((good, None));
     match feed {
-        Some(feed) => record::look(trial, source, feed, answer, call, &services.rooms).await,
+        Some(feed) => {
+            let folder = services.store.folder.path();
+            record::look(trial, source, feed, answer, call, &services.rooms, folder).await;
+        }
         None => trial.good(TestStep::Record, Instant::now(), "no feed is read over it"),
     }
 }

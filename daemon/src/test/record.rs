@@ -1,7 +1,7 @@
 //! The last step: whether the answer holds records that the feed can take. Told by the names of their fields and by
 //! counts; no value is shown.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use marsad_shared::{
     feed::{Feed, Origin},
@@ -49,6 +49,7 @@ pub(super) async fn look(
     answer: Answer,
     call: Call,
     rooms: &Rooms,
+    folder: &Path,
 ) {
     let began = Instant::now();
     let name = feed.id.to_string();
@@ -65,9 +66,9 @@ pub(super) async fn look(
         let what = format!("{name}: the page is large, and others as large are being read");
         return trial.bad(TestStep::Record, began, &what, "try again in a moment");
     };
-    let (feed, url) = (Arc::clone(feed), call.url.clone());
-    let read =
-        tokio::task::spawn_blocking(move || read(&feed, &reading, &answer, &url, most)).await;
+    let (feed, url, folder) = (Arc::clone(feed), call.url.clone(), folder.to_owned());
+    let read = move || read(&feed, &reading, &answer, &url, most, &folder);
+    let read = tokio::task::spawn_blocking(read).await;
     drop(room);
     let read = read
         .unwrap_or_else(|_| Err(Trouble::File("it could not be decoded; report this".to_owned())))
@@ -146,10 +147,11 @@ fn read(
     answer: &Answer,
     url: &Url,
     most: usize,
+    folder: &Path,
 ) -> Result<Seen, Trouble> {
     let decoded = |error| Trouble::decode(shown(url), error);
     let layout = if feed.fields.is_empty() {
-        reading.infer(feed).map_err(decoded)?
+        reading.infer(feed, folder).map_err(decoded)?
     } else {
         Layout::new(feed.fields.clone(), &feed.key).map_err(|missing| {
             decoded(DecodeError::Layout(format!("the key {missing:?} is no field; mend `key`")))
@@ -160,7 +162,7 @@ fn read(
     let own = || layout.fields.iter().map(|field| field.name.clone()).collect();
     // What stands there, whatever the feed wants of it.
     let bare = Feed { key: Vec::new(), fields: Vec::new(), cover: Cover::All, ..feed.clone() };
-    let found = reading.infer(&bare);
+    let found = reading.infer(&bare, folder);
     let names =
         found.map_or_else(|_| own(), |found| found.fields.into_iter().map(|f| f.name).collect());
     let envelope = match &feed.origin {
@@ -177,7 +179,7 @@ fn read(
         origins,
         references: None,
     };
-    let Read { found, piece, .. } = reading.page(&intake, envelope.paths(), most);
+    let Read { found, piece, .. } = reading.page(&intake, envelope.paths(), most, folder);
     // An answer that says that it is an error is one, whatever its records look like.
     if let Some(why) = envelope.said(&found, answer, url)?.failed {
         return Ok(Seen { rows: 0, refused: 0, why: None, names, left_out: Some(why) });

@@ -65,10 +65,16 @@ fn good(choices: &mut Choices<'_>) -> (Vec<u8>, Vec<(String, Vec<u8>)>) {
     for at in 0..choices.below(4) {
         let name = format!("{}{at}.csv", choices.one(&["", "a/", "دفعة/", "xl/"]));
         let text = &TEXT[..choices.below(TEXT.len())];
-        let made = if choices.below(2) == 0 {
-            Member::new(&name, text)
-        } else {
-            Member::stored(&name, text)
+        let made = match choices.below(4) {
+            0 => Member::new(&name, text),
+            1 => Member::stored(&name, text),
+            // Without long runs the one is the other.
+            2 => Member { method: 9, ..Member::new(&name, text) },
+            _ => {
+                let packed = zstd::encode_all(text, 1).unwrap();
+                let packed_len = u32::try_from(packed.len()).unwrap();
+                Member { method: 93, packed, packed_len, ..Member::stored(&name, text) }
+            }
         };
         members.push(match choices.below(3) {
             0 => made.streamed(),

@@ -15,6 +15,7 @@ mod path;
 mod records;
 pub(super) mod references;
 mod request;
+mod retention;
 mod rules;
 mod schedule;
 mod secret;
@@ -42,6 +43,7 @@ use crate::{
     feed::Feed,
     id::PartnerId,
     partner::{Agreement, Budget, Name, Partner},
+    retention::Retention,
     role::{Grant, Role},
     untrusted::show,
 };
@@ -63,6 +65,7 @@ pub(super) struct Daemon {
     pub http: Option<std::net::SocketAddr>,
     pub grace: Duration,
     pub roles: Vec<(Role, Vec<Grant>)>,
+    pub retention: Retention,
 }
 
 /// Checks the daemon's file. What is wrong is replaced by its default, so that the partners can be checked as well.
@@ -92,6 +95,7 @@ pub(super) fn daemon(raw: &RawDaemon, report: &mut Report<'_>) -> Daemon {
         http: raw.http.value().map(|address| address.0),
         grace: raw.grace.value().map_or(Duration::from_secs(10), |span| span.0),
         roles: raw.roles.value().map(roles).unwrap_or_default(),
+        retention: retention::retention(&raw.retention, report),
     }
 }
 

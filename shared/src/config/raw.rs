@@ -43,6 +43,21 @@ table! {
         may grace: Span,
         /// Who may do what. Whoever started the daemon is admin too; a peer without a role gets nothing.
         may roles: RawRoles,
+        /// How long what came is kept.
+        may retention: RawRetention,
+    }
+    later {}
+}
+
+table! {
+    /// How long what came is kept, byte for byte; what is in the bank stays.
+    pub struct RawRetention, as "{ originals = \"90d\", quarantine = \"90d\" }" {
+        /// Files that were imported, and documents that were delivered: so long behind the last time that they were needed. A
+        /// feed's last file, a file that is held, and a document that is still to be delivered are kept longer. At least
+        /// `1d`. Default: `90d`.
+        may originals: Span,
+        /// What was refused, rows and whole files: so long behind the last time that it was. At least `1d`. Default: `90d`.
+        may quarantine: Span,
     }
     later {}
 }
@@ -684,8 +699,8 @@ table! {
         may format: String,
         /// The IANA zone of a timestamp that names none. Default: `timezone` of marsad.toml.
         may zone: Zone,
-        /// `hijri_date`: the `date` column that says the same day; where both are given and are more than a day apart, the
-        /// record is refused. Default: none is compared.
+        /// `hijri_date`: the `date` column that says the same day; where both are given and are a day apart, the record
+        /// is taken and the run says how many were; if more than a day, it is refused. Default: none is compared.
         may gregorian: String,
         /// `phone`: the country of a number that names none, by its two letters. Default: `AE`.
         may region: String,

@@ -360,6 +360,16 @@ impl Cache {
         Ok(files.collect::<Result<_, _>>()?)
     }
 
+    /// Forgets at most `limit` contents that feeds had before `before`, but for each feed's last one; gives how many. They are
+    /// not read again by a full resync.
+    pub fn forget_files(&mut self, before: Timestamp, limit: u32) -> Result<usize, StoreError> {
+        let sql = "DELETE FROM marsad_file WHERE (feed, hash) IN (SELECT feed, hash FROM marsad_file AS file WHERE at < ?1 \
+                   AND EXISTS (SELECT 1 FROM marsad_file AS later WHERE later.feed = file.feed \
+                   AND (later.at, later.run) > (file.at, file.run)) LIMIT ?2)";
+        let before = before.as_microsecond();
+        Ok(self.db.prepare_cached(sql)?.execute(params![before, limit])?)
+    }
+
     fn remember(&mut self, feed: &FeedId, reading: Reading) {
         self.touch(feed);
         self.readings.insert(feed.clone(), reading);

@@ -13,6 +13,7 @@ mod calls;
 mod certificates;
 pub(super) mod drift;
 mod exchanges;
+mod expiry;
 pub(super) mod groups;
 mod quarantine;
 mod replay;

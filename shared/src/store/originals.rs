@@ -2,12 +2,20 @@
 //!
 //! A file is written under a temporary name, synced, then renamed to its hash, so that a name never stands for half a
 //! file. The same content twice is one file.
+//!
+//! Letting go of one that is too old meets those who take the same content up at that moment. So whoever is about to write
+//! down that he needs an original has it in hand ([`Hold`]) until that is durable, and what is in hand never goes
+//! ([`Originals::remove`]); and what is about to go is not there any more for those who come ([`Originals::has`]), who keep
+//! it anew.
 
 use std::{
+    collections::{HashMap, HashSet},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use super::StoreError;
@@ -15,11 +23,41 @@ use super::StoreError;
 /// zstd's fastest ordinary level: the disk is the bound, not the ratio.
 const LEVEL: i32 = 1;
 const TEMPORARY: &str = ".part";
+const SUFFIX: &str = ".zst";
+/// So many are kept one by one: to wait for the whole disk costs more.
+const FEW: usize = 4;
 
 /// The folder of originals.
 #[derive(Clone, Debug)]
 pub struct Originals {
     folder: PathBuf,
+    hands: Hands,
+}
+
+/// Who is at which original at the moment.
+#[derive(Clone, Debug, Default)]
+struct Hands(Arc<Mutex<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
+    /// By its hash, by how many.
+    in_hand: HashMap<String, usize>,
+    /// What is about to go.
+    going: HashSet<String>,
+}
+
+/// An original in somebody's hand: as long as this lives it does not go.
+#[derive(Debug)]
+pub struct Hold {
+    hash: String,
+    hands: Hands,
+}
+
+/// Originals that are about to go, unless one of them is kept anew meanwhile. Dropping it lets them stay.
+#[derive(Debug)]
+pub struct Going {
+    hashes: Vec<String>,
+    originals: Originals,
 }
 
 /// An original on its way in. Dropping it leaves nothing.
@@ -29,19 +67,25 @@ pub struct Incoming {
     encoder: Option<zstd::Encoder<'static, File>>,
     hasher: blake3::Hasher,
     bytes: u64,
+    hands: Hands,
 }
 
+/// An original of which all is written, and nothing synced. It has nothing open, so that there may be many.
+pub struct Written(Incoming);
+
 /// An original that is safe: synced, under its hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Kept {
     /// BLAKE3 in hex.
     pub hash: String,
     pub bytes: u64,
+    /// To be held until it is written down who needs it.
+    pub hold: Hold,
 }
 
 impl Originals {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, hands: Hands::default() }
     }
 
     /// Removes what a killed daemon left half written.
@@ -68,12 +112,61 @@ impl Originals {
             temporary,
             hasher: blake3::Hasher::new(),
             bytes: 0,
+            hands: self.hands.clone(),
         })
     }
 
-    /// Whether this content is kept already.
+    /// Puts what was written under its hash, each in its order, once it is synced. What they share of waiting for the disk is
+    /// waited for once: first all bytes, then all names.
+    pub fn keep_all(&self, written: Vec<Written>) -> Result<Vec<Kept>, StoreError> {
+        if written.len() <= FEW {
+            return written.into_iter().map(|one| one.0.keep()).collect();
+        }
+        let failed = |source| StoreError::io(&self.folder, source);
+        let disk = File::open(&self.folder).map_err(failed)?;
+        let sync = || nix::unistd::syncfs(&disk).map_err(|errno| failed(errno.into()));
+        sync()?;
+        let kept: Result<Vec<_>, _> = written.into_iter().map(|one| one.0.name()).collect();
+        let kept = kept?;
+        sync()?;
+        Ok(kept)
+    }
+
+    /// Takes an original in hand, whether it is kept already or on its way in.
+    pub fn hold(&self, hash: &str) -> Hold {
+        self.hands.take(hash)
+    }
+
+    /// Whether this content is kept already, and stays.
     pub fn has(&self, hash: &str) -> bool {
-        place(&self.folder, hash).exists()
+        let hands = self.hands.lock();
+        !hands.going.contains(hash) && place(&self.folder, hash).exists()
+    }
+
+    /// The originals of which the hash begins with the byte `first`, last written before `before`.
+    pub fn aged(&self, first: u8, before: SystemTime) -> Result<Vec<String>, StoreError> {
+        let folder = self.folder.join(format!("{first:02x}"));
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(StoreError::io(&folder, source)),
+        };
+        let aged = entries.flatten().filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let hash = name.strip_suffix(SUFFIX)?.to_owned();
+            (entry.metadata().ok()?.modified().ok()? < before).then_some(hash)
+        });
+        Ok(aged.collect())
+    }
+
+    /// Those of `hashes` that nobody has in hand, about to go: from now on whoever needs one keeps it anew. Who needed one
+    /// before has written that down by now, so it is time to look.
+    pub fn going(&self, mut hashes: Vec<String>) -> Going {
+        let mut hands = self.hands.lock();
+        hashes.retain(|hash| !hands.in_hand.contains_key(hash));
+        hands.going.extend(hashes.iter().cloned());
+        drop(hands);
+        Going { hashes, originals: self.clone() }
     }
 
     /// The content of that hash, as it was.
@@ -85,22 +178,47 @@ impl Originals {
 }
 
 impl Incoming {
+    /// The hash of what was written so far: BLAKE3 in hex.
+    pub fn hash(&self) -> String {
+        self.hasher.finalize().to_hex().to_string()
+    }
+
+    /// Ends it, for [`Originals::keep_all`].
+    pub fn written(mut self) -> Result<Written, StoreError> {
+        let ended = self.encoder.take().map_or(Ok(()), |encoder| encoder.finish().map(drop));
+        ended.map_err(|source| StoreError::io(&self.temporary, source))?;
+        Ok(Written(self))
+    }
+
+    /// Puts what is synced already under its hash.
+    fn name(self) -> Result<Kept, StoreError> {
+        let hash = self.hash();
+        let path = place(&self.folder, &hash);
+        let hold = self.hands.take(&hash);
+        let put = || {
+            open_folder(&self.folder, &path)?;
+            fs::rename(&self.temporary, &path)
+        };
+        put().map_err(|source| StoreError::io(&path, source))?;
+        Ok(Kept { hash, bytes: self.bytes, hold })
+    }
+
     /// Syncs what was written and puts it under its hash.
     pub fn keep(mut self) -> Result<Kept, StoreError> {
-        let hash = self.hasher.finalize().to_hex().to_string();
+        let hash = self.hash();
         let path = place(&self.folder, &hash);
+        let hold = self.hands.take(&hash);
         self.settle(&path).map_err(|source| StoreError::io(&path, source))?;
-        Ok(Kept { hash, bytes: self.bytes })
+        Ok(Kept { hash, bytes: self.bytes, hold })
     }
 
     fn settle(&mut self, path: &Path) -> io::Result<()> {
-        let Some(encoder) = self.encoder.take() else { return Ok(()) };
-        encoder.finish()?.sync_all()?;
-        let folder = path.parent().unwrap_or(&self.folder);
-        if !folder.exists() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            File::open(&self.folder)?.sync_all()?;
+        match self.encoder.take() {
+            Some(encoder) => encoder.finish()?.sync_all()?,
+            // It is written already.
+            None => File::open(&self.temporary)?.sync_all()?,
         }
+        let folder = open_folder(&self.folder, path)?;
         fs::rename(&self.temporary, path)?;
         File::open(folder)?.sync_all()
     }
@@ -127,9 +245,81 @@ impl Drop for Incoming {
     }
 }
 
+impl Hands {
+    fn take(&self, hash: &str) -> Hold {
+        let mut hands = self.lock();
+        // What is kept or needed again stays.
+        hands.going.remove(hash);
+        *hands.in_hand.entry(hash.to_owned()).or_default() += 1;
+        drop(hands);
+        Hold { hash: hash.to_owned(), hands: self.clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut hands = self.hands.lock();
+        if let Some(count) = hands.in_hand.get_mut(&self.hash) {
+            *count -= 1;
+            if *count == 0 {
+                hands.in_hand.remove(&self.hash);
+            }
+        }
+    }
+}
+
+impl Going {
+    pub fn hashes(&self) -> &[String] {
+        &self.hashes
+    }
+
+    /// Removes all but those that are `needed`, and those that somebody took up meanwhile; gives how many. What a power cut
+    /// brings back goes the next time.
+    pub fn remove(self, needed: &HashSet<String>) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        for hash in self.hashes.iter().filter(|hash| !needed.contains(*hash)) {
+            // Under the lock: nobody takes it up between the look and the deed.
+            let hands = self.originals.hands.lock();
+            if !hands.going.contains(hash) {
+                continue;
+            }
+            let path = place(&self.originals.folder, hash);
+            match fs::remove_file(&path) {
+                Ok(()) => gone += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(StoreError::io(&path, source)),
+            }
+        }
+        Ok(gone)
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let mut hands = self.originals.hands.lock();
+        for hash in &self.hashes {
+            hands.going.remove(hash);
+        }
+    }
+}
+
+/// The folder of the original at `path`, which is made if it is the first of its kind.
+fn open_folder<'p>(originals: &'p Path, path: &'p Path) -> io::Result<&'p Path> {
+    let folder = path.parent().unwrap_or(originals);
+    if !folder.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        File::open(originals)?.sync_all()?;
+    }
+    Ok(folder)
+}
+
 /// Two letters of the hash make a folder, so that none grows too long.
 fn place(folder: &Path, hash: &str) -> PathBuf {
-    folder.join(hash.get(..2).unwrap_or("__")).join(format!("{hash}.zst"))
+    folder.join(hash.get(..2).unwrap_or("__")).join(format!("{hash}{SUFFIX}"))
 }
 
 #[cfg(test)]
@@ -147,6 +337,77 @@ mod tests {
         let mut text = String::new();
         originals.open(&kept.hash).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "طلب,1\n");
+    }
+
+    /// Two originals that were written long ago, with their hashes.
+    fn two(originals: &Originals) -> [String; 2] {
+        ["a", "b"].map(|text| {
+            let mut incoming = originals.incoming().unwrap();
+            incoming.write_all(text.as_bytes()).unwrap();
+            let Kept { hash, .. } = incoming.keep().unwrap();
+            let file = File::open(place(&originals.folder, &hash)).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            hash
+        })
+    }
+
+    #[test]
+    fn what_is_old_and_not_needed_goes_and_nothing_else() {
+        let temp = tempfile::tempdir().unwrap();
+        let originals = Originals::new(temp.path().to_owned());
+        let [a, b] = two(&originals);
+        let day = SystemTime::UNIX_EPOCH + std::time::Duration::from_hours(24);
+        let aged = |before| -> Vec<String> {
+            let all = (0..=u8::MAX).flat_map(|first| originals.aged(first, before).unwrap());
+            all.collect()
+        };
+        assert_eq!(aged(SystemTime::UNIX_EPOCH).len(), 0, "not before the time itself");
+        let aged = aged(day);
+        assert_eq!(HashSet::from_iter(aged.clone()), HashSet::from([a.clone(), b.clone()]));
+        let going = originals.going(aged);
+        assert!(!originals.has(&a), "who comes now keeps it anew");
+        assert_eq!(going.remove(&HashSet::from([a.clone()])).unwrap(), 1);
+        assert!(originals.has(&a) && !originals.has(&b));
+    }
+
+    #[test]
+    fn what_somebody_has_in_hand_or_takes_up_meanwhile_stays() {
+        let temp = tempfile::tempdir().unwrap();
+        let originals = Originals::new(temp.path().to_owned());
+        let [a, b] = two(&originals);
+        let hand = originals.hold(&a);
+        let going = originals.going(vec![a.clone(), b.clone()]);
+        assert_eq!(going.hashes(), [b.as_str()]);
+        let mut incoming = originals.incoming().unwrap();
+        incoming.write_all(b"b").unwrap();
+        let again = incoming.keep().unwrap();
+        assert_eq!(going.remove(&HashSet::new()).unwrap(), 0, "it is kept anew");
+        assert!(originals.has(&a) && originals.has(&b));
+        drop((hand, again));
+        assert_eq!(originals.going(vec![a, b]).remove(&HashSet::new()).unwrap(), 2);
+    }
+
+    #[test]
+    fn many_are_kept_as_each_would_be() {
+        let temp = tempfile::tempdir().unwrap();
+        let originals = Originals::new(temp.path().to_owned());
+        for many in [FEW, 3 * FEW] {
+            let texts: Vec<_> = (0..many).map(|at| format!("{many},{}", at % 7)).collect();
+            let incoming = texts.iter().map(|text| {
+                let mut incoming = originals.incoming().unwrap();
+                incoming.write_all(text.as_bytes()).unwrap();
+                incoming.written().unwrap()
+            });
+            let kept = originals.keep_all(incoming.collect()).unwrap();
+            for (kept, text) in kept.iter().zip(&texts) {
+                let mut read = String::new();
+                originals.open(&kept.hash).unwrap().read_to_string(&mut read).unwrap();
+                assert_eq!((&read, kept.bytes), (text, text.len() as u64));
+                assert!(originals.going(vec![kept.hash.clone()]).hashes().is_empty(), "in hand");
+            }
+        }
+        let parts = fs::read_dir(temp.path()).unwrap().flatten();
+        assert!(parts.into_iter().all(|entry| entry.path().is_dir()), "and nothing is left over");
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod exchanges;
 mod feeds;
 mod groups;
 mod layout;
+mod originals;
 mod quarantine;
 mod records;
 mod references;

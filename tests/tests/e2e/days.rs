@@ -1,15 +1,28 @@
-//! A partner that is down for days: it is tried no faster than it is read, told of once, and read as soon as it is back.
+//! Time that is not ours: a partner that is down for days is tried no faster than it is read, told of once, and read as soon
+//! as it is back; and a clock that steps makes nothing happen at once, or not at all.
 //!
-//! The daemon lives some thousand times as fast as we do: libfaketime is loaded into it.
+//! libfaketime is loaded into the daemon, which lives some thousand times as fast as we do, or by a clock that we set.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
+use axum::Router;
 use jiff::{SignedDuration, Timestamp};
-use marsad_shared::{health::Health, run::Outcome};
+use marsad_shared::{
+    freshness::Freshness,
+    health::{Health, Reason},
+    run::Outcome,
+};
 use marsad_tests::{
+    bank,
     daemon::{Daemon, Home},
-    partner::{PartnerFile, Reply, Script},
+    partner::{
+        PartnerFile, Reply, Script,
+        tls::{Authority, TlsServer},
+    },
 };
 use serde_json::{Value, json};
 
@@ -78,5 +91,102 @@ async fn a_partner_that_is_down_for_days_is_tried_in_measure_and_told_of_once() 
     script.revive().await?;
     let run = waits::good_run(&daemon, "p/one", last).await?;
     assert_eq!(run.outcome, Outcome::Succeeded, "{run:#?}");
+    Ok(())
+}
+
+/// Sets the daemon's clock, by how far it is from ours.
+fn set(clock: &Path, offset: &str) -> anyhow::Result<()> {
+    let part = clock.with_extension("part");
+    fs::write(&part, offset)?;
+    Ok(fs::rename(part, clock)?)
+}
+
+/// A daemon whose clock we set, with a partner that it reads every hour, one behind TLS, and a folder.
+async fn by_our_clock(
+    script: &Script,
+    tls: &TlsServer,
+    ca: &str,
+) -> anyhow::Result<(Daemon, PathBuf)> {
+    let (library, home) = (library()?.display().to_string(), Home::new()?);
+    let (folder, clock) = (home.join("in"), home.join("clock"));
+    fs::create_dir(&folder)?;
+    fs::write(home.join("partners.d/ca.pem"), ca)?;
+    set(&clock, "+0")?;
+    let mut file = PartnerFile::new("p");
+    let feed = "key = [\"id\"]\nfields = { id = \"integer\" }";
+    let hourly = "schedule = { every = \"1h\" }\nfreshness = { every = \"2h\", grace = \"1h\" }";
+    file.add(&format!(
+        "\n[[connection]]\nid = \"api\"\nbase_url = \"http://{}\"\n\
+         \n[[connection]]\nid = \"tls\"\nbase_url = \"{}\"\ntls = {{ ca = \"ca.pem\" }}\n\
+         \n[[connection]]\nid = \"drop\"\nimport = \"{}\"\nsettle = \"1s\"\n\
+         \n[[feed]]\nid = \"rows\"\nconnection = \"api\"\npath = \"/rows\"\n{hourly}\n{feed}\n\
+         \n[[feed]]\nid = \"safe\"\nconnection = \"tls\"\npath = \"/rows\"\n{hourly}\n{feed}\n\
+         \n[[feed]]\nid = \"files\"\nconnection = \"drop\"\nfiles = \"*.csv\"\n{feed}\n",
+        script.address(),
+        tls.url(),
+        folder.display()
+    ));
+    home.partner(&file)?;
+    let clock = clock.display().to_string();
+    let home = home
+        .environment("LD_PRELOAD", &library)
+        .environment("FAKETIME_TIMESTAMP_FILE", &clock)
+        .environment("FAKETIME_NO_CACHE", "1")
+        .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .environment("DONT_FAKE_MONOTONIC", "1");
+    Ok((Daemon::start(home).await?, folder))
+}
+
+#[tokio::test]
+#[ignore = "needs libfaketime: apt-get install libfaketime"]
+async fn a_clock_that_steps_brings_no_burst_and_keeps_nothing_waiting() -> anyhow::Result<()> {
+    let script = Script::start(|_| Reply::json(&json!([{ "id": 1 }]))).await?;
+    let authority = Authority::new("Theirs")?;
+    let rows = Router::new().fallback(async || r#"[{ "id": 1 }]"#);
+    let tls = TlsServer::start(rows, &authority.pair("127.0.0.1", 400)?, None).await?;
+    let (mut daemon, folder) = by_our_clock(&script, &tls, &authority.pem).await?;
+    let clock = daemon.path().join("clock");
+    waits::good_run(&daemon, "p/rows", 0).await?;
+    waits::good_run(&daemon, "p/safe", 0).await?;
+    let real = now(&daemon).await?;
+    // Forward by less than the promise, back, to the beginning of all clocks, and right again.
+    for (at, (offset, hours)) in
+        [("+90m", 1), ("-2d", -48), ("-20700d", -20_700 * 24), ("+0", 0)].into_iter().enumerate()
+    {
+        set(&clock, offset)?;
+        let stepped = async |_: &_| {
+            let apart = now(&daemon).await?.duration_since(real).as_hours();
+            Ok(((hours..=hours + 1).contains(&apart)).then_some(()))
+        };
+        daemon.until(&format!("its clock is at {offset}"), stepped).await?;
+        let part = folder.join(".part");
+        fs::write(&part, format!("id\n{at}\n"))?;
+        fs::rename(&part, folder.join(format!("{at}.csv")))?;
+        let taken = async |_: &_| {
+            let sql = "SELECT count(*) FROM p__files";
+            let rows = bank::number(&daemon.state_dir(), "cache.db", sql).unwrap_or_default();
+            Ok((rows > i64::try_from(at)?).then_some(()))
+        };
+        daemon.until(&format!("a file is taken at {offset}"), taken).await?;
+        let asked = script.asked("/rows").len();
+        assert!(asked <= at + 2, "{offset}: asked {asked} times: one poll for each step, at most");
+        let freshness = daemon.client.feed("p/rows").await?.freshness;
+        let fresh = matches!(freshness, Freshness::Fresh | Freshness::Due | Freshness::Future);
+        assert!(fresh, "{offset}: {freshness:?}, and it was read minutes ago");
+    }
+    // No line and no session is left of the time when it was right.
+    set(&clock, "-20700d")?;
+    daemon.sigterm().await?;
+    daemon.go().await?;
+    let last = waits::last(&daemon, "p/safe").await?;
+    daemon.client.resync("p/safe", false).await?;
+    let (run, reason) = waits::failed_run(&daemon, "p/safe", last).await?;
+    assert_eq!(run.cause, Some(Reason::Clock), "{reason}");
+    assert!(reason.contains("our clock says 1970"), "{reason}");
+    set(&clock, "+0")?;
+    let last = waits::last(&daemon, "p/safe").await?;
+    daemon.client.resync("p/safe", false).await?;
+    let run = waits::good_run(&daemon, "p/safe", last).await?;
+    assert!(run.outcome.is_good(), "all is well once the clock is: {run:#?}");
     Ok(())
 }

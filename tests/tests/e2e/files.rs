@@ -12,9 +12,12 @@ use marsad_tests::{
 
 use crate::waits;
 
+mod calendars;
 mod complete;
 mod encodings;
+mod retention;
 mod snapshots;
+mod together;
 
 /// A folder that a daemon imports from, with its feeds.
 struct Folder {

@@ -82,6 +82,8 @@ mod tls;
 #[cfg(test)]
 mod waits;
 #[cfg(test)]
+mod watching;
+#[cfg(test)]
 mod whole;
 #[cfg(test)]
 mod workbooks;

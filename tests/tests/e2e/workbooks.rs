@@ -1,12 +1,13 @@
 //! Workbooks that are dropped into a folder: one sheet of each is a feed's file, and the worst of them is held.
 
-use std::{fmt::Write as _, fs};
+use std::{fmt::Write as _, fs, process::Command, sync::Mutex};
 
-use marsad_shared::{health::Reason, run::Outcome};
+use marsad_shared::{health::Reason, protocol::RunRow, run::Outcome};
 use marsad_tests::{
     bank,
     build::workspace,
     daemon::{Daemon, Home},
+    partner::{PartnerFile, Reply, Script},
 };
 
 use crate::{
@@ -37,10 +38,8 @@ fn drop_file(daemon: &Daemon, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     Ok(fs::rename(folder.join(format!(".{name}.part")), folder.join(name))?)
 }
 
-#[tokio::test]
-async fn both_sheets_of_a_sample_come_into_the_bank_each_in_its_own_feed() -> anyhow::Result<()> {
-    let activities = r#"files = "council-*.xlsx"
-sheet = "الأنشطة"
+/// The activities of the sample, as somebody would write them down.
+const ACTIVITIES: &str = r#"sheet = "الأنشطة"
 header_row = 3
 stop = ["الإجمالي"]
 key = ["no"]
@@ -48,6 +47,10 @@ key = ["no"]
 no = { type = "text", from = "رقم النشاط" }
 begins = { type = "timestamp", from = "تاريخ البدء", format = "%d/%m/%Y" }
 people = { type = "integer", from = "عدد المستفيدين" }"#;
+
+#[tokio::test]
+async fn both_sheets_of_a_sample_come_into_the_bank_each_in_its_own_feed() -> anyhow::Result<()> {
+    let activities = &format!("files = \"council-*.xlsx\"\n{ACTIVITIES}");
     let results = "files = \"council-*.xlsx\"\nsheet = 2\nkey = [\"الرمز\"]";
     let daemon = with_feeds(&[("activities", activities), ("results", results)]).await?;
     let sample = fs::read(workspace().join("tests/samples/council-activities.xlsx"))?;
@@ -159,5 +162,129 @@ async fn promise_8_no_workbook_ends_the_daemon() -> anyhow::Result<()> {
         let children = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
         assert_eq!(children.trim(), "", "each process that read is gone, and was waited for");
     }
+    Ok(())
+}
+
+/// The process that reads a workbook for the daemon, once there is one.
+async fn reader_of(daemon: &Daemon) -> anyhow::Result<String> {
+    let pid = daemon.pid()?;
+    let child = async |_: &_| {
+        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+            // A thread may end while it is looked at.
+            let children = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+            if let Some(child) = children.split_whitespace().next() {
+                return Ok(Some(child.to_owned()));
+            }
+        }
+        Ok(None)
+    };
+    daemon.until("a process that reads", child).await
+}
+
+#[tokio::test]
+async fn a_workbook_that_takes_too_long_is_held_and_the_next_one_taken() -> anyhow::Result<()> {
+    let daemon =
+        with_feeds(&[("data", "files = \"*.xlsx\"\nkey = [\"id\"]\nfields = { id = \"text\" }")])
+            .await?;
+    let rows: String =
+        (2..250_000).map(|line| row(line, &["A", "a text of some length"])).collect();
+    drop_file(&daemon, "long.xlsx", &Book::new(&(row(1, &["id", "text"]) + &rows)).bytes())?;
+    let child = reader_of(&daemon).await?;
+    // What it may compute is a minute. A second is enough to see what becomes of it then.
+    let lowered = Command::new("prlimit").args(["--pid", &child, "--cpu=1:60"]).output()?;
+    assert!(lowered.status.success(), "{}", String::from_utf8_lossy(&lowered.stderr));
+    let held = |run: &RunRow| run.outcome == Outcome::Held;
+    let run = waits::run(&daemon, "council/data", 0, "held", held).await?;
+    let reason = run.reason.unwrap_or_default();
+    assert_eq!(run.cause, Some(Reason::TooLarge), "{reason}");
+    assert!(reason.contains("60 seconds"), "{reason}");
+    drop_file(&daemon, "good.xlsx", &Book::new(&(row(1, &["id"]) + &row(2, &["A"]))).bytes())?;
+    waits::good_run(&daemon, "council/data", 0).await?;
+    Ok(())
+}
+
+/// A partner that answers with what `book` holds, as a workbook, and feeds that read it.
+async fn serving(
+    book: &'static Mutex<Vec<u8>>,
+    kind: &'static str,
+    feeds: &[(&str, &str)],
+) -> anyhow::Result<(Script, Daemon)> {
+    let script = Script::start(move |_| {
+        let bytes = book.lock().map(|book| book.clone()).unwrap_or_default();
+        Reply::bytes(kind, bytes)
+    })
+    .await?;
+    let mut file = PartnerFile::new("council");
+    file.connection("api", &format!("base_url = \"http://{}\"", script.address()));
+    for (name, keys) in feeds {
+        file.add(&format!(
+            "\n[[feed]]\nid = \"{name}\"\nconnection = \"api\"\npath = \"/{name}\"\n\
+             schedule = {{ every = \"1h\" }}\n{keys}\n"
+        ));
+    }
+    Ok((script, Daemon::start(Home::with(&[&file])?).await?))
+}
+
+const SHEET: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+#[tokio::test]
+async fn a_workbook_that_a_partner_answers_with_is_read_as_a_file_is() -> anyhow::Result<()> {
+    static BOOK: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+    let sample = fs::read(workspace().join("tests/samples/council-activities.xlsx"))?;
+    BOOK.lock().unwrap().clone_from(&sample);
+    let results = "sheet = 2\nkey = [\"الرمز\"]";
+    let feeds = [("activities", ACTIVITIES), ("results", results)];
+    let (_partner, daemon) = serving(&BOOK, SHEET, &feeds).await?;
+    for (feed, rows) in [("activities", 4), ("results", 3)] {
+        let run = waits::good_run(&daemon, &format!("council/{feed}"), 0).await?;
+        assert_eq!((run.outcome, run.counts.received), (Outcome::Succeeded, rows), "{run:?}");
+        assert_eq!(run.bytes, sample.len() as u64, "{run:?}");
+    }
+    let people = "SELECT sum(people) FROM council__activities";
+    assert_eq!(bank::number(&daemon.state_dir(), "cache.db", people)?, 269);
+    let tried = daemon.cli(&["test", "council/api"]).await?;
+    assert!(tried.code == 0 && tried.out.contains("4 records"), "{} {}", tried.out, tried.err);
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_8_no_workbook_of_an_answer_ends_the_daemon() -> anyhow::Result<()> {
+    static BOOK: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+    let good = || Book::new(&(row(1, &["id", "n"]) + &row(2, &["A", "5"]) + &row(3, &["B", "x"])));
+    let keys = "format = \"xlsx\"\nkey = [\"id\"]\nfields = { id = \"text\", n = \"integer\" }";
+    BOOK.lock().unwrap().clone_from(&good().bytes());
+    let (_partner, daemon) = serving(&BOOK, "application/octet-stream", &[("data", keys)]).await?;
+    let pid = daemon.pid()?;
+    let partial = |run: &RunRow| run.outcome == Outcome::Partial;
+    let run = waits::run(&daemon, "council/data", 0, "good but for a row", partial).await?;
+    assert_eq!((run.counts.inserted, run.counts.quarantined), (1, 1), "{run:?}");
+    let item = &waits::quarantined(&daemon, "council/data", 1).await?[0];
+    assert_eq!((item.place.line, item.place.field.as_deref()), (Some(3), Some("n")), "{item:?}");
+
+    let count = r#"<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" uniqueCount="4294967295"></sst>"#;
+    let mut crc = good().parts();
+    crc[0].crc ^= 1;
+    let hostile = Book { strings: Some(count.to_owned()), ..good() }.bytes();
+    let mut after = waits::number(&run);
+    for (bytes, word, cause) in [
+        (hostile, "MiB of memory", Reason::TooLarge),
+        (zip(&crc), "checksum", Reason::Checksum),
+        (b"id\n1\n".to_vec(), "no workbook", Reason::NotJson),
+    ] {
+        BOOK.lock().unwrap().clone_from(&bytes);
+        daemon.client.resync("council/data", false).await?;
+        let (run, reason) = waits::failed_run(&daemon, "council/data", after).await?;
+        assert_eq!(run.cause, Some(cause), "{reason}");
+        assert!(reason.contains(word) && reason.contains("page 1"), "{reason}");
+        after = waits::number(&run);
+    }
+    BOOK.lock().unwrap().clone_from(&good().bytes());
+    daemon.client.resync("council/data", false).await?;
+    waits::run(&daemon, "council/data", after, "good again", partial).await?;
+    assert_eq!(daemon.pid()?, pid);
+    assert_eq!(
+        bank::number(&daemon.state_dir(), "cache.db", "SELECT count(*) FROM council__data")?,
+        1
+    );
     Ok(())
 }

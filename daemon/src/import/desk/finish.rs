@@ -23,7 +23,7 @@ use crate::{
 
 /// All that decides about what was read, on its way to the cache.
 #[derive(Debug)]
-struct Finish {
+pub(in crate::import) struct Finish {
     feed: FeedId,
     run: RunId,
     at: Timestamp,
@@ -108,6 +108,31 @@ impl Desk {
         })
     }
 
+    /// The end of a small file that goes into the live table as it is.
+    pub(in crate::import) fn finish_of(
+        &self,
+        run: &Run,
+        batch: Batch,
+        at: Timestamp,
+        file: FileEnd,
+    ) -> Finish {
+        Finish {
+            feed: self.feed.id.clone(),
+            run: run.id,
+            at,
+            manner: self.manner(),
+            batch: Some(batch),
+            beside: false,
+            is_truth: false,
+            brake: Some(self.feed.keeping.brake),
+            earlier: Vec::new(),
+            outside: run.outside(),
+            pages: run.pages,
+            bytes: run.bytes,
+            files: vec![file],
+        }
+    }
+
     /// Where what was read stands: whether beside the live table, else the only piece of it. What may have to be held whole is
     /// not written into the live table first.
     async fn place(
@@ -139,6 +164,27 @@ impl Desk {
 impl Finish {
     /// Weighs what was read, and joins it unless it is [`Finished::Large`].
     fn finish(mut self, cache: &mut Cache) -> Result<Finished, StoreError> {
+        let odd = self.weigh(cache)?;
+        if self.beside && cache.begin_swap(&self.feed, Change::Load)? {
+            return Ok(Finished::Large(Box::new(self), odd));
+        }
+        Ok(Finished::Joined(self.join(cache)?, odd))
+    }
+
+    /// The same of a small file.
+    pub(in crate::import) fn finish_small(
+        mut self,
+        cache: &mut Cache,
+    ) -> Result<(Counts, Option<String>), StoreError> {
+        let odd = self.weigh(cache)?;
+        Ok((self.join(cache)?, odd))
+    }
+
+    /// Takes the only piece up, and gives what somebody should know of it all.
+    ///
+    /// # Errors
+    /// [`StoreError::Braked`] if it may not join.
+    fn weigh(&mut self, cache: &mut Cache) -> Result<Option<String>, StoreError> {
         let (feed, run) = (&self.feed, self.run);
         if !self.beside {
             cache.begin_pages(feed, run, self.manner)?;
@@ -153,19 +199,13 @@ impl Finish {
         let Counts { received, deleted, absent, .. } = self.outside.with(counts);
         let earlier = std::mem::take(&mut self.earlier);
         let found = Found { lived, received, deleted, absent, earlier };
-        let odd = match self.brake.map_or(Verdict::Free, |brake| brake.judge(&found)) {
-            Verdict::Hold(why) => {
-                return Err(StoreError::Braked(format!(
-                    "{why}; ask the partner, and if that is right: marsad run release {run}"
-                )));
-            }
-            Verdict::Odd(why) => Some(why),
-            Verdict::Free => None,
-        };
-        if self.beside && cache.begin_swap(&self.feed, Change::Load)? {
-            return Ok(Finished::Large(Box::new(self), odd));
+        match self.brake.map_or(Verdict::Free, |brake| brake.judge(&found)) {
+            Verdict::Hold(why) => Err(StoreError::Braked(format!(
+                "{why}; ask the partner, and if that is right: marsad run release {run}"
+            ))),
+            Verdict::Odd(why) => Ok(Some(why)),
+            Verdict::Free => Ok(None),
         }
-        Ok(Finished::Joined(self.join(cache)?, odd))
     }
 
     fn join(self, cache: &mut Cache) -> Result<Counts, StoreError> {

@@ -31,6 +31,24 @@ pub fn settle(path: &Path, stamp: Stamp, held: Option<&str>) -> io::Result<()> {
     writeln!(file, "{reason}")
 }
 
+/// Moves files of one folder that are dealt with to `done`, in their order; what could not be moved stays, each with why.
+pub fn settle_all(files: &[(PathBuf, Stamp)]) -> Vec<(PathBuf, io::Error)> {
+    let mut left = Vec::new();
+    let mut folders = None;
+    for (path, stamp) in files {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let done = folder.join("done");
+        match rename_into(path, &done, *stamp) {
+            Ok(_) => folders = Some((folder, done)),
+            Err(error) => left.push((path.clone(), error)),
+        }
+    }
+    if let Some((folder, done)) = folders {
+        sync([folder, &done]);
+    }
+    left
+}
+
 /// Moves the marker of a file that was dealt with to where that went, unless another file still needs it.
 pub fn settle_marker(marker: &Marker, path: &Path, held: bool) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
@@ -101,8 +119,25 @@ pub fn free(import: &Path, hash: &str, bytes: u64, marker: Option<&Marker>) -> i
 
 /// As [`put_away`], into the folder `target`.
 fn move_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<PathBuf>> {
-    let (folder, name) =
-        (path.parent().unwrap_or(Path::new(".")), path.file_name().unwrap_or_default());
+    let moved = rename_into(path, target, stamp)?;
+    if moved.is_some() {
+        sync([path.parent().unwrap_or(Path::new(".")), target]);
+    }
+    Ok(moved)
+}
+
+fn sync(folders: [&Path; 2]) {
+    for folder in folders {
+        if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+            // The move stands; at worst it is made again after a power cut.
+            warn!(folder = %folder.display(), %error, "a folder could not be synced");
+        }
+    }
+}
+
+/// The same, and nothing is synced.
+fn rename_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<PathBuf>> {
+    let name = path.file_name().unwrap_or_default();
     if fs::symlink_metadata(target).is_err() {
         fs::create_dir(target)?;
         // Whatever the daemon's mask: operators, who are of its group, look at what is held.
@@ -125,12 +160,6 @@ fn move_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<Path
         fs::remove_file(&to)?;
         return Ok(None);
     }
-    for folder in [folder, target] {
-        if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
-            // The move stands; at worst it is made again after a power cut.
-            warn!(folder = %folder.display(), %error, "a folder could not be synced");
-        }
-    }
     Ok(Some(to))
 }
 
@@ -149,6 +178,26 @@ mod tests {
         }
         let read = |name: &str| fs::read_to_string(temp.path().join("done").join(name)).unwrap();
         assert_eq!((read("a.csv"), read("2-a.csv")), ("one".to_owned(), "two".to_owned()));
+    }
+
+    #[test]
+    fn many_are_put_away_as_each_would_be() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| temp.path().join(name);
+        let files: Vec<_> = ["a.csv", "b.csv", "c.csv"]
+            .into_iter()
+            .map(|name| {
+                fs::write(path(name), name).unwrap();
+                (path(name), Stamp::of(&fs::metadata(path(name)).unwrap()))
+            })
+            .collect();
+        fs::remove_file(path("a.csv")).unwrap();
+        fs::write(path("new"), "not read yet").unwrap();
+        fs::rename(path("new"), path("b.csv")).unwrap();
+        let left = settle_all(&files);
+        assert_eq!(left.iter().map(|(path, _)| path).collect::<Vec<_>>(), [&path("a.csv")]);
+        assert_eq!(fs::read_to_string(path("b.csv")).unwrap(), "not read yet");
+        assert!(path("done/c.csv").exists() && !path("c.csv").exists());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use marsad_shared::untrusted::show;
 use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, ModifyKind, RenameMode},
@@ -25,7 +26,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use tracing::{debug, warn};
+use tracing::{info, warn};
 
 use super::{Stamp, is_unfinished, marker::Marker};
 
@@ -109,6 +110,8 @@ pub struct Watch {
     /// There were more hints than could wait.
     missed: Arc<AtomicBool>,
     watcher: Option<RecommendedWatcher>,
+    /// It was said that nobody tells of changes.
+    is_blind: bool,
     /// Which folder it was when it was last looked through: device and inode.
     identity: Option<(u64, u64)>,
     scan_at: Instant,
@@ -133,6 +136,7 @@ impl Watch {
             sender,
             missed: Arc::default(),
             watcher: None,
+            is_blind: false,
             identity: None,
             scan_at: Instant::now(),
         }
@@ -158,6 +162,21 @@ impl Watch {
             };
             self.hear(hint);
         }
+    }
+
+    /// Further files that are complete by now, at most `most`, behind the one that was given last: in a burst they are many.
+    pub fn more(&mut self, most: usize) -> Vec<PathBuf> {
+        if self.ready.is_empty() {
+            for _ in 0..HINTS {
+                let Ok(hint) = self.hints.try_recv() else { break };
+                self.hear(hint);
+            }
+            self.is_any_complete(Instant::now());
+        }
+        let kept = self.ready.len().saturating_sub(most);
+        let mut more = self.ready.split_off(kept);
+        more.reverse();
+        more
     }
 
     /// Whether files were complete: those that still are as they were are ready then. Who did not hear of a change, as
@@ -268,7 +287,8 @@ impl Watch {
         }
     }
 
-    fn watch(&self) -> Option<RecommendedWatcher> {
+    /// Has the system tell of changes. That it cannot is said once, and that it can again.
+    fn watch(&mut self) -> Option<RecommendedWatcher> {
         let (sender, missed) = (self.sender.clone(), Arc::clone(&self.missed));
         let tell = move |event: notify::Result<notify::Event>| {
             for hint in hints_of(event) {
@@ -282,9 +302,21 @@ impl Watch {
             watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
             Ok(watcher)
         });
-        watcher
-            .inspect_err(|error| debug!(folder = %self.folder.display(), %error, "no watch; scanning instead"))
-            .ok()
+        let was_blind = std::mem::replace(&mut self.is_blind, watcher.is_err());
+        let folder = show(&self.folder.to_string_lossy()).into_owned();
+        match &watcher {
+            Err(error) if !was_blind => {
+                let error = show(&error.to_string()).into_owned();
+                warn!(
+                    folder,
+                    error,
+                    "the system cannot tell of changes here; the folder is looked through every second"
+                );
+            }
+            Ok(_) if was_blind => info!(folder, "the system tells of changes here again"),
+            _ => {}
+        }
+        watcher.ok()
     }
 }
 
@@ -367,6 +399,28 @@ mod tests {
                 News::Unreadable(error) => panic!("{error}"),
             }
         }
+    }
+
+    #[tokio::test]
+    async fn more_files_come_in_the_order_in_which_they_were_put_there() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, None);
+        for name in ["c.csv", "a.csv", "d.csv", "b.csv"] {
+            fs::write(temp.path().join(name), name).unwrap();
+            let about = fs::metadata(temp.path().join(name)).unwrap();
+            watch.waiting.see(name.as_ref(), Stamp::of(&about), Instant::now());
+        }
+        let names = |paths: Vec<PathBuf>| -> Vec<String> {
+            let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+            paths.iter().map(name).collect()
+        };
+        let written = |path: &PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+        let first = watch.more(3);
+        assert!(first.is_sorted_by_key(written), "{first:?}");
+        let (first, rest) = (names(first), names(watch.more(3)));
+        assert_eq!((first.len(), rest.len()), (3, 1), "no more than are wanted, and none is lost");
+        assert!(!first.contains(&rest[0]));
+        assert!(watch.more(3).is_empty(), "each is given once");
     }
 
     #[tokio::test]

@@ -302,14 +302,6 @@ fn sheet(raw: &RawFeed, report: &mut Report<'_>) -> Result<Option<Sheet>, Report
             raw.sheet.refuse(report, problem);
             raw.stop.refuse(report, problem);
         }
-        Some(format) if raw.files.is_absent() => {
-            let problem = "is read from import folders alone";
-            report.wrong(&format.place, problem, "use `files`, or another format of the partner's");
-        }
-        _ if raw.files.is_absent() => {
-            raw.sheet.refuse(report, "means nothing without files");
-            raw.stop.refuse(report, "means nothing without files");
-        }
         _ => {}
     }
     raw.sheet.checked(|at| match &at.value {

@@ -39,7 +39,7 @@ fn of_the_daemons_file() {
         ("state_dri = \"state\"", "1: state_dri: unknown key; did you mean state_dir?"),
         (
             "colour = \"green\"",
-            "1: colour: unknown key; the keys here are: state_dir, socket, timezone, partners, http, grace, roles",
+            "1: colour: unknown key; the keys here are: state_dir, socket, timezone, partners, http, grace, roles, retention",
         ),
         (
             "\nstate_dir = 5",
@@ -65,6 +65,18 @@ fn of_the_daemons_file() {
         (
             "http = \"0.0.0.0:9464\"",
             "1: http: \"0.0.0.0:9464\" can be reached from other machines; use a loopback address such as \"127.0.0.1:9464\"",
+        ),
+        (
+            "retention = { originals = \"23h\" }",
+            "1: retention.originals: is shorter than a day: nobody could look at it before it is gone; write \"1d\" or more",
+        ),
+        (
+            "[retention]\nquarantine = 90",
+            "2: retention.quarantine: is a whole number, not a duration; write it as \"30s\", \"15m\", \"6h\" or \"2d\"",
+        ),
+        (
+            "retention = { original = \"90d\" }",
+            "1: retention.original: unknown key; did you mean originals?",
         ),
         ("roles = { viewr = [] }", "1: roles.viewr: unknown key; did you mean viewer?"),
         (

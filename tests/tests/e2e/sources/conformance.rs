@@ -17,7 +17,7 @@ use crate::waits;
 
 /// Samples that do not come over HTTP as text in UTF-8, and why they are not here.
 const ELSEWHERE: [(&str, &str); 7] = [
-    ("council-activities.xlsx", "a workbook, which is dropped in a folder"),
+    ("council-activities.xlsx", "a workbook, of which two sheets are read: `workbooks.rs`"),
     ("csv-windows-1256-semicolon.csv", "another encoding"),
     ("csv-iso-8859-6.csv", "another encoding"),
     ("txt-utf16le-excel-unicode.txt", "another encoding"),

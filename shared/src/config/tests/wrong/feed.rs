@@ -270,11 +270,13 @@ fn of_a_feed_over_http() {
             "history_versions: 0 is not a number of versions; write one from 1 on, or history = false",
         ),
         ("entries = \"*.csv\"", "entries: means nothing without files; take it out"),
-        ("sheet = \"one\"", "sheet: means nothing without files; take it out"),
-        ("stop = \"empty_key\"", "stop: means nothing without files; take it out"),
         (
-            "format = \"xlsx\"",
-            "format: is read from import folders alone; use `files`, or another format of the partner's",
+            "sheet = 1\nformat = \"json\"",
+            "sheet: means nothing to a format that is not XLSX; take it out",
+        ),
+        (
+            "stop = \"empty_key\"\nformat = \"csv\"",
+            "stop: means nothing to a format that is not XLSX; take it out",
         ),
         (
             "delimiter = \"||\"",
