@@ -44,6 +44,9 @@ use reading::Reading;
 pub use replay::Replayed;
 use table::Table;
 
+/// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of a hundred feeds all are at hand.
+const STATEMENTS: usize = 512;
+
 /// The run of a cursor's move that no run made.
 pub(super) const NO_RUN: RunId = RunId(0);
 
@@ -181,6 +184,7 @@ pub struct Cache {
 impl Cache {
     pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
         let db = schema::open(file, &schema::CACHE)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
         table::drop_loads(&db)?;
         let seed = seed(&db)?;
         Ok(Self {
