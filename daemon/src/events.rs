@@ -24,9 +24,14 @@ impl Default for Events {
 }
 
 impl Events {
+    /// Whether anybody listens.
+    pub fn are_heard(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
     /// Says that something of `kind` changed. Costs nothing while nobody listens.
     pub fn tell(&self, at: Timestamp, kind: EventKind, id: Option<String>) {
-        if self.sender.receiver_count() == 0 {
+        if !self.are_heard() {
             return;
         }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,6 +11,7 @@ pub mod decide;
 pub mod decode;
 pub mod discover;
 pub mod events;
+pub mod finished;
 pub mod health;
 mod hex;
 pub mod housekeeping;

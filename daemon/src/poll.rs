@@ -127,8 +127,8 @@ impl Poller {
     /// Does what a person decided about a run. What has to be read again is read now.
     async fn decide_run(&mut self, order: Decide, stop: &CancellationToken) {
         let puller = &mut self.puller;
-        // What was remembered of the position is read anew.
-        puller.forget_position();
+        // What was remembered is read anew.
+        puller.forget();
         let settled = decide(&puller.services, &puller.feed, &order, stop).await;
         let (services, feed) = (Arc::clone(&puller.services), puller.feed.id.clone());
         services.events.tell(services.clock.now(), EventKind::Feed, Some(feed.to_string()));
@@ -251,15 +251,12 @@ impl Poller {
     async fn note_wait(&self, until: Timestamp, why: String) {
         let (services, feed) = (&self.puller.services, &self.puller.feed.id);
         let id = feed.clone();
-        let noted = services.store.ledger.cast(
-            move |ledger| ledger.hold_feed(&id, until, &why),
-            |noted| {
-                if let Err(error) = noted {
-                    error!(%error, "why a feed waits could not be written down");
-                }
-            },
-        );
-        if noted.await.is_ok() {
+        // Waited for, so that what the feed does next is written down behind it.
+        let noted =
+            services.store.ledger.call_unhurried(move |ledger| ledger.hold_feed(&id, until, &why));
+        if let Err(error) = noted.await {
+            error!(%error, "why a feed waits could not be written down");
+        } else {
             services.events.tell(services.clock.now(), EventKind::Feed, Some(feed.to_string()));
         }
     }

@@ -4,37 +4,25 @@ use std::{fmt::Write as _, sync::Arc};
 
 use jiff::Timestamp;
 use marsad_shared::{
+    brake::SAMPLES,
     feed::{Feed, Origin},
-    health::{PollResult, Reason},
+    health::PollResult,
     id::RunId,
     protocol::EventKind,
-    request::{Changed, Request},
-    run::{Counts, Trigger},
-    store::{
-        StoreError,
-        cache::{Position, Validators},
-        ledger::RunStart,
-    },
+    request::Request,
+    run::{Counts, Outcome, Trigger},
+    store::{StoreError, cache::Position, ledger::RunStart},
 };
-use reqwest::StatusCode;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     columns::Columns,
-    decode::Scalar,
     run::Ending,
     services::{Rewind, Scope, Services, Settle},
     socket::problem::failed,
-    source::{
-        asking::{Asker, Leg},
-        call::Call,
-        fault::FetchError,
-        http::{Answer, HttpSource},
-        manners::PATIENCE,
-        walk::Ask,
-    },
+    source::http::{Answer, HttpSource},
     trouble::Trouble,
 };
 
@@ -43,6 +31,7 @@ mod course;
 pub(crate) mod envelope;
 mod export;
 mod fetch;
+mod first;
 mod keep;
 mod legs;
 mod notes;
@@ -54,7 +43,7 @@ pub(crate) mod room;
 mod walk;
 
 use envelope::Envelope;
-use reading::Reading;
+use first::{First, Head, Seen};
 
 /// What pulls the pages of one feed. It alone moves the feed's position, and so remembers it between runs.
 pub struct Puller {
@@ -65,6 +54,10 @@ pub struct Puller {
     envelope: Arc<Envelope>,
     /// As it stands in the cache; `None`: to be read there.
     position: Option<Position>,
+    /// How many rows its last good runs brought, newest first, as the ledger has them; `None`: to be read there.
+    volumes: Option<Vec<u64>>,
+    /// What is asked first, as it was asked last: mostly the same again.
+    first: Option<Box<First>>,
     /// A hash of how answers are read: one that was read otherwise tells nothing of whether it is the same.
     reading: u64,
 }
@@ -123,7 +116,17 @@ impl Puller {
             Origin::Http(request) => Envelope::of(request),
             Origin::Files(_) => Envelope::default(),
         });
-        Self { services, feed, source, columns, envelope, position: None, reading }
+        Self {
+            services,
+            feed,
+            source,
+            columns,
+            envelope,
+            position: None,
+            volumes: None,
+            first: None,
+            reading,
+        }
     }
 
     /// One run. `begun` hears its number as soon as it has one; `plan` says when the feed is due after it.
@@ -165,6 +168,7 @@ impl Puller {
                     let ending = Ending { next_at, ..Ending::unchanged(None) };
                     let counts = Counts { received: rows, unchanged: rows, ..Counts::default() };
                     let end = ending.at(self.services.clock.now(), 1, bytes, counts);
+                    self.count_volume(end.outcome, end.pages, rows);
                     self.services.record_run(start, end).await?;
                     return Ok(Pulled { started_at, trouble: None });
                 }
@@ -199,17 +203,32 @@ impl Puller {
             let drift = trouble.as_ref().map_or(&[][..], Trouble::drift);
             let ending = ending.noting(self.columns.note(&self.services, &run, drift).await?);
             let next_at = Some(plan(started_at, trouble.as_ref()));
-            self.forget_reading().await;
+            if self.position.is_none() {
+                self.forget_reading().await;
+            }
             run.start.at = started_at;
+            let outcome = ending.outcome;
             self.services.end_run(&run, Ending { next_at, ..ending }).await?;
+            self.count_volume(outcome, run.pages, run.counts().received);
             Ok(Pulled { started_at, trouble })
         };
         Box::pin(reads).await
     }
 
-    /// Somebody else may have moved the feed's position: it is read anew.
-    pub fn forget_position(&mut self) {
-        self.position = None;
+    /// Somebody else may have moved the feed's position, or decided about a run: all of it is read anew.
+    pub fn forget(&mut self) {
+        (self.position, self.volumes) = (None, None);
+    }
+
+    /// Remembers how much a run brought, where it is one that later ones are compared with.
+    fn count_volume(&mut self, outcome: Outcome, pages: u64, received: u64) {
+        if let Some(volumes) = &mut self.volumes
+            && outcome.is_good()
+            && pages > 0
+        {
+            volumes.truncate(SAMPLES - 1);
+            volumes.insert(0, received);
+        }
     }
 
     /// Sets the cursor back as a person ordered. What was remembered of the position is read anew.
@@ -254,104 +273,6 @@ impl Puller {
         let _ = self.services.store.cache.cast(move |cache| cache.end(&id), told).await;
     }
 
-    /// Asks whether anything changed since a walk that was one page; `None`: it cannot be asked, or a walk is open.
-    async fn unchanged(
-        &self,
-        request: &Request,
-        position: &Position,
-    ) -> Option<Result<Seen, FetchError>> {
-        if position.walk.is_some() {
-            return None;
-        }
-        if let Some(changed) = &request.changed {
-            return Some(Box::pin(self.marked(request, changed, position)).await);
-        }
-        if !page::fits_one_page(request) {
-            return None;
-        }
-        let since = self.since(request, position.cursor.as_deref());
-        let leg = Leg { since, ..Leg::default() };
-        let base = &self.source.http.base_url;
-        let call = Asker::new(base, &self.feed, request).call(&leg, &Ask::First).ok()?;
-        let url = self.url_hash(&call.url);
-        let known = position.validators.as_ref().filter(|known| known.url == url);
-        let answer = match self.source.get(&call, known).await {
-            Ok(answer) => answer,
-            // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
-            Err(error) if self.may_ask_again(&error) => return None,
-            Err(error) => {
-                self.report(error.result(), Some(error.to_string())).await;
-                return Some(Err(error));
-            }
-        };
-        let bytes = answer.body.len();
-        let same = known.filter(|known| {
-            // A body of nothing is the same whatever went wrong, and so tells nothing.
-            let told = page::ready(&answer, &call.url).is_ok() && !answer.body.is_empty();
-            answer.status == StatusCode::NOT_MODIFIED || told && known.body == answer.body.hash()
-        });
-        Some(Ok(match same {
-            Some(known) => {
-                self.report(self.pace(&answer), None).await;
-                Seen::Unchanged(known.rows, bytes)
-            }
-            // How it went is reported once it has been read.
-            None => Seen::New(Head { answer: Some(answer), mark: None }),
-        }))
-    }
-
-    /// Asks the partner's own mark of change.
-    async fn marked(
-        &self,
-        request: &Request,
-        changed: &Changed,
-        position: &Position,
-    ) -> Result<Seen, FetchError> {
-        let asker = Asker::new(&self.source.http.base_url, &self.feed, request);
-        let Ok(url) = asker.at(&changed.path, &Leg::default(), None) else {
-            return Ok(Seen::New(Head::default()));
-        };
-        let got = self.source.get(&Call::get(url.clone()), None).await;
-        let answer = match got.and_then(|answer| page::ready(&answer, &url).map(|()| answer)) {
-            Ok(answer) => answer,
-            Err(error) => {
-                self.report(error.result(), Some(error.to_string())).await;
-                return Err(error);
-            }
-        };
-        let found = self.beside(Reading::as_it_says(&answer), vec![changed.at.clone()]).await;
-        let Some(mark) = found.first().and_then(Scalar::text) else {
-            let what = "the answer does not say whether anything changed; mend `changed.at`";
-            let error = FetchError::of(Reason::Schema, &url, what);
-            self.report(error.result(), Some(error.to_string())).await;
-            return Err(error);
-        };
-        let mark = Validators {
-            url: self.url_hash(&url),
-            etag: Some(mark.to_owned()),
-            rows: position.rows,
-            ..Validators::default()
-        };
-        self.report(self.pace(&answer), None).await;
-        Ok(match &position.validators {
-            Some(known) if (known.url, &known.etag) == (mark.url, &mark.etag) => {
-                Seen::Unchanged(known.rows, answer.body.len())
-            }
-            _ => Seen::New(Head { answer: None, mark: Some(mark) }),
-        })
-    }
-
-    /// Whether asking again may help, and will be allowed soon: the breaker may just have opened.
-    fn may_ask_again(&self, error: &FetchError) -> bool {
-        match error {
-            FetchError::Held { wait, by_breaker, .. } => !by_breaker && *wait <= PATIENCE,
-            FetchError::Transient { .. } | FetchError::Gone { .. } => {
-                self.source.held().is_none_or(|held| !held.is_breaker && held.wait <= PATIENCE)
-            }
-            _ => false,
-        }
-    }
-
     /// What an answer of `url`, read as this feed is, is remembered by.
     fn url_hash(&self, url: &url::Url) -> u64 {
         xxh3_64_with_seed(url.as_str().as_bytes(), self.reading)
@@ -370,20 +291,3 @@ impl Puller {
 /// What becomes of a walk that a person cancels.
 const LEFT: &str = "of a full read, a window or a snapshot nothing is in the bank; of any other what it had brought stays, and the \
     next run goes on behind it";
-
-/// What is known before a walk begins.
-#[derive(Debug, Default)]
-struct Head {
-    /// The answer to its first request, if that was asked already.
-    answer: Option<Answer>,
-    /// The partner's own mark of change: it is kept once the walk has reached its end.
-    mark: Option<Validators>,
-}
-
-/// What a first look found.
-#[expect(clippy::large_enum_variant, reason = "there is one a run")]
-enum Seen {
-    /// The same rows and how many bytes it took to learn that.
-    Unchanged(u64, u64),
-    New(Head),
-}

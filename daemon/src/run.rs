@@ -313,33 +313,11 @@ impl Services {
         done
     }
 
-    /// Records a run that needed no number while it went. Nobody waits for it: it is durable with the next commit.
-    pub async fn record_run(
-        self: &std::sync::Arc<Self>,
-        start: RunStart,
-        end: RunEnd,
-    ) -> Result<(), StoreError> {
-        let services = std::sync::Arc::clone(self);
-        let (stored, told, at) = (start.clone(), start, end.at);
-        self.store
-            .ledger
-            .cast(
-                move |ledger| {
-                    let id = ledger.record_run(&stored, &end)?;
-                    if !end.outcome.is_good() {
-                        log(id, &stored, &end);
-                    }
-                    Ok(id)
-                },
-                move |recorded| match recorded {
-                    Ok(id) => services.tell_run(at, id, &told),
-                    Err(error) => warn!(feed = %told.feed, %error, "a run could not be recorded"),
-                },
-            )
-            .await
-    }
-
-    fn tell_run(&self, at: Timestamp, id: RunId, start: &RunStart) {
+    /// Says that a run has ended.
+    pub fn tell_run(&self, at: Timestamp, id: RunId, start: &RunStart) {
+        if !self.events.are_heard() {
+            return;
+        }
         self.events.tell(at, EventKind::Run, Some(id.to_string()));
         self.events.tell(at, EventKind::Feed, Some(start.feed.to_string()));
     }
@@ -350,7 +328,8 @@ pub fn is_awaited(start: &RunStart) -> bool {
     start.trigger.is_ordered() || start.file.is_some()
 }
 
-fn log(run: RunId, start: &RunStart, end: &RunEnd) {
+/// Tells how a run ended.
+pub fn log(run: RunId, start: &RunStart, end: &RunEnd) {
     let elapsed_ms = end.at.duration_since(start.at).as_millis();
     let (feed, outcome) = (&start.feed, end.outcome.word());
     let (rows, bytes) = (end.counts.received, end.bytes);

@@ -20,8 +20,8 @@ use marsad_shared::{
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    books::Books, cancels::Cancels, events::Events, health::HealthBoard, progress::ProgressBoard,
-    pull::room::Rooms, readers::Readers, source::http::HttpSource,
+    books::Books, cancels::Cancels, events::Events, finished::Finished, health::HealthBoard,
+    progress::ProgressBoard, pull::room::Rooms, readers::Readers, source::http::HttpSource,
 };
 
 /// The handles that workers share.
@@ -32,6 +32,7 @@ pub struct Services {
     pub events: Events,
     pub health: HealthBoard,
     pub progress: ProgressBoard,
+    pub finished: Finished,
     pub orders: Orders,
     pub cancels: Cancels,
     pub bells: Bells,

@@ -10,7 +10,7 @@
 //! 1. **All or nothing.** What one method of [`Cache`] or [`Ledger`] writes becomes visible and durable together, or
 //!    not at all: a page with its cursor, a file with its hash, an exchange with its origin.
 //! 2. **Durable before answered.** When [`Writer::call`] returns, a power cut cannot take it back. [`Writer::cast`]
-//!    promises order only, and durability within [`writer::LINGER`].
+//!    promises order only, and durability within [`writer::LINGER`]; [`Writer::cast_idly`], within [`writer::LINGER_IDLY`].
 //! 3. **In order.** Jobs of one writer take effect in the order in which they were handed over.
 //! 4. **One writer.** While a store is open for writing, no other process can open it so. (An engine that is shared by
 //!    several daemons needs a lease for each feed instead.)

@@ -79,6 +79,8 @@ pub(super) struct Course {
     pub(super) slips: Slips,
     /// Whether the cache knows of the run.
     pub(super) opened: bool,
+    /// Where the feed stands behind its last page, once that is in the bank and the cache has forgotten the run.
+    pub(super) stands: Option<Position>,
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
     pub(super) seen: Seen,
@@ -118,6 +120,7 @@ impl Course {
             mark,
             slips: Slips::default(),
             opened: false,
+            stands: None,
             notes: Vec::new(),
             seen: Seen::default(),
             resumed: None,

@@ -82,7 +82,8 @@ impl Puller {
             course.run.fits(shaper).map_err(|error| Trouble::decode("the run", error))?;
         }
         // Behind this page there is nothing to go on with.
-        let alone = matches!(behind, Behind::Last { alone: true });
+        let (alone, last) =
+            (matches!(behind, Behind::Last { alone: true }), matches!(behind, Behind::Last { .. }));
         let hurried = !alone || is_awaited(&course.run.start);
         let counted = course.run.count_refused(refused.len());
         let clean = course.run.refused == 0 && course.seen.ignored == 0;
@@ -107,16 +108,20 @@ impl Puller {
             let counts = cache.apply_page(&feed, &batch, at, end)?;
             let lived = cache.weigh(&feed)?.lived;
             let found = Found { lived, deleted: counts.deleted, ..Found::default() };
-            match brake.deletes_too_many(&found).filter(|_| !free) {
+            if let Some(why) = brake.deletes_too_many(&found).filter(|_| !free) {
                 // Nothing of the page stays.
-                Some(why) => Err(StoreError::Braked(format!(
+                return Err(StoreError::Braked(format!(
                     "{why}; ask the partner, and if that is right: marsad run release {run}"
-                ))),
-                None => Ok(counts),
+                )));
             }
+            if !last {
+                return Ok((counts, None));
+            }
+            cache.end(&feed)?;
+            Ok((counts, Some(cache.position(&feed)?)))
         };
         let cache = &self.services.store.cache;
-        course.run.cached =
+        (course.run.cached, course.stands) =
             if hurried { cache.call(apply).await? } else { cache.call_unhurried(apply).await? };
         self.services.show_progress(&course.run);
         Ok(())

@@ -193,6 +193,7 @@ impl Puller {
             }
         }
         if all > 0 {
+            course.stands = None;
             course
                 .notes
                 .push(format!("{all} records were deleted, whose record in the other feed is"));

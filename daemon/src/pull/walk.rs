@@ -87,6 +87,8 @@ impl Puller {
             None => (Walker::new(request), None),
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
+        // What is committed is known; what became of anything else is read in the bank.
+        self.position = course.stands.filter(|_| ended.is_ok());
         (course.run, ended)
     }
 
@@ -133,7 +135,7 @@ impl Puller {
 
     /// Keeps a page, and reads the one behind it: how that was asked for, and what came.
     async fn turn(
-        &self,
+        &mut self,
         trip: &Trip<'_>,
         course: &mut Course,
         walker: &mut Walker<'_>,
@@ -302,12 +304,16 @@ impl Puller {
     }
 
     /// Rows of the runs before, of a feed that is read whole each time.
-    pub(super) async fn earlier(&self, request: &Request) -> Result<Vec<u64>, StoreError> {
+    async fn earlier(&mut self, request: &Request) -> Result<Vec<u64>, StoreError> {
         if request.incremental.is_some() || request.each.is_some() {
             return Ok(Vec::new());
         }
+        if let Some(volumes) = &self.volumes {
+            return Ok(volumes.clone());
+        }
         let feed = self.feed.id.clone();
-        self.services.store.ledger.call(move |ledger| ledger.volumes(&feed, SAMPLES)).await
+        let read = self.services.store.ledger.call(move |ledger| ledger.volumes(&feed, SAMPLES));
+        Ok(self.volumes.insert(read.await?).clone())
     }
 
     /// What is said of a value that the cursor does not follow.

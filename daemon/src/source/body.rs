@@ -205,19 +205,20 @@ impl Coming {
     }
 }
 
-/// The body of an answer of `url`, with pauses of at most `idle`, until `until`: whole, or none of it. A large one is put
-/// aside in `folder`.
+/// The body of an answer of `url` whose head had these `headers`, with pauses of at most `idle`, until `until`: whole, or
+/// none of it. A large one is put aside in `folder`.
 ///
 /// # Errors
 /// [`FetchError`] if it stops coming, drips, is cut, is larger than [`PAGE_MAX`], or cannot be put aside or unpacked.
 pub async fn read(
     mut response: Response,
+    headers: &HeaderMap,
     url: &Url,
     idle: Duration,
     until: Instant,
     folder: &Path,
 ) -> Result<Body, FetchError> {
-    let says = packing(response.headers());
+    let says = packing(headers);
     let mut coming = Coming::default();
     // What it says of its length saves moving what came to ever larger places; if it lies, nothing is lost but room.
     let says_len = response.content_length().and_then(|len| usize::try_from(len).ok());

@@ -156,7 +156,7 @@ impl FetchError {
         let gateway = gateway(headers);
         let what = what(status, gateway.as_deref(), said);
         let wait = manners::retry_after(headers, now)
-            .or_else(|| manners::asked(headers, now).rest())
+            .or_else(|| manners::asked(headers, || now).rest())
             .or(said.retry_after);
         match status.as_u16() {
             429 => Self::throttled(wait, &what, url),

@@ -157,7 +157,7 @@ impl Gate {
             // It says more precisely what is wanted, and goes before any count of requests.
             return;
         }
-        match manners::asked(headers, self.there()) {
+        match manners::asked(headers, || self.there()) {
             Asked::Nothing => {}
             Asked::GoOn => self.lock().spread = None,
             Asked::Rest { wait, left } => {

@@ -74,11 +74,11 @@ pub fn retry_after_in(body: &Value) -> Option<Duration> {
 }
 
 /// What the headers that count requests ask. `now`: the time at the partner where it does not say it.
-pub fn asked(headers: &HeaderMap, now: Timestamp) -> Asked {
+pub fn asked(headers: &HeaderMap, now: impl FnOnce() -> Timestamp) -> Asked {
     if !headers.keys().any(|name| counts(name.as_str())) {
         return Asked::Nothing;
     }
-    let now = there(headers, now);
+    let now = there(headers, now());
     let mut policies = Vec::new();
     for prefix in PREFIXES {
         triples(headers, prefix, now, &mut policies);

@@ -264,6 +264,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_nobody_misses_waits_for_company_and_goes_without_it_in_the_end() {
+        let temp = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&temp.path().join("ledger.db")).unwrap();
+        let commits = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&commits);
+        let count = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        ledger.db.commit_hook(Some(count)).unwrap();
+        let writer = Writer::start("ledger", ledger).unwrap();
+        writer.call(|ledger| note(ledger, "1")).await.unwrap();
+        for (name, alone) in [("22", false), ("333", false), ("4444", true)] {
+            let before = commits.load(Ordering::Relaxed);
+            let (tell, told) = tokio::sync::oneshot::channel();
+            let told_at = Arc::clone(&commits);
+            let done = move |done: Result<(), StoreError>| {
+                done.unwrap();
+                tell.send(told_at.load(Ordering::Relaxed)).unwrap();
+            };
+            writer.cast_idly(move |ledger| note(ledger, name), done).await.unwrap();
+            if !alone {
+                // With whoever has less time, whether that one comes at once or later.
+                while name == "333" && !writer.is_idle() {
+                    tokio::task::yield_now().await;
+                }
+                writer.call_unhurried(move |ledger| note(ledger, "with it")).await.unwrap();
+            }
+            assert_eq!(told.await.unwrap(), before + 1, "{name}: one commit for all");
+            assert_eq!(commits.load(Ordering::Relaxed), before + 1, "{name}");
+        }
+        let kept = writer.call(|ledger| Ok(notes(ledger))).await.unwrap();
+        assert_eq!(kept, [1, 2, 7, 3, 7, 4], "in the order in which they were handed over");
+        tokio::task::spawn_blocking(|| writer.close()).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_job_alone_takes_nobody_with_it_and_keeps_its_place() {
         let temp = tempfile::tempdir().unwrap();
         let writer =

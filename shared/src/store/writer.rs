@@ -1,6 +1,13 @@
 //! A database's one writer: a thread, a bounded queue, and one commit for all that is waiting.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -11,6 +18,9 @@ use super::StoreError;
 
 /// From one commit to the next where nobody is in a hurry; as long at most may such work lie before it is committed.
 pub const LINGER: Duration = Duration::from_millis(250);
+/// As long at most may lie what nobody waits for and nobody misses: what many small writes share, the same pages and one
+/// commit, costs the less the more of them there are.
+pub const LINGER_IDLY: Duration = Duration::from_secs(1);
 /// Enough for a burst of small writes; a bulk load fills it and is slowed to the disk's pace.
 const QUEUE: usize = 1_024;
 /// The most jobs of one commit, so that an urgent one never waits long.
@@ -42,18 +52,35 @@ struct Job<D> {
     work: Work<D>,
     /// Told after the commit, or why there was none.
     answer: Answer,
-    /// Whether whoever waits for the answer is held up by it.
-    urgent: bool,
+    haste: Haste,
     /// Whether it has a transaction to itself.
     alone: bool,
+}
+
+/// How soon a job is to be durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Haste {
+    /// Within [`LINGER_IDLY`].
+    None,
+    /// Within [`LINGER`].
+    Some,
+    /// At once: whoever waits for it is held up.
+    All,
+}
+
+/// What ends a writer's wait for company.
+#[derive(Debug, Default)]
+struct Bell {
+    rung: Notify,
+    /// Whether the writer waits longer than [`LINGER`], and so wants to hear of whoever has not that much time.
+    idle: AtomicBool,
 }
 
 /// The handle to a database's writer. The thread ends when it is gone.
 #[derive(Debug)]
 pub struct Writer<D> {
     queue: mpsc::Sender<Job<D>>,
-    /// Ends the writer's wait for company.
-    hurry: Arc<Notify>,
+    bell: Arc<Bell>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -61,25 +88,31 @@ impl<D: Database> Writer<D> {
     /// Starts the thread `name`.
     pub(super) fn start(name: &str, database: D) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let hurry = Arc::new(Notify::new());
+        let bell = Arc::<Bell>::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|source| StoreError::io(name.as_ref(), source))?;
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn({
-                let hurry = Arc::clone(&hurry);
-                move || runtime.block_on(drive(database, jobs, &hurry))
+                let bell = Arc::clone(&bell);
+                move || runtime.block_on(drive(database, jobs, &bell))
             })
             .map_err(|source| StoreError::io(name.as_ref(), source))?;
-        Ok(Self { queue, hurry, thread })
+        Ok(Self { queue, bell, thread })
     }
 
     /// Waits until all that was handed over is durable and the database is closed. Blocks.
     pub(super) fn close(self) {
         drop(self.queue);
-        self.hurry.notify_one();
+        self.bell.rung.notify_one();
         // A writer that panicked has nothing left to close.
         let _ = self.thread.join();
+    }
+
+    /// Whether the writer waits for whoever has less time than what it holds.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.bell.idle.load(Ordering::SeqCst)
     }
 
     /// Does `work` and returns when it is durable.
@@ -93,7 +126,7 @@ impl<D: Database> Writer<D> {
     {
         let (job, answer) = question(work);
         self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
-        self.hurry.notify_one();
+        self.bell.rung.notify_one();
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -110,7 +143,7 @@ impl<D: Database> Writer<D> {
         let (job, answer) = question(work);
         let job = Job { alone: true, ..job };
         self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
-        self.hurry.notify_one();
+        self.bell.rung.notify_one();
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -125,7 +158,7 @@ impl<D: Database> Writer<D> {
         F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
     {
         let (job, answer) = question(work);
-        self.send_unhurried(job).await?;
+        self.send(Job { haste: Haste::Some, ..job }).await?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -137,7 +170,7 @@ impl<D: Database> Writer<D> {
     {
         let (job, answer) = question(work);
         self.queue.blocking_send(job).map_err(|_| StoreError::Closed)?;
-        self.hurry.notify_one();
+        self.bell.rung.notify_one();
         answer.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 
@@ -149,14 +182,25 @@ impl<D: Database> Writer<D> {
         F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
         G: FnOnce(Result<R, StoreError>) + Send + 'static,
     {
-        self.send_unhurried(job(work, done)).await
+        self.send(Job { haste: Haste::Some, ..job(work, done) }).await
     }
 
-    async fn send_unhurried(&self, job: Job<D>) -> Result<(), StoreError> {
-        let job = Job { urgent: false, ..job };
+    /// As [`Self::cast`], durable within [`LINGER_IDLY`]: for what is done all the time, and nobody looks out for.
+    pub async fn cast_idly<R, F, G>(&self, work: F, done: G) -> Result<(), StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+        G: FnOnce(Result<R, StoreError>) + Send + 'static,
+    {
+        self.send(Job { haste: Haste::None, ..job(work, done) }).await
+    }
+
+    async fn send(&self, job: Job<D>) -> Result<(), StoreError> {
+        let haste = job.haste;
         self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
-        if QUEUE - self.queue.capacity() >= GROUP {
-            self.hurry.notify_one();
+        let waits_on = haste > Haste::None && self.bell.idle.load(Ordering::SeqCst);
+        if waits_on || QUEUE - self.queue.capacity() >= GROUP {
+            self.bell.rung.notify_one();
         }
         Ok(())
     }
@@ -179,7 +223,7 @@ where
     let answer = move |committed: Result<(), StoreError>| {
         done(committed.and_then(|()| take.try_recv().map_err(|_| StoreError::Closed)));
     };
-    Job { work: Box::new(work), answer: Box::new(answer), urgent: true, alone: false }
+    Job { work: Box::new(work), answer: Box::new(answer), haste: Haste::All, alone: false }
 }
 
 /// A job whose answer somebody waits for. One that went away has no use for it; the work stands all the same.
@@ -192,29 +236,44 @@ where
     (job(work, move |done| drop(reply.send(done))), answer)
 }
 
-async fn drive<D: Database>(mut database: D, mut jobs: mpsc::Receiver<Job<D>>, hurry: &Notify) {
+async fn drive<D: Database>(mut database: D, mut jobs: mpsc::Receiver<Job<D>>, bell: &Bell) {
     let mut group = Vec::new();
     let mut next = Instant::now();
     while jobs.recv_many(&mut group, GROUP).await > 0 {
-        linger(&mut jobs, &mut group, next, hurry).await;
+        linger(&mut jobs, &mut group, next, bell).await;
         commit(&mut database, &mut group);
         next = Instant::now() + LINGER;
     }
 }
 
-/// Waits for company until `next` as long as nobody is in a hurry. Who comes meanwhile and has time wakes nobody: a
-/// thousand small writes a second cost four wakings, not a thousand.
+/// Waits for company until `next`, or as much longer as the group has time, as long as nobody is in more of a hurry. Who
+/// comes meanwhile and has time wakes nobody: a thousand small writes a second cost a few wakings, not a thousand.
 async fn linger<D>(
     jobs: &mut mpsc::Receiver<Job<D>>,
     group: &mut Vec<Job<D>>,
     next: Instant,
-    hurry: &Notify,
+    bell: &Bell,
 ) {
-    if group.len() >= GROUP || group.iter().any(|job| job.urgent) {
+    let hastes = |group: &[Job<D>]| group.iter().map(|job| job.haste).max().unwrap_or(Haste::None);
+    // Who rang for an earlier group is not heard twice; who rang for this one is in the queue.
+    let _ = timeout_at(Instant::now(), bell.rung.notified()).await;
+    take(jobs, group);
+    if group.len() >= GROUP || hastes(group) == Haste::All {
         return;
     }
-    // One that was meant for an earlier group only makes this one smaller.
-    let _ = timeout_at(next, hurry.notified()).await;
+    let rung = timeout_at(next, bell.rung.notified()).await.is_ok();
+    // Set before it is looked who came: whoever comes later sees it, and rings.
+    bell.idle.store(true, Ordering::SeqCst);
+    take(jobs, group);
+    if !rung && hastes(group) == Haste::None && group.len() < GROUP {
+        let _ = timeout_at(next + LINGER_IDLY.saturating_sub(LINGER), bell.rung.notified()).await;
+        take(jobs, group);
+    }
+    bell.idle.store(false, Ordering::SeqCst);
+}
+
+/// Takes all that has come, as far as a group goes.
+fn take<D>(jobs: &mut mpsc::Receiver<Job<D>>, group: &mut Vec<Job<D>>) {
     while group.len() < GROUP
         && let Ok(job) = jobs.try_recv()
     {

@@ -25,7 +25,9 @@ async fn came(
     let folder = tempfile::tempdir().unwrap();
     let until = Instant::now() + Duration::from_hours(1);
     let idle = Duration::from_secs(30);
-    let body = read(response.into(), &URL.parse().unwrap(), idle, until, folder.path()).await;
+    let response = Response::from(response);
+    let (headers, url) = (response.headers().clone(), URL.parse().unwrap());
+    let body = read(response, &headers, &url, idle, until, folder.path()).await;
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 0, "what is put aside has no name");
     body

@@ -115,8 +115,9 @@ impl HttpSource {
         if let Some(error) = unasked(status, named, url) {
             return Err((Some(status.as_u16()), error));
         }
-        let (idle, headers) = (self.http.timeouts.idle, response.headers().clone());
-        let body = body::read(response, url, idle, until, &self.folder).await.map_err(lost)?;
+        let (idle, headers) = (self.http.timeouts.idle, take(response.headers_mut()));
+        let body =
+            body::read(response, &headers, url, idle, until, &self.folder).await.map_err(lost)?;
         Ok(answer(headers, body, false))
     }
 

@@ -89,3 +89,25 @@ async fn a_body_that_only_the_connection_ends_is_known_for_it() {
     }
     server.await.unwrap();
 }
+
+#[test]
+fn an_origin_is_a_scheme_a_host_and_a_port() {
+    let urls = [
+        "https://p.example/a",
+        "https://p.example:443/b?c",
+        "https://user:word@P.EXAMPLE/",
+        "http://p.example/a",
+        "http://p.example:443/a",
+        "https://p.example:8443/a",
+        "https://p.example.org/a",
+        "https://[::1]/",
+        "https://127.0.0.1/",
+    ]
+    .map(|text| text.parse::<Url>().unwrap());
+    for one in &urls {
+        for other in &urls {
+            let expected = one.origin() == other.origin();
+            assert_eq!(is_of_one_origin(one, other), expected, "{one} and {other}");
+        }
+    }
+}

@@ -205,7 +205,7 @@ const CASES: &[Case] = &[
 #[test]
 fn every_way_of_counting_requests_is_understood() {
     for (pairs, expected, why) in CASES {
-        assert_eq!(asked(&headers(pairs), NOW.parse().unwrap()), *expected, "{why}");
+        assert_eq!(asked(&headers(pairs), || NOW.parse().unwrap()), *expected, "{why}");
     }
     let twice = [
         ("x-ratelimit-remaining", "0"),
@@ -213,7 +213,7 @@ fn every_way_of_counting_requests_is_understood() {
         ("x-ratelimit-reset-after", "64.5"),
     ];
     let (wait, left) = (Duration::from_millis(64_500), Left { n: 0, of: None });
-    let asked = asked(&headers(&twice), NOW.parse().unwrap());
+    let asked = asked(&headers(&twice), || NOW.parse().unwrap());
     assert_eq!(asked, Asked::Rest { wait, left }, "the one that needs no clock counts");
 }
 
@@ -251,7 +251,7 @@ fn a_time_of_day_is_measured_by_the_partners_own_clock() {
         assert_eq!(wait, expected, "{why}");
     }
     let quota = [DATE, ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795528860")];
-    assert_eq!(asked(&headers(&quota), wrong_here), rest(60, 0, None), "the quota's time too");
+    assert_eq!(asked(&headers(&quota), || wrong_here), rest(60, 0, None), "the quota's time too");
 }
 
 #[test]

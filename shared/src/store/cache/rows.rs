@@ -42,7 +42,9 @@ pub(super) struct Rows<'a> {
     db: &'a Connection,
     place: Place<'a>,
     insert: Option<CachedStatement<'a>>,
+    update: Option<CachedStatement<'a>>,
     upsert: Option<CachedStatement<'a>>,
+    note_again: Option<CachedStatement<'a>>,
     note: Option<CachedStatement<'a>>,
     delete: Option<CachedStatement<'a>>,
     find: Option<CachedStatement<'a>>,
@@ -63,8 +65,22 @@ impl<'a> Rows<'a> {
         counts: &'a mut Counts,
         growth: &'a mut i64,
     ) -> Self {
-        let (insert, upsert, note, delete, find, keep) = (None, None, None, None, None, None);
-        Self { db, place, insert, upsert, note, delete, find, keep, stamp, manner, counts, growth }
+        Self {
+            db,
+            place,
+            insert: None,
+            update: None,
+            upsert: None,
+            note_again: None,
+            note: None,
+            delete: None,
+            find: None,
+            keep: None,
+            stamp,
+            manner,
+            counts,
+            growth,
+        }
     }
 
     /// Puts rows where nothing stood when the run began; `missed` are the keys that came as deleted and have no row.
@@ -79,7 +95,7 @@ impl<'a> Rows<'a> {
             if !hash.is_gone()
                 && let Some(rid) = self.insert(batch, index)?
             {
-                self.note(rid, *hash)?;
+                self.note(rid, *hash, None)?;
                 let was =
                     if missed.remove(&hash.key) { Entry::ABSENT.met() } else { Entry::ABSENT };
                 self.count(was, Entry::brought(hash.content, rid));
@@ -143,7 +159,7 @@ impl<'a> Rows<'a> {
             } else {
                 self.write(batch, index, there)?
             };
-            self.note(rid, hash)?;
+            self.note(rid, hash, there)?;
             was.written(hash.content, rid)
         };
         self.count(was, is);
@@ -222,6 +238,16 @@ impl<'a> Rows<'a> {
         index: usize,
         there: Option<i64>,
     ) -> Result<i64, StoreError> {
+        if let Some(rid) = there {
+            let update =
+                stamped(&mut self.update, self.db, self.stamp, self.place.table, Table::update)?;
+            bind(update, batch, index)?;
+            update.raw_bind_parameter(self.place.table.layout().fields.len() + 3, rid)?;
+            // None, where another key of the same hash stands there.
+            if update.raw_execute()? > 0 {
+                return Ok(rid);
+            }
+        }
         let upsert =
             stamped(&mut self.upsert, self.db, self.stamp, self.place.table, Table::upsert)?;
         bind(upsert, batch, index)?;
@@ -267,12 +293,17 @@ impl<'a> Rows<'a> {
         Ok(rid)
     }
 
-    fn note(&mut self, rid: i64, hash: RowHash) -> Result<(), StoreError> {
-        let note = ready(&mut self.note, self.db, || self.place.table.note_seen())?;
-        note.raw_bind_parameter(1, rid)?;
-        note.raw_bind_parameter(2, hash.key.cast_signed())?;
-        note.raw_bind_parameter(3, hash.content.cast_signed())?;
-        note.raw_execute()?;
+    /// Notes the hashes of the row at `rid`, which was written over the one that was `there`.
+    fn note(&mut self, rid: i64, hash: RowHash, there: Option<i64>) -> Result<(), StoreError> {
+        if there == Some(rid) {
+            let again = ready(&mut self.note_again, self.db, || self.place.table.note_again())?;
+            // None, where the side index lacks the row.
+            if note(again, rid, hash)? > 0 {
+                return Ok(());
+            }
+        }
+        let anew = ready(&mut self.note, self.db, || self.place.table.note_seen())?;
+        note(anew, rid, hash)?;
         Ok(())
     }
 
@@ -327,6 +358,14 @@ fn stamped<'s, 'a>(
         statement.raw_bind_parameter(width + 2, stamp.run.0)?;
     }
     Ok(statement)
+}
+
+/// Executes a statement that notes hashes; gives how many rows it touched.
+fn note(statement: &mut CachedStatement<'_>, rid: i64, hash: RowHash) -> Result<usize, StoreError> {
+    statement.raw_bind_parameter(1, rid)?;
+    statement.raw_bind_parameter(2, hash.key.cast_signed())?;
+    statement.raw_bind_parameter(3, hash.content.cast_signed())?;
+    Ok(statement.raw_execute()?)
 }
 
 fn bind(

@@ -1,86 +1,160 @@
 //! Row 6: what one poll costs beside one probe of `blackbox_exporter`, of the same documents on the same server.
+//!
+//! Each is measured twice. Flat out, as the budget was: whoever has the next one waiting spends less on it than who is
+//! woken for each. And paced, as a quiet day is: with the same polls a second for all.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use anyhow::Context as _;
-use marsad_tests::daemon::LIMIT;
-use tokio::{task::JoinSet, time::Instant};
+use serde::Deserialize;
 
 use super::{
     Setting, idle,
-    measure::{Cost, Watched, of_command},
+    measure::{Cost, Watched},
     peers,
     report::{Figure, Report},
     serve,
 };
 
-const EXPORTER: &str = "prometheus-blackbox-exporter";
+mod exporter;
+
+use exporter::{EXPORTER, Exporter};
+
 /// What costs are given for.
 const POLLS: u32 = 1_000;
-/// Feeds, each polled once a second.
-const FEEDS: u32 = 500;
-/// Between two attempts to reach a program that is starting.
-const KNOCK: Duration = Duration::from_millis(50);
+/// Feeds, each polled once a second, where a pace is kept.
+const PACED: u32 = 500;
+/// Feeds, each polled once a second as long as that can be kept up, where no pace is kept: more than can be.
+const FLAT_OUT: u32 = 10_000;
+/// Those whose polls are stored.
+const FLAT_OUT_STORED: u32 = 4_000;
+/// The documents that the peers ask for in turn, flat out, and how many they ask for at the same time.
+const DOCUMENTS: u32 = 1_000;
+const AT_ONCE: u32 = 64;
+
+/// What is asked for, by its name: a document that stays the same, and one that is another each time.
+const KINDS: [(&str, &str, &str); 2] = [("304", "e", "304"), ("200 stored", "n", "store")];
+
+/// What all of them ask.
+struct Partner {
+    server: marsad_tests::partner::line::Server,
+    asked: Arc<AtomicU64>,
+    length: Duration,
+}
 
 pub(crate) async fn run(setting: &Setting, length: Duration) -> anyhow::Result<Report> {
-    let title =
-        format!("poll: {POLLS} polls, {FEEDS} a second, and as many probes, for {length:?}");
-    let mut report = Report::new(title);
+    let mut report =
+        Report::new(format!("poll: {POLLS} polls, and as many probes, for {length:?}"));
     let (server, asked) = serve::counting(std::env::temp_dir()).await?;
-    let port = server.address().port();
-    // A document that stays the same, and one that is another each time.
-    for (name, folder) in [("marsad, 304", "e"), ("marsad, 200 stored", "n")] {
-        let daemon = idle::polling(port, FEEDS, 1, folder).await?;
-        for _ in 0..setting.rounds {
-            let cost = polls(daemon.pid()?, &asked, length).await?;
-            report.add(name, cost);
+    let partner = Partner { server, asked, length };
+    for (pace, suffix) in [(None, ""), (Some(PACED), ", paced")] {
+        for (kind, folder, _) in KINDS {
+            let most = if folder == "e" { FLAT_OUT } else { FLAT_OUT_STORED };
+            let daemon = partner.polled(pace.unwrap_or(most), folder).await?;
+            for _ in 0..setting.rounds {
+                report.add(&format!("marsad, {kind}{suffix}"), partner.polls(daemon.pid()?).await?);
+            }
+        }
+        if peers::is_here(&mut report, EXPORTER) {
+            let exporter = Exporter::start().await?;
+            for _ in 0..setting.rounds {
+                report.add(&format!("{EXPORTER}{suffix}"), partner.probes(&exporter, pace).await?);
+            }
+        }
+        // What the same polls cost a program that does nothing else.
+        for (kind, _, mode) in KINDS {
+            let Some(limit) = peers::limit(setting, &mut report) else { break };
+            for _ in 0..setting.rounds {
+                report
+                    .add(&format!("limit poll, {kind}{suffix}"), partner.bare(&limit, mode, pace)?);
+            }
         }
     }
-    if peers::is_here(&mut report, EXPORTER) {
-        let work = tempfile::tempdir()?;
-        let exporter = Exporter::start(work.path()).await?;
-        for _ in 0..setting.rounds {
-            report.add(EXPORTER, exporter.probes(port, length).await?);
+    for (kind, most) in [("304", 1.0 / 15.0), ("200 stored", 1.0 / 9.0)] {
+        for suffix in ["", ", paced"] {
+            let (ours, peer) = (format!("marsad, {kind}{suffix}"), format!("{EXPORTER}{suffix}"));
+            report.compare(&ours, &peer, Figure::Cpu, most);
+            let floor = format!("limit poll, {kind}{suffix}");
+            report.compare(&floor, &peer, Figure::Cpu, most);
+            if let (Some(wall), true) = (report.median(&ours, Figure::Wall), suffix.is_empty()) {
+                report.note(format!("{ours}: {:.0} a second", f64::from(POLLS) / wall));
+            }
         }
     }
-    // What the same polls at the same pace cost a program that does nothing else.
-    for (mode, name) in [("304", "limit poll, 304"), ("store", "limit poll, 200 stored")] {
-        let Some(limit) = peers::limit(setting, &mut report) else { break };
-        for _ in 0..setting.rounds {
-            let before = asked.load(Relaxed);
-            let cost = bare(&limit, port, mode, length).await?;
-            report.add(name, each(cost, asked.load(Relaxed) - before)?);
-        }
-    }
-    report.compare("marsad, 304", EXPORTER, Figure::Cpu, 1.0 / 15.0);
-    report.compare("marsad, 200 stored", EXPORTER, Figure::Cpu, 1.0 / 9.0);
     Ok(report)
 }
 
-/// What the process `pid` spends on polls, for [`POLLS`] of them.
-async fn polls(pid: u32, asked: &AtomicU64, length: Duration) -> anyhow::Result<Cost> {
-    let (watched, before) = (Watched::start(pid)?, asked.load(Relaxed));
-    tokio::time::sleep(length).await;
-    let (cost, polls) = (watched.stop()?, asked.load(Relaxed) - before);
-    each(cost, polls)
+impl Partner {
+    /// A daemon of which every feed has been read once.
+    async fn polled(
+        &self,
+        feeds: u32,
+        folder: &str,
+    ) -> anyhow::Result<marsad_tests::daemon::Daemon> {
+        idle::polling(self.server.address().port(), feeds, 1, folder).await
+    }
+
+    /// What the process `pid` spends on polls, for [`POLLS`] of them.
+    async fn polls(&self, pid: u32) -> anyhow::Result<Cost> {
+        let (watched, before) = (Watched::start(pid)?, self.asked.load(Relaxed));
+        tokio::time::sleep(self.length).await;
+        let (cost, polls) = (watched.stop()?, self.asked.load(Relaxed) - before);
+        each(cost, polls)
+    }
+
+    /// What the exporter spends on as many probes.
+    async fn probes(&self, exporter: &Exporter, pace: Option<u32>) -> anyhow::Result<Cost> {
+        let watched = Watched::start(exporter.pid())?;
+        let port = self.server.address().port();
+        let probes = match pace {
+            Some(pace) => exporter.paced(port, pace, self.length).await?,
+            None => exporter.flat_out(port, DOCUMENTS, self.length).await?,
+        };
+        each(watched.stop()?, probes)
+    }
+
+    /// What the bare program `limit` spends on as many polls, as it says itself: without its start.
+    fn bare(&self, limit: &Path, mode: &str, pace: Option<u32>) -> anyhow::Result<Cost> {
+        let work = tempfile::tempdir()?;
+        let mut command = std::process::Command::new(limit);
+        command.arg("poll").args(["--mode", mode]).arg("--db").arg(work.path().join("poll.db"));
+        for (name, value) in [
+            ("--port", u32::from(self.server.address().port())),
+            ("--secs", u32::try_from(self.length.as_secs())?),
+            ("--n", pace.unwrap_or(DOCUMENTS)),
+            ("--interval", u32::from(pace.is_some())),
+            ("--conc", AT_ONCE),
+        ] {
+            command.arg(name).arg(value.to_string());
+        }
+        // The partner answers on other threads of ours meanwhile.
+        let said = tokio::task::block_in_place(|| command.output())?;
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        let first = said.lines().next().with_context(|| format!("{command:?} says nothing"))?;
+        let said: Said = serde_json::from_str(first).with_context(|| said.clone())?;
+        anyhow::ensure!(said.errors == 0, "{first}");
+        Ok(Cost {
+            wall_s: f64::from(POLLS) / said.polls_per_s,
+            cpu_s: said.cpu_us_per_poll * f64::from(POLLS) / 1e6,
+            peak_mib: said.rss_mib,
+        })
+    }
 }
 
-/// What the bare program `limit` spends on polls of the server at `port`.
-async fn bare(limit: &Path, port: u16, mode: &str, length: Duration) -> anyhow::Result<Cost> {
-    let work = tempfile::tempdir()?;
-    let (limit, db) = (limit.display(), work.path().join("poll.db"));
-    let command = format!(
-        "{limit} poll --port {port} --n {FEEDS} --interval 1 --secs {} --mode {mode} --db {} > /dev/null",
-        length.as_secs(),
-        db.display()
-    );
-    tokio::task::spawn_blocking(move || of_command(&command)).await?
+/// What `limit poll` says.
+#[derive(Debug, Deserialize)]
+struct Said {
+    polls_per_s: f64,
+    cpu_us_per_poll: f64,
+    rss_mib: f64,
+    errors: u64,
 }
 
 /// A cost of `times`, as one of [`POLLS`].
@@ -89,73 +163,4 @@ fn each(cost: Cost, times: u64) -> anyhow::Result<Cost> {
     anyhow::ensure!(times > 0, "nothing was asked");
     let share = f64::from(POLLS) / f64::from(times);
     Ok(Cost { wall_s: cost.wall_s * share, cpu_s: cost.cpu_s * share, ..cost })
-}
-
-/// The peer at work. It ends with the value.
-struct Exporter {
-    process: Child,
-    address: SocketAddr,
-    client: reqwest::Client,
-}
-
-impl Exporter {
-    async fn start(work: &Path) -> anyhow::Result<Self> {
-        let modules = "modules: {http_2xx: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4}}}\n";
-        let file = work.join("blackbox.yml");
-        std::fs::write(&file, modules)?;
-        // Free a moment ago, and nobody else here looks for one.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let process = Command::new(EXPORTER)
-            .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--web.listen-address={address}"))
-            .arg("--log.level=error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("{EXPORTER} cannot be started"))?;
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        let exporter = Self { process, address, client };
-        let answers = async {
-            while exporter.client.get(format!("http://{address}/")).send().await.is_err() {
-                tokio::time::sleep(KNOCK).await;
-            }
-        };
-        let answered = tokio::time::timeout(LIMIT, answers).await;
-        answered.with_context(|| format!("{EXPORTER} does not answer"))?;
-        Ok(exporter)
-    }
-
-    /// What it spends on probes of the server at `port`, for [`POLLS`] of them. They come at the pace of the polls: who is
-    /// woken for each one spends more on it than who has the next one waiting.
-    async fn probes(&self, port: u16, length: Duration) -> anyhow::Result<Cost> {
-        let (watched, until) = (Watched::start(self.process.id())?, Instant::now() + length);
-        let mut pace = tokio::time::interval(Duration::from_secs(1) / FEEDS);
-        let (mut probes, mut number) = (JoinSet::new(), 0);
-        while Instant::now() < until {
-            pace.tick().await;
-            let (client, address, document) = (self.client.clone(), self.address, number % FEEDS);
-            number += 1;
-            probes.spawn(async move {
-                let url = format!(
-                    "http://{address}/probe?module=http_2xx&target=http://127.0.0.1:{port}/e/{document}.json"
-                );
-                let said = client.get(url).send().await?.text().await?;
-                anyhow::ensure!(said.contains("probe_success 1"), "a probe failed: {said}");
-                anyhow::Ok(())
-            });
-        }
-        while let Some(ended) = probes.join_next().await {
-            ended??;
-        }
-        each(watched.stop()?, number.into())
-    }
-}
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
