@@ -37,7 +37,7 @@ pub struct ListQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// Of runs: of those of one feed that failed alike, one after the other, only the last.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fold: bool,
     /// Of quarantine, what is alike: a group, or an item of it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -233,7 +233,7 @@ async fn a_large_file_with_a_column_of_another_type_is_held_for_that_and_not_for
 #[tokio::test]
 async fn a_new_version_of_a_structure_is_told_once_and_shown() -> anyhow::Result<()> {
     let keys = "format = \"sdmx\"\nfields = { AREA = \"text\", OBS_VALUE = \"decimal\" }\n";
-    let (daemon, folder) = office_keyed(&[("births", &keys)], "AREA").await?;
+    let (daemon, folder) = office_keyed(&[("births", keys)], "AREA").await?;
     let drop = |n: u8, version: &str, value: u8| {
         let text = format!("DATAFLOW,AREA,OBS_VALUE\nSHJ:BIRTHS({version}),KHF,{value}\n");
         fs::write(folder.join(format!("births-{n}.csv")), text)

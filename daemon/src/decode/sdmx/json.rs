@@ -51,7 +51,7 @@ pub(super) fn read(bytes: &[u8], key: &Key, each: &mut Each<'_>) -> Result<(), D
             return Err(layout("a data set has no structure"));
         };
         let action = Action::of(data_set.action.as_deref())?;
-        if let Some(urn) = Link::structure(data_set.links.iter().chain(&structure.links)) {
+        if let Some(urn) = Link::structure(&[&data_set.links, &structure.links]) {
             taker.is_of(urn)?;
         }
         Set { structure, action, groups: Groups::default(), taker: &mut taker }.read(data_set)?;

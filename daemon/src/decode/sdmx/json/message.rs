@@ -62,10 +62,9 @@ pub(super) struct Link {
 
 impl Link {
     /// The URN of a data structure among links, else of a data flow.
-    pub(super) fn structure<'l>(links: impl Iterator<Item = &'l Self> + Clone) -> Option<&'l str> {
-        let urn = |what: &str| {
-            links.clone().filter_map(|link| link.urn.as_deref()).find(|urn| urn.contains(what))
-        };
+    pub(super) fn structure<'l>(links: &[&'l [Self]]) -> Option<&'l str> {
+        let urns = || links.iter().copied().flatten().filter_map(|link| link.urn.as_deref());
+        let urn = |what: &str| urns().find(|urn| urn.contains(what));
         urn(".DataStructure=").or_else(|| urn(".Dataflow="))
     }
 }

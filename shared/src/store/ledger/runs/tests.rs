@@ -69,10 +69,10 @@ fn failures_alike_one_after_the_other_fold_into_the_last() {
         let rows = reader.runs(&query).unwrap();
         rows.iter().map(|row| (row.id.0, row.alike)).collect::<Vec<_>>()
     };
-    let folded = vec![(11, 0), (10, 0), (9, 0), (8, 0), (7, 0), (6, 0), (5, 1), (3, 2)];
-    assert_eq!(list(true, None, None), folded);
-    assert_eq!(list(true, Some("courts/cases"), None), folded);
-    assert_eq!(list(true, None, Some("courts")), folded);
+    let heads = vec![(11, 0), (10, 0), (9, 0), (8, 0), (7, 0), (6, 0), (5, 1), (3, 2)];
+    assert_eq!(list(true, None, None), heads);
+    assert_eq!(list(true, Some("courts/cases"), None), heads);
+    assert_eq!(list(true, None, Some("courts")), heads);
     assert_eq!(list(false, None, None).len(), 11, "a script sees each");
     store.close();
 }
