@@ -69,7 +69,7 @@ pub struct Ending {
     pub next_at: Option<Timestamp>,
     /// What it counted waits beside the bank, and is not in it.
     pub waits: bool,
-    /// Of a replay of a file: when that came.
+    /// Of a file that the brake held and a person let in: when it came.
     pub came_at: Option<Timestamp>,
 }
 

@@ -129,7 +129,8 @@ impl Importer {
         match read(&self.services, desk, &mut run, &file, brake, replaying.stop).await {
             Ok(Read::Had(ending)) => {
                 self.settle(&item, &file, &run).await?;
-                let ending = Ending { came_at: Some(item.at), ..ending };
+                // What a person let past the brake counts as read when it came; what was no good before makes nothing fresh.
+                let ending = Ending { came_at: order.free.then_some(item.at), ..ending };
                 self.services.end_run(&run, ending).await?;
                 told.accepted += 1;
                 Ok(())

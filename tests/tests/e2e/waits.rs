@@ -1,5 +1,8 @@
 //! What tests wait for, again and again.
 
+use std::time::Duration;
+
+use anyhow::Context as _;
 use marsad_shared::{
     exchange::State,
     protocol::{ExchangeRow, QuarantineRow, RunRow},
@@ -7,9 +10,27 @@ use marsad_shared::{
 };
 use marsad_tests::{
     bank,
-    daemon::Daemon,
+    daemon::{Daemon, LIMIT},
     partner::{Api, Office, Truth},
 };
+use tokio::time::{interval, timeout};
+
+/// What `look` finds, once it does: of what no event tells, looked for again and again.
+pub(crate) async fn sight<T>(
+    what: &str,
+    look: impl Fn() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    let mut tick = interval(Duration::from_millis(5));
+    let found = async {
+        loop {
+            tick.tick().await;
+            if let Some(found) = look()? {
+                return anyhow::Ok(found);
+            }
+        }
+    };
+    timeout(LIMIT, found).await.with_context(|| format!("not within {LIMIT:?}: {what}"))?
+}
 
 /// The first run of `feed` with a number above `after` that is as `right` wants it.
 pub(crate) async fn run(

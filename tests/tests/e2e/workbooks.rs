@@ -168,7 +168,7 @@ async fn promise_8_no_workbook_ends_the_daemon() -> anyhow::Result<()> {
 /// The process that reads a workbook for the daemon, once there is one.
 async fn reader_of(daemon: &Daemon) -> anyhow::Result<String> {
     let pid = daemon.pid()?;
-    let child = async |_: &_| {
+    let child = || {
         for task in fs::read_dir(format!("/proc/{pid}/task"))? {
             // A thread may end while it is looked at.
             let children = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
@@ -178,7 +178,7 @@ async fn reader_of(daemon: &Daemon) -> anyhow::Result<String> {
         }
         Ok(None)
     };
-    daemon.until("a process that reads", child).await
+    waits::sight("a process that reads", child).await
 }
 
 #[tokio::test]

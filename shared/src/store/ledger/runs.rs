@@ -42,7 +42,7 @@ pub struct RunEnd {
     pub next_at: Option<Timestamp>,
     /// What it counted waits beside the bank, and is not in it.
     pub waits: bool,
-    /// Of a replay of a file: when that came.
+    /// Of a file that the brake held and a person let in: when it came.
     pub came_at: Option<Timestamp>,
 }
 
@@ -248,7 +248,7 @@ impl Ledger {
     }
 
     /// A replay changes what the feed holds, and nothing of how it does: what it brought came long ago, and meets no slot of
-    /// today. A file counts as read when it came; rows, when the rest of their run was read.
+    /// today. A file that only the brake had held counts as read when it came.
     fn note_replay(&mut self, feed: &FeedId, end: &RunEnd) -> Result<(), StoreError> {
         let Some(came_at) = end.came_at.filter(|_| end.outcome.is_good()) else { return Ok(()) };
         let arrived_at = (end.counts.changed() > 0).then_some(came_at);

@@ -4,13 +4,10 @@
 use std::{
     path::Path,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Duration,
 };
 
 use marsad_shared::protocol::ResyncReply;
-use marsad_tests::daemon::LIMIT;
 use nix::sys::signal::Signal;
-use tokio::time::{interval, timeout};
 
 use super::*;
 
@@ -20,14 +17,8 @@ const WIDE: usize = 2_000;
 
 /// Waits until the table is being written anew.
 async fn until_begun(state_dir: &Path) -> anyhow::Result<()> {
-    let mut tick = interval(Duration::from_millis(5));
-    let begun = async {
-        while !has_beside(state_dir, "next")? {
-            tick.tick().await;
-        }
-        anyhow::Ok(())
-    };
-    timeout(LIMIT, begun).await?
+    let begun = || Ok(has_beside(state_dir, "next")?.then_some(()));
+    waits::sight("a table that is written anew", begun).await
 }
 
 /// Whether there is such a table beside the live one.

@@ -88,9 +88,9 @@ fn what_a_person_lets_in_later_is_as_old_as_when_it_came() {
         (state.checked_at.map(Timestamp::as_second), state.arrived_at.map(Timestamp::as_second))
     };
     ledger.record_run(&start(Trigger::Replay, None), &good(100, None)).unwrap();
-    assert_eq!(clocks(&ledger), (None, None), "rows, long after the rest of their run");
+    assert_eq!(clocks(&ledger), (None, None), "what was no good before");
     ledger.record_run(&start(Trigger::Replay, Some("a.csv")), &good(200, Some(at(50)))).unwrap();
-    assert_eq!(clocks(&ledger), (Some(50), Some(50)), "a file that was held");
+    assert_eq!(clocks(&ledger), (Some(50), Some(50)), "a file that was held, and released");
     ledger.record_run(&start(Trigger::Schedule, Some("b.csv")), &good(300, None)).unwrap();
     ledger.record_run(&start(Trigger::Replay, Some("c.csv")), &good(400, Some(at(60)))).unwrap();
     assert_eq!(clocks(&ledger), (Some(300), Some(300)), "an older one than the last");
