@@ -5,7 +5,7 @@
 //!
 //! Letting go of one that is too old meets those who take the same content up at that moment. So whoever is about to write
 //! down that he needs an original has it in hand ([`Hold`]) until that is durable, and what is in hand never goes
-//! ([`Originals::remove`]); and what is about to go is not there any more for those who come ([`Originals::has`]), who keep
+//! ([`Going::remove`]); and what is about to go is not there any more for those who come ([`Originals::has`]), who keep
 //! it anew.
 
 use std::{
