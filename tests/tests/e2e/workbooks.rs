@@ -165,14 +165,17 @@ async fn promise_8_no_workbook_ends_the_daemon() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The process that reads a workbook for the daemon, once there is one.
+/// The process that reads a workbook for the daemon, once there is one that has set itself its limits.
 async fn reader_of(daemon: &Daemon) -> anyhow::Result<String> {
     let pid = daemon.pid()?;
     let child = || {
         for task in fs::read_dir(format!("/proc/{pid}/task"))? {
             // A thread may end while it is looked at.
             let children = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
-            if let Some(child) = children.split_whitespace().next() {
+            let Some(child) = children.split_whitespace().next() else { continue };
+            let limits = fs::read_to_string(format!("/proc/{child}/limits")).unwrap_or_default();
+            let of_time = limits.lines().find(|line| line.starts_with("Max cpu time"));
+            if of_time.is_some_and(|line| !line.contains("unlimited")) {
                 return Ok(Some(child.to_owned()));
             }
         }
