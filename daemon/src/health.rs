@@ -27,9 +27,17 @@ pub struct HealthBoard {
 #[derive(Clone, Debug)]
 struct Held {
     standing: Standing,
-    /// The words behind the reason.
+    /// The words behind the reason; without one, what somebody should know all the same.
     detail: Option<String>,
     saved_at: Timestamp,
+}
+
+/// What is said with a result.
+struct Words {
+    /// Why it is not good.
+    detail: Option<String>,
+    /// What somebody should know of one that is.
+    note: Option<&'static str>,
 }
 
 impl HealthBoard {
@@ -62,8 +70,18 @@ impl Services {
         result: PollResult,
         detail: Option<String>,
     ) {
+        self.count_health(connection, result, Words { detail, note: None }).await;
+    }
+
+    /// Counts that a connection answered as it should, with what somebody should know all the same.
+    pub async fn report_well(&self, connection: &ConnectionId, note: Option<&'static str>) {
+        let well = PollResult::Ok { near_limit: false };
+        self.count_health(connection, well, Words { detail: None, note }).await;
+    }
+
+    async fn count_health(&self, connection: &ConnectionId, result: PollResult, words: Words) {
         let now = self.clock.now();
-        let Some(held) = self.health.apply(connection, result, detail, now) else { return };
+        let Some(held) = self.health.apply(connection, result, words, now) else { return };
         let Held { standing, detail, .. } = held;
         let id = connection.clone();
         let save = self.store.ledger.cast(
@@ -86,7 +104,7 @@ impl HealthBoard {
         &self,
         connection: &ConnectionId,
         result: PollResult,
-        detail: Option<String>,
+        Words { detail, note }: Words,
         now: Timestamp,
     ) -> Option<Held> {
         let mut board = self.lock();
@@ -95,13 +113,14 @@ impl HealthBoard {
             detail: None,
             saved_at: Timestamp::MIN,
         });
-        let before = held.standing;
+        let (before, note_before) = (held.standing, held.detail.clone());
         held.standing = before.apply(result, now, now, &Limits::default());
         if matches!(result, PollResult::Fail(_) | PollResult::Local(_)) {
             held.detail = detail;
         } else if held.standing.reason.is_none() {
-            held.detail = None;
+            held.detail = note.map(str::to_owned);
         }
+        let is_noted = held.standing.reason.is_none() && held.detail != note_before;
         let (old, new) = (before.state, held.standing.state);
         if old != new {
             info!(%connection, from = old.word(), to = new.word(), reason = held.standing.reason.map(marsad_shared::health::Reason::word), "health changed");
@@ -109,7 +128,8 @@ impl HealthBoard {
         let blind = |standing: &Standing| standing.local_in_a_row > 0;
         let changed = old != new
             || before.reason != held.standing.reason
-            || blind(&before) != blind(&held.standing);
+            || blind(&before) != blind(&held.standing)
+            || is_noted;
         if !changed && now.duration_since(held.saved_at) < SAVE_EVERY && now >= held.saved_at {
             return None;
         }

@@ -54,6 +54,9 @@ const TELL: Duration = Duration::from_mins(30);
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
+/// How a folder is: it can be read, with what somebody should know all the same, or it cannot.
+type How = Result<Option<&'static str>, ()>;
+
 /// What imports one folder.
 pub struct Importer {
     services: Arc<Services>,
@@ -63,7 +66,7 @@ pub struct Importer {
     orders: mpsc::Receiver<Box<Order>>,
     watch: Watch,
     marker: Option<Marker>,
-    reported_at: Option<(bool, Instant)>,
+    reported_at: Option<(How, Instant)>,
     /// Files of which something was said that need not be said at every scan.
     told: HashMap<PathBuf, Instant>,
 }
@@ -136,14 +139,14 @@ impl Importer {
     }
 
     async fn well(&mut self) {
-        if self.is_due(true) {
-            let ok = PollResult::Ok { near_limit: false };
-            self.services.report_health(&self.connection.id, ok, None).await;
+        let note = self.watch.note();
+        if self.is_due(Ok(note)) {
+            self.services.report_well(&self.connection.id, note).await;
         }
     }
 
     async fn unreadable(&mut self, error: &io::Error) {
-        if !self.is_due(false) {
+        if !self.is_due(Err(())) {
             return;
         }
         let trouble = Trouble::File(format!(
@@ -159,11 +162,11 @@ impl Importer {
     }
 
     /// Whether it is time to say how the folder is: at once when that changed.
-    fn is_due(&mut self, well: bool) -> bool {
+    fn is_due(&mut self, how: How) -> bool {
         let now = Instant::now();
-        let due = self.reported_at.is_none_or(|(was, at)| was != well || now >= at + REPORT);
+        let due = self.reported_at.is_none_or(|(was, at)| was != how || now >= at + REPORT);
         if due {
-            self.reported_at = Some((well, now));
+            self.reported_at = Some((how, now));
         }
         due
     }

@@ -3,9 +3,10 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
+use marsad_shared::health::Health;
 use marsad_tests::{
     bank,
-    daemon::{Daemon, Home},
+    daemon::{Client, Daemon, Home},
     partner::PartnerFile,
 };
 use nix::sys::signal::Signal;
@@ -90,6 +91,12 @@ async fn a_folder_that_nobody_may_watch_is_looked_through_needs_a_user_namespace
         fs::write(folder.join("2.csv"), "id\n2\n")?;
         until_rows(&daemon, 2).await?;
         let said = "the system cannot tell of changes here";
+        let shown = async |client: &Client| {
+            let row = client.connection("office/drop").await?;
+            let is_said = row.reason.as_deref().is_some_and(|reason| reason.starts_with(said));
+            Ok((is_said && row.health == Health::Up).then_some(()))
+        };
+        daemon.until("the connection says so, and is up", shown).await?;
         let told = daemon.log().lines().filter(|line| line.contains(said)).count();
         assert_eq!(told, 1, "{limit}: once, and no more than once: {}", daemon.log());
     }
@@ -104,7 +111,7 @@ async fn a_folder_that_goes_away_and_comes_back_has_lost_nothing() -> anyhow::Re
     let away = daemon.path().join("away");
     fs::rename(&folder, &away)?;
     put(&away, 2)?;
-    let gone = async |client: &marsad_tests::daemon::Client| {
+    let gone = async |client: &Client| {
         let row = client.connection("office/drop").await?;
         Ok(row.reason.is_some().then_some(()))
     };

@@ -30,12 +30,17 @@ use tracing::{info, warn};
 
 use super::{Stamp, is_unfinished, marker::Marker};
 
-/// Hints that may wait; where there are more, a scan takes their place.
-const HINTS: usize = 4_096;
+/// Hints that may wait; where there are more, a scan takes their place, and nobody knows any more which files were renamed
+/// in. As many as the largest bursts have, each a name.
+const HINTS: usize = 65_536;
 /// From one scan to the next, where the system tells of changes.
 const SCAN: Duration = Duration::from_secs(10);
 /// The same where it does not.
 const SCAN_BLIND: Duration = Duration::from_secs(1);
+
+/// What is said where it does not.
+const BLIND: &str =
+    "the system cannot tell of changes here; the folder is looked through every second";
 
 /// Which files of a folder wait, and which are complete. Pure: the caller passes the time.
 #[derive(Debug)]
@@ -216,7 +221,7 @@ impl Watch {
                         (there, there)
                     }
                 };
-                self.note(&name, Stamp::of(&about), now, known, whole);
+                self.take_note(&name, Stamp::of(&about), now, known, whole);
             }
             _ => {
                 self.waiting.files.remove(&name);
@@ -225,12 +230,17 @@ impl Watch {
     }
 
     /// Notes a file: not at all unless it is `known` as one that may be taken, as complete if it is `whole`.
-    fn note(&mut self, name: &OsStr, stamp: Stamp, now: Instant, known: bool, whole: bool) {
+    fn take_note(&mut self, name: &OsStr, stamp: Stamp, now: Instant, known: bool, whole: bool) {
         match (known, whole) {
             (true, true) => self.waiting.arrive(name, stamp, now),
             (true, false) => self.waiting.see(name, stamp, now),
             (false, _) => {}
         }
+    }
+
+    /// What somebody should know of a folder that can be read.
+    pub const fn note(&self) -> Option<&'static str> {
+        if self.is_blind { Some(BLIND) } else { None }
     }
 
     /// Looks through the folder soon, whatever the system told.
@@ -307,11 +317,7 @@ impl Watch {
         match &watcher {
             Err(error) if !was_blind => {
                 let error = show(&error.to_string()).into_owned();
-                warn!(
-                    folder,
-                    error,
-                    "the system cannot tell of changes here; the folder is looked through every second"
-                );
+                warn!(folder, error, "{BLIND}");
             }
             Ok(_) if was_blind => info!(folder, "the system tells of changes here again"),
             _ => {}

@@ -149,8 +149,8 @@ impl Reader {
                 reason: match standing.reason {
                     Some(reason) => Some(detail.unwrap_or_else(|| reason.word().to_owned())),
                     None if standing.state == Health::Degraded => Some(SLOW.to_owned()),
-                    // Our own trouble is told beside the state, which it never changes.
-                    None if standing.local_in_a_row > 0 && detail.is_some() => detail,
+                    // Our own trouble, or a note, is told beside the state, which it never changes.
+                    None if detail.is_some() => detail,
                     None => known.warning(now),
                 },
                 cause: standing.reason,
