@@ -8,7 +8,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    io::{Read as _, Write as _},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ use marsad_shared::{
     store::{
         Cache, Originals, StoreError,
         cache::FileEnd,
-        originals::{Hold, Written},
+        originals::{Hold, Packer},
     },
     untrusted::show,
 };
@@ -39,11 +39,14 @@ use crate::{
 };
 
 /// The most files of a group: of so many each costs little more than reading it.
-pub(super) const GROUP: usize = 256;
+pub(super) const GROUP: usize = 1_024;
 /// The largest file that goes with others, in bytes.
 const SMALL: u64 = 256 * 1024;
 /// The most bytes of a group: what is read of it is held at once.
 const GROUP_BYTES: usize = 2 * 1024 * 1024;
+
+/// So often at most are files that came meanwhile taken up with those before them: then it is heard what else is wanted.
+const TURNS: usize = 8;
 
 /// A small file, read.
 struct Ready {
@@ -66,34 +69,78 @@ struct Gathered {
     is_odd: bool,
 }
 
+impl Gathered {
+    /// Nothing was read: the first of `paths` goes alone.
+    fn nothing(paths: Vec<PathBuf>) -> Self {
+        Self { rest: paths.into(), is_odd: true, ..Self::default() }
+    }
+}
+
+/// Files of one feed that may go together.
+#[derive(Clone)]
+struct Company {
+    /// Which desk reads them.
+    at: usize,
+    paths: Vec<PathBuf>,
+}
+
 impl Importer {
-    /// Imports files that are complete, in their order: those that may go together, together.
+    /// Imports files that are complete, in their order: those that may go together, together. While a group is put into its
+    /// place the next one is read.
     pub(super) async fn import_all(&mut self, paths: Vec<PathBuf>, stop: &CancellationToken) {
         let mut paths = VecDeque::from(paths);
-        while let Some(first) = paths.pop_front() {
-            if stop.is_cancelled() {
-                return;
-            }
-            let at = self.in_company(&first);
-            let mut group = vec![first];
-            while let (Some(_), Some(next)) = (at, paths.front())
-                && self.in_company(next) == at
-            {
-                group.extend(paths.pop_front());
-            }
-            let Some((at, true)) = at.map(|at| (at, group.len() > 1)) else {
-                for path in group {
-                    self.import(&path, stop).await;
-                }
+        let (mut ahead, mut turns) = (None, 0);
+        while !stop.is_cancelled() {
+            let (at, gathered) = if let Some(ahead) = ahead.take() {
+                ahead
+            } else if let Some(company) = self.company(&mut paths) {
+                self.gather(company, HashSet::new()).await
+            } else if let Some(path) = paths.pop_front() {
+                self.import(&path, stop).await;
                 continue;
+            } else {
+                return;
             };
-            let Gathered { mut rest, is_odd, .. } = self.import_group(at, group).await;
-            if is_odd && let Some(odd) = rest.pop_front() {
-                self.import(&odd, stop).await;
-            }
+            let Gathered { ready, mut rest, is_odd } = gathered;
+            let odd = if is_odd { rest.pop_front() } else { None };
             rest.append(&mut paths);
             paths = rest;
+            let next = if odd.is_none() {
+                if turns < TURNS {
+                    paths.extend(self.watch.more(GROUP.saturating_sub(paths.len())));
+                    turns += 1;
+                }
+                self.company(&mut paths)
+            } else {
+                None
+            };
+            let all: Vec<_> = ready.iter().map(|file| file.path.clone()).collect();
+            let met = ready.iter().map(|file| file.hash.clone()).collect();
+            let placed = if let Some(next) = next {
+                let behind = next.paths.clone();
+                let (placed, read) = tokio::join!(self.place(at, ready), self.gather(next, met));
+                if placed {
+                    ahead = Some(read);
+                } else {
+                    behind.into_iter().rev().for_each(|path| paths.push_front(path));
+                }
+                placed
+            } else {
+                self.place(at, ready).await
+            };
+            // Each of them alone says what it is about.
+            for path in all.iter().filter(|_| !placed).chain(&odd) {
+                self.import(path, stop).await;
+            }
         }
+    }
+
+    /// The first of `paths`, with those behind it that may go with it, if there are two at least.
+    fn company(&self, paths: &mut VecDeque<PathBuf>) -> Option<Company> {
+        let at = self.in_company(paths.front()?)?;
+        let many = paths.iter().take(GROUP).take_while(|path| self.in_company(path) == Some(at));
+        let many = many.count();
+        (many > 1).then(|| Company { at, paths: paths.drain(..many).collect() })
     }
 
     /// Which feed reads the file, if nothing but what is in it may keep it from going with others.
@@ -104,40 +151,42 @@ impl Importer {
         (wanted.next().is_none() && self.marker.is_none() && desk.is_plain()).then_some(at)
     }
 
-    /// Imports the files of a group; gives what is left of it.
-    async fn import_group(&self, at: usize, paths: Vec<PathBuf>) -> Gathered {
-        let alone = |rest: Vec<PathBuf>| Gathered {
-            rest: rest.into(),
-            is_odd: true,
-            ..Gathered::default()
-        };
-        let (Some(desk), all) = (self.desks.get(at), paths.clone()) else { return alone(paths) };
-        let Ok(mut gathered) = self.gather(desk, paths).await else { return alone(all) };
-        if gathered.ready.is_empty() {
-            return gathered;
-        }
-        let ready = std::mem::take(&mut gathered.ready);
+    /// Puts a group into the bank, and its files away. False: it could not be, and nothing of it is in the bank.
+    async fn place(&self, at: usize, ready: Vec<Ready>) -> bool {
+        let Some(desk) = self.desks.get(at).filter(|_| !ready.is_empty()) else { return true };
         let files: Vec<_> = ready.iter().map(|file| (file.path.clone(), file.stamp)).collect();
         if let Err(error) = self.take(desk, ready).await {
-            // Each of them alone says what it is about.
             warn!(feed = %desk.feed.id, %error, "files could not be imported together; each is tried alone");
-            return alone(all);
+            return false;
         }
         let moved = tokio::task::spawn_blocking(move || settle_all(&files)).await;
         for (path, error) in moved.unwrap_or_default() {
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             warn!(connection = %self.connection.id, file = %show(&file), %error, "a file that is dealt with could not be moved; it is tried again");
         }
-        gathered
+        true
     }
 
-    /// Reads what may go together of `paths`, and keeps its originals.
-    async fn gather(&self, desk: &Desk, paths: Vec<PathBuf>) -> Result<Gathered, StoreError> {
+    /// Reads what may go together, and keeps its originals. `met`: contents of the group before it, which is not in its place
+    /// yet.
+    async fn gather(&self, company: Company, met: HashSet<String>) -> (usize, Gathered) {
+        let (at, all) = (company.at, company.paths.clone());
+        // What could not be read together is tried alone, and says itself what it is about.
+        let gathered = self.read(company, met).await.unwrap_or_else(|_| Gathered::nothing(all));
+        (at, gathered)
+    }
+
+    async fn read(
+        &self,
+        Company { at, paths }: Company,
+        mut met: HashSet<String>,
+    ) -> Result<Gathered, StoreError> {
+        let Some(desk) = self.desks.get(at) else { return Ok(Gathered::nothing(paths)) };
         let feed = desk.feed.id.clone();
         let latest = self.services.store.cache.call(move |cache| cache.latest_file(&feed)).await?;
-        let met = latest.map(|(hash, _)| hash).into_iter().collect();
+        met.extend(latest.map(|(hash, _)| hash));
         let Some(shaper) = desk.columns.known().cloned() else {
-            return Ok(Gathered { rest: paths.into(), is_odd: true, ..Gathered::default() });
+            return Ok(Gathered::nothing(paths));
         };
         let (scene, originals) =
             (desk.scene(&self.services, shaper), self.services.store.originals.clone());
@@ -235,7 +284,7 @@ fn read(
     mut met: HashSet<String>,
 ) -> Result<Gathered, StoreError> {
     let mut gathered = Gathered { rest: paths.into(), ..Gathered::default() };
-    let (mut written, mut bytes) = (Vec::new(), 0);
+    let (mut written, mut bytes, mut packer) = (Vec::new(), 0, Packer::new()?);
     while let Some(path) = gathered.rest.front() {
         if gathered.ready.len() == GROUP || bytes > GROUP_BYTES {
             break;
@@ -254,7 +303,7 @@ fn read(
         };
         let hand = originals.hold(&hash);
         if !originals.has(&hash) {
-            written.push(original(originals, &content)?);
+            written.push(originals.write(&mut packer, &content)?);
         }
         gathered.ready.push(Ready { path: path.clone(), name, hash, stamp, piece, hand });
         gathered.rest.pop_front();
@@ -283,12 +332,4 @@ fn one_piece(scene: &Scene, content: &[u8], name: &str) -> Option<Piece> {
     let piece = pieces.pop().filter(|_| read.is_ok() && pieces.is_empty())?;
     let deletes = piece.batch.hashes().iter().any(|hash| hash.is_gone());
     (!deletes && scene.fits(&piece)).then_some(piece)
-}
-
-fn original(originals: &Originals, content: &[u8]) -> Result<Written, StoreError> {
-    let mut original = originals.incoming()?;
-    original
-        .write_all(content)
-        .map_err(|source| StoreError::Io { path: "originals".into(), source })?;
-    original.written()
 }

@@ -73,6 +73,9 @@ pub struct Incoming {
 /// An original of which all is written, and nothing synced. It has nothing open, so that there may be many.
 pub struct Written(Incoming);
 
+/// Packs small originals, one after the other: what it takes to pack one is got ready once.
+pub struct Packer(zstd::bulk::Compressor<'static>);
+
 /// An original that is safe: synced, under its hash.
 #[derive(Debug)]
 pub struct Kept {
@@ -103,17 +106,37 @@ impl Originals {
 
     /// Begins to keep an original.
     pub fn incoming(&self) -> Result<Incoming, StoreError> {
+        let (file, mut incoming) = self.begun()?;
+        let encoder = zstd::Encoder::new(file, LEVEL);
+        let encoder = encoder.map_err(|source| StoreError::io(&incoming.temporary, source))?;
+        incoming.encoder = Some(encoder);
+        Ok(incoming)
+    }
+
+    /// Writes a small original that is held as a whole, for [`Self::keep_all`].
+    pub fn write(&self, packer: &mut Packer, content: &[u8]) -> Result<Written, StoreError> {
+        let (mut file, mut incoming) = self.begun()?;
+        let written = packer.0.compress(content).and_then(|packed| file.write_all(&packed));
+        written.map_err(|source| StoreError::io(&incoming.temporary, source))?;
+        incoming.hasher.update(content);
+        incoming.bytes = content.len() as u64;
+        Ok(Written(incoming))
+    }
+
+    /// A file under a temporary name, and what becomes of it.
+    fn begun(&self) -> Result<(File, Incoming), StoreError> {
         let temporary = self.folder.join(format!("{}{TEMPORARY}", uuid::Uuid::now_v7().simple()));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
-        let encoder = file.and_then(|file| zstd::Encoder::new(file, LEVEL));
-        Ok(Incoming {
+        let file = file.map_err(|source| StoreError::io(&temporary, source))?;
+        let incoming = Incoming {
             folder: self.folder.clone(),
-            encoder: Some(encoder.map_err(|source| StoreError::io(&temporary, source))?),
+            encoder: None,
             temporary,
             hasher: blake3::Hasher::new(),
             bytes: 0,
             hands: self.hands.clone(),
-        })
+        };
+        Ok((file, incoming))
     }
 
     /// Puts what was written under its hash, each in its order, once it is synced. What they share of waiting for the disk is
@@ -177,17 +200,19 @@ impl Originals {
     }
 }
 
+impl Packer {
+    /// # Errors
+    /// Only where there is no memory for it.
+    pub fn new() -> Result<Self, StoreError> {
+        let packer = zstd::bulk::Compressor::new(LEVEL).map(Self);
+        packer.map_err(|source| StoreError::io("originals".as_ref(), source))
+    }
+}
+
 impl Incoming {
     /// The hash of what was written so far: BLAKE3 in hex.
     pub fn hash(&self) -> String {
         self.hasher.finalize().to_hex().to_string()
-    }
-
-    /// Ends it, for [`Originals::keep_all`].
-    pub fn written(mut self) -> Result<Written, StoreError> {
-        let ended = self.encoder.take().map_or(Ok(()), |encoder| encoder.finish().map(drop));
-        ended.map_err(|source| StoreError::io(&self.temporary, source))?;
-        Ok(Written(self))
     }
 
     /// Puts what is synced already under its hash.
@@ -195,9 +220,12 @@ impl Incoming {
         let hash = self.hash();
         let path = place(&self.folder, &hash);
         let hold = self.hands.take(&hash);
-        let put = || {
-            open_folder(&self.folder, &path)?;
-            fs::rename(&self.temporary, &path)
+        let put = || match fs::rename(&self.temporary, &path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                open_folder(&self.folder, &path)?;
+                fs::rename(&self.temporary, &path)
+            }
+            put => put,
         };
         put().map_err(|source| StoreError::io(&path, source))?;
         Ok(Kept { hash, bytes: self.bytes, hold })
@@ -393,12 +421,10 @@ mod tests {
         let originals = Originals::new(temp.path().to_owned());
         for many in [FEW, 3 * FEW] {
             let texts: Vec<_> = (0..many).map(|at| format!("{many},{}", at % 7)).collect();
-            let incoming = texts.iter().map(|text| {
-                let mut incoming = originals.incoming().unwrap();
-                incoming.write_all(text.as_bytes()).unwrap();
-                incoming.written().unwrap()
-            });
-            let kept = originals.keep_all(incoming.collect()).unwrap();
+            let mut packer = Packer::new().unwrap();
+            let mut write = |text: &String| originals.write(&mut packer, text.as_bytes()).unwrap();
+            let written = texts.iter().map(&mut write).collect();
+            let kept = originals.keep_all(written).unwrap();
             for (kept, text) in kept.iter().zip(&texts) {
                 let mut read = String::new();
                 originals.open(&kept.hash).unwrap().read_to_string(&mut read).unwrap();

@@ -33,17 +33,18 @@ pub fn settle(path: &Path, stamp: Stamp, held: Option<&str>) -> io::Result<()> {
 
 /// Moves files of one folder that are dealt with to `done`, in their order; what could not be moved stays, each with why.
 pub fn settle_all(files: &[(PathBuf, Stamp)]) -> Vec<(PathBuf, io::Error)> {
+    let Some((first, _)) = files.first() else { return Vec::new() };
+    let folder = first.parent().unwrap_or(Path::new("."));
+    let done = folder.join("done");
+    let opened = open(&done).map_err(|error| error.to_string());
     let mut left = Vec::new();
-    let mut folders = None;
     for (path, stamp) in files {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let done = folder.join("done");
-        match rename_into(path, &done, *stamp) {
-            Ok(_) => folders = Some((folder, done)),
-            Err(error) => left.push((path.clone(), error)),
+        let opened = opened.clone().map_err(io::Error::other);
+        if let Err(error) = opened.and_then(|()| rename_into(path, &done, *stamp)) {
+            left.push((path.clone(), error));
         }
     }
-    if let Some((folder, done)) = folders {
+    if left.len() < files.len() {
         sync([folder, &done]);
     }
     left
@@ -119,6 +120,7 @@ pub fn free(import: &Path, hash: &str, bytes: u64, marker: Option<&Marker>) -> i
 
 /// As [`put_away`], into the folder `target`.
 fn move_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<PathBuf>> {
+    open(target)?;
     let moved = rename_into(path, target, stamp)?;
     if moved.is_some() {
         sync([path.parent().unwrap_or(Path::new(".")), target]);
@@ -135,9 +137,8 @@ fn sync(folders: [&Path; 2]) {
     }
 }
 
-/// The same, and nothing is synced.
-fn rename_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<PathBuf>> {
-    let name = path.file_name().unwrap_or_default();
+/// Sees to it that there is a folder `target` to put files away in.
+fn open(target: &Path) -> io::Result<()> {
     if fs::symlink_metadata(target).is_err() {
         fs::create_dir(target)?;
         // Whatever the daemon's mask: operators, who are of its group, look at what is held.
@@ -147,6 +148,12 @@ fn rename_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<Pa
         // A link would lead what is put away to wherever somebody likes.
         return Err(io::Error::other(format!("{} is no folder; remove it", target.display())));
     }
+    Ok(())
+}
+
+/// Moves a file into the folder `target`, as [`put_away`]; nothing is synced.
+fn rename_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<PathBuf>> {
+    let name = path.file_name().unwrap_or_default();
     let mut to = target.join(name);
     let mut turn = 1;
     while fs::symlink_metadata(&to).is_ok() {

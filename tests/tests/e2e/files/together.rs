@@ -72,8 +72,9 @@ async fn files_that_are_there_together_are_runs_of_their_own_in_their_order() ->
         let found = (run.outcome, counts.received, counts.inserted + counts.updated);
         assert_eq!(found, (outcome, received, changed), "{run:#?}");
     }
-    let together = runs.iter().filter(|run| run.started_at == runs[1].started_at).count();
-    assert!(together > 9, "they went together: {together}");
+    // The first that are told of may go before the others are.
+    let together = runs.chunk_by(|a, b| a.started_at == b.started_at).map(<[_]>::len).max();
+    assert!(together > Some(9), "they went together: {together:?}");
     let rows = folder.rows("rows", &["id", "n"])?;
     assert_eq!(rows.len(), 58, "{rows:?}");
     assert!(rows.contains(&"1|59".to_owned()), "the last word stands: {rows:?}");
