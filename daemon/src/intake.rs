@@ -555,7 +555,8 @@ impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
         if !self.piece.is_full() {
             return Flow::More;
         }
-        take(std::mem::replace(&mut self.piece, self.intake.piece()))
+        let next = Piece { batch: self.piece.batch.another(), ..self.intake.piece() };
+        take(std::mem::replace(&mut self.piece, next))
     }
 
     /// Hands the last piece on.

@@ -157,6 +157,17 @@ impl Batch {
         Self { width: self.width, key: self.key.clone(), seed: self.seed, ..Self::default() }
     }
 
+    /// The same, with room for as many rows, and a little more text: what follows one that was full.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self {
+            text: String::with_capacity(self.text.len() + self.text.len() / 8),
+            cells: Vec::with_capacity(self.cells.len()),
+            hashes: Vec::with_capacity(self.hashes.len()),
+            ..self.emptied()
+        }
+    }
+
     /// How many rows it holds.
     pub fn len(&self) -> usize {
         self.hashes.len()

@@ -75,7 +75,7 @@ impl Row<'_> {
         if self.record.len() != self.width {
             return Err(BadRow::Ragged { have: self.record.len(), want: self.width });
         }
-        let text = std::str::from_utf8(self.record.as_slice()).map_err(|_| {
+        let text = simdutf8::basic::from_utf8(self.record.as_slice()).map_err(|_| {
             let at = self.record.iter().position(|cell| std::str::from_utf8(cell).is_err());
             BadRow::NoText { cell: at.map_or(0, |index| index + 1), encoding: self.encoding }
         })?;

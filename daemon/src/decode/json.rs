@@ -57,7 +57,7 @@ pub fn page(
 ) -> (Vec<Scalar>, Result<(), DecodeError>) {
     let each: &mut Each<'_> = &mut each;
     found(plan, |scalars| {
-        match (std::str::from_utf8(bytes), Tree::of_all(plan)) {
+        match (simdutf8::compat::from_utf8(bytes), Tree::of_all(plan)) {
         (Ok(text), Some(tree)) => tree.slice(text, each),
         // Which of its records are no text is told one by one.
         (Err(_), Some(tree)) => tree.stream(bytes, each),
@@ -157,7 +157,7 @@ pub fn read_lines(
         let text =
             if number == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text };
         if !text.is_empty()
-            && each(std::str::from_utf8(text).map_err(|_| text), number) == Flow::Stop
+            && each(simdutf8::basic::from_utf8(text).map_err(|_| text), number) == Flow::Stop
         {
             return Err(DecodeError::Stopped);
         }
@@ -254,7 +254,7 @@ fn not_utf8(line: usize, column: usize) -> DecodeError {
 }
 
 /// What is wrong with a document that has to be read whole and is no text: it may end in the middle of a letter.
-fn at_no_text(bytes: &[u8], error: &std::str::Utf8Error) -> DecodeError {
+fn at_no_text(bytes: &[u8], error: &simdutf8::compat::Utf8Error) -> DecodeError {
     let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
     let begin = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let (line, column) = (before.split(|byte| *byte == b'\n').count(), before.len() - begin);

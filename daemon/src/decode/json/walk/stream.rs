@@ -101,7 +101,9 @@ fn records<R: BufRead>(
     }
     loop {
         let record = scan.value()?;
-        if (walk.each)(std::str::from_utf8(record).map_err(|_| record), standing) == Flow::Stop {
+        if (walk.each)(simdutf8::basic::from_utf8(record).map_err(|_| record), standing)
+            == Flow::Stop
+        {
             return Err(DecodeError::Stopped);
         }
         if !scan.goes_on(b']')? {
