@@ -3,6 +3,7 @@
 //! `cargo run --release --bin bench -- NAME`. Figures of a noisy machine mean little alone: what counts are the ratios, CPU
 //! before wall, medians of rounds. A peer that is not installed is named as missing.
 
+mod burst;
 mod console;
 mod files;
 mod idle;
@@ -31,7 +32,7 @@ struct Flags {
 enum What {
     /// A large CSV for the first time (row 3 of the budgets).
     Import(Setting),
-    /// The same with one row in a thousand changed (row 1).
+    /// The same with one row in a thousand changed (row 1), and that once more (row 2).
     Reread(Setting),
     /// Paginated JSON into a keyed table (row 5).
     Pages(Setting),
@@ -53,6 +54,14 @@ enum What {
         /// How long each is watched.
         #[arg(long = "for", default_value = "60s")]
         length: SignedDuration,
+    },
+    /// Many small files at once (row 8).
+    Burst {
+        #[command(flatten)]
+        setting: Setting,
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        files: u32,
     },
     /// The console's first useful frame from a cold process (row 10).
     FirstFrame(Setting),
@@ -105,6 +114,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             let length = length.try_into().context("--for cannot be negative")?;
             idle::run(&setting, &feeds, length).await
         }
+        What::Burst { setting, files } => burst::run(&setting, files).await,
         What::FirstFrame(setting) => console::run(&setting).await,
     }?;
     report.print()?;
