@@ -7,9 +7,9 @@ use std::{
 
 use marsad_shared::{
     feed::{Feed, Format, ScalarPath},
-    quarantine::{Form, Kind, ORIGINAL_MAX, Place, Refusal},
-    record::{Batch, Cell, Layout},
-    store::{StoreError, read::References},
+    quarantine::{Form, Place, Refusal},
+    record::{Batch, Layout},
+    store::read::References,
 };
 
 use crate::{
@@ -23,8 +23,10 @@ use crate::{
 };
 
 mod first;
+mod rows;
 
 pub use first::{infer, infer_workbook};
+use rows::{Origin, Rows};
 
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
@@ -32,12 +34,6 @@ const CHUNK: usize = 256 * 1024;
 pub const BATCH_ROWS: usize = 10_000;
 /// A batch is handed on at this size, in bytes, whatever its rows.
 pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// The most values of one page: each costs 16 bytes beside its text.
-const PAGE_CELLS: usize = 16_000_000;
-/// What a row costs beside its values, in bytes: its hashes.
-const ROW_COST: usize = 16;
-/// What a refusal costs beside its original, in bytes: its reason, and where it stood.
-const REFUSAL_COST: usize = 512;
 /// The encoding of what does not say otherwise.
 const UTF_8: &str = "UTF-8";
 /// More refusals than this in one run are no bad rows but a bad layout: the run is stopped and says so.
@@ -455,116 +451,6 @@ const fn xml_form(standing: Standing) -> Form {
 /// The bytes of a record, as it came.
 fn original(record: Text<'_>) -> Vec<u8> {
     record.map_or_else(<[u8]>::to_vec, |text| text.as_bytes().to_vec())
-}
-
-/// A row as it came, for what is kept of a refused one.
-struct Origin {
-    original: Vec<u8>,
-    /// `None`: its values cannot be told apart.
-    form: Option<Form>,
-    place: Place,
-}
-
-/// The rows under way.
-struct Rows<'a, F> {
-    intake: &'a Intake<'a>,
-    piece: Piece,
-    /// What refusals take, in bytes.
-    refused: usize,
-    /// What a piece may take, in bytes.
-    most: usize,
-    /// Takes full pieces; without it all rows are one piece.
-    take: Option<F>,
-    /// What a row refers to could not be looked up.
-    fault: Option<StoreError>,
-}
-
-impl<'a, F> Rows<'a, F> {
-    fn new(intake: &'a Intake<'a>, most: usize, take: Option<F>) -> Self {
-        Self { intake, piece: intake.piece(), refused: 0, most, take, fault: None }
-    }
-
-    /// Why what was read so far is not to be believed: our own trouble.
-    fn fault(&mut self) -> Option<DecodeError> {
-        self.fault.take().map(|error| DecodeError::Io(io::Error::other(error)))
-    }
-
-    /// Takes the row that was shaped last out again, if what it refers to is not there.
-    fn refer(&mut self) -> Result<(), Refused> {
-        let Some(references) = self.intake.references else { return Ok(()) };
-        let batch = &mut self.piece.batch;
-        let missing = match references.missing(batch, batch.len().saturating_sub(1)) {
-            Ok(missing) => missing,
-            Err(error) => {
-                self.fault = Some(error);
-                None
-            }
-        };
-        let Some((at, to)) = missing else { return Ok(()) };
-        batch.pop();
-        Err(self.intake.shaper.unreferred(at, to))
-    }
-
-    /// Why a page that was read so far is too much, if it is.
-    fn excess(&self) -> Option<DecodeError> {
-        let Piece { batch, refused, .. } = &self.piece;
-        if refused.len() as u64 > REFUSED_MAX {
-            return Some(DecodeError::TooManyRefused(REFUSED_MAX));
-        }
-        if batch.cells_len() > PAGE_CELLS {
-            return Some(DecodeError::TooLarge(
-                "the page holds more than 16 million values; ask for smaller pages (`size`)"
-                    .to_owned(),
-            ));
-        }
-        let cells = batch.cells_len() * size_of::<Cell>() + batch.len() * ROW_COST;
-        let takes = cells + batch.text_len() + self.refused;
-        (takes > self.most).then_some(DecodeError::Crowded(self.most))
-    }
-}
-
-impl<F: FnMut(Piece) -> Flow> Rows<'_, F> {
-    /// Counts a row in, or keeps why not, and hands the piece on when it is full.
-    fn next(&mut self, shaped: Result<(), Refused>, origin: impl FnOnce() -> Origin) -> Flow {
-        let shaped = shaped.and_then(|()| self.refer());
-        if self.fault.is_some() {
-            return Flow::Stop;
-        }
-        self.piece.misfits.count(&shaped);
-        if let Err(Refused { field, reason, .. }) = shaped {
-            let Origin { mut original, form, place } = origin();
-            let bytes = original.len() as u64;
-            original.truncate(ORIGINAL_MAX);
-            original.shrink_to_fit();
-            let Origins { file, page, .. } = self.intake.origins.clone();
-            let place = Place { file, page, field, ..place };
-            self.refused += original.len() + REFUSAL_COST;
-            self.piece.refused.push(Refusal {
-                kind: Kind::Row,
-                reason,
-                place,
-                original,
-                form,
-                original_hash: None,
-                bytes,
-            });
-        }
-        let Some(take) = &mut self.take else {
-            return if self.excess().is_some() { Flow::Stop } else { Flow::More };
-        };
-        if !self.piece.is_full() {
-            return Flow::More;
-        }
-        let next = Piece { batch: self.piece.batch.another(), ..self.intake.piece() };
-        take(std::mem::replace(&mut self.piece, next))
-    }
-
-    /// Hands the last piece on.
-    fn hand_over(self) -> Result<(), DecodeError> {
-        let Self { piece, take, .. } = self;
-        let flow = take.map_or(Flow::More, |mut take| take(piece));
-        if flow == Flow::Stop { Err(DecodeError::Stopped) } else { Ok(()) }
-    }
 }
 
 /// What stands at the `wanted` paths of a page, in their order, whatever its records are: of a page that has to be
