@@ -47,8 +47,8 @@ pub use swap::Change;
 use swap::{SWAP_FROM, Swap};
 use table::Table;
 
-/// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of thirty feeds all are at hand.
-const STATEMENTS: usize = 128;
+/// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of fifteen feeds all are at hand.
+const STATEMENTS: usize = 64;
 
 /// The run of a cursor's move that no run made.
 pub(super) const NO_RUN: RunId = RunId(0);
