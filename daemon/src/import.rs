@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     io::{self, Read},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -49,10 +50,19 @@ use hold::hold;
 
 /// How often a folder that is well, or one that is not, is reported.
 const REPORT: Duration = Duration::from_mins(1);
+/// Where our own trouble kept a file from the bank, all of them are tried again behind it.
+const AGAIN: Duration = Duration::from_secs(5);
 /// How often the same is said of one file that stays where it is.
 const TELL: Duration = Duration::from_mins(30);
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
+
+/// A file that is dealt with.
+struct Stuck {
+    stamp: Stamp,
+    /// Why it is held, if it is.
+    held: Option<String>,
+}
 
 /// How a folder is: it can be read, with what somebody should know all the same, or it cannot.
 type How = Result<Option<&'static str>, ()>;
@@ -69,6 +79,10 @@ pub struct Importer {
     reported_at: Option<(How, Instant)>,
     /// Files of which something was said that need not be said at every scan.
     told: HashMap<PathBuf, Instant>,
+    /// Our own trouble keeps files from the bank, or from being moved; nothing was well since.
+    troubled: bool,
+    /// Files that are dealt with and could not be moved: they are moved when they can be, and not read again.
+    stuck: HashMap<PathBuf, Stuck>,
 }
 
 /// A file that was looked at once.
@@ -87,8 +101,16 @@ enum Became {
     Had,
     /// Not what the feed expects: the whole file waits for a person.
     Held(String),
-    /// Something of ours, or the daemon stops: it stays where it is and is taken again.
+    /// It changed, or the daemon stops: it stays where it is and is taken again.
     Later,
+    /// The same, for something of ours that keeps the next one from the bank too.
+    Broken,
+}
+
+impl Became {
+    const fn of(trouble: &Trouble) -> Self {
+        if matches!(trouble, Trouble::Store(_)) { Self::Broken } else { Self::Later }
+    }
 }
 
 impl Importer {
@@ -116,6 +138,8 @@ impl Importer {
             marker,
             reported_at: None,
             told: HashMap::new(),
+            troubled: false,
+            stuck: HashMap::new(),
         }
     }
 
@@ -139,9 +163,23 @@ impl Importer {
     }
 
     async fn well(&mut self) {
+        if self.troubled {
+            if self.watch.has_files() {
+                return;
+            }
+            // Whatever it was about is gone.
+            self.recovered();
+        }
         let note = self.watch.note();
         if self.is_due(Ok(note)) {
             self.services.report_well(&self.connection.id, note).await;
+        }
+    }
+
+    /// Something went as it should: that the folder is well is said again at once.
+    fn recovered(&mut self) {
+        if std::mem::replace(&mut self.troubled, false) {
+            self.reported_at = None;
         }
     }
 
@@ -200,27 +238,35 @@ impl Importer {
         }
     }
 
-    async fn import(&mut self, path: &Path, stop: &CancellationToken) {
+    /// Imports one file. Broken off where the trouble is ours: what came behind it must not come before it.
+    async fn import(&mut self, path: &Path, stop: &CancellationToken) -> ControlFlow<()> {
+        const ON: ControlFlow<()> = ControlFlow::Continue(());
+        if let Some(Stuck { stamp, held }) = self.stuck.remove(path)
+            && std::fs::symlink_metadata(path).is_ok_and(|about| Stamp::of(&about) == stamp)
+        {
+            self.put_away(path, stamp, held).await;
+            return ON;
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let wanted: Vec<usize> = (0..self.desks.len())
             .filter(|&at| self.desks.get(at).is_some_and(|desk| desk.wants(&name)))
             .collect();
         if wanted.is_empty() {
-            if self.was_told(path) {
-                return;
+            if !self.was_told(path) {
+                warn!(connection = %self.connection.id, file = %show(&name), "no feed reads such a file; it stays where it is");
             }
-            warn!(connection = %self.connection.id, file = %show(&name), "no feed reads such a file; it stays where it is");
-            return;
+            return ON;
         }
         let (at, marker) = (path.to_owned(), self.marker.clone());
         let looked = tokio::task::spawn_blocking(move || look(&at, marker.as_ref())).await;
         let (hash, stamp) = match looked.unwrap_or(Err(TakeError::PutOff)) {
             Ok(found) => found,
-            Err(TakeError::PutOff) => return,
+            Err(TakeError::PutOff) => return ON,
             Err(odd @ (TakeError::Odd(_) | TakeError::Unlike(_))) => {
-                return self.hold_unread(path, &name, &wanted, &odd.to_string()).await;
+                self.hold_unread(path, &name, &wanted, &odd.to_string()).await;
+                return ON;
             }
-            Err(TakeError::Unreadable(_)) if self.was_told(path) => return,
+            Err(TakeError::Unreadable(_)) if self.was_told(path) => return ON,
             Err(TakeError::Unreadable(error)) => {
                 let trouble = Trouble::File(format!(
                     "cannot read {} ({error}); let marsadd read it",
@@ -229,7 +275,7 @@ impl Importer {
                 for at in wanted {
                     self.record(at, Ending::of_trouble(&trouble), Some(name.clone())).await;
                 }
-                return;
+                return ON;
             }
         };
         let hand = self.services.store.originals.hold(&hash);
@@ -239,7 +285,8 @@ impl Importer {
             match self.import_into(at, &found, stop).await {
                 Ok(Became::Had) => {}
                 Ok(Became::Held(reason)) => held = Some(reason),
-                Ok(Became::Later) => return,
+                Ok(Became::Later) => return ON,
+                Ok(Became::Broken) => return ControlFlow::Break(()),
                 Err(error) => {
                     error!(file = %show(&found.name), %error, "a file could not be imported; it stays where it is and is tried again");
                     self.services
@@ -249,25 +296,46 @@ impl Importer {
                             Some(error.to_string()),
                         )
                         .await;
-                    return;
+                    return ControlFlow::Break(());
                 }
             }
         }
-        self.put_away(&found.path, found.stamp, held.as_deref()).await;
+        self.put_away(&found.path, found.stamp, held).await;
+        ON
     }
 
     /// Moves a file that is dealt with, with its reason beside it if it is held.
-    async fn put_away(&self, path: &Path, stamp: Stamp, held: Option<&str>) {
-        let (path, reason) = (path.to_owned(), held.map(str::to_owned));
-        let marker = self.marker.clone();
+    async fn put_away(&mut self, path: &Path, stamp: Stamp, held: Option<String>) {
+        let (from, reason, marker) = (path.to_owned(), held.clone(), self.marker.clone());
         let moved = tokio::task::spawn_blocking(move || {
-            settle(&path, stamp, reason.as_deref())?;
-            marker.map_or(Ok(()), |marker| settle_marker(&marker, &path, reason.is_some()))
+            // The marker first: one that is left would make the next file of that name whole before it is.
+            marker.map_or(Ok(()), |marker| settle_marker(&marker, &from, reason.is_some()))?;
+            settle(&from, stamp, reason.as_deref())
         });
-        if let Ok(Err(error)) = moved.await {
-            let folder = show(&self.folder.to_string_lossy()).into_owned();
-            warn!(connection = %self.connection.id, folder, %error, "a file that is dealt with could not be moved; it is tried again");
+        let stuck = match moved.await {
+            Ok(Err(error)) => vec![(path.to_owned(), stamp, error)],
+            _ => Vec::new(),
+        };
+        self.note_stuck(stuck, held).await;
+    }
+
+    /// Notes files that are dealt with and could not be moved, if any, and says so on the connection.
+    async fn note_stuck(&mut self, files: Vec<(PathBuf, Stamp, io::Error)>, held: Option<String>) {
+        let Some((_, _, error)) = files.first() else { return self.recovered() };
+        self.troubled = true;
+        let folder = show(&self.folder.to_string_lossy()).into_owned();
+        let what = format!(
+            "a file that is dealt with cannot be moved out of {folder} ({error}); let marsadd write there"
+        );
+        for (path, stamp, error) in files {
+            if !self.was_told(&path) {
+                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                warn!(connection = %self.connection.id, file = %show(&file), %error, "a file that is dealt with could not be moved; it is tried again");
+            }
+            self.stuck.insert(path, Stuck { stamp, held: held.clone() });
         }
+        let local = PollResult::Local(Reason::Disk);
+        self.services.report_health(&self.connection.id, local, Some(what)).await;
     }
 
     /// A thing that must not even be opened: held by its name alone.
@@ -307,7 +375,7 @@ impl Importer {
             }
         }
         let Ok(about) = std::fs::symlink_metadata(path) else { return };
-        self.put_away(path, Stamp::of(&about), Some(reason)).await;
+        self.put_away(path, Stamp::of(&about), Some(reason.to_owned())).await;
     }
 
     async fn import_into(
@@ -367,7 +435,7 @@ impl Importer {
             };
             // What keeps it from being held is ours, or the file changed: it stays where it is.
             self.services.end_run(&run, Ending::of_trouble(&trouble)).await?;
-            return Ok(Became::Later);
+            return Ok(Became::of(&trouble));
         }
         if let Trouble::Store(error) = &trouble {
             self.services
@@ -376,7 +444,7 @@ impl Importer {
         }
         run.cached = Counts::default();
         self.services.end_run(&run, Ending::of_trouble(&trouble)).await?;
-        Ok(Became::Later)
+        Ok(Became::of(&trouble))
     }
 
     /// Does what a person decided about a run.

@@ -8,7 +8,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    io::Read as _,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -21,13 +21,12 @@ use marsad_shared::{
         cache::FileEnd,
         originals::{Hold, Packer},
     },
-    untrusted::show,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
-    Importer,
+    AGAIN, Importer,
     desk::{Desk, Finish, Scene},
 };
 use crate::{
@@ -96,7 +95,9 @@ impl Importer {
             } else if let Some(company) = self.company(&mut paths) {
                 self.gather(company, HashSet::new()).await
             } else if let Some(path) = paths.pop_front() {
-                self.import(&path, stop).await;
+                if self.import(&path, stop).await.is_break() {
+                    return self.break_off();
+                }
                 continue;
             } else {
                 return;
@@ -119,7 +120,7 @@ impl Importer {
             let placed = if let Some(next) = next {
                 let behind = next.paths.clone();
                 let (placed, read) = tokio::join!(self.place(at, ready), self.gather(next, met));
-                if placed {
+                if placed.is_some() {
                     ahead = Some(read);
                 } else {
                     behind.into_iter().rev().for_each(|path| paths.push_front(path));
@@ -129,10 +130,21 @@ impl Importer {
                 self.place(at, ready).await
             };
             // Each of them alone says what it is about.
-            for path in all.iter().filter(|_| !placed).chain(&odd) {
-                self.import(path, stop).await;
+            for path in all.iter().filter(|_| placed.is_none()).chain(&odd) {
+                if self.import(path, stop).await.is_break() {
+                    return self.break_off();
+                }
+            }
+            if let Some(stuck) = placed {
+                self.note_stuck(stuck, None).await;
             }
         }
+    }
+
+    /// Lets all files wait that are left: none of them comes before one that our own trouble kept from the bank.
+    fn break_off(&mut self) {
+        self.troubled = true;
+        self.watch.put_off(AGAIN);
     }
 
     /// The first of `paths`, with those behind it that may go with it, if there are two at least.
@@ -148,23 +160,27 @@ impl Importer {
         let name = path.file_name()?.to_string_lossy();
         let mut wanted = self.desks.iter().enumerate().filter(|(_, desk)| desk.wants(&name));
         let (at, desk) = wanted.next()?;
-        (wanted.next().is_none() && self.marker.is_none() && desk.is_plain()).then_some(at)
+        let is_plain = self.marker.is_none() && desk.is_plain() && !self.stuck.contains_key(path);
+        (wanted.next().is_none() && is_plain).then_some(at)
     }
 
-    /// Puts a group into the bank, and its files away. False: it could not be, and nothing of it is in the bank.
-    async fn place(&self, at: usize, ready: Vec<Ready>) -> bool {
-        let Some(desk) = self.desks.get(at).filter(|_| !ready.is_empty()) else { return true };
+    /// Puts a group into the bank, and its files away; gives those that could not be moved. `None`: nothing of it is in the
+    /// bank.
+    async fn place(
+        &self,
+        at: usize,
+        ready: Vec<Ready>,
+    ) -> Option<Vec<(PathBuf, Stamp, io::Error)>> {
+        let Some(desk) = self.desks.get(at).filter(|_| !ready.is_empty()) else {
+            return Some(Vec::new());
+        };
         let files: Vec<_> = ready.iter().map(|file| (file.path.clone(), file.stamp)).collect();
         if let Err(error) = self.take(desk, ready).await {
             warn!(feed = %desk.feed.id, %error, "files could not be imported together; each is tried alone");
-            return false;
+            return None;
         }
         let moved = tokio::task::spawn_blocking(move || settle_all(&files)).await;
-        for (path, error) in moved.unwrap_or_default() {
-            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            warn!(connection = %self.connection.id, file = %show(&file), %error, "a file that is dealt with could not be moved; it is tried again");
-        }
-        true
+        Some(moved.unwrap_or_default())
     }
 
     /// Reads what may go together, and keeps its originals. `met`: contents of the group before it, which is not in its place

@@ -203,3 +203,20 @@ fn a_placeholder_for_no_card_is_nothing_in_every_spelling() {
         assert_eq!(read.as_deref(), absent.then_some("null"), "{text}");
     }
 }
+
+#[test]
+fn a_year_is_read_as_it_is_written() {
+    use FieldType::{Date, Timestamp};
+    let (day, time) = ("%d/%m/%Y", "%d/%m/%Y %H:%M");
+    for (kind, text, format, expected, why) in [
+        (Date, "5/3/26", "%d/%m/%y", Some("\"2026-03-05\""), "two digits, as the format says"),
+        (Date, "05/03/26", day, None, "two digits, where it says four"),
+        (Date, "5/3/226", day, None, "a digit is missing"),
+        (Date, "5/3/-2026", day, None, "no year has a sign"),
+        (Date, "1/1/0001", day, Some("\"0001-01-01\""), "the oldest there is"),
+        (Timestamp, "05/03/26 10:00", time, None, "nor has an instant"),
+    ] {
+        let read = one(kind, Raw::Text(text), Some(format)).ok();
+        assert_eq!(read.as_deref(), expected, "{why}");
+    }
+}

@@ -10,7 +10,10 @@ pub(super) fn date(text: &str, format: Option<&str>, row: &mut RowBuilder<'_>) -
         return Some(());
     }
     let date = match format {
-        Some(format) => civil::Date::strptime(format, text).ok()?,
+        Some(format) => {
+            let date = civil::Date::strptime(format, text).ok()?;
+            has_year(text, date.year()).then_some(date)?
+        }
         None if text.len() == 10 => text.parse().ok()?,
         None => return None,
     };
@@ -62,10 +65,18 @@ fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestam
         _ => {}
     }
     let time = jiff::fmt::strtime::parse(format, text).ok()?;
+    if time.year().is_some_and(|year| !has_year(text, year)) {
+        return None;
+    }
     time.to_timestamp().ok().or_else(|| {
         let midnight = || Some(time.to_date().ok()?.at(0, 0, 0, 0));
         local(time.to_datetime().ok().or_else(midnight)?)
     })
+}
+
+/// Whether a text says its year as it was read: one of fewer than four digits was meant as another, and none has a sign.
+fn has_year(text: &str, year: i16) -> bool {
+    year >= 1_000 || year >= 0 && text.contains(&format!("{year:04}"))
 }
 
 /// Seconds since 1970, whole or with a part, to the nanosecond.

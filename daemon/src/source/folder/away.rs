@@ -32,7 +32,7 @@ pub fn settle(path: &Path, stamp: Stamp, held: Option<&str>) -> io::Result<()> {
 }
 
 /// Moves files of one folder that are dealt with to `done`, in their order; what could not be moved stays, each with why.
-pub fn settle_all(files: &[(PathBuf, Stamp)]) -> Vec<(PathBuf, io::Error)> {
+pub fn settle_all(files: &[(PathBuf, Stamp)]) -> Vec<(PathBuf, Stamp, io::Error)> {
     let Some((first, _)) = files.first() else { return Vec::new() };
     let folder = first.parent().unwrap_or(Path::new("."));
     let done = folder.join("done");
@@ -41,7 +41,7 @@ pub fn settle_all(files: &[(PathBuf, Stamp)]) -> Vec<(PathBuf, io::Error)> {
     for (path, stamp) in files {
         let opened = opened.clone().map_err(io::Error::other);
         if let Err(error) = opened.and_then(|()| rename_into(path, &done, *stamp)) {
-            left.push((path.clone(), error));
+            left.push((path.clone(), *stamp, error));
         }
     }
     if left.len() < files.len() {
@@ -202,7 +202,7 @@ mod tests {
         fs::write(path("new"), "not read yet").unwrap();
         fs::rename(path("new"), path("b.csv")).unwrap();
         let left = settle_all(&files);
-        assert_eq!(left.iter().map(|(path, _)| path).collect::<Vec<_>>(), [&path("a.csv")]);
+        assert_eq!(left.iter().map(|(path, ..)| path).collect::<Vec<_>>(), [&path("a.csv")]);
         assert_eq!(fs::read_to_string(path("b.csv")).unwrap(), "not read yet");
         assert!(path("done/c.csv").exists() && !path("c.csv").exists());
     }

@@ -46,42 +46,71 @@ const BLIND: &str =
 #[derive(Debug)]
 struct Waiting {
     settle: Duration,
-    files: HashMap<OsString, (Stamp, Instant)>,
+    files: HashMap<OsString, Seen>,
+    /// How many were noted so far.
+    turns: u64,
+    /// Until then files wait that nobody told of: what is told of meanwhile is newer, and waits behind them.
+    behind: Option<Instant>,
+}
+
+/// A file that waits.
+#[derive(Debug)]
+struct Seen {
+    stamp: Stamp,
+    /// Since when it has been still.
+    since: Instant,
+    /// Which of all that were noted it is.
+    turn: u64,
 }
 
 impl Waiting {
+    fn new(settle: Duration) -> Self {
+        Self { settle, files: HashMap::new(), turns: 0, behind: None }
+    }
+
     /// A file is there, as it is now.
     fn see(&mut self, name: &OsStr, stamp: Stamp, now: Instant) {
-        let same = self.files.get(name).is_some_and(|(known, _)| *known == stamp);
+        let same = self.files.get(name).is_some_and(|known| known.stamp == stamp);
         if !same {
-            self.files.insert(name.to_owned(), (stamp, now));
+            self.put(name, stamp, now);
         }
     }
 
     /// A file is there, and complete as it is.
     fn arrive(&mut self, name: &OsStr, stamp: Stamp, now: Instant) {
-        let since = now.checked_sub(self.settle).unwrap_or(now);
-        self.files.insert(name.to_owned(), (stamp, since));
+        let complete_at = self.behind.map_or(now, |behind| behind.max(now));
+        let since = complete_at.checked_sub(self.settle).unwrap_or(now);
+        self.put(name, stamp, since);
+    }
+
+    fn put(&mut self, name: &OsStr, stamp: Stamp, since: Instant) {
+        self.turns += 1;
+        self.files.insert(name.to_owned(), Seen { stamp, since, turn: self.turns });
+    }
+
+    /// Has whatever arrives from now on wait behind files that are seen at `at`.
+    fn wait_behind(&mut self, at: Instant) {
+        self.behind = Some(at + self.settle);
     }
 
     /// When the next file will have been still for long enough.
     fn next_at(&self) -> Option<Instant> {
-        self.files.values().map(|(_, since)| *since + self.settle).min()
+        self.files.values().map(|seen| seen.since + self.settle).min()
     }
 
-    /// Files that have been still for long enough, oldest first; each leaves the list.
+    /// Files that have been still for long enough, in the order in which they were noted; each leaves the list.
     fn take(&mut self, now: Instant) -> Vec<(OsString, Stamp)> {
         let mut ready: Vec<_> = self
             .files
             .iter()
-            .filter(|(_, (_, since))| *since + self.settle <= now)
-            .map(|(name, (stamp, _))| (name.clone(), *stamp))
+            .filter(|(_, seen)| seen.since + self.settle <= now)
+            .map(|(name, seen)| (seen.turn, name.clone(), seen.stamp))
             .collect();
-        ready.sort_by(|(a, x), (b, y)| (x.modified_ns, a).cmp(&(y.modified_ns, b)));
-        for (name, _) in &ready {
+        ready.sort_unstable_by_key(|(turn, _, _)| *turn);
+        for (_, name, _) in &ready {
             self.files.remove(name);
         }
-        ready
+        ready.into_iter().map(|(_, name, stamp)| (name, stamp)).collect()
     }
 }
 
@@ -120,6 +149,8 @@ pub struct Watch {
     /// Which folder it was when it was last looked through: device and inode.
     identity: Option<(u64, u64)>,
     scan_at: Instant,
+    /// Files may be there that nobody told of, older than what is told of next.
+    has_missed: bool,
 }
 
 /// A folder, looked through.
@@ -134,7 +165,7 @@ impl Watch {
         let (sender, hints) = mpsc::channel(HINTS);
         Self {
             folder,
-            waiting: Waiting { settle, files: HashMap::new() },
+            waiting: Waiting::new(settle),
             marker,
             ready: Vec::new(),
             hints,
@@ -144,6 +175,7 @@ impl Watch {
             is_blind: false,
             identity: None,
             scan_at: Instant::now(),
+            has_missed: true,
         }
     }
 
@@ -157,7 +189,9 @@ impl Watch {
             if self.is_any_complete(now) {
                 continue;
             }
-            if self.missed.swap(false, Ordering::Relaxed) || now >= self.scan_at {
+            let missed = self.missed.swap(false, Ordering::Relaxed);
+            self.has_missed |= missed;
+            if missed || now >= self.scan_at {
                 return self.scan(now).await;
             }
             let wake = self.waiting.next_at().map_or(self.scan_at, |at| at.min(self.scan_at));
@@ -204,7 +238,10 @@ impl Watch {
     fn hear(&mut self, hint: Hint) {
         let now = Instant::now();
         let (name, arrived) = match hint {
-            Hint::Rescan => return self.rescan(),
+            Hint::Rescan => {
+                self.has_missed = true;
+                return self.rescan();
+            }
             Hint::Touched(name) => (name, false),
             Hint::Arrived(name) => (name, true),
         };
@@ -238,9 +275,23 @@ impl Watch {
         }
     }
 
+    /// Whether files wait in it.
+    pub fn has_files(&self) -> bool {
+        !self.waiting.files.is_empty() || !self.ready.is_empty()
+    }
+
     /// What somebody should know of a folder that can be read.
     pub const fn note(&self) -> Option<&'static str> {
         if self.is_blind { Some(BLIND) } else { None }
+    }
+
+    /// Lets all files wait, and looks through the folder in `wait`: what is told of meanwhile comes behind what is found then.
+    pub fn put_off(&mut self, wait: Duration) {
+        self.ready.clear();
+        self.waiting.files.clear();
+        self.scan_at = Instant::now() + wait;
+        self.has_missed = true;
+        self.waiting.wait_behind(self.scan_at);
     }
 
     /// Looks through the folder soon, whatever the system told.
@@ -264,7 +315,7 @@ impl Watch {
             }
             Err(error) => {
                 // A folder that went away took its watch with it.
-                (self.watcher, self.identity) = (None, None);
+                (self.watcher, self.identity, self.has_missed) = (None, None, true);
                 self.scan_at = now + SCAN_BLIND;
                 News::Unreadable(error)
             }
@@ -277,15 +328,21 @@ impl Watch {
         if before.is_some_and(|before| before != identity) {
             warn!(folder = %self.folder.display(), "another folder stands there now; it is watched in place of the one before");
             self.watcher = self.watch();
+            self.has_missed = true;
             // What changed before the watch began is found so.
             self.rescan();
         }
     }
 
-    /// Takes up what was found in the folder.
+    /// Takes up what was found in the folder, oldest first: of what nobody told of, that is all that is known of its order.
     fn take_up(&mut self, files: &HashMap<OsString, Stamp>, now: Instant) {
-        self.waiting.files.retain(|name, _| files.contains_key(name));
-        for (name, stamp) in files {
+        let has_missed = std::mem::replace(&mut self.has_missed, false);
+        // What was told of before the rest was found has no place in front of it.
+        self.waiting.files.retain(|name, _| !has_missed && files.contains_key(name));
+        let mut oldest_first: Vec<_> = files.iter().collect();
+        oldest_first.sort_by_key(|(name, stamp)| (stamp.modified_ns, *name));
+        let known = self.waiting.turns;
+        for (name, stamp) in oldest_first {
             match &self.marker {
                 None => self.waiting.see(name, *stamp, now),
                 Some(marker) if marker.is(name) => {}
@@ -294,6 +351,9 @@ impl Watch {
                 }
                 Some(_) => {}
             }
+        }
+        if has_missed && self.marker.is_none() && self.waiting.turns > known {
+            self.waiting.wait_behind(now);
         }
     }
 
@@ -376,7 +436,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_file_is_complete_when_it_has_been_still_or_was_renamed_in() {
         let settle = Duration::from_secs(5);
-        let mut waiting = Waiting { settle, files: HashMap::new() };
+        let mut waiting = Waiting::new(settle);
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         waiting.see("slow.csv".as_ref(), stamp(1), at(0));
@@ -388,6 +448,24 @@ mod tests {
         assert_eq!(waiting.take(at(8)).len(), 1, "renamed in: at once");
         assert_eq!(waiting.take(at(9)).len(), 1);
         assert!(waiting.take(at(99)).is_empty(), "each is given once");
+    }
+
+    #[test]
+    fn what_is_told_of_waits_behind_what_was_found() {
+        let mut waiting = Waiting::new(Duration::from_secs(5));
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        waiting.see("b.csv".as_ref(), stamp(1), at(0));
+        waiting.wait_behind(at(0));
+        waiting.arrive("a.csv".as_ref(), stamp(1), at(1));
+        assert!(waiting.take(at(4)).is_empty());
+        let names = |taken: Vec<(OsString, Stamp)>| -> Vec<_> {
+            taken.into_iter().map(|(name, _)| name.into_string().unwrap()).collect()
+        };
+        assert_eq!(names(waiting.take(at(5))), ["b.csv", "a.csv"], "as they were noted");
+        waiting.arrive("d.csv".as_ref(), stamp(9), at(6));
+        waiting.arrive("c.csv".as_ref(), stamp(1), at(6));
+        assert_eq!(names(waiting.take(at(6))), ["d.csv", "c.csv"], "whatever their clocks say");
     }
 
     /// The next complete file's name, if there is one before the folder has been looked through once more.

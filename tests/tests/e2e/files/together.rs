@@ -118,3 +118,46 @@ async fn a_daemon_that_is_killed_among_many_files_loses_none_and_keeps_their_ord
     assert_eq!(originals.sum::<usize>(), FILES, "and each is kept as it came");
     bank::check(&folder.daemon.state_dir())
 }
+
+#[tokio::test]
+async fn what_came_while_nobody_looked_is_older_than_what_comes_then() -> anyhow::Result<()> {
+    let mut folder = Folder::with(&[("rows", KEYS)]).await?;
+    folder.drop("rows", "000.csv", content(0).as_bytes()).await?;
+    folder.daemon.sigterm().await?;
+    folder.put(1, &content(1))?;
+    folder.put(2, &content(2))?;
+    folder.daemon.go().await?;
+    // Told of, and complete at once; those before it have to be still first.
+    folder.put(3, &content(3))?;
+    let away = async |_: &_| Ok((folder.count("done") == 4).then_some(()));
+    folder.daemon.until("all are put away", away).await?;
+    let names: Vec<_> = folder.all_runs().await?.into_iter().filter_map(|run| run.file).collect();
+    assert_eq!(names, ["000.csv", "001.csv", "002.csv", "003.csv"]);
+    assert!(folder.rows("rows", &["id", "n"])?.contains(&"1|3".to_owned()), "the last word");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_moved_is_read_once_and_told_of() -> anyhow::Result<()> {
+    let folder = Folder::with(&[("rows", KEYS)]).await?;
+    // Nobody can put anything into what is no folder.
+    fs::write(folder.path.join("done"), "")?;
+    for number in 0..3 {
+        folder.put(number, &content(number))?;
+    }
+    folder.put(3, "id,n\n\"1,3\n")?;
+    let told = async |client: &marsad_tests::daemon::Client| {
+        let reason = client.connection("office/drop").await?.reason.unwrap_or_default();
+        Ok(reason.contains("cannot be moved").then_some(()))
+    };
+    folder.daemon.until("the connection says so", told).await?;
+    // The folder is looked through again: nothing is read again, and what can be moved by then is.
+    fs::remove_file(folder.path.join("done"))?;
+    let away = async |_: &_| Ok((folder.count("done") == 3).then_some(()));
+    folder.daemon.until("all are put away", away).await?;
+    let runs = folder.all_runs().await?;
+    let names: Vec<_> = runs.iter().filter_map(|run| run.file.as_deref()).collect();
+    assert_eq!(names, ["000.csv", "001.csv", "002.csv", "003.csv"], "each once");
+    assert_eq!(folder.held("003.csv").await?, b"id,n\n\"1,3\n");
+    Ok(())
+}
