@@ -149,7 +149,8 @@ impl Importer {
 
     /// The first of `paths`, with those behind it that may go with it, if there are two at least.
     fn company(&self, paths: &mut VecDeque<PathBuf>) -> Option<Company> {
-        let at = self.in_company(paths.front()?)?;
+        // Where something of ours is wrong, one of them shows when it no longer is.
+        let at = self.in_company(paths.front()?).filter(|_| !self.troubled)?;
         let many = paths.iter().take(GROUP).take_while(|path| self.in_company(path) == Some(at));
         let many = many.count();
         (many > 1).then(|| Company { at, paths: paths.drain(..many).collect() })
