@@ -25,6 +25,8 @@ const WAITING_MAX: usize = 8_192;
 #[derive(Debug, Default)]
 pub struct Finished {
     waiting: Mutex<Vec<(RunStart, RunEnd)>>,
+    /// Runs that have a number, and whose end could not be written: they are seen to be running until it is.
+    unended: Mutex<Vec<(RunId, RunStart, RunEnd)>>,
 }
 
 impl Finished {
@@ -33,6 +35,15 @@ impl Finished {
         let mut waiting = self.lock();
         waiting.push((start, end));
         waiting.len()
+    }
+
+    /// Keeps the end of a run that could not be written.
+    pub fn keep(&self, id: RunId, start: RunStart, end: RunEnd) {
+        self.unended().push((id, start, end));
+    }
+
+    fn unended(&self) -> MutexGuard<'_, Vec<(RunId, RunStart, RunEnd)>> {
+        self.unended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(RunStart, RunEnd)>> {
@@ -67,6 +78,26 @@ impl Services {
             WAITING_MAX.. => ledger.call_unhurried(|_| Ok(())).await,
             _ if is_news => ledger.cast(|_| Ok(()), |_| {}).await,
             _ => Ok(()),
+        }
+    }
+
+    /// Ends the runs whose ends could not be written, if they can be now.
+    pub async fn end_late(&self) {
+        let late = take(&mut *self.finished.unended());
+        if late.is_empty() {
+            return;
+        }
+        let ends = late.clone();
+        let all = move |ledger: &mut Ledger| {
+            ends.iter().try_for_each(|(id, start, end)| ledger.end_late(*id, start, end))
+        };
+        match self.store.ledger.call(all).await {
+            Ok(()) => {
+                for (id, start, end) in late {
+                    self.tell_run(end.at, id, &start);
+                }
+            }
+            Err(_) => self.finished.unended().extend(late),
         }
     }
 

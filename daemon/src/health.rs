@@ -125,7 +125,8 @@ impl HealthBoard {
         if old != new {
             info!(%connection, from = old.word(), to = new.word(), reason = held.standing.reason.map(marsad_shared::health::Reason::word), "health changed");
         }
-        let blind = |standing: &Standing| standing.local_in_a_row > 0;
+        // The first trouble of our own is told, and the one that makes us blind.
+        let blind = |standing: &Standing| standing.local_in_a_row.min(2);
         let changed = old != new
             || before.reason != held.standing.reason
             || blind(&before) != blind(&held.standing)

@@ -46,6 +46,7 @@ pub async fn run(
             Ok(()) => {
                 services.beat_ms.store(now.as_millisecond(), Ordering::Relaxed);
                 beat();
+                services.end_late().await;
             }
             Err(error) => warn!(%error, "the heartbeat could not be written; it is tried again"),
         }

@@ -279,12 +279,16 @@ impl Services {
         let at = end.at;
         let (id, start) = (run.id, run.start.clone());
         let awaited = is_awaited(&start);
+        let late = end.clone();
         let end = move |ledger: &mut Ledger| ledger.end_run(id, &start, &end);
         let ended = if awaited {
             self.store.ledger.call(end).await
         } else {
             self.store.ledger.call_unhurried(end).await
         };
+        if ended.is_err() {
+            self.finished.keep(id, run.start.clone(), late);
+        }
         self.progress.clear(&run.start.feed);
         self.tell_run(at, run.id, &run.start);
         ended
@@ -301,14 +305,17 @@ impl Services {
                 (run.id, run.start.clone(), end)
             })
             .collect();
-        let told: Vec<_> = ends.iter().map(|(id, start, _)| (*id, start.clone())).collect();
+        let late = ends.clone();
         let all = move |ledger: &mut Ledger| {
             ends.iter().try_for_each(|(id, start, end)| ledger.end_run(*id, start, end))
         };
         let done = self.store.ledger.call(all).await;
-        for (id, start) in told {
+        for (id, start, end) in late {
             self.progress.clear(&start.feed);
             self.tell_run(at, id, &start);
+            if done.is_err() {
+                self.finished.keep(id, start, end);
+            }
         }
         done
     }

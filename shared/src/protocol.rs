@@ -47,9 +47,9 @@ pub use quarantine::{
     Alike, Choice, Chosen, Discard, DiscardReply, Replay, ReplayReply, Replayed, RevealItem,
 };
 pub use rows::{
-    AttemptRow, AuditRow, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow, ExchangeRow,
-    FeedRow, Original, PartnerRow, QuarantineGroup, QuarantineItem, QuarantineRow, RecordRow,
-    RunRow, Running, Status,
+    AttemptRow, AuditRow, BLIND, BudgetRow, CallsRow, ConnectionRow, CursorRow, DaemonRow,
+    ExchangeRow, FeedRow, Original, PartnerRow, QuarantineGroup, QuarantineItem, QuarantineRow,
+    RecordRow, RunRow, Running, Status,
 };
 pub use schema::{
     ColumnRow, DriftRow, SchemaOrder, SchemaQuery, SchemaReply, SchemaRow, SchemaVerb,

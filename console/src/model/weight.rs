@@ -55,10 +55,11 @@ impl From<Validity> for Weight {
     }
 }
 
-/// A connection's, by its health or by the end of its certificates, whichever matters more.
+/// A connection's, by its health, by the end of its certificates, or by trouble of our own, whichever matters most.
 impl From<&ConnectionRow> for Weight {
     fn from(row: &ConnectionRow) -> Self {
-        let health = Self::from(row.health);
+        let blind = if row.is_blind() { Self::Warn } else { Self::Calm };
+        let health = Self::from(row.health).max(blind);
         row.certificate.map_or(health, |validity| health.max(validity.into()))
     }
 }

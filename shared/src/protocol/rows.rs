@@ -113,6 +113,9 @@ pub struct CallsRow {
     pub n: u64,
 }
 
+/// What lies over the state of a connection that nothing can be said of, because of trouble of our own.
+pub const BLIND: &str = "blind";
+
 /// `connections`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionRow {
@@ -132,7 +135,7 @@ pub struct ConnectionRow {
     /// Where that fault lies.
     #[serde(default)]
     pub side: Option<Side>,
-    /// What lies over the state: `paused`, `maintenance`, `waiting`, `breaker`, `clock`, `certificate` …
+    /// What lies over the state: `paused`, `maintenance`, `waiting`, `breaker`, `clock`, `certificate`, [`BLIND`] …
     pub overlays: Vec<String>,
     pub last_ok_at: Option<Timestamp>,
     /// When it is tried next, by whichever of its feeds comes first.
@@ -160,6 +163,13 @@ pub struct ConnectionRow {
     /// How many seconds the partner's clock is ahead of ours (less than 0: behind); null where it is not known.
     #[serde(default)]
     pub clock_offset_s: Option<i64>,
+}
+
+impl ConnectionRow {
+    /// Whether trouble of our own keeps us from saying how it is, or from taking what it brings.
+    pub fn is_blind(&self) -> bool {
+        self.overlays.iter().any(|overlay| overlay == BLIND)
+    }
 }
 
 /// `feeds`.

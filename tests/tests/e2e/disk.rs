@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use marsad_shared::{health::Reason, run::Outcome};
+use marsad_shared::{health::Reason, protocol::RunRow, run::Outcome};
 use marsad_tests::{
     bank,
     daemon::{Daemon, Home},
@@ -81,6 +81,12 @@ async fn a_full_disk_stops_the_intake_and_nothing_else_needs_a_mount() -> anyhow
         run.outcome == Outcome::Succeeded
     })
     .await?;
+    let none_runs = async |_: &_| {
+        let listed = daemon.json(&["runs", "--limit", "0"]).await?;
+        let runs: Vec<RunRow> = serde_json::from_value(listed)?;
+        Ok(runs.iter().all(|run| run.outcome != Outcome::Running).then_some(()))
+    };
+    daemon.until("what could not be ended then is ended now", none_runs).await?;
     // Seen from outside its namespace, a copy is compared: SQLite would follow the way there to our own root.
     let (inside, seen) = (
         format!("/proc/{}/root{}", daemon.pid()?, daemon.state_dir().display()),

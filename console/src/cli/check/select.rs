@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
-    protocol::{ConnectionRow, FeedRow, Status},
+    protocol::{BLIND, ConnectionRow, FeedRow, Status},
     untrusted::show_at_most,
 };
 
@@ -51,7 +51,7 @@ fn connection(now: Timestamp, row: &ConnectionRow) -> Item {
         reason: row
             .cause
             .map(|cause| cause.word().to_owned())
-            .or_else(|| row.overlays.iter().find(|overlay| *overlay == "certificate").cloned()),
+            .or_else(|| row.overlays.iter().find(|overlay| says_why(overlay)).cloned()),
         perfdata: silence.into_iter().chain([fails]).collect(),
         is_handled: is_handled(&row.overlays),
         suppressed_by: row.overlays.iter().filter(|overlay| suppresses(overlay)).cloned().collect(),
@@ -191,6 +191,11 @@ fn item(
 
 fn since(now: Timestamp, at: Timestamp) -> i64 {
     now.duration_since(at).as_secs().max(0)
+}
+
+/// Whether what lies over a state is why it is no good one.
+fn says_why(overlay: &str) -> bool {
+    matches!(overlay, "certificate" | BLIND)
 }
 
 fn is_handled(overlays: &[String]) -> bool {

@@ -36,9 +36,11 @@ pub(crate) const fn of_freshness(freshness: Freshness) -> Code {
     }
 }
 
-/// What a connection means for whoever is called: its health, or the end of its certificates, whichever is worse.
+/// What a connection means for whoever is called: its health, the end of its certificates, or that trouble of our own keeps
+/// us from it, whichever is worst.
 pub(crate) fn of_connection(row: &ConnectionRow) -> Code {
-    of_health(row.health).worst(row.certificate.map_or(Code::Ok, of_validity))
+    let blind = if row.is_blind() { Code::Warning } else { Code::Ok };
+    of_health(row.health).worst(row.certificate.map_or(Code::Ok, of_validity)).worst(blind)
 }
 
 /// What the end of a certificate means for whoever is called.

@@ -81,6 +81,25 @@ impl Ledger {
 
     /// Ends a run that was begun, and brings its feed's state up to date.
     pub fn end_run(&mut self, id: RunId, start: &RunStart, end: &RunEnd) -> Result<(), StoreError> {
+        self.close_run(id, end)?;
+        self.note_feed(id, start, end)
+    }
+
+    /// Ends a run whose end could not be written when it came: what later runs say of the feed stands.
+    pub fn end_late(
+        &mut self,
+        id: RunId,
+        start: &RunStart,
+        end: &RunEnd,
+    ) -> Result<(), StoreError> {
+        let last = self.feed_state(&start.feed)?.last_run;
+        if last.is_some_and(|last| last > id) {
+            return self.close_run(id, end);
+        }
+        self.end_run(id, start, end)
+    }
+
+    fn close_run(&mut self, id: RunId, end: &RunEnd) -> Result<(), StoreError> {
         let sql = "UPDATE runs SET outcome = ?2, reason = ?3, cause = ?4, ended_at = ?5, pages = ?6, bytes = ?7, \
                    received = ?8, inserted = ?9, updated = ?10, unchanged = ?11, duplicate = ?12, deleted = ?13, \
                    quarantined = ?14, filtered = ?15, absent = ?16 WHERE id = ?1";
@@ -103,7 +122,7 @@ impl Ledger {
             signed(c.filtered),
             signed(c.absent),
         ])?;
-        self.note_feed(id, start, end)
+        Ok(())
     }
 
     /// Records runs that needed no number while they went: they found nothing new, or reached nobody.

@@ -16,7 +16,7 @@ use crate::{
     health::{Health, Limits, Reason, Standing},
     id::{PartnerId, RunId},
     partner::Partner,
-    protocol::{BudgetRow, CallsRow, ConnectionRow, FeedRow, ListQuery, PartnerRow},
+    protocol::{BLIND, BudgetRow, CallsRow, ConnectionRow, FeedRow, ListQuery, PartnerRow},
     store::{
         StoreError,
         cache::table,
@@ -155,7 +155,11 @@ impl Reader {
                 },
                 cause: standing.reason,
                 side: standing.reason.map(Reason::side),
-                overlays: ends.then(|| "certificate".to_owned()).into_iter().collect(),
+                overlays: [ends.then_some("certificate"), standing.is_blind().then_some(BLIND)]
+                    .into_iter()
+                    .flatten()
+                    .map(str::to_owned)
+                    .collect(),
                 certificate_until_at: known.theirs_until,
                 our_certificate_until_at: known.ours_until,
                 certificate,

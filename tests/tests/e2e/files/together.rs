@@ -147,10 +147,12 @@ async fn a_file_that_cannot_be_moved_is_read_once_and_told_of() -> anyhow::Resul
     }
     folder.put(3, "id,n\n\"1,3\n")?;
     let told = async |client: &marsad_tests::daemon::Client| {
-        let reason = client.connection("office/drop").await?.reason.unwrap_or_default();
-        Ok(reason.contains("cannot be moved").then_some(()))
+        let row = client.connection("office/drop").await?;
+        let says = row.reason.as_deref().is_some_and(|reason| reason.contains("cannot be moved"));
+        Ok((says && row.is_blind()).then_some(()))
     };
     folder.daemon.until("the connection says so", told).await?;
+    assert_eq!(folder.daemon.cli(&["check"]).await?.code, 1, "a warning");
     // The folder is looked through again: nothing is read again, and what can be moved by then is.
     fs::remove_file(folder.path.join("done"))?;
     let away = async |_: &_| Ok((folder.count("done") == 3).then_some(()));
@@ -158,6 +160,11 @@ async fn a_file_that_cannot_be_moved_is_read_once_and_told_of() -> anyhow::Resul
     let runs = folder.all_runs().await?;
     let names: Vec<_> = runs.iter().filter_map(|run| run.file.as_deref()).collect();
     assert_eq!(names, ["000.csv", "001.csv", "002.csv", "003.csv"], "each once");
+    let well = async |client: &marsad_tests::daemon::Client| {
+        let row = client.connection("office/drop").await?;
+        Ok((!row.is_blind() && row.reason.is_none()).then_some(()))
+    };
+    folder.daemon.until("all is well again", well).await?;
     assert_eq!(folder.held("003.csv").await?, b"id,n\n\"1,3\n");
     Ok(())
 }

@@ -1,6 +1,7 @@
 use marsad_shared::{
     freshness::Freshness::{self, Due, Exempt, Expired, Fresh, Future, Late, Stale},
     health::Health::{self, Degraded, Down, Recovering, Suspect, Unknown, Up},
+    protocol::BLIND,
 };
 
 use super::*;
@@ -67,6 +68,15 @@ fn the_worst_wins_and_unknown_is_less_than_a_warning() {
         let report = judge(noon(), &snapshot, &question(""));
         assert_eq!((report.state, report.exit_code), (code, code.number()), "{why}");
     }
+}
+
+#[test]
+fn trouble_of_our_own_is_no_green_light() {
+    let mut row = connection("a/b", Up);
+    row.overlays = vec![BLIND.to_owned()];
+    let report = judge(noon(), &snapshot(vec![row], Vec::new()), &question("a/b"));
+    assert_eq!(report.state, Code::Warning);
+    assert_eq!(report.checks[0].reason.as_deref(), Some(BLIND));
 }
 
 #[test]

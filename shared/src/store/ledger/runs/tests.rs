@@ -105,3 +105,22 @@ fn what_a_person_lets_in_later_is_as_old_as_when_it_came() {
     ledger.settle_held(run, Outcome::Succeeded, "released by noor").unwrap();
     assert_eq!(clocks(&ledger), (Some(600), Some(600)));
 }
+
+#[test]
+fn an_end_that_comes_late_changes_nothing_that_later_runs_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+    let begin = start(Trigger::File, Some("a.csv"));
+    let first = ledger.begin_run(&begin).unwrap();
+    let second = ledger.begin_run(&begin).unwrap();
+    let failed = end(Outcome::Failed, Some(Reason::Disk), "no space left", 2);
+    ledger.end_run(second, &begin, &end(Outcome::Succeeded, None, "", 3)).unwrap();
+    ledger.end_late(first, &begin, &failed).unwrap();
+    assert_eq!(ledger.outcome_of(first).unwrap(), Some(Outcome::Failed));
+    let state = ledger.feed_state(&begin.feed).unwrap();
+    assert_eq!((state.last_run, state.fails), (Some(second), 0));
+    let third = ledger.begin_run(&begin).unwrap();
+    ledger.end_late(third, &begin, &failed).unwrap();
+    let state = ledger.feed_state(&begin.feed).unwrap();
+    assert_eq!((state.last_run, state.fails), (Some(third), 1), "nothing came behind it");
+}
