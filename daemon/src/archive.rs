@@ -111,14 +111,6 @@ impl Archive {
         Bytes { member, inner, crc: Crc::new(), read: 0, fault: None }
     }
 
-    /// Reads all members to their end, so that each is as the directory says.
-    ///
-    /// # Errors
-    /// [`DecodeError`] with the first that is not.
-    pub fn verify(&self) -> Result<(), DecodeError> {
-        self.members.iter().try_for_each(|member| self.read(member).drain())
-    }
-
     /// Gives the file back.
     pub fn into_file(self) -> File {
         self.file

@@ -24,7 +24,7 @@ pub mod xml;
 pub const ROW_MAX: usize = 16 * 1024 * 1024;
 /// The longest value, in bytes.
 pub const FIELD_MAX: usize = 1024 * 1024;
-/// The most levels of values inside values, of a record and of what stands around the records.
+/// The most levels of values inside values, of a record and of what stands around the records; of XML, fewer.
 pub const DEPTH_MAX: usize = 128;
 /// The largest document that is held whole, because its records cannot be read one by one, in bytes.
 pub const HELD_MAX: usize = 256 * 1024 * 1024;
@@ -60,9 +60,9 @@ pub enum DecodeError {
     Bulk(String),
     /// Values inside values without end.
     #[error(
-        "it is nested deeper than {DEPTH_MAX} levels (line {line}); ask the partner what it is, or leave it out of the request"
+        "it is nested deeper than {levels} levels (line {line}); ask the partner what it is, or leave it out of the request"
     )]
-    TooDeep { line: usize },
+    TooDeep { levels: usize, line: usize },
     /// One row is longer than [`ROW_MAX`].
     #[error(
         "the row that begins at line {line} is longer than 16 MiB; look for a quote or bracket that is never closed"

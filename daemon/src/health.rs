@@ -37,7 +37,7 @@ struct Words {
     /// Why it is not good.
     detail: Option<String>,
     /// What somebody should know of one that is.
-    note: Option<&'static str>,
+    note: Option<String>,
 }
 
 impl HealthBoard {
@@ -74,7 +74,7 @@ impl Services {
     }
 
     /// Counts that a connection answered as it should, with what somebody should know all the same.
-    pub async fn report_well(&self, connection: &ConnectionId, note: Option<&'static str>) {
+    pub async fn report_well(&self, connection: &ConnectionId, note: Option<String>) {
         let well = PollResult::Ok { near_limit: false };
         self.count_health(connection, well, Words { detail: None, note }).await;
     }
@@ -118,7 +118,7 @@ impl HealthBoard {
         if matches!(result, PollResult::Fail(_) | PollResult::Local(_)) {
             held.detail = detail;
         } else if held.standing.reason.is_none() {
-            held.detail = note.map(str::to_owned);
+            held.detail = note;
         }
         let is_noted = held.standing.reason.is_none() && held.detail != note_before;
         let (old, new) = (before.state, held.standing.state);

@@ -17,9 +17,13 @@ use marsad_shared::{
     feed::Feed,
     health::{PollResult, Reason},
     protocol::EventKind,
-    quarantine::{Kind, Place, Refusal},
-    run::{Counts, Outcome, Trigger},
-    store::{StoreError, cache::FileEnd, ledger::RunStart, originals::Hold},
+    run::{Counts, Trigger},
+    store::{
+        StoreError,
+        cache::{FileEnd, LatestFile},
+        ledger::RunStart,
+        originals::Hold,
+    },
     untrusted::show,
 };
 use ring::digest;
@@ -33,7 +37,7 @@ use crate::{
     run::Ending,
     services::{Decide, Order, Scope, Services, Settle},
     socket::problem::{conflict, failed},
-    source::folder::{Marker, News, Stamp, TakeError, Taken, Watch, away::settle_marker, settle},
+    source::folder::{Marker, News, Stamp, TakeError, Taken, Watch},
     trouble::Trouble,
 };
 
@@ -43,10 +47,12 @@ mod hold;
 mod packed;
 mod proposal;
 mod replay;
+mod stuck;
 mod text;
 
 use desk::{Desk, Load};
 use hold::hold;
+use stuck::Stuck;
 
 /// How often a folder that is well, or one that is not, is reported.
 const REPORT: Duration = Duration::from_mins(1);
@@ -57,15 +63,8 @@ const TELL: Duration = Duration::from_mins(30);
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// A file that is dealt with.
-struct Stuck {
-    stamp: Stamp,
-    /// Why it is held, if it is.
-    held: Option<String>,
-}
-
 /// How a folder is: it can be read, with what somebody should know all the same, or it cannot.
-type How = Result<Option<&'static str>, ()>;
+type How = Result<Option<String>, ()>;
 
 /// What imports one folder.
 pub struct Importer {
@@ -163,15 +162,16 @@ impl Importer {
     }
 
     async fn well(&mut self) {
+        self.move_stuck().await;
         if self.troubled {
-            if self.watch.has_files() {
+            if self.watch.has_files() || !self.stuck.is_empty() {
                 return;
             }
             // Whatever it was about is gone.
             self.recovered();
         }
         let note = self.watch.note();
-        if self.is_due(Ok(note)) {
+        if self.is_due(Ok(note.clone())) {
             self.services.report_well(&self.connection.id, note).await;
         }
     }
@@ -202,7 +202,8 @@ impl Importer {
     /// Whether it is time to say how the folder is: at once when that changed.
     fn is_due(&mut self, how: How) -> bool {
         let now = Instant::now();
-        let due = self.reported_at.is_none_or(|(was, at)| was != how || now >= at + REPORT);
+        let due =
+            self.reported_at.as_ref().is_none_or(|(was, at)| *was != how || now >= *at + REPORT);
         if due {
             self.reported_at = Some((how, now));
         }
@@ -241,10 +242,8 @@ impl Importer {
     /// Imports one file. Broken off where the trouble is ours: what came behind it must not come before it.
     async fn import(&mut self, path: &Path, stop: &CancellationToken) -> ControlFlow<()> {
         const ON: ControlFlow<()> = ControlFlow::Continue(());
-        if let Some(Stuck { stamp, held }) = self.stuck.remove(path)
-            && std::fs::symlink_metadata(path).is_ok_and(|about| Stamp::of(&about) == stamp)
-        {
-            self.put_away(path, stamp, held).await;
+        if self.stuck.get(path).is_some_and(|stuck| stuck.is_at(path)) {
+            // Dealt with: it is moved when the folder has been looked through, if it can be.
             return ON;
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -300,82 +299,8 @@ impl Importer {
                 }
             }
         }
-        self.put_away(&found.path, found.stamp, held).await;
+        self.put_away(found.path, Stuck { stamp: found.stamp, held }).await;
         ON
-    }
-
-    /// Moves a file that is dealt with, with its reason beside it if it is held.
-    async fn put_away(&mut self, path: &Path, stamp: Stamp, held: Option<String>) {
-        let (from, reason, marker) = (path.to_owned(), held.clone(), self.marker.clone());
-        let moved = tokio::task::spawn_blocking(move || {
-            // The marker first: one that is left would make the next file of that name whole before it is.
-            marker.map_or(Ok(()), |marker| settle_marker(&marker, &from, reason.is_some()))?;
-            settle(&from, stamp, reason.as_deref())
-        });
-        let stuck = match moved.await {
-            Ok(Err(error)) => vec![(path.to_owned(), stamp, error)],
-            _ => Vec::new(),
-        };
-        self.note_stuck(stuck, held).await;
-    }
-
-    /// Notes files that are dealt with and could not be moved, if any, and says so on the connection.
-    async fn note_stuck(&mut self, files: Vec<(PathBuf, Stamp, io::Error)>, held: Option<String>) {
-        let Some((_, _, error)) = files.first() else { return self.recovered() };
-        self.troubled = true;
-        let folder = show(&self.folder.to_string_lossy()).into_owned();
-        let what = format!(
-            "a file that is dealt with cannot be moved out of {folder} ({error}); let marsadd write there"
-        );
-        for (path, stamp, error) in files {
-            if !self.was_told(&path) {
-                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                warn!(connection = %self.connection.id, file = %show(&file), %error, "a file that is dealt with could not be moved; it is tried again");
-            }
-            self.stuck.insert(path, Stuck { stamp, held: held.clone() });
-        }
-        let local = PollResult::Local(Reason::Disk);
-        self.services.report_health(&self.connection.id, local, Some(what)).await;
-    }
-
-    /// A thing that must not even be opened: held by its name alone.
-    async fn hold_unread(&mut self, path: &Path, name: &str, wanted: &[usize], reason: &str) {
-        for &at in wanted {
-            let Some(desk) = self.desks.get(at) else { continue };
-            let refusal = Refusal {
-                kind: Kind::File,
-                reason: reason.to_owned(),
-                place: Place { file: Some(name.to_owned()), ..Place::default() },
-                original: Vec::new(),
-                form: None,
-                original_hash: None,
-                bytes: 0,
-            };
-            let ending = Ending {
-                outcome: Outcome::Held,
-                reason: Some(reason.to_owned()),
-                cause: Some(Reason::Decode),
-                ..Ending::unchanged(None)
-            };
-            let done = async {
-                let run = self
-                    .services
-                    .begin_run(desk.start(
-                        Trigger::File,
-                        Some(name.to_owned()),
-                        self.services.clock.now(),
-                    ))
-                    .await?;
-                self.services.refuse(&run, vec![refusal]).await?;
-                self.services.end_run(&run, ending).await
-            };
-            if let Err(error) = done.await {
-                error!(file = %show(name), %error, "a file could not be held; it stays where it is");
-                return;
-            }
-        }
-        let Ok(about) = std::fs::symlink_metadata(path) else { return };
-        self.put_away(path, Stamp::of(&about), Some(reason.to_owned())).await;
     }
 
     async fn import_into(
@@ -385,10 +310,9 @@ impl Importer {
         stop: &CancellationToken,
     ) -> Result<Became, StoreError> {
         let Some(desk) = self.desks.get_mut(at) else { return Ok(Became::Had) };
-        let (feed, hash) = (desk.feed.id.clone(), found.hash.clone());
-        let had =
-            self.services.store.cache.call(move |cache| cache.is_latest_file(&feed, &hash)).await?;
-        if let Some(run) = had {
+        let feed = desk.feed.id.clone();
+        let last = self.services.store.cache.call(move |cache| cache.latest_file(&feed)).await?;
+        if let Some(LatestFile { run, .. }) = last.filter(|last| last.hash == found.hash) {
             desk.columns.pass(&self.services).await?;
             let reason = Some(format!("the same content as run {run} brought"));
             let ending = Ending::unchanged(reason);

@@ -255,6 +255,12 @@ fn a_workbook_that_nobody_should_have_made_is_refused_in_words_and_ends_nothing(
             Reason::TooLarge,
         ),
         ("strings that are not there", strings(count), "memory", Reason::TooLarge),
+        (
+            "a part with a DOCTYPE",
+            strings("<?xml version='1.0'?>\n<!DOCTYPE sst [<!ENTITY a 'b'>]><sst/>"),
+            "its part xl/sharedStrings.xml: it has a DOCTYPE (line 2)",
+            Reason::NotJson,
+        ),
         ("parts in parts", strings(&format!("<sst><si>{nested}")), "", Reason::NotJson),
         ("no sheet", with(&|parts| drop(parts.remove(0))), "", Reason::NotJson),
         (

@@ -222,7 +222,7 @@ fn failure_behind(error: &serde_json::Error, lines: usize, bytes: usize) -> Deco
         serde_json::error::Category::Syntax
             if error.to_string().starts_with("recursion limit exceeded") =>
         {
-            DecodeError::TooDeep { line }
+            DecodeError::TooDeep { levels: DEPTH_MAX, line }
         }
         serde_json::error::Category::Syntax
             if error.to_string().starts_with("invalid unicode code point") =>
@@ -357,7 +357,7 @@ mod tests {
         let whole = format!("{deep}{}", "]".repeat(100_000));
         let beside = format!("{{\"x\":{whole},\"data\":[]}}");
         let end = records(&beside, &["data"]).unwrap_err();
-        assert!(matches!(end, DecodeError::TooDeep { line: 1 }), "{end:?}");
+        assert!(matches!(end, DecodeError::TooDeep { line: 1, .. }), "{end:?}");
         let (_, end) = found(&beside, ("$.data", None), &[]);
         assert_eq!(end, Err(Reason::Decode), "of a page that is held, too");
         let (scalars, end) = found(&beside, ("$.data[*]", None), &["$.x"]);

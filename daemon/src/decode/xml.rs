@@ -12,6 +12,7 @@ use tags::{Next, Tag, Tags};
 mod bytes;
 mod element;
 mod fault;
+mod strict;
 pub(super) mod tags;
 
 /// The name of an element's own text, where it has attributes or children beside it.

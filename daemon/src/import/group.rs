@@ -8,7 +8,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    io::{self, Read as _},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -28,6 +28,7 @@ use tracing::warn;
 use super::{
     AGAIN, Importer,
     desk::{Desk, Finish, Scene},
+    stuck::{Stuck, Unmoved},
 };
 use crate::{
     decode::Flow,
@@ -136,7 +137,7 @@ impl Importer {
                 }
             }
             if let Some(stuck) = placed {
-                self.note_stuck(stuck, None).await;
+                self.note_stuck(stuck).await;
             }
         }
     }
@@ -167,11 +168,7 @@ impl Importer {
 
     /// Puts a group into the bank, and its files away; gives those that could not be moved. `None`: nothing of it is in the
     /// bank.
-    async fn place(
-        &self,
-        at: usize,
-        ready: Vec<Ready>,
-    ) -> Option<Vec<(PathBuf, Stamp, io::Error)>> {
+    async fn place(&self, at: usize, ready: Vec<Ready>) -> Option<Vec<Unmoved>> {
         let Some(desk) = self.desks.get(at).filter(|_| !ready.is_empty()) else {
             return Some(Vec::new());
         };
@@ -181,7 +178,12 @@ impl Importer {
             return None;
         }
         let moved = tokio::task::spawn_blocking(move || settle_all(&files)).await;
-        Some(moved.unwrap_or_default())
+        let unmoved = moved.unwrap_or_default().into_iter();
+        Some(
+            unmoved
+                .map(|(path, stamp, error)| (path, Stuck { stamp, held: None }, error))
+                .collect(),
+        )
     }
 
     /// Reads what may go together, and keeps its originals. `met`: contents of the group before it, which is not in its place
@@ -201,7 +203,7 @@ impl Importer {
         let Some(desk) = self.desks.get(at) else { return Ok(Gathered::nothing(paths)) };
         let feed = desk.feed.id.clone();
         let latest = self.services.store.cache.call(move |cache| cache.latest_file(&feed)).await?;
-        met.extend(latest.map(|(hash, _)| hash));
+        met.extend(latest.map(|latest| latest.hash));
         let Some(shaper) = desk.columns.known().cloned() else {
             return Ok(Gathered::nothing(paths));
         };

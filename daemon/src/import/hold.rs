@@ -1,21 +1,22 @@
 //! A file that waits for a person, whole: its original is kept, and one item in quarantine stands for all of it.
 
-use std::io;
+use std::{io, path::Path};
 
 use marsad_shared::{
+    health::Reason,
     quarantine::{Kind, Place, Refusal},
-    run::{Counts, Outcome},
+    run::{Counts, Outcome, Trigger},
     store::StoreError,
     untrusted::show,
 };
-use tracing::info;
+use tracing::{error, info};
 
-use super::Found;
+use super::{Found, Importer, stuck::Stuck};
 use crate::{
     decode::DecodeError,
     run::{Ending, Run},
     services::Services,
-    source::folder::{TakeError, Taken},
+    source::folder::{Stamp, TakeError, Taken},
     trouble::Trouble,
 };
 
@@ -70,4 +71,53 @@ pub(super) async fn hold(
     info!(feed = %run.start.feed, run = %run.id, file = %show(&found.name), "file held");
     let ending = Ending { outcome: Outcome::Held, ..Ending::of_trouble(trouble) };
     Ok(services.end_run(run, ending).await?)
+}
+
+impl Importer {
+    /// A thing that must not even be opened: held by its name alone.
+    pub(super) async fn hold_unread(
+        &mut self,
+        path: &Path,
+        name: &str,
+        wanted: &[usize],
+        reason: &str,
+    ) {
+        for &at in wanted {
+            let Some(desk) = self.desks.get(at) else { continue };
+            let refusal = Refusal {
+                kind: Kind::File,
+                reason: reason.to_owned(),
+                place: Place { file: Some(name.to_owned()), ..Place::default() },
+                original: Vec::new(),
+                form: None,
+                original_hash: None,
+                bytes: 0,
+            };
+            let ending = Ending {
+                outcome: Outcome::Held,
+                reason: Some(reason.to_owned()),
+                cause: Some(Reason::Decode),
+                ..Ending::unchanged(None)
+            };
+            let done = async {
+                let run = self
+                    .services
+                    .begin_run(desk.start(
+                        Trigger::File,
+                        Some(name.to_owned()),
+                        self.services.clock.now(),
+                    ))
+                    .await?;
+                self.services.refuse(&run, vec![refusal]).await?;
+                self.services.end_run(&run, ending).await
+            };
+            if let Err(error) = done.await {
+                error!(file = %show(name), %error, "a file could not be held; it stays where it is");
+                return;
+            }
+        }
+        let Ok(about) = std::fs::symlink_metadata(path) else { return };
+        let stuck = Stuck { stamp: Stamp::of(&about), held: Some(reason.to_owned()) };
+        self.put_away(path.to_owned(), stuck).await;
+    }
 }

@@ -159,7 +159,7 @@ impl Importer {
         }
         let feed = desk.feed.id.clone();
         let latest = self.services.store.cache.call(move |cache| cache.latest_file(&feed)).await?;
-        Ok(latest.is_some_and(|(hash, at)| at > item.at && hash != file.hash))
+        Ok(latest.is_some_and(|latest| latest.at > item.at && latest.hash != file.hash))
     }
 
     /// The file is read: it goes from `held/` to `done/`, unless another feed still waits for it, and then its item leaves.

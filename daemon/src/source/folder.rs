@@ -10,6 +10,7 @@ use std::{
 
 pub mod away;
 pub mod marker;
+mod waiting;
 pub mod watch;
 
 pub use away::{settle, settle_all};

@@ -23,6 +23,7 @@ use crate::{
     run::Counts,
 };
 
+mod files;
 mod held;
 mod known;
 mod loads;
@@ -37,6 +38,7 @@ mod rows;
 mod swap;
 pub(super) mod table;
 
+pub use files::{FileEnd, LatestFile};
 pub use held::{Held, Holding, Released};
 pub use loads::Weight;
 pub use orphans::Orphans;
@@ -161,14 +163,6 @@ impl Manner {
             keeps_past: whole || keeping.history.is_some(),
         }
     }
-}
-
-/// What a file leaves behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileEnd {
-    /// BLAKE3 of its bytes, in hex.
-    pub hash: String,
-    pub name: String,
 }
 
 /// `cache.db`, open for writing.
@@ -340,38 +334,6 @@ impl Cache {
         let sql = "UPDATE marsad_feed SET walk = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
         Ok(())
-    }
-
-    /// The run that brought this content to the feed, if it is the last that the feed has had: an older one that comes
-    /// again takes back what came between.
-    pub fn is_latest_file(&self, feed: &FeedId, hash: &str) -> Result<Option<RunId>, StoreError> {
-        let sql =
-            "SELECT run, hash FROM marsad_file WHERE feed = ? ORDER BY at DESC, run DESC LIMIT 1";
-        let last = self
-            .db
-            .prepare_cached(sql)?
-            .query_row([feed.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)));
-        Ok(last.optional()?.filter(|(_, last)| last == hash).map(|(run, _)| RunId(run)))
-    }
-
-    /// Every content that the feed has had, oldest first.
-    pub fn files(&self, feed: &FeedId) -> Result<Vec<FileEnd>, StoreError> {
-        let sql = "SELECT hash, name FROM marsad_file WHERE feed = ? ORDER BY at, run, hash";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let files = statement.query_map([feed.as_str()], |row| {
-            Ok(FileEnd { hash: row.get(0)?, name: row.get(1)? })
-        })?;
-        Ok(files.collect::<Result<_, _>>()?)
-    }
-
-    /// Forgets at most `limit` contents that feeds had before `before`, but for each feed's last one; gives how many. They are
-    /// not read again by a full resync.
-    pub fn forget_files(&mut self, before: Timestamp, limit: u32) -> Result<usize, StoreError> {
-        let sql = "DELETE FROM marsad_file WHERE (feed, hash) IN (SELECT feed, hash FROM marsad_file AS file WHERE at < ?1 \
-                   AND EXISTS (SELECT 1 FROM marsad_file AS later WHERE later.feed = file.feed \
-                   AND (later.at, later.run) > (file.at, file.run)) LIMIT ?2)";
-        let before = before.as_microsecond();
-        Ok(self.db.prepare_cached(sql)?.execute(params![before, limit])?)
     }
 
     fn remember(&mut self, feed: &FeedId, reading: Reading) {

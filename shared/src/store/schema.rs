@@ -127,6 +127,14 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         "-- How many records such a run wrote, and whether the table as it was before it is kept whole.
          ALTER TABLE marsad_undo ADD COLUMN wrote INTEGER NOT NULL DEFAULT 0;
          ALTER TABLE marsad_undo ADD COLUMN aside INTEGER NOT NULL DEFAULT 0;",
+    ), M::up(
+        "-- Which of all files that the feed has had it is: a clock may be set back.
+         ALTER TABLE marsad_file ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+         UPDATE marsad_file SET turn = told.turn FROM (
+             SELECT feed, hash, row_number() OVER (PARTITION BY feed ORDER BY at, run, hash) AS turn FROM marsad_file
+         ) AS told WHERE told.feed = marsad_file.feed AND told.hash = marsad_file.hash;
+         DROP INDEX marsad_file_at;
+         CREATE INDEX marsad_file_turn ON marsad_file (feed, turn);",
     )])
 });
 

@@ -175,7 +175,7 @@ impl<R: BufRead> Scan<R> {
             _ => return self.text().map(drop),
         };
         if depth >= DEPTH_MAX {
-            return Err(DecodeError::TooDeep { line: self.line });
+            return Err(DecodeError::TooDeep { levels: DEPTH_MAX, line: self.line });
         }
         self.take();
         if self.is_empty(close)? {

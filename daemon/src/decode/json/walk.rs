@@ -6,7 +6,7 @@ use marsad_shared::feed::{RecordsPath, ScalarPath};
 use serde::de::DeserializeSeed as _;
 
 use super::{failure, nothing_at, scalar_of, scan::Scan};
-use crate::decode::{DecodeError, Flow, Plan, Scalar, Standing, Text};
+use crate::decode::{DEPTH_MAX, DecodeError, Flow, Plan, Scalar, Standing, Text};
 use held::At;
 
 mod held;
@@ -78,7 +78,9 @@ impl<'p> Tree<'p> {
         if let Err(error) = end {
             return Err(match walk.ended {
                 Some(Ended::Stopped) => DecodeError::Stopped,
-                Some(Ended::TooDeep) => DecodeError::TooDeep { line: error.line() },
+                Some(Ended::TooDeep) => {
+                    DecodeError::TooDeep { levels: DEPTH_MAX, line: error.line() }
+                }
                 Some(Ended::Twice(name)) => twice(&name),
                 None => failure(&error),
             });

@@ -10,7 +10,7 @@ use super::{
     errors, text,
 };
 use crate::decode::{
-    DecodeError,
+    DEPTH_MAX, DecodeError,
     json::{Name, failure, is_too_deep},
 };
 use message::{Component, DataSet, Link, Listed, Message, Series, Structure, Trouble};
@@ -24,7 +24,7 @@ pub(super) fn read(bytes: &[u8], key: &Key, each: &mut Each<'_>) -> Result<(), D
         DecodeError::Encoding(format!("line {line} is not UTF-8; have it written in UTF-8"))
     })?;
     if is_too_deep(text) {
-        return Err(DecodeError::TooDeep { line: 1 });
+        return Err(DecodeError::TooDeep { levels: DEPTH_MAX, line: 1 });
     }
     let message: Message<'_> =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| unlike(&e))?;

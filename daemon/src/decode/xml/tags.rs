@@ -16,9 +16,14 @@ use quick_xml::{
     name::{Namespace, ResolveResult},
 };
 
-use super::bytes::{Watched, declared, not_in};
-use crate::decode::{DEPTH_MAX, DecodeError};
+use super::{
+    bytes::{Watched, declared, not_in},
+    strict::{are_parted, is_name, is_text},
+};
+use crate::decode::DecodeError;
 
+/// The most elements inside elements (security T4).
+pub(in crate::decode) const DEPTH_MAX: usize = 64;
 /// The most attributes of one element.
 const ATTRIBUTES_MAX: usize = 256;
 /// Both versions of the envelope.
@@ -26,6 +31,10 @@ const SOAP: [&str; 2] =
     ["http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"];
 /// What an instance says of its schema is no data.
 const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+/// What is wrong with a document in more than one place of it.
+const CONTROL: &str = "has a character that no XML may have";
+const UNDECLARED: &str = "has a prefix that it does not declare";
 
 /// The opening of an element.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +73,8 @@ pub(in crate::decode) struct Tags<R> {
     reader: NsReader<Watched<DecodingReader<R>>>,
     buffer: Vec<u8>,
     depth: usize,
-    /// Whether the outermost element was met.
+    /// Whether anything was met, and whether the outermost element was.
+    read: bool,
     begun: bool,
 }
 
@@ -81,7 +91,8 @@ impl<R: BufRead> Tags<R> {
         }
         let mut reader = NsReader::from_reader(Watched::new(decoded));
         reader.config_mut().expand_empty_elements = true;
-        Ok(Self { reader, buffer: Vec::new(), depth: 0, begun: false })
+        reader.config_mut().check_comments = true;
+        Ok(Self { reader, buffer: Vec::new(), depth: 0, read: false, begun: false })
     }
 
     /// The line where reading stands, from 1.
@@ -105,6 +116,10 @@ impl<R: BufRead> Tags<R> {
                 Ok(event) => event.into_owned(),
                 Err(error) => return Err(self.failure(&error)),
             };
+            if !is_text(&event) {
+                return Err(self.wrong(CONTROL));
+            }
+            let first = !std::mem::replace(&mut self.read, true);
             match event {
                 Read_::Start(start) => return self.open(&start).map(Next::Open),
                 Read_::End(_) => {
@@ -112,6 +127,9 @@ impl<R: BufRead> Tags<R> {
                     return Ok(Next::Close);
                 }
                 Read_::Text(text) if self.depth > 0 => {
+                    if text.contains("]]>") {
+                        return Err(self.wrong("closes a CDATA section that it never opens"));
+                    }
                     return Ok(Next::Text(text.xml10_content().into_owned()));
                 }
                 Read_::CData(text) if self.depth > 0 => {
@@ -121,13 +139,21 @@ impl<R: BufRead> Tags<R> {
                     return self.resolve(&reference).map(Next::Text);
                 }
                 Read_::Text(text) => {
-                    let stray = text.trim_start_matches('\u{feff}').trim_ascii_start();
+                    let text = text.trim_start_matches('\u{feff}');
+                    self.read = !(first && text.is_empty());
+                    let stray = text.trim_ascii_start();
                     if let Some(first) = stray.chars().next() {
                         return Err(self.stray(first));
                     }
                 }
                 Read_::CData(_) | Read_::GeneralRef(_) => return Err(self.stray('&')),
-                Read_::DocType(about) => return Err(doctype(&about)),
+                Read_::DocType(about) => return Err(self.doctype(&about)),
+                Read_::Decl(_) if !first => {
+                    return Err(self.wrong("declares itself, and not at its very beginning"));
+                }
+                Read_::PI(order) if !is_name(order.target()) => {
+                    return Err(self.wrong("has an instruction whose name is none"));
+                }
                 Read_::Eof => return self.end(),
                 Read_::Decl(_) | Read_::PI(_) | Read_::Comment(_) | Read_::Empty(_) => {}
             }
@@ -149,10 +175,17 @@ impl<R: BufRead> Tags<R> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             let line = usize::try_from(self.line()).unwrap_or(usize::MAX);
-            return Err(DecodeError::TooDeep { line });
+            return Err(DecodeError::TooDeep { levels: DEPTH_MAX, line });
+        }
+        if !are_parted(start.attributes_raw()) {
+            return Err(self.wrong("has attributes without a blank between them, or a < in one"));
         }
         let resolver = self.reader.resolver();
-        let soap = matches!(resolver.resolve_element(start.name()).0, ResolveResult::Bound(Namespace(uri)) if SOAP.contains(&uri));
+        let soap = match resolver.resolve_element(start.name()).0 {
+            ResolveResult::Bound(Namespace(uri)) => SOAP.contains(&uri),
+            ResolveResult::Unbound => false,
+            ResolveResult::Unknown(_) => return Err(self.wrong(UNDECLARED)),
+        };
         let mut tag = Tag { name, attributes: Vec::new(), nil: false, soap };
         let mut count = 0;
         for attribute in start.attributes() {
@@ -169,6 +202,9 @@ impl<R: BufRead> Tags<R> {
             let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0) else {
                 return Err(self.wrong("refers to an entity that XML does not know by itself"));
             };
+            if !is_text(&value) {
+                return Err(self.wrong(CONTROL));
+            }
             let (space, local) = resolver.resolve_attribute(attribute.key);
             let name = local.into_inner();
             if !is_name(name) {
@@ -179,6 +215,7 @@ impl<R: BufRead> Tags<R> {
                     tag.nil = matches!(&*value, "true" | "1");
                 }
                 ResolveResult::Bound(Namespace(INSTANCE)) => {}
+                ResolveResult::Unknown(_) => return Err(self.wrong(UNDECLARED)),
                 _ => tag.attributes.push((name.to_owned(), value.into_owned())),
             }
         }
@@ -191,6 +228,9 @@ impl<R: BufRead> Tags<R> {
         reference: &quick_xml::events::BytesRef<'_>,
     ) -> Result<String, DecodeError> {
         let by_number = reference.resolve_char_ref().ok().flatten().map(String::from);
+        if by_number.as_deref().is_some_and(|text| !is_text(text)) {
+            return Err(self.wrong(CONTROL));
+        }
         let by_name = || resolve_xml_entity(reference).map(str::to_owned);
         by_number
             .or_else(by_name)
@@ -205,6 +245,17 @@ impl<R: BufRead> Tags<R> {
         let at = self.reader.get_mut();
         let line = usize::try_from(at.line).unwrap_or(usize::MAX);
         DecodeError::Truncated { line, column: at.column }
+    }
+
+    fn doctype(&mut self, about: &str) -> DecodeError {
+        let name = about.split_ascii_whitespace().next().unwrap_or_default();
+        if name.eq_ignore_ascii_case("html") {
+            return web_page();
+        }
+        DecodeError::Format(format!(
+            "it has a DOCTYPE (line {}), and is not read: such a thing can make a small file huge, or read files of ours; have the partner leave it out",
+            self.line()
+        ))
     }
 
     /// Something else than XML stands here.
@@ -242,6 +293,9 @@ impl<R: BufRead> Tags<R> {
             Error::IllFormed(IllFormedError::UnclosedReference) if self.is_at_end() => {
                 self.truncated()
             }
+            Error::IllFormed(IllFormedError::DoubleHyphenInComment) => {
+                self.wrong("has a comment with -- in it")
+            }
             Error::Namespace(_) => self.wrong("declares a namespace as none may be"),
             _ => self.wrong("has tags or references that do not fit together"),
         }
@@ -250,28 +304,6 @@ impl<R: BufRead> Tags<R> {
     fn is_at_end(&mut self) -> bool {
         self.reader.get_mut().fill_buf().is_ok_and(<[u8]>::is_empty)
     }
-}
-
-/// Whether it is a name as XML has them, near enough: it holds nothing that means something else, here or in JSON.
-fn is_name(name: &str) -> bool {
-    let letter = |c: char| {
-        c.is_ascii_alphabetic()
-            || c == '_'
-            || !c.is_ascii() && !c.is_whitespace() && !c.is_control()
-    };
-    name.starts_with(letter)
-        && name.chars().all(|c| letter(c) || c.is_ascii_digit() || matches!(c, '-' | '.'))
-}
-
-fn doctype(about: &str) -> DecodeError {
-    let name = about.split_ascii_whitespace().next().unwrap_or_default();
-    if name.eq_ignore_ascii_case("html") {
-        return web_page();
-    }
-    DecodeError::Format(
-        "it has a DOCTYPE, and is not read: such a thing can make a small file huge, or read files of ours; have the partner leave it out"
-            .to_owned(),
-    )
 }
 
 fn web_page() -> DecodeError {

@@ -1,7 +1,7 @@
 use marsad_shared::health::Reason;
 
 use super::*;
-use crate::decode::{DEPTH_MAX, ROW_MAX};
+use crate::decode::{ROW_MAX, xml::tags::DEPTH_MAX};
 
 /// What stands at `paths`, the records at `R/C`, `-` before those at `R/G`, and how it ended.
 fn found(document: &[u8], paths: &[&str]) -> (Vec<Scalar>, Vec<String>, Result<(), DecodeError>) {
@@ -72,6 +72,21 @@ fn what_cannot_be_read_is_told_by_its_kind() {
         ("<R></S>", Reason::NotJson, "tags that do not fit"),
         ("<R a='1' a='2'/>", Reason::NotJson, "an attribute twice"),
         ("<R/><R/>", Reason::NotJson, "two documents"),
+        ("<R>&#6;</R>", Reason::NotJson, "a control by its number"),
+        ("<R a='&#6;'/>", Reason::NotJson, "in an attribute"),
+        ("<R>a\u{1}b</R>", Reason::NotJson, "as it is"),
+        ("<R><!-- \u{1} --></R>", Reason::NotJson, "in a comment"),
+        ("<R>\u{ffff}</R>", Reason::NotJson, "a character that is none"),
+        ("<R>a]]>b</R>", Reason::NotJson, "the end of a section that is none"),
+        ("<R><!-- a -- b --></R>", Reason::NotJson, "a comment that ends twice"),
+        ("<R a='<b>'/>", Reason::NotJson, "a tag in an attribute"),
+        ("<R a='1'b='2'/>", Reason::NotJson, "attributes without a blank"),
+        ("<q:R/>", Reason::NotJson, "a prefix that nobody declared"),
+        ("<R q:a='1'/>", Reason::NotJson, "of an attribute"),
+        ("\n<?xml version='1.0'?><R/>", Reason::NotJson, "a declaration behind an empty line"),
+        ("<R/><?xml version='1.0'?>", Reason::NotJson, "at the end"),
+        ("<R><? no?></R>", Reason::NotJson, "an instruction for nobody"),
+        (&format!("<{}/>", "n".repeat(1025)), Reason::NotJson, "a name without end"),
         ("<R a;b='1'/>", Reason::NotJson, "a name that is none"),
         (&format!("<R{many}/>"), Reason::NotJson, "attributes without end"),
         (&deep, Reason::Decode, "nesting without end"),
@@ -83,6 +98,10 @@ fn what_cannot_be_read_is_told_by_its_kind() {
         assert_eq!(error.reason(), expected, "{why}: {error}");
         assert_eq!(scalars, [Scalar::Absent], "{why}");
     }
+    let (_, _, end) = found(b"<?xml version='1.0'?>\n\n<!-- - -->\n<!DOCTYPE R>\n<R/>", &[]);
+    assert!(end.unwrap_err().to_string().contains("a DOCTYPE (line 4)"));
+    let whole = "\u{feff}<?xml version='1.0'?><?style a?><R xml:lang='ar'>a ]] &gt;<![CDATA[<]]></R>\n<!-- - -->";
+    assert!(found(whole.as_bytes(), &[]).2.is_ok(), "what looks alike and is well");
     let (_, records, end) = found(b"<R><S/></R>", &[]);
     assert!(end.is_ok() && records.is_empty(), "no records is a good answer");
 }

@@ -11,6 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use marsad_shared::untrusted::show;
+use nix::{
+    errno::Errno,
+    fcntl::{AT_FDCWD, RenameFlags, renameat2},
+};
 use tracing::warn;
 
 use super::{Marker, Stamp, Taken};
@@ -19,16 +24,42 @@ use super::{Marker, Stamp, Taken};
 const REASON: &str = ".reason.txt";
 /// The longest name of a file, in bytes, with room for `.reason.txt` behind it.
 const NAME_MAX: usize = 240;
+/// So many files of one name there may be in a folder.
+const TURNS: u32 = 1_000_000;
+/// Why a file is held that nobody read.
+const REPLACED: &str = "another file of this name took its place before it was read; if it is needed, put it into the folder again";
 
 /// Moves a file that is dealt with out of the way: to `done`, or to `held` with the reason beside it.
 pub fn settle(path: &Path, stamp: Stamp, held: Option<&str>) -> io::Result<()> {
-    let Some(reason) = held else { return put_away(path, "done", stamp).map(drop) };
-    let Some(to) = put_away(path, "held", stamp)? else { return Ok(()) };
-    let mut beside = to.into_os_string();
-    beside.push(REASON);
+    match held {
+        None => put_away(path, "done", stamp).map(drop),
+        Some(reason) => {
+            hold(path, &path.parent().unwrap_or(Path::new(".")).join("held"), stamp, reason)
+        }
+    }
+}
+
+/// Moves a file into the folder `held`, with the reason beside it. That stands there first, so that no file is ever found
+/// without one.
+fn hold(path: &Path, held: &Path, stamp: Stamp, reason: &str) -> io::Result<()> {
+    open(held)?;
+    let beside = |to: &Path| {
+        let mut beside = to.as_os_str().to_owned();
+        beside.push(REASON);
+        PathBuf::from(beside)
+    };
+    let is_free =
+        |to: &PathBuf| [to, &beside(to)].iter().all(|path| fs::symlink_metadata(path).is_err());
+    let Some(to) = names(path, held).find(is_free) else { return Err(crowded(held)) };
+    let beside = beside(&to);
     // Never through a link that somebody put there.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(beside)?;
-    writeln!(file, "{reason}")
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&beside)?;
+    let moved = writeln!(file, "{reason}").and_then(|()| carry(path, &to, stamp));
+    if !matches!(moved, Ok(true)) {
+        fs::remove_file(&beside)?;
+    }
+    sync([path.parent().unwrap_or(Path::new(".")), held]);
+    moved.map(drop)
 }
 
 /// Moves files of one folder that are dealt with to `done`, in their order; what could not be moved stays, each with why.
@@ -61,15 +92,27 @@ pub fn settle_marker(marker: &Marker, path: &Path, held: bool) -> io::Result<()>
     put_away(&beside, if held { "held" } else { "done" }, stamp).map(drop)
 }
 
-/// Another name for a file whose own is taken, no longer than a name may be.
-fn numbered(name: &OsStr, turn: u32) -> OsString {
-    let prefix = format!("{turn}-");
-    let bytes = name.as_bytes();
-    // The end tells what it is.
-    let from = bytes.len().saturating_sub(NAME_MAX - prefix.len());
-    let mut other = OsString::from(prefix);
-    other.push(OsStr::from_bytes(bytes.get(from..).unwrap_or_default()));
-    other
+/// Where a file may go in the folder `target`: by its own name, or where that is taken with a number before it, no longer
+/// than a name may be.
+fn names<'p>(path: &'p Path, target: &'p Path) -> impl Iterator<Item = PathBuf> + use<'p> {
+    let name = path.file_name().unwrap_or_default();
+    let numbered = move |turn: u32| {
+        let prefix = format!("{turn}-");
+        let bytes = name.as_bytes();
+        // The end tells what it is.
+        let from = bytes.len().saturating_sub(NAME_MAX - prefix.len());
+        let mut other = OsString::from(prefix);
+        other.push(OsStr::from_bytes(bytes.get(from..).unwrap_or_default()));
+        target.join(other)
+    };
+    std::iter::once(target.join(name)).chain((2..TURNS).map(numbered))
+}
+
+fn crowded(folder: &Path) -> io::Error {
+    io::Error::other(format!(
+        "{} has too many files of that name; take old ones away",
+        folder.display()
+    ))
 }
 
 /// Moves the file that is `stamp` into the folder `kind` beside it (`done`, `held`), under a name that is free there, and
@@ -153,21 +196,52 @@ fn open(target: &Path) -> io::Result<()> {
 
 /// Moves a file into the folder `target`, as [`put_away`]; nothing is synced.
 fn rename_into(path: &Path, target: &Path, stamp: Stamp) -> io::Result<Option<PathBuf>> {
-    let name = path.file_name().unwrap_or_default();
-    let mut to = target.join(name);
-    let mut turn = 1;
-    while fs::symlink_metadata(&to).is_ok() {
-        turn += 1;
-        to = target.join(numbered(name, turn));
+    for to in names(path, target) {
+        match carry(path, &to, stamp) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            carried => return Ok(carried?.then_some(to)),
+        }
     }
-    fs::rename(path, &to)?;
-    // Looked at after the move: nobody can replace it any more.
-    if Stamp::of(&fs::symlink_metadata(&to)?) != stamp {
-        fs::hard_link(&to, path)?;
-        fs::remove_file(&to)?;
-        return Ok(None);
+    Err(crowded(target))
+}
+
+/// Moves the file that is `stamp` from `path` to `to`; `false`: as [`has_come`].
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if `to` is taken; whatever moving a file can fail with.
+fn carry(path: &Path, to: &Path, stamp: Stamp) -> io::Result<bool> {
+    rename_new(path, to)?;
+    has_come(path, to, stamp)
+}
+
+/// Whether what was moved from `path` to `to`, where nobody can replace it any more, is `stamp`. Another one that had taken
+/// its place is put back, and if yet another one stands there by now, it is held.
+fn has_come(path: &Path, to: &Path, stamp: Stamp) -> io::Result<bool> {
+    let is = Stamp::of(&fs::symlink_metadata(to)?);
+    if is == stamp {
+        return Ok(true);
     }
-    Ok(Some(to))
+    match rename_new(to, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let held = path.parent().unwrap_or(Path::new(".")).join("held");
+            warn!(file = %show(&path.to_string_lossy()), "it was replaced twice while it was moved; the second one is held, unread");
+            hold(to, &held, is, REPLACED)?;
+        }
+        back => back?,
+    }
+    Ok(false)
+}
+
+/// Renames a file to a name that is free.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        // A network folder may not know how; there, nobody else moves anything to where we do.
+        Err(Errno::EINVAL | Errno::ENOSYS) if fs::symlink_metadata(to).is_ok() => {
+            Err(io::ErrorKind::AlreadyExists.into())
+        }
+        Err(Errno::EINVAL | Errno::ENOSYS) => fs::rename(from, to),
+        renamed => Ok(renamed?),
+    }
 }
 
 #[cfg(test)]
@@ -218,6 +292,58 @@ mod tests {
         assert_eq!(put_away(&path, "done", stamp).unwrap(), None);
         assert_eq!(fs::read_to_string(&path).unwrap(), "not read yet");
         assert_eq!(fs::read_dir(temp.path().join("done")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_twice_is_lost_by_nobody() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| temp.path().join(name);
+        fs::write(path("a.csv"), "read").unwrap();
+        let stamp = Stamp::of(&fs::metadata(path("a.csv")).unwrap());
+        // The second one was moved for the first, and the third stands where it was.
+        fs::create_dir(path("done")).unwrap();
+        fs::write(path("new"), "second").unwrap();
+        fs::rename(path("new"), path("a.csv")).unwrap();
+        rename_new(&path("a.csv"), &path("done/a.csv")).unwrap();
+        fs::write(path("a.csv"), "third").unwrap();
+        assert!(!has_come(&path("a.csv"), &path("done/a.csv"), stamp).unwrap());
+        let read = |name: &str| fs::read_to_string(path(name)).unwrap();
+        assert_eq!((read("a.csv"), read("held/a.csv")), ("third".to_owned(), "second".to_owned()));
+        assert!(read("held/a.csv.reason.txt").contains("took its place"));
+        assert!(!path("done/a.csv").exists());
+    }
+
+    #[test]
+    fn a_held_file_takes_no_place_and_no_reason_of_another() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| temp.path().join(name);
+        fs::create_dir(path("held")).unwrap();
+        // A reason whose file never came, as after a kill; and a file that is called as a reason is.
+        for name in ["held/a.csv.reason.txt", "held/b.csv"] {
+            fs::write(path(name), "before").unwrap();
+        }
+        for name in ["a.csv", "b.csv", "c.csv.reason.txt", "c.csv"] {
+            fs::write(path(name), name).unwrap();
+            let stamp = Stamp::of(&fs::metadata(path(name)).unwrap());
+            settle(&path(name), stamp, Some("why")).unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(path("held").join(name)).unwrap();
+        for (name, content) in [
+            ("a.csv.reason.txt", "before"),
+            ("2-a.csv", "a.csv"),
+            ("2-a.csv.reason.txt", "why\n"),
+            ("b.csv", "before"),
+            ("2-b.csv", "b.csv"),
+            ("c.csv.reason.txt", "c.csv.reason.txt"),
+            ("c.csv.reason.txt.reason.txt", "why\n"),
+            ("2-c.csv", "c.csv"),
+        ] {
+            assert_eq!(read(name), content, "{name}");
+        }
+        // What cannot be moved leaves no reason either.
+        let gone = Stamp::of(&fs::metadata(path("held/b.csv")).unwrap());
+        assert!(settle(&path("gone.csv"), gone, Some("why")).is_err());
+        assert!(!path("held/gone.csv.reason.txt").exists());
     }
 
     #[test]

@@ -28,7 +28,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Stamp, is_unfinished, marker::Marker};
+use super::{Stamp, is_unfinished, marker::Marker, waiting::Waiting};
 
 /// Hints that may wait; where there are more, a scan takes their place, and nobody knows any more which files were renamed
 /// in. As many as the largest bursts have, each a name.
@@ -38,81 +38,12 @@ const SCAN: Duration = Duration::from_secs(10);
 /// The same where it does not.
 const SCAN_BLIND: Duration = Duration::from_secs(1);
 
+/// So long a file may wait for its marker before somebody is told: until then both may still be on their way.
+const UNMARKED: Duration = Duration::from_hours(1);
+
 /// What is said where it does not.
 const BLIND: &str =
     "the system cannot tell of changes here; the folder is looked through every second";
-
-/// Which files of a folder wait, and which are complete. Pure: the caller passes the time.
-#[derive(Debug)]
-struct Waiting {
-    settle: Duration,
-    files: HashMap<OsString, Seen>,
-    /// How many were noted so far.
-    turns: u64,
-    /// Until then files wait that nobody told of: what is told of meanwhile is newer, and waits behind them.
-    behind: Option<Instant>,
-}
-
-/// A file that waits.
-#[derive(Debug)]
-struct Seen {
-    stamp: Stamp,
-    /// Since when it has been still.
-    since: Instant,
-    /// Which of all that were noted it is.
-    turn: u64,
-}
-
-impl Waiting {
-    fn new(settle: Duration) -> Self {
-        Self { settle, files: HashMap::new(), turns: 0, behind: None }
-    }
-
-    /// A file is there, as it is now.
-    fn see(&mut self, name: &OsStr, stamp: Stamp, now: Instant) {
-        let same = self.files.get(name).is_some_and(|known| known.stamp == stamp);
-        if !same {
-            self.put(name, stamp, now);
-        }
-    }
-
-    /// A file is there, and complete as it is.
-    fn arrive(&mut self, name: &OsStr, stamp: Stamp, now: Instant) {
-        let complete_at = self.behind.map_or(now, |behind| behind.max(now));
-        let since = complete_at.checked_sub(self.settle).unwrap_or(now);
-        self.put(name, stamp, since);
-    }
-
-    fn put(&mut self, name: &OsStr, stamp: Stamp, since: Instant) {
-        self.turns += 1;
-        self.files.insert(name.to_owned(), Seen { stamp, since, turn: self.turns });
-    }
-
-    /// Has whatever arrives from now on wait behind files that are seen at `at`.
-    fn wait_behind(&mut self, at: Instant) {
-        self.behind = Some(at + self.settle);
-    }
-
-    /// When the next file will have been still for long enough.
-    fn next_at(&self) -> Option<Instant> {
-        self.files.values().map(|seen| seen.since + self.settle).min()
-    }
-
-    /// Files that have been still for long enough, in the order in which they were noted; each leaves the list.
-    fn take(&mut self, now: Instant) -> Vec<(OsString, Stamp)> {
-        let mut ready: Vec<_> = self
-            .files
-            .iter()
-            .filter(|(_, seen)| seen.since + self.settle <= now)
-            .map(|(name, seen)| (seen.turn, name.clone(), seen.stamp))
-            .collect();
-        ready.sort_unstable_by_key(|(turn, _, _)| *turn);
-        for (_, name, _) in &ready {
-            self.files.remove(name);
-        }
-        ready.into_iter().map(|(_, name, stamp)| (name, stamp)).collect()
-    }
-}
 
 /// What the system said.
 #[derive(Debug)]
@@ -151,6 +82,8 @@ pub struct Watch {
     scan_at: Instant,
     /// Files may be there that nobody told of, older than what is told of next.
     has_missed: bool,
+    /// Files that have no marker, and since when that is known.
+    unmarked: HashMap<OsString, Instant>,
 }
 
 /// A folder, looked through.
@@ -176,6 +109,7 @@ impl Watch {
             identity: None,
             scan_at: Instant::now(),
             has_missed: true,
+            unmarked: HashMap::new(),
         }
     }
 
@@ -281,8 +215,23 @@ impl Watch {
     }
 
     /// What somebody should know of a folder that can be read.
-    pub const fn note(&self) -> Option<&'static str> {
-        if self.is_blind { Some(BLIND) } else { None }
+    pub fn note(&self) -> Option<String> {
+        let blind = self.is_blind.then(|| BLIND.to_owned());
+        let notes: Vec<_> =
+            blind.into_iter().chain(self.unmarked_for_long(Instant::now())).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
+    /// Files that wait for markers that may never come, in words.
+    fn unmarked_for_long(&self, now: Instant) -> Option<String> {
+        let long = self.unmarked.iter().filter(|(_, since)| now >= **since + UNMARKED);
+        let names: Vec<_> = long.map(|(name, _)| name).collect();
+        let first = names.iter().min()?;
+        Some(format!(
+            "files wait for their markers for more than an hour ({}: {}); ask the partner for the markers, or put them there",
+            names.len(),
+            show(&first.to_string_lossy())
+        ))
     }
 
     /// Lets all files wait, and looks through the folder in `wait`: what is told of meanwhile comes behind what is found then.
@@ -342,6 +291,7 @@ impl Watch {
         let mut oldest_first: Vec<_> = files.iter().collect();
         oldest_first.sort_by_key(|(name, stamp)| (stamp.modified_ns, *name));
         let known = self.waiting.turns;
+        let mut unmarked = HashMap::new();
         for (name, stamp) in oldest_first {
             match &self.marker {
                 None => self.waiting.see(name, *stamp, now),
@@ -349,9 +299,13 @@ impl Watch {
                 Some(marker) if marker.names(name).iter().any(|name| files.contains_key(name)) => {
                     self.waiting.arrive(name, *stamp, now);
                 }
-                Some(_) => {}
+                Some(_) => {
+                    let since = self.unmarked.get(name).copied().unwrap_or(now);
+                    unmarked.insert(name.clone(), since);
+                }
             }
         }
+        self.unmarked = unmarked;
         if has_missed && self.marker.is_none() && self.waiting.turns > known {
             self.waiting.wait_behind(now);
         }
@@ -429,45 +383,6 @@ fn hints_of(event: notify::Result<notify::Event>) -> Vec<Hint> {
 mod tests {
     use super::*;
 
-    fn stamp(size: u64) -> Stamp {
-        Stamp { inode: 1, size, modified_ns: 0 }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_file_is_complete_when_it_has_been_still_or_was_renamed_in() {
-        let settle = Duration::from_secs(5);
-        let mut waiting = Waiting::new(settle);
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        waiting.see("slow.csv".as_ref(), stamp(1), at(0));
-        waiting.see("slow.csv".as_ref(), stamp(2), at(4));
-        waiting.see("slow.csv".as_ref(), stamp(2), at(6));
-        assert_eq!(waiting.next_at(), Some(at(9)), "counted from its last change");
-        assert!(waiting.take(at(8)).is_empty());
-        waiting.arrive("whole.csv".as_ref(), stamp(3), at(8));
-        assert_eq!(waiting.take(at(8)).len(), 1, "renamed in: at once");
-        assert_eq!(waiting.take(at(9)).len(), 1);
-        assert!(waiting.take(at(99)).is_empty(), "each is given once");
-    }
-
-    #[test]
-    fn what_is_told_of_waits_behind_what_was_found() {
-        let mut waiting = Waiting::new(Duration::from_secs(5));
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        waiting.see("b.csv".as_ref(), stamp(1), at(0));
-        waiting.wait_behind(at(0));
-        waiting.arrive("a.csv".as_ref(), stamp(1), at(1));
-        assert!(waiting.take(at(4)).is_empty());
-        let names = |taken: Vec<(OsString, Stamp)>| -> Vec<_> {
-            taken.into_iter().map(|(name, _)| name.into_string().unwrap()).collect()
-        };
-        assert_eq!(names(waiting.take(at(5))), ["b.csv", "a.csv"], "as they were noted");
-        waiting.arrive("d.csv".as_ref(), stamp(9), at(6));
-        waiting.arrive("c.csv".as_ref(), stamp(1), at(6));
-        assert_eq!(names(waiting.take(at(6))), ["d.csv", "c.csv"], "whatever their clocks say");
-    }
-
     /// The next complete file's name, if there is one before the folder has been looked through once more.
     async fn complete(watch: &mut Watch) -> Option<String> {
         loop {
@@ -516,6 +431,10 @@ mod tests {
         put("a.csv");
         put("b.csv");
         assert_eq!(complete(&mut watch).await, None, "however long they have been still");
+        let now = Instant::now();
+        assert_eq!(watch.unmarked_for_long(now), None, "both may be on their way");
+        let told = watch.unmarked_for_long(now + UNMARKED).unwrap();
+        assert!(told.contains("(2: a.csv)"), "{told}");
         put("a.csv.done");
         assert_eq!(complete(&mut watch).await.as_deref(), Some("a.csv"), "of its name");
         fs::remove_file(temp.path().join("a.csv")).unwrap();
@@ -525,6 +444,7 @@ mod tests {
         fs::remove_file(temp.path().join("b.csv")).unwrap();
         watch.rescan();
         assert_eq!(complete(&mut watch).await, None, "a marker is no file");
+        assert_eq!(watch.unmarked_for_long(Instant::now() + UNMARKED), None, "none waits for one");
     }
 
     #[tokio::test]

@@ -82,12 +82,7 @@ impl Cache {
         let ended = text_of(&ended(reading.counts))?;
         let sql = "UPDATE marsad_feed SET rows = rows + ?2, ended = ?3 WHERE feed = ?1";
         self.db.prepare_cached(sql)?.execute(params![feed.as_str(), reading.growth, ended])?;
-        let sql =
-            "INSERT OR REPLACE INTO marsad_file (feed, hash, name, run, at) VALUES (?, ?, ?, ?, ?)";
-        for file in had {
-            let had = params![feed.as_str(), file.hash, file.name, run.0, at.as_microsecond()];
-            self.db.prepare_cached(sql)?.execute(had)?;
-        }
+        self.note_files(feed, run, at, had)?;
         Ok(reading.counts)
     }
 

@@ -59,18 +59,6 @@ impl Cache {
     ) -> Result<Vec<usize>, StoreError> {
         newer(&self.db, feed, batch, came, force, None)
     }
-
-    /// The content that the feed had last, and when; `None` if it has had no file.
-    pub fn latest_file(&self, feed: &FeedId) -> Result<Option<(String, Timestamp)>, StoreError> {
-        let sql =
-            "SELECT hash, at FROM marsad_file WHERE feed = ? ORDER BY at DESC, run DESC LIMIT 1";
-        let last = self
-            .db
-            .prepare_cached(sql)?
-            .query_row([feed.as_str()], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
-        let time = |at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX);
-        Ok(last.optional()?.map(|(hash, at)| (hash, time(at))))
-    }
 }
 
 /// The rows of whose key the bank has had another content since they came, other than by `run` itself.

@@ -10,7 +10,7 @@ use crate::store::{StoreError, ledger::micros};
 /// A feed's files of that content; of each feed the last one is needed as long as there is none behind it.
 const FILES: &str = "SELECT DISTINCT hash FROM marsad_file AS file WHERE hash IN (SELECT value FROM json_each(?1)) \
     AND (at >= ?2 OR NOT EXISTS (SELECT 1 FROM marsad_file AS later WHERE later.feed = file.feed \
-         AND (later.at, later.run) > (file.at, file.run)))";
+         AND later.turn > file.turn))";
 /// What waits in quarantine is read again from its original.
 const QUARANTINED: &str = "SELECT DISTINCT original_hash FROM quarantine \
     WHERE original_hash IN (SELECT value FROM json_each(?1)) AND ?2 IS NOT NULL";

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use super::{Ended, Met, Node, Walk, twice};
 use crate::decode::{
-    DecodeError, Flow, Standing,
+    DEPTH_MAX, DecodeError, Flow, Standing,
     json::{is_too_deep, scan::Scan},
 };
 
@@ -50,7 +50,7 @@ impl Node<'_> {
         let line = scan.line();
         let text = scan.text()?;
         if is_too_deep(text) {
-            return Err(DecodeError::TooDeep { line });
+            return Err(DecodeError::TooDeep { levels: DEPTH_MAX, line });
         }
         walk.keep(self, text);
         if self.names.is_empty() && self.list.is_none() {
