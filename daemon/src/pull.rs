@@ -26,6 +26,7 @@ use crate::{
     trouble::Trouble,
 };
 
+mod again;
 mod close;
 mod course;
 pub(crate) mod envelope;

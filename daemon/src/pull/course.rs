@@ -163,6 +163,17 @@ impl Course {
         self.mode == Mode::Snapshot || self.errand.scope != Scope::Incremental
     }
 
+    /// Why what it lacks is not gone, if something shows that it may not be all there is.
+    pub(super) fn doubt(&self) -> Option<&'static str> {
+        if self.run.refused > 0 {
+            Some("rows were refused, and nobody knows whose they are")
+        } else if self.doubted || self.slips.doubts(0) || self.seen.ignored > 0 {
+            Some("it may not be all there is")
+        } else {
+            None
+        }
+    }
+
     /// What the brake says of a walk whose pages go straight into the live table, where they are all there is: deletions are
     /// looked at page by page, its size here.
     pub(super) fn verdict(&self, feed: &Feed, counts: &Counts) -> Verdict {
@@ -214,6 +225,11 @@ impl Slips {
     pub(super) fn heed(&mut self, walker: &Walker<'_>) {
         self.dipped |= walker.is_in_doubt();
         self.blind |= walker.is_blind();
+    }
+
+    /// Whether a record may have slipped without a trace.
+    pub(super) const fn are_blind(self) -> bool {
+        self.blind
     }
 
     /// Whether such a walk may not be all there is, where `duplicates` came.

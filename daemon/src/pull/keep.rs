@@ -136,16 +136,10 @@ impl Puller {
         batch: Batch,
         behind: Behind,
     ) -> Result<(), Trouble> {
-        let (feed, run, at) = (self.feed.id.clone(), course.run.id, kept.at);
-        let opens = !std::mem::replace(&mut course.opened, true);
-        let manner = Manner::of(&self.feed.keeping, true);
-        let begin = move |cache: &mut Cache| {
-            if opens { cache.begin_load(&feed, run, manner) } else { Ok(()) }
-        };
-        let feed = self.feed.id.clone();
-        let cache = &self.services.store.cache;
         match behind {
             Behind::Last { alone } => {
+                let begin = self.begin_load(course);
+                let cache = &self.services.store.cache;
                 let closing = self.closing(request, course, kept, alone);
                 let is_truth = closing.is_truth;
                 let close = move |cache: &mut Cache| {
@@ -164,20 +158,44 @@ impl Puller {
                     && course.errand.scope == Scope::Incremental;
                 let job = (is_snapshot && matches!(next.ask, Ask::Job(_)))
                     .then(|| walk_of(course, kept, &next));
-                let load = move |cache: &mut Cache| {
-                    begin(cache)?;
-                    if let Some(walk) = job {
-                        cache.keep_walk(&feed, &walk)?;
-                    }
-                    cache.load(&feed, &batch, at)
-                };
-                course.run.cached = cache.call(load).await?;
+                self.load_rows(course, batch, job).await?;
             }
             // Nothing of it is kept.
             Behind::Broken => {}
         }
         self.services.show_progress(&course.run);
         Ok(())
+    }
+
+    /// Loads rows beside the live table; with them it is kept that they were ordered, where they were.
+    pub(super) async fn load_rows(
+        &self,
+        course: &mut Course,
+        batch: Batch,
+        job: Option<Walk>,
+    ) -> Result<(), StoreError> {
+        let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
+        let begin = self.begin_load(course);
+        let load = move |cache: &mut Cache| {
+            begin(cache)?;
+            if let Some(walk) = job {
+                cache.keep_walk(&feed, &walk)?;
+            }
+            cache.load(&feed, &batch, at)
+        };
+        course.run.cached = self.services.store.cache.call(load).await?;
+        Ok(())
+    }
+
+    /// Begins the load of a walk with what it brings first.
+    fn begin_load(
+        &self,
+        course: &mut Course,
+    ) -> impl FnOnce(&mut Cache) -> Result<(), StoreError> + Send + 'static {
+        let (feed, run) = (self.feed.id.clone(), course.run.id);
+        let opens = !std::mem::replace(&mut course.opened, true);
+        let manner = Manner::of(&self.feed.keeping, true);
+        move |cache| if opens { cache.begin_load(&feed, run, manner) } else { Ok(()) }
     }
 
     /// Joins a load that was too large for one step: the live table is written anew first.
@@ -200,14 +218,7 @@ impl Puller {
     /// What decides about the load that a walk to its end makes.
     fn closing(&self, request: &Request, course: &mut Course, kept: &Kept, alone: bool) -> Closing {
         let keeping = &self.feed.keeping;
-        let slips = course.slips;
-        let doubt = if course.run.refused > 0 {
-            Some("rows were refused, and nobody knows whose they are")
-        } else if course.doubted || slips.doubts(0) || course.seen.ignored > 0 {
-            Some("it may not be all there is")
-        } else {
-            None
-        };
+        let doubt = course.doubt();
         let is_snapshot = keeping.mode == Mode::Snapshot;
         if let Some(doubt) = doubt.filter(|_| is_snapshot) {
             course.notes.push(format!("what it no longer has is not taken for gone: {doubt}"));
@@ -218,7 +229,7 @@ impl Puller {
             run: run.id,
             at: kept.at,
             is_truth: is_snapshot && doubt.is_none(),
-            slips,
+            slips: course.slips,
             fresh: self.is_fresh(request, course),
             errand: course.errand.clone(),
             brake: keeping.brake,

@@ -37,10 +37,10 @@ use crate::{
 };
 
 /// What a walk does not change.
-struct Trip<'a> {
-    request: &'a Request,
-    asker: &'a Asker<'a>,
-    stop: &'a CancellationToken,
+pub(super) struct Trip<'a> {
+    pub(super) request: &'a Request,
+    pub(super) asker: &'a Asker<'a>,
+    pub(super) stop: &'a CancellationToken,
 }
 
 impl Puller {
@@ -153,6 +153,7 @@ impl Puller {
             Ok(None) => {
                 let behind = Behind::Last { alone: number == 1 };
                 course.earlier = self.earlier(request).await?;
+                self.look_again(trip, course, &mut page).await?;
                 self.keep(request, course, page, number, behind).await?;
                 self.join_large(course, stop).await?;
                 self.clear_away(asker, ask).await;

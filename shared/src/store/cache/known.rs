@@ -171,6 +171,12 @@ impl Known {
         }
     }
 
+    /// How many were met of those that lived when the run began.
+    pub(super) fn met_living(&self) -> u64 {
+        let is_met = |entry: &Entry| entry.before() == Before::Live && entry.mark() != Mark::Unseen;
+        self.rows.iter().filter(|(_, entry)| is_met(entry)).count() as u64
+    }
+
     /// Whether a key that is not found may still stand in the table.
     pub(super) fn must_look_up(&self) -> bool {
         !self.complete

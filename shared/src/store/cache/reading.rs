@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     id::{FeedId, RunId},
-    record::{Batch, GONE},
+    record::{Batch, GONE, RowHash},
     run::Counts,
     store::StoreError,
 };
@@ -162,6 +162,28 @@ impl Reading {
             Memory::Own(missed) => rows.put_all_by_key(&batch, missed),
             Memory::Hashes(known) => rows.put_all_by_hash(&batch, known),
         }
+    }
+
+    /// How many of the records that lived when the run began it has met.
+    pub(super) fn met_living(&self) -> u64 {
+        match &self.memory {
+            Memory::Own(_) => 0,
+            Memory::Hashes(known) => known.met_living(),
+        }
+    }
+
+    /// Whether there is one that it has not met.
+    pub(super) fn lacks(&self) -> bool {
+        matches!(self.memory, Memory::Hashes(_)) && self.met_living() < self.lived()
+    }
+
+    /// Takes rows out of `batch` whose keys it has met.
+    pub(super) fn retain_unmet(&mut self, batch: &mut Batch) {
+        let Memory::Hashes(known) = &mut self.memory else { return };
+        let is_unmet =
+            |hash: &RowHash| known.find(hash.key).is_none_or(|entry| entry.mark() == Mark::Unseen);
+        let unmet: Vec<_> = batch.hashes().iter().map(is_unmet).collect();
+        batch.retain(|_, row| unmet.get(row).copied().unwrap_or(true));
     }
 
     /// Puts into the load, as deleted, every living record that it has not met.

@@ -232,3 +232,38 @@ async fn a_walk_by_page_is_gone_on_with_only_where_nothing_moved() -> anyhow::Re
     );
     Ok(())
 }
+
+/// Of a list that is read whole by numbered pages, a record that slips from the page that comes next to the one that was
+/// just read is lacked, and is not gone: it is looked for once more.
+#[tokio::test]
+async fn by_page_what_one_read_lacks_is_looked_for_once_more() -> anyhow::Result<()> {
+    // Six pages a walk. In the second one the first record is deleted behind page 2, and so the first of page 3 slips.
+    let life: Life = |rows, before| {
+        if before == 7 {
+            rows.remove(0);
+        }
+    };
+    let (feed, register) = ("page-slipped", Register::new());
+    let paging = "{ kind = \"page\", param = \"page\", more = \"$.more\" }";
+    let keys = format!("pagination = {paging}\nmode = \"snapshot\"");
+    let list = register.clone();
+    let case = Case::new(feed, &keys, move |asked| {
+        list.page(asked, (asked.number("page").unwrap() - 1) * SIZE as u64, life)
+    });
+    let agency = Agency::start(vec![case]).await?;
+    agency.first(feed).await?;
+    let all = agency.rows(feed, &COLUMNS)?;
+    for (pages, absent, slipped, why) in [
+        (12, 0, true, "one that slipped lives, and so nothing is taken for gone"),
+        (12, 1, false, "the one that was deleted, which two reads lack"),
+        (6, 0, false, "a list that lacks nothing is read once"),
+    ] {
+        let run = agency.again(feed).await?;
+        assert_eq!((run.pages, run.counts.absent), (pages, absent), "{why}: {run:#?}");
+        let says = run.reason.unwrap_or_default().contains("1 record slipped between");
+        assert_eq!(says, slipped, "{why}");
+        let alive = if slipped { all.clone() } else { register.kept() };
+        assert_eq!(agency.rows(feed, &COLUMNS)?, alive, "{why}");
+    }
+    Ok(())
+}
