@@ -19,7 +19,7 @@ use crate::{
         sdmx::{Key, Observed},
         xlsx::Wanted,
     },
-    shape::{Beside, Headers, Misfits, Refused, Shaper},
+    shape::{Beside, Headers, InSheet, Misfits, Refused, Shaper},
 };
 
 mod first;
@@ -171,7 +171,7 @@ impl Intake<'_> {
     }
 
     /// The same of a workbook, whose parts do not stand in the order in which they are read. Its rows end where the feed's
-    /// `stop` says: what stands below are totals, and notes.
+    /// `stop` says: what stands below are totals, and notes, and no rows that look like those above.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -198,13 +198,26 @@ impl Intake<'_> {
         file: File,
         rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
     ) -> Result<(), DecodeError> {
-        let mut is_over = false;
+        // Where the rows end: at a word of `stop`, or with a row without a key, behind which there is no other.
+        let (mut is_over, mut keyless, mut behind) = (false, None, None);
         let begin = |names: &[String]| Ok((self.shaper.headers(names)?, names.to_vec()));
         let read =
             decode::xlsx::read(file, wanted_of(self.feed), begin, |(headers, names), row| {
-                if self.shaper.is_behind(headers, &row, &self.feed.stop) {
-                    is_over = true;
-                    return Flow::Stop;
+                match (self.shaper.place_of(headers, &row, &self.feed.stop), keyless) {
+                    (InSheet::Stop, _) => {
+                        is_over = true;
+                        return Flow::Stop;
+                    }
+                    (InSheet::Keyless, _) => {
+                        keyless.get_or_insert(row.line);
+                        return Flow::More;
+                    }
+                    (InSheet::Row { full: true }, Some(end)) => {
+                        behind = Some((end, row.line));
+                        return Flow::Stop;
+                    }
+                    (InSheet::Row { .. }, Some(_)) => return Flow::More,
+                    (InSheet::Row { .. }, None) => {}
                 }
                 let Piece { batch, beside, .. } = &mut rows.piece;
                 let shaped = self.shaper.sheet(headers, &row, batch, beside);
@@ -216,9 +229,12 @@ impl Intake<'_> {
                     Origin { original: row.original(names.len()), form, place }
                 })
             });
-        match read {
-            Err(DecodeError::Stopped) if is_over => Ok(()),
-            read => rows.fault().map_or(read, Err).map(drop),
+        match (read, behind) {
+            (Err(DecodeError::Stopped), Some((end, line))) => Err(DecodeError::Layout(format!(
+                "row {end} of the sheet has no key, and row {line} below it has one: nobody knows where its rows end; fill the key, or name the word that ends them in `stop`"
+            ))),
+            (Err(DecodeError::Stopped), None) if is_over => Ok(()),
+            (read, _) => rows.fault().map_or(read, Err).map(drop),
         }
     }
 

@@ -33,6 +33,7 @@ pub use beside::{Beside, Met};
 pub use header::Headers;
 pub(crate) use header::is_among;
 pub use misfit::{Approved, Misfit, Misfits, Refused};
+pub use table::InSheet;
 pub(crate) use value::{emirates_id, is_no_card};
 
 /// Turns rows of one feed into typed ones.
@@ -311,10 +312,19 @@ impl Column {
             }
             _ => self.reading.put(raw, row)?,
         }
-        if self.required && row.last_is_null() {
+        if self.required && is_nothing(row.last()) {
             return Err((Misfit::Missing, "is missing and must not be".into()));
         }
         Ok(())
+    }
+}
+
+/// Whether nobody would see anything of it.
+fn is_nothing(value: Value<'_>) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Integer(_) => false,
+        Value::Text(text) => value::bare(text).is_empty(),
     }
 }
 

@@ -144,6 +144,12 @@ fn cells_come_as_what_they_are() {
         "A3|2026-09-07|·|85|·",
     ];
     assert_eq!(found.rows, expected, "a row without a key ends them");
+    let more = [&rows[..], &[row(9, &["A9", "", "", "2"])]].concat().concat();
+    let held = read(FIELDS, &Book::new(&more).bytes()).unwrap_err();
+    let text = held.to_string();
+    assert!(text.contains("row 7 of the sheet has no key, and row 9 below it has one"), "{text}");
+    let stop = format!("stop = [\"note: no row\"]\n{FIELDS}");
+    assert_eq!(read(&stop, &Book::new(&more).bytes()).unwrap().rows, expected, "a word ends them");
     let old = Book {
         is_1904: true,
         ..Book::new(

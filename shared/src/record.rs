@@ -270,11 +270,6 @@ impl RowBuilder<'_> {
         self.cells().iter().position(holds)
     }
 
-    /// Whether the last column pushed is empty.
-    pub fn last_is_null(&self) -> bool {
-        matches!(self.batch.cells.last(), Some(Cell::Null))
-    }
-
     /// Keeps the row, with its hashes.
     ///
     /// # Panics

@@ -143,7 +143,8 @@ pub fn read<S>(
         seen.borrow_mut().since = 0;
         let at = reader.position().clone();
         if !reader.read_byte_record(&mut record).map_err(|error| failure(error, &at))? {
-            return if many_lines && seen.borrow().quotes.is_odd() {
+            let (is_open, is_odd) = (seen.borrow().quotes.is_open(), seen.borrow().quotes.is_odd());
+            return if is_open || many_lines && is_odd {
                 Err(DecodeError::OpenQuote { line: last_row })
             } else {
                 Ok(state)
@@ -153,10 +154,10 @@ pub fn read<S>(
         let end = LineEnd::of(reader.position(), &seen);
         let junk = seen.borrow_mut().quotes.is_junk_before(reader.position().byte());
         // Only the last row can have swallowed the rest of the file.
-        many_lines = seen.borrow().at_end && record.as_slice().contains(&b'\n');
-        if many_lines {
+        if seen.borrow().at_end {
+            many_lines = record.as_slice().contains(&b'\n');
             // Its last line feed, if any, stands inside the quote.
-            last_row = LineEnd { counted: false, ..end }.begin(&record);
+            last_row = LineEnd { counted: !many_lines && end.counted, ..end }.begin(&record);
         }
         let (width, encoding) = (names.len(), dialect.encoding);
         let row = Row { record: &record, end, number, width, encoding, junk };
@@ -313,9 +314,16 @@ mod tests {
     fn a_quote_that_is_never_closed_swallows_no_rows_in_silence() {
         let end = rows(b"id,v\n1,a\n2,\"b\n3,c\n4,d\n", COMMA);
         assert!(matches!(end, Err(DecodeError::OpenQuote { line: 3 })), "{end:?}");
-        for whole in
-            ["id,v\n1,\"two\nlines\"", "id,v\n1,5\" pipe\n2,x\n", "id,v\n1,\"a \"\"b\"\"\nc\"\n"]
-        {
+        for cut in ["id,v\n1,a\n2,\"Ahmed Al Ma", "id,v\n1,a\n2,\"", "id,v\n1,a\n2,\"x\"\""] {
+            let end = rows(cut.as_bytes(), COMMA);
+            assert!(matches!(end, Err(DecodeError::OpenQuote { line: 3 })), "{cut}: {end:?}");
+        }
+        for whole in [
+            "id,v\n1,\"\"",
+            "id,v\n1,\"two\nlines\"",
+            "id,v\n1,5\" pipe\n2,x\n",
+            "id,v\n1,\"a \"\"b\"\"\nc\"\n",
+        ] {
             assert!(rows(whole.as_bytes(), COMMA).is_ok(), "{whole}");
         }
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use marsad_shared::{
     feed::{Deleted, Feed, FieldType},
+    mask::{MASK, holds_card},
     partner::Cover,
     untrusted::settled_at_most,
 };
@@ -77,6 +78,8 @@ impl Beside {
 
     /// Something of that kind stands under a name that is no column; `None`: nothing does.
     pub(super) fn note(&mut self, name: &str, kind: Option<FieldType>) {
+        // Of records whose names are themselves data, they may be about a person.
+        let name = if holds_card(name) { MASK } else { name };
         if let Some(met) = self.names.get_mut(name) {
             return met.add(u64::from(kind.is_some()), kind);
         }
@@ -188,6 +191,8 @@ mod tests {
             ("_id", Some(FieldType::Integer)),
             (" ", Some(FieldType::Text)),
             ("empty", None),
+            ("784-0000-1234567-6", Some(FieldType::Integer)),
+            ("٧٨٤٠٠٠٠١٢٣٤٥٦٧٦", Some(FieldType::Integer)),
         ] {
             beside.note(name, kind);
         }
@@ -196,7 +201,8 @@ mod tests {
         beside.add(other);
         let met: Vec<_> =
             beside.names.iter().map(|(name, met)| (name.as_str(), met.values, met.kind)).collect();
-        assert_eq!(met, [("empty", 0, None), ("n", 3, Some(FieldType::Text))]);
+        let person = ("•••", 2, Some(FieldType::Integer));
+        assert_eq!(met, [("empty", 0, None), ("n", 3, Some(FieldType::Text)), person]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use marsad_shared::{
     drift::{Change, Drift},
     feed::{Field, FieldType},
     fold::{fold, readings},
+    mask::{MASK, holds_card},
 };
 
 use crate::decode::DecodeError;
@@ -79,15 +80,28 @@ impl Headers {
         if missing.is_empty() {
             return Ok(Self { cells, deleted, beside });
         }
+        let missing = missing.join("\", \"");
+        if cells.iter().all(|at| *at == NOWHERE) && deleted.is_none() && beside.len() == names.len()
+        {
+            // It may be a row of data, and what stands in that is for nobody to see.
+            return Err(DecodeError::Layout(format!(
+                "the header lacks \"{missing}\", and none of its {} names is known; mend the file, `header_row` or `delimiter`, or name the new header in the fields' `from`",
+                names.len()
+            )));
+        }
+        let has: Vec<_> =
+            names.iter().map(|name| if holds_card(name) { MASK } else { name }).collect();
         let text = format!(
-            "the header lacks \"{}\"; it has \"{}\"; mend the file, or name the new header in the field's `from`",
-            missing.join("\", \""),
-            names.join("\", \"")
+            "the header lacks \"{missing}\"; it has \"{}\"; mend the file, or name the new header in the field's `from`",
+            has.join("\", \"")
         );
         if drift.is_empty() {
             return Err(DecodeError::Layout(text));
         }
-        let new = |(field, _)| Drift { field, change: Change::New, kind: Some(FieldType::Text) };
+        let new = |(field, _): (String, usize)| {
+            let field = if holds_card(&field) { MASK.to_owned() } else { field };
+            Drift { field, change: Change::New, kind: Some(FieldType::Text) }
+        };
         drift.extend(beside.into_iter().map(new));
         Err(DecodeError::Drift { drift, text })
     }
@@ -219,8 +233,16 @@ mod tests {
             (
                 id,
                 &["رقم", "الهوية"],
-                Err("the header lacks \"رقم الهوية\" or \"Emirates ID\""),
-                "none",
+                Err(
+                    "the header lacks \"رقم الهوية\" or \"Emirates ID\", and none of its 2 names is known",
+                ),
+                "none: it may be no header, but a person",
+            ),
+            (
+                &[("id", &["id"]), ("b", &["b"])],
+                &["id", "784-0000-1234567-6", "c"],
+                Err("the header lacks \"b\"; it has \"id\", \"•••\", \"c\""),
+                "nor is a part of it shown that is",
             ),
             (
                 &[("a", &["Case"]), ("b", &["case"])],

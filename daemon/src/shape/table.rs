@@ -8,6 +8,17 @@ use marsad_shared::{
 use super::{Beside, Headers, Held, Misfit, Refused, Shaper};
 use crate::decode::{Raw, Standing, csv::Cells, xlsx};
 
+/// Where a row stands in its sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InSheet {
+    /// It is a row of data. `full`: its key is there, and more than that.
+    Row { full: bool },
+    /// Something stands in it, and nothing in any column of the key.
+    Keyless,
+    /// One of the words that end the rows stands in its key.
+    Stop,
+}
+
 impl Shaper {
     /// Puts a row of cells into `batch`.
     ///
@@ -37,12 +48,22 @@ impl Shaper {
         })
     }
 
-    /// Whether a row stands behind the last one of its sheet: nothing stands in any column of the key, or one of the words
-    /// of `stop` in one of them.
-    pub fn is_behind(&self, headers: &Headers, row: &xlsx::Row<'_>, stop: &[String]) -> bool {
+    /// Where a row stands in its sheet: `stop` are the words of which one in a column of the key ends the rows.
+    pub fn place_of(&self, headers: &Headers, row: &xlsx::Row<'_>, stop: &[String]) -> InSheet {
         let cells = || self.layout.key.iter().filter_map(|&at| headers.cells.get(at));
         let is_stop = |at: &usize| stop.iter().any(|word| word.trim() == row.text(*at).trim());
-        cells().all(|&at| is_blank(row.cell(at))) || cells().any(is_stop)
+        if cells().any(is_stop) {
+            return InSheet::Stop;
+        }
+        if cells().all(|&at| is_blank(row.cell(at))) {
+            return InSheet::Keyless;
+        }
+        let has_key = cells().all(|&at| !is_blank(row.cell(at)));
+        let is_key = |at: &usize| self.layout.key.contains(at);
+        let others: Vec<_> = (0..headers.cells.len()).filter(|at| !is_key(at)).collect();
+        let is_there =
+            |at: &usize| headers.cells.get(*at).is_some_and(|&at| !is_blank(row.cell(at)));
+        InSheet::Row { full: has_key && (others.is_empty() || others.iter().any(is_there)) }
     }
 
     /// Puts a row of a sheet into `batch`.

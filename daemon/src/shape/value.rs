@@ -111,11 +111,11 @@ impl Reading {
                 return Err("holds an object or a list; name what is wanted of it in `from`, or type it \"json\"".into());
             }
             (_, Raw::Bool(_)) => return Err(self.expected()),
-            // One of its values is compared as it was written.
+            // One of its values is compared as it was written, but for its digits.
             (FieldType::Enum, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => {
-                text.trim().into()
+                bare(text).into()
             }
-            (_, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => digits_folded(text.trim()),
+            (_, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => digits_folded(bare(text)),
         };
         if text.is_empty() {
             row.null();
@@ -152,7 +152,11 @@ impl Reading {
             FieldType::EmiratesId if is_no_card(text) => row.null(),
             FieldType::EmiratesId => row.text(&emirates_id(text)?),
             FieldType::Phone => row.text(&phone::e164(text, self.region)?),
-            FieldType::Enum => row.text(self.values.iter().find(|value| *value == text)?),
+            FieldType::Enum => {
+                let same = |value: &&String| digits_folded(value) == digits_folded(text);
+                let exact = self.values.iter().find(|value| *value == text);
+                row.text(exact.or_else(|| self.values.iter().find(same))?);
+            }
             FieldType::Text | FieldType::Json => return None,
         }
         Some(())
@@ -178,7 +182,7 @@ impl Reading {
             }
             FieldType::Date => "is not a date (YYYY-MM-DD, or as its `format` says)".into(),
             FieldType::HijriDate => NoHijriDate.to_string().into(),
-            FieldType::Timestamp => "is not a time (ISO 8601, or as its `format` says)".into(),
+            FieldType::Timestamp => "is not a time (ISO 8601, or as its `format` says) that its zone has, and once".into(),
             FieldType::Period => NoPeriod.to_string().into(),
             FieldType::EmiratesId => {
                 "is not an Emirates ID (15 digits, 784 first, check digit last; one digit all through means no card)".into()
@@ -230,6 +234,12 @@ fn one_of(values: &[String]) -> String {
         let _ = write!(reason, " and {} more", values.len() - NAMED);
     }
     reason + "); mend the value, or add it to `values`"
+}
+
+/// A value without white space and the marks of direction around it, which people do not see.
+pub(super) fn bare(text: &str) -> &str {
+    let is_mark = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    text.trim_matches(|c: char| c.is_whitespace() || is_mark(c))
 }
 
 /// Arabic-Indic and Persian digits as ASCII ones (sources.md 3.2); most text has none.

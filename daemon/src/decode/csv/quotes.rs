@@ -38,6 +38,11 @@ impl Quotes {
         self.count % 2 == 1
     }
 
+    /// Whether a cell that began with a quote goes on.
+    pub(super) fn is_open(&self) -> bool {
+        self.at == At::Quoted
+    }
+
     /// Follows the next piece of the file.
     pub(super) fn follow(&mut self, piece: &[u8]) {
         let mut at = 0;

@@ -121,6 +121,81 @@ fn values_are_taken_exactly_or_refused() {
 }
 
 #[test]
+fn a_time_is_of_its_zone_or_of_none() {
+    let at = |zone: &str, text: &str, format: Option<&str>| {
+        let field = Field {
+            zone: Some(zone.to_owned()),
+            format: format.map(str::to_owned),
+            ..Field::new("f", FieldType::Timestamp)
+        };
+        read(field, Raw::Text(text)).ok()
+    };
+    let (london, cairo, day) = ("Europe/London", "Africa/Cairo", Some("%d/%m/%Y"));
+    for (zone, text, format, expected, why) in [
+        (
+            london,
+            "2026-03-29T00:30:00",
+            None,
+            Some("2026-03-29T00:30:00Z"),
+            "before the hour that is left out",
+        ),
+        (london, "2026-03-29T01:30:00", None, None, "in it"),
+        (london, "2026-10-25T01:30:00", None, None, "an hour that there is twice"),
+        (
+            london,
+            "2026-10-25T01:30:00+01:00",
+            None,
+            Some("2026-10-25T00:30:00Z"),
+            "with its offset",
+        ),
+        (cairo, "24/04/2026", day, Some("2026-04-23T22:00:00Z"), "a day that begins at one"),
+        (cairo, "2026-04-24", None, Some("2026-04-23T22:00:00Z"), "in ISO 8601 too"),
+        (
+            london,
+            "2026-03-05T10:00:00[America/New_York]",
+            None,
+            Some("2026-03-05T15:00:00Z"),
+            "the zone that it names",
+        ),
+        (
+            london,
+            "2026-03-05T10:00:00+04:00[America/New_York]",
+            None,
+            None,
+            "which has another offset",
+        ),
+        (london, "2026-03-29T02:30:00[Nowhere/At_All]", None, None, "a zone that there is not"),
+        (london, "2026-03-05T10:00:60Z", None, None, "a sixtieth second"),
+        (london, "2026-03-05T10:00:59Z", None, Some("2026-03-05T10:00:59Z"), "the one before it"),
+        (london, "2026-03-05T10:59:60", None, None, "behind a minute like it"),
+        (london, "0000-01-01T00:00:00Z", None, None, "a year that there was not"),
+    ] {
+        let expected = expected.map(|text| format!("{text:?}"));
+        assert_eq!(at(zone, text, format), expected, "{text}: {why}");
+    }
+}
+
+#[test]
+fn what_people_do_not_see_around_a_value_is_no_part_of_it() {
+    use FieldType::{Boolean, Date, EmiratesId, Integer, Text};
+    let around = |text: &str| format!("\u{202b}\u{a0}{text}\u{200f}\u{202c}");
+    for (kind, text, expected) in [
+        (Integer, "42", "42"),
+        (Boolean, "yes", "1"),
+        (Date, "2026-03-05", "\"2026-03-05\""),
+        (EmiratesId, "784\u{a0}0000\u{a0}1234567\u{a0}6", "\"784000012345676\""),
+    ] {
+        assert_eq!(one(kind, Raw::Text(&around(text)), None).as_deref(), Ok(expected), "{text}");
+    }
+    assert_eq!(
+        one(Text, Raw::Text("\u{200f}a"), None).unwrap(),
+        format!("{:?}", "\u{200f}a"),
+        "text stays"
+    );
+    assert!(one(Integer, Raw::Text("4\u{200f}2"), None).is_err(), "within it, they are");
+}
+
+#[test]
 fn seconds_since_1970_are_instants_where_the_format_says_so() {
     for (text, format, expected) in [
         ("1763201000", "unix", Some("\"2025-11-15T10:03:20Z\"")),
@@ -164,7 +239,9 @@ fn one_of_several_values_is_compared_as_it_was_written() {
         (Raw::Text("Open"), None, "another case is another word"),
         (Raw::Text("مفتوح"), Some("\"مفتوح\""), "in Arabic"),
         (Raw::Number("1"), Some("\"1\""), "a number by its text"),
-        (Raw::Text("١"), None, "a digit that is none of them"),
+        (Raw::Text("١"), Some("\"1\""), "a digit of another script"),
+        (Raw::Text("٩"), None, "a digit that is none of them"),
+        (Raw::Text("\u{200f}open\u{202c}"), Some("\"open\""), "with marks of direction around it"),
         (Raw::Bool(true), Some("\"true\""), "true or false by their words"),
         (Raw::Text(" "), Some("null"), "nothing"),
         (Raw::Nested("[]"), None, "a list"),
@@ -215,6 +292,37 @@ fn a_year_is_read_as_it_is_written() {
         (Date, "5/3/-2026", day, None, "no year has a sign"),
         (Date, "1/1/0001", day, Some("\"0001-01-01\""), "the oldest there is"),
         (Timestamp, "05/03/26 10:00", time, None, "nor has an instant"),
+        (Date, "05/03/+2026", day, None, "not even a plus"),
+        (Date, "01/01/0000", day, None, "a year that there was not"),
+        (Date, "05/03/6", "%d/%m/%y", None, "one digit, where it says two"),
+        (Date, "6/3/06", "%d/%m/%y", Some("\"2006-03-06\""), "of the year, and not of the day"),
+        (Date, "20260305", "%Y%m%d", Some("\"2026-03-05\""), "numbers that touch"),
+        (Date, "2026035", "%Y%m%d", None, "where nobody knows whose digit is missing"),
+        (Date, "+20260305", "%Y%m%d", None, "with a sign"),
+        (Date, "5MAR2026", "%d%b%Y", Some("\"2026-03-05\""), "a word lies between"),
+        (
+            Timestamp,
+            "5/3/2026 9:05",
+            "%d/%m/%Y %H:%M",
+            Some("\"2026-03-05T05:05:00Z\""),
+            "no more than the year",
+        ),
+        (
+            Timestamp,
+            "2026-03-05T10:00:00+0400",
+            "%Y-%m-%dT%H:%M:%S%z",
+            Some("\"2026-03-05T06:00:00Z\""),
+            "an offset has its sign",
+        ),
+        (Timestamp, "2026-3-5 10:00", "%F %R", Some("\"2026-03-05T06:00:00Z\""), "short forms"),
+        (Timestamp, "March 5, 2026 10:00:60", "%B %d, %Y %H:%M:%S", None, "a sixtieth second"),
+        (
+            Timestamp,
+            "05/03/2060 10:00:59",
+            "%d/%m/%Y %H:%M:%S",
+            Some("\"2060-03-05T06:00:59Z\""),
+            "a sixtieth year is none",
+        ),
     ] {
         let read = one(kind, Raw::Text(text), Some(format)).ok();
         assert_eq!(read.as_deref(), expected, "{why}");

@@ -1,7 +1,14 @@
 //! Days and instants: ISO 8601, or as a format says.
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{
+    Timestamp, civil,
+    fmt::{strtime::BrokenDownTime, temporal::DateTimeParser},
+    tz::{Disambiguation, TimeZone},
+};
 use marsad_shared::record::RowBuilder;
+
+/// Reads a time that names its zone, which has to have that hour, and once.
+static NAMED: DateTimeParser = DateTimeParser::new().disambiguation(Disambiguation::Reject);
 
 /// Puts a day into the row, as we write it.
 pub(super) fn date(text: &str, format: Option<&str>, row: &mut RowBuilder<'_>) -> Option<()> {
@@ -10,14 +17,11 @@ pub(super) fn date(text: &str, format: Option<&str>, row: &mut RowBuilder<'_>) -
         return Some(());
     }
     let date = match format {
-        Some(format) => {
-            let date = civil::Date::strptime(format, text).ok()?;
-            has_year(text, date.year()).then_some(date)?
-        }
+        Some(format) => as_written(format, text)?.to_date().ok()?,
         None if text.len() == 10 => text.parse().ok()?,
         None => return None,
     };
-    row.text(&date.to_string());
+    row.text(&has_year(date)?.to_string());
     Some(())
 }
 
@@ -26,7 +30,8 @@ fn is_plain_date(text: &[u8]) -> bool {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return false };
     let all_digits = [y1, y2, y3, y4, m1, m2, d1, d2].iter().all(u8::is_ascii_digit);
     let two = |high: u8, low: u8| (high - b'0') * 10 + (low - b'0');
-    all_digits && (1..=12).contains(&two(m1, m2)) && (1..=28).contains(&two(d1, d2))
+    let has_year = [y1, y2, y3, y4] != *b"0000";
+    all_digits && has_year && (1..=12).contains(&two(m1, m2)) && (1..=28).contains(&two(d1, d2))
 }
 
 /// Puts an instant into the row, as we write it; one that names no zone is of `zone`.
@@ -54,29 +59,133 @@ fn is_plain_timestamp(text: &[u8]) -> bool {
 }
 
 fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestamp> {
-    let local = |time: civil::DateTime| zone.to_timestamp(time).ok();
-    let Some(format) = format else {
-        // With an offset or a `Z` it is an instant; without, it is local.
-        return text.parse().ok().or_else(|| local(text.parse().ok()?));
-    };
     match format {
-        "unix" => return seconds(text),
-        "unix_ms" => return Timestamp::from_millisecond(text.parse().ok()?).ok(),
+        Some("unix") => return seconds(text),
+        Some("unix_ms") => return Timestamp::from_millisecond(text.parse().ok()?).ok(),
         _ => {}
     }
-    let time = jiff::fmt::strtime::parse(format, text).ok()?;
-    if time.year().is_some_and(|year| !has_year(text, year)) {
-        return None;
-    }
-    time.to_timestamp().ok().or_else(|| {
-        let midnight = || Some(time.to_date().ok()?.at(0, 0, 0, 0));
-        local(time.to_datetime().ok().or_else(midnight)?)
-    })
+    let read = |text: &str| match format {
+        Some(format) => formatted(text, format, zone),
+        None => iso(text, zone),
+    };
+    let instant = read(text)?;
+    // A sixtieth second is taken for the one before it, and is another time.
+    let is_leap = |(at, _): (usize, &str)| {
+        let mut other = text.to_owned();
+        other.replace_range(at..at + 2, "59");
+        read(&other) == Some(instant)
+    };
+    (!text.match_indices("60").any(is_leap)).then_some(instant)
 }
 
-/// Whether a text says its year as it was read: one of fewer than four digits was meant as another, and none has a sign.
-fn has_year(text: &str, year: i16) -> bool {
-    year >= 1_000 || year >= 0 && text.contains(&format!("{year:04}"))
+/// With an offset, a `Z` or a zone's name it is an instant; without, it is local.
+fn iso(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    if text.contains('[') {
+        let named = NAMED.parse_zoned_datetime(text).ok()?;
+        return has_year(named.date()).map(|_| named.timestamp());
+    }
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return has_year(instant.to_zoned_datetime(TimeZone::UTC).date()).map(|_| instant);
+    }
+    match text.parse::<civil::Date>() {
+        Ok(day) if text.len() == 10 => begin(day, zone),
+        _ => local(text.parse().ok()?, zone),
+    }
+}
+
+fn formatted(text: &str, format: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let time = as_written(format, text)?;
+    if let Ok(instant) = time.to_timestamp() {
+        return Some(instant);
+    }
+    match time.hour() {
+        Some(_) => local(time.to_datetime().ok()?, zone),
+        None => begin(time.to_date().ok()?, zone),
+    }
+}
+
+/// A time of that zone, which has to have it, and once: clocks that are set leave hours out, and have others twice.
+fn local(time: civil::DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    has_year(time.date())?;
+    zone.to_ambiguous_timestamp(time).unambiguous().ok()
+}
+
+/// When a day begins: not everywhere always at midnight.
+fn begin(day: civil::Date, zone: &TimeZone) -> Option<Timestamp> {
+    Some(has_year(day)?.to_zoned_datetime(zone.clone()).ok()?.timestamp())
+}
+
+/// A day of a year that there was.
+fn has_year(day: civil::Date) -> Option<civil::Date> {
+    (day.year() > 0).then_some(day)
+}
+
+/// What a text says under a format, if that would write it so: numbers that touch have all their digits, and a year has all
+/// of its own and no sign.
+fn as_written(format: &str, text: &str) -> Option<BrokenDownTime> {
+    let time = BrokenDownTime::parse(format, text).ok()?;
+    let Ok(again) = time.to_string(format) else { return Some(time) };
+    let format = format.replace("%F", "%Y-%m-%d").replace("%D", "%m/%d/%y");
+    let Numbers { touch, year } = numbers(&format);
+    let is_written = if touch {
+        again.eq_ignore_ascii_case(text)
+    } else {
+        year.is_none_or(|year| {
+            let run = |text: &str| runs(text).nth(year).map(|(sign, run)| (sign, run.to_owned()));
+            run(text) == run(&again)
+        })
+    };
+    (is_written && time.year().is_none_or(|year| year > 0)).then_some(time)
+}
+
+/// The numbers that a format writes.
+struct Numbers {
+    /// Whether two of them touch.
+    touch: bool,
+    /// Which of all runs of digits is the year.
+    year: Option<usize>,
+}
+
+fn numbers(format: &str) -> Numbers {
+    let (mut touch, mut year, mut count, mut behind) = (false, None, 0, false);
+    let mut rest = format.chars();
+    while let Some(c) = rest.next() {
+        if c != '%' {
+            // A digit of the format's own is a run, or part of one.
+            count += usize::from(c.is_ascii_digit() && !behind);
+            behind = c.is_ascii_digit();
+            continue;
+        }
+        let is_flag =
+            |c: &char| c.is_ascii_digit() || matches!(c, '-' | '_' | '^' | '#' | '.' | ':');
+        let Some(what) = rest.by_ref().find(|c| !is_flag(c)) else { break };
+        let is_number =
+            !matches!(what, 'a' | 'A' | 'b' | 'B' | 'h' | 'p' | 'P' | 'z' | 'Z' | 'n' | 't' | '%');
+        touch |= is_number && behind;
+        if matches!(what, 'Y' | 'y') {
+            year = year.or(Some(count));
+        }
+        count += match what {
+            'T' | 'X' => 3,
+            'R' => 2,
+            _ => usize::from(is_number),
+        };
+        behind = is_number;
+    }
+    Numbers { touch, year }
+}
+
+/// The runs of digits in a text, each with whether a sign that may be its own stands before it.
+fn runs(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(from..)?;
+        let at = from + rest.find(|c: char| c.is_ascii_digit())?;
+        let run = text.get(at..)?;
+        let run = run.get(..run.find(|c: char| !c.is_ascii_digit()).unwrap_or(run.len()))?;
+        from = at + run.len();
+        Some((text.get(..at).is_some_and(|before| before.ends_with('+')), run))
+    })
 }
 
 /// Seconds since 1970, whole or with a part, to the nanosecond.

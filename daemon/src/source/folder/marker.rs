@@ -2,9 +2,9 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs,
+    fs::{self, Metadata},
     io::{self, Read as _},
-    os::unix::ffi::OsStrExt as _,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,6 +18,38 @@ const SUMS: &str = ".sha256";
 const YOUNG: Duration = Duration::from_secs(10);
 /// The longest marker that is read, in bytes.
 const MARKER_MAX: u64 = 4096;
+
+/// When something of a file was changed last, its name too: seconds and nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Changed(i64, i64);
+
+impl Changed {
+    pub fn of(about: &Metadata) -> Self {
+        Self(about.ctime(), about.ctime_nsec())
+    }
+}
+
+/// What a marker says of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completed {
+    Yes,
+    /// Nothing: the file was changed since the marker was put there, and may still be written. It is complete once it is
+    /// still.
+    OnceStill,
+    /// There is none.
+    Unmarked,
+}
+
+impl Completed {
+    /// Of a file that was changed last then, as its marker was, if there is one.
+    pub fn of(file: Changed, marker: Option<Changed>) -> Self {
+        match marker {
+            None => Self::Unmarked,
+            Some(marker) if marker >= file => Self::Yes,
+            Some(_) => Self::OnceStill,
+        }
+    }
+}
 
 /// How markers are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +80,12 @@ impl Marker {
     pub fn of(&self, folder: &Path, name: &OsStr) -> Option<PathBuf> {
         let mut there = self.names(name).into_iter().map(|name| folder.join(name));
         there.find(|path| fs::symlink_metadata(path).is_ok_and(|about| about.is_file()))
+    }
+
+    /// What the marker of the file `name` in `folder`, which is `about`, says of it.
+    pub fn says(&self, folder: &Path, name: &OsStr, about: &Metadata) -> Completed {
+        let marker = self.of(folder, name).and_then(|path| fs::symlink_metadata(path).ok());
+        Completed::of(Changed::of(about), marker.as_ref().map(Changed::of))
     }
 
     /// Checks the SHA-256 of the file at `path`, where its marker holds one.

@@ -1,7 +1,7 @@
 //! A folder under watch: which of its files wait, and which are complete.
 //!
 //! A file is complete once it was renamed in, or has been still for `settle`; in a folder with markers once its marker is
-//! there, and never without. What the system tells of changes is a hint that makes this quick; a scan every few seconds
+//! there, and never without. One that was changed since its marker was put there has to be still too. What the system tells of changes is a hint that makes this quick; a scan every few seconds
 //! makes it certain: a queue may overflow, and of a network folder nobody tells what others do to it.
 
 use std::{
@@ -28,7 +28,11 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{Stamp, is_unfinished, marker::Marker, waiting::Waiting};
+use super::{
+    Stamp, is_unfinished,
+    marker::{Changed, Completed, Marker},
+    waiting::Waiting,
+};
 
 /// Hints that may wait; where there are more, a scan takes their place, and nobody knows any more which files were renamed
 /// in. As many as the largest bursts have, each a name.
@@ -89,7 +93,13 @@ pub struct Watch {
 /// A folder, looked through.
 struct Listed {
     identity: (u64, u64),
-    files: HashMap<OsString, Stamp>,
+    files: HashMap<OsString, Entry>,
+}
+
+/// A file of it.
+struct Entry {
+    stamp: Stamp,
+    changed: Changed,
 }
 
 impl Watch {
@@ -185,14 +195,12 @@ impl Watch {
         }
         match fs::symlink_metadata(self.folder.join(&name)) {
             Ok(about) if !about.is_dir() => {
-                let (known, whole) = match &self.marker {
-                    None => (true, arrived),
-                    Some(marker) => {
-                        let there = marker.of(&self.folder, &name).is_some();
-                        (there, there)
-                    }
+                let completed = match &self.marker {
+                    None if arrived => Completed::Yes,
+                    None => Completed::OnceStill,
+                    Some(marker) => marker.says(&self.folder, &name, &about),
                 };
-                self.take_note(&name, Stamp::of(&about), now, known, whole);
+                self.take_note(&name, Stamp::of(&about), now, completed);
             }
             _ => {
                 self.waiting.files.remove(&name);
@@ -200,12 +208,11 @@ impl Watch {
         }
     }
 
-    /// Notes a file: not at all unless it is `known` as one that may be taken, as complete if it is `whole`.
-    fn take_note(&mut self, name: &OsStr, stamp: Stamp, now: Instant, known: bool, whole: bool) {
-        match (known, whole) {
-            (true, true) => self.waiting.arrive(name, stamp, now),
-            (true, false) => self.waiting.see(name, stamp, now),
-            (false, _) => {}
+    fn take_note(&mut self, name: &OsStr, stamp: Stamp, now: Instant, completed: Completed) {
+        match completed {
+            Completed::Yes => self.waiting.arrive(name, stamp, now),
+            Completed::OnceStill => self.waiting.see(name, stamp, now),
+            Completed::Unmarked => {}
         }
     }
 
@@ -284,26 +291,29 @@ impl Watch {
     }
 
     /// Takes up what was found in the folder, oldest first: of what nobody told of, that is all that is known of its order.
-    fn take_up(&mut self, files: &HashMap<OsString, Stamp>, now: Instant) {
+    fn take_up(&mut self, files: &HashMap<OsString, Entry>, now: Instant) {
         let has_missed = std::mem::replace(&mut self.has_missed, false);
         // What was told of before the rest was found has no place in front of it.
         self.waiting.files.retain(|name, _| !has_missed && files.contains_key(name));
         let mut oldest_first: Vec<_> = files.iter().collect();
-        oldest_first.sort_by_key(|(name, stamp)| (stamp.modified_ns, *name));
+        oldest_first.sort_by_key(|(name, entry)| (entry.stamp.modified_ns, *name));
         let known = self.waiting.turns;
         let mut unmarked = HashMap::new();
-        for (name, stamp) in oldest_first {
-            match &self.marker {
-                None => self.waiting.see(name, *stamp, now),
-                Some(marker) if marker.is(name) => {}
-                Some(marker) if marker.names(name).iter().any(|name| files.contains_key(name)) => {
-                    self.waiting.arrive(name, *stamp, now);
+        for (name, entry) in oldest_first {
+            let completed = match &self.marker {
+                None => Completed::OnceStill,
+                Some(marker) if marker.is(name) => continue,
+                Some(marker) => {
+                    let beside = marker.names(name);
+                    let theirs = beside.iter().find_map(|name| files.get(name));
+                    Completed::of(entry.changed, theirs.map(|marker| marker.changed))
                 }
-                Some(_) => {
-                    let since = self.unmarked.get(name).copied().unwrap_or(now);
-                    unmarked.insert(name.clone(), since);
-                }
+            };
+            if completed == Completed::Unmarked {
+                let since = self.unmarked.get(name).copied().unwrap_or(now);
+                unmarked.insert(name.clone(), since);
             }
+            self.take_note(name, entry.stamp, now, completed);
         }
         self.unmarked = unmarked;
         if has_missed && self.marker.is_none() && self.waiting.turns > known {
@@ -349,7 +359,8 @@ fn list(folder: &Path) -> io::Result<Listed> {
         // Gone since the folder was listed: nothing to wait for.
         let Ok(about) = entry.metadata() else { continue };
         if !about.is_dir() && !is_unfinished(&entry.file_name()) {
-            files.insert(entry.file_name(), Stamp::of(&about));
+            let found = Entry { stamp: Stamp::of(&about), changed: Changed::of(&about) };
+            files.insert(entry.file_name(), found);
         }
     }
     Ok(Listed { identity: (about.dev(), about.ino()), files })
@@ -445,6 +456,31 @@ mod tests {
         watch.rescan();
         assert_eq!(complete(&mut watch).await, None, "a marker is no file");
         assert_eq!(watch.unmarked_for_long(Instant::now() + UNMARKED), None, "none waits for one");
+    }
+
+    #[tokio::test]
+    async fn a_marker_that_was_there_before_its_file_says_nothing_of_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = |name: &str| temp.path().join(name);
+        let settle = Duration::from_hours(1);
+        let mut watch = Watch::new(temp.path().to_owned(), settle, Some(Marker::new(".done")));
+        fs::write(path("a.csv.done"), "").unwrap();
+        let marked = Changed::of(&fs::metadata(path("a.csv.done")).unwrap());
+        fs::write(path("a.csv"), "id\n").unwrap();
+        // A file system may tell no shorter times apart than some milliseconds.
+        while Changed::of(&fs::metadata(path("a.csv")).unwrap()) <= marked {
+            fs::write(path("a.csv"), "id\n1\n").unwrap();
+        }
+        assert!(matches!(watch.next().await, News::Scanned));
+        let complete_at = watch.waiting.next_at().unwrap();
+        assert!(complete_at > Instant::now() + settle / 2, "it waits until it is still");
+        while Changed::of(&fs::metadata(path("a.csv.done")).unwrap())
+            < Changed::of(&fs::metadata(path("a.csv")).unwrap())
+        {
+            fs::write(path("a.csv.done"), "now").unwrap();
+        }
+        watch.rescan();
+        assert_eq!(complete(&mut watch).await.as_deref(), Some("a.csv"), "put there behind it");
     }
 
     #[tokio::test]

@@ -154,6 +154,13 @@ fn writes_times(kind: FieldType, at: &At<String>, report: &mut Report<'_>) -> bo
             _ => parsed.to_date(),
         }
     });
+    // It is read back at one in the afternoon, or was written as another hour.
+    let hour = || strtime::parse(&at.value, strtime::format(&at.value, &sample).ok()?).ok()?.hour();
+    if kind == FieldType::Timestamp && hour().is_some_and(|hour| hour != sample.hour()) {
+        let problem = format!("{} does not say which half of the day", quoted(&at.value));
+        report.wrong(&at.place, problem, "write %H for hours up to 23, or %p behind %I");
+        return false;
+    }
     if read.is_ok_and(|day| day == sample.date()) {
         return true;
     }

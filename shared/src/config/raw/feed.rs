@@ -109,7 +109,7 @@ table! {
         /// XLSX: the sheet to read, by its name or by its number, from 1. Default: the only one that can be seen.
         may sheet: Or<String, u64>,
         /// XLSX: where the rows of a sheet end. `empty_key`, the default: at the first row that has something in it, but
-        /// nothing in any column of the key. A list of words, such as `["Total"]`: there, or where a column of the key holds
+        /// nothing in any column of the key; where a row of data follows below, the sheet is held. A list of words, such as `["Total"]`: there, or where a column of the key holds
         /// one of them.
         may stop: Or<SheetStop, Vec<String>>,
         /// What begins the fraction of a number that comes as text: `.`, or `,` for numbers such as `1.234,5`, whose

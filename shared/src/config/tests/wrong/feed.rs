@@ -486,6 +486,10 @@ fn of_columns() {
             "fields.no.format: \"%d/%m\" does not say which day; write it as in strftime, such as \"%d/%m/%Y\"",
         ),
         (
+            "fields = { no = { type = \"timestamp\", format = \"%d/%m/%Y %I:%M\" } }",
+            "fields.no.format: \"%d/%m/%Y %I:%M\" does not say which half of the day; write %H for hours up to 23, or %p behind %I",
+        ),
+        (
             "fields = { no = { type = \"date\", format = \"unix\" } }",
             "fields.no.format: \"unix\" does not say which day; write it as in strftime, such as \"%d/%m/%Y\"",
         ),
