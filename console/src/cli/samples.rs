@@ -149,6 +149,7 @@ pub(super) fn record(key: serde_json::Value) -> RecordRow {
         changed_at: ago(720),
         deleted_at: None,
         run: RunId(4821),
+        forgotten: false,
     }
 }
 

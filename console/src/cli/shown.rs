@@ -154,6 +154,10 @@ impl Shown for RecordRow {
         let fields: Vec<_> =
             self.fields.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
         let deleted = self.deleted_at.map_or("", |_| "(deleted) ");
+        if self.forgotten {
+            let what = "(known then; how it stood is kept no longer)";
+            return vec![Cell::new(key.join(" ")), Cell::new(""), Cell::new(""), Cell::new(what)];
+        }
         vec![
             Cell::new(key.join(" ")),
             Cell::new(look.short(self.changed_at)),

@@ -359,5 +359,6 @@ pub(crate) fn record(id: i64) -> RecordRow {
         changed_at: ago(600),
         deleted_at: None,
         run: RunId(4819),
+        forgotten: false,
     }
 }

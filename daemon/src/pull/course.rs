@@ -5,6 +5,7 @@ use marsad_shared::{
     brake::{Found, Verdict},
     feed::{Feed, Mode},
     health::Reason,
+    record::Batch,
     run::Counts,
     store::cache::{Position, Validators, Walk},
 };
@@ -44,6 +45,24 @@ pub(super) struct Next {
     pub(super) horizon: Option<Timestamp>,
     #[serde(default)]
     pub(super) seen: Seen,
+    #[serde(default)]
+    pub(super) before: Before,
+}
+
+/// What earlier runs of a walk did to the records that lived when it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Before {
+    deleted: u64,
+    inserted: u64,
+}
+
+impl Before {
+    /// What the brake looks at: the deletions of the whole walk, beside what lived when it began. `lived`: when this run
+    /// did, which has `deleted` so many.
+    pub(super) fn found(self, lived: u64, deleted: u64) -> Found {
+        let lived = (lived + self.deleted).saturating_sub(self.inserted);
+        Found { lived, deleted: self.deleted + deleted, ..Found::default() }
+    }
 }
 
 /// One walk under way.
@@ -77,6 +96,8 @@ pub(super) struct Course {
     /// The partner's mark of change when the walk began.
     pub(super) mark: Option<Validators>,
     pub(super) slips: Slips,
+    /// What was loaded so far.
+    pub(super) met: Met,
     /// Whether the cache knows of the run.
     pub(super) opened: bool,
     /// Where the feed stands behind its last page, once that is in the bank and the cache has forgotten the run.
@@ -84,6 +105,7 @@ pub(super) struct Course {
     /// What somebody should know of a walk that went well.
     pub(super) notes: Vec<String>,
     pub(super) seen: Seen,
+    pub(super) before: Before,
     /// When the walk that is gone on with last came on.
     resumed: Option<Timestamp>,
 }
@@ -119,10 +141,12 @@ impl Course {
             refused_legs: 0,
             mark,
             slips: Slips::default(),
+            met: Met::default(),
             opened: false,
             stands: None,
             notes: Vec::new(),
             seen: Seen::default(),
+            before: Before::default(),
             resumed: None,
         }
     }
@@ -134,6 +158,11 @@ impl Course {
         (self.began_at, self.resumed) = (walk.began_at, Some(walk.at));
         (self.leg, self.legs, self.horizon) = (next.leg.clone(), next.legs, next.horizon);
         (self.refused_legs, self.seen) = (next.refused_legs, next.seen.clone());
+        let Before { deleted, inserted } = next.before;
+        self.before = Before {
+            deleted: deleted + walk.counts.deleted,
+            inserted: inserted + walk.counts.inserted,
+        };
     }
 
     /// Where it goes on, to be kept.
@@ -148,6 +177,7 @@ impl Course {
             legs: self.legs,
             horizon: self.horizon,
             seen: self.seen.clone(),
+            before: self.before,
         }
     }
 
@@ -218,6 +248,24 @@ pub(super) struct Slips {
     dipped: bool,
     /// Nothing shows that its pages join: see [`Walker::is_blind`].
     blind: bool,
+    /// Its pages do not overlap: see [`Walker::is_parted`].
+    parted: bool,
+}
+
+/// Which records were met, whatever they hold: how many rows came, and the sum of the hashes of their keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Met {
+    rows: u64,
+    keys: u64,
+}
+
+impl Met {
+    pub(super) fn add(&mut self, batch: &Batch) {
+        for hash in batch.hashes() {
+            self.rows += 1;
+            self.keys = self.keys.wrapping_add(hash.key);
+        }
+    }
 }
 
 impl Slips {
@@ -225,11 +273,12 @@ impl Slips {
     pub(super) fn heed(&mut self, walker: &Walker<'_>) {
         self.dipped |= walker.is_in_doubt();
         self.blind |= walker.is_blind();
+        self.parted |= walker.is_parted();
     }
 
     /// Whether a record may have slipped without a trace.
-    pub(super) const fn are_blind(self) -> bool {
-        self.blind
+    pub(super) const fn may_be(self) -> bool {
+        self.parted
     }
 
     /// Whether such a walk may not be all there is, where `duplicates` came.

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
-    brake::Found,
     feed::Mode,
     record::Batch,
     request::{By, Request},
@@ -100,14 +99,13 @@ impl Puller {
         let opens = !std::mem::replace(&mut course.opened, true);
         let manner = Manner::of(&self.feed.keeping, false);
         let brake = self.feed.keeping.brake;
-        let free = course.errand.free;
+        let (free, before) = (course.errand.free, course.before);
         let apply = move |cache: &mut Cache| {
             if opens {
                 cache.begin_pages(&feed, run, manner)?;
             }
             let counts = cache.apply_page(&feed, &batch, at, end)?;
-            let lived = cache.weigh(&feed)?.lived;
-            let found = Found { lived, deleted: counts.deleted, ..Found::default() };
+            let found = before.found(cache.weigh(&feed)?.lived, counts.deleted);
             if let Some(why) = brake.deletes_too_many(&found).filter(|_| !free) {
                 // Nothing of the page stays.
                 return Err(StoreError::Braked(format!(
@@ -176,6 +174,7 @@ impl Puller {
     ) -> Result<(), StoreError> {
         let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
         let begin = self.begin_load(course);
+        course.met.add(&batch);
         let load = move |cache: &mut Cache| {
             begin(cache)?;
             if let Some(walk) = job {

@@ -8,6 +8,7 @@ use jiff::{
     tz::TimeZone,
 };
 use marsad_shared::{
+    brake::Found,
     clock::plus,
     feed::Feed,
     health::Reason,
@@ -169,6 +170,9 @@ impl Puller {
     }
 
     /// Behind a walk that asked for every parent: the records of those that were deleted go with them, where the feed says so.
+    ///
+    /// # Errors
+    /// [`StoreError::Braked`] if they are too many to go by themselves.
     pub(super) async fn delete_orphans(
         &self,
         request: &Request,
@@ -182,6 +186,16 @@ impl Puller {
         let (by, column) = (by.clone(), column.clone());
         let orphans = Orphans { feed, by, keeps_past, parent, column };
         let (run, at) = (course.run.id, self.services.clock.now());
+        let counted = orphans.clone();
+        let count = self.services.store.cache.call(move |cache| cache.count_orphans(&counted));
+        let (deleted, lived) = count.await?;
+        let found = Found { lived, deleted, ..Found::default() };
+        let brake = self.feed.keeping.brake;
+        if let Some(why) = brake.deletes_too_many(&found).filter(|_| !course.errand.free) {
+            return Err(StoreError::Braked(format!(
+                "{why}: their records in the other feed are deleted; ask the partner, and if that is right: marsad run release {run}"
+            )));
+        }
         let mut all = 0;
         loop {
             let orphans = orphans.clone();
@@ -194,6 +208,7 @@ impl Puller {
         }
         if all > 0 {
             course.stands = None;
+            course.run.cached.absent += all;
             course
                 .notes
                 .push(format!("{all} records were deleted, whose record in the other feed is"));

@@ -14,13 +14,9 @@ use crate::source::{
 pub(super) const MOVED: &str = "records moved while they were read, and numbered pages do not show whether one slipped between two of \
     them: the cursor stays, the next run reads from there again; page by offset or by cursor if this goes on";
 
-/// What is said where a second read has records that the first lacked.
-pub(super) fn slipped(records: u64) -> String {
-    format!(
-        "{} between two numbered pages, and came when all of them were read once more; page by offset or by cursor if this goes on",
-        counted(records, "record slipped", "records slipped")
-    )
-}
+/// Why nothing is gone, where a second read was to confirm it.
+pub(super) const OTHERS: &str = "a record of the bank was missing, and all pages were read once more: the second read had other records than the first. \
+    They move while they are read; if this goes on, read at a quieter time, or by offset with pages that overlap";
 
 /// What was met so far, in all runs of the walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

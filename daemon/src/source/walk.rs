@@ -255,6 +255,12 @@ impl<'a> Walker<'a> {
         self.joint.is_blind() && self.stand.pages > 1
     }
 
+    /// Whether this leg has pages that were read one after the other and do not overlap: whatever leads from one to the next
+    /// may be a number.
+    pub fn is_parted(&self) -> bool {
+        !self.joint.overlaps() && self.stand.pages > 1
+    }
+
     /// The totals that the partner named first and last, where they differ: it changed while it was read.
     pub fn shifted(&self) -> Option<(u64, u64)> {
         self.totals.filter(|(first, last)| first != last)

@@ -258,6 +258,10 @@ pub struct RecordRow {
     pub changed_at: Timestamp,
     pub deleted_at: Option<Timestamp>,
     pub run: RunId,
+    /// Of what was known at another time: the record was known then, and how it stood is kept no longer. It has its key, and
+    /// nothing else of then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
 }
 
 /// `cursor show FEED`: one move of a feed's cursor.

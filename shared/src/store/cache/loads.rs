@@ -68,23 +68,6 @@ impl Cache {
         Ok(reading.lacks())
     }
 
-    /// Loads those rows of a piece whose keys were not met so far. Gives the run's counts, and how many of them lived when it
-    /// began.
-    pub fn load_lacking(
-        &mut self,
-        feed: &FeedId,
-        batch: &Batch,
-        at: Timestamp,
-    ) -> Result<(Counts, u64), StoreError> {
-        self.touch(feed);
-        let reading = self.readings.get_mut(feed).ok_or_else(|| no_reading(feed))?;
-        let before = reading.met_living();
-        let mut lacking = batch.clone();
-        reading.retain_unmet(&mut lacking);
-        reading.apply(&self.db, &lacking, at)?;
-        Ok((reading.counts, reading.met_living() - before))
-    }
-
     /// Takes every living record that the load has not met as one that is gone: it was read to its end, and is all there
     /// is.
     pub fn infer_absent(&mut self, feed: &FeedId, at: Timestamp) -> Result<Counts, StoreError> {

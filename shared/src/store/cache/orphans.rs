@@ -27,6 +27,45 @@ pub struct Orphans {
 }
 
 impl Cache {
+    /// How many records [`Self::delete_orphans`] would delete, and how many live.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn count_orphans(&mut self, orphans: &Orphans) -> Result<(u64, u64), StoreError> {
+        let lived = self.position(&orphans.feed)?.rows;
+        let Some((_, which)) = self.orphans(orphans)? else { return Ok((0, lived)) };
+        let sql = format!("SELECT count(*) FROM ({which})");
+        let count: i64 = self.db.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+        Ok((count.cast_unsigned(), lived))
+    }
+
+    /// The records' table, and the rowids of those that are orphans; `None` where nobody can tell.
+    fn orphans(&self, orphans: &Orphans) -> Result<Option<(Table, String)>, StoreError> {
+        let Orphans { feed, by, parent, column, .. } = orphans;
+        let stands = self.position(parent)?;
+        if stands.walk.is_some() || stands.ended.is_none() {
+            return Ok(None);
+        }
+        let (Some(child), Some(above)) =
+            (Table::find_of(&self.db, feed)?, Table::find_of(&self.db, parent)?)
+        else {
+            return Ok(None);
+        };
+        for (feed, table, column) in [(feed, &child, by), (parent, &above, column)] {
+            if table.layout().position(column).is_none() {
+                return Err(StoreError::Layout(format!("{feed} has no column {column:?}")));
+            }
+        }
+        let (table, by) = (child.quoted(), quoted(by));
+        let (above, column) = (above.quoted(), quoted(column));
+        let which = format!(
+            "SELECT rowid FROM {table} WHERE _deleted IS NULL AND CAST({by} AS TEXT) IN \
+             (SELECT CAST({column} AS TEXT) FROM {above} WHERE _deleted IS NOT NULL \
+             EXCEPT SELECT CAST({column} AS TEXT) FROM {above} WHERE _deleted IS NULL)"
+        );
+        Ok(Some((child, which)))
+    }
+
     /// Marks living records as deleted whose parent is known to be: a value that only deleted records of the parent's feed
     /// have. What belongs to nobody that is known stays, and so does everything while the parent's feed is read. At most
     /// `most` at once; gives how many.
@@ -40,28 +79,9 @@ impl Cache {
         at: Timestamp,
         most: u32,
     ) -> Result<u64, StoreError> {
-        let Orphans { feed, by, parent, column, keeps_past } = orphans;
-        let stands = self.position(parent)?;
-        if stands.walk.is_some() || stands.ended.is_none() {
-            return Ok(0);
-        }
-        let (Some(child), Some(above)) =
-            (Table::find_of(&self.db, feed)?, Table::find_of(&self.db, parent)?)
-        else {
-            return Ok(0);
-        };
-        for (feed, table, column) in [(feed, &child, by), (parent, &above, column)] {
-            if table.layout().position(column).is_none() {
-                return Err(StoreError::Layout(format!("{feed} has no column {column:?}")));
-            }
-        }
-        let (table, seen, by) = (child.quoted(), child.seen(), quoted(by));
-        let (above, column) = (above.quoted(), quoted(column));
-        let sql = format!(
-            "SELECT rowid FROM {table} WHERE _deleted IS NULL AND CAST({by} AS TEXT) IN \
-             (SELECT CAST({column} AS TEXT) FROM {above} WHERE _deleted IS NOT NULL \
-             EXCEPT SELECT CAST({column} AS TEXT) FROM {above} WHERE _deleted IS NULL) LIMIT ?"
-        );
+        let Orphans { feed, keeps_past, .. } = orphans;
+        let Some((child, which)) = self.orphans(orphans)? else { return Ok(0) };
+        let (table, seen, sql) = (child.quoted(), child.seen(), format!("{which} LIMIT ?"));
         let rows: Vec<i64> = self
             .db
             .prepare_cached(&sql)?

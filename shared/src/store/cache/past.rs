@@ -21,6 +21,9 @@ use crate::{
     store::StoreError,
 };
 
+/// Who replaced a version that no run gives back.
+const NOBODY: i64 = -1;
+
 /// So many versions go in one transaction, so that nobody waits long for it.
 const AT_ONCE: usize = 5_000;
 
@@ -33,7 +36,7 @@ pub struct Undone {
     pub removed: u64,
     /// Records that a later run has written since: they stay.
     pub left: u64,
-    /// Where the cursor was set back; `None`: it has moved since, or had not moved.
+    /// Where the cursor was set back; `None`: it stood there.
     pub cursor: Option<Option<String>>,
     /// The run that waited, and is dropped: it was weighed against what is no longer there.
     pub dropped: Option<RunId>,
@@ -71,8 +74,8 @@ impl Cache {
         Ok(runs.collect::<Result<_, _>>()?)
     }
 
-    /// Sets every record back that a run wrote, as far as no later one has written it since, and the cursor, if it stands
-    /// where the run left it. The undoing is run `by`.
+    /// Sets every record back that a run wrote, as far as no later one has written it since, and the cursor to where it stood
+    /// before. What later runs passed, because the bank had it by that run, is so asked for once more. The undoing is run `by`.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the run cannot be undone, or not any more.
@@ -85,15 +88,11 @@ impl Cache {
         at: Timestamp,
         actor: &str,
     ) -> Result<Undone, StoreError> {
-        let sql = "SELECT cursor, moved, wrote FROM marsad_undo WHERE feed = ? AND run = ?";
+        let sql = "SELECT cursor, wrote FROM marsad_undo WHERE feed = ? AND run = ?";
         let found = self.db.prepare_cached(sql)?.query_row(params![feed.as_str(), run.0], |row| {
-            Ok((
-                row.get::<_, Option<String>>(0)?,
-                row.get::<_, Option<String>>(1)?,
-                row.get::<_, i64>(2)?.cast_unsigned(),
-            ))
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
         });
-        let Some((cursor, moved, wrote)) = found.optional()? else {
+        let Some((cursor, wrote)) = found.optional()? else {
             return Err(StoreError::Conflict(format!(
                 "{run} cannot be undone: it changed nothing, what it replaced is no longer kept, or it is undone already"
             )));
@@ -117,8 +116,7 @@ impl Cache {
         self.recount(feed, &table)?;
         let sql = "UPDATE marsad_feed SET walk = NULL, validators = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
-        let stands = self.position(feed)?.cursor;
-        let back = (stands == moved && moved != cursor).then_some(cursor);
+        let back = (self.position(feed)?.cursor != cursor).then_some(cursor);
         if let Some(cursor) = &back {
             let reason = format!("{run} undone");
             let moved = Move {
@@ -331,7 +329,10 @@ impl Table {
             format!("SELECT rowid FROM {live} WHERE _run = ?1 AND rowid BETWEEN ?2 AND ?3");
         let forget = format!("DELETE FROM {seen} WHERE rid IN ({of_run})");
         let remove = format!("DELETE FROM {live} WHERE _run = ?1 AND rowid BETWEEN ?2 AND ?3");
-        let used = format!("DELETE FROM {past} WHERE _by = ?1 AND _rid BETWEEN ?2 AND ?3");
+        let used = format!(
+            "DELETE FROM {past} WHERE _by = ?1 AND _rid BETWEEN ?2 AND ?3 AND _rid IN \
+             (SELECT t.rowid FROM {live} t WHERE t._run = {past}._run AND t._changed = {past}._changed)"
+        );
         let (mut restored, mut removed) = (0, 0);
         in_pieces(db, &live, |from, to| {
             let piece = params![run.0, from, to];
@@ -347,7 +348,13 @@ impl Table {
             db.prepare_cached(&used)?.execute(piece)?;
             Ok(())
         })?;
-        db.prepare(&format!("DELETE FROM {past} WHERE _by = ?1"))?.execute([run.0])?;
+        // What a later run has replaced again was known in between; who remembers nothing has no use for it.
+        let left = if remembers {
+            format!("UPDATE {past} SET _by = {NOBODY} WHERE _by = ?1")
+        } else {
+            format!("DELETE FROM {past} WHERE _by = ?1")
+        };
+        db.prepare(&left)?.execute([run.0])?;
         Ok((restored as u64, removed as u64))
     }
 }

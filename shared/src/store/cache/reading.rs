@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     id::{FeedId, RunId},
-    record::{Batch, GONE, RowHash},
+    record::{Batch, GONE},
     run::Counts,
     store::StoreError,
 };
@@ -164,26 +164,12 @@ impl Reading {
         }
     }
 
-    /// How many of the records that lived when the run began it has met.
-    pub(super) fn met_living(&self) -> u64 {
-        match &self.memory {
-            Memory::Own(_) => 0,
-            Memory::Hashes(known) => known.met_living(),
-        }
-    }
-
-    /// Whether there is one that it has not met.
+    /// Whether a record that lived when the run began was not met.
     pub(super) fn lacks(&self) -> bool {
-        matches!(self.memory, Memory::Hashes(_)) && self.met_living() < self.lived()
-    }
-
-    /// Takes rows out of `batch` whose keys it has met.
-    pub(super) fn retain_unmet(&mut self, batch: &mut Batch) {
-        let Memory::Hashes(known) = &mut self.memory else { return };
-        let is_unmet =
-            |hash: &RowHash| known.find(hash.key).is_none_or(|entry| entry.mark() == Mark::Unseen);
-        let unmet: Vec<_> = batch.hashes().iter().map(is_unmet).collect();
-        batch.retain(|_, row| unmet.get(row).copied().unwrap_or(true));
+        match &self.memory {
+            Memory::Own(_) => false,
+            Memory::Hashes(known) => known.met_living() < self.lived(),
+        }
     }
 
     /// Puts into the load, as deleted, every living record that it has not met.

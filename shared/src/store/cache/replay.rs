@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types};
 use super::{Cache, Ended, no_reading, parts::put_together, table::Table, text_of};
 use crate::{
     id::{FeedId, RunId},
-    record::{Batch, Value},
+    record::{Batch, GONE, Value},
     run::Counts,
     store::StoreError,
 };
@@ -71,9 +71,11 @@ fn newer(
     run: Option<RunId>,
 ) -> Result<Vec<usize>, StoreError> {
     let Some(table) = Table::find_of(db, feed)? else { return Ok(Vec::new()) };
-    if force || table.layout().version.is_some() {
+    if force {
         return Ok(Vec::new());
     }
+    // Versions tell which of two rows is newer, but not whether a record was found to be gone since.
+    let has_version = table.layout().version.is_some();
     let whole = batch.has_parts().then(|| put_together(db, &[&table], batch)).transpose()?;
     let hashes = whole.as_ref().unwrap_or(batch).hashes();
     let mut statement = db.prepare_cached(&table.changed())?;
@@ -90,7 +92,9 @@ fn newer(
         let Some((changed, by, content)) = there.optional()? else { continue };
         let same = content.map(i64::cast_unsigned) == Some(hash.content);
         let ours = run.is_some_and(|run| run.0 == by);
-        if !same && !ours && changed > came.as_microsecond() {
+        let is_gone = content.map(i64::cast_unsigned) == Some(GONE);
+        let tells = !has_version || is_gone;
+        if tells && !same && !ours && changed > came.as_microsecond() {
             newer.push(row);
         }
     }

@@ -149,27 +149,41 @@ fn key_list(table: &Table, suffix: &str) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Every record as it stood at `at`: of its versions that were known then, the newest.
+/// The run of a version that is kept no longer.
+const FORGOTTEN: i64 = 0;
+
+/// Every record as it stood at `at`: of its versions that were known then, the newest. One that was known then, and of which
+/// none of those is kept any more, has its key alone.
 fn versions_at(table: &Table, at: Timestamp, has_past: bool) -> String {
     let (at, key) = (at.as_microsecond(), key_list(table, ""));
     let own = columns(table);
-    let live = format!(
-        "SELECT {own}, 9223372036854775807 AS _until FROM {} WHERE _changed <= {at}",
-        table.quoted()
+    let live = table.quoted();
+    let mut all = format!(
+        "SELECT {own}, 9223372036854775807 AS _until, 0 AS _lost FROM {live} WHERE _changed <= {at} \
+         UNION ALL SELECT {lost}, 0, 1 FROM {live} WHERE _first_seen <= {at} AND _changed > {at}",
+        lost = forgotten(table),
     );
-    let past = own.replace("rowid", "_rid AS rowid");
-    let all = if has_past {
-        format!(
-            "{live} UNION ALL SELECT {past}, _until FROM {} WHERE _changed <= {at} AND _until > {at}",
+    if has_past {
+        let past = own.replace("rowid", "_rid AS rowid");
+        all = format!(
+            "{all} UNION ALL SELECT {past}, _until, 0 FROM {} WHERE _changed <= {at} AND _until > {at}",
             table.past()
-        )
-    } else {
-        live
-    };
+        );
+    }
     format!(
-        "SELECT {own} FROM (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY _changed DESC, _until) AS _nth \
+        "SELECT {own} FROM (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY _lost, _changed DESC, _until) AS _nth \
          FROM ({all})) WHERE _nth = 1"
     )
+}
+
+/// The columns of a record of which nothing but its key is told.
+fn forgotten(table: &Table) -> String {
+    let layout = table.layout();
+    let fields = layout.fields.iter().enumerate().map(|(at, field)| {
+        if layout.key.contains(&at) { quoted(&field.name) } else { "NULL".to_owned() }
+    });
+    let ours = ["_first_seen", "_first_seen", "0", "NULL", "rowid"].map(str::to_owned);
+    fields.chain(ours).collect::<Vec<_>>().join(", ")
 }
 
 fn columns(table: &Table) -> String {
@@ -231,6 +245,7 @@ fn record_row(
         changed_at: time_at(row, "_changed")?,
         deleted_at: maybe_time_at(row, "_deleted")?,
         run: RunId(row.get("_run")?),
+        forgotten: row.get::<_, i64>("_run")? == FORGOTTEN,
         fields,
     })
 }

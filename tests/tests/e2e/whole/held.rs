@@ -111,6 +111,12 @@ async fn a_partner_that_names_too_many_deletions_is_held_page_and_all() -> anyho
     let run = reading.read(false).await?;
     assert_eq!(run.outcome, Outcome::Held, "{run:#?}");
     assert!(reading.living()?.len() >= 41, "and an incremental one goes no further");
+    let (living, mut run) = (reading.living()?, run);
+    for _ in 0..4 {
+        run = reading.read(false).await?;
+        assert_eq!(run.outcome, Outcome::Held, "however often it is tried: {run:#?}");
+        assert_eq!(reading.living()?, living);
+    }
     let reason = run.reason.clone().unwrap_or_default();
     assert!(reason.contains("which the partner says are gone"), "{reason}");
     let reply = reading.daemon.client.decide(RunVerb::Release, run.id).await?;

@@ -7,6 +7,7 @@ use marsad_shared::{
 use serde_json::{Value, json};
 
 use super::{FEED, Reading, record};
+use marsad_tests::bank;
 
 const INCREMENTAL: &str = "incremental = { field = \"at\", param = \"since\" }";
 
@@ -123,6 +124,42 @@ async fn an_undone_resync_sets_the_cursor_back_where_it_stood() -> anyhow::Resul
 }
 
 #[tokio::test]
+async fn what_later_runs_passed_because_an_undone_one_had_it_is_asked_for_again()
+-> anyhow::Result<()> {
+    let reading = Reading::with(25, INCREMENTAL).await?;
+    reading.shelf.set(26, record(26, 23, false));
+    let full = reading.read(true).await?;
+    // A later run moves the cursor on.
+    reading.shelf.set(27, record(27, 24, false));
+    assert_eq!(reading.read(false).await?.counts.inserted, 1);
+    reading.daemon.client.decide(RunVerb::Undo, full.id).await?;
+    assert_ne!(reading.living()?, reading.truth());
+    assert!(reading.read(false).await?.outcome.is_good());
+    assert_eq!(reading.living()?, reading.truth(), "nothing is lost for good");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_undo_of_an_earlier_run_forgets_nothing_that_was_known() -> anyhow::Result<()> {
+    let reading = Reading::with(15, &format!("history = true\n{INCREMENTAL}")).await?;
+    let now = async || Ok::<_, anyhow::Error>(reading.daemon.client.status().await?.at.to_string());
+    let mut known = vec![(now().await?, 0)];
+    let mut runs = Vec::new();
+    for what in [20, 21] {
+        reading.shelf.set(14, record(14, what, false));
+        runs.push(reading.read(true).await?.id);
+        known.push((now().await?, what));
+    }
+    reading.daemon.client.decide(RunVerb::Undo, runs[0]).await?;
+    for (at, what) in known {
+        let rows = reading.daemon.json(&["records", FEED, "--as-of", &at, "--limit", "0"]).await?;
+        assert_eq!(rows.as_array().map(Vec::len), Some(15));
+        assert_eq!(rows[14]["fields"]["what"], json!(what), "{rows}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_window_is_read_again_and_the_cursor_never_hears_of_it() -> anyhow::Result<()> {
     let reading = Reading::with(84, INCREMENTAL).await?;
     let cursor = reading.cursor().await?;
@@ -178,5 +215,33 @@ async fn a_feed_that_remembers_tells_what_was_known_when() -> anyhow::Result<()>
     let before = reading.daemon.cli(&before).await?;
     assert_eq!(before.code, 2, "{}", before.out);
     assert!(before.err.contains("remembers what was known since"), "{}", before.err);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_kept_no_longer_is_not_taken_for_what_never_was() -> anyhow::Result<()> {
+    let keys = format!("history = true\nhistory_versions = 2\n{INCREMENTAL}");
+    let mut reading = Reading::with(15, &keys).await?;
+    let first = reading.daemon.client.status().await?.at.to_string();
+    for what in [20, 21, 22, 23, 24] {
+        reading.shelf.set(14, record(14, what, false));
+        reading.read(false).await?;
+    }
+    // With its start, the daemon lets go of what is beyond them.
+    reading.daemon.kill9().await?;
+    reading.daemon.go().await?;
+    let known = async |_: &_| {
+        let db = bank::open(&reading.daemon.state_dir(), "cache.db")?;
+        let sql = "SELECT count(*) FROM registry__cases__past";
+        let versions: i64 = db.query_row(sql, [], |row| row.get(0))?;
+        Ok((versions == 2).then_some(()))
+    };
+    reading.daemon.until("the oldest versions are forgotten", known).await?;
+    let rows = reading.daemon.json(&["records", FEED, "--as-of", &first, "--limit", "0"]).await?;
+    let rows = rows.as_array().cloned().unwrap_or_default();
+    assert_eq!(rows.len(), 15, "all of them were known then");
+    let lost: Vec<_> = rows.iter().filter(|row| row["forgotten"] == json!(true)).collect();
+    assert_eq!(lost.len(), 1, "{rows:#?}");
+    assert_eq!((&lost[0]["key"][0], &lost[0]["fields"]["what"]), (&json!("c0014"), &Value::Null));
     Ok(())
 }

@@ -12,10 +12,9 @@ use super::*;
 enum Deed {
     /// A run that reads what changed, straight into the live table.
     Pages(Vec<Row>),
-    /// A read of all there is. `truth`: what it does not have is gone; where it lacks something, it has `again` too.
+    /// A read of all there is. `truth`: what it does not have is gone.
     Whole {
         rows: Vec<Row>,
-        again: Vec<Row>,
         truth: bool,
         then: Then,
     },
@@ -87,20 +86,6 @@ impl Model {
         load
     }
 
-    /// The rows of a read, with those of a second one whose keys it does not have, if it lacks a record that lives.
-    fn with_lacking(&self, rows: &[Row], again: &[Row]) -> Vec<Row> {
-        let mut all = rows.to_vec();
-        let has = |all: &[Row], key: u8| all.iter().any(|row| row.key == key);
-        if self.records.iter().any(|(key, (.., live))| *live && !has(rows, *key)) {
-            for row in again {
-                if !has(&all, row.key) {
-                    all.push(*row);
-                }
-            }
-        }
-        all
-    }
-
     fn join(&mut self, load: &Records, run: i64, can_undo: bool) {
         let mut before = BTreeMap::new();
         for (key, (content, _, by, live)) in load {
@@ -155,7 +140,7 @@ impl Bank {
     }
 
     /// Loads rows, one transaction for each, and gives what they come to.
-    fn load(&mut self, rows: &[Row], again: &[Row], truth: bool) -> (RunId, Counts) {
+    fn load(&mut self, rows: &[Row], truth: bool) -> (RunId, Counts) {
         let ((run, at), feed) = (self.begin(), self.feed.clone());
         let manner = Manner { keeps_past: true, ..Manner::default() };
         self.durably(|cache| cache.begin_load(&feed, run, manner));
@@ -163,12 +148,9 @@ impl Bank {
             let batch = self.batch(&[*row]);
             self.durably(|cache| cache.load(&feed, &batch, at));
         }
-        if truth && self.cache.lacks(&feed).unwrap() {
-            for row in again {
-                let batch = self.batch(&[*row]);
-                self.durably(|cache| cache.load_lacking(&feed, &batch, at));
-            }
-        }
+        let lived = |bank: &Self| bank.stands().into_iter().filter(|(_, (.., live))| *live);
+        let lacks = lived(self).any(|(key, _)| rows.iter().all(|row| row.key != key));
+        assert_eq!(self.cache.lacks(&feed).unwrap(), lacks);
         if truth {
             self.durably(|cache| cache.infer_absent(&feed, at));
         }
@@ -209,12 +191,10 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
             model.join(&load, bank.runs + 1, false);
             bank.read(&Brought { file: false, pieces: vec![rows.clone()] });
         }
-        Deed::Whole { rows, again, truth, then } => {
-            let read = if *truth { model.with_lacking(rows, again) } else { rows.clone() };
-            let load = model.load(&read, *truth, bank.runs + 1);
+        Deed::Whole { rows, truth, then } => {
+            let load = model.load(rows, *truth, bank.runs + 1);
             let before = bank.stands();
-            let (run, counts) = bank.load(rows, again, *truth);
-            assert_eq!(counts.received, read.len() as u64);
+            let (run, counts) = bank.load(rows, *truth);
             assert!(counts.balances(), "{counts:?}");
             assert_eq!(bank.stands(), before, "nothing is seen of a load");
             assert_eq!(counts.changed(), changed(&before, &load), "{counts:?}");
@@ -297,7 +277,7 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
             model.held = None;
         }
         Deed::Kill(rows, pieces) => {
-            bank.load(rows, &[], true);
+            bank.load(rows, true);
             bank.write_anew(Change::Load, *pieces);
             bank.reopen();
             let sql = "SELECT 1 FROM sqlite_schema WHERE name LIKE '%next%' OR name LIKE '%load%'";
@@ -320,8 +300,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     let then = prop_oneof![3 => any::<bool>().prop_map(|anew| Then::Join { anew }), 2 => Just(Then::Hold), 1 => Just(Then::Drop)];
     prop_oneof![
         3 => rows().prop_map(Deed::Pages),
-        6 => (rows(), rows(), any::<bool>(), then)
-            .prop_map(|(rows, again, truth, then)| Deed::Whole { rows, again, truth, then }),
+        6 => (rows(), any::<bool>(), then).prop_map(|(rows, truth, then)| Deed::Whole { rows, truth, then }),
         2 => any::<bool>().prop_map(|anew| Deed::Release { anew }),
         1 => Just(Deed::Discard),
         3 => (0_usize..3, any::<bool>()).prop_map(|(nth, anew)| Deed::Undo { nth, anew }),
