@@ -6,13 +6,13 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use marsad_shared::{health::Reason, run::Outcome};
+use marsad_shared::{health::Reason, protocol::RunVerb, run::Outcome};
 use marsad_tests::partner::{Asked, Cell, Reply};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Agency, Case, failed, lines, rows, some};
 
-fn data(rows: &serde_json::Value) -> Reply {
+fn data(rows: &Value) -> Reply {
     Reply::json(&json!({ "data": rows }))
 }
 
@@ -141,6 +141,46 @@ async fn the_records_of_a_parent_that_was_deleted_go_with_it_if_the_feed_says_so
     agency.again("families").await?;
     assert_eq!(agency.again("go").await?.reason, None);
     assert_eq!(agency.rows("go", &["id"])?, text(&["m-f1", "m-f2", "m-f3", "stray"]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn records_that_would_go_with_their_parents_meet_the_brake() -> anyhow::Result<()> {
+    let members = |asked: &Asked| {
+        let family = asked.path.rsplit('/').next().unwrap_or_default();
+        let one = |n| json!({ "id": format!("{family}-{n}"), "family": family });
+        data(&Value::Array((0..6).map(one).collect()))
+    };
+    let of = "path = \"/crowd/{id}\"\nfields = { id = \"text\", family = \"text\" }\n\
+              each = { feed = \"families\", column = \"id\", gone = \"delete\", by = \"family\" }";
+    let families =
+        "fields = { id = \"text\" }\ndeleted = { field = \"op\", values = [\"delete\"] }";
+    let agency = Agency::start(vec![
+        Case::new("families", families, |asked| {
+            let gone = asked.before > 0;
+            let one = |n: u64| {
+                let op = if gone && n < 4 { "delete" } else { "" };
+                json!({ "id": format!("f{n}"), "op": op })
+            };
+            data(&Value::Array((0..10).map(one).collect()))
+        }),
+        Case::new("crowd", of, members),
+    ])
+    .await?;
+    agency.first("families").await?;
+    agency.again("crowd").await?;
+    let rows = async || Ok::<_, anyhow::Error>(agency.rows("crowd", &["id"])?.len());
+    assert_eq!(rows().await?, 60);
+    agency.again("families").await?;
+    let run = agency.order("crowd", false).await?;
+    let reason = run.reason.clone().unwrap_or_default();
+    assert_eq!(run.outcome, Outcome::Held, "{run:#?}");
+    assert!(reason.contains("delete 24 of 60 records (40 %"), "{reason}");
+    assert_eq!(rows().await?, 60, "nothing of it is done");
+    agency.daemon.client.decide(RunVerb::Release, run.id).await?;
+    assert_eq!(rows().await?, 36);
+    let last = agency.daemon.client.runs(&super::id("crowd")).await?.pop();
+    assert_eq!(last.map(|run| (run.outcome, run.counts.absent)), Some((Outcome::Succeeded, 24)));
     Ok(())
 }
 
