@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
+    drift::{Change, Drift},
     health::Reason,
     id::RunId,
     protocol::{EventKind, Running},
@@ -18,7 +19,7 @@ use crate::{
     decode::DecodeError,
     intake::REFUSED_MAX,
     services::Services,
-    shape::{Beside, Misfits, Shaper},
+    shape::{Beside, Filled, Misfits, Shaper},
     trouble::Trouble,
 };
 
@@ -41,6 +42,8 @@ pub struct Run {
     pub beside: Beside,
     /// Which rows did not fit which column.
     pub misfits: Misfits,
+    /// Which columns have values.
+    pub filled: Filled,
 }
 
 /// Rows of a run that never came to the cache.
@@ -161,6 +164,7 @@ impl Run {
             total: None,
             beside: Beside::default(),
             misfits: Misfits::default(),
+            filled: Filled::default(),
         }
     }
 
@@ -181,6 +185,33 @@ impl Run {
     pub fn fits(&self, shaper: &Shaper) -> Result<(), DecodeError> {
         let found = self.misfits.drift(&shaper.layout, &shaper.approved);
         found.map_or(Ok(()), |(drift, text)| Err(DecodeError::Drift { drift, text }))
+    }
+
+    /// Whether columns still have values, of which most records in the bank have one.
+    ///
+    /// # Errors
+    /// [`DecodeError::Drift`] if one has none any more in as many rows as tell; [`StoreError`] if nobody knows.
+    pub async fn still_filled(
+        &mut self,
+        services: &Services,
+        shaper: &Shaper,
+    ) -> Result<Result<(), DecodeError>, StoreError> {
+        let empty = self.filled.ask(&shaper.layout, &shaper.approved.gone);
+        if empty.is_empty() {
+            return Ok(Ok(()));
+        }
+        let (feed, rows) = (self.start.feed.clone(), self.filled.rows());
+        let usual = services.store.cache.call(move |cache| cache.usually_filled(&feed, &empty));
+        let usual = usual.await?;
+        if usual.is_empty() {
+            return Ok(Ok(()));
+        }
+        let text = format!(
+            "none of {rows} records has \"{}\", which most of those in the bank have; the partner may have left it out or renamed it",
+            usual.join("\", \"")
+        );
+        let gone = |field| Drift { field, change: Change::Gone, kind: None };
+        Ok(Err(DecodeError::Drift { drift: usual.into_iter().map(gone).collect(), text }))
     }
 
     /// Counts rows into quarantine.

@@ -20,6 +20,7 @@ use value::{Reading, Why, Written};
 use way::Ways;
 
 mod beside;
+mod filled;
 mod header;
 pub mod infer;
 mod misfit;
@@ -30,6 +31,7 @@ mod value;
 mod way;
 
 pub use beside::{Beside, Met};
+pub use filled::Filled;
 pub use header::Headers;
 pub(crate) use header::is_among;
 pub use misfit::{Approved, Misfit, Misfits, Refused};

@@ -36,7 +36,7 @@ use crate::{
     replay::no_columns,
     run::Run,
     services::Services,
-    shape::Shaper,
+    shape::{Filled, Shaper},
     source::folder::{FILE_MAX, TakeError, Taken},
     trouble::Trouble,
 };
@@ -255,6 +255,10 @@ impl Desk {
         if done.as_ref().err().is_none_or(too_many) {
             run.fits(&columns).map_err(|error| Trouble::decode(show(name), error))?;
         }
+        if done.is_ok() {
+            let filled = run.still_filled(services, &columns).await?;
+            filled.map_err(|error| Trouble::decode(show(name), error))?;
+        }
         done
     }
 
@@ -274,6 +278,7 @@ impl Desk {
     ) -> Result<(), Trouble> {
         run.beside.add(std::mem::take(&mut piece.beside));
         run.misfits.add(&piece.misfits);
+        run.filled.add(&piece.batch);
         match std::mem::replace(load, Load::Beside) {
             Load::Nothing => {
                 *load = Load::One(Box::new(piece));
@@ -334,9 +339,13 @@ impl Scene {
         packed::read(bytes, name, feed, folder, each).map_err(trouble)
     }
 
-    /// Whether the rows of a piece fit the columns.
+    /// Whether the rows of a piece fit the columns, and have values in all of them.
     pub(super) fn fits(&self, piece: &Piece) -> bool {
-        piece.misfits.drift(&self.shaper.layout, &self.shaper.approved).is_none()
+        let Shaper { layout, approved, .. } = &*self.shaper;
+        let mut filled = Filled::default();
+        filled.add(&piece.batch);
+        piece.misfits.drift(layout, approved).is_none()
+            && filled.ask(layout, &approved.gone).is_empty()
     }
 }
 

@@ -34,6 +34,7 @@ impl Puller {
         }
         let emptied = page.piece.batch.another();
         let rows = std::mem::replace(&mut page.piece.batch, emptied);
+        course.run.filled.add(&rows);
         self.load_rows(course, rows, None).await?;
         let feed = self.feed.id.clone();
         let repeated = course.slips.doubts(course.run.cached.duplicate);

@@ -77,8 +77,11 @@ impl Puller {
             return Ok(());
         }
         if let Some(shaper) = self.columns.known() {
+            course.run.filled.add(&batch);
             // Nothing of such a page is kept: what it holds is read again once somebody has decided.
             course.run.fits(shaper).map_err(|error| Trouble::decode("the run", error))?;
+            let filled = course.run.still_filled(&self.services, shaper).await?;
+            filled.map_err(|error| Trouble::decode("the run", error))?;
         }
         // Behind this page there is nothing to go on with.
         let (alone, last) =

@@ -165,6 +165,9 @@ impl Manner {
     }
 }
 
+/// So many records tell what is usual.
+const SAMPLE: u32 = 1_000;
+
 /// `cache.db`, open for writing.
 #[derive(Debug)]
 pub struct Cache {
@@ -334,6 +337,28 @@ impl Cache {
         let sql = "UPDATE marsad_feed SET walk = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
         Ok(())
+    }
+
+    /// Those of `columns` in which most of the newest living records of the feed have a value.
+    pub fn usually_filled(
+        &self,
+        feed: &FeedId,
+        columns: &[String],
+    ) -> Result<Vec<String>, StoreError> {
+        let Some(table) = Table::find_of(&self.db, feed)? else { return Ok(Vec::new()) };
+        let mut usual = Vec::new();
+        for column in columns {
+            let sql = format!(
+                "SELECT count({name}) * 2 > count(*) FROM (SELECT {name} FROM {} WHERE _deleted IS NULL \
+                 ORDER BY rowid DESC LIMIT {SAMPLE})",
+                table.quoted(),
+                name = table::quoted(column),
+            );
+            if self.db.prepare_cached(&sql)?.query_row([], |row| row.get(0))? {
+                usual.push(column.clone());
+            }
+        }
+        Ok(usual)
     }
 
     fn remember(&mut self, feed: &FeedId, reading: Reading) {

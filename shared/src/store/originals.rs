@@ -394,7 +394,7 @@ mod tests {
     fn an_original_comes_back_as_it_was_under_its_hash() {
         let temp = tempfile::tempdir().unwrap();
         let originals = Originals::new(temp.path().to_owned());
-        let long: Vec<u8> = (0..PIECE as u32).flat_map(u32::to_le_bytes).collect();
+        let long: Vec<u8> = (0..PIECE).flat_map(usize::to_le_bytes).collect();
         for content in [b"".as_slice(), "طلب,1\n".as_bytes(), &long[..PIECE], &long] {
             let mut incoming = originals.incoming().unwrap();
             for piece in content.chunks(300_000) {

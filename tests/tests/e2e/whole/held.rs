@@ -128,6 +128,29 @@ async fn a_partner_that_names_too_many_deletions_is_held_page_and_all() -> anyho
 }
 
 #[tokio::test]
+async fn a_member_that_no_record_has_any_more_is_held_until_somebody_decides() -> anyhow::Result<()>
+{
+    let reading = Reading::with(40, SNAPSHOT).await?;
+    let before = reading.bytes()?;
+    let renamed =
+        |n, value| json!({ "id": format!("c{n:04}"), "was": value, "at": "2026-02-01T00:00:00Z" });
+    (0..40).for_each(|n| reading.shelf.set(n, renamed(n, 1)));
+    let run = reading.read(false).await?;
+    let reason = run.reason.clone().unwrap_or_default();
+    assert_eq!(run.outcome, Outcome::Held, "{run:#?}");
+    assert!(reason.contains("none of 20 records has \"what\", which most"), "{reason}");
+    assert_eq!(reading.bytes()?, before, "no value is wiped");
+    let schema = reading.daemon.json(&["schema", "show", FEED]).await?;
+    let gone = schema["drift"].as_array().into_iter().flatten().find(|row| row["field"] == "what");
+    assert_eq!(gone.map(|row| &row["change"]), Some(&json!("gone")), "{schema}");
+    // The partner has really left it out.
+    reading.daemon.json(&["schema", "approve", FEED, "what"]).await?;
+    let run = reading.read(false).await?;
+    assert_eq!((run.outcome, run.counts.updated), (Outcome::Succeeded, 40), "{run:#?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_list_that_is_suddenly_empty_is_no_green_light() -> anyhow::Result<()> {
     let reading = Reading::with(20, "").await?;
     for _ in 0..5 {
