@@ -9,7 +9,7 @@ use marsad_shared::{
 };
 
 use super::proposal::{self, Wanted};
-use crate::decode::{DecodeError, charset, charset::Charset};
+use crate::decode::{DecodeError, charset, charset::Charset, letters::Letters};
 
 /// As much of a file's begin is kept, in bytes, to tell what else it may be.
 const HEAD: usize = 64 * 1024;
@@ -102,19 +102,11 @@ impl<R: Read> Read for FileText<'_, R> {
 }
 
 /// Bytes of a text in an encoding in which nearly every byte is a letter, looked at on their way: whether they are UTF-8
-/// after all. Text of any such encoding is UTF-8 by accident only where it is ASCII.
+/// after all.
 struct Probe<R> {
     bytes: R,
     /// `None`: nothing is to be told, or it is no UTF-8.
     letters: Option<Letters>,
-}
-
-/// The letters beyond ASCII so far.
-#[derive(Default)]
-struct Letters {
-    met: bool,
-    /// The begin of a letter that the last piece ended in.
-    begun: Vec<u8>,
 }
 
 impl<R: Read> Probe<R> {
@@ -123,7 +115,7 @@ impl<R: Read> Probe<R> {
     }
 
     fn is_utf8(&self) -> bool {
-        self.letters.as_ref().is_some_and(|letters| letters.met && letters.begun.is_empty())
+        self.letters.as_ref().is_some_and(Letters::is_utf8)
     }
 }
 
@@ -133,46 +125,5 @@ impl<R: Read> Read for Probe<R> {
         let piece = buffer.get(..read).unwrap_or_default();
         self.letters = self.letters.take().and_then(|letters| letters.with(piece));
         Ok(read)
-    }
-}
-
-impl Letters {
-    /// With the next piece; `None`: it is no UTF-8.
-    fn with(mut self, piece: &[u8]) -> Option<Self> {
-        if self.begun.is_empty() && piece.is_ascii() {
-            return Some(self);
-        }
-        self.begun.extend_from_slice(piece);
-        self.met |= !self.begun.is_ascii();
-        let begun = match std::str::from_utf8(&self.begun) {
-            Ok(_) => self.begun.len(),
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(_) => return None,
-        };
-        self.begun.drain(..begun);
-        Some(self)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn utf8_is_told_from_what_only_looks_like_it() {
-        let windows = encoding_rs::WINDOWS_1256.encode("قيد الطلبة").0.into_owned();
-        for (bytes, expected, why) in [
-            ("رقم,قيد".as_bytes(), true, "letters of two bytes"),
-            (b"id,name".as_slice(), false, "ASCII is the same in both"),
-            (&windows, false, "windows-1256"),
-            (&"قيد".as_bytes()[..3], false, "it ends inside a letter"),
-        ] {
-            for step in 1..=4 {
-                let pieces = bytes.chunks(step);
-                let letters = pieces.into_iter().try_fold(Letters::default(), Letters::with);
-                let told = letters.is_some_and(|letters| letters.met && letters.begun.is_empty());
-                assert_eq!(told, expected, "{why}, {step} bytes at a time");
-            }
-        }
     }
 }

@@ -17,7 +17,7 @@ use quick_xml::{
 };
 
 use super::{
-    bytes::{Watched, declared, not_in},
+    bytes::{Said, Watched, declared, is_marked_twice, not_in},
     strict::{are_parted, is_name, is_text},
 };
 use crate::decode::DecodeError;
@@ -70,7 +70,7 @@ pub(in crate::decode) enum Next {
 
 /// A document under way.
 pub(in crate::decode) struct Tags<R> {
-    reader: NsReader<Watched<DecodingReader<R>>>,
+    reader: NsReader<Watched<DecodingReader<Said<R>>>>,
     buffer: Vec<u8>,
     depth: usize,
     /// Whether anything was met, and whether the outermost element was.
@@ -82,12 +82,19 @@ impl<R: BufRead> Tags<R> {
     /// A document in the encoding that it declares, UTF-8 where it declares none.
     ///
     /// # Errors
-    /// [`DecodeError`] if it cannot be read, or declares an encoding that nobody knows.
+    /// [`DecodeError`] if it cannot be read, declares an encoding that nobody knows, or another than its mark says.
     pub(in crate::decode) fn new(mut bytes: R) -> Result<Self, DecodeError> {
-        let declared = declared(bytes.fill_buf().map_err(DecodeError::Io)?)?;
-        let mut decoded = DecodingReader::new(bytes);
-        if let Some(encoding) = declared {
-            decoded.set_encoding(encoding);
+        let begin = bytes.fill_buf().map_err(DecodeError::Io)?;
+        if is_marked_twice(begin) {
+            return Err(DecodeError::Format(
+                "it is not XML: its byte-order mark stands there twice; have the partner write it once"
+                    .to_owned(),
+            ));
+        }
+        let declared = declared(begin)?;
+        let mut decoded = DecodingReader::new(Said::new(bytes, declared.as_ref()));
+        if let Some(declared) = declared {
+            decoded.set_encoding(declared.encoding);
         }
         let mut reader = NsReader::from_reader(Watched::new(decoded));
         reader.config_mut().expand_empty_elements = true;
@@ -139,7 +146,6 @@ impl<R: BufRead> Tags<R> {
                     return self.resolve(&reference).map(Next::Text);
                 }
                 Read_::Text(text) => {
-                    let text = text.trim_start_matches('\u{feff}');
                     self.read = !(first && text.is_empty());
                     let stray = text.trim_ascii_start();
                     if let Some(first) = stray.chars().next() {
@@ -238,7 +244,14 @@ impl<R: BufRead> Tags<R> {
     }
 
     fn end(&mut self) -> Result<Next, DecodeError> {
-        if self.depth > 0 || !self.begun { Err(self.truncated()) } else { Ok(Next::End) }
+        if self.depth > 0 || !self.begun {
+            return Err(self.truncated());
+        }
+        // Only of a document that was read to its end is that known.
+        match self.said().wrong() {
+            Some(wrong) => Err(wrong),
+            None => Ok(Next::End),
+        }
     }
 
     fn truncated(&mut self) -> DecodeError {
@@ -275,17 +288,27 @@ impl<R: BufRead> Tags<R> {
         ))
     }
 
+    /// What the bytes themselves say of the encoding that is declared.
+    fn said(&self) -> &Said<R> {
+        self.reader.get_ref().inner().get_ref()
+    }
+
     fn failure(&mut self, error: &Error) -> DecodeError {
         match error {
             Error::Io(error) => match error.kind() {
                 io::ErrorKind::FileTooLarge => DecodeError::RowTooLong { line: self.line() },
-                io::ErrorKind::InvalidData => not_in(error, self.line()),
+                io::ErrorKind::InvalidData => {
+                    let line = self.line();
+                    self.said().instead().unwrap_or_else(|| not_in(error, line))
+                }
                 kind => DecodeError::Io(io::Error::new(kind, Arc::clone(error))),
             },
-            Error::Encoding(_) => DecodeError::Encoding(format!(
-                "line {} is not UTF-8; have it written in UTF-8, or in the encoding that it declares",
-                self.line()
-            )),
+            Error::Encoding(_) => {
+                let line = self.line();
+                self.said().instead().unwrap_or_else(|| DecodeError::Encoding(format!(
+                    "line {line} is not UTF-8; have it written in UTF-8, or in the encoding that it declares"
+                )))
+            }
             // These are only told where the document ends.
             Error::Syntax(_) | Error::IllFormed(IllFormedError::MissingEndTag(_)) => {
                 self.truncated()

@@ -1,3 +1,5 @@
+use std::io;
+
 use marsad_shared::health::Reason;
 
 use super::*;
@@ -140,6 +142,72 @@ fn a_document_is_in_the_encoding_that_it_declares() {
     let wide: Vec<u8> =
         "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert_eq!(read(&wide), expected, "UTF-16 says itself what it is");
+}
+
+#[test]
+fn an_encoding_that_the_bytes_speak_against_is_held() {
+    let arabic = "أسرة";
+    let windows = encoding_rs::WINDOWS_1256.encode(arabic).0.into_owned();
+    let iso = encoding_rs::ISO_8859_6.encode(arabic).0.into_owned();
+    let letters = arabic.as_bytes();
+    let both = [letters, b"\xc3 ", &windows].concat();
+    let (mark, none): (&[u8], &[u8]) = (b"\xef\xbb\xbf", b"");
+    for (mark, declared, text, expected, why) in [
+        (mark, "windows-1256", letters, Some("begins with the mark of UTF-8"), "a mark of another"),
+        (mark, "iso-8859-1", letters, Some("declares iso-8859-1"), "and of latin"),
+        (mark, "windows-1256", b"x", Some("have the partner mend it"), "whatever is in it"),
+        (mark, "UTF-8", letters, None, "both are the same"),
+        (mark, "utf-16", letters, None, "written anew on the way"),
+        (none, "windows-1256", letters, Some("seems to be UTF-8"), "no such text"),
+        (none, "ISO-8859-6", letters, Some("declares ISO-8859-6 and seems"), "nor of another"),
+        (none, "iso-8859-1", letters, Some("have the partner declare that"), "nor of latin"),
+        (none, "windows-1256", &windows, None, "text as it should be"),
+        (none, "iso-8859-6", &iso, None, "text as it should be"),
+        (none, "windows-1256", &both, None, "one letter that is no UTF-8 tells it"),
+        (none, "windows-1256", b"x", None, "the same in both"),
+        (none, "US-ASCII", letters, Some("letters that are none of it"), "no ASCII"),
+        (none, "ascii", &windows, Some("declares ascii"), "nor is this"),
+        (none, "US-ASCII", b"x", None, "ASCII"),
+        (none, "utf-8", letters, None, "text as it should be"),
+    ] {
+        let begin = format!("<?xml version=\"1.0\" encoding=\"{declared}\"?><R><C><k>");
+        let document = [mark, begin.as_bytes(), text, b"</k></C></R>"].concat();
+        for step in [5, 64 * 1024] {
+            let pieces = io::BufReader::with_capacity(step.max(begin.len() + 3), &*document);
+            let records = RecordsPath::xml("R/C").unwrap();
+            let plan = Plan { records: Some(&records), deletes: None, scalars: &[] };
+            let (_, end) = read(pieces, &plan, |_, _| Flow::More);
+            match (end, expected) {
+                (Ok(()), None) => {}
+                (Err(DecodeError::Encoding(said)), Some(words)) => {
+                    assert!(said.contains(words), "{why}: {said}");
+                }
+                (end, _) => panic!("{declared}, {why}: {end:?}"),
+            }
+        }
+    }
+    let style = format!("<?xml-stylesheet encoding='windows-1256'?><R><C><k>{arabic}</k></C></R>");
+    assert_eq!(found(style.as_bytes(), &[]).1, ["{\"k\":\"أسرة\"}"], "that declares nothing");
+}
+
+#[test]
+fn a_mark_stands_once() {
+    let wide = |mark: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("{mark}<R><C/></R>").encode_utf16().flat_map(bytes).collect()
+    };
+    for (document, good) in [
+        ("\u{feff}<R><C/></R>".into(), true),
+        ("\u{feff}\u{feff}<R><C/></R>".into(), false),
+        ("\u{feff}\u{feff}\u{feff}<R><C/></R>".into(), false),
+        ("\u{feff}\n\u{feff}<R><C/></R>".into(), false),
+        (wide("\u{feff}", u16::to_le_bytes), true),
+        (wide("\u{feff}\u{feff}", u16::to_le_bytes), false),
+        (wide("\u{feff}\u{feff}", u16::to_be_bytes), false),
+    ] {
+        let document: Vec<u8> = document;
+        let (_, records, end) = found(&document, &[]);
+        assert_eq!((end.is_ok(), records.len() == 1), (good, good), "{document:?}: {end:?}");
+    }
 }
 
 #[test]
