@@ -25,6 +25,7 @@ use super::{DecodeError, Flow, Raw, xml::tags::Tags};
 use crate::archive::{self, Archive, Member};
 
 mod cell;
+mod cells;
 mod child;
 mod limits;
 

@@ -76,6 +76,12 @@ pub(super) fn write(value: &DataRef<'_>, is_formula: bool, out: &mut String) {
     }
 }
 
+/// Writes an error of a workbook as it is sent.
+pub(super) fn write_error(error: &str, out: &mut String) {
+    out.push(ERROR);
+    out.push_str(error);
+}
+
 /// A day, a day with its time, or a time without a day, to the millisecond; `None` if the calendar of workbooks has none.
 fn moment(time: ExcelDateTime) -> Option<(char, String)> {
     let days = time.as_f64();
