@@ -231,6 +231,34 @@ fn an_error_that_nobody_knows_refuses_its_row_alone() {
 }
 
 #[test]
+fn a_day_in_iso_8601_is_one_with_its_first_moment_too() {
+    let cell = |time: &str| format!("<t=\"d\"><v>{time}</v>");
+    for (time, day, at) in [
+        ("2026-03-05", "2026-03-05", "2026-03-04T20:00:00Z"),
+        ("2026-03-05T00:00:00", "2026-03-05", "2026-03-04T20:00:00Z"),
+        ("2026-03-05T00:00:00.000", "2026-03-05", "2026-03-04T20:00:00Z"),
+        // Where a moment is asked for, it is the one that is written.
+        ("2026-03-05T00:00:00Z", "2026-03-05", "2026-03-05T00:00:00Z"),
+        ("2026-03-05T00:00:00.000Z", "2026-03-05", "2026-03-05T00:00:00Z"),
+        ("2026-03-05T06:30:00", "", "2026-03-05T02:30:00Z"),
+        ("2026-03-05T06:30:00Z", "", "2026-03-05T06:30:00Z"),
+        ("2026-03-05T00:00:00+04:00", "", "2026-03-04T20:00:00Z"),
+    ] {
+        let rows = row(1, &["id", "day", "at", "n", "ok"])
+            + &row(2, &["D", &cell(time)])
+            + &row(3, &["T", "", &cell(time)]);
+        let found = read(FIELDS, &Book::new(&rows).bytes()).unwrap();
+        let moment = format!("T|·|{at}|·|·");
+        if day.is_empty() {
+            assert_eq!(found.rows, [moment], "{time}");
+            assert_eq!(found.refused[0].1.as_deref(), Some("day"), "{time}: {found:#?}");
+        } else {
+            assert_eq!(found.rows, [format!("D|{day}|·|·|·"), moment], "{time}: {found:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_sheet_is_chosen_by_name_number_or_because_it_is_the_only_one_to_be_seen() {
     let rows = |id: &str| row(1, &["id"]) + &row(2, &[id]);
     let mut book = Book::new(&rows("A")).sheet("لوحة", &rows("B"));

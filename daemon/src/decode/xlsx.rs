@@ -29,7 +29,7 @@ mod cells;
 mod child;
 mod limits;
 
-pub use cell::name as cell_name;
+pub use cell::{day_of, name as cell_name};
 pub use child::{Asked, run};
 pub use limits::{MEMORY_MAX, SILENCE_S};
 

@@ -13,7 +13,7 @@ use marsad_shared::{
 };
 
 use super::Misfit;
-use crate::decode::{Raw, json::bad_escape};
+use crate::decode::{Raw, json::bad_escape, xlsx::day_of};
 
 mod card;
 mod limits;
@@ -115,6 +115,7 @@ impl Reading {
             (FieldType::Enum, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => {
                 text.trim().into()
             }
+            (FieldType::Date, Raw::Iso(text)) => day_of(text.trim()).into(),
             (_, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => digits_folded(text.trim()),
         };
         if text.is_empty() {
