@@ -3,6 +3,7 @@
 //! There is no DOCTYPE, and so no entities of anyone's own making: what is read is what was written.
 
 use std::{
+    collections::HashSet,
     io::{self, BufRead},
     sync::Arc,
 };
@@ -13,12 +14,12 @@ use quick_xml::{
     errors::{Error, IllFormedError},
     escape::resolve_xml_entity,
     events::{BytesStart, Event as Read_},
-    name::{Namespace, ResolveResult},
+    name::{Namespace, PrefixDeclaration, ResolveResult},
 };
 
 use super::{
     bytes::{Said, Watched, declared, is_marked_twice, not_in},
-    strict::{are_parted, is_name, is_text},
+    strict::{are_parted, is_declaration, is_name, is_text},
 };
 use crate::decode::DecodeError;
 
@@ -41,7 +42,8 @@ const UNDECLARED: &str = "has a prefix that it does not declare";
 pub(in crate::decode) struct Tag {
     /// Its local name.
     pub name: String,
-    /// Local names and values, in their order; of namespaces and schemas there are none.
+    /// Local names and values, in their order; of namespaces and schemas there are none. One without a prefix has its name
+    /// for itself.
     pub attributes: Vec<(String, String)>,
     /// Whether it says of itself that it has no value (`xsi:nil`).
     pub nil: bool,
@@ -157,7 +159,10 @@ impl<R: BufRead> Tags<R> {
                 Read_::Decl(_) if !first => {
                     return Err(self.wrong("declares itself, and not at its very beginning"));
                 }
-                Read_::PI(order) if !is_name(order.target()) => {
+                Read_::Decl(about) if !is_declaration(&about) => {
+                    return Err(self.wrong("declares itself otherwise than XML 1 does: by a version, then its encoding, then whether it stands alone"));
+                }
+                Read_::PI(order) if !is_name(order.target()) || is_xml(order.target()) => {
                     return Err(self.wrong("has an instruction whose name is none"));
                 }
                 Read_::Eof => return self.end(),
@@ -186,6 +191,9 @@ impl<R: BufRead> Tags<R> {
         if !are_parted(start.attributes_raw()) {
             return Err(self.wrong("has attributes without a blank between them, or a < in one"));
         }
+        if start.name().prefix().is_some_and(|prefix| prefix.is_xmlns()) {
+            return Err(self.wrong("has an element of the namespace of declarations"));
+        }
         let resolver = self.reader.resolver();
         let soap = match resolver.resolve_element(start.name()).0 {
             ResolveResult::Bound(Namespace(uri)) => SOAP.contains(&uri),
@@ -193,7 +201,7 @@ impl<R: BufRead> Tags<R> {
             ResolveResult::Unknown(_) => return Err(self.wrong(UNDECLARED)),
         };
         let mut tag = Tag { name, attributes: Vec::new(), nil: false, soap };
-        let mut count = 0;
+        let (mut count, mut prefixed) = (0, Vec::new());
         for attribute in start.attributes() {
             let Ok(attribute) = attribute else {
                 return Err(self.wrong("has an attribute that cannot be read, or stands twice"));
@@ -202,8 +210,14 @@ impl<R: BufRead> Tags<R> {
             if count > ATTRIBUTES_MAX {
                 return Err(self.wrong("has an element of more than 256 attributes"));
             }
-            if attribute.key.as_namespace_binding().is_some() {
-                continue;
+            match attribute.key.as_namespace_binding() {
+                None => {}
+                Some(PrefixDeclaration::Named(prefix))
+                    if attribute.value.is_empty() || !is_name(prefix) =>
+                {
+                    return Err(self.wrong("declares a namespace as none may be"));
+                }
+                Some(_) => continue,
             }
             let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0) else {
                 return Err(self.wrong("refers to an entity that XML does not know by itself"));
@@ -222,8 +236,14 @@ impl<R: BufRead> Tags<R> {
                 }
                 ResolveResult::Bound(Namespace(INSTANCE)) => {}
                 ResolveResult::Unknown(_) => return Err(self.wrong(UNDECLARED)),
-                _ => tag.attributes.push((name.to_owned(), value.into_owned())),
+                _ => {
+                    prefixed.push(attribute.key.prefix().is_some());
+                    tag.attributes.push((name.to_owned(), value.into_owned()));
+                }
             }
+        }
+        if prefixed.contains(&true) {
+            tag.attributes = without_namesakes(tag.attributes, &prefixed);
         }
         Ok(tag)
     }
@@ -327,6 +347,28 @@ impl<R: BufRead> Tags<R> {
     fn is_at_end(&mut self) -> bool {
         self.reader.get_mut().fill_buf().is_ok_and(<[u8]>::is_empty)
     }
+}
+
+/// Those attributes, of which some are `prefixed`, that go by their local names: beside one without a prefix those with one
+/// are left out, and of several with one value there is the first. Of others it cannot be told which is meant: all stay.
+fn without_namesakes(all: Vec<(String, String)>, prefixed: &[bool]) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    let own: HashSet<String> = all
+        .iter()
+        .zip(prefixed)
+        .filter_map(|((name, _), prefixed)| (!prefixed).then(|| name.clone()))
+        .collect();
+    for (attribute, prefixed) in all.into_iter().zip(prefixed) {
+        if !prefixed || !own.contains(&attribute.0) && !kept.contains(&attribute) {
+            kept.push(attribute);
+        }
+    }
+    kept
+}
+
+/// Whether it is the name that XML keeps for its declaration, however it is written.
+fn is_xml(target: &str) -> bool {
+    target.eq_ignore_ascii_case("xml")
 }
 
 fn web_page() -> DecodeError {

@@ -37,6 +37,23 @@ fn an_element_becomes_the_object_that_it_is() {
             r#"{"@type":"u","k":null}"#,
             "what an instance says of its schema",
         ),
+        ("<C xml:lang='ar' lang='en'/>", r#"{"@lang":"en"}"#, "the one without a prefix"),
+        ("<C a='1' xml:lang='ar'/>", r#"{"@a":"1","@lang":"ar"}"#, "names of their own"),
+        (
+            "<C xmlns:p='urn:p' xmlns:q='urn:q' p:z='1' q:z='2' p:y='3' z='4'/>",
+            r#"{"@y":"3","@z":"4"}"#,
+            "wherever it stands",
+        ),
+        (
+            "<C xmlns:p='urn:p' xmlns:q='urn:q' p:z='1' y='0' q:z='1'/>",
+            r#"{"@z":"1","@y":"0"}"#,
+            "two that say the same",
+        ),
+        (
+            "<C xmlns:p='urn:p' xmlns:q='urn:q' p:z='1' q:z='2'/>",
+            r#"{"@z":"1","@z":"2"}"#,
+            "two that do not: whoever reads the record refuses it",
+        ),
     ] {
         let document = format!("<R>{record}</R>");
         let (_, records, end) = found(document.as_bytes(), &[]);
@@ -88,6 +105,19 @@ fn what_cannot_be_read_is_told_by_its_kind() {
         ("\n<?xml version='1.0'?><R/>", Reason::NotJson, "a declaration behind an empty line"),
         ("<R/><?xml version='1.0'?>", Reason::NotJson, "at the end"),
         ("<R><? no?></R>", Reason::NotJson, "an instruction for nobody"),
+        ("<R>x<?XML version='1.0'?>y</R>", Reason::NotJson, "a declaration in capitals"),
+        ("<?Xml version='1.0'?><R/>", Reason::NotJson, "where one may stand"),
+        ("<?xml version='2.0'?><R/>", Reason::NotJson, "another XML"),
+        ("<?xml version=\"1.0'?><R/>", Reason::NotJson, "quotes that differ"),
+        ("<?xml version='1.0' foo='1'?><R/>", Reason::NotJson, "a declaration of more"),
+        ("<?xml?><R/>", Reason::NotJson, "and of nothing"),
+        ("<R xmlns:p=''/>", Reason::NotJson, "a prefix taken back"),
+        ("<R xmlns:='urn:a'/>", Reason::NotJson, "a prefix without a name"),
+        ("<R xmlns:\u{d7}='urn:a'/>", Reason::NotJson, "a prefix that is no name"),
+        ("<xmlns:R/>", Reason::NotJson, "an element of declarations"),
+        ("<R><t\u{200e}>x</t\u{200e}></R>", Reason::NotJson, "a mark that nobody sees"),
+        ("<R a\u{f7}='1'/>", Reason::NotJson, "a sign that is no letter"),
+        ("<\u{301}R/>", Reason::NotJson, "a mark without its letter"),
         (&format!("<{}/>", "n".repeat(1025)), Reason::NotJson, "a name without end"),
         ("<R a;b='1'/>", Reason::NotJson, "a name that is none"),
         (&format!("<R{many}/>"), Reason::NotJson, "attributes without end"),
@@ -104,6 +134,11 @@ fn what_cannot_be_read_is_told_by_its_kind() {
     assert!(end.unwrap_err().to_string().contains("a DOCTYPE (line 4)"));
     let whole = "\u{feff}<?xml version='1.0'?><?style a?><R xml:lang='ar'>a ]] &gt;<![CDATA[<]]></R>\n<!-- - -->";
     assert!(found(whole.as_bytes(), &[]).2.is_ok(), "what looks alike and is well");
+    let (_, records, end) = found("<R><C a\u{301}='1'><ن\u{200c}ام/></C></R>".as_bytes(), &[]);
+    assert!(
+        end.is_ok() && records == ["{\"@a\u{301}\":\"1\",\"ن\u{200c}ام\":\"\"}"],
+        "{records:?}"
+    );
     let (_, records, end) = found(b"<R><S/></R>", &[]);
     assert!(end.is_ok() && records.is_empty(), "no records is a good answer");
 }
