@@ -8,12 +8,13 @@ use std::{
     sync::Arc,
 };
 
+use encoding_rs::UTF_8;
 use quick_xml::{
     NsReader, XmlVersion,
     encoding::DecodingReader,
     errors::{Error, IllFormedError},
     escape::resolve_xml_entity,
-    events::{BytesStart, Event as Read_},
+    events::{BytesDecl, BytesStart, Event as Read_},
     name::{Namespace, PrefixDeclaration, ResolveResult},
 };
 
@@ -162,6 +163,12 @@ impl<R: BufRead> Tags<R> {
                 Read_::Decl(about) if !is_declaration(&about) => {
                     return Err(self.wrong("declares itself otherwise than XML 1 does: by a version, then its encoding, then whether it stands alone"));
                 }
+                Read_::Decl(about) if self.is_late(&about) => {
+                    return Err(DecodeError::Encoding(
+                        "it declares its encoding behind a long run of blanks, where nobody looks for it; have the partner write it in UTF-8"
+                            .to_owned(),
+                    ));
+                }
                 Read_::PI(order) if !is_name(order.target()) || is_xml(order.target()) => {
                     return Err(self.wrong("has an instruction whose name is none"));
                 }
@@ -169,6 +176,14 @@ impl<R: BufRead> Tags<R> {
                 Read_::Decl(_) | Read_::PI(_) | Read_::Comment(_) | Read_::Empty(_) => {}
             }
         }
+    }
+
+    /// Whether a document declares an encoding that was not met in time, and is read as UTF-8.
+    fn is_late(&self, about: &BytesDecl<'_>) -> bool {
+        let encoding = about.encoder();
+        let other = encoding.is_some_and(|other| other != UTF_8 && other.is_ascii_compatible());
+        let unknown = encoding.is_none() && about.encoding().is_some();
+        self.reader.get_ref().inner().encoding() == UTF_8 && (other || unknown)
     }
 
     fn open(&mut self, start: &BytesStart<'_>) -> Result<Tag, DecodeError> {

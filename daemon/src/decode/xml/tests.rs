@@ -221,6 +221,12 @@ fn an_encoding_that_the_bytes_speak_against_is_held() {
             }
         }
     }
+    for (name, good) in [("utf-8", true), ("utf-16", true), ("windows-1256", false), ("x", false)] {
+        let late = format!("<?xml version='1.0'{}encoding='{name}'?><R/>", " ".repeat(300));
+        let (_, _, end) = found(late.as_bytes(), &[]);
+        let held = matches!(&end, Err(DecodeError::Encoding(said)) if said.contains("long run"));
+        assert_eq!((end.is_ok(), held), (good, !good), "{name}: {end:?}");
+    }
     let style = format!("<?xml-stylesheet encoding='windows-1256'?><R><C><k>{arabic}</k></C></R>");
     assert_eq!(found(style.as_bytes(), &[]).1, ["{\"k\":\"أسرة\"}"], "that declares nothing");
 }
