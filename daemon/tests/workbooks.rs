@@ -218,7 +218,7 @@ fn an_error_that_nobody_knows_refuses_its_row_alone() {
             assert!(reason.contains(place) && reason.contains("holds an error"), "{reason}");
         }
         // Cells that say nothing of their place stand each behind the last.
-        let bare = rows.replace(&format!(r#"<c r="D3" t="e">"#), r#"<c t="e">"#);
+        let bare = rows.replace(r#"<c r="D3" t="e">"#, r#"<c t="e">"#);
         let bare = bare.replace(r#"<c r="A3""#, "<c").replace(r#"<c r="E3""#, "<c");
         let found = read(FIELDS, &Book::new(&bare).bytes()).unwrap();
         assert!(found.refused[0].2.contains("B3"), "{found:#?}");

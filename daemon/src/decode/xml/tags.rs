@@ -368,11 +368,9 @@ impl<R: BufRead> Tags<R> {
 /// are left out, and of several with one value there is the first. Of others it cannot be told which is meant: all stay.
 fn without_namesakes(all: Vec<(String, String)>, prefixed: &[bool]) -> Vec<(String, String)> {
     let mut kept: Vec<(String, String)> = Vec::new();
-    let own: HashSet<String> = all
-        .iter()
-        .zip(prefixed)
-        .filter_map(|((name, _), prefixed)| (!prefixed).then(|| name.clone()))
-        .collect();
+    let with = all.iter().zip(prefixed);
+    let own: HashSet<String> =
+        with.filter(|(_, prefixed)| !**prefixed).map(|((name, _), _)| name.clone()).collect();
     for (attribute, prefixed) in all.into_iter().zip(prefixed) {
         if !prefixed || !own.contains(&attribute.0) && !kept.contains(&attribute) {
             kept.push(attribute);
