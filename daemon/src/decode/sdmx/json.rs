@@ -49,6 +49,7 @@ pub(super) fn read(bytes: &[u8], key: &Key, each: &mut Each<'_>) -> Result<(), D
             (true, false) => Err(no_data_sets()),
         };
     };
+    structures.iter().flat_map(|structure| structure.dimensions.all()).try_for_each(lists_once)?;
     let mut taker = Taker::new(key, each);
     for (number, data_set) in data_sets.iter().enumerate() {
         let of = structures.iter().position(|structure| structure.of.contains(&number));
@@ -132,7 +133,6 @@ impl Set<'_, '_, '_> {
             }
         }
         self.taker.key.check(ids)?;
-        dimensions.into_iter().flatten().try_for_each(lists_once)?;
         if data.series.is_none() && data.observations.is_none() {
             return if self.action == Action::Delete { Err(bulk_of_all()) } else { Ok(()) };
         }
