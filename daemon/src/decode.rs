@@ -16,6 +16,7 @@ pub use marsad_shared::quarantine::Standing;
 pub mod charset;
 pub mod csv;
 pub mod json;
+pub mod letters;
 pub mod sdmx;
 pub mod xlsx;
 pub mod xml;

@@ -404,6 +404,7 @@ fn columns_are_found_in_xml_by_paths_of_local_names() {
         let (found, refused) = rows(&feed(&keys), &format!("<R><C id='1'>{record}</C></R>"));
         [found, refused].concat().concat()
     };
+    let mixed = "field \"v\" has elements in it: its text is not whole; have the partner write it as text alone, or type it \"json\"";
     for (from, kind, record, expected) in [
         ("\"A\"", "text", "<A>x</A>", "1|x"),
         ("\"A\"", "text", "<A b='c'>x</A>", "1|x"),
@@ -439,6 +440,16 @@ fn columns_are_found_in_xml_by_paths_of_local_names() {
             "<A><B>y</B></A>",
             "field \"v\" holds an object or a list; name what is wanted of it in `from`, or type it \"json\"",
         ),
+        // Words inside other elements are a part of what is said, and would be lost.
+        ("\"A\"", "text", "<A>Al <B>Noor</B> Clinic</A>", mixed),
+        ("\"A\"", "integer", "<A>10<B>3</B></A>", mixed),
+        ("\"A\"", "text", "<A k='1'><B/>x</A>", mixed),
+        ("\"A[@k='1']\"", "text", "<A k='1'>x<B/></A>", mixed),
+        ("[\"Z\", \"A\"]", "text", "<A>x<B/></A>", mixed),
+        ("\"A/B\"", "text", "<A>x<B>y</B>z</A>", "1|y"),
+        ("\"A\"", "text", "x <A>y</A> z", "1|y"),
+        ("\"A\"", "text", "<A>x<!-- y --><![CDATA[<B>]]></A>", "1|x<B>"),
+        ("\"A\"", "json", "<A>x<B>y</B></A>", r##"1|{"B":"y","#text":"x"}"##),
     ] {
         assert_eq!(columns(from, kind, record), expected, "{from} of {record}");
     }

@@ -185,6 +185,86 @@ fn a_cell_that_has_no_value_refuses_its_row_by_name_and_no_other() {
 }
 
 #[test]
+fn an_error_that_nobody_knows_refuses_its_row_alone() {
+    let errors = [
+        "#GETTING_DATA",
+        "#SPILL!",
+        "#CALC!",
+        "#FIELD!",
+        "#BLOCKED!",
+        "#CONNECT!",
+        "#UNKNOWN!",
+        "#BUSY!",
+        "#ERROR!",
+        "Err:502",
+        "\u{202e}#x, \"y\"",
+    ];
+    for error in errors {
+        let bad = format!("<t=\"e\"><f>X(1)</f><v>{error}</v>");
+        let rows = [
+            row(1, &["id", "day", "at", "n", "ok", "note"]),
+            row(2, &["A1", "", "", "1", "", "x"]),
+            row(3, &["A2", "", "", &bad, "yes"]),
+            row(5, &["A3", "", "", r#"<t="e"><v>#N/A</v>"#]),
+            // Alone in its row, beside what is read, and beside the header.
+            row(6, &[&bad]),
+            row(7, &["A4", "", "", "2", "", &bad]),
+            row(8, &["A5", "", "", "3", "", "", &bad]),
+            row(9, &[&bad, "", "", "4"]),
+            row(10, &["A6", "", "", "5", "no"]),
+        ]
+        .concat();
+        let found = read(FIELDS, &Book::new(&rows).bytes()).unwrap();
+        assert_eq!(found.rows, ["A1|·|·|1|·", "A4|·|·|2|·", "A5|·|·|3|·", "A6|·|·|5|0"], "{error}");
+        let said: Vec<_> =
+            found.refused.iter().map(|(line, field, _)| (*line, field.as_deref())).collect();
+        let n = Some("n");
+        assert_eq!(said, [(3, n), (5, n), (6, Some("id")), (9, Some("id"))], "{error}: {found:#?}");
+        for ((_, _, reason), place) in found.refused.iter().zip(["D3", "D5", "A6", "A9"]) {
+            assert!(reason.contains(place) && reason.contains("holds an error"), "{reason}");
+        }
+        // Cells that say nothing of their place stand each behind the last.
+        let bare = rows.replace(r#"<c r="D3" t="e">"#, r#"<c t="e">"#);
+        let bare = bare.replace(r#"<c r="A3""#, "<c").replace(r#"<c r="E3""#, "<c");
+        let found = read(FIELDS, &Book::new(&bare).bytes()).unwrap();
+        assert!(found.refused[0].2.contains("B3"), "{found:#?}");
+        assert_eq!(found.rows.len(), 4, "{found:#?}");
+    }
+    // In the header it is a name like any other.
+    let head = row(1, &["id", r#"<t="e"><v>#SPILL!</v>"#]) + &row(2, &["A", "1"]);
+    let keys = "key = [\"id\"]\nfields = { id = \"text\", n = { type = \"integer\", from = \"#SPILL!\" } }";
+    assert_eq!(read(keys, &Book::new(&head).bytes()).unwrap().rows, ["A|1"]);
+}
+
+#[test]
+fn a_day_in_iso_8601_is_one_with_its_first_moment_too() {
+    let cell = |time: &str| format!("<t=\"d\"><v>{time}</v>");
+    for (time, day, at) in [
+        ("2026-03-05", "2026-03-05", "2026-03-04T20:00:00Z"),
+        ("2026-03-05T00:00:00", "2026-03-05", "2026-03-04T20:00:00Z"),
+        ("2026-03-05T00:00:00.000", "2026-03-05", "2026-03-04T20:00:00Z"),
+        // Where a moment is asked for, it is the one that is written.
+        ("2026-03-05T00:00:00Z", "2026-03-05", "2026-03-05T00:00:00Z"),
+        ("2026-03-05T00:00:00.000Z", "2026-03-05", "2026-03-05T00:00:00Z"),
+        ("2026-03-05T06:30:00", "", "2026-03-05T02:30:00Z"),
+        ("2026-03-05T06:30:00Z", "", "2026-03-05T06:30:00Z"),
+        ("2026-03-05T00:00:00+04:00", "", "2026-03-04T20:00:00Z"),
+    ] {
+        let rows = row(1, &["id", "day", "at", "n", "ok"])
+            + &row(2, &["D", &cell(time)])
+            + &row(3, &["T", "", &cell(time)]);
+        let found = read(FIELDS, &Book::new(&rows).bytes()).unwrap();
+        let moment = format!("T|·|{at}|·|·");
+        if day.is_empty() {
+            assert_eq!(found.rows, [moment], "{time}");
+            assert_eq!(found.refused[0].1.as_deref(), Some("day"), "{time}: {found:#?}");
+        } else {
+            assert_eq!(found.rows, [format!("D|{day}|·|·|·"), moment], "{time}: {found:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_sheet_is_chosen_by_name_number_or_because_it_is_the_only_one_to_be_seen() {
     let rows = |id: &str| row(1, &["id"]) + &row(2, &[id]);
     let mut book = Book::new(&rows("A")).sheet("لوحة", &rows("B"));

@@ -239,6 +239,8 @@ struct Observation {
     /// Whether a measure is among the values, and whether an attribute of the observation itself is.
     measured: bool,
     attributed: bool,
+    /// Whether its measure is said more than once.
+    twice: bool,
 }
 
 /// Takes observations of one message.

@@ -25,10 +25,11 @@ use super::{DecodeError, Flow, Raw, xml::tags::Tags};
 use crate::archive::{self, Archive, Member};
 
 mod cell;
+mod cells;
 mod child;
 mod limits;
 
-pub use cell::name as cell_name;
+pub use cell::{day_of, name as cell_name};
 pub use child::{Asked, run};
 pub use limits::{MEMORY_MAX, SILENCE_S};
 

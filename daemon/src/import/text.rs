@@ -1,5 +1,5 @@
 //! The text of a file, as UTF-8: by its mark, else in the feed's encoding, else in UTF-8, and never by a guess
-//! (sources.md 3.1). A table that does not stand that test is held whole, with what it seems to be.
+//! (sources.md 3.1). A file that does not stand that test is held whole, with what it seems to be.
 
 use std::io::{self, Chain, Cursor, Read};
 
@@ -9,7 +9,7 @@ use marsad_shared::{
 };
 
 use super::proposal::{self, Wanted};
-use crate::decode::{DecodeError, charset, charset::Charset};
+use crate::decode::{DecodeError, charset, charset::Charset, letters::Letters};
 
 /// As much of a file's begin is kept, in bytes, to tell what else it may be.
 const HEAD: usize = 64 * 1024;
@@ -64,24 +64,27 @@ impl<'f, R: Read> FileText<'f, R> {
         read: Result<T, DecodeError>,
         layout: Option<&Layout>,
     ) -> Result<T, DecodeError> {
-        let (Some(charset), Format::Csv) = (self.charset, self.format) else { return read };
-        let read = match self.bytes {
+        let Some(charset) = self.charset else { return read };
+        let wanted = Wanted::of(self.feed, self.format, layout);
+        if let (Ok(_), Bytes::Text(text)) = (&read, &self.bytes)
+            && text.inner().is_utf8()
+        {
             // Only of a file that was read to its end is that known.
-            Bytes::Text(text) if read.is_ok() && text.inner().is_utf8() => {
-                Err(DecodeError::Encoding(format!(
-                    "all of it is UTF-8, and none of it {}",
-                    charset.name()
-                )))
-            }
-            _ => read,
-        };
-        let wanted = Wanted::of(self.feed, layout);
+            let remedy = proposal::for_utf8(&wanted, &self.head, charset);
+            return Err(DecodeError::Encoding(format!(
+                "all of it is UTF-8, and none of it {}; {remedy}",
+                charset.name()
+            )));
+        }
         read.map_err(|error| match error {
-            DecodeError::Encoding(what) => {
+            // Of JSON each line that is no text tells that itself, with what to do.
+            DecodeError::Encoding(what) if self.format == Format::Csv => {
                 let remedy = proposal::for_encoding(&wanted, &self.head, charset);
                 DecodeError::Encoding(format!("{what}; {remedy}"))
             }
-            DecodeError::Layout(ref what) | DecodeError::Drift { text: ref what, .. } => {
+            DecodeError::Layout(ref what) | DecodeError::Drift { text: ref what, .. }
+                if self.format != Format::Sdmx =>
+            {
                 match proposal::for_layout(&wanted, &self.head, charset) {
                     Some(remedy) => DecodeError::Encoding(format!("{what}; {remedy}")),
                     None => error,
@@ -102,19 +105,11 @@ impl<R: Read> Read for FileText<'_, R> {
 }
 
 /// Bytes of a text in an encoding in which nearly every byte is a letter, looked at on their way: whether they are UTF-8
-/// after all. Text of any such encoding is UTF-8 by accident only where it is ASCII.
+/// after all.
 struct Probe<R> {
     bytes: R,
     /// `None`: nothing is to be told, or it is no UTF-8.
     letters: Option<Letters>,
-}
-
-/// The letters beyond ASCII so far.
-#[derive(Default)]
-struct Letters {
-    met: bool,
-    /// The begin of a letter that the last piece ended in.
-    begun: Vec<u8>,
 }
 
 impl<R: Read> Probe<R> {
@@ -123,7 +118,7 @@ impl<R: Read> Probe<R> {
     }
 
     fn is_utf8(&self) -> bool {
-        self.letters.as_ref().is_some_and(|letters| letters.met && letters.begun.is_empty())
+        self.letters.as_ref().is_some_and(Letters::is_utf8)
     }
 }
 
@@ -136,42 +131,68 @@ impl<R: Read> Read for Probe<R> {
     }
 }
 
-impl Letters {
-    /// With the next piece; `None`: it is no UTF-8.
-    fn with(mut self, piece: &[u8]) -> Option<Self> {
-        if self.begun.is_empty() && piece.is_ascii() {
-            return Some(self);
-        }
-        self.begun.extend_from_slice(piece);
-        self.met |= !self.begun.is_ascii();
-        let begun = match std::str::from_utf8(&self.begun) {
-            Ok(_) => self.begun.len(),
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Err(_) => return None,
-        };
-        self.begun.drain(..begun);
-        Some(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use encoding_rs::WINDOWS_1256;
+    use marsad_shared::config::{Config, Environment};
+
     use super::*;
 
+    /// A feed of files in `format`, which should be in windows-1256.
+    fn feed(format: &str) -> Feed {
+        let folder = tempfile::tempdir().unwrap();
+        let marsad = folder.path().join("marsad.toml");
+        let partner = format!(
+            "[partner]\nid = \"p\"\n[[connection]]\nid = \"drop\"\nimport = \"/nowhere\"\n[[feed]]\nid = \"f\"\n\
+             connection = \"drop\"\nfiles = \"*\"\nformat = \"{format}\"\nencoding = \"windows-1256\"\nkey = [\"id\"]\n\
+             fields = {{ id = \"text\", name = {{ type = \"text\", from = [\"الاسم\", \"$.a.الاسم\"] }} }}\n"
+        );
+        fs::create_dir(folder.path().join("partners.d")).unwrap();
+        fs::write(folder.path().join("partners.d/p.toml"), partner).unwrap();
+        fs::write(&marsad, "").unwrap();
+        let mut config =
+            Config::load(&marsad, &Environment::empty()).unwrap_or_else(|e| panic!("{e}"));
+        config.feeds.remove(0)
+    }
+
     #[test]
-    fn utf8_is_told_from_what_only_looks_like_it() {
-        let windows = encoding_rs::WINDOWS_1256.encode("قيد الطلبة").0.into_owned();
-        for (bytes, expected, why) in [
-            ("رقم,قيد".as_bytes(), true, "letters of two bytes"),
-            (b"id,name".as_slice(), false, "ASCII is the same in both"),
-            (&windows, false, "windows-1256"),
-            (&"قيد".as_bytes()[..3], false, "it ends inside a letter"),
+    fn what_is_utf8_and_should_not_be_is_held_in_each_format() {
+        let known = "all of it is UTF-8, and none of it windows-1256; it reads as UTF-8: 2 of 2 columns are";
+        let names = format!("{known} among its names, a name reads \"الاسم\"; if that is so");
+        let header = format!("{known} in its header, a header reads \"الاسم\"; if that is so");
+        let lines = "{\"id\":\"2\",\"الاسم\":null}\n{\"id\":\"3\",\"الاسم\":\"أ\"}\n";
+        for (format, text, expected) in [
+            ("json", r#"[{"id":"4","الاسم":"أسرة"}]"#, names.as_str()),
+            ("json", r#"{"items":[{"id":"4","a":{"الاسم":null}}]}"#, &names),
+            ("ndjson", lines, &names),
+            ("csv", "id,الاسم\n5,أسرة\n", &header),
+            ("json", r#"[{"ID":"4","n":"أسرة"}]"#, "set encoding = \"utf-8\" and put"),
+            ("sdmx", r#"{"data":{"dataSets":["أسرة"]}}"#, "set encoding = \"utf-8\" and put"),
+            ("json", r#"[{"id":"4"}]"#, ""),
+            ("ndjson", "{\"id\":\"4\"}\n", ""),
         ] {
-            for step in 1..=4 {
-                let pieces = bytes.chunks(step);
-                let letters = pieces.into_iter().try_fold(Letters::default(), Letters::with);
-                let told = letters.is_some_and(|letters| letters.met && letters.begun.is_empty());
-                assert_eq!(told, expected, "{why}, {step} bytes at a time");
+            let (feed, written) = (feed(format), feed(format).format.unwrap());
+            let judged = |bytes: &[u8], read: Result<(), DecodeError>| {
+                let mut bytes = bytes;
+                let mut file = FileText::new(&feed, written, &mut bytes).unwrap();
+                io::copy(&mut file, &mut io::sink()).unwrap();
+                let layout = Layout::new(feed.fields.clone(), &feed.key).unwrap();
+                let told = file.judge(read, Some(&layout)).err();
+                told.map_or_else(String::new, |error| {
+                    assert!(matches!(error, DecodeError::Encoding(_)), "{error:?}");
+                    error.to_string()
+                })
+            };
+            let said = judged(text.as_bytes(), Ok(()));
+            assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{said}");
+            let windows = WINDOWS_1256.encode(text).0;
+            assert_eq!(judged(&windows, Ok(())), "", "as it should be: {text}");
+            if expected == names {
+                let layout = DecodeError::Layout("its names are others".to_owned());
+                let said = judged(text.as_bytes(), Err(layout));
+                assert!(said.starts_with("its names are others; it reads as UTF-8"), "{said}");
             }
         }
     }

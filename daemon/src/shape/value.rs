@@ -13,7 +13,7 @@ use marsad_shared::{
 };
 
 use super::Misfit;
-use crate::decode::{Raw, json::bad_escape};
+use crate::decode::{Raw, json::bad_escape, xlsx::day_of};
 
 mod card;
 mod limits;
@@ -115,6 +115,7 @@ impl Reading {
             (FieldType::Enum, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => {
                 bare(text).into()
             }
+            (FieldType::Date, Raw::Iso(text)) => day_of(bare(text)).into(),
             (_, Raw::Text(text) | Raw::Number(text) | Raw::Iso(text)) => digits_folded(bare(text)),
         };
         if text.is_empty() {

@@ -241,11 +241,14 @@ fn chosen<'r>(
     }
 }
 
-/// An element's own text; nothing if it is empty.
+const MIXED: &str = "has elements in it: its text is not whole; have the partner write it as text alone, or type it \"json\"";
+
+/// An element's own text; nothing if it is empty. With words inside other elements it would be read without them.
 fn xml_text(value: Written<'_>) -> Result<Held<'_>, &'static str> {
     let held = match value.get().as_bytes().first() {
         Some(b'[') => return Err(MANY),
         Some(b'{') => match member(value, xml::TEXT) {
+            Some(_) if xml::has_elements(value.get()) => return Err(MIXED),
             Some(text) => raw_of(text)?,
             None if xml::has_elements(value.get()) => raw_of(value)?,
             None => Held::Raw(Raw::Nothing),

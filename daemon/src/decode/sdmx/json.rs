@@ -1,13 +1,14 @@
 //! SDMX-JSON 1.0 and 2.x: keys are lists of positions in lists of values, which may stand before the data or behind it.
 
-use std::marker::PhantomData;
+use std::{collections::HashSet, marker::PhantomData};
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     Action, Each, GAP, GAPS, Groups, Key, MEASURE, Observation, Part, Taker, bulk, bulk_of_all,
-    errors, text,
+    errors, shown, text,
 };
 use crate::decode::{
     DEPTH_MAX, DecodeError,
@@ -29,6 +30,7 @@ pub(super) fn read(bytes: &[u8], key: &Key, each: &mut Each<'_>) -> Result<(), D
     let message: Message<'_> =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| unlike(&e))?;
     errors(&message.errors.iter().flatten().map(Trouble::said).collect::<Vec<_>>())?;
+    let says_none = message.errors.as_ref().is_some_and(|said| !said.is_empty());
     let known = message.header.is_some() || message.meta.is_some() || message.data.is_some();
     let (top, below) = (message.structure, message.data);
     let mut structures: Vec<Structure> =
@@ -40,9 +42,14 @@ pub(super) fn read(bytes: &[u8], key: &Key, each: &mut Each<'_>) -> Result<(), D
         data_sets = data_sets.or(data.sets);
     }
     let Some(data_sets) = data_sets else {
-        // A message without data sets is an empty answer; what is no message at all is none.
-        return if known { Ok(()) } else { Err(no_message()) };
+        return match (known, says_none) {
+            (false, _) => Err(no_message()),
+            (true, true) => Ok(()),
+            // An empty answer has an empty list.
+            (true, false) => Err(no_data_sets()),
+        };
     };
+    structures.iter().flat_map(|structure| structure.dimensions.all()).try_for_each(lists_once)?;
     let mut taker = Taker::new(key, each);
     for (number, data_set) in data_sets.iter().enumerate() {
         let of = structures.iter().position(|structure| structure.of.contains(&number));
@@ -91,6 +98,13 @@ fn unlike(error: &serde_json::Error) -> DecodeError {
 fn no_message() -> DecodeError {
     DecodeError::Layout(
         "it is JSON, but no SDMX message; see what the answer looks like, and mend `format` if it is meant so"
+            .to_owned(),
+    )
+}
+
+fn no_data_sets() -> DecodeError {
+    DecodeError::Layout(
+        "it is an SDMX message without `dataSets`, and does not say that there are no data; ask for data and not for a structure, or have the partner mend the message"
             .to_owned(),
     )
 }
@@ -214,8 +228,7 @@ impl Set<'_, '_, '_> {
             if matches!(position, "" | "~") && self.action == Action::Delete {
                 return Err(bulk(&dimension.id));
             }
-            let position = position.parse().map_err(|_| layout("a key is no list of positions"))?;
-            seen.dimensions.push(listed(dimension, position)?);
+            seen.dimensions.push(listed(dimension, number(position)?)?);
         }
         if positions.next().is_some() {
             return Err(layout("a key has more positions than there are dimensions"));
@@ -236,9 +249,7 @@ impl Set<'_, '_, '_> {
             let mut shared = Vec::new();
             for (position, dimension) in key.split(':').zip(&dimensions) {
                 if !matches!(position, "" | "~") {
-                    let position =
-                        position.parse().map_err(|_| layout("a key is no list of positions"))?;
-                    shared.push(listed(dimension, position)?);
+                    shared.push(listed(dimension, number(position)?)?);
                 }
             }
             let values: Vec<&RawValue> =
@@ -247,6 +258,28 @@ impl Set<'_, '_, '_> {
             Ok(())
         })?;
         Ok(all)
+    }
+}
+
+/// A position as a key names it: each has one way to be written, so that no key has two.
+fn number(position: &str) -> Result<usize, DecodeError> {
+    let plain = position.bytes().all(|byte| byte.is_ascii_digit())
+        && (position == "0" || !position.starts_with('0'));
+    let number = position.parse().ok().filter(|_| plain);
+    number.ok_or_else(|| layout("a key is no list of positions"))
+}
+
+/// Whether each code of a dimension has one position: two would be one record under two keys.
+fn lists_once(dimension: &Component) -> Result<(), DecodeError> {
+    let mut met = HashSet::new();
+    let mut codes = dimension.values.iter().flatten().filter_map(Listed::text);
+    match codes.find(|code| !met.insert(code.clone())) {
+        Some(twice) => Err(layout(&format!(
+            "dimension \"{}\" has the value \"{}\" twice in its list",
+            shown(&dimension.id),
+            shown(&twice)
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -285,13 +318,14 @@ fn plain(value: &RawValue) -> Option<String> {
     (written != "null").then(|| written.to_owned())
 }
 
-/// Hands the members of an object to `each`, in their order.
+/// Hands the members of an object to `each`, in their order. None may stand twice.
 fn members(
     object: &RawValue,
     each: impl FnMut(&str, &RawValue) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     struct Members<'r, F> {
         each: F,
+        met: HashSet<u64>,
         trouble: Option<DecodeError>,
         value: PhantomData<&'r RawValue>,
     }
@@ -308,7 +342,13 @@ fn members(
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
             while let Some(Name(name)) = map.next_key()? {
-                if let Err(error) = (self.each)(&name, map.next_value()?) {
+                let value = map.next_value()?;
+                let given = if self.met.insert(xxh3_64(name.as_bytes())) {
+                    (self.each)(&name, value)
+                } else {
+                    Err(layout(&format!("the key \"{}\" stands twice", shown(&name))))
+                };
+                if let Err(error) = given {
                     self.trouble = Some(error);
                     return Err(serde::de::Error::custom("stopped"));
                 }
@@ -321,7 +361,7 @@ fn members(
         }
     }
 
-    let mut visitor = Members { each, trouble: None, value: PhantomData };
+    let mut visitor = Members { each, met: HashSet::new(), trouble: None, value: PhantomData };
     let end = serde_json::Deserializer::from_str(object.get()).deserialize_any(&mut visitor);
     match (visitor.trouble, end) {
         (Some(error), _) => Err(error),

@@ -231,6 +231,7 @@ impl<R: BufRead> Message<R> {
             "ObsValue" => {
                 let part = part(MEASURE, need(tag, "value")?);
                 if let Some(seen) = &mut set.seen {
+                    seen.twice |= seen.measured;
                     seen.measured = true;
                     seen.values.extend(part);
                 }
@@ -261,6 +262,10 @@ impl<R: BufRead> Message<R> {
                 let common: Vec<_> =
                     set.common.iter().filter(|part| !own(&part.id)).cloned().collect();
                 seen.values.extend(common);
+                if seen.twice {
+                    let reason = "it has more than one ObsValue, and nothing tells which is meant; have the partner mend it";
+                    return taker.bad(&seen, reason.to_owned(), Some(self.tags.line()));
+                }
                 taker.take(&seen, &self.groups, set.action, Some(self.tags.line()))
             }
             "Series" => {

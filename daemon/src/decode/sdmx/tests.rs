@@ -58,7 +58,18 @@ fn a_message_that_is_none_or_has_none_is_told() {
     let ml = |root: &str, inside: &str| format!("<m:{root} xmlns:m='urn:m'>{inside}</m:{root}>");
     for (message, expected, why) in [
         (json(SERIES, ""), Ok(0), "no data sets"),
-        (r#"{"header":{"id":"x"}}"#.to_owned(), Ok(0), "a header alone"),
+        (r#"{"header":{"id":"x"}}"#.to_owned(), Err(Reason::Schema), "a header alone"),
+        (
+            r#"{"header":{"id":"x"},"errors":[{"code":404}]}"#.to_owned(),
+            Ok(0),
+            "a header, and that there are none",
+        ),
+        (r#"{"meta":{},"data":{},"errors":[]}"#.to_owned(), Err(Reason::Schema), "nothing said"),
+        (
+            format!(r#"{{"meta":{{}},"data":{{"structures":[{SERIES}]}}}}"#),
+            Err(Reason::Schema),
+            "a structure alone",
+        ),
         (
             r#"{"errors":[{"code":100,"title":"No results found"}]}"#.to_owned(),
             Err(Reason::Schema),
@@ -117,6 +128,71 @@ fn a_message_that_is_none_or_has_none_is_told() {
         let read = read_all(&message);
         let read = read.map(|found| found.len()).map_err(|error| error.reason());
         assert_eq!(read, expected, "{why}");
+    }
+}
+
+#[test]
+fn a_record_has_one_key_and_one_value() {
+    let observations = |inside: &str| {
+        let series = format!(r#"{{"series":{{"0":{{"observations":{{{inside}}}}}}}}}"#);
+        json(SERIES, &series)
+    };
+    let series = |key: &str| {
+        let one = |key: &str, at: u8| format!(r#""{key}":{{"observations":{{"{at}":[1]}}}}"#);
+        json(SERIES, &format!(r#"{{"series":{{{},{}}}}}"#, one("0", 0), one(key, 1)))
+    };
+    let listed = |of: &str| SERIES.replace(r#"{"id":"x"},{"id":"y"}"#, of);
+    let set = r#"{"series":{"0":{"observations":{"0":[1]}}}}"#;
+    let groups = |key: &str| {
+        json(SERIES, &format!(r#"{{"dimensionGroupAttributes":{{"{key}":["g"]}},"series":{{}}}}"#))
+    };
+    for (message, expected) in [
+        (observations(r#""0":[1],"1":[2]"#), Ok(2)),
+        (observations(r#""0":[1],"1":[2],"0":[1]"#), Err("the key \"0\" stands twice")),
+        (observations(r#""+1":[1]"#), Err("a key is no list of positions")),
+        (observations(r#""01":[1]"#), Err("a key is no list of positions")),
+        (observations(r#""-1":[1]"#), Err("a key is no list of positions")),
+        (observations(r#""00":[1]"#), Err("a key is no list of positions")),
+        (observations(r#"" 1":[1]"#), Err("a key is no list of positions")),
+        (observations(r#""\u0661":[1]"#), Err("a key is no list of positions")),
+        (series("1"), Ok(2)),
+        (series("0"), Err("the key \"0\" stands twice")),
+        (groups("0:1"), Ok(0)),
+        (groups("0:01"), Err("a key is no list of positions")),
+        (
+            json(&listed(r#"{"id":"x"},{"id":"x"}"#), set),
+            Err("dimension \"A\" has the value \"x\" twice"),
+        ),
+        (json(&listed(r#"{"id":"x"},{"value":"x"}"#), set), Err("twice in its list")),
+        (json(&listed(r#"{"id":"x"},null,null"#), set), Ok(1)),
+    ] {
+        match (read_all(&message), expected) {
+            (Ok(found), Ok(count)) => assert_eq!(found.len(), count, "{message}"),
+            (Err(error), Err(words)) => {
+                assert_eq!(error.reason(), Reason::Schema, "{message}: {error}");
+                assert!(error.to_string().contains(words), "{message}: {error}");
+            }
+            (found, _) => panic!("{message}: {found:?}"),
+        }
+    }
+    let none = read_all(&format!(r#"{{"data":{{"structures":[{SERIES}]}}}}"#)).unwrap_err();
+    assert!(none.to_string().contains("without `dataSets`"), "{none}");
+    let ml = |values: &str| {
+        format!(
+            "<GenericData><DataSet><Obs><ObsKey><Value id='A' value='x'/><Value id='T' value='1'/></ObsKey>{values}</Obs>\
+             <Obs><ObsKey><Value id='A' value='y'/><Value id='T' value='1'/></ObsKey><ObsValue value='9'/></Obs></DataSet></GenericData>"
+        )
+    };
+    let other = r#"{"A":"y","T":"1","OBS_VALUE":"9"}"#;
+    for (values, expected) in [
+        ("<ObsValue value='4'/>", r#"{"A":"x","T":"1","OBS_VALUE":"4"}"#),
+        ("<ObsValue value='4'/><ObsValue value='5'/>", "!it has more than one ObsValue"),
+        ("<ObsValue value='NaN'/><ObsValue value='5'/>", "!it has more than one ObsValue"),
+        ("<ObsValue value='4'/><ObsValue value='4'/>", "!it has more than one ObsValue"),
+    ] {
+        let found = read_all(&ml(values)).unwrap();
+        assert!(found.len() == 2 && found[0].starts_with(expected), "{values}: {found:?}");
+        assert_eq!(found[1], other, "its neighbour is kept");
     }
 }
 

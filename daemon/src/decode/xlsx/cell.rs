@@ -71,9 +71,29 @@ pub(super) fn write(value: &DataRef<'_>, is_formula: bool, out: &mut String) {
             Some((mark, text)) => put(mark, &text),
             None => put(ERROR, &time.as_f64().to_string()),
         },
-        DataRef::DateTimeIso(text) => put(ISO, text.strip_suffix("T00:00:00").unwrap_or(text)),
+        DataRef::DateTimeIso(text) => put(ISO, day(text).unwrap_or(text)),
         DataRef::Error(error) => put(ERROR, &error.to_string()),
     }
+}
+
+/// The day of a time in ISO 8601, if that is its first moment, to whatever part of a second it is written; `None`: it is
+/// another, or of some zone.
+fn day(time: &str) -> Option<&str> {
+    let (day, rest) = time.split_once("T00:00:00")?;
+    let nothing = |part: &str| !part.is_empty() && part.bytes().all(|digit| digit == b'0');
+    (rest.is_empty() || rest.strip_prefix('.').is_some_and(nothing)).then_some(day)
+}
+
+/// The day of a time in ISO 8601 that a workbook holds where a day is asked for, whose program wrote one as the first
+/// moment of it in UTC.
+pub fn day_of(time: &str) -> &str {
+    time.strip_suffix('Z').and_then(day).unwrap_or(time)
+}
+
+/// Writes an error of a workbook as it is sent.
+pub(super) fn write_error(error: &str, out: &mut String) {
+    out.push(ERROR);
+    out.push_str(error);
 }
 
 /// A day, a day with its time, or a time without a day, to the millisecond; `None` if the calendar of workbooks has none.
@@ -140,6 +160,7 @@ mod tests {
     fn cells_are_written_as_people_read_them_and_exactly() {
         let time = |days: f64, kind, old| DataRef::DateTime(ExcelDateTime::new(days, kind, old));
         let at = |days: f64| time(days, ExcelDateTimeType::DateTime, false);
+        let iso = |text: &str| DataRef::DateTimeIso(text.to_owned());
         for (value, expected, why) in [
             (DataRef::Empty, "", "nothing"),
             (DataRef::Float(120.0), "n120", "no point zero"),
@@ -163,7 +184,11 @@ mod tests {
             (at(2_958_466.0), "e2958466", "behind the last"),
             (time(44810.0, ExcelDateTimeType::DateTime, true), "d2026-09-07", "from 1904 on"),
             (time(1.104_166_7, ExcelDateTimeType::TimeDelta, false), "t26:30:00", "a length"),
-            (DataRef::DateTimeIso("2026-09-07T00:00:00".to_owned()), "d2026-09-07", "a day"),
+            (iso("2026-09-07T00:00:00"), "d2026-09-07", "a day"),
+            (iso("2026-09-07T00:00:00.000"), "d2026-09-07", "the same"),
+            (iso("2026-09-07T00:00:00."), "d2026-09-07T00:00:00.", "that is none"),
+            (iso("2026-09-07T00:00:00.001"), "d2026-09-07T00:00:00.001", "a moment later"),
+            (iso("2026-09-07T00:00:00Z"), "d2026-09-07T00:00:00Z", "a moment in UTC"),
         ] {
             assert_eq!(sent(&value), expected, "{why}");
         }
@@ -175,6 +200,21 @@ mod tests {
         assert_eq!(read("t"), Cell::Raw(Raw::Nothing), "a formula that gives no text");
         assert_eq!(read("n5"), Cell::Raw(Raw::Number("5")));
         assert_eq!(read("d2026-09-07"), Cell::Raw(Raw::Iso("2026-09-07")));
+    }
+
+    #[test]
+    fn a_day_may_be_written_as_its_first_moment() {
+        for (time, day) in [
+            ("2026-03-05T00:00:00.000Z", "2026-03-05"),
+            ("2026-03-05T00:00:00Z", "2026-03-05"),
+            ("2026-03-05", "2026-03-05"),
+            ("2026-03-05T00:00:00.001Z", "2026-03-05T00:00:00.001Z"),
+            ("2026-03-05T20:00:00Z", "2026-03-05T20:00:00Z"),
+            ("2026-03-05T00:00:00+04:00", "2026-03-05T00:00:00+04:00"),
+            ("2026-03-05T00:00:00ZZ", "2026-03-05T00:00:00ZZ"),
+        ] {
+            assert_eq!(day_of(time), day);
+        }
     }
 
     #[test]

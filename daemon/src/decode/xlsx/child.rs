@@ -8,11 +8,15 @@ use std::{
     process::ExitCode,
 };
 
-use calamine::{DataRef, Reader as _, Sheet as About, SheetType, SheetVisible, Xlsx, XlsxError};
+use calamine::{Reader as _, Sheet as About, SheetType, SheetVisible, Xlsx, XlsxError};
 use csv::{StringRecord, Writer};
 use marsad_shared::feed::Sheet;
 
-use super::{CHUNK, DecodeError, END, FAULT, HEAD, ROW, cell, limits};
+use super::{
+    CHUNK, DecodeError, END, FAULT, HEAD, ROW, cell,
+    cells::{self, Content, Input},
+    limits,
+};
 use crate::decode::ROW_MAX;
 
 /// The last row and column of a sheet, from 0.
@@ -35,7 +39,7 @@ pub struct Asked {
 }
 
 /// Why there are no more rows.
-enum Fault {
+pub(super) enum Fault {
     Unread(&'static str, String),
     /// Nobody reads them.
     Gone,
@@ -89,12 +93,12 @@ pub(super) fn fault(record: &StringRecord) -> DecodeError {
 
 fn sheet(asked: &Asked, out: &mut Writer<impl Write>) -> Result<(), Fault> {
     let input = io::stdin().as_fd().try_clone_to_owned().map_err(|_| Fault::Gone)?;
-    let mut book = Xlsx::new(BufReader::with_capacity(CHUNK, File::from(input)))?;
+    let input = File::from(input);
+    let open = || Xlsx::new(BufReader::with_capacity(CHUNK, Input::new(&input)));
+    let mut book = open()?;
     let name = choose(book.sheets_metadata(), asked.sheet.as_ref())?;
-    let mut cells = book.worksheet_cells_reader(&name)?;
     let mut row = Row::new(asked.header_row);
-    while let Some(cell) = cells.next_cell_with_formula_metadata()? {
-        let (line, column) = cell.pos;
+    cells::each(&mut book, open, &name, |(line, column), content| {
         if line >= ROWS || column >= COLUMNS {
             let text = "a cell of the sheet lies beyond the last one that a sheet can have; have it saved anew as .xlsx";
             return Err(Fault::Unread(FORMAT, text.to_owned()));
@@ -102,8 +106,8 @@ fn sheet(asked: &Asked, out: &mut Writer<impl Write>) -> Result<(), Fault> {
         if line != row.line {
             row.next(line, out)?;
         }
-        row.put(column, &cell.value, cell.formula.is_some())?;
-    }
+        row.put(column, content)
+    })?;
     row.flush(out)?;
     if row.width.is_none() {
         let header = asked.header_row;
@@ -187,13 +191,16 @@ impl Row {
     }
 
     /// Takes a cell in. What stands beside the header belongs to no column.
-    fn put(&mut self, column: u32, value: &DataRef<'_>, is_formula: bool) -> Result<(), Fault> {
+    fn put(&mut self, column: u32, content: Content<'_>) -> Result<(), Fault> {
         let at = usize::try_from(column).unwrap_or(usize::MAX);
         if self.line < self.header || self.width.is_some_and(|width| at >= width) {
             return Ok(());
         }
         let mut text = String::new();
-        cell::write(value, is_formula, &mut text);
+        match content {
+            Content::Value { value, is_formula } => cell::write(value, is_formula, &mut text),
+            Content::Error(error) => cell::write_error(error, &mut text),
+        }
         if text.is_empty() {
             return Ok(());
         }

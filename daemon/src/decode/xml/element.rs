@@ -1,7 +1,9 @@
 //! One element with all that is in it, and the same as JSON text, which is how records go on from here.
 //!
 //! An attribute becomes `"@name"`, a child its local name, several of one name a list. An element that holds nothing
-//! but text is that text; where it has attributes or children too, its text is `"#text"`.
+//! but text is that text; where it has attributes or children too, its text is `"#text"`. Of attributes that have one local
+//! name in several namespaces, the one without a prefix is `"@name"`, and the others are left out; several with prefixes
+//! are one if they say the same, and else a name that stands twice.
 
 use super::{TEXT, tags::Tag};
 

@@ -3,22 +3,24 @@
 //! There is no DOCTYPE, and so no entities of anyone's own making: what is read is what was written.
 
 use std::{
+    collections::HashSet,
     io::{self, BufRead},
     sync::Arc,
 };
 
+use encoding_rs::UTF_8;
 use quick_xml::{
     NsReader, XmlVersion,
     encoding::DecodingReader,
     errors::{Error, IllFormedError},
     escape::resolve_xml_entity,
-    events::{BytesStart, Event as Read_},
-    name::{Namespace, ResolveResult},
+    events::{BytesDecl, BytesStart, Event as Read_},
+    name::{Namespace, PrefixDeclaration, ResolveResult},
 };
 
 use super::{
-    bytes::{Watched, declared, not_in},
-    strict::{are_parted, is_name, is_text},
+    bytes::{Said, Watched, declared, is_marked_twice, not_in},
+    strict::{are_parted, is_declaration, is_name, is_text},
 };
 use crate::decode::DecodeError;
 
@@ -41,7 +43,8 @@ const UNDECLARED: &str = "has a prefix that it does not declare";
 pub(in crate::decode) struct Tag {
     /// Its local name.
     pub name: String,
-    /// Local names and values, in their order; of namespaces and schemas there are none.
+    /// Local names and values, in their order; of namespaces and schemas there are none. One without a prefix has its name
+    /// for itself.
     pub attributes: Vec<(String, String)>,
     /// Whether it says of itself that it has no value (`xsi:nil`).
     pub nil: bool,
@@ -70,7 +73,7 @@ pub(in crate::decode) enum Next {
 
 /// A document under way.
 pub(in crate::decode) struct Tags<R> {
-    reader: NsReader<Watched<DecodingReader<R>>>,
+    reader: NsReader<Watched<DecodingReader<Said<R>>>>,
     buffer: Vec<u8>,
     depth: usize,
     /// Whether anything was met, and whether the outermost element was.
@@ -82,12 +85,19 @@ impl<R: BufRead> Tags<R> {
     /// A document in the encoding that it declares, UTF-8 where it declares none.
     ///
     /// # Errors
-    /// [`DecodeError`] if it cannot be read, or declares an encoding that nobody knows.
+    /// [`DecodeError`] if it cannot be read, declares an encoding that nobody knows, or another than its mark says.
     pub(in crate::decode) fn new(mut bytes: R) -> Result<Self, DecodeError> {
-        let declared = declared(bytes.fill_buf().map_err(DecodeError::Io)?)?;
-        let mut decoded = DecodingReader::new(bytes);
-        if let Some(encoding) = declared {
-            decoded.set_encoding(encoding);
+        let begin = bytes.fill_buf().map_err(DecodeError::Io)?;
+        if is_marked_twice(begin) {
+            return Err(DecodeError::Format(
+                "it is not XML: its byte-order mark stands there twice; have the partner write it once"
+                    .to_owned(),
+            ));
+        }
+        let declared = declared(begin)?;
+        let mut decoded = DecodingReader::new(Said::new(bytes, declared.as_ref()));
+        if let Some(declared) = declared {
+            decoded.set_encoding(declared.encoding);
         }
         let mut reader = NsReader::from_reader(Watched::new(decoded));
         reader.config_mut().expand_empty_elements = true;
@@ -139,7 +149,6 @@ impl<R: BufRead> Tags<R> {
                     return self.resolve(&reference).map(Next::Text);
                 }
                 Read_::Text(text) => {
-                    let text = text.trim_start_matches('\u{feff}');
                     self.read = !(first && text.is_empty());
                     let stray = text.trim_ascii_start();
                     if let Some(first) = stray.chars().next() {
@@ -151,13 +160,30 @@ impl<R: BufRead> Tags<R> {
                 Read_::Decl(_) if !first => {
                     return Err(self.wrong("declares itself, and not at its very beginning"));
                 }
-                Read_::PI(order) if !is_name(order.target()) => {
+                Read_::Decl(about) if !is_declaration(&about) => {
+                    return Err(self.wrong("declares itself otherwise than XML 1 does: by a version, then its encoding, then whether it stands alone"));
+                }
+                Read_::Decl(about) if self.is_late(&about) => {
+                    return Err(DecodeError::Encoding(
+                        "it declares its encoding behind a long run of blanks, where nobody looks for it; have the partner write it in UTF-8"
+                            .to_owned(),
+                    ));
+                }
+                Read_::PI(order) if !is_name(order.target()) || is_xml(order.target()) => {
                     return Err(self.wrong("has an instruction whose name is none"));
                 }
                 Read_::Eof => return self.end(),
                 Read_::Decl(_) | Read_::PI(_) | Read_::Comment(_) | Read_::Empty(_) => {}
             }
         }
+    }
+
+    /// Whether a document declares an encoding that was not met in time, and is read as UTF-8.
+    fn is_late(&self, about: &BytesDecl<'_>) -> bool {
+        let encoding = about.encoder();
+        let other = encoding.is_some_and(|other| other != UTF_8 && other.is_ascii_compatible());
+        let unknown = encoding.is_none() && about.encoding().is_some();
+        self.reader.get_ref().inner().encoding() == UTF_8 && (other || unknown)
     }
 
     fn open(&mut self, start: &BytesStart<'_>) -> Result<Tag, DecodeError> {
@@ -180,6 +206,9 @@ impl<R: BufRead> Tags<R> {
         if !are_parted(start.attributes_raw()) {
             return Err(self.wrong("has attributes without a blank between them, or a < in one"));
         }
+        if start.name().prefix().is_some_and(|prefix| prefix.is_xmlns()) {
+            return Err(self.wrong("has an element of the namespace of declarations"));
+        }
         let resolver = self.reader.resolver();
         let soap = match resolver.resolve_element(start.name()).0 {
             ResolveResult::Bound(Namespace(uri)) => SOAP.contains(&uri),
@@ -187,7 +216,7 @@ impl<R: BufRead> Tags<R> {
             ResolveResult::Unknown(_) => return Err(self.wrong(UNDECLARED)),
         };
         let mut tag = Tag { name, attributes: Vec::new(), nil: false, soap };
-        let mut count = 0;
+        let (mut count, mut prefixed) = (0, Vec::new());
         for attribute in start.attributes() {
             let Ok(attribute) = attribute else {
                 return Err(self.wrong("has an attribute that cannot be read, or stands twice"));
@@ -196,8 +225,14 @@ impl<R: BufRead> Tags<R> {
             if count > ATTRIBUTES_MAX {
                 return Err(self.wrong("has an element of more than 256 attributes"));
             }
-            if attribute.key.as_namespace_binding().is_some() {
-                continue;
+            match attribute.key.as_namespace_binding() {
+                None => {}
+                Some(PrefixDeclaration::Named(prefix))
+                    if attribute.value.is_empty() || !is_name(prefix) =>
+                {
+                    return Err(self.wrong("declares a namespace as none may be"));
+                }
+                Some(_) => continue,
             }
             let Ok(value) = attribute.normalized_value(XmlVersion::Implicit1_0) else {
                 return Err(self.wrong("refers to an entity that XML does not know by itself"));
@@ -216,8 +251,14 @@ impl<R: BufRead> Tags<R> {
                 }
                 ResolveResult::Bound(Namespace(INSTANCE)) => {}
                 ResolveResult::Unknown(_) => return Err(self.wrong(UNDECLARED)),
-                _ => tag.attributes.push((name.to_owned(), value.into_owned())),
+                _ => {
+                    prefixed.push(attribute.key.prefix().is_some());
+                    tag.attributes.push((name.to_owned(), value.into_owned()));
+                }
             }
+        }
+        if prefixed.contains(&true) {
+            tag.attributes = without_namesakes(tag.attributes, &prefixed);
         }
         Ok(tag)
     }
@@ -238,7 +279,14 @@ impl<R: BufRead> Tags<R> {
     }
 
     fn end(&mut self) -> Result<Next, DecodeError> {
-        if self.depth > 0 || !self.begun { Err(self.truncated()) } else { Ok(Next::End) }
+        if self.depth > 0 || !self.begun {
+            return Err(self.truncated());
+        }
+        // Only of a document that was read to its end is that known.
+        match self.said().wrong() {
+            Some(wrong) => Err(wrong),
+            None => Ok(Next::End),
+        }
     }
 
     fn truncated(&mut self) -> DecodeError {
@@ -275,17 +323,27 @@ impl<R: BufRead> Tags<R> {
         ))
     }
 
+    /// What the bytes themselves say of the encoding that is declared.
+    fn said(&self) -> &Said<R> {
+        self.reader.get_ref().inner().get_ref()
+    }
+
     fn failure(&mut self, error: &Error) -> DecodeError {
         match error {
             Error::Io(error) => match error.kind() {
                 io::ErrorKind::FileTooLarge => DecodeError::RowTooLong { line: self.line() },
-                io::ErrorKind::InvalidData => not_in(error, self.line()),
+                io::ErrorKind::InvalidData => {
+                    let line = self.line();
+                    self.said().instead().unwrap_or_else(|| not_in(error, line))
+                }
                 kind => DecodeError::Io(io::Error::new(kind, Arc::clone(error))),
             },
-            Error::Encoding(_) => DecodeError::Encoding(format!(
-                "line {} is not UTF-8; have it written in UTF-8, or in the encoding that it declares",
-                self.line()
-            )),
+            Error::Encoding(_) => {
+                let line = self.line();
+                self.said().instead().unwrap_or_else(|| DecodeError::Encoding(format!(
+                    "line {line} is not UTF-8; have it written in UTF-8, or in the encoding that it declares"
+                )))
+            }
             // These are only told where the document ends.
             Error::Syntax(_) | Error::IllFormed(IllFormedError::MissingEndTag(_)) => {
                 self.truncated()
@@ -304,6 +362,26 @@ impl<R: BufRead> Tags<R> {
     fn is_at_end(&mut self) -> bool {
         self.reader.get_mut().fill_buf().is_ok_and(<[u8]>::is_empty)
     }
+}
+
+/// Those attributes, of which some are `prefixed`, that go by their local names: beside one without a prefix those with one
+/// are left out, and of several with one value there is the first. Of others it cannot be told which is meant: all stay.
+fn without_namesakes(all: Vec<(String, String)>, prefixed: &[bool]) -> Vec<(String, String)> {
+    let mut kept: Vec<(String, String)> = Vec::new();
+    let with = all.iter().zip(prefixed);
+    let own: HashSet<String> =
+        with.filter(|(_, prefixed)| !**prefixed).map(|((name, _), _)| name.clone()).collect();
+    for (attribute, prefixed) in all.into_iter().zip(prefixed) {
+        if !prefixed || !own.contains(&attribute.0) && !kept.contains(&attribute) {
+            kept.push(attribute);
+        }
+    }
+    kept
+}
+
+/// Whether it is the name that XML keeps for its declaration, however it is written.
+fn is_xml(target: &str) -> bool {
+    target.eq_ignore_ascii_case("xml")
 }
 
 fn web_page() -> DecodeError {

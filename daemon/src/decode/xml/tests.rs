@@ -1,3 +1,5 @@
+use std::io;
+
 use marsad_shared::health::Reason;
 
 use super::*;
@@ -34,6 +36,23 @@ fn an_element_becomes_the_object_that_it_is() {
             "<C xmlns:i='http://www.w3.org/2001/XMLSchema-instance' i:type='t' type='u'><k i:nil='true'/></C>",
             r#"{"@type":"u","k":null}"#,
             "what an instance says of its schema",
+        ),
+        ("<C xml:lang='ar' lang='en'/>", r#"{"@lang":"en"}"#, "the one without a prefix"),
+        ("<C a='1' xml:lang='ar'/>", r#"{"@a":"1","@lang":"ar"}"#, "names of their own"),
+        (
+            "<C xmlns:p='urn:p' xmlns:q='urn:q' p:z='1' q:z='2' p:y='3' z='4'/>",
+            r#"{"@y":"3","@z":"4"}"#,
+            "wherever it stands",
+        ),
+        (
+            "<C xmlns:p='urn:p' xmlns:q='urn:q' p:z='1' y='0' q:z='1'/>",
+            r#"{"@z":"1","@y":"0"}"#,
+            "two that say the same",
+        ),
+        (
+            "<C xmlns:p='urn:p' xmlns:q='urn:q' p:z='1' q:z='2'/>",
+            r#"{"@z":"1","@z":"2"}"#,
+            "two that do not: whoever reads the record refuses it",
         ),
     ] {
         let document = format!("<R>{record}</R>");
@@ -86,6 +105,19 @@ fn what_cannot_be_read_is_told_by_its_kind() {
         ("\n<?xml version='1.0'?><R/>", Reason::NotJson, "a declaration behind an empty line"),
         ("<R/><?xml version='1.0'?>", Reason::NotJson, "at the end"),
         ("<R><? no?></R>", Reason::NotJson, "an instruction for nobody"),
+        ("<R>x<?XML version='1.0'?>y</R>", Reason::NotJson, "a declaration in capitals"),
+        ("<?Xml version='1.0'?><R/>", Reason::NotJson, "where one may stand"),
+        ("<?xml version='2.0'?><R/>", Reason::NotJson, "another XML"),
+        ("<?xml version=\"1.0'?><R/>", Reason::NotJson, "quotes that differ"),
+        ("<?xml version='1.0' foo='1'?><R/>", Reason::NotJson, "a declaration of more"),
+        ("<?xml?><R/>", Reason::NotJson, "and of nothing"),
+        ("<R xmlns:p=''/>", Reason::NotJson, "a prefix taken back"),
+        ("<R xmlns:='urn:a'/>", Reason::NotJson, "a prefix without a name"),
+        ("<R xmlns:\u{d7}='urn:a'/>", Reason::NotJson, "a prefix that is no name"),
+        ("<xmlns:R/>", Reason::NotJson, "an element of declarations"),
+        ("<R><t\u{200e}>x</t\u{200e}></R>", Reason::NotJson, "a mark that nobody sees"),
+        ("<R a\u{f7}='1'/>", Reason::NotJson, "a sign that is no letter"),
+        ("<\u{301}R/>", Reason::NotJson, "a mark without its letter"),
         (&format!("<{}/>", "n".repeat(1025)), Reason::NotJson, "a name without end"),
         ("<R a;b='1'/>", Reason::NotJson, "a name that is none"),
         (&format!("<R{many}/>"), Reason::NotJson, "attributes without end"),
@@ -102,6 +134,11 @@ fn what_cannot_be_read_is_told_by_its_kind() {
     assert!(end.unwrap_err().to_string().contains("a DOCTYPE (line 4)"));
     let whole = "\u{feff}<?xml version='1.0'?><?style a?><R xml:lang='ar'>a ]] &gt;<![CDATA[<]]></R>\n<!-- - -->";
     assert!(found(whole.as_bytes(), &[]).2.is_ok(), "what looks alike and is well");
+    let (_, records, end) = found("<R><C a\u{301}='1'><ن\u{200c}ام/></C></R>".as_bytes(), &[]);
+    assert!(
+        end.is_ok() && records == ["{\"@a\u{301}\":\"1\",\"ن\u{200c}ام\":\"\"}"],
+        "{records:?}"
+    );
     let (_, records, end) = found(b"<R><S/></R>", &[]);
     assert!(end.is_ok() && records.is_empty(), "no records is a good answer");
 }
@@ -140,6 +177,78 @@ fn a_document_is_in_the_encoding_that_it_declares() {
     let wide: Vec<u8> =
         "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert_eq!(read(&wide), expected, "UTF-16 says itself what it is");
+}
+
+#[test]
+fn an_encoding_that_the_bytes_speak_against_is_held() {
+    let arabic = "أسرة";
+    let windows = encoding_rs::WINDOWS_1256.encode(arabic).0.into_owned();
+    let iso = encoding_rs::ISO_8859_6.encode(arabic).0.into_owned();
+    let letters = arabic.as_bytes();
+    let both = [letters, b"\xc3 ", &windows].concat();
+    let (mark, none): (&[u8], &[u8]) = (b"\xef\xbb\xbf", b"");
+    for (mark, declared, text, expected, why) in [
+        (mark, "windows-1256", letters, Some("begins with the mark of UTF-8"), "a mark of another"),
+        (mark, "iso-8859-1", letters, Some("declares iso-8859-1"), "and of latin"),
+        (mark, "windows-1256", b"x", Some("have the partner mend it"), "whatever is in it"),
+        (mark, "UTF-8", letters, None, "both are the same"),
+        (mark, "utf-16", letters, None, "written anew on the way"),
+        (none, "windows-1256", letters, Some("seems to be UTF-8"), "no such text"),
+        (none, "ISO-8859-6", letters, Some("declares ISO-8859-6 and seems"), "nor of another"),
+        (none, "iso-8859-1", letters, Some("have the partner declare that"), "nor of latin"),
+        (none, "windows-1256", &windows, None, "text as it should be"),
+        (none, "iso-8859-6", &iso, None, "text as it should be"),
+        (none, "windows-1256", &both, None, "one letter that is no UTF-8 tells it"),
+        (none, "windows-1256", b"x", None, "the same in both"),
+        (none, "US-ASCII", letters, Some("letters that are none of it"), "no ASCII"),
+        (none, "ascii", &windows, Some("declares ascii"), "nor is this"),
+        (none, "US-ASCII", b"x", None, "ASCII"),
+        (none, "utf-8", letters, None, "text as it should be"),
+    ] {
+        let begin = format!("<?xml version=\"1.0\" encoding=\"{declared}\"?><R><C><k>");
+        let document = [mark, begin.as_bytes(), text, b"</k></C></R>"].concat();
+        for step in [5, 64 * 1024] {
+            let pieces = io::BufReader::with_capacity(step.max(begin.len() + 3), &*document);
+            let records = RecordsPath::xml("R/C").unwrap();
+            let plan = Plan { records: Some(&records), deletes: None, scalars: &[] };
+            let (_, end) = read(pieces, &plan, |_, _| Flow::More);
+            match (end, expected) {
+                (Ok(()), None) => {}
+                (Err(DecodeError::Encoding(said)), Some(words)) => {
+                    assert!(said.contains(words), "{why}: {said}");
+                }
+                (end, _) => panic!("{declared}, {why}: {end:?}"),
+            }
+        }
+    }
+    for (name, good) in [("utf-8", true), ("utf-16", true), ("windows-1256", false), ("x", false)] {
+        let late = format!("<?xml version='1.0'{}encoding='{name}'?><R/>", " ".repeat(300));
+        let (_, _, end) = found(late.as_bytes(), &[]);
+        let held = matches!(&end, Err(DecodeError::Encoding(said)) if said.contains("long run"));
+        assert_eq!((end.is_ok(), held), (good, !good), "{name}: {end:?}");
+    }
+    let style = format!("<?xml-stylesheet encoding='windows-1256'?><R><C><k>{arabic}</k></C></R>");
+    assert_eq!(found(style.as_bytes(), &[]).1, ["{\"k\":\"أسرة\"}"], "that declares nothing");
+}
+
+#[test]
+fn a_mark_stands_once() {
+    let wide = |mark: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("{mark}<R><C/></R>").encode_utf16().flat_map(bytes).collect()
+    };
+    for (document, good) in [
+        ("\u{feff}<R><C/></R>".into(), true),
+        ("\u{feff}\u{feff}<R><C/></R>".into(), false),
+        ("\u{feff}\u{feff}\u{feff}<R><C/></R>".into(), false),
+        ("\u{feff}\n\u{feff}<R><C/></R>".into(), false),
+        (wide("\u{feff}", u16::to_le_bytes), true),
+        (wide("\u{feff}\u{feff}", u16::to_le_bytes), false),
+        (wide("\u{feff}\u{feff}", u16::to_be_bytes), false),
+    ] {
+        let document: Vec<u8> = document;
+        let (_, records, end) = found(&document, &[]);
+        assert_eq!((end.is_ok(), records.len() == 1), (good, good), "{document:?}: {end:?}");
+    }
 }
 
 #[test]

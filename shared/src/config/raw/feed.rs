@@ -82,7 +82,7 @@ table! {
         /// How its bytes are written. Default: by content type or file name.
         may format: Format,
         /// In which encoding its text is, where it does not begin with a mark that says so: a label of the WHATWG, such as
-        /// `windows-1256`. Default: as the answer says, else UTF-8. A table in a file that is not in it is
+        /// `windows-1256`. Default: as the answer says, else UTF-8. A table or JSON in a file that is not in it is
         /// held whole, with what it seems to be.
         may encoding: String,
         /// What it means that a record comes, or does not. `incremental`, the default: absence means nothing. `snapshot`: a

@@ -80,6 +80,13 @@ pub(super) struct Levels {
     pub(super) observation: Vec<Component>,
 }
 
+impl Levels {
+    /// All of a structure's dimensions; it has none of groups.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Component> {
+        [&self.set, &self.series, &self.observation].into_iter().flatten()
+    }
+}
+
 /// A dimension, measure or attribute.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
