@@ -45,6 +45,11 @@ impl Cancels {
         way.stop.cancel();
         true
     }
+
+    /// From now on it is too late to cancel `run`. False: it was cancelled before.
+    pub fn is_past(&self, run: RunId) -> bool {
+        lock(&self.runs).remove(&run).is_none_or(|way| !way.stop.is_cancelled())
+    }
 }
 
 impl Cancellable {
@@ -82,6 +87,9 @@ mod tests {
         assert_eq!((other.stop().is_cancelled(), other.by()), (false, None));
         drop(one);
         assert!(!cancels.cancel(RunId(1), "noor"), "it has ended");
+        let (early, late) = (cancels.open(RunId(3), &stop), cancels.open(RunId(4), &stop));
+        assert!(cancels.cancel(RunId(3), "noor") && !cancels.is_past(RunId(3)), "{early:?}");
+        assert!(cancels.is_past(RunId(4)) && !cancels.cancel(RunId(4), "noor"), "{late:?}");
         stop.cancel();
         assert_eq!((other.stop().is_cancelled(), other.by()), (true, None), "nobody's word");
     }

@@ -154,6 +154,12 @@ impl Puller {
                 let behind = Behind::Last { alone: number == 1 };
                 course.earlier = self.earlier(request).await?;
                 self.look_again(trip, course, &mut page).await?;
+                // Versions that are kept join with what replaced them, in one step that nobody can stop.
+                let in_one_step = course.is_beside() && self.feed.keeping.history.is_some();
+                let id = course.run.id;
+                if stop.is_cancelled() || in_one_step && !self.services.cancels.is_past(id) {
+                    return Err(Trouble::Stopped);
+                }
                 self.keep(request, course, page, number, behind).await?;
                 self.join_large(course, stop).await?;
                 self.clear_away(asker, ask).await;

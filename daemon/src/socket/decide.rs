@@ -74,7 +74,7 @@ impl Api {
         }
         let why = match row.ended_at {
             Some(_) => format!("it has ended: {}", row.outcome),
-            None => "it reads a file, and is over in a moment".to_owned(),
+            None => "it reads a file, or is being put into the bank, and is over soon".to_owned(),
         };
         Err(conflict(&format!("{run} was not cancelled"), why, "see how it went: marsad runs"))
     }

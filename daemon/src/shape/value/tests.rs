@@ -139,8 +139,20 @@ fn a_time_is_of_its_zone_or_of_none() {
             Some("2026-03-29T00:30:00Z"),
             "before the hour that is left out",
         ),
-        (london, "2026-03-29T01:30:00", None, None, "in it"),
-        (london, "2026-10-25T01:30:00", None, None, "an hour that there is twice"),
+        (
+            london,
+            "2026-03-29T01:30:00",
+            None,
+            Some("2026-03-29T01:30:00Z"),
+            "in it, as clocks that have not heard of it",
+        ),
+        (
+            london,
+            "2026-10-25T01:30:00",
+            None,
+            Some("2026-10-25T00:30:00Z"),
+            "an hour that there is twice: the first",
+        ),
         (
             london,
             "2026-10-25T01:30:00+01:00",

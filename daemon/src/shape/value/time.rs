@@ -3,12 +3,12 @@
 use jiff::{
     Timestamp, civil,
     fmt::{strtime::BrokenDownTime, temporal::DateTimeParser},
-    tz::{Disambiguation, TimeZone},
+    tz::TimeZone,
 };
 use marsad_shared::record::RowBuilder;
 
-/// Reads a time that names its zone, which has to have that hour, and once.
-static NAMED: DateTimeParser = DateTimeParser::new().disambiguation(Disambiguation::Reject);
+/// Reads a time that names its zone. An offset beside it has to be one of that zone.
+static NAMED: DateTimeParser = DateTimeParser::new();
 
 /// Puts a day into the row, as we write it.
 pub(super) fn date(text: &str, format: Option<&str>, row: &mut RowBuilder<'_>) -> Option<()> {
@@ -104,10 +104,11 @@ fn formatted(text: &str, format: &str, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-/// A time of that zone, which has to have it, and once: clocks that are set leave hours out, and have others twice.
+/// A time of that zone. Of an hour that there is twice when clocks are set, it is the first; one that there is not is as clocks
+/// say it that have not heard of it: which of them it is, nothing tells, and no row is lost for that (sources.md row 27).
 fn local(time: civil::DateTime, zone: &TimeZone) -> Option<Timestamp> {
     has_year(time.date())?;
-    zone.to_ambiguous_timestamp(time).unambiguous().ok()
+    zone.to_timestamp(time).ok()
 }
 
 /// When a day begins: not everywhere always at midnight.

@@ -100,6 +100,8 @@ struct Listed {
 struct Entry {
     stamp: Stamp,
     changed: Changed,
+    /// Whether it is a file of its own: a link marks nothing.
+    is_plain: bool,
 }
 
 impl Watch {
@@ -305,8 +307,10 @@ impl Watch {
                 Some(marker) if marker.is(name) => continue,
                 Some(marker) => {
                     let beside = marker.names(name);
-                    let theirs = beside.iter().find_map(|name| files.get(name));
-                    Completed::of(entry.changed, theirs.map(|marker| marker.changed))
+                    let is_plain = |entry: &&Entry| entry.is_plain;
+                    let mut theirs =
+                        beside.iter().filter_map(|name| files.get(name)).filter(is_plain);
+                    Completed::of(entry.changed, theirs.next().map(|marker| marker.changed))
                 }
             };
             if completed == Completed::Unmarked {
@@ -359,7 +363,8 @@ fn list(folder: &Path) -> io::Result<Listed> {
         // Gone since the folder was listed: nothing to wait for.
         let Ok(about) = entry.metadata() else { continue };
         if !about.is_dir() && !is_unfinished(&entry.file_name()) {
-            let found = Entry { stamp: Stamp::of(&about), changed: Changed::of(&about) };
+            let (stamp, changed) = (Stamp::of(&about), Changed::of(&about));
+            let found = Entry { stamp, changed, is_plain: about.is_file() };
             files.insert(entry.file_name(), found);
         }
     }
@@ -455,6 +460,14 @@ mod tests {
         fs::remove_file(temp.path().join("b.csv")).unwrap();
         watch.rescan();
         assert_eq!(complete(&mut watch).await, None, "a marker is no file");
+        put("c.csv");
+        std::os::unix::fs::symlink(temp.path().join("b.done"), temp.path().join("c.csv.done"))
+            .unwrap();
+        watch.rescan();
+        assert_eq!(complete(&mut watch).await, None, "and a link is no marker");
+        fs::remove_file(temp.path().join("c.csv")).unwrap();
+        watch.rescan();
+        assert_eq!(complete(&mut watch).await, None);
         assert_eq!(watch.unmarked_for_long(Instant::now() + UNMARKED), None, "none waits for one");
     }
 
