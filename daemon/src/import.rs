@@ -342,6 +342,7 @@ impl Importer {
             Ok(note) => {
                 let noted = desk.columns.note(&self.services, &run, &[]).await?;
                 let ending = Ending::of_whole(&run.counts()).noting(note);
+                let ending = ending.noting(std::mem::take(&mut run.remarks));
                 let ending = ending.noting(run.beside.notes(&desk.feed.cover)).noting(noted);
                 self.services.end_run(&run, ending).await?;
                 return Ok(Became::Had);

@@ -44,6 +44,8 @@ pub struct Run {
     pub misfits: Misfits,
     /// Which columns have values.
     pub filled: Filled,
+    /// What somebody should know of it beside.
+    pub remarks: Vec<String>,
 }
 
 /// Rows of a run that never came to the cache.
@@ -165,6 +167,7 @@ impl Run {
             beside: Beside::default(),
             misfits: Misfits::default(),
             filled: Filled::default(),
+            remarks: Vec::new(),
         }
     }
 
@@ -187,14 +190,16 @@ impl Run {
         found.map_or(Ok(()), |(drift, text)| Err(DecodeError::Drift { drift, text }))
     }
 
-    /// Whether columns still have values, of which most records in the bank have one.
+    /// Whether columns still have values, of which most records in the bank have one. `all`: the run reads all there is; else
+    /// it may just be that none of these records has that value, and it is remarked upon.
     ///
     /// # Errors
-    /// [`DecodeError::Drift`] if one has none any more in as many rows as tell; [`StoreError`] if nobody knows.
+    /// [`DecodeError::Drift`] if one of all there is has none any more in as many rows as tell; [`StoreError`] if nobody knows.
     pub async fn still_filled(
         &mut self,
         services: &Services,
         shaper: &Shaper,
+        all: bool,
     ) -> Result<Result<(), DecodeError>, StoreError> {
         let empty = self.filled.ask(&shaper.layout, &shaper.approved.gone);
         if empty.is_empty() {
@@ -210,6 +215,10 @@ impl Run {
             "none of {rows} records has \"{}\", which most of those in the bank have; the partner may have left it out or renamed it",
             usual.join("\", \"")
         );
+        if !all {
+            self.remarks.push(text);
+            return Ok(Ok(()));
+        }
         let gone = |field| Drift { field, change: Change::Gone, kind: None };
         Ok(Err(DecodeError::Drift { drift: usual.into_iter().map(gone).collect(), text }))
     }

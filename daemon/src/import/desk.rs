@@ -36,7 +36,7 @@ use crate::{
     replay::no_columns,
     run::Run,
     services::Services,
-    shape::{Filled, Shaper},
+    shape::Shaper,
     source::folder::{FILE_MAX, TakeError, Taken},
     trouble::Trouble,
 };
@@ -256,7 +256,8 @@ impl Desk {
             run.fits(&columns).map_err(|error| Trouble::decode(show(name), error))?;
         }
         if done.is_ok() {
-            let filled = run.still_filled(services, &columns).await?;
+            let all = run.start.full || self.feed.keeping.mode == Mode::Snapshot;
+            let filled = run.still_filled(services, &columns, all).await?;
             filled.map_err(|error| Trouble::decode(show(name), error))?;
         }
         done
@@ -339,13 +340,9 @@ impl Scene {
         packed::read(bytes, name, feed, folder, each).map_err(trouble)
     }
 
-    /// Whether the rows of a piece fit the columns, and have values in all of them.
+    /// Whether the rows of a piece fit the columns.
     pub(super) fn fits(&self, piece: &Piece) -> bool {
-        let Shaper { layout, approved, .. } = &*self.shaper;
-        let mut filled = Filled::default();
-        filled.add(&piece.batch);
-        piece.misfits.drift(layout, approved).is_none()
-            && filled.ask(layout, &approved.gone).is_empty()
+        piece.misfits.drift(&self.shaper.layout, &self.shaper.approved).is_none()
     }
 }
 

@@ -80,7 +80,8 @@ impl Puller {
             course.run.filled.add(&batch);
             // Nothing of such a page is kept: what it holds is read again once somebody has decided.
             course.run.fits(shaper).map_err(|error| Trouble::decode("the run", error))?;
-            let filled = course.run.still_filled(&self.services, shaper).await?;
+            let all = course.since.is_none();
+            let filled = course.run.still_filled(&self.services, shaper, all).await?;
             filled.map_err(|error| Trouble::decode("the run", error))?;
         }
         // Behind this page there is nothing to go on with.

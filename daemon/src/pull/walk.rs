@@ -266,6 +266,7 @@ impl Puller {
                 }
             },
         };
+        course.notes.append(&mut course.run.remarks);
         course.notes.extend(course.run.beside.notes(&self.feed.cover));
         let notes = std::mem::take(&mut course.notes);
         if self.columns.known().is_none() {

@@ -143,6 +143,14 @@ async fn a_member_that_no_record_has_any_more_is_held_until_somebody_decides() -
     let schema = reading.daemon.json(&["schema", "show", FEED]).await?;
     let gone = schema["drift"].as_array().into_iter().flatten().find(|row| row["field"] == "what");
     assert_eq!(gone.map(|row| &row["change"]), Some(&json!("gone")), "{schema}");
+    // Of records that are new or changed it may just be so: what is not all there is is told, and not held.
+    let changes = Reading::with(40, "incremental = { field = \"at\", param = \"since\" }").await?;
+    // The one at which the cursor stands would come again.
+    changes.shelf.take(27..28);
+    (0..40).for_each(|n| changes.shelf.set(100 + n, renamed(100 + n, 1)));
+    let run = changes.read(false).await?;
+    assert_eq!((run.outcome, run.counts.inserted), (Outcome::Succeeded, 40), "{run:#?}");
+    assert!(run.reason.unwrap_or_default().contains("none of 20 records has \"what\""));
     // The partner has really left it out.
     reading.daemon.json(&["schema", "approve", FEED, "what"]).await?;
     let run = reading.read(false).await?;
