@@ -48,6 +48,7 @@ mod packed;
 mod proposal;
 mod replay;
 mod stuck;
+mod tee;
 mod text;
 
 use desk::{Desk, Load};

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Found,
     packed::{self, Inner, Unread},
+    tee::Tee,
     text::FileText,
 };
 use crate::{
@@ -117,15 +118,14 @@ impl Desk {
         let (hash, stamp) = (found.hash.clone(), found.stamp);
         let source = move || {
             let taken = Taken::open(&path).map_err(|error| Trouble::File(error.to_string()))?;
-            let tee = Tee {
-                file: taken.file.try_clone().map_err(|error| Trouble::File(error.to_string()))?,
-                original,
-            };
+            let tee = taken.file.try_clone().and_then(|file| Tee::new(file, taken.bytes, original));
+            let tee = tee.map_err(|error| Trouble::File(error.to_string()))?;
             Ok((tee, move |tee: Tee| {
                 if taken.stamp != stamp || !taken.is_unchanged(&path) {
                     return Err(Trouble::File(TakeError::PutOff.to_string()));
                 }
-                let kept = tee.original.map(Incoming::keep).transpose()?;
+                let original = tee.finish().map_err(|error| Trouble::File(error.to_string()))?;
+                let kept = original.map(Incoming::keep).transpose()?;
                 if kept.is_some_and(|kept| kept.hash != hash) {
                     return Err(Trouble::File(TakeError::PutOff.to_string()));
                 }
@@ -383,21 +383,5 @@ fn trouble(Unread { file, error }: Unread) -> Trouble {
     match error {
         DecodeError::Io(error) => Trouble::File(format!("{place}: {error}")),
         error => Trouble::decode(place, error),
-    }
-}
-
-/// A file's bytes, on their way to the decoder and to the original at once.
-struct Tee {
-    file: File,
-    original: Option<Incoming>,
-}
-
-impl Read for Tee {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(buffer)?;
-        if let Some(original) = &mut self.original {
-            original.write_all(buffer.get(..read).unwrap_or_default())?;
-        }
-        Ok(read)
     }
 }
