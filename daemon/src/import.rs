@@ -171,7 +171,8 @@ impl Importer {
             // Whatever it was about is gone.
             self.recovered();
         }
-        let note = self.watch.note();
+        let wants = |name: &str| self.desks.iter().any(|desk| desk.wants(name));
+        let note = self.watch.note(wants);
         if self.is_due(Ok(note.clone())) {
             self.services.report_well(&self.connection.id, note).await;
         }

@@ -227,7 +227,9 @@ pub fn check(file: File) -> Result<File, DecodeError> {
 /// A part is as the directory says; and what is XML has no DOCTYPE, over which the library passes.
 fn check_part(archive: &Archive, part: &Member) -> Result<(), DecodeError> {
     let mut bytes = archive.read(part);
-    if [".xml", ".rels"].iter().any(|end| part.name.ends_with(end)) {
+    let is_read =
+        ["xl/", "_rels/", "[Content_Types].xml"].iter().any(|at| part.name.starts_with(at));
+    if is_read && [".xml", ".rels"].iter().any(|end| part.name.ends_with(end)) {
         let begin = BufReader::with_capacity(CHUNK, &mut bytes);
         match Tags::new(begin).and_then(|mut tags| tags.next()) {
             // An empty one is no harm, and what cannot be unpacked is told below.

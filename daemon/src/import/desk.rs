@@ -132,7 +132,11 @@ impl Desk {
                 Ok(())
             }))
         };
-        self.load(services, run, load, shaper, &found.name, source, stop).await
+        let known = Arc::clone(&shaper);
+        self.load(services, run, load, shaper, &found.name, source, stop).await?;
+        let all = self.feed.keeping.mode == Mode::Snapshot;
+        let filled = run.still_filled(services, &known, all).await?;
+        filled.map_err(|error| Trouble::decode(show(&found.name), error))
     }
 
     /// Reads every original that the feed has had again, oldest first, as one run; of a snapshot, the last one.
@@ -164,6 +168,8 @@ impl Desk {
                 .await?;
             run.pages += 1;
         }
+        let filled = run.still_filled(services, &shaper, true).await?;
+        filled.map_err(|error| Trouble::decode("the feed", error))?;
         // Their order stays what it was.
         self.finish(services, run, load, Vec::new(), None, stop).await
     }
@@ -254,11 +260,6 @@ impl Desk {
         // A column that is another one by now says more than that too much was refused.
         if done.as_ref().err().is_none_or(too_many) {
             run.fits(&columns).map_err(|error| Trouble::decode(show(name), error))?;
-        }
-        if done.is_ok() {
-            let all = run.start.full || self.feed.keeping.mode == Mode::Snapshot;
-            let filled = run.still_filled(services, &columns, all).await?;
-            filled.map_err(|error| Trouble::decode(show(name), error))?;
         }
         done
     }

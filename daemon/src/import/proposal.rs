@@ -7,6 +7,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1256};
 use marsad_shared::{
     feed::{Feed, Format, names_of},
+    mask::holds_card,
     record::Layout,
     untrusted::show_at_most,
 };
@@ -95,7 +96,8 @@ impl Seen {
     /// A name as it reads in this encoding, if one of them is in Arabic: whoever is to decide can see whether it is.
     fn shown(&self, written: Written) -> String {
         let is_arabic = |name: &&String| name.chars().any(|c| ('\u{600}'..='\u{6ff}').contains(&c));
-        self.names.iter().find(is_arabic).map_or_else(String::new, |name| {
+        let of_nobody = |name: &&String| !holds_card(name);
+        self.names.iter().filter(of_nobody).find(is_arabic).map_or_else(String::new, |name| {
             let what = if written == Written::Json { "name" } else { "header" };
             format!(", a {what} reads \"{}\"", show_at_most(name, SHOWN_MAX))
         })

@@ -69,7 +69,12 @@ impl Importer {
 
     /// Notes files that are dealt with and could not be moved, if any, and says so on the connection.
     pub(super) async fn note_stuck(&mut self, files: Vec<Unmoved>) {
-        let Some((_, _, error)) = files.first() else { return self.recovered() };
+        let Some((_, _, error)) = files.first() else {
+            if self.stuck.is_empty() {
+                self.recovered();
+            }
+            return;
+        };
         self.troubled = true;
         let folder = show(&self.folder.to_string_lossy()).into_owned();
         let what = format!(

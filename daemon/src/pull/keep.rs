@@ -80,9 +80,12 @@ impl Puller {
             course.run.filled.add(&batch);
             // Nothing of such a page is kept: what it holds is read again once somebody has decided.
             course.run.fits(shaper).map_err(|error| Trouble::decode("the run", error))?;
-            let all = course.since.is_none();
-            let filled = course.run.still_filled(&self.services, shaper, all).await?;
-            filled.map_err(|error| Trouble::decode("the run", error))?;
+            if matches!(behind, Behind::Last { .. }) {
+                // Of pages that went straight into the live table it comes too late to hold them.
+                let all = course.is_beside() && course.since.is_none();
+                let filled = course.run.still_filled(&self.services, shaper, all).await?;
+                filled.map_err(|error| Trouble::decode("the run", error))?;
+            }
         }
         // Behind this page there is nothing to go on with.
         let (alone, last) =

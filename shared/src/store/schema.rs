@@ -114,7 +114,7 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
          -- Since when every version is kept.
          ALTER TABLE marsad_feed ADD COLUMN remembers INTEGER;
          CREATE INDEX marsad_feed_held ON marsad_feed (feed) WHERE held IS NOT NULL;
-         -- Runs that can be undone, with where the cursor stood before and behind them.
+         -- Runs that can be undone, with where the cursor stood before them.
          CREATE TABLE marsad_undo (
              feed TEXT NOT NULL,
              run INTEGER NOT NULL,
@@ -134,7 +134,8 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              SELECT feed, hash, row_number() OVER (PARTITION BY feed ORDER BY at, run, hash) AS turn FROM marsad_file
          ) AS told WHERE told.feed = marsad_file.feed AND told.hash = marsad_file.hash;
          DROP INDEX marsad_file_at;
-         CREATE INDEX marsad_file_turn ON marsad_file (feed, turn);",
+         CREATE INDEX marsad_file_turn ON marsad_file (feed, turn);
+         ALTER TABLE marsad_undo DROP COLUMN moved;",
     )])
 });
 

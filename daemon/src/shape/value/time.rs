@@ -131,10 +131,14 @@ fn as_written(format: &str, text: &str) -> Option<BrokenDownTime> {
     let is_written = if touch {
         again.eq_ignore_ascii_case(text)
     } else {
-        year.is_none_or(|year| {
-            let run = |text: &str| runs(text).nth(year).map(|(sign, run)| (sign, run.to_owned()));
-            run(text) == run(&again)
-        })
+        match year {
+            None => true,
+            Some(Year::Run(at)) => runs(text).nth(at) == runs(&again).nth(at),
+            Some(Year::Somewhere) => {
+                let year = time.year().unwrap_or_default();
+                runs(text).any(|(_, run)| run == format!("{year:04}"))
+            }
+        }
     };
     (is_written && time.year().is_none_or(|year| year > 0)).then_some(time)
 }
@@ -143,12 +147,20 @@ fn as_written(format: &str, text: &str) -> Option<BrokenDownTime> {
 struct Numbers {
     /// Whether two of them touch.
     touch: bool,
-    /// Which of all runs of digits is the year.
-    year: Option<usize>,
+    /// Where the year stands, if it is written.
+    year: Option<Year>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Year {
+    /// As this one of all runs of digits.
+    Run(usize),
+    /// Behind what may be any number of them.
+    Somewhere,
 }
 
 fn numbers(format: &str) -> Numbers {
-    let (mut touch, mut year, mut count, mut behind) = (false, None, 0, false);
+    let (mut touch, mut year, mut count, mut behind, mut vague) = (false, None, 0, false, false);
     let mut rest = format.chars();
     while let Some(c) = rest.next() {
         if c != '%' {
@@ -160,12 +172,15 @@ fn numbers(format: &str) -> Numbers {
         let is_flag =
             |c: &char| c.is_ascii_digit() || matches!(c, '-' | '_' | '^' | '#' | '.' | ':');
         let Some(what) = rest.by_ref().find(|c| !is_flag(c)) else { break };
-        let is_number =
-            !matches!(what, 'a' | 'A' | 'b' | 'B' | 'h' | 'p' | 'P' | 'z' | 'Z' | 'n' | 't' | '%');
+        // What part of a second there is, and how an offset is written, is the text's own matter.
+        let is_open = matches!(what, 'f' | 'N' | 'z' | 'Z' | 'Q');
+        let is_word = matches!(what, 'a' | 'A' | 'b' | 'B' | 'h' | 'p' | 'P' | 'n' | 't' | '%');
+        let is_number = !is_open && !is_word;
         touch |= is_number && behind;
         if matches!(what, 'Y' | 'y') {
-            year = year.or(Some(count));
+            year = year.or(Some(if vague { Year::Somewhere } else { Year::Run(count) }));
         }
+        vague |= is_open;
         count += match what {
             'T' | 'X' => 3,
             'R' => 2,

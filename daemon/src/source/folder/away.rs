@@ -221,7 +221,7 @@ fn has_come(path: &Path, to: &Path, stamp: Stamp) -> io::Result<bool> {
     if is == stamp {
         return Ok(true);
     }
-    match rename_new(to, path) {
+    match put_back(to, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let held = path.parent().unwrap_or(Path::new(".")).join("held");
             warn!(file = %show(&path.to_string_lossy()), "it was replaced twice while it was moved; the second one is held, unread");
@@ -232,7 +232,19 @@ fn has_come(path: &Path, to: &Path, stamp: Stamp) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Renames a file to a name that is free.
+/// Renames a file to where others put theirs.
+fn put_back(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        // A network folder may not know how.
+        Err(Errno::EINVAL | Errno::ENOSYS) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+/// Renames a file to a name that is free, in a folder of ours.
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
         // A network folder may not know how; there, nobody else moves anything to where we do.

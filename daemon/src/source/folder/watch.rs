@@ -224,17 +224,19 @@ impl Watch {
     }
 
     /// What somebody should know of a folder that can be read.
-    pub fn note(&self) -> Option<String> {
+    /// `wants`: whether a file of that name is read at all.
+    pub fn note(&self, wants: impl Fn(&str) -> bool) -> Option<String> {
         let blind = self.is_blind.then(|| BLIND.to_owned());
-        let notes: Vec<_> =
-            blind.into_iter().chain(self.unmarked_for_long(Instant::now())).collect();
+        let unmarked = self.unmarked_for_long(Instant::now(), wants);
+        let notes: Vec<_> = blind.into_iter().chain(unmarked).collect();
         (!notes.is_empty()).then(|| notes.join("; "))
     }
 
     /// Files that wait for markers that may never come, in words.
-    fn unmarked_for_long(&self, now: Instant) -> Option<String> {
+    fn unmarked_for_long(&self, now: Instant, wants: impl Fn(&str) -> bool) -> Option<String> {
         let long = self.unmarked.iter().filter(|(_, since)| now >= **since + UNMARKED);
-        let names: Vec<_> = long.map(|(name, _)| name).collect();
+        let names = long.map(|(name, _)| name).filter(|name| wants(&name.to_string_lossy()));
+        let names: Vec<_> = names.collect();
         let first = names.iter().min()?;
         Some(format!(
             "files wait for their markers for more than an hour ({}: {}); ask the partner for the markers, or put them there",
@@ -448,9 +450,11 @@ mod tests {
         put("b.csv");
         assert_eq!(complete(&mut watch).await, None, "however long they have been still");
         let now = Instant::now();
-        assert_eq!(watch.unmarked_for_long(now), None, "both may be on their way");
-        let told = watch.unmarked_for_long(now + UNMARKED).unwrap();
+        assert_eq!(watch.unmarked_for_long(now, |_| true), None, "both may be on their way");
+        let told = watch.unmarked_for_long(now + UNMARKED, |_| true).unwrap();
         assert!(told.contains("(2: a.csv)"), "{told}");
+        let told = watch.unmarked_for_long(now + UNMARKED, |name| name == "b.csv").unwrap();
+        assert!(told.contains("(1: b.csv)"), "nobody reads the other: {told}");
         put("a.csv.done");
         assert_eq!(complete(&mut watch).await.as_deref(), Some("a.csv"), "of its name");
         fs::remove_file(temp.path().join("a.csv")).unwrap();
@@ -468,7 +472,11 @@ mod tests {
         fs::remove_file(temp.path().join("c.csv")).unwrap();
         watch.rescan();
         assert_eq!(complete(&mut watch).await, None);
-        assert_eq!(watch.unmarked_for_long(Instant::now() + UNMARKED), None, "none waits for one");
+        assert_eq!(
+            watch.unmarked_for_long(Instant::now() + UNMARKED, |_| true),
+            None,
+            "none waits for one"
+        );
     }
 
     #[tokio::test]

@@ -136,7 +136,6 @@ impl Cache {
         if stands == held.stood {
             let (to, reason) = (held.cursor.as_deref(), "released by a person");
             self.move_cursor(feed, &Move { run, to, at, reason, actor: Some(actor) })?;
-            self.note_undo(feed, run, to)?;
         }
         Ok(Released { left, held })
     }

@@ -138,8 +138,7 @@ impl Cache {
         let ended = text_of(&last.ended)?;
         self.db.prepare_cached(sql)?.execute(params![feed.as_str(), growth, validators, ended])?;
         let (to, actor) = (last.cursor.as_deref(), last.actor.as_deref());
-        self.move_cursor(feed, &Move { run, to, at, reason: last.reason, actor })?;
-        self.note_undo(feed, run, to)
+        self.move_cursor(feed, &Move { run, to, at, reason: last.reason, actor })
     }
 
     /// The run's reading, once what it loaded stands in the live table. What it replaced is kept where it is to be.

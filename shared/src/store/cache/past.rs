@@ -97,6 +97,7 @@ impl Cache {
                 "{run} cannot be undone: it changed nothing, what it replaced is no longer kept, or it is undone already"
             )));
         };
+        let was_set_back = self.was_set_back(feed, run)?;
         let table = Table::of(&self.db, feed)?;
         let (restored, removed) = match self.swapped(feed, Change::Undo { run })? {
             Some(swap) => {
@@ -116,7 +117,8 @@ impl Cache {
         self.recount(feed, &table)?;
         let sql = "UPDATE marsad_feed SET walk = NULL, validators = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
-        let back = (self.position(feed)?.cursor != cursor).then_some(cursor);
+        let is_elsewhere = self.position(feed)?.cursor != cursor;
+        let back = (is_elsewhere && !was_set_back).then_some(cursor);
         if let Some(cursor) = &back {
             let reason = format!("{run} undone");
             let moved = Move {
@@ -130,6 +132,16 @@ impl Cache {
         }
         let dropped = self.drop_held(feed)?;
         Ok(Undone { restored, removed, left, cursor: back, dropped })
+    }
+
+    /// Whether a person has set the cursor since the run, and no run has moved it on from there: what lies behind is asked for
+    /// again anyhow.
+    fn was_set_back(&self, feed: &FeedId, run: RunId) -> Result<bool, StoreError> {
+        let sql = "SELECT c.run = ?3 AND c.moved_at >= u.at FROM marsad_cursor c, marsad_undo u \
+                   WHERE c.feed = ?1 AND u.feed = ?1 AND u.run = ?2 ORDER BY c.id DESC LIMIT 1";
+        let last = params![feed.as_str(), run.0, NO_RUN.0];
+        let last = self.db.prepare_cached(sql)?.query_row(last, |row| row.get(0)).optional()?;
+        Ok(last.unwrap_or(false))
     }
 
     /// Forgets what was replaced before `undo_since`, and of a feed that remembers what goes beyond its `history`. Gives
@@ -182,22 +194,10 @@ impl Cache {
         cursor: Option<&str>,
         wrote: u64,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT OR REPLACE INTO marsad_undo (feed, run, at, cursor, moved, wrote) VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
+        let sql = "INSERT OR REPLACE INTO marsad_undo (feed, run, at, cursor, wrote) VALUES (?1, ?2, ?3, ?4, ?5)";
         let wrote = wrote.cast_signed();
         let entry = params![feed.as_str(), run.0, at.as_microsecond(), cursor, wrote];
         self.db.prepare_cached(sql)?.execute(entry)?;
-        Ok(())
-    }
-
-    /// Where the cursor stands behind such a run.
-    pub(super) fn note_undo(
-        &self,
-        feed: &FeedId,
-        run: RunId,
-        moved: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE marsad_undo SET moved = ?3 WHERE feed = ?1 AND run = ?2";
-        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), run.0, moved])?;
         Ok(())
     }
 
@@ -330,8 +330,8 @@ impl Table {
         let forget = format!("DELETE FROM {seen} WHERE rid IN ({of_run})");
         let remove = format!("DELETE FROM {live} WHERE _run = ?1 AND rowid BETWEEN ?2 AND ?3");
         let used = format!(
-            "DELETE FROM {past} WHERE _by = ?1 AND _rid BETWEEN ?2 AND ?3 AND _rid IN \
-             (SELECT t.rowid FROM {live} t WHERE t._run = {past}._run AND t._changed = {past}._changed)"
+            "DELETE FROM {past} WHERE _by = ?1 AND _rid BETWEEN ?2 AND ?3 AND EXISTS \
+             (SELECT 1 FROM {live} t WHERE t.rowid = {past}._rid AND t._run = {past}._run AND t._changed = {past}._changed)"
         );
         let (mut restored, mut removed) = (0, 0);
         in_pieces(db, &live, |from, to| {

@@ -138,7 +138,7 @@ async fn a_member_that_no_record_has_any_more_is_held_until_somebody_decides() -
     let run = reading.read(false).await?;
     let reason = run.reason.clone().unwrap_or_default();
     assert_eq!(run.outcome, Outcome::Held, "{run:#?}");
-    assert!(reason.contains("none of 20 records has \"what\", which most"), "{reason}");
+    assert!(reason.contains("none of 40 records has \"what\", which most"), "{reason}");
     assert_eq!(reading.bytes()?, before, "no value is wiped");
     let schema = reading.daemon.json(&["schema", "show", FEED]).await?;
     let gone = schema["drift"].as_array().into_iter().flatten().find(|row| row["field"] == "what");
@@ -150,7 +150,7 @@ async fn a_member_that_no_record_has_any_more_is_held_until_somebody_decides() -
     (0..40).for_each(|n| changes.shelf.set(100 + n, renamed(100 + n, 1)));
     let run = changes.read(false).await?;
     assert_eq!((run.outcome, run.counts.inserted), (Outcome::Succeeded, 40), "{run:#?}");
-    assert!(run.reason.unwrap_or_default().contains("none of 20 records has \"what\""));
+    assert!(run.reason.unwrap_or_default().contains("none of 40 records has \"what\""));
     // The partner has really left it out.
     reading.daemon.json(&["schema", "approve", FEED, "what"]).await?;
     let run = reading.read(false).await?;

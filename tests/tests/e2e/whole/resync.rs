@@ -136,6 +136,19 @@ async fn what_later_runs_passed_because_an_undone_one_had_it_is_asked_for_again(
     assert_ne!(reading.living()?, reading.truth());
     assert!(reading.read(false).await?.outcome.is_good());
     assert_eq!(reading.living()?, reading.truth(), "nothing is lost for good");
+    // Two in their order: the second moves the cursor no further on again.
+    let mut runs = Vec::new();
+    for n in [1, 2] {
+        reading.shelf.set(27 + 28 * n, record(27 + 28 * n, 24 - n % 2, false));
+        reading.shelf.set(n, record(n, 20 + n, false));
+        runs.push(reading.read(true).await?.id);
+    }
+    for run in runs {
+        reading.daemon.client.decide(RunVerb::Undo, run).await?;
+    }
+    assert_ne!(reading.living()?, reading.truth());
+    reading.read(true).await?;
+    assert_eq!(reading.living()?, reading.truth());
     Ok(())
 }
 
