@@ -37,17 +37,18 @@ mod replay;
 mod rows;
 mod swap;
 pub(super) mod table;
+mod undo;
 
 pub use files::{FileEnd, LatestFile};
 pub use held::{Held, Holding, Released};
 pub use loads::Weight;
 pub use orphans::Orphans;
-pub use past::Undone;
 use reading::Reading;
 pub use replay::Replayed;
 pub use swap::Change;
 use swap::{SWAP_FROM, Swap};
 use table::Table;
+pub use undo::Undone;
 
 /// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of fifteen feeds all are at hand.
 const STATEMENTS: usize = 64;

@@ -29,6 +29,8 @@ enum Deed {
         nth: usize,
         anew: bool,
     },
+    /// Its configuration says from now on that it keeps every version, or no longer.
+    Remember(bool),
     /// The daemon is killed between two transactions of a read, or of so many pieces of a table that is written anew behind
     /// it, and starts again.
     Kill(Vec<Row>, usize),
@@ -58,6 +60,7 @@ struct Model {
     held: Option<(i64, Records)>,
     /// Runs that can be undone, with each record that they wrote as it was before.
     undo: BTreeMap<i64, BTreeMap<u8, Option<Record>>>,
+    remembers: bool,
 }
 
 impl Model {
@@ -103,7 +106,14 @@ impl Model {
     }
 
     fn undo(&mut self, run: i64) {
-        for (key, before) in self.undo.remove(&run).unwrap_or_default() {
+        let undone = self.undo.remove(&run).unwrap_or_default();
+        // What later runs would give back of it is what it replaced.
+        for (key, before) in self.undo.values_mut().flatten() {
+            if before.is_some_and(|(_, _, by, _)| by == run) {
+                *before = undone.get(key).copied().flatten();
+            }
+        }
+        for (key, before) in undone {
             if self.records.get(&key).is_some_and(|(_, _, by, _)| *by == run) {
                 match before {
                     Some(record) => self.records.insert(key, record),
@@ -203,7 +213,8 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
                 Then::Join { anew } => {
                     if *anew {
                         let begun = bank.write_anew(Change::Load, usize::MAX);
-                        assert_eq!(begun, !before.is_empty() && !load.is_empty());
+                        let is_large = !before.is_empty() && !load.is_empty();
+                        assert_eq!(begun, is_large && !model.remembers);
                         assert_eq!(bank.stands(), before, "nothing is seen of a table beside");
                     }
                     let last = Bank::last(run, counts);
@@ -257,24 +268,11 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
             bank.cache.commit().unwrap();
             assert_eq!(discarded.is_ok(), run != RunId(0));
         }
-        Deed::Undo { nth, anew } => {
-            let runs = bank.cache.undoable(&feed).unwrap();
-            let known: Vec<i64> = model.undo.keys().rev().copied().collect();
-            assert_eq!(runs.iter().map(|run| run.0).collect::<Vec<_>>(), known);
-            let Some(run) = runs.get(*nth).copied() else { return };
-            let (by, at) = bank.begin();
-            if *anew {
-                bank.write_anew(Change::Undo { run }, usize::MAX);
-            }
-            let undone = bank.durably(|cache| cache.undo_run(&feed, run, by, false, at, "noor"));
-            let later = |key: &&u8| model.records.get(key).is_none_or(|record| record.2 != run.0);
-            let left = model.undo.get(&run.0).unwrap().keys().filter(later).count();
-            assert_eq!(undone.left, left as u64, "{undone:?}");
-            let again = bank.cache.undo_run(&feed, run, by, false, at, "noor");
-            assert!(matches!(again, Err(StoreError::Conflict(_))), "once");
-            model.undo(run.0);
-            // It was weighed against what is no longer so.
-            model.held = None;
+        Deed::Undo { nth, anew } => undo(bank, model, *nth, *anew),
+        Deed::Remember(remembers) => {
+            let since = remembers.then(|| Timestamp::from_second(bank.runs).unwrap());
+            bank.durably(|cache| cache.keep_history(&feed, since));
+            model.remembers = *remembers;
         }
         Deed::Kill(rows, pieces) => {
             bank.load(rows, true);
@@ -284,6 +282,29 @@ fn does(bank: &mut Bank, model: &mut Model, deed: &Deed) {
             assert!(!bank.cache.db.prepare(sql).unwrap().exists([]).unwrap(), "it left something");
         }
     }
+}
+
+/// Undoes the `nth` newest run of those that can be.
+fn undo(bank: &mut Bank, model: &mut Model, nth: usize, anew: bool) {
+    let feed = bank.feed.clone();
+    let runs = bank.cache.undoable(&feed).unwrap();
+    let known: Vec<i64> = model.undo.keys().rev().copied().collect();
+    assert_eq!(runs.iter().map(|run| run.0).collect::<Vec<_>>(), known);
+    let Some(run) = runs.get(nth).copied() else { return };
+    let (by, at) = bank.begin();
+    if anew {
+        bank.write_anew(Change::Undo { run }, usize::MAX);
+    }
+    let remembers = model.remembers;
+    let undone = bank.durably(|cache| cache.undo_run(&feed, run, by, remembers, at, "noor"));
+    let later = |key: &&u8| model.records.get(key).is_none_or(|record| record.2 != run.0);
+    let left = model.undo.get(&run.0).unwrap().keys().filter(later).count();
+    assert_eq!(undone.left, left as u64, "{undone:?}");
+    let again = bank.cache.undo_run(&feed, run, by, remembers, at, "noor");
+    assert!(matches!(again, Err(StoreError::Conflict(_))), "once");
+    model.undo(run.0);
+    // It was weighed against what is no longer so.
+    model.held = None;
 }
 
 /// Records that a load would change.
@@ -304,6 +325,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => any::<bool>().prop_map(|anew| Deed::Release { anew }),
         1 => Just(Deed::Discard),
         3 => (0_usize..3, any::<bool>()).prop_map(|(nth, anew)| Deed::Undo { nth, anew }),
+        1 => any::<bool>().prop_map(Deed::Remember),
         1 => (rows(), 0_usize..5).prop_map(|(rows, pieces)| Deed::Kill(rows, pieces)),
     ]
 }
