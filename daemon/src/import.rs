@@ -126,7 +126,7 @@ impl Importer {
         let watch = Watch::new(folder.clone(), connection.settle, marker.clone());
         let desks = feeds
             .into_iter()
-            .map(|feed| Desk { columns: Columns::new(Arc::clone(&feed)), feed })
+            .map(|feed| Desk { columns: Columns::new(Arc::clone(&feed)), feed, memo: None })
             .collect();
         Self {
             services,

@@ -1,6 +1,7 @@
 //! Decode, shape and check in one pass: bytes in, accepted rows and refusals out. The same for a page and for a file.
 
 use std::{
+    cell::RefCell,
     fs::File,
     io::{self, BufRead, BufReader, Read},
 };
@@ -15,17 +16,18 @@ use marsad_shared::{
 use crate::{
     decode::{
         self, DecodeError, Flow, Plan, Scalar, Standing, Text,
-        csv::{self, BadRow, Dialect},
         sdmx::{Key, Observed},
-        xlsx::Wanted,
     },
-    shape::{Beside, Headers, InSheet, Misfits, Refused, Shaper},
+    shape::{Beside, Misfits, Refused, Shaper},
 };
 
 mod first;
+mod recall;
 mod rows;
+mod table;
 
 pub use first::{infer, infer_workbook};
+pub use recall::{Memo, Recall};
 use rows::{Origin, Rows};
 
 /// Bytes read at once.
@@ -136,6 +138,8 @@ pub struct Intake<'a> {
     pub origins: Origins,
     /// Looks up what rows refer to; `None`: they refer to nothing.
     pub references: Option<&'a References>,
+    /// What the last table of the feed came to; `None`: every row is read.
+    pub recall: Option<&'a RefCell<Recall>>,
 }
 
 impl Intake<'_> {
@@ -190,52 +194,6 @@ impl Intake<'_> {
         let read = self.sheet_rows(file, &mut rows);
         rows.excess().map_or(read, Err)?;
         Ok(rows.piece)
-    }
-
-    /// Takes the rows of a workbook into `rows`.
-    fn sheet_rows(
-        &self,
-        file: File,
-        rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
-    ) -> Result<(), DecodeError> {
-        // Where the rows end: at a word of `stop`, or with a row without a key, behind which there is no other.
-        let (mut is_over, mut keyless, mut behind) = (false, None, None);
-        let begin = |names: &[String]| Ok((self.shaper.headers(names)?, names.to_vec()));
-        let read =
-            decode::xlsx::read(file, wanted_of(self.feed), begin, |(headers, names), row| {
-                match (self.shaper.place_of(headers, &row, &self.feed.stop), keyless) {
-                    (InSheet::Stop, _) => {
-                        is_over = true;
-                        return Flow::Stop;
-                    }
-                    (InSheet::Keyless, _) => {
-                        keyless.get_or_insert(row.line);
-                        return Flow::More;
-                    }
-                    (InSheet::Row { full: true }, Some(end)) => {
-                        behind = Some((end, row.line));
-                        return Flow::Stop;
-                    }
-                    (InSheet::Row { .. }, Some(_)) => return Flow::More,
-                    (InSheet::Row { .. }, None) => {}
-                }
-                let Piece { batch, beside, .. } = &mut rows.piece;
-                let shaped = self.shaper.sheet(headers, &row, batch, beside);
-                rows.next(shaped, || {
-                    let place =
-                        Place { line: Some(row.line), row: Some(row.number), ..Place::default() };
-                    let form =
-                        Some(Form::Sheet { names: names.clone(), marks: row.marks(names.len()) });
-                    Origin { original: row.original(names.len()), form, place }
-                })
-            });
-        match (read, behind) {
-            (Err(DecodeError::Stopped), Some((end, line))) => Err(DecodeError::Layout(format!(
-                "row {end} of the sheet has no key, and row {line} below it has one: nobody knows where its rows end; fill the key, or name the word that ends them in `stop`"
-            ))),
-            (Err(DecodeError::Stopped), None) if is_over => Ok(()),
-            (read, _) => rows.fault().map_or(read, Err).map(drop),
-        }
     }
 
     /// Reads a page: one piece, which may take `most` bytes of memory, and beside it what stands at the `wanted` paths, in
@@ -410,50 +368,6 @@ impl Intake<'_> {
             })
         })
     }
-
-    fn csv(
-        &self,
-        bytes: impl Read,
-        rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
-    ) -> Result<(), DecodeError> {
-        let delimiter = self.feed.delimiter;
-        let begin = |names: &[String]| Ok((self.shaper.headers(names)?, names.to_vec()));
-        let dialect = dialect_of(self.feed, self.origins.encoding());
-        let is_file = self.origins.file.is_some();
-        let mut spoilt = None;
-        let each = |(headers, names): &mut (Headers, Vec<String>), row: csv::Row<'_>| {
-            let Piece { batch, beside, .. } = &mut rows.piece;
-            let cells = row.cells();
-            let apart = matches!(cells, Ok(_) | Err(BadRow::Ragged { .. }));
-            let shaped = match cells {
-                Ok(cells) => self.shaper.cells(headers, cells, batch, beside),
-                // A file was written in one encoding, or by nobody who knew: none of its rows can be believed.
-                Err(BadRow::NoText { encoding, .. }) if is_file => {
-                    let what = format!("line {} is not {encoding}", row.line());
-                    spoilt = Some(DecodeError::Encoding(what));
-                    return Flow::Stop;
-                }
-                Err(bad) => Err(Refused::whole(bad.to_string())),
-            };
-            rows.next(shaped, || {
-                let place =
-                    Place { line: Some(row.line()), row: Some(row.number), ..Place::default() };
-                let (names, delimiter) = (names.clone(), char::from(delimiter));
-                let form = apart.then_some(Form::Csv { delimiter, names });
-                Origin { original: row.original(self.feed.delimiter), form, place }
-            })
-        };
-        let read = csv::read(bytes, dialect, begin, each);
-        let read = spoilt.map_or(read.map(drop), Err);
-        read.map_err(|error| match error {
-            // What a file seems to be instead is told by whoever has its begin.
-            DecodeError::Encoding(what) if !is_file => {
-                let encoding = self.origins.encoding();
-                DecodeError::Encoding(format!("{what}; have it written in {encoding}"))
-            }
-            error => error,
-        })
-    }
 }
 
 const fn json_form(standing: Standing) -> Form {
@@ -489,12 +403,4 @@ pub fn beside(format: Format, mut source: Source<'_>, wanted: &[ScalarPath]) -> 
 /// A workbook is a file; nothing that streams by is asked for one.
 fn no_stream() -> DecodeError {
     DecodeError::Format("a workbook is read from an import folder alone; use `files`".to_owned())
-}
-
-fn wanted_of(feed: &Feed) -> Wanted<'_> {
-    Wanted { sheet: feed.sheet.as_ref(), header_row: feed.header_row }
-}
-
-fn dialect_of(feed: &Feed, encoding: &'static str) -> Dialect {
-    Dialect { delimiter: feed.delimiter, header_row: feed.header_row, encoding }
 }

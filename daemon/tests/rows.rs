@@ -15,6 +15,8 @@ use marsad_shared::{
 use reading::{feed, lines, page};
 
 mod reading;
+#[path = "rows/recalled.rs"]
+mod recalled;
 #[path = "rows/replays.rs"]
 mod replays;
 
@@ -491,6 +493,7 @@ fn quick(
         seed: 7,
         origins: Origins::default(),
         references: None,
+        recall: None,
     };
     let (mut found, read) = intake.page(Source::Held(body), &wanted, usize::MAX);
     if again {

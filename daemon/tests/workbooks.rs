@@ -66,8 +66,15 @@ fn read(keys: &str, bytes: &[u8]) -> Result<Read, DecodeError> {
     };
     let shaper = Shaper::new(&feed, layout, Vec::new());
     let (format, origins) = (Format::Xlsx, Origins::default());
-    let intake =
-        Intake { feed: &feed, shaper: &shaper, format, seed: 7, origins, references: None };
+    let intake = Intake {
+        feed: &feed,
+        shaper: &shaper,
+        format,
+        seed: 7,
+        origins,
+        references: None,
+        recall: None,
+    };
     let mut read = Read::default();
     intake.workbook(file(bytes), |piece: Piece| {
         read.rows.extend(reading::lines(&piece.batch));

@@ -2,7 +2,9 @@
 //!
 //! A batch keeps the text of all its rows in one buffer and a small cell for each value, so that a row costs no
 //! allocation of its own. It also carries two hashes of each row, because comparing hashes is how the store decides
-//! what changed without touching the rows. A row may also say that the record of its key is deleted.
+//! what changed without touching the rows. A row may also say that the record of its key is deleted; and one whose hashes
+//! are known, because it stood in an earlier file as it stands in this, may be left unread: the store asks for it to be
+//! read if it needs its values.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -58,6 +60,10 @@ pub struct Batch {
     hashes: Vec<RowHash>,
     /// Rows that are parts of their records, in order. Rare.
     parts: Vec<usize>,
+    /// Rows that were not read, in order: their cells are text, as it was written.
+    unread: Vec<usize>,
+    /// In which columns those have values: a bit each, from the lowest.
+    filled_unread: u64,
 }
 
 /// The most text of a batch: cells address it with 32 bits.
@@ -74,6 +80,8 @@ impl Batch {
             cells: Vec::new(),
             hashes: Vec::new(),
             parts: Vec::new(),
+            unread: Vec::new(),
+            filled_unread: 0,
         }
     }
 
@@ -124,6 +132,7 @@ impl Batch {
         if self.hashes.pop().is_some() {
             self.cells.truncate(self.hashes.len() * self.width);
             self.parts.retain(|row| *row < self.hashes.len());
+            self.unread.pop_if(|row| *row == self.hashes.len());
         }
     }
 
@@ -137,9 +146,11 @@ impl Batch {
             wanted.get((cell - 1) / width).copied().unwrap_or(true)
         });
         let kept = |row: usize| wanted.iter().take(row).filter(|keep| **keep).count();
-        self.parts.retain(|row| wanted.get(*row).copied().unwrap_or(true));
-        for row in &mut self.parts {
-            *row = kept(*row);
+        for rows in [&mut self.parts, &mut self.unread] {
+            rows.retain(|row| wanted.get(*row).copied().unwrap_or(true));
+            for row in rows {
+                *row = kept(*row);
+            }
         }
         let mut row = 0;
         self.hashes.retain(|_| {
@@ -165,6 +176,26 @@ impl Batch {
 
     pub fn has_parts(&self) -> bool {
         !self.parts.is_empty()
+    }
+
+    /// Whether the row at `index` was not read: its hashes are right, and its values are text as it was written.
+    pub fn is_unread(&self, index: usize) -> bool {
+        self.unread.binary_search(&index).is_ok()
+    }
+
+    pub fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// In which columns one of the rows that were not read has a value: a bit each, from the lowest.
+    pub const fn filled_unread(&self) -> u64 {
+        self.filled_unread
+    }
+
+    /// In which columns the last row has values, as a bit each from the lowest; of the first 64.
+    pub fn filled_last(&self) -> u64 {
+        let values = self.values(self.len().saturating_sub(1)).zip(0_u32..64);
+        values.fold(0, |filled, (value, at)| filled | u64::from(value != Value::Null) << at)
     }
 
     /// The values of the row at `index`, one a column; empty past the end.
@@ -301,6 +332,17 @@ impl RowBuilder<'_> {
         self.finish();
     }
 
+    /// Keeps the row as one that was not read: its columns are text, as it was written, its hashes are known, and in which
+    /// columns it has values (`filled`, a bit each from the lowest).
+    ///
+    /// # Panics
+    /// As [`Self::finish`].
+    pub fn finish_unread(mut self, hash: RowHash, filled: u64) {
+        self.batch.unread.push(self.batch.hashes.len());
+        self.batch.filled_unread |= filled;
+        self.keep(hash);
+    }
+
     /// The next column is as that value.
     pub fn value(&mut self, value: Value<'_>) {
         match value {
@@ -359,97 +401,4 @@ pub const fn storage(kind: FieldType) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feed::Field;
-
-    fn layout() -> Layout {
-        let fields = ["a", "b", "n"].map(|name| Field::new(name, FieldType::Text)).to_vec();
-        Layout::new(fields, &["a".to_owned()]).unwrap()
-    }
-
-    fn push(batch: &mut Batch, a: &str, b: &str, n: i64) {
-        let mut row = batch.row();
-        row.text(a);
-        row.text(b);
-        row.integer(n);
-        row.finish();
-    }
-
-    #[test]
-    fn a_layout_is_split_without_losing_its_key_and_version() {
-        let fields = ["x", "id", "y", "seq"].map(|name| Field::new(name, FieldType::Text));
-        let layout = Layout::new(fields.to_vec(), &["id".to_owned()]).unwrap();
-        let layout = layout.versioned(Some("seq")).unwrap();
-        let (kept, others) = layout.clone().split(|name| !matches!(name, "x" | "y")).unwrap();
-        assert_eq!((kept.fields.len(), &kept.key[..], kept.version), (2, &[0][..], Some(1)));
-        assert_eq!(others.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["x", "y"]);
-        let lost = layout.clone().split(|name| name != "id");
-        assert_eq!(lost.unwrap_err(), NoSuchKey("id".to_owned()));
-        assert_eq!(layout.split(|name| name != "seq").unwrap().0.version, None);
-    }
-
-    #[test]
-    fn a_row_left_unfinished_leaves_no_trace() {
-        let mut batch = Batch::new(&layout(), 7);
-        push(&mut batch, "x", "y", 1);
-        batch.row().text("half");
-        push(&mut batch, "z", "w", 2);
-        assert_eq!(batch.len(), 2);
-        assert_eq!(
-            batch.values(1).collect::<Vec<_>>(),
-            [Value::Text("z"), Value::Text("w"), Value::Integer(2)]
-        );
-    }
-
-    #[test]
-    fn a_row_that_is_taken_out_again_leaves_its_neighbours_as_they_were() {
-        let mut batch = Batch::new(&layout(), 7);
-        push(&mut batch, "x", "y", 1);
-        let mut row = batch.row();
-        row.text("part");
-        row.null();
-        row.integer(2);
-        row.finish_part();
-        batch.pop();
-        push(&mut batch, "z", "w", 3);
-        assert_eq!((batch.len(), batch.has_parts()), (2, false));
-        assert_eq!(batch.at(1, 0), Value::Text("z"));
-        (0..3).for_each(|_| batch.pop());
-        assert!(batch.is_empty() && batch.cells_len() == 0);
-    }
-
-    #[test]
-    fn hashes_tell_rows_apart_by_every_boundary_and_kind() {
-        let mut batch = Batch::new(&layout(), 7);
-        push(&mut batch, "ab", "c", 1);
-        push(&mut batch, "a", "bc", 1);
-        push(&mut batch, "ab", "c", 2);
-        let mut row = batch.row();
-        row.text("ab");
-        row.null();
-        row.integer(1);
-        row.finish();
-        let mut contents: Vec<_> = batch.hashes().iter().map(|h| h.content).collect();
-        contents.sort_unstable();
-        contents.dedup();
-        assert_eq!(contents.len(), 4);
-        let keys: Vec<_> = batch.hashes().iter().map(|h| h.key).collect();
-        assert!(keys[0] == keys[2] && keys[0] == keys[3] && keys[0] != keys[1]);
-    }
-
-    #[test]
-    fn a_deletion_bears_the_key_of_what_it_deletes_and_no_content() {
-        let mut batch = Batch::new(&layout(), 7);
-        push(&mut batch, "x", "y", 1);
-        let mut row = batch.row();
-        row.text("x");
-        row.null();
-        row.null();
-        row.finish_gone();
-        let [there, gone] = batch.hashes() else { panic!("two rows") };
-        assert_eq!(there.key, gone.key);
-        assert_eq!((gone.content, there.is_gone()), (GONE, false));
-        assert!(!batch.is_gone(0) && batch.is_gone(1) && !batch.is_gone(2));
-    }
-}
+mod tests;

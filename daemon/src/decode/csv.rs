@@ -8,6 +8,7 @@ use std::{
 
 use csv::{ByteRecord, Position, ReaderBuilder};
 use marsad_shared::quarantine::form;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{DecodeError, Flow, ROW_MAX};
 use quotes::Quotes;
@@ -99,6 +100,16 @@ impl<'a> Cells<'a> {
     /// The cell at `index`; `None` past the end.
     pub fn get(&self, index: usize) -> Option<&'a str> {
         self.text.get(self.record.range(index)?)
+    }
+
+    /// A hash of all cells, as they were written.
+    pub fn hash(&self, seed: u64) -> u64 {
+        // Where each cell ends belongs to it, so that `ab|c` and `a|bc` differ.
+        let ends = (0..self.record.len()).filter_map(|at| self.record.range(at));
+        let ends = ends.fold(seed, |hash, cell| {
+            (hash.rotate_left(29) ^ cell.end as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        });
+        xxh3_64_with_seed(self.text.as_bytes(), ends)
     }
 }
 

@@ -225,6 +225,7 @@ fn reads(feed: &Feed, bytes: &[u8], name: &str, manifest: &serde_json::Value) {
         seed: 7,
         origins: Origins::default(),
         references: None,
+        recall: None,
     };
     let (_, piece) = intake.page(Source::Held(bytes), &[], usize::MAX);
     let piece = piece.unwrap_or_else(|error| panic!("{name}: {error}"));

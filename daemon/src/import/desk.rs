@@ -1,6 +1,7 @@
 //! One feed of an import folder: reads files beside its live table, on one thread while the store writes on another.
 
 use std::{
+    cell::RefCell,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use marsad_shared::{
     record::{Batch, Layout},
     run::Trigger,
     store::{
-        StoreError,
+        Cache, StoreError,
         cache::{FileEnd, Manner},
         ledger::RunStart,
         originals::Incoming,
@@ -33,7 +34,7 @@ use super::{
 use crate::{
     columns::Columns,
     decode::{DecodeError, Flow},
-    intake::{self, Intake, Origins, Piece},
+    intake::{self, Intake, Memo, Origins, Piece, Recall},
     replay::no_columns,
     run::Run,
     services::Services,
@@ -46,6 +47,9 @@ mod finish;
 
 pub(super) use finish::Finish;
 
+/// Of files up to this size nothing is recalled, in bytes: they are soon read.
+const SMALL: u64 = 1024 * 1024;
+
 /// Pieces that may wait between the thread that reads and the one that writes: one each is enough to keep both busy.
 const PIECES: usize = 1;
 
@@ -53,6 +57,8 @@ const PIECES: usize = 1;
 pub(super) struct Desk {
     pub(super) feed: Arc<Feed>,
     pub(super) columns: Columns,
+    /// What the last large file came to.
+    pub(super) memo: Option<Memo>,
 }
 
 /// What was read of a file, on its way into the bank.
@@ -133,7 +139,11 @@ impl Desk {
             }))
         };
         let known = Arc::clone(&shaper);
-        self.load(services, run, load, shaper, &found.name, source, stop).await?;
+        let mut scene = self.scene(services, shaper);
+        if found.stamp.size() > SMALL {
+            scene.recalling(self.memo.take());
+        }
+        self.memo = self.load(services, run, load, scene, &found.name, source, stop).await?;
         let all = self.feed.keeping.mode == Mode::Snapshot;
         let filled = run.still_filled(services, &known, all).await?;
         filled.map_err(|error| Trouble::decode(show(&found.name), error))
@@ -164,8 +174,8 @@ impl Desk {
         for file in &files {
             let (originals, hash) = (services.store.originals.clone(), file.hash.clone());
             let source = move || Ok((originals.open(&hash)?, |_| Ok(())));
-            self.load(services, run, &mut load, Arc::clone(&shaper), &file.name, source, stop)
-                .await?;
+            let scene = self.scene(services, Arc::clone(&shaper));
+            self.load(services, run, &mut load, scene, &file.name, source, stop).await?;
             run.pages += 1;
         }
         let filled = run.still_filled(services, &shaper, true).await?;
@@ -187,7 +197,8 @@ impl Desk {
         let shaper = self.columns.shaper(services, run.id, &show(&file.name), nothing).await?;
         let (originals, hash) = (services.store.originals.clone(), file.hash.clone());
         let source = move || Ok((originals.open(&hash)?, |_| Ok(())));
-        self.load(services, run, load, shaper, &file.name, source, stop).await
+        let scene = self.scene(services, shaper);
+        self.load(services, run, load, scene, &file.name, source, stop).await.map(drop)
     }
 
     async fn begin(&self, services: &Services, run: RunId) -> Result<(), StoreError> {
@@ -203,26 +214,25 @@ impl Desk {
     }
 
     /// Reads what `source` opens on one thread, and writes on the store's: each works while the other does. What
-    /// `source` gives beside the bytes has the last word when they have been read.
+    /// `source` gives beside the bytes has the last word when they have been read. Gives what is to be recalled of it.
     #[expect(clippy::too_many_arguments, reason = "what is read, from where, and for whom")]
     async fn load<R, S, E>(
         &self,
         services: &Services,
         run: &mut Run,
         load: &mut Load,
-        shaper: Arc<Shaper>,
+        scene: Scene,
         name: &str,
         source: S,
         stop: &CancellationToken,
-    ) -> Result<(), Trouble>
+    ) -> Result<Option<Memo>, Trouble>
     where
         R: Read + Send,
         S: FnOnce() -> Result<(R, E), Trouble> + Send + 'static,
         E: FnOnce(R) -> Result<(), Trouble>,
     {
         let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES);
-        let columns = Arc::clone(&shaper);
-        let scene = self.scene(services, shaper);
+        let columns = Arc::clone(&scene.shaper);
         let name_of_all = name.to_owned();
         let reading = tokio::task::spawn_blocking(move || {
             let (mut bytes, last_word) = source()?;
@@ -232,14 +242,15 @@ impl Desk {
             // What stands behind the last record belongs to the original too.
             io::copy(&mut bytes, &mut io::sink())
                 .map_err(|error| Trouble::File(error.to_string()))?;
-            last_word(bytes)
+            last_word(bytes)?;
+            Ok(scene.recall.and_then(|recall| recall.into_inner().finish()))
         });
         let mut written = Ok(());
         while let Some(piece) = taken.recv().await {
             written = if stop.is_cancelled() {
                 Err(Trouble::Stopped)
             } else {
-                self.take(services, run, load, piece).await
+                self.take(services, run, load, &columns, piece).await
             };
             if written.is_err() {
                 break;
@@ -267,7 +278,7 @@ impl Desk {
     /// What reading a file of the feed needs.
     pub(super) fn scene(&self, services: &Services, shaper: Arc<Shaper>) -> Scene {
         let (feed, folder) = (Arc::clone(&self.feed), services.store.folder.path().to_owned());
-        Scene { feed, shaper, seed: services.store.seed, folder }
+        Scene { feed, shaper, seed: services.store.seed, folder, recall: None }
     }
 
     /// Takes a piece up: the first one waits, and goes beside the live table with the second.
@@ -276,31 +287,59 @@ impl Desk {
         services: &Services,
         run: &mut Run,
         load: &mut Load,
+        shaper: &Shaper,
         mut piece: Piece,
     ) -> Result<(), Trouble> {
         run.beside.add(std::mem::take(&mut piece.beside));
         run.misfits.add(&piece.misfits);
         run.filled.add(&piece.batch);
         match std::mem::replace(load, Load::Beside) {
-            Load::Nothing => {
+            Load::Nothing if !piece.batch.has_unread() => {
                 *load = Load::One(Box::new(piece));
                 return Ok(());
             }
+            Load::Nothing => self.begin(services, run.id).await?,
             Load::One(first) => {
                 self.begin(services, run.id).await?;
-                self.keep(services, run, *first).await?;
+                self.keep(services, run, shaper, *first).await?;
             }
             Load::Beside => {}
         }
-        self.keep(services, run, piece).await
+        self.keep(services, run, shaper, piece).await
     }
 
-    async fn keep(&self, services: &Services, run: &mut Run, piece: Piece) -> Result<(), Trouble> {
-        let batch = refuse(services, run, piece).await?;
-        let (feed, at) = (self.feed.id.clone(), services.clock.now());
-        run.cached = services.store.cache.call(move |cache| cache.load(&feed, &batch, at)).await?;
-        services.show_progress(run);
+    /// Loads a piece; `shaper` reads what of it was left unread and is needed.
+    async fn keep(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        shaper: &Shaper,
+        piece: Piece,
+    ) -> Result<(), Trouble> {
+        let mut batch = Arc::new(refuse(services, run, piece).await?);
+        while let Some(first) = self.put(services, run, &batch).await? {
+            let read = shaper.read_on(&batch, first).map_err(|refused| {
+                let why = format!("a row was taken before, and is not now: {}", refused.reason);
+                Trouble::decode("the file", DecodeError::Format(why))
+            });
+            batch = Arc::new(read?);
+        }
         Ok(())
+    }
+
+    /// Loads rows; gives the first one that has to be read, before it and what stands behind it can be.
+    async fn put(
+        &self,
+        services: &Services,
+        run: &mut Run,
+        rows: &Arc<Batch>,
+    ) -> Result<Option<usize>, Trouble> {
+        let (feed, at, rows) = (self.feed.id.clone(), services.clock.now(), Arc::clone(rows));
+        let load = move |cache: &mut Cache| cache.load_known(&feed, &rows, at);
+        let (counts, unread) = services.store.cache.call(load).await?;
+        run.cached = counts;
+        services.show_progress(run);
+        Ok(unread)
     }
 }
 
@@ -311,9 +350,17 @@ pub(super) struct Scene {
     seed: u64,
     /// Where archives and workbooks are put aside.
     folder: PathBuf,
+    /// `None`: every row is read.
+    recall: Option<RefCell<Recall>>,
 }
 
 impl Scene {
+    /// Recalls what the last file came to, and remembers this one for the next, if there is room for that.
+    fn recalling(&mut self, last: Option<Memo>) {
+        let recall = Recall::new(last, &self.shaper, &self.folder, self.seed);
+        self.recall = recall.ok().map(RefCell::new);
+    }
+
     /// Reads what `bytes`, a file called `name`, hold, and hands its pieces over.
     pub(super) fn read(
         &self,
@@ -321,13 +368,13 @@ impl Scene {
         name: &str,
         mut hand_over: impl FnMut(Piece) -> Flow,
     ) -> Result<(), Trouble> {
-        let Self { feed, shaper, seed, folder } = self;
+        let Self { feed, shaper, seed, folder, recall } = self;
         let references = References::open(folder, &shaper.layout)?;
         let each = |inner: Inner<'_>| {
             let Inner { name, format, mut bytes } = inner;
             let origins = Origins { file: Some(name), ..Origins::default() };
-            let references = references.as_ref();
-            let intake = Intake { feed, shaper, format, seed: *seed, origins, references };
+            let (references, recall) = (references.as_ref(), recall.as_ref());
+            let intake = Intake { feed, shaper, format, seed: *seed, origins, references, recall };
             if format == Format::Xlsx {
                 intake.workbook(bytes.aside(folder)?, &mut hand_over)?;
                 return Ok(Flow::More);

@@ -10,7 +10,10 @@ use marsad_shared::{
     record::Layout,
 };
 
-use super::{CHUNK, UTF_8, dialect_of, no_stream, wanted_of};
+use super::{
+    CHUNK, UTF_8, no_stream,
+    table::{dialect_of, wanted_of},
+};
 use crate::{
     decode::{
         self, DecodeError, Flow, Plan, Standing, Text,

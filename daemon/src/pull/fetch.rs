@@ -278,7 +278,15 @@ impl Puller {
             let origins = Origins { file: None, page: Some(number), encoding: reading.encoding() };
             let format = reading.format;
             let references = references.as_ref();
-            let intake = Intake { feed: &feed, shaper: &shaper, format, seed, origins, references };
+            let intake = Intake {
+                feed: &feed,
+                shaper: &shaper,
+                format,
+                seed,
+                origins,
+                references,
+                recall: None,
+            };
             reading.page(&intake, envelope.paths(), most, &folder)
         };
         if small {

@@ -24,12 +24,15 @@ impl Filled {
         }
         let rows: Vec<usize> = (0..batch.len()).filter(|row| !batch.is_gone(*row)).collect();
         self.rows += rows.len() as u64;
+        let (is_read, unread) = (|row: &&usize| !batch.is_unread(**row), batch.filled_unread());
         let width = batch.cells_len().checked_div(batch.len()).unwrap_or_default();
         if self.known.len() < width {
             self.known.resize(width, false);
         }
         for (column, known) in self.known.iter_mut().enumerate().filter(|(_, known)| !**known) {
-            *known = rows.iter().any(|row| batch.at(*row, column) != Value::Null);
+            let stands = |row: &usize| batch.at(*row, column) != Value::Null;
+            *known =
+                column < 64 && unread >> column & 1 == 1 || rows.iter().filter(is_read).any(stands);
         }
     }
 

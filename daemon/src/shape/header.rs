@@ -23,6 +23,13 @@ pub struct Headers {
     pub(super) beside: Vec<(String, usize)>,
 }
 
+impl Headers {
+    /// For each column the index of its cell.
+    pub fn cells(&self) -> &[usize] {
+        &self.cells
+    }
+}
+
 /// The cell of a column that need not be there, and is not.
 const NOWHERE: usize = usize::MAX;
 

@@ -2,7 +2,7 @@
 
 use marsad_shared::{
     feed::{Deleted, FieldType},
-    record::Batch,
+    record::{Batch, Value},
 };
 
 use super::{Beside, Headers, Held, Misfit, Refused, Shaper};
@@ -46,6 +46,39 @@ impl Shaper {
             let cell = cell.filter(|cell| !cell.is_empty());
             Ok(Held::Raw(cell.map_or(Raw::Nothing, Raw::Text)))
         })
+    }
+
+    /// Whether a row's hashes follow from its cells alone, and nothing else is told of a row that fits: then one that stood
+    /// in an earlier table need not be read again.
+    pub fn is_plain(&self, headers: &Headers) -> bool {
+        let has_days = self.columns.iter().any(|column| column.gregorian.is_some());
+        self.deleted.is_none()
+            && headers.beside.is_empty()
+            && !has_days
+            && self.columns.len() <= u64::BITS as usize
+    }
+
+    /// Reads the rows of `batch` from `first` on that were left unread. The others are as they were.
+    ///
+    /// # Errors
+    /// As [`Self::json`]; none, if what was recalled of them is right.
+    pub fn read_on(&self, batch: &Batch, first: usize) -> Result<Batch, Refused> {
+        let mut read = batch.emptied();
+        for row in first..batch.len() {
+            if batch.is_unread(row) {
+                let value = |at: usize| match batch.at(row, at) {
+                    Value::Text(text) => Raw::Text(text),
+                    Value::Null | Value::Integer(_) => Raw::Nothing,
+                };
+                let nothing = &mut Beside::default();
+                self.fill(&mut read, Standing::Here, nothing, |at, _| Ok(Held::Raw(value(at))))?;
+            } else {
+                let mut built = read.row();
+                batch.values(row).for_each(|value| built.value(value));
+                built.finish();
+            }
+        }
+        Ok(read)
     }
 
     /// Where a row stands in its sheet: `stop` are the words of which one in a column of the key ends the rows.

@@ -178,6 +178,7 @@ fn read(
         seed: 0,
         origins,
         references: None,
+        recall: None,
     };
     let Read { found, piece, .. } = reading.page(&intake, envelope.paths(), most, folder);
     // An answer that says that it is an error is one, whatever its records look like.

@@ -64,6 +64,7 @@ pub(crate) fn page(
         seed: 7,
         origins: Origins::default(),
         references: None,
+        recall: None,
     };
     let (scalars, read) = intake.page(Source::Held(body), &wanted, usize::MAX);
     // While it streams by it is the same.

@@ -36,6 +36,7 @@ fn refused(keys: &str, body: &[u8]) -> Vec<HeldItem> {
         seed: 7,
         origins: Origins::default(),
         references: None,
+        recall: None,
     };
     let (_, piece) = intake.page(Source::Held(body), &[], usize::MAX);
     piece.unwrap().refused.into_iter().map(kept).collect()

@@ -12,6 +12,7 @@ use marsad_tests::{
 
 use crate::waits;
 
+mod again;
 mod calendars;
 mod complete;
 mod encodings;

@@ -147,7 +147,10 @@ impl Desk {
                 if is_snapshot || piece.batch.hashes().iter().any(|hash| hash.is_gone()) =>
             {
                 self.begin(services, run.id).await?;
-                self.keep(services, run, *piece).await?;
+                let batch = refuse(services, run, *piece).await?;
+                let (feed, at) = (self.feed.id.clone(), services.clock.now());
+                let load = move |cache: &mut Cache| cache.load(&feed, &batch, at);
+                run.cached = services.store.cache.call(load).await?;
                 (true, None)
             }
             Load::One(piece) => (false, Some(refuse(services, run, *piece).await?)),

@@ -188,6 +188,14 @@ impl Known {
         if self.lookups < LOOKUPS_MIN.max(self.there / LOOKUPS_SHARE) {
             return Ok(());
         }
+        self.read_all(db, live)
+    }
+
+    /// Reads the whole side index, if that was not done.
+    pub(super) fn read_all(&mut self, db: &Connection, live: &Table) -> Result<(), StoreError> {
+        if self.complete {
+            return Ok(());
+        }
         let (met, there) = (self.rows.len(), usize::try_from(self.there).unwrap_or(0));
         self.rows.reserve_exact(there.saturating_sub(met));
         let mut statement = db.prepare(&format!("SELECT rid, k, h FROM {}", live.seen()))?;

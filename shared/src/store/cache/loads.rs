@@ -50,6 +50,20 @@ impl Cache {
         Ok(reading.counts)
     }
 
+    /// Loads a piece of which rows may have been left unread. Gives the run's counts so far, and the first row that has to be
+    /// read, if one has: it and what stands behind it are still to be loaded.
+    pub fn load_known(
+        &mut self,
+        feed: &FeedId,
+        batch: &Batch,
+        at: Timestamp,
+    ) -> Result<(Counts, Option<usize>), StoreError> {
+        self.touch(feed);
+        let reading = self.readings.get_mut(feed).ok_or_else(|| no_reading(feed))?;
+        let unread = reading.apply_known(&self.db, batch, at)?;
+        Ok((reading.counts, unread))
+    }
+
     /// What the load comes to so far.
     ///
     /// # Errors

@@ -128,13 +128,27 @@ impl Reading {
         matches!(self.target, Target::Load { .. })
     }
 
-    /// Puts the rows of `batch` in their place and counts them.
+    /// Puts the rows of `batch` in their place and counts them. All of them were read.
     pub(super) fn apply(
         &mut self,
         db: &Connection,
         batch: &Batch,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        match self.apply_known(db, batch, at)? {
+            None => Ok(()),
+            Some(row) => Err(StoreError::Conflict(format!("row {row} of the batch was not read"))),
+        }
+    }
+
+    /// The same, where rows may have been left unread. Gives the first one that has to be read: it and what stands behind it
+    /// are not in their place yet.
+    pub(super) fn apply_known(
+        &mut self,
+        db: &Connection,
+        batch: &Batch,
+        at: Timestamp,
+    ) -> Result<Option<usize>, StoreError> {
         let in_live = matches!(self.target, Target::Live);
         let table = match &mut self.target {
             Target::Live => &self.live,

@@ -83,13 +83,17 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Puts rows where nothing stood when the run began; `missed` are the keys that came as deleted and have no row.
+    /// Puts rows where nothing stood when the run began; `missed` are the keys that came as deleted and have no row. Gives
+    /// the first row that has to be read: with it, this stops.
     pub(super) fn put_all_by_key(
         mut self,
         batch: &Batch,
         missed: &mut HashSet<u64>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
         for (index, hash) in batch.hashes().iter().enumerate() {
+            if batch.is_unread(index) {
+                return Ok(Some(index));
+            }
             self.counts.received += 1;
             // Most rows are new, and those cost no look-up.
             if !hash.is_gone()
@@ -111,18 +115,25 @@ impl<'a> Rows<'a> {
                 missed.insert(hash.key);
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Puts rows beside others, by what is `known` of those.
+    /// Puts rows beside others, by what is `known` of those. Gives the first row that has to be read: with it, this stops.
     pub(super) fn put_all_by_hash(
         mut self,
         batch: &Batch,
         known: &mut Known,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
+        if batch.has_unread() {
+            // Their keys cannot be looked up.
+            known.read_all(self.db, self.place.live)?;
+        }
         for (index, hash) in batch.hashes().iter().enumerate() {
-            self.counts.received += 1;
             let mut entry = known.find(hash.key);
+            if entry.is_none_or(|entry| entry.content != hash.content) && batch.is_unread(index) {
+                return Ok(Some(index));
+            }
+            self.counts.received += 1;
             if entry.is_none() && known.must_look_up() {
                 let there = self.find(self.place.live, batch, index, *hash)?;
                 entry = there.map(|(rid, content)| Entry::of_bank(content, rid));
@@ -131,7 +142,7 @@ impl<'a> Rows<'a> {
             let entry = self.put(batch, index, *hash, entry.unwrap_or(Entry::ABSENT))?;
             known.put(hash.key, entry);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Puts one row where it belongs, counts it, and gives what is now known of its key.
