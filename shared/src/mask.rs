@@ -54,9 +54,10 @@ fn digit(c: char) -> Option<char> {
     }
 }
 
-/// What people write between the digits of one number.
-const fn is_between(c: char) -> bool {
-    matches!(c, '-' | ' ' | '.' | '/' | '\u{a0}' | '\u{2010}'..='\u{2015}')
+/// Whether digits on both sides of it may be those of one number: whatever people write there, but for what parts the cells
+/// of a row.
+fn is_between(c: char) -> bool {
+    !c.is_alphanumeric() && !matches!(c, ',' | ';' | '|' | '"' | '\t' | '\n' | '\r' | '،' | '؛')
 }
 
 #[cfg(test)]
@@ -86,6 +87,14 @@ mod tests {
             ("ID 784-1990-1234567-8, see file", true, "within a sentence"),
             ("٧٨٤-١٩٩٠-١٢٣٤٥٦٧-٨", true, "in Arabic digits"),
             ("12 784199012345678", true, "behind another number"),
+            ("784_1990_1234567_8", true, "with lines between"),
+            ("784 : 1990 * 1234567 / 8", true, "with whatever else between"),
+            (
+                "\u{202d}784\u{200b}1990\u{2212}1234567\u{ad}8\u{202c}",
+                true,
+                "with what nobody sees between",
+            ),
+            ("784,2026-11-24,1234567", false, "cells of a row"),
             ("78419901234567", false, "one digit short"),
             ("2026-11-24T10:00:00Z", false, "a time"),
             ("+971 50 123 4567", false, "a telephone number"),

@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, Metadata},
-    io::{self, Read as _},
+    io::Read as _,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
     path::{Path, PathBuf},
     time::Duration,
@@ -17,7 +17,9 @@ const SUMS: &str = ".sha256";
 /// A marker that has no sum yet, and is younger than this, is still being written.
 const YOUNG: Duration = Duration::from_secs(10);
 /// The longest marker that is read, in bytes.
-const MARKER_MAX: u64 = 4096;
+const MARKER_MAX: u64 = 64 * 1024;
+/// A SHA-256, in hexadecimal digits.
+const SUM_LEN: usize = 64;
 
 /// When something of a file was changed last, its name too: seconds and nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,23 +104,26 @@ impl Marker {
         let taken = Taken::open(&marker.ok_or(TakeError::PutOff)?)?;
         let written = taken.file.metadata().and_then(|about| about.modified());
         let age = written.ok().and_then(|written| written.elapsed().ok());
-        let text = io::read_to_string(taken.file.take(MARKER_MAX)).unwrap_or_default();
-        let says = text.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-        let is = hex(sum);
-        if says.len() != is.len() {
-            if age.is_some_and(|age| age < YOUNG) {
-                return Err(TakeError::PutOff);
-            }
-            return Err(TakeError::Unlike(
-                "its .sha256 holds no SHA-256; have it written as sha256sum does",
-            ));
+        let mut text = Vec::new();
+        let read = taken.file.take(MARKER_MAX).read_to_end(&mut text);
+        let text = read.map_or_else(|_| "".into(), |_| String::from_utf8_lossy(&text));
+        let name = name.unwrap_or_default().to_string_lossy();
+        let said = sum_of(&name, &text);
+        if said == Said::Nothing && age.is_some_and(|age| age < YOUNG) {
+            return Err(TakeError::PutOff);
         }
-        if says != is {
-            return Err(TakeError::Unlike(
+        match said {
+            Said::Sum(says) if says == hex(sum) => Ok(()),
+            Said::Sum(_) => Err(TakeError::Unlike(
                 "its content is not what its .sha256 says: it was changed or cut on the way; have it sent again",
-            ));
+            )),
+            Said::OfOthers => Err(TakeError::Unlike(
+                "its .sha256 names another file; have it written for this one",
+            )),
+            Said::Nothing => Err(TakeError::Unlike(
+                "its .sha256 holds no SHA-256; have it written as sha256sum does",
+            )),
         }
-        Ok(())
     }
 
     /// Whether the marker at `path` belongs to another file of its folder too, which is still there.
@@ -133,9 +138,85 @@ impl Marker {
     }
 }
 
+/// What a list of sums says of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Sum(String),
+    /// There are sums, each of another file.
+    OfOthers,
+    Nothing,
+}
+
+/// The SHA-256 of the file `name` in `text`, as people's tools write it: the sum alone, before a name (`sha256sum`), behind it
+/// (`SHA256 (name) = sum`), or behind the word `SHA256` (`Get-FileHash`). A name that cannot be read is taken for the file's.
+fn sum_of(name: &str, text: &str) -> Said {
+    let mut said = Said::Nothing;
+    for line in text.lines() {
+        let word =
+            |word: &&str| word.len() == SUM_LEN && word.bytes().all(|b| b.is_ascii_hexdigit());
+        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric()).filter(word);
+        let Some(sum) = words.next() else { continue };
+        let (before, behind) = line.split_once(sum).unwrap_or_default();
+        let named = [behind, before].map(bare_name).into_iter().find(|named| !named.is_empty());
+        let is_its = |named: &str| named == name || named.contains('\u{fffd}');
+        match named {
+            Some(named) if !is_its(named) => {
+                if said == Said::Nothing {
+                    said = Said::OfOthers;
+                }
+            }
+            _ => return Said::Sum(sum.to_ascii_lowercase()),
+        }
+    }
+    said
+}
+
+/// The name of a file in what stands beside its sum, without its folders.
+fn bare_name(text: &str) -> &str {
+    let signs = |c: char| c.is_whitespace() || matches!(c, '*' | '\\' | '=' | ':' | '\u{feff}');
+    let text = text.trim_matches(signs);
+    let begin = text.get(.."sha256".len()).filter(|begin| begin.eq_ignore_ascii_case("sha256"));
+    let text = begin.and_then(|begin| text.strip_prefix(begin)).unwrap_or(text).trim_matches(signs);
+    let text = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
+    text.rsplit(['/', '\\']).next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sum_is_found_as_peoples_tools_write_it() {
+        let sum = "5b5ee0cc9dbb6c7a3a1d5a8dd0a0ee6be4e57d0e2f9a0a5f1f0b5c0b6a0f3b10";
+        let other = sum.replace("5b5", "000");
+        let found = Said::Sum(sum.to_owned());
+        for (text, why) in [
+            (format!("{sum}"), "alone"),
+            (format!("{sum}  a.csv\n"), "sha256sum"),
+            (format!("{sum} *a.csv\r\n"), "of a binary file, by Windows' lines"),
+            (
+                format!("\u{feff}{}  out/to/a.csv\n", sum.to_uppercase()),
+                "in capitals, behind a mark",
+            ),
+            (format!("\\{sum}  C:\\out\\a.csv\n"), "escaped"),
+            (format!("SHA256 (a.csv) = {sum}\n"), "as BSD does"),
+            (format!("sha256:{sum}"), "as containers do"),
+            (
+                format!(
+                    "Algorithm  Hash  Path\n---------  ----  ----\nSHA256     {sum}       C:\\out\\a.csv\n"
+                ),
+                "by a shell of Windows",
+            ),
+            (format!("{other}  b.csv\n{sum}  a.csv\n"), "among others"),
+            (format!("{sum}  \u{fffd}\u{fffd}.csv\n"), "with a name in another encoding"),
+        ] {
+            assert_eq!(sum_of("a.csv", &text), found, "{why}");
+        }
+        assert_eq!(sum_of("a.csv", &format!("{sum}  b.csv\n{other} *aa.csv\n")), Said::OfOthers);
+        for text in ["", "id,name\n", &format!("{sum}0  a.csv"), "a.csv"] {
+            assert_eq!(sum_of("a.csv", text), Said::Nothing, "{text}");
+        }
+    }
 
     #[test]
     fn a_sum_that_is_not_the_files_is_told() {
