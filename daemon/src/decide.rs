@@ -207,7 +207,7 @@ async fn undo_as(
     let undo = services.store.cache.call_alone(move |cache| {
         let undone = cache.undo_run(&id, run, by, remembers, at, &actor)?;
         let counts = counts_of(&undone);
-        cache.note_ended(&id, &Ended { run: by, pages: 0, bytes: 0, counts, event_at: None })?;
+        cache.note_ended(&id, &Ended::of(by, counts))?;
         Ok(undone)
     });
     Ok(undo.await?)

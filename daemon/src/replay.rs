@@ -202,12 +202,9 @@ impl Replaying<'_> {
         let (feed, force, at) = (self.feed.id.clone(), order.force, self.services.clock.now());
         let came: Vec<_> = rows.iter().map(|(_, came)| *came).collect();
         let (id, bytes, before) = (run.id, run.bytes, run.refused + unshaped as u64);
-        let ended = move |cached, newer| Ended {
-            run: id,
-            pages: 0,
-            bytes,
-            counts: Outside { refused: before + newer, ..Outside::default() }.with(cached),
-            event_at: None,
+        let ended = move |cached, newer| {
+            let outside = Outside { refused: before + newer, ..Outside::default() };
+            Ended { bytes, ..Ended::of(id, outside.with(cached)) }
         };
         let replayed = self
             .services

@@ -17,6 +17,7 @@ use crate::{
     services::Scope,
     source::{
         asking::Leg,
+        cursor::CursorRule,
         fault::FetchError,
         walk::{Ask, Stand, Walker},
     },
@@ -83,6 +84,8 @@ pub(super) struct Course {
     pub(super) stood: Option<String>,
     /// The cursor when the walk began.
     pub(super) since: Option<String>,
+    /// The cursor whose own record came once more, when it was asked for last.
+    confirmed: Option<String>,
     pub(super) best: Option<String>,
     /// What the partner gave us to hand back next time.
     pub(super) handle: Option<String>,
@@ -132,6 +135,7 @@ impl Course {
             settled: None,
             errand,
             of,
+            confirmed: position.ended.and_then(|ended| ended.confirmed),
             stood: position.cursor,
             best: None,
             handle: None,
@@ -191,6 +195,26 @@ impl Course {
     /// Whether its pages are loaded beside the live table, and join it at its end.
     pub(super) fn is_beside(&self) -> bool {
         self.mode == Mode::Snapshot || self.errand.scope != Scope::Incremental
+    }
+
+    /// The cursor, if the record that it was taken from has come once more, now or before.
+    pub(super) fn confirmed_cursor(&self) -> Option<String> {
+        if self.since.is_some() && self.best == self.since {
+            return self.since.clone();
+        }
+        self.confirmed.clone()
+    }
+
+    /// Whether a walk that was read to its end shows that the partner has lost records: what stands at the cursor came before,
+    /// and nothing does any more.
+    pub(super) fn has_lost(&self, rule: &CursorRule) -> bool {
+        let Some(since) = self.since.as_deref() else { return false };
+        let is_before = |best: &str| rule.compare(best, since).is_lt();
+        self.confirmed.as_deref() == Some(since)
+            && self.errand.scope == Scope::Incremental
+            && self.run.refused == 0
+            && self.seen.ignored == 0
+            && self.best.as_deref().is_none_or(is_before)
     }
 
     /// Why what it lacks is not gone, if something shows that it may not be all there is.

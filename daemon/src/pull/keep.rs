@@ -254,6 +254,7 @@ impl Puller {
                     bytes: run.bytes,
                     counts: Counts::default(),
                     event_at: self.event_at(request, course),
+                    confirmed: course.confirmed_cursor(),
                 },
             },
         }
@@ -280,7 +281,8 @@ impl Puller {
             )),
             _ => None,
         };
-        let (slips, fresh) = (course.slips, self.is_fresh(request, course));
+        let (slips, fresh, confirmed) =
+            (course.slips, self.is_fresh(request, course), course.confirmed_cursor());
         let odd = course.scale(&self.feed);
         let next = match behind {
             // Our own words always make JSON.
@@ -312,7 +314,7 @@ impl Puller {
                     validators: validators.map(|known| known.of(counts.received)),
                     reason: if full { "full read" } else { "read to the end" },
                     actor,
-                    ended: Ended { run, pages: own_pages, bytes, counts, event_at },
+                    ended: Ended { run, pages: own_pages, bytes, counts, event_at, confirmed },
                 }),
             }
         }

@@ -1,6 +1,6 @@
 //! What a walk met that is no trouble and that somebody should know: counted on the way, and said at its end.
 
-use marsad_shared::request::Request;
+use marsad_shared::{id::FeedId, request::Request};
 use serde::{Deserialize, Serialize};
 
 use super::envelope::Said;
@@ -72,6 +72,15 @@ pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<S
         "not believed as a cursor, until others come near it"
     };
     Some(format!("a record has {value} in {field}: {what}"))
+}
+
+/// What is said where nothing stands at the cursor any more, or behind it.
+pub(super) fn lost(rule: &CursorRule, cursor: &str, feed: &FeedId) -> String {
+    format!(
+        "the partner no longer has the record that stood at {}, nor one behind it: that was deleted, or the partner went back to \
+         an earlier state; what it lost stays in the bank until everything is read: marsad resync {feed} --full",
+        rule.shown(cursor)
+    )
 }
 
 /// What is said of totals that changed, or that are not what came.

@@ -249,6 +249,7 @@ impl Puller {
             course.notes.push(notes::MOVED.to_owned());
         }
         course.notes.extend(self.doubt(request, course));
+        course.notes.extend(self.lost(course));
         let held = match course.settled.take() {
             Some(settled) => self.heed(course, settled).await?,
             None => match course.verdict(&self.feed, &counts) {
@@ -330,6 +331,12 @@ impl Puller {
         let since = course.since.as_deref();
         let belief = course.seen.greatest.believed(&rule, since, self.there(course.began_at));
         notes::doubt(&rule, incremental.by.field()?, &belief)
+    }
+
+    /// What is said of a partner that went back behind the cursor.
+    fn lost(&self, course: &Course) -> Option<String> {
+        let rule = self.rule().filter(|rule| course.has_lost(rule))?;
+        Some(notes::lost(&rule, course.since.as_deref()?, &self.feed.id))
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {

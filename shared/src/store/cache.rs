@@ -82,6 +82,16 @@ pub struct Ended {
     pub counts: Counts,
     /// The newest time inside the data, where that is known.
     pub event_at: Option<Timestamp>,
+    /// The cursor whose own record a later walk brought once more: the partner gives what stands at it, and it was still there.
+    #[serde(default)]
+    pub confirmed: Option<String>,
+}
+
+impl Ended {
+    /// Of a run that read no pages and no bytes.
+    pub const fn of(run: RunId, counts: Counts) -> Self {
+        Self { run, pages: 0, bytes: 0, counts, event_at: None, confirmed: None }
+    }
 }
 
 /// A walk over the pages of a feed, as far as it has come.

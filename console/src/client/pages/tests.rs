@@ -122,12 +122,8 @@ async fn bank(folder: &Path, records: i64, sensitive: bool) -> FeedId {
         cache.begin_load(&mine, RunId(1), Manner::default())?;
         cache.load(&mine, &batch, Timestamp::UNIX_EPOCH)?;
         let had = FileEnd { hash: "ab".to_owned(), name: "a.csv".to_owned() };
-        cache.finish_files(&mine, &[had], Timestamp::UNIX_EPOCH, |counts| Ended {
-            run: RunId(1),
-            pages: 0,
-            bytes: 0,
-            counts,
-            event_at: None,
+        cache.finish_files(&mine, &[had], Timestamp::UNIX_EPOCH, |counts| {
+            Ended::of(RunId(1), counts)
         })
     });
     filled.await.unwrap();

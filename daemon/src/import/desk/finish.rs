@@ -215,7 +215,7 @@ impl Finish {
         let Self { feed, run, at, outside, pages, bytes, files, .. } = self;
         let ended = |cached| {
             let counts = outside.with(cached);
-            Ended { run, pages, bytes, counts, event_at: None }
+            Ended { pages, bytes, ..Ended::of(run, counts) }
         };
         cache.finish_files(&feed, &files, at, ended)
     }

@@ -108,7 +108,7 @@ mod tests {
             {
                 let (run, at) = (RunId(run), Timestamp::from_second(second).unwrap());
                 let file = FileEnd { hash: hash.to_owned(), name: hash.to_owned() };
-                let ended = |counts| Ended { run, pages: 0, bytes: 0, counts, event_at: None };
+                let ended = |counts| Ended::of(run, counts);
                 cache.begin_load(&feed, run, Manner::default())?;
                 cache.finish_files(&feed, &[file], at, ended)?;
                 cache.end(&feed)?;

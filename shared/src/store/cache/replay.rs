@@ -134,7 +134,7 @@ mod tests {
     fn ended(run: i64) -> impl FnOnce(Counts, u64) -> Ended + Send + 'static {
         move |counts, newer| {
             let counts = Counts { received: counts.received + newer, quarantined: newer, ..counts };
-            Ended { run: RunId(run), pages: 0, bytes: 0, counts, event_at: None }
+            Ended::of(RunId(run), counts)
         }
     }
 

@@ -113,7 +113,7 @@ impl Bank {
     fn read(&mut self, brought: &Brought) -> Counts {
         self.runs += 1;
         let (run, at) = (RunId(self.runs), Timestamp::from_second(self.runs).unwrap());
-        let ended = |counts| Ended { run, pages: 1, bytes: 1, counts, event_at: None };
+        let ended = |counts| Ended::of(run, counts);
         let (feed, mut counts) = (self.feed.clone(), Counts::default());
         let begin = if brought.file { Cache::begin_load } else { Cache::begin_pages };
         self.durably(|cache| begin(cache, &feed, run, Manner::default()));

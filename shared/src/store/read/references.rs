@@ -109,7 +109,11 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{feed::FieldType, id::RunId, run::Counts, store::Store};
+    use crate::{
+        feed::FieldType,
+        id::RunId,
+        store::{Store, cache::Ended},
+    };
 
     fn layout(fields: &[(&str, FieldType)], to: Option<&str>) -> Layout {
         let mut fields: Vec<_> =
@@ -159,14 +163,7 @@ mod tests {
                     let at = Timestamp::UNIX_EPOCH;
                     cache.begin_load(&feed, RunId(run), crate::store::cache::Manner::default())?;
                     cache.load(&feed, &batch, at)?;
-                    let ended = |counts: Counts| crate::store::cache::Ended {
-                        run: RunId(run),
-                        pages: 1,
-                        bytes: 1,
-                        counts,
-                        event_at: None,
-                    };
-                    cache.finish_files(&feed, &[], at, ended)?;
+                    cache.finish_files(&feed, &[], at, |counts| Ended::of(RunId(run), counts))?;
                 }
                 Ok(())
             })

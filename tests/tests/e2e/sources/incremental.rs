@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use marsad_shared::{health::Reason, run::Outcome};
+use marsad_shared::{health::Reason, protocol::RunRow, run::Outcome};
 use marsad_tests::partner::{Asked, Cell, Reply};
 use serde_json::{Value, json};
 
@@ -89,6 +89,50 @@ async fn the_cursor_is_written_as_the_partner_reads_it() -> anyhow::Result<()> {
     }
     let body = agency.asked("body").remove(1).json();
     assert_eq!(body["filter"]["kind"], "all", "what else stands there stays: {body}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_partner_that_went_back_behind_the_cursor_is_told_of() -> anyhow::Result<()> {
+    let has = Arc::new(AtomicU64::new(8));
+    // The rows from the cursor on, with what stands there itself or without.
+    let answer = |inclusive: bool| {
+        let has = Arc::clone(&has);
+        move |asked: &Asked| {
+            let since = asked.param("above").map(|text| text.parse::<u64>().unwrap());
+            let from = since.map_or(0, |since| since + u64::from(!inclusive));
+            let to = has.load(Ordering::Relaxed);
+            data(rows(from.min(to)..to))
+        }
+    };
+    let keys = "incremental = { field = \"n\", param = \"above\" }";
+    let feeds = ["with", "without"];
+    let cases = feeds.map(|feed| Case::new(feed, keys, answer(feed == "with")));
+    let agency = Agency::start(Vec::from(cases)).await?;
+    let lost = |run: &RunRow| {
+        let reason = run.reason.as_deref().unwrap_or_default();
+        reason.contains("no longer has the record that stood at 7") && reason.contains("--full")
+    };
+    for feed in feeds {
+        agency.first(feed).await?;
+    }
+    for (rows, told, why) in [
+        (8, false, "what stands at the cursor comes once more"),
+        (5, true, "it is gone, and what came before it"),
+        (5, true, "and stays so"),
+        (8, false, "it is there again"),
+        (9, false, "another one stands behind it"),
+    ] {
+        has.store(rows, Ordering::Relaxed);
+        for feed in feeds {
+            let run = agency.again(feed).await?;
+            assert_eq!(lost(&run), told && feed == "with", "{feed}: {why}: {run:?}");
+        }
+    }
+    // What the partner wrote in its place is found by a full read, and by nothing else.
+    has.store(3, Ordering::Relaxed);
+    let run = agency.order("with", true).await?;
+    assert!(run.outcome.is_good() && !lost(&run), "{run:?}");
     Ok(())
 }
 

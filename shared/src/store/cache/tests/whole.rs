@@ -181,7 +181,7 @@ impl Bank {
     }
 
     fn last(run: RunId, counts: Counts) -> Last {
-        let ended = Ended { run, pages: 1, bytes: 1, counts, event_at: None };
+        let ended = Ended::of(run, counts);
         Last { cursor: None, validators: None, reason: "full read", actor: None, ended }
     }
 

@@ -93,7 +93,7 @@ fn time(number: i64) -> String {
 
 fn last(run: i64, cursor: &str) -> PageEnd {
     let counts = crate::run::Counts::default();
-    let ended = Ended { run: RunId(run), pages: 1, bytes: 1, counts, event_at: None };
+    let ended = Ended::of(RunId(run), counts);
     PageEnd::Last(Last {
         cursor: Some(cursor.to_owned()),
         validators: Some(Validators { etag: Some("x".to_owned()), ..Validators::default() }),
