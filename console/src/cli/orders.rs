@@ -95,7 +95,12 @@ fn ordered(reply: &ResyncReply) -> String {
             rows.map(|n| format!("{} rows", count(n))),
             duration_s.map(span),
         ];
-        format!("{run} took {}", figures.into_iter().flatten().collect::<Vec<_>>().join(", "))
+        let figures = figures.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        if scope == "window" {
+            format!("about {figures}, by what the bank has there and the pace of {run}")
+        } else {
+            format!("{run} took {figures}")
+        }
     });
     let feed = &reply.feed;
     let what = reply.run.map_or(format!("{scope} resync of {feed}, would read"), |run| {

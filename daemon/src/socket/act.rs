@@ -22,7 +22,7 @@ use marsad_shared::{
         ResyncReply,
     },
     role::Act,
-    store::{StoreError, ledger::Step, originals::Kept},
+    store::{StoreError, ledger::Step, originals::Kept, read::Reach},
 };
 use serde::Deserialize;
 use tokio::{
@@ -39,6 +39,7 @@ use crate::{
     courier::document_max,
     outbox::{accept, deadline, ring},
     services::{self, Order, Scope},
+    source::cursor,
 };
 
 /// How long an order may wait for a run of the same feed that is under way.
@@ -130,17 +131,27 @@ fn scope_of(order: &Resync, now: Timestamp) -> Result<Scope, Problem> {
 }
 
 async fn preview(api: &Api, order: &Resync, scope: &Scope) -> Result<Preview, Refusal> {
-    let (feed, full) = (order.feed.clone(), order.full);
-    let window = match scope {
-        Scope::Window { since, until } => Some((*since, *until)),
-        Scope::Incremental | Scope::Full => None,
+    let feed = order.feed.clone();
+    let incremental = api.incremental.get(&feed).cloned();
+    let column = incremental.as_ref().and_then(|incremental| incremental.by.field());
+    let reach = match *scope {
+        Scope::Window { since, until } => {
+            let asks = incremental.as_ref().filter(|incremental| incremental.param.is_some());
+            let ends = asks.is_some_and(|incremental| incremental.window.is_some());
+            let asked = (asks.map(|_| since), Some(until).filter(|_| ends));
+            Reach::Window { since, until, column: column.map(str::to_owned), asked }
+        }
+        Scope::Incremental => Reach::Incremental,
+        Scope::Full => Reach::Full,
     };
     let now = api.services.clock.now();
     let is_it = |known: &Arc<Feed>| known.id == feed && known.keeping.mode == Mode::Snapshot;
     let snapshot = api.services.routes.all().iter().any(|route| route.feeds.iter().any(is_it));
     let read = api.services.readers.read(move |reader| {
         let budget = reader.budget(&feed.partner(), now)?;
-        let preview = reader.preview(&feed, full, window)?;
+        let preview = reader.preview(&feed, &reach, |kind, at| {
+            cursor::written(kind, &incremental.as_ref()?.writing.time, at)
+        })?;
         // Each read of a snapshot is one of all there is, and what it lacks is gone.
         let scope = if snapshot { "snapshot".to_owned() } else { preview.scope };
         Ok(Preview { budget, scope, ..preview })

@@ -96,13 +96,7 @@ impl CursorRule {
 
     /// `at`, as the bank writes times of the field; `None`: they are none.
     pub fn present(&self, at: Timestamp) -> Option<String> {
-        Some(match (self.kind, &self.incremental.writing.time) {
-            (FieldType::Timestamp, _) => at.to_string(),
-            (FieldType::Date, _) => at.strftime("%Y-%m-%d").to_string(),
-            (FieldType::Integer, TimeFormat::UnixSeconds) => at.as_second().to_string(),
-            (FieldType::Integer, TimeFormat::UnixMillis) => at.as_millisecond().to_string(),
-            _ => return None,
-        })
+        written(self.kind, &self.incremental.writing.time, at)
     }
 
     /// Whether a time of the field lies behind `at`.
@@ -212,6 +206,17 @@ pub fn behind(cursor: &str, lookback: std::time::Duration) -> String {
     }
     let back = cursor.parse::<Timestamp>().ok().and_then(|at| at.checked_sub(lookback).ok());
     back.map_or_else(|| cursor.to_owned(), |at| at.to_string())
+}
+
+/// A time as the bank writes it in a column of that type, whose values the partner writes as `format`; `None`: it has no times.
+pub fn written(kind: FieldType, format: &TimeFormat, at: Timestamp) -> Option<String> {
+    Some(match (kind, format) {
+        (FieldType::Timestamp, _) => at.to_string(),
+        (FieldType::Date, _) => at.strftime("%Y-%m-%d").to_string(),
+        (FieldType::Integer, TimeFormat::UnixSeconds) => at.as_second().to_string(),
+        (FieldType::Integer, TimeFormat::UnixMillis) => at.as_millisecond().to_string(),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -92,7 +92,8 @@ pub struct Preview {
     /// The partner's budget of calls, of which each page takes one; null where nothing was agreed.
     #[serde(default)]
     pub budget: Option<BudgetRow>,
-    /// The run whose figures these are; null when there was none of this scope, and then so are they.
+    /// The run whose figures these are, or at whose pace a stretch of time would be read; null when there was none of this
+    /// scope, or nobody can tell, and then so are they.
     pub after_run: Option<RunId>,
     pub pages: Option<u64>,
     pub rows: Option<u64>,

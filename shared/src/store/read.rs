@@ -30,11 +30,13 @@ mod feeds;
 mod groups;
 mod layout;
 mod originals;
+mod preview;
 mod quarantine;
 mod records;
 mod references;
 mod runs;
 
+pub use preview::Reach;
 pub use references::References;
 
 /// A connection to each database that can only read.

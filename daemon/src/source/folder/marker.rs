@@ -191,7 +191,7 @@ mod tests {
         let other = sum.replace("5b5", "000");
         let found = Said::Sum(sum.to_owned());
         for (text, why) in [
-            (format!("{sum}"), "alone"),
+            (sum.to_owned(), "alone"),
             (format!("{sum}  a.csv\n"), "sha256sum"),
             (format!("{sum} *a.csv\r\n"), "of a binary file, by Windows' lines"),
             (

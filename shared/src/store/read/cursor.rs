@@ -90,7 +90,7 @@ impl Reader {
         let asks_from = asks(to.as_deref());
         let rows = match measure {
             Measure::Column(column) => {
-                self.rows_from(&table, column, kind, asks_from.as_deref())?
+                self.rows_between(&table, column, asks_from.as_deref(), None)?
             }
             _ => None,
         };
@@ -145,15 +145,16 @@ impl Reader {
         Ok(Some(value))
     }
 
-    /// How many live records have a value of `column` at `from` or behind it; all of them where that is the beginning.
-    fn rows_from(
+    /// How many live records have a value of `column` at `from` or behind it, and none behind `until`; all of them where neither
+    /// is said. `None`: there is no such column.
+    pub(super) fn rows_between(
         &self,
         table: &Table,
         column: &str,
-        kind: Option<FieldType>,
         from: Option<&str>,
+        until: Option<&str>,
     ) -> Result<Option<u64>, StoreError> {
-        let Some(kind) = kind else { return Ok(None) };
+        let Some(kind) = kind_of(table, column) else { return Ok(None) };
         let sql =
             format!("SELECT {} FROM {} WHERE _deleted IS NULL", quoted(column), table.quoted());
         let mut statement = self.cache.prepare(&sql)?;
@@ -161,19 +162,21 @@ impl Reader {
         let mut count = 0;
         while let Some(row) = rows.next()? {
             // Compared here and not in SQL: times of different precision are not in order as text.
-            let lies_behind = match (from, row.get_ref(0)?) {
-                (None, _) => true,
-                (Some(from), ValueRef::Text(text)) => {
-                    order::of(kind, &String::from_utf8_lossy(text), from) != Ordering::Less
-                }
-                (Some(from), ValueRef::Integer(number)) => {
-                    from.parse::<i64>().is_ok_and(|from| number >= from)
-                }
-                _ => false,
-            };
-            count += u64::from(lies_behind);
+            let value = row.get_ref(0)?;
+            let is_after = from.is_none_or(|from| stands(kind, value, from, Ordering::is_ge));
+            let is_before = until.is_none_or(|until| stands(kind, value, until, Ordering::is_le));
+            count += u64::from(is_after && is_before);
         }
         Ok(Some(count))
+    }
+}
+
+/// Whether a value stands to `other` as `wanted`; null does to none.
+fn stands(kind: FieldType, value: ValueRef<'_>, other: &str, wanted: fn(Ordering) -> bool) -> bool {
+    match value {
+        ValueRef::Text(text) => wanted(order::of(kind, &String::from_utf8_lossy(text), other)),
+        ValueRef::Integer(number) => other.parse().is_ok_and(|other| wanted(number.cmp(&other))),
+        _ => false,
     }
 }
 
@@ -187,7 +190,7 @@ fn named(to: &str) -> Option<(&'static str, i64)> {
     }
 }
 
-fn kind_of(table: &Table, column: &str) -> Option<FieldType> {
+pub(super) fn kind_of(table: &Table, column: &str) -> Option<FieldType> {
     let layout = table.layout();
     layout.fields.get(layout.position(column)?).map(|field| field.kind)
 }

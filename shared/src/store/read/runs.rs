@@ -1,6 +1,5 @@
 //! Runs and the audit, newest first.
 
-use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Page, Reader, limit, of_partner};
@@ -8,7 +7,7 @@ use crate::{
     audit::{Entry, Head, Verifier},
     health::Reason,
     id::{FeedId, RunId},
-    protocol::{AuditProof, AuditRow, ListQuery, Preview, RunRow},
+    protocol::{AuditProof, AuditRow, ListQuery, RunRow},
     run::{Counts, Outcome},
     store::{
         StoreError,
@@ -93,51 +92,6 @@ impl Reader {
         Ok(())
     }
 
-    /// What a resync of the feed would do, as far as its last whole run of that scope tells.
-    pub fn preview(
-        &self,
-        feed: &FeedId,
-        full: bool,
-        window: Option<(Timestamp, Timestamp)>,
-    ) -> Result<Preview, StoreError> {
-        let sql = "SELECT cursor, rows FROM marsad_feed WHERE feed = ?";
-        let position = self.cache.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
-            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
-        });
-        let (cursor, rows_now) = position.optional()?.unwrap_or_default();
-        // A run that began at no cursor read everything, whoever ordered it; the first good one did.
-        let sql = if full {
-            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND received > 0 AND trigger <> 'replay' \
-             ORDER BY full DESC, received DESC, id DESC LIMIT 1"
-        } else {
-            "SELECT * FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') AND trigger <> 'replay' \
-             ORDER BY id DESC LIMIT 1"
-        };
-        let run =
-            self.ledger.prepare_cached(sql)?.query_row([feed.as_str()], run_row).optional()?;
-        Ok(Preview {
-            feed: feed.clone(),
-            scope: match window {
-                Some(_) => "window",
-                None if full => "full",
-                None => "incremental",
-            }
-            .to_owned(),
-            from: match window {
-                Some((since, _)) => Some(since.to_string()),
-                None if full => None,
-                None => cursor,
-            },
-            until: window.map(|(_, until)| until),
-            budget: None,
-            after_run: run.as_ref().map(|run| run.id),
-            pages: run.as_ref().map(|run| run.pages),
-            rows: run.as_ref().map(|run| run.counts.received),
-            duration_s: run.as_ref().and_then(duration_s),
-            rows_now,
-        })
-    }
-
     /// Audit entries, newest first.
     pub fn audit(&self, query: &ListQuery) -> Result<Vec<AuditRow>, StoreError> {
         let before = match &query.after {
@@ -185,12 +139,7 @@ impl Reader {
     }
 }
 
-fn duration_s(run: &RunRow) -> Option<u64> {
-    let ended: Timestamp = run.ended_at?;
-    u64::try_from(ended.duration_since(run.started_at).as_secs()).ok()
-}
-
-fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+pub(super) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let count = |column: &str| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
     let cause: Option<Reason> = maybe_parsed(row, "cause")?;
     Ok(RunRow {
