@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use marsad_shared::{
     feed::{Feed, Mode, Origin},
-    id::RunId,
+    id::{FeedId, RunId},
     protocol::Problem,
     run::{Counts, Outcome, Trigger},
     store::{
@@ -174,7 +174,7 @@ async fn undo(
     let (ending, said) = match undone {
         Ok(undone) => {
             run.cached = counts_of(&undone);
-            let said = in_words(order.run, &undone);
+            let said = in_words(order.run, &order.feed, &undone);
             (Ending::of_balance(&run.cached).noting(Some(said.clone())), Ok(said))
         }
         Err(error) => {
@@ -219,13 +219,19 @@ fn counts_of(undone: &Undone) -> Counts {
     Counts { received, updated: restored, deleted: removed, ..Counts::default() }
 }
 
-fn in_words(run: RunId, undone: &Undone) -> String {
-    let Undone { restored, removed, left, cursor, .. } = undone;
+fn in_words(run: RunId, feed: &FeedId, undone: &Undone) -> String {
+    let Undone { restored, removed, left, cursor, upset, .. } = undone;
     let mut said = format!(
         "{run} undone: {restored} records are as they were before it, and {removed} that it had added are gone"
     );
     if *left > 0 {
         let _ = write!(said, "; {left} stay as later runs have written them");
+    }
+    if *upset {
+        let _ = write!(
+            said,
+            "; what later files had as it left it is set back too: drop the last one again, or marsad resync {feed} --full"
+        );
     }
     if let Some(cursor) = cursor {
         let cursor = cursor.as_deref().unwrap_or("the beginning");

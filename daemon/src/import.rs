@@ -314,7 +314,9 @@ impl Importer {
         let Some(desk) = self.desks.get_mut(at) else { return Ok(Became::Had) };
         let feed = desk.feed.id.clone();
         let last = self.services.store.cache.call(move |cache| cache.latest_file(&feed)).await?;
-        if let Some(LatestFile { run, .. }) = last.filter(|last| last.hash == found.hash) {
+        if let Some(LatestFile { run, .. }) =
+            last.filter(|last| last.hash == found.hash && !last.upset)
+        {
             desk.columns.pass(&self.services).await?;
             let reason = Some(format!("the same content as run {run} brought"));
             let ending = Ending::unchanged(reason);

@@ -203,7 +203,7 @@ impl Importer {
         let Some(desk) = self.desks.get(at) else { return Ok(Gathered::nothing(paths)) };
         let feed = desk.feed.id.clone();
         let latest = self.services.store.cache.call(move |cache| cache.latest_file(&feed)).await?;
-        met.extend(latest.map(|latest| latest.hash));
+        met.extend(latest.filter(|latest| !latest.upset).map(|latest| latest.hash));
         let Some(shaper) = desk.columns.known().cloned() else {
             return Ok(Gathered::nothing(paths));
         };

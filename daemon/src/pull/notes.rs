@@ -78,7 +78,8 @@ pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<S
 pub(super) fn lost(rule: &CursorRule, cursor: &str, feed: &FeedId) -> String {
     format!(
         "the partner no longer has the record that stood at {}, nor one behind it: that was deleted, or the partner went back to \
-         an earlier state; what it lost stays in the bank until everything is read: marsad resync {feed} --full",
+         an earlier state; ask it. What it has instead comes with marsad resync {feed} --full, and what it lost stays in the bank: \
+         only where each read is all there is (mode = \"snapshot\") is that told",
         rule.shown(cursor)
     )
 }

@@ -249,7 +249,7 @@ impl Puller {
             course.notes.push(notes::MOVED.to_owned());
         }
         course.notes.extend(self.doubt(request, course));
-        course.notes.extend(self.lost(course));
+        course.notes.extend(self.lost(course).await?);
         let held = match course.settled.take() {
             Some(settled) => self.heed(course, settled).await?,
             None => match course.verdict(&self.feed, &counts) {
@@ -334,9 +334,13 @@ impl Puller {
     }
 
     /// What is said of a partner that went back behind the cursor.
-    fn lost(&self, course: &Course) -> Option<String> {
-        let rule = self.rule().filter(|rule| course.has_lost(rule))?;
-        Some(notes::lost(&rule, course.since.as_deref()?, &self.feed.id))
+    async fn lost(&self, course: &Course) -> Result<Option<String>, StoreError> {
+        let rule = self.rule().filter(|rule| course.has_lost(rule));
+        let (Some(rule), Some(since)) = (rule, &course.since) else { return Ok(None) };
+        // One that the partner said is deleted is not lost.
+        let (feed, column, value) = (self.feed.id.clone(), rule.column(), since.clone());
+        let read = self.services.readers.read(move |reader| reader.lives_at(&feed, column, &value));
+        Ok(read.await?.then(|| notes::lost(&rule, since, &self.feed.id)))
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {

@@ -32,6 +32,11 @@ impl CursorRule {
         Some(Self { column, kind, sensitive, incremental: incremental.clone() })
     }
 
+    /// Which column of the feed it is, from 0.
+    pub const fn column(&self) -> usize {
+        self.column
+    }
+
     /// The greater of `best` and the greatest value in `batch`.
     pub fn best(&self, best: Option<String>, batch: &Batch) -> Option<String> {
         let rows = (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null);

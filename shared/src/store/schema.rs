@@ -136,6 +136,9 @@ pub(super) static CACHE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
          DROP INDEX marsad_file_at;
          CREATE INDEX marsad_file_turn ON marsad_file (feed, turn);
          ALTER TABLE marsad_undo DROP COLUMN moved;",
+    ), M::up(
+        "-- A run before it was undone: what it brought need not stand there as it brought it.
+         ALTER TABLE marsad_file ADD COLUMN upset INTEGER NOT NULL DEFAULT 0;",
     )])
 });
 

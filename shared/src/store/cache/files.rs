@@ -25,17 +25,19 @@ pub struct LatestFile {
     /// The run that brought it.
     pub run: RunId,
     pub at: Timestamp,
+    /// Whether a run before it was undone since: then it need not stand there as it was brought, and is read if it comes again.
+    pub upset: bool,
 }
 
 impl Cache {
     /// The content that the feed has had last; `None` if it has had no file. An older one that comes again is none: it takes
     /// back what came between.
     pub fn latest_file(&self, feed: &FeedId) -> Result<Option<LatestFile>, StoreError> {
-        let sql = "SELECT hash, run, at FROM marsad_file WHERE feed = ? ORDER BY turn DESC LIMIT 1";
+        let sql = "SELECT hash, run, at, upset FROM marsad_file WHERE feed = ? ORDER BY turn DESC LIMIT 1";
         let mut statement = self.db.prepare_cached(sql)?;
         let last = statement.query_row([feed.as_str()], |row| {
             let at = Timestamp::from_microsecond(row.get(2)?).unwrap_or(Timestamp::MAX);
-            Ok(LatestFile { hash: row.get(0)?, run: RunId(row.get(1)?), at })
+            Ok(LatestFile { hash: row.get(0)?, run: RunId(row.get(1)?), at, upset: row.get(3)? })
         });
         Ok(last.optional()?)
     }
@@ -58,6 +60,16 @@ impl Cache {
                    AND later.turn > file.turn) LIMIT ?2)";
         let before = before.as_microsecond();
         Ok(self.db.prepare_cached(sql)?.execute(params![before, limit])?)
+    }
+
+    /// Forgets what an undone run had, and notes that what came behind it need not stand as it was brought. Gives whether
+    /// anything did.
+    pub(super) fn upset_files(&self, feed: &FeedId, run: RunId) -> Result<bool, StoreError> {
+        let run = params![feed.as_str(), run.0];
+        let sql = "DELETE FROM marsad_file WHERE feed = ? AND run = ?";
+        self.db.prepare_cached(sql)?.execute(run)?;
+        let sql = "UPDATE marsad_file SET upset = 1 WHERE feed = ? AND run > ?";
+        Ok(self.db.prepare_cached(sql)?.execute(run)? > 0)
     }
 
     /// Notes files as had, the last ones that the feed has had.
@@ -113,7 +125,7 @@ mod tests {
                 cache.finish_files(&feed, &[file], at, ended)?;
                 cache.end(&feed)?;
                 let last = cache.latest_file(&feed)?;
-                assert_eq!(last, Some(LatestFile { hash: hash.to_owned(), run, at }));
+                assert_eq!(last, Some(LatestFile { hash: hash.to_owned(), run, at, upset: false }));
             }
             let names: Vec<_> = cache.files(&feed)?.into_iter().map(|file| file.name).collect();
             assert_eq!(names, ["b", "a", "c"]);

@@ -33,6 +33,8 @@ pub struct Undone {
     pub left: u64,
     /// Where the cursor was set back; `None`: it stood there.
     pub cursor: Option<Option<String>>,
+    /// Whether files came behind that run: what they had as it left it is set back too.
+    pub upset: bool,
     /// The run that waited, and is dropped: it was weighed against what is no longer there.
     pub dropped: Option<RunId>,
 }
@@ -87,12 +89,9 @@ impl Cache {
             undone
         };
         let left = wrote.saturating_sub(restored + removed);
-        for sql in [
-            "DELETE FROM marsad_undo WHERE feed = ? AND run = ?",
-            "DELETE FROM marsad_file WHERE feed = ? AND run = ?",
-        ] {
-            self.db.prepare_cached(sql)?.execute(params![feed.as_str(), run.0])?;
-        }
+        let sql = "DELETE FROM marsad_undo WHERE feed = ? AND run = ?";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), run.0])?;
+        let upset = self.upset_files(feed, run)?;
         self.recount(feed, &table)?;
         let sql = "UPDATE marsad_feed SET walk = NULL, validators = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
@@ -110,7 +109,7 @@ impl Cache {
             self.move_cursor(feed, &moved)?;
         }
         let dropped = self.drop_held(feed)?;
-        Ok(Undone { restored, removed, left, cursor: back, dropped })
+        Ok(Undone { restored, removed, left, cursor: back, upset, dropped })
     }
 
     /// Whether a person has set the cursor since the run, and no run has moved it on from there: what lies behind is asked for

@@ -106,6 +106,18 @@ impl Reader {
         })
     }
 
+    /// Whether a living record has that value in the column at `column`, as the bank writes it.
+    pub fn lives_at(&self, feed: &FeedId, column: usize, value: &str) -> Result<bool, StoreError> {
+        let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(false) };
+        let Some(field) = table.layout().fields.get(column) else { return Ok(false) };
+        let sql = format!(
+            "SELECT 1 FROM {} WHERE _deleted IS NULL AND CAST({} AS TEXT) = ? LIMIT 1",
+            table.quoted(),
+            quoted(&field.name)
+        );
+        Ok(self.cache.prepare_cached(&sql)?.exists([value])?)
+    }
+
     /// The point that `to` names, `None` if that is the beginning: where a move left the cursor, or a value that is not ahead of it. A point of the history
     /// was reached with all that lies before it, so that going there loses nothing, wherever the cursor stands now.
     fn point(

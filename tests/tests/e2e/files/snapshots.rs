@@ -87,3 +87,26 @@ async fn a_file_of_too_few_rows_is_held_and_one_with_a_bad_row_takes_nothing_awa
     assert!(run.outcome.is_good() && run.counts.absent == 0, "{run:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn the_last_file_is_read_again_where_one_before_it_was_undone() -> anyhow::Result<()> {
+    let keys = format!("{KEYS}mode = \"snapshot\"\nmax_delete_share = 1.0\n");
+    let folder = Folder::with(&[("people", &keys)]).await?;
+    let last = b"id,name\n1,b\n2,c\n3,b\n";
+    let mut runs = Vec::new();
+    for (number, table) in
+        [&b"id,name\n1,a\n2,a\n"[..], b"id,name\n1,b\n2,a\n3,b\n", last].into_iter().enumerate()
+    {
+        runs.push(folder.drop("people", &format!("people-{number}.csv"), table).await?.id);
+    }
+    let undo = ["undo", &runs[1].to_string(), "--reason", "it was another one's"];
+    let said = folder.daemon.json(&undo).await?.to_string();
+    assert!(said.contains("set back too") && said.contains("--full"), "{said}");
+    assert_eq!(folder.rows("people", &["id", "name"])?, ["1|a", "2|c"]);
+    let run = folder.drop("people", "people-4.csv", last).await?;
+    assert_eq!((run.counts.updated, run.counts.inserted), (1, 1), "{run:?}");
+    assert_eq!(folder.rows("people", &["id", "name"])?, ["1|b", "2|c", "3|b"]);
+    let run = folder.drop("people", "people-5.csv", last).await?;
+    assert_eq!(run.outcome, Outcome::Unchanged, "{run:?}");
+    Ok(())
+}

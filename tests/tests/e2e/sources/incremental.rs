@@ -129,10 +129,36 @@ async fn a_partner_that_went_back_behind_the_cursor_is_told_of() -> anyhow::Resu
             assert_eq!(lost(&run), told && feed == "with", "{feed}: {why}: {run:?}");
         }
     }
-    // What the partner wrote in its place is found by a full read, and by nothing else.
+    // A full read asks for no cursor.
     has.store(3, Ordering::Relaxed);
     let run = agency.order("with", true).await?;
     assert!(run.outcome.is_good() && !lost(&run), "{run:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_record_that_the_partner_deletes_is_not_lost() -> anyhow::Result<()> {
+    let has = Arc::new(AtomicU64::new(8));
+    let keys = "incremental = { field = \"n\", param = \"above\" }";
+    let agency = Agency::start(vec![Case::new(
+        "told",
+        &format!("{keys}\ndeleted = {{ field = \"op\", values = [\"delete\"] }}"),
+        {
+            let has = Arc::clone(&has);
+            move |_| match has.load(Ordering::Relaxed) {
+                0 => data(vec![json!({ "id": "r00007", "n": 8, "op": "delete" })]),
+                _ => data(rows(0..8)),
+            }
+        },
+    )])
+    .await?;
+    agency.first("told").await?;
+    agency.again("told").await?;
+    has.store(0, Ordering::Relaxed);
+    for deleted in [1, 0] {
+        let run = agency.again("told").await?;
+        assert!(run.counts.deleted == deleted && run.reason.is_none(), "{run:?}");
+    }
     Ok(())
 }
 
