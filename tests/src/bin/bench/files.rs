@@ -11,6 +11,7 @@ use marsad_tests::{
     daemon::{Daemon, Home},
     partner::PartnerFile,
 };
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{
@@ -34,13 +35,18 @@ struct Ours {
 
 impl Ours {
     async fn start() -> anyhow::Result<Self> {
+        Self::start_with("").await
+    }
+
+    /// With further keys of its feed.
+    async fn start_with(keys: &str) -> anyhow::Result<Self> {
         let home = Home::new()?;
         let folder = home.join("in");
         fs::create_dir(&folder)?;
         let mut file = PartnerFile::new("statistics");
         file.connection("drop", &format!("import = \"{}\"\nsettle = \"1s\"\n", folder.display()));
         file.add("\n[[feed]]\nid = \"records\"\nconnection = \"drop\"\nkey = [\"record_id\"]\nfiles = \"records-*.csv\"");
-        file.add(&format!("fields = {{ {FIELDS} }}"));
+        file.add(&format!("fields = {{ {FIELDS} }}\n{keys}"));
         home.partner(&file)?;
         Ok(Self { daemon: Daemon::start_quietly(home).await?, folder, run: 0 })
     }
@@ -131,6 +137,47 @@ pub(crate) async fn reread(setting: &Setting) -> anyhow::Result<Report> {
     report.compare(OURS, "sqlite-utils", Figure::Wall, 1.0 / 35.0);
     report.bound(OURS, Figure::Peak, 128.0, "MiB");
     Ok(report)
+}
+
+/// Row 14: every version is kept; one row in a thousand has two.
+pub(crate) async fn evidence(setting: &Setting) -> anyhow::Result<Report> {
+    let input = Input::of(setting)?;
+    let mut ours = Ours::start_with("history = true").await?;
+    ours.take(&input.csv()).await?;
+    let (_, run) = ours.take(&input.csv2()).await?;
+    ensure!(run.counts.updated > 0, "nothing changed: {:?}", run.counts);
+    let state = ours.daemon.state_dir();
+    let bank = Connection::open(state.join("cache.db"))?;
+    let bytes = |like: &str| {
+        let sql = "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = 1 AND name IN \
+                   (SELECT name FROM sqlite_schema WHERE tbl_name LIKE ?1)";
+        bank.query_row(sql, [like], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+    };
+    let (all, past) = (bytes("statistics%")?, bytes("statistics%past")?);
+    let mut originals = 0;
+    for entry in fs::read_dir(state.join("originals"))? {
+        originals += entry?.metadata()?.len();
+    }
+    let tables = all - past;
+    let title = format!("evidence: {} rows, {} of them changed", input.rows, run.counts.updated);
+    let mut report = Report::new(title);
+    report.note(format!(
+        "typed tables {}, earlier versions {}",
+        mebibytes(tables),
+        mebibytes(past)
+    ));
+    let kept = if all * 10 <= tables * 12 { "kept" } else { "NOT KEPT" };
+    report
+        .note(format!("disk with them / without: {} %; budget 120 %: {kept}", all * 100 / tables));
+    report.note(format!(
+        "beside them both files as they came, packed, until retention: {}",
+        mebibytes(originals)
+    ));
+    Ok(report)
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
 /// A peer, with what it does first and what it does then.

@@ -34,6 +34,8 @@ enum What {
     Import(Setting),
     /// The same with one row in a thousand changed (row 1), and that once more (row 2).
     Reread(Setting),
+    /// The disk that earlier versions take beside the tables (row 14).
+    Evidence(Setting),
     /// Paginated JSON into a keyed table (row 5).
     Pages(Setting),
     /// What one poll costs beside one probe of `blackbox_exporter` (row 6).
@@ -106,6 +108,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         What::Cost { into, command } => return measure::cost(&into, &command),
         What::Import(setting) => files::import(&setting).await,
         What::Reread(setting) => files::reread(&setting).await,
+        What::Evidence(setting) => files::evidence(&setting).await,
         What::Pages(setting) => pages::run(&setting).await,
         What::Poll { setting, length } => {
             poll::run(&setting, length.try_into().context("--for cannot be negative")?).await

@@ -100,11 +100,13 @@ impl Report {
 
     pub(crate) fn print(&self) -> std::io::Result<()> {
         let mut text = format!("{}\n", self.title);
-        let _ = writeln!(
-            text,
-            "{:28} {:>9} {:>9} {:>10}  rounds",
-            "contender", "wall s", "CPU s", "peak MiB"
-        );
+        if !self.order.is_empty() {
+            let _ = writeln!(
+                text,
+                "{:28} {:>9} {:>9} {:>10}  rounds",
+                "contender", "wall s", "CPU s", "peak MiB"
+            );
+        }
         for name in &self.order {
             let figure = |figure| self.median(name, figure).unwrap_or_default();
             let rounds = self.costs.get(name).map_or(0, Vec::len);
