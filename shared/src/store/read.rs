@@ -37,6 +37,7 @@ mod references;
 mod runs;
 
 pub use preview::Reach;
+use feeds::Stretch;
 pub use references::References;
 
 /// A connection to each database that can only read.
@@ -78,9 +79,7 @@ impl Reader {
             *connections.entry(row.health.word().to_owned()).or_default() += 1;
         }
         let mut feeds = zeroes(Freshness::ALL.map(Freshness::word));
-        for row in self.all_feeds(now)? {
-            *feeds.entry(row.freshness.word().to_owned()).or_default() += 1;
-        }
+        feeds.extend(self.feeds_by_freshness(&Stretch::all(), now)?);
         let mut exchanges = zeroes(exchange::State::ALL.map(exchange::State::word));
         exchanges.extend(self.counts("exchange")?);
         Ok(Status {

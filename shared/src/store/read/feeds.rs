@@ -1,20 +1,23 @@
 //! Partners, connections and feeds: what is configured, with what is known of each, judged at the caller's time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
+};
 
 use jiff::Timestamp;
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{
     Reader,
     catalogue::{ConnectionCard, FeedCard},
-    page, passes,
+    limit, page, passes,
 };
 use crate::{
     certificate::{Certificates, Validity},
-    freshness::{self, Freshness},
+    freshness::{self, Freshness, Promise},
     health::{Health, Limits, Reason, Standing},
-    id::{PartnerId, RunId},
+    id::{FeedId, PartnerId, RunId},
     partner::Partner,
     protocol::{BLIND, BudgetRow, CallsRow, ConnectionRow, FeedRow, ListQuery, PartnerRow},
     store::{
@@ -34,7 +37,7 @@ impl Reader {
         query: &ListQuery,
         now: Timestamp,
     ) -> Result<Vec<PartnerRow>, StoreError> {
-        let (connections, feeds) = (self.all_connections(now)?, self.all_feeds(now)?);
+        let connections = self.all_connections(now)?;
         let partners = self.cards::<Partner>("partner")?.into_iter();
         let partners = partners.filter(|card| passes(query.partner.as_ref(), card.id.as_str()));
         let rows = partners.map(|partner| {
@@ -43,10 +46,7 @@ impl Reader {
             for row in connections.iter().filter(|row| mine(row.id.partner())) {
                 *by_health.entry(row.health.word().to_owned()).or_default() += 1;
             }
-            let mut by_freshness = BTreeMap::new();
-            for row in feeds.iter().filter(|row| mine(row.id.partner())) {
-                *by_freshness.entry(row.freshness.word().to_owned()).or_default() += 1;
-            }
+            let feeds = self.feeds_by_freshness(&Stretch::of_partner(partner.id.as_str()), now)?;
             let (budget, calls) = self.spent(&partner, now)?;
             Ok(PartnerRow {
                 id: partner.id.clone(),
@@ -54,7 +54,7 @@ impl Reader {
                 agreement: partner.agreement,
                 runbook: partner.runbook.map(|path| path.display().to_string()),
                 connections: by_health,
-                feeds: by_freshness,
+                feeds,
                 budget,
                 calls,
             })
@@ -111,26 +111,71 @@ impl Reader {
 
     /// Feeds, in the order of their ids.
     pub fn feeds(&self, query: &ListQuery, now: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
-        let rows = self.all_feeds(now)?.into_iter().filter(|row| {
-            passes(query.partner.as_ref(), row.id.partner().as_str())
-                && passes(query.connection.as_ref(), row.connection.as_str())
-                && passes(query.feed.as_ref(), row.id.as_str())
+        let (mut quarantine, mut drift) = (self.counts("quarantine")?, self.open_drift()?);
+        let most = limit(query) as usize;
+        let mut rows = Vec::new();
+        self.each_feed(&Stretch::of(query), |card: FeedCard, state| {
+            if rows.len() == most {
+                return Ok(ControlFlow::Break(()));
+            }
+            let mut row = feed_row(card, state, &mut quarantine, now);
+            if passes(query.connection.as_ref(), row.connection.as_str())
                 && passes(query.state.as_ref(), row.freshness.word())
-        });
-        Ok(page(rows, query, |row| row.id.as_str()))
+            {
+                (row.rows, row.cursor) = self.position(&row.id)?;
+                row.drift = drift.remove(row.id.as_str()).unwrap_or_default();
+                rows.push(row);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(rows)
+    }
+
+    /// How many feeds of a stretch stand how; how none does is left out.
+    pub(super) fn feeds_by_freshness(
+        &self,
+        stretch: &Stretch,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        /// What freshness asks of a feed's card.
+        #[derive(serde::Deserialize)]
+        struct Promised {
+            promise: Option<Promise>,
+        }
+        let mut feeds: HashMap<Freshness, u64> = HashMap::new();
+        self.each_feed(stretch, |card: Promised, state| {
+            let freshness = freshness::judge(now, state.checked_at, card.promise.as_ref());
+            *feeds.entry(freshness).or_default() += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(feeds.into_iter().map(|(freshness, n)| (freshness.word().to_owned(), n)).collect())
+    }
+
+    /// Shows `each` the configured feeds of a stretch, in the order of their ids, with how they stand, until it breaks off:
+    /// one at a time, for there may be very many.
+    fn each_feed<T: serde::de::DeserializeOwned>(
+        &self,
+        stretch: &Stretch,
+        mut each: impl FnMut(T, State) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT c.body, s.* FROM catalogue c LEFT JOIN feed_state s ON s.feed = c.id \
+                   WHERE c.kind = 'feed' AND c.id >= ?1 AND c.id <= ?2 AND c.id IS NOT ?3 ORDER BY c.id";
+        let Stretch { from, to, after } = stretch;
+        let mut statement = self.ledger.prepare_cached(sql)?;
+        let mut rows = statement.query(params![from, to, after])?;
+        while let Some(row) = rows.next()? {
+            let Some(card) = card(row)? else { continue };
+            if each(card, State::of(row)?)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn all_connections(&self, now: Timestamp) -> Result<Vec<ConnectionRow>, StoreError> {
         let mut standings = self.standings()?;
         let mut certificates = self.certificates()?;
-        let mut next: HashMap<String, (u64, Option<Timestamp>)> = HashMap::new();
-        let due = self.next_times()?;
-        for feed in self.cards::<FeedCard>("feed")? {
-            let (feeds, at) = next.entry(feed.connection.as_str().to_owned()).or_default();
-            *feeds += 1;
-            let feed_at = due.get(feed.id.as_str()).copied();
-            *at = [*at, feed_at].into_iter().flatten().min();
-        }
+        let mut next = self.next_times()?;
         let rows = self.cards::<ConnectionCard>("connection")?.into_iter().map(|card| {
             let (standing, detail) =
                 standings.remove(card.id.as_str()).unwrap_or_else(|| (Standing::new(now), None));
@@ -175,19 +220,6 @@ impl Reader {
         Ok(rows.collect())
     }
 
-    pub(super) fn all_feeds(&self, now: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
-        let mut states = self.feed_states()?;
-        let mut positions = self.positions()?;
-        let (mut quarantine, mut drift) = (self.counts("quarantine")?, self.open_drift()?);
-        let rows = self.cards::<FeedCard>("feed")?.into_iter().map(|card| {
-            let state = states.remove(card.id.as_str()).unwrap_or_default();
-            let (rows, cursor) = positions.remove(card.id.as_str()).unwrap_or_default();
-            let drift = drift.remove(card.id.as_str()).unwrap_or_default();
-            FeedRow { drift, ..feed_row(card, state, rows, cursor, &mut quarantine, now) }
-        });
-        Ok(rows.collect())
-    }
-
     /// What waits for a decision in each feed, what holds it first.
     fn open_drift(&self) -> Result<HashMap<String, Vec<String>>, StoreError> {
         let sql = "SELECT feed, field || ' ' || change FROM drift WHERE decision = 'open' \
@@ -209,9 +241,7 @@ impl Reader {
         let mut rows = statement.query([kind])?;
         let mut cards = Vec::new();
         while let Some(row) = rows.next()? {
-            cards.extend(
-                serde_json::from_str(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?).ok(),
-            );
+            cards.extend(card(row)?);
         }
         Ok(cards)
     }
@@ -241,27 +271,65 @@ impl Reader {
         Ok(known.collect::<Result<_, _>>()?)
     }
 
-    fn next_times(&self) -> Result<HashMap<String, Timestamp>, StoreError> {
-        let sql = "SELECT feed, next_at FROM feed_state WHERE next_at IS NOT NULL";
+    /// How many feeds each connection has, and when the first of them is due.
+    fn next_times(&self) -> Result<HashMap<String, (u64, Option<Timestamp>)>, StoreError> {
+        let sql = "SELECT c.body ->> 'connection' AS connection, count(*), min(s.next_at) AS next_at \
+                   FROM catalogue c LEFT JOIN feed_state s ON s.feed = c.id WHERE c.kind = 'feed' \
+                   AND c.body ->> 'connection' IS NOT NULL GROUP BY 1";
         let mut statement = self.ledger.prepare_cached(sql)?;
-        let times =
-            statement.query_map([], |row| Ok((row.get(0)?, super::time_at(row, "next_at")?)))?;
+        let times = statement.query_map([], |row| {
+            let feeds = row.get::<_, i64>(1)?.cast_unsigned();
+            Ok((row.get(0)?, (feeds, maybe_time_at(row, "next_at")?)))
+        })?;
         Ok(times.collect::<Result<_, _>>()?)
     }
 
-    fn feed_states(&self) -> Result<HashMap<String, State>, StoreError> {
-        let mut statement = self.ledger.prepare_cached("SELECT * FROM feed_state")?;
-        let states = statement.query_map([], |row| Ok((row.get("feed")?, State::of(row)?)))?;
-        Ok(states.collect::<Result<_, _>>()?)
+    /// How many living records a feed has, and where its cursor stands.
+    fn position(&self, feed: &FeedId) -> Result<(u64, Option<String>), StoreError> {
+        let sql = "SELECT rows, cursor FROM marsad_feed WHERE feed = ?";
+        let position = self.cache.prepare_cached(sql)?.query_row([feed.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?))
+        });
+        Ok(position.optional()?.unwrap_or_default())
+    }
+}
+
+/// The card in a row of the catalogue; `None`: an older version wrote it otherwise.
+fn card<T: serde::de::DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<Option<T>> {
+    Ok(serde_json::from_str(row.get_ref("body")?.as_str()?).ok())
+}
+
+/// A stretch of feeds, by their ids.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    from: String,
+    to: String,
+    /// Not this one.
+    after: Option<String>,
+}
+
+impl Stretch {
+    /// Behind whatever an id may be made of.
+    const END: &str = "~";
+
+    pub(super) fn all() -> Self {
+        Self { from: String::new(), to: Self::END.to_owned(), after: None }
     }
 
-    fn positions(&self) -> Result<HashMap<String, (u64, Option<String>)>, StoreError> {
-        let mut statement =
-            self.cache.prepare_cached("SELECT feed, rows, cursor FROM marsad_feed")?;
-        let positions = statement.query_map([], |row| {
-            Ok((row.get(0)?, (row.get::<_, i64>(1)?.cast_unsigned(), row.get(2)?)))
-        })?;
-        Ok(positions.collect::<Result<_, _>>()?)
+    fn of_partner(partner: &str) -> Self {
+        Self { from: format!("{partner}/"), to: format!("{partner}/{}", Self::END), after: None }
+    }
+
+    /// Those among which a query's are.
+    fn of(query: &ListQuery) -> Self {
+        let partner = query.partner.as_deref();
+        let Self { mut from, mut to, .. } = partner.map_or_else(Self::all, Self::of_partner);
+        if let Some(feed) = &query.feed {
+            (from, to) = (from.max(feed.clone()), to.min(feed.clone()));
+        }
+        let after = query.after.clone();
+        from = from.max(after.clone().unwrap_or_default());
+        Self { from, to, after }
     }
 }
 
@@ -294,11 +362,10 @@ impl State {
     }
 }
 
+/// A feed's row, but for what only the cache knows, and what waits for a decision.
 fn feed_row(
     card: FeedCard,
     state: State,
-    rows: u64,
-    cursor: Option<String>,
     quarantine: &mut BTreeMap<String, u64>,
     now: Timestamp,
 ) -> FeedRow {
@@ -329,13 +396,143 @@ fn feed_row(
         event_at: state.event_at,
         deadline_at: freshness::deadline(state.checked_at, promise),
         every_s: promise.map(|promise| promise.every.as_secs()),
-        rows,
-        cursor,
+        rows: 0,
+        cursor: None,
         last_run: state.last_run,
         last_outcome: state.last_outcome,
         next_at: state.next_at,
         paused: false,
         drift: Vec::new(),
         id: card.id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        partner::Name,
+        run::{Counts, Outcome, Trigger},
+        store::{
+            Store,
+            ledger::{CatalogueEntry, RunEnd, RunStart},
+        },
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Three partners, two feeds each: of every partner `a` was read a minute ago, and `b` never.
+    fn reader(folder: &std::path::Path) -> Reader {
+        let store = Store::open(folder).unwrap();
+        let fill = store.ledger.call_blocking(|ledger| {
+            let feeds = ["courts", "courts-north", "police"].iter().flat_map(|partner| {
+                ["a", "b"].map(|feed| format!("{partner}/{feed}").parse::<FeedId>().unwrap())
+            });
+            let feeds: Vec<_> = feeds.collect();
+            let cards = feeds.iter().map(|feed| {
+                CatalogueEntry::Feed(FeedCard {
+                    id: feed.clone(),
+                    name: Name::default(),
+                    connection: format!("{}/api", feed.partner()).parse().unwrap(),
+                    promise: Some(Promise::every(Duration::from_mins(5))),
+                })
+            });
+            ledger.set_catalogue(&cards.collect::<Vec<_>>())?;
+            for (second, feed) in (1_000..).zip(&feeds) {
+                ledger.plan_feed(feed, at(second))?;
+            }
+            for feed in feeds.iter().step_by(2) {
+                let (trigger, feed) = (Trigger::Schedule, feed.clone());
+                let start =
+                    RunStart { feed, trigger, at: at(900), actor: None, full: false, file: None };
+                let end = RunEnd {
+                    outcome: Outcome::Unchanged,
+                    reason: None,
+                    cause: None,
+                    at: at(900),
+                    pages: 1,
+                    bytes: 1,
+                    counts: Counts::default(),
+                    event_at: None,
+                    next_at: None,
+                    waits: false,
+                    came_at: None,
+                };
+                ledger.record_run(&start, &end)?;
+            }
+            Ok(())
+        });
+        fill.unwrap();
+        Reader::open(folder).unwrap()
+    }
+
+    #[test]
+    fn feeds_are_those_that_were_asked_for_in_the_order_of_their_ids() {
+        let temp = tempfile::tempdir().unwrap();
+        let reader = reader(&temp.path().join("state"));
+        let all =
+            ["courts-north/a", "courts-north/b", "courts/a", "courts/b", "police/a", "police/b"];
+        let some = |text: &str| Some(text.to_owned());
+        let any = ListQuery::default;
+        for (query, expected, why) in [
+            (any(), &all[..], "all"),
+            (ListQuery { partner: some("courts"), ..any() }, &all[2..4], "not a longer name's"),
+            (ListQuery { partner: some("court"), ..any() }, &[], "nor a shorter one's"),
+            (ListQuery { partner: some("courts~"), ..any() }, &[], "no id at all"),
+            (ListQuery { after: some("courts/a"), ..any() }, &all[3..], "behind it"),
+            (ListQuery { after: some("courts/aa"), limit: Some(2), ..any() }, &all[3..5], "two"),
+            (
+                ListQuery { after: some("courts/a"), partner: some("courts"), ..any() },
+                &all[3..4],
+                "behind it, of the partner",
+            ),
+            (
+                ListQuery { after: some("police/a"), partner: some("courts"), ..any() },
+                &[],
+                "all of the partner stands before it",
+            ),
+            (ListQuery { feed: some("courts/a"), ..any() }, &all[2..3], "it alone"),
+            (
+                ListQuery { feed: some("courts/a"), partner: some("police"), ..any() },
+                &[],
+                "another's",
+            ),
+            (
+                ListQuery { feed: some("courts/a"), after: some("courts/a"), ..any() },
+                &[],
+                "nothing is behind it",
+            ),
+            (ListQuery { connection: some("police/api"), ..any() }, &all[4..], "its connection's"),
+            (
+                ListQuery { state: some("unknown"), limit: Some(2), ..any() },
+                &[all[1], all[3]],
+                "those that stand so, as many as asked",
+            ),
+        ] {
+            let rows = reader.feeds(&query, at(960)).unwrap();
+            let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
+            assert_eq!(ids, expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn feeds_are_counted_by_how_they_stand() {
+        let temp = tempfile::tempdir().unwrap();
+        let reader = reader(&temp.path().join("state"));
+        let feeds = reader.status(at(960)).unwrap().feeds;
+        assert_eq!(feeds.values().sum::<u64>(), 6);
+        assert_eq!((feeds["fresh"], feeds["unknown"], feeds["stale"]), (3, 3, 0));
+        let courts = Stretch::of_partner("courts");
+        let courts = reader.feeds_by_freshness(&courts, at(960)).unwrap();
+        let expected = [("fresh".to_owned(), 1), ("unknown".to_owned(), 1)];
+        assert_eq!(courts, BTreeMap::from(expected));
+        let next = reader.next_times().unwrap();
+        // A run without a plan behind it leaves none, and the other feed is the first.
+        assert_eq!(next["courts/api"], (2, Some(at(1_001))));
+        assert_eq!(next.len(), 3);
     }
 }
