@@ -1,6 +1,6 @@
 //! Row 7: many feeds every ten seconds, with nothing new.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use anyhow::Context as _;
 use marsad_shared::freshness::Freshness;
@@ -8,6 +8,7 @@ use marsad_tests::{
     daemon::{Daemon, Home, LIMIT},
     partner::PartnerFile,
 };
+use tokio::time::Instant;
 
 use super::{
     Setting,
@@ -27,15 +28,24 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Report> {
     let mut report =
         Report::new(format!("idle: feeds polled every {EVERY_S} s, nothing new, for {length:?}"));
-    let server = serve::start(std::env::temp_dir()).await?;
+    let (server, asked) = serve::counting(std::env::temp_dir()).await?;
     let port = server.address().port();
+    let mut each = Vec::new();
     for &count in feeds {
+        let began = Instant::now();
         let daemon = polling(port, count, EVERY_S, "e").await?;
+        let read_s = began.elapsed().as_secs_f64();
         let pid = daemon.pid()?;
-        let watched = Watched::start(pid)?;
+        let (watched, before) = (Watched::start(pid)?, asked.load(Relaxed));
         tokio::time::sleep(length).await;
-        let cost = Cost { peak_mib: resident(pid)?, ..watched.stop()? };
+        let (cost, polls) = (watched.stop()?, asked.load(Relaxed) - before);
+        let cost = Cost { peak_mib: resident(pid)?, ..cost };
         judge(&mut report, count, cost);
+        let poll_us = cost.cpu_s * 1e6 / f64::from(u32::try_from(polls)?.max(1));
+        report.note(format!(
+            "marsad {count}: all read {read_s:.1} s after its first start; {polls} polls, {poll_us:.0} us of CPU each"
+        ));
+        each.push((count, poll_us));
         report.add(&format!("marsad {count}"), cost);
         drop(daemon);
         if let Some(limit) = peers::limit(setting, &mut report) {
@@ -49,6 +59,13 @@ pub(crate) async fn run(
             let cost = tokio::task::spawn_blocking(move || of_command(&command)).await??;
             report.add(&format!("limit poll {count}"), cost);
         }
+    }
+    if let [(few, less), .., (many, more)] = each[..] {
+        let grown = more / less;
+        let kept = if grown <= 1.0 { "kept" } else { "NOT KEPT" };
+        report.note(format!(
+            "CPU a poll from {few} to {many} feeds: {grown:.2}x; budget 1.00x: {kept}"
+        ));
     }
     Ok(report)
 }
