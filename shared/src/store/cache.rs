@@ -53,6 +53,10 @@ pub use undo::Undone;
 /// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of fifteen feeds all are at hand.
 const STATEMENTS: usize = 64;
 
+/// With so many pages, 16 MiB, the log is written home: of feeds that are stored again and again each page is written home
+/// once for many times.
+const CHECKPOINT: i64 = 4_096;
+
 /// The run of a cursor's move that no run made.
 pub(super) const NO_RUN: RunId = RunId(0);
 
@@ -200,6 +204,7 @@ impl Cache {
     pub(super) fn open(file: &Path) -> Result<Self, StoreError> {
         let db = schema::open(file, &schema::CACHE)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
+        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
         table::drop_loads(&db)?;
         let seed = seed(&db)?;
         Ok(Self {
@@ -400,11 +405,11 @@ impl Database for Cache {
 
     fn mark(&mut self) -> Result<(), StoreError> {
         self.marked = self.touched.len();
-        Ok(self.db.execute_batch("SAVEPOINT job")?)
+        Ok(self.db.prepare_cached("SAVEPOINT job")?.execute([]).map(drop)?)
     }
 
     fn keep(&mut self) -> Result<(), StoreError> {
-        Ok(self.db.execute_batch("RELEASE job")?)
+        Ok(self.db.prepare_cached("RELEASE job")?.execute([]).map(drop)?)
     }
 
     fn undo(&mut self) -> Result<(), StoreError> {
