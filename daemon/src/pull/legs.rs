@@ -13,7 +13,7 @@ use marsad_shared::{
     feed::Feed,
     health::Reason,
     request::{By, Each, Incremental, Request},
-    run::Outcome,
+    run::{Counts, Outcome},
     store::{
         StoreError,
         cache::{Cache, Orphans},
@@ -188,8 +188,12 @@ impl Puller {
         let (run, at) = (course.run.id, self.services.clock.now());
         let counted = orphans.clone();
         let count = self.services.store.cache.call(move |cache| cache.count_orphans(&counted));
-        let (deleted, lived) = count.await?;
-        let found = Found { lived, deleted, ..Found::default() };
+        let (orphaned, now) = count.await?;
+        // With what the walk itself has deleted.
+        let Counts { inserted, deleted, absent, .. } = course.run.cached;
+        let lived = (now + deleted + absent).saturating_sub(inserted);
+        let found = course.before.found(lived, deleted + orphaned);
+        let found = Found { absent, ..found };
         let brake = self.feed.keeping.brake;
         if let Some(why) = brake.deletes_too_many(&found).filter(|_| !course.errand.free) {
             return Err(StoreError::Braked(format!(

@@ -36,8 +36,8 @@ mod records;
 mod references;
 mod runs;
 
-pub use preview::Reach;
 use feeds::Stretch;
+pub use preview::Reach;
 pub use references::References;
 
 /// A connection to each database that can only read.

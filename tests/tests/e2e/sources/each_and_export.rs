@@ -185,6 +185,42 @@ async fn records_that_would_go_with_their_parents_meet_the_brake() -> anyhow::Re
 }
 
 #[tokio::test]
+async fn they_are_counted_with_what_the_partner_names_itself() -> anyhow::Result<()> {
+    let members = |asked: &Asked| {
+        let family = asked.path.rsplit('/').next().unwrap_or_default();
+        let one = |n: u64| {
+            let op = if asked.before > 0 && n < 2 { "delete" } else { "" };
+            json!({ "id": format!("{family}-{n}"), "family": family, "op": op })
+        };
+        data(&Value::Array((0..10).map(one).collect()))
+    };
+    let deleted = "deleted = { field = \"op\", values = [\"delete\"] }";
+    let of = format!(
+        "path = \"/crowd/{{id}}\"\nfields = {{ id = \"text\", family = \"text\" }}\n{deleted}\n\
+         each = {{ feed = \"families\", column = \"id\", gone = \"delete\", by = \"family\" }}"
+    );
+    let families = format!("fields = {{ id = \"text\" }}\n{deleted}");
+    let agency = Agency::start(vec![
+        Case::new("families", &families, |asked| {
+            let op = |n: u64| if asked.before > 0 && n == 0 { "delete" } else { "" };
+            let one = |n: u64| json!({ "id": format!("f{n}"), "op": op(n) });
+            data(&Value::Array((0..10).map(one).collect()))
+        }),
+        Case::new("crowd", &of, members),
+    ])
+    .await?;
+    agency.first("families").await?;
+    agency.again("crowd").await?;
+    agency.again("families").await?;
+    let run = agency.order("crowd", false).await?;
+    let reason = run.reason.clone().unwrap_or_default();
+    assert_eq!((run.outcome, run.counts.deleted), (Outcome::Held, 18), "{run:#?}");
+    assert!(reason.contains("delete 28 of 100 records (28 %"), "{reason}");
+    assert_eq!(agency.rows("crowd", &["id"])?.len(), 82, "what it named, and no more");
+    Ok(())
+}
+
+#[tokio::test]
 async fn nobody_is_asked_for_before_the_other_feed_was_read_to_its_end() -> anyhow::Result<()> {
     let pages = "fields = { id = \"text\" }\npagination = { kind = \"page\", param = \"page\" }";
     let agency = Agency::start(vec![
