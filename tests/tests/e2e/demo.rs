@@ -32,6 +32,15 @@ async fn on_a_terminal_it_opens_the_console_and_ends_well_once_all_healthy_feeds
 #[tokio::test]
 async fn without_a_terminal_it_prints_the_status_and_ctrl_c_ends_it_in_order() -> anyhow::Result<()>
 {
+    ends_in_order(Signal::SIGINT).await
+}
+
+#[tokio::test]
+async fn where_its_terminal_goes_it_goes_too_and_leaves_nothing() -> anyhow::Result<()> {
+    ends_in_order(Signal::SIGHUP).await
+}
+
+async fn ends_in_order(signal: Signal) -> anyhow::Result<()> {
     use tokio::io::{AsyncBufReadExt as _, BufReader};
     let folder = tempfile::tempdir()?;
     let mut command = tokio::process::Command::new(DEMO);
@@ -52,7 +61,7 @@ async fn without_a_terminal_it_prints_the_status_and_ctrl_c_ends_it_in_order() -
     };
     tokio::time::timeout(LIMIT * 3, status).await??;
     let pid = i32::try_from(child.id().expect("it runs"))?;
-    kill(nix::unistd::Pid::from_raw(pid), Signal::SIGINT)?;
+    kill(nix::unistd::Pid::from_raw(pid), signal)?;
     let mut last = String::new();
     while let Some(line) = lines.next_line().await? {
         last = line;

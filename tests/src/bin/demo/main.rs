@@ -52,6 +52,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         flags.length.map(Duration::try_from).transpose().context("--for cannot be negative")?;
     let headless =
         flags.headless || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal();
+    // From here on nothing ends it before it has cleared up.
+    let _hangup = signal(SignalKind::hangup())?;
     say("demo: building marsadd and marsad, where that is still to do")?;
     programs()?;
     let home = Home::new()?;
@@ -152,11 +154,13 @@ async fn over(length: Option<Duration>) {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
+/// Waits for Ctrl-C, SIGTERM, or the end of the terminal.
 async fn stop() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::select! {
         pressed = tokio::signal::ctrl_c() => Ok(pressed?),
         _ = terminate.recv() => Ok(()),
+        _ = hangup.recv() => Ok(()),
     }
 }
