@@ -3,8 +3,6 @@
 
 use std::io::{self, BufRead, Read as _};
 
-use marsad_shared::feed::{RecordsPath, ScalarPath};
-
 use super::{DEPTH_MAX, DecodeError, Flow, Plan, ROW_MAX, Scalar, Standing, Text};
 
 mod name;
@@ -16,16 +14,13 @@ mod walk;
 
 pub(crate) use name::Name;
 pub(crate) use object::{Object, Written};
-use query::Held;
+use query::built;
 pub(crate) use strict::{bad_escape, twice};
 use walk::{Each, Tree, Walked};
 
 /// The largest document that is built in memory, because one of its paths is not plain, in bytes: small values cost many
 /// times what they are written in.
 const BUILT_MAX: usize = 32 * 1024 * 1024;
-/// The most values of such a document: each costs 32 bytes, and as much again for each that is found.
-const BUILT_VALUES: usize = 4_000_000;
-
 /// Hands each record of a JSON document to `each` while the document is read: as text, or as its bytes where they are no
 /// UTF-8. Whatever becomes of the records, what stands at the other paths of `plan` is given, in their order; all of it is
 /// absent if the document cannot be read.
@@ -91,45 +86,6 @@ fn found(
             (scalars, Err(error))
         }
     }
-}
-
-/// Finds what stands at paths of which one is not plain: in the whole document, built in memory.
-fn built(
-    text: &str,
-    plan: &Plan<'_>,
-    each: &mut Each<'_>,
-    scalars: &mut [Scalar],
-) -> Result<Walked, DecodeError> {
-    // What stands between two values, or in front of one; there is no more of them than that.
-    let values = text.bytes().filter(|byte| b",:[{".contains(byte)).count();
-    if values > BUILT_VALUES {
-        return Err(DecodeError::TooLarge(
-            "it holds more than 4 million values, and a path of the feed is not a plain one; write it as one, such as $.data[*], or ask for smaller pages (`size`)"
-                .to_owned(),
-        ));
-    }
-    let Walked { scalars: found, records } = Tree::of(plan).slice(text, each)?;
-    let held = Held::read(text, plan)?;
-    let mut root = held.root();
-    for (slot, path) in scalars.iter_mut().zip(plan.scalars) {
-        if let ScalarPath::Path(path) = path {
-            *slot = held.first(path, &mut root).map_or(Scalar::Absent, scalar_of);
-        }
-    }
-    let mut select = |path: &RecordsPath, standing, required| match path {
-        RecordsPath::Path(path) => {
-            held.select(path, required, &mut root, |record| each(Ok(record), standing))
-        }
-        RecordsPath::Plain(_) => Ok(()),
-        RecordsPath::Xml(path) => Err(DecodeError::Layout(format!(
-            "{} leads into XML, and this is JSON; mend `records`, or add format = \"xml\" if it should have been XML",
-            path.text()
-        ))),
-    };
-    let records = records
-        .and_then(|()| plan.records.map_or(Ok(()), |path| select(path, Standing::Here, true)))
-        .and_then(|()| plan.deletes.map_or(Ok(()), |path| select(path, Standing::Gone, false)));
-    Ok(Walked { scalars: found, records })
 }
 
 /// Hands each line of an NDJSON document to `each`, with its number from 1; empty lines are passed over.
@@ -266,6 +222,8 @@ fn at_no_text(bytes: &[u8], error: &simdutf8::compat::Utf8Error) -> DecodeError 
 
 #[cfg(test)]
 mod tests {
+    use marsad_shared::feed::{RecordsPath, ScalarPath};
+
     use super::*;
 
     fn records(text: &str, names: &[&str]) -> Result<Vec<String>, DecodeError> {

@@ -87,10 +87,10 @@ impl<'a> Asker<'a> {
             Method::Post => reqwest::Method::POST,
         };
         for (name, value) in &says.headers {
-            header(&mut call.headers, name, value);
+            header(&mut call.headers, name, value)?;
         }
         call.body.clone_from(&says.body);
-        self.put_all(&mut call, leg, ask);
+        self.put_all(&mut call, leg, ask)?;
         if let Body::Text(text) = &mut call.body {
             self.clear(text);
         }
@@ -202,19 +202,20 @@ impl<'a> Asker<'a> {
     }
 
     /// A URL that the partner gave carries its own query; what travels elsewhere is put beside it.
-    fn put_all(&self, call: &mut Call, leg: &Leg, ask: &Ask) {
+    fn put_all(&self, call: &mut Call, leg: &Leg, ask: &Ask) -> Result<(), WalkError> {
         let given = matches!(ask, Ask::Url(_));
         let put = |call: &mut Call, param: &Param, value: Value| {
-            if !given || param.carrier != Carrier::Query {
-                put(call, param, value);
+            if given && param.carrier == Carrier::Query {
+                return Ok(());
             }
+            put(call, param, value)
         };
         if let Some(incremental) = &self.request.incremental {
             let since = leg.since.as_deref().or(incremental.start.as_deref());
             if let (Some(param), Some(since)) = (&incremental.param, since) {
                 let since = from(incremental, since);
                 let value = self.written(&incremental.writing, &since);
-                put(call, param, Value::String(value));
+                put(call, param, Value::String(value))?;
             }
             if let (Some(window), Some(until), Some(param)) =
                 (&incremental.window, leg.until, &incremental.param)
@@ -222,27 +223,28 @@ impl<'a> Asker<'a> {
                 let until = until.checked_sub(window.granularity).unwrap_or(until);
                 let value = time(&incremental.writing, until);
                 let param = Param { name: window.until.clone(), carrier: param.carrier };
-                put(call, &param, Value::String(value));
+                put(call, &param, Value::String(value))?;
             }
         }
         let pagination = &self.request.pagination;
         let mut page = |name: &str, value: Value| {
             let param = Param { name: name.to_owned(), carrier: pagination.carrier };
-            put(call, &param, value);
+            put(call, &param, value)
         };
         match (ask, &pagination.kind) {
             (Ask::First, Paging::Page { param, start, first: true }) => {
-                page(param, (*start).into());
+                page(param, (*start).into())?;
             }
-            (Ask::First, Paging::Offset { param, first: true, .. }) => page(param, 0.into()),
+            (Ask::First, Paging::Offset { param, first: true, .. }) => page(param, 0.into())?,
             (Ask::Number(number), Paging::Page { param, .. } | Paging::Offset { param, .. }) => {
-                page(param, (*number).into());
+                page(param, (*number).into())?;
             }
-            (Ask::Token(token), Paging::Cursor { param, .. }) => page(param, token.clone().into()),
+            (Ask::Token(token), Paging::Cursor { param, .. }) => page(param, token.clone().into())?,
             _ => {}
         }
-        if let Some(PageSize { param, size }) = &pagination.size {
-            page(param, (*size).into());
+        match &pagination.size {
+            Some(PageSize { param, size }) => page(param, (*size).into()),
+            None => Ok(()),
         }
     }
 

@@ -103,6 +103,10 @@ pub enum WalkError {
     )]
     NoStep { what: String },
     #[error(
+        "what would travel in the header {name:?} is none that a header can hold (a line break, or a letter that is not ASCII); let it travel elsewhere (`place`), or tell the partner"
+    )]
+    NoHeader { name: String },
+    #[error(
         "page {page} does not say whether more follows; mend `pagination.more`, or tell the partner"
     )]
     NoFlag { page: u64 },

@@ -1,20 +1,86 @@
 //! Records at the end of any JSONPath: found in the document as values, taken from it as text.
 
-use std::{borrow::Cow, cell::Cell, collections::HashMap};
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
+use marsad_shared::feed::{RecordsPath, ScalarPath};
 use serde::de::DeserializeSeed as _;
 use serde_json::{Value, value::RawValue};
 use serde_json_path::{JsonPath, PathElement};
 
-use super::{failure, nothing_at};
-use crate::decode::{DecodeError, Flow, Plan};
+use super::{
+    failure, nothing_at, scalar_of,
+    walk::{Each, Tree, Walked},
+};
+use crate::decode::{DecodeError, Flow, Plan, Scalar, Standing};
 use build::{Build, Paths};
 
 mod build;
 
+/// What such a document may weigh in memory, in bytes, by what its signs cost there ([`weight_of`]).
+const BUILT_WEIGHT: usize = 128 * 1024 * 1024;
+/// From this weight on one is built at a time, in bytes.
+const HEAVY: usize = 8 * 1024 * 1024;
+
+/// What a document takes in memory as values that can be looked for, in bytes: small ones cost many times what they are
+/// written in, and as much again each that is found.
+fn weight_of(text: &str) -> usize {
+    let cost = |byte| match byte {
+        b'{' => 500,
+        b'[' => 200,
+        b',' | b':' => 150,
+        _ => 1,
+    };
+    text.bytes().map(cost).sum()
+}
+
+/// Finds what stands at paths of which one is not plain: in the whole document, built in memory.
+pub(super) fn built(
+    text: &str,
+    plan: &Plan<'_>,
+    each: &mut Each<'_>,
+    scalars: &mut [Scalar],
+) -> Result<Walked, DecodeError> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let weight = weight_of(text);
+    if weight > BUILT_WEIGHT {
+        return Err(DecodeError::TooLarge(
+            "its values take more than 128 MiB of memory, which they need because a path of the feed is not a plain one; write it as one, such as $.data[*], or ask for smaller pages (`size`)"
+                .to_owned(),
+        ));
+    }
+    let _alone = (weight > HEAVY).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
+    let Walked { scalars: found, records } = Tree::of(plan).slice(text, each)?;
+    let held = Held::read(text, plan)?;
+    let mut root = held.root();
+    for (slot, path) in scalars.iter_mut().zip(plan.scalars) {
+        if let ScalarPath::Path(path) = path {
+            *slot = held.first(path, &mut root).map_or(Scalar::Absent, scalar_of);
+        }
+    }
+    let mut select = |path: &RecordsPath, standing, required| match path {
+        RecordsPath::Path(path) => {
+            held.select(path, required, &mut root, |record| each(Ok(record), standing))
+        }
+        RecordsPath::Plain(_) => Ok(()),
+        RecordsPath::Xml(path) => Err(DecodeError::Layout(format!(
+            "{} leads into XML, and this is JSON; mend `records`, or add format = \"xml\" if it should have been XML",
+            path.text()
+        ))),
+    };
+    let records = records
+        .and_then(|()| plan.records.map_or(Ok(()), |path| select(path, Standing::Here, true)))
+        .and_then(|()| plan.deletes.map_or(Ok(()), |path| select(path, Standing::Gone, false)));
+    Ok(Walked { scalars: found, records })
+}
+
 /// A document that is held. It is read as values only to find places; what stands there is then taken as it was
 /// written, or its numbers would be floats.
-pub(super) struct Held<'a> {
+struct Held<'a> {
     document: Value,
     text: &'a RawValue,
 }
@@ -26,7 +92,7 @@ impl<'a> Held<'a> {
     /// [`DecodeError`] if it is none, is nested too deep, has a name twice that one of the paths is made of, or holds a
     /// value that is no value by itself: a number beyond all measure, half a character. Where records are read one by
     /// one, that is the trouble of one record.
-    pub(super) fn read(text: &'a str, plan: &Plan<'_>) -> Result<Self, DecodeError> {
+    fn read(text: &'a str, plan: &Plan<'_>) -> Result<Self, DecodeError> {
         let paths = Paths::of(plan);
         let twice = Cell::new(None);
         let mut json = serde_json::Deserializer::from_str(text);
@@ -40,12 +106,12 @@ impl<'a> Held<'a> {
     }
 
     /// The document as it was written, to look places up in.
-    pub(super) fn root(&self) -> Node<'a> {
+    fn root(&self) -> Node<'a> {
         Node::Raw(self.text)
     }
 
     /// The text of the first value at `path`.
-    pub(super) fn first(&self, path: &JsonPath, root: &mut Node<'a>) -> Option<&'a str> {
+    fn first(&self, path: &JsonPath, root: &mut Node<'a>) -> Option<&'a str> {
         let found = path.query_located(&self.document);
         let place = found.locations().next()?;
         root.at(place.iter())
@@ -55,7 +121,7 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Layout`] if something is `required` there and nothing is; [`DecodeError::Stopped`].
-    pub(super) fn select(
+    fn select(
         &self,
         path: &JsonPath,
         required: bool,
@@ -101,7 +167,7 @@ fn unbuilt(error: &serde_json::Error) -> DecodeError {
 }
 
 /// A document as it was written, opened only as far as somebody went down into it, and each part once.
-pub(super) enum Node<'a> {
+enum Node<'a> {
     Raw(&'a RawValue),
     Array(&'a RawValue, Vec<Node<'a>>),
     Object(&'a RawValue, HashMap<Cow<'a, str>, Node<'a>>),
@@ -164,5 +230,29 @@ mod tests {
             assert_eq!(end.is_ok(), expected, "{text}");
         }
         assert_eq!(records, [r#"{"n":12345678901234567890.10}"#, r#"{"n":0.1000,"n":1}"#]);
+    }
+
+    #[test]
+    fn what_is_built_in_memory_has_a_bound_by_what_it_weighs_there() {
+        let path = RecordsPath::Path(JsonPath::parse("$..data[*]").unwrap());
+        let plan = Plan { records: Some(&path), deletes: None, scalars: &[] };
+        for (records, fits) in [(1_000, true), (300_000, false)] {
+            let text = format!("{{\"data\":[{}]}}", vec!["{\"id\":1}"; records].join(","));
+            let mut found = 0;
+            let (_, end) = super::super::page(text.as_bytes(), &plan, |_, _| {
+                found += 1;
+                Flow::More
+            });
+            match end {
+                Ok(()) => assert!(fits && found == records, "{records}"),
+                Err(error) => {
+                    let said = error.to_string();
+                    assert!(
+                        !fits && said.contains("128 MiB") && said.contains("$.data[*]"),
+                        "{said}"
+                    );
+                }
+            }
+        }
     }
 }

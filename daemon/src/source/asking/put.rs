@@ -7,20 +7,23 @@ use serde_json::Value;
 use url::Url;
 
 use super::QUERY;
-use crate::source::call::Call;
+use crate::source::{call::Call, walk::WalkError};
 
 /// What stands in the name of a parameter as it is: as in its value, and `$`, which is the mark of whole interfaces.
 const NAME: &AsciiSet = &QUERY.remove(b'$');
 
 /// Puts a parameter where it travels.
-pub(super) fn put(call: &mut Call, param: &Param, value: Value) {
+///
+/// # Errors
+/// [`WalkError::NoHeader`] if it travels in a header, and is nothing that one can hold.
+pub(super) fn put(call: &mut Call, param: &Param, value: Value) -> Result<(), WalkError> {
     let text = match &value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     let name = &param.name;
     match (param.carrier, &mut call.body) {
-        (Carrier::Header, _) => header(&mut call.headers, name, &text),
+        (Carrier::Header, _) => header(&mut call.headers, name, &text)?,
         (Carrier::Body, Body::Json(body)) => put_json(body, name, value),
         (Carrier::Body, Body::Form(fields)) => {
             fields.retain(|(there, _)| there != name);
@@ -33,6 +36,7 @@ pub(super) fn put(call: &mut Call, param: &Param, value: Value) {
         (Carrier::Body, Body::None) => {}
         (Carrier::Query, _) => put_query(&mut call.url, name, &text),
     }
+    Ok(())
 }
 
 fn put_query(url: &mut Url, name: &str, value: &str) {
@@ -57,13 +61,38 @@ fn put_json(body: &mut Value, path: &str, value: Value) {
     *here = value;
 }
 
-pub(super) fn header(headers: &mut HeaderMap, name: &str, value: &str) {
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-        headers.insert(name, value);
-    }
+/// Puts a header, in place of one of that name.
+///
+/// # Errors
+/// As [`put`].
+pub(super) fn header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), WalkError> {
+    let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+        return Err(WalkError::NoHeader { name: name.to_owned() });
+    };
+    headers.insert(name, value);
+    Ok(())
 }
 
 /// Text as XML takes it.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_header_can_hold_is_told_and_not_left_out() {
+        let mut call = Call::get("https://p.example/".parse().unwrap());
+        let param = |carrier| Param { name: "X-After".to_owned(), carrier };
+        assert_eq!(put(&mut call, &param(Carrier::Header), "c 1".into()), Ok(()));
+        assert_eq!(call.headers.get("x-after").and_then(|held| held.to_str().ok()), Some("c 1"));
+        for text in ["a\r\nX-Evil: 1", "a\0", "\u{7f}"] {
+            let error = put(&mut call, &param(Carrier::Header), text.into());
+            assert_eq!(error, Err(WalkError::NoHeader { name: "X-After".to_owned() }), "{text:?}");
+            assert_eq!(put(&mut call, &param(Carrier::Query), text.into()), Ok(()), "{text:?}");
+        }
+        assert_eq!(call.headers.len(), 1);
+    }
 }
