@@ -10,7 +10,7 @@ use marsad_shared::{
     run::{Counts, Outcome, Trigger},
     store::{
         Ledger, StoreError,
-        cache::{Change, Ended, Undone},
+        cache::{Change, Ended, Undoing, Undone},
         ledger::RunStart,
     },
 };
@@ -204,8 +204,13 @@ async fn undo_as(
     let (id, run, actor) = (order.feed.clone(), order.run, order.actor.clone());
     services.change_much(&id, Change::Undo { run }, stop).await?;
     let (at, remembers) = (services.clock.now(), feed.keeping.history.is_some());
+    let cursor = match &feed.origin {
+        Origin::Http(request) => request.incremental.as_ref().map(|known| known.by.clone()),
+        Origin::Files(_) => None,
+    };
     let undo = services.store.cache.call_alone(move |cache| {
-        let undone = cache.undo_run(&id, run, by, remembers, at, &actor)?;
+        let undoing = Undoing { run, by, at, actor: &actor, remembers, cursor: cursor.as_ref() };
+        let undone = cache.undo_run(&id, &undoing)?;
         let counts = counts_of(&undone);
         cache.note_ended(&id, &Ended::of(by, counts))?;
         Ok(undone)

@@ -37,7 +37,7 @@ use crate::{
     run::Ending,
     services::{Decide, Order, Scope, Services, Settle},
     socket::problem::{conflict, failed},
-    source::folder::{Marker, News, Stamp, TakeError, Taken, Watch},
+    source::folder::{FILE_MAX, Marker, News, Stamp, TakeError, Taken, Watch},
     trouble::Trouble,
 };
 
@@ -481,6 +481,9 @@ impl Found {
 /// Reads a file once: its hash, and what tells that it is still the same. Where its marker holds a sum, that is its own.
 fn look(path: &Path, marker: Option<&Marker>) -> Result<(String, Stamp), TakeError> {
     let mut taken = Taken::open(path)?;
+    if taken.bytes > FILE_MAX {
+        return Err(TakeError::Unlike("the file is larger than 8 GiB; have it split"));
+    }
     let (mut hasher, mut buffer, mut bytes) = (blake3::Hasher::new(), vec![0; CHUNK], 0);
     let mut sum = marker.map(|_| digest::Context::new(&digest::SHA256));
     loop {

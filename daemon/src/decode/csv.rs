@@ -18,6 +18,9 @@ mod quotes;
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
+/// What old programs write behind the last line of a text.
+const END_SIGN: &[u8] = b"\x1a";
+
 /// How the file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialect {
@@ -160,6 +163,9 @@ pub fn read<S>(
             } else {
                 Ok(state)
             };
+        }
+        if record.as_slice() == END_SIGN && seen.borrow().at_end {
+            continue;
         }
         number += 1;
         let end = LineEnd::of(reader.position(), &seen);
@@ -337,6 +343,16 @@ mod tests {
         ] {
             assert!(rows(whole.as_bytes(), COMMA).is_ok(), "{whole}");
         }
+    }
+
+    #[test]
+    fn the_end_sign_of_old_programs_is_no_row() {
+        for text in ["id,v\n1,a\n\u{1a}", "id,v\r\n1,a\r\n\u{1a}"] {
+            let rows = rows(text.as_bytes(), COMMA).unwrap();
+            assert_eq!(rows.len(), 1, "{text:?}: {rows:?}");
+        }
+        let inside = rows(b"id,v\n\x1a\n1,a\n", COMMA).unwrap();
+        assert!(inside[0].1.is_err() && inside.len() == 2, "{inside:?}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ use crate::{
     run::Run,
     services::Services,
     shape::Shaper,
-    source::folder::{FILE_MAX, TakeError, Taken},
+    source::folder::{TakeError, Taken},
     trouble::Trouble,
 };
 
@@ -102,10 +102,6 @@ impl Desk {
         load: &mut Load,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
-        if found.stamp.size() > FILE_MAX {
-            let text = "the file is larger than 8 GiB; have it split".to_owned();
-            return Err(Trouble::decode(show(&found.name), DecodeError::Format(text)));
-        }
         run.bytes = found.stamp.size();
         let path = found.path.clone();
         let (sample, name) = (path.clone(), found.name.clone());

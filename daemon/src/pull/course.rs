@@ -212,7 +212,6 @@ impl Course {
         let is_before = |best: &str| rule.compare(best, since).is_lt();
         self.confirmed.as_deref() == Some(since)
             && self.errand.scope == Scope::Incremental
-            && self.run.refused == 0
             && self.seen.ignored == 0
             && self.best.as_deref().is_none_or(is_before)
     }

@@ -48,7 +48,7 @@ pub use replay::Replayed;
 pub use swap::Change;
 use swap::{SWAP_FROM, Swap};
 use table::Table;
-pub use undo::Undone;
+pub use undo::{Undoing, Undone};
 
 /// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of fifteen feeds all are at hand.
 const STATEMENTS: usize = 64;

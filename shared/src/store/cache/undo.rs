@@ -14,8 +14,11 @@ use super::{
     table::{Table, kept_aside, list},
 };
 use crate::{
+    feed::FieldType,
     id::{FeedId, RunId},
+    order,
     record::GONE,
+    request::By,
     store::StoreError,
 };
 
@@ -39,6 +42,20 @@ pub struct Undone {
     pub dropped: Option<RunId>,
 }
 
+/// What is to be undone, and by whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Undoing<'a> {
+    pub run: RunId,
+    /// The run that does it.
+    pub by: RunId,
+    pub at: Timestamp,
+    pub actor: &'a str,
+    /// Whether the feed keeps every version.
+    pub remembers: bool,
+    /// What the feed's cursor is, if it has one.
+    pub cursor: Option<&'a By>,
+}
+
 impl Cache {
     /// Runs of the feed that can be undone, newest first.
     pub fn undoable(&self, feed: &FeedId) -> Result<Vec<RunId>, StoreError> {
@@ -49,19 +66,13 @@ impl Cache {
     }
 
     /// Sets every record back that a run wrote, as far as no later one has written it since, and the cursor to where it stood
-    /// before. What later runs passed, because the bank had it by that run, is so asked for once more. The undoing is run `by`.
+    /// before, unless it stands before that by now. What later runs passed, because the bank had it by that run, is so asked
+    /// for once more.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if the run cannot be undone, or not any more.
-    pub fn undo_run(
-        &mut self,
-        feed: &FeedId,
-        run: RunId,
-        by: RunId,
-        remembers: bool,
-        at: Timestamp,
-        actor: &str,
-    ) -> Result<Undone, StoreError> {
+    pub fn undo_run(&mut self, feed: &FeedId, undoing: &Undoing<'_>) -> Result<Undone, StoreError> {
+        let Undoing { run, by, at, actor, remembers, .. } = *undoing;
         let sql = "SELECT cursor, wrote, aside FROM marsad_undo WHERE feed = ? AND run = ?";
         let found = self.db.prepare_cached(sql)?.query_row(params![feed.as_str(), run.0], |row| {
             let wrote = row.get::<_, i64>(1)?.cast_unsigned();
@@ -72,7 +83,6 @@ impl Cache {
                 "{run} cannot be undone: it changed nothing, what it replaced is no longer kept, or it is undone already"
             )));
         };
-        let was_set_back = self.was_set_back(feed, run)?;
         let table = Table::of(&self.db, feed)?;
         let earlier = Earlier::of(&self.db, &table, run, is_aside)?;
         earlier.hand_down(&self.db, feed, remembers)?;
@@ -95,8 +105,10 @@ impl Cache {
         self.recount(feed, &table)?;
         let sql = "UPDATE marsad_feed SET walk = NULL, validators = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
-        let is_elsewhere = self.position(feed)?.cursor != cursor;
-        let back = (is_elsewhere && !was_set_back).then_some(cursor);
+        let stands = self.position(feed)?.cursor;
+        let kind = undoing.cursor.and_then(|by| kind_of(by, &table));
+        let is_back = self.is_before(feed, kind, cursor.as_deref(), stands.as_deref())?;
+        let back = is_back.then_some(cursor);
         if let Some(cursor) = &back {
             let reason = format!("{run} undone");
             let moved = Move {
@@ -112,14 +124,30 @@ impl Cache {
         Ok(Undone { restored, removed, left, cursor: back, upset, dropped })
     }
 
-    /// Whether a person has set the cursor since the run, and no run has moved it on from there: what lies behind is asked for
-    /// again anyhow.
-    fn was_set_back(&self, feed: &FeedId, run: RunId) -> Result<bool, StoreError> {
-        let sql = "SELECT c.run = ?3 AND c.moved_at >= u.at FROM marsad_cursor c, marsad_undo u \
-                   WHERE c.feed = ?1 AND u.feed = ?1 AND u.run = ?2 ORDER BY c.id DESC LIMIT 1";
-        let last = params![feed.as_str(), run.0, NO_RUN.0];
-        let last = self.db.prepare_cached(sql)?.query_row(last, |row| row.get(0)).optional()?;
-        Ok(last.unwrap_or(false))
+    /// Whether one cursor lies before another, each of which the feed had. Of those that nobody can compare that is the one
+    /// which came first; what the history no longer has came before all that it has.
+    fn is_before(
+        &self,
+        feed: &FeedId,
+        kind: Option<FieldType>,
+        one: Option<&str>,
+        other: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let (Some(one), Some(other)) = (one, other) else {
+            return Ok(one.is_none() && other.is_some());
+        };
+        if let (Ok(one), Ok(other)) = (one.parse::<Timestamp>(), other.parse::<Timestamp>()) {
+            return Ok(one < other);
+        }
+        if let Some(kind) = kind {
+            return Ok(order::of(kind, one, other).is_lt());
+        }
+        let sql = "SELECT min(id) FROM marsad_cursor WHERE feed = ? AND value = ?";
+        let mut first = self.db.prepare_cached(sql)?;
+        let mut first = |value: &str| {
+            first.query_row([feed.as_str(), value], |row| row.get::<_, Option<i64>>(0))
+        };
+        Ok(first(one)? < first(other)?)
     }
 
     /// A run begins to replace what it can be made to give back; `wrote`: how many records it writes.
@@ -146,6 +174,18 @@ impl Cache {
         );
         self.db.prepare_cached(&sql)?.execute(params![feed.as_str(), GONE.cast_signed()])?;
         Ok(())
+    }
+}
+
+/// Of which type a cursor is, where two can be compared.
+fn kind_of(by: &By, table: &Table) -> Option<FieldType> {
+    match by {
+        By::Clock => Some(FieldType::Timestamp),
+        By::Field(_) | By::Here { .. } => {
+            let at = table.layout().position(by.field()?)?;
+            table.layout().fields.get(at).map(|field| field.kind)
+        }
+        By::Token(_) | By::Delta(_) => None,
     }
 }
 

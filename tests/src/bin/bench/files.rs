@@ -154,10 +154,7 @@ pub(crate) async fn evidence(setting: &Setting) -> anyhow::Result<Report> {
         bank.query_row(sql, [like], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
     };
     let (all, past) = (bytes("statistics%")?, bytes("statistics%past")?);
-    let mut originals = 0;
-    for entry in fs::read_dir(state.join("originals"))? {
-        originals += entry?.metadata()?.len();
-    }
+    let originals = files_in(&state.join("originals"))?;
     let tables = all - past;
     let title = format!("evidence: {} rows, {} of them changed", input.rows, run.counts.updated);
     let mut report = Report::new(title);
@@ -174,6 +171,17 @@ pub(crate) async fn evidence(setting: &Setting) -> anyhow::Result<Report> {
         mebibytes(originals)
     ));
     Ok(report)
+}
+
+/// What the files of a folder, and of those in it, take, in bytes.
+fn files_in(folder: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        bytes += if about.is_dir() { files_in(&entry.path())? } else { about.len() };
+    }
+    Ok(bytes)
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -153,6 +153,36 @@ async fn what_later_runs_passed_because_an_undone_one_had_it_is_asked_for_again(
 }
 
 #[tokio::test]
+async fn whatever_order_runs_are_undone_in_and_wherever_the_cursor_was_set_nothing_is_lost()
+-> anyhow::Result<()> {
+    for (newest_first, rewinds) in [(true, false), (false, false), (true, true), (false, true)] {
+        let reading = Reading::with(5, INCREMENTAL).await?;
+        let mut runs = Vec::new();
+        for n in [12, 15, 18] {
+            reading.shelf.set(n, record(n, 3, false));
+            runs.push(reading.read(true).await?.id);
+        }
+        if rewinds {
+            // Behind where the runs stood before: what lies in front of it is not asked for by that.
+            let to =
+                ["cursor", "rewind", FEED, "--to", "2026-01-18T00:00:00Z", "--reason", "late rows"];
+            reading.daemon.json(&to).await?;
+        }
+        if newest_first {
+            runs.reverse();
+        }
+        for run in runs {
+            reading.daemon.client.decide(RunVerb::Undo, run).await?;
+        }
+        assert_ne!(reading.living()?, reading.truth());
+        reading.read(false).await?;
+        let why = format!("newest first: {newest_first}, after a rewind: {rewinds}");
+        assert_eq!(reading.living()?, reading.truth(), "{why}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_undo_of_an_earlier_run_forgets_nothing_that_was_known() -> anyhow::Result<()> {
     let reading = Reading::with(15, &format!("history = true\n{INCREMENTAL}")).await?;
     let now = async || Ok::<_, anyhow::Error>(reading.daemon.client.status().await?.at.to_string());

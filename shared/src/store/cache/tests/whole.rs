@@ -296,11 +296,12 @@ fn undo(bank: &mut Bank, model: &mut Model, nth: usize, anew: bool) {
         bank.write_anew(Change::Undo { run }, usize::MAX);
     }
     let remembers = model.remembers;
-    let undone = bank.durably(|cache| cache.undo_run(&feed, run, by, remembers, at, "noor"));
+    let undoing = Undoing { run, by, at, actor: "noor", remembers, cursor: None };
+    let undone = bank.durably(|cache| cache.undo_run(&feed, &undoing));
     let later = |key: &&u8| model.records.get(key).is_none_or(|record| record.2 != run.0);
     let left = model.undo.get(&run.0).unwrap().keys().filter(later).count();
     assert_eq!(undone.left, left as u64, "{undone:?}");
-    let again = bank.cache.undo_run(&feed, run, by, remembers, at, "noor");
+    let again = bank.cache.undo_run(&feed, &undoing);
     assert!(matches!(again, Err(StoreError::Conflict(_))), "once");
     model.undo(run.0);
     // It was weighed against what is no longer so.
