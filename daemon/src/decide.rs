@@ -235,7 +235,7 @@ fn in_words(run: RunId, feed: &FeedId, undone: &Undone) -> String {
     if *upset {
         let _ = write!(
             said,
-            "; what later files had as it left it is set back too: drop the last one again, or marsad resync {feed} --full"
+            "; what later files had as it left it is set back too: marsad resync {feed} --full reads them again"
         );
     }
     if let Some(cursor) = cursor {

@@ -44,20 +44,22 @@ fn card(text: &str) -> Option<String> {
     (digits.len() == CARD.0 && digits.starts_with(CARD.1)).then_some(digits)
 }
 
-/// The ASCII digit that a digit stands for; Arabic ones count.
+/// The ASCII digit that a digit stands for; Arabic ones count, and wide ones.
 fn digit(c: char) -> Option<char> {
     match c {
         '0'..='9' => Some(c),
         '\u{660}'..='\u{669}' => char::from_digit(u32::from(c) - 0x660, 10),
         '\u{6f0}'..='\u{6f9}' => char::from_digit(u32::from(c) - 0x6f0, 10),
+        '\u{ff10}'..='\u{ff19}' => char::from_digit(u32::from(c) - 0xff10, 10),
         _ => None,
     }
 }
 
-/// Whether digits on both sides of it may be those of one number: whatever people write there, but for what parts the cells
-/// of a row.
+/// Whether digits on both sides of it may be those of one number: whatever people write there, a stretched line of Arabic
+/// too, but for other letters and what parts the cells of a row.
 fn is_between(c: char) -> bool {
-    !c.is_alphanumeric() && !matches!(c, ',' | ';' | '|' | '"' | '\t' | '\n' | '\r' | '،' | '؛')
+    (c == '\u{640}' || !c.is_alphanumeric())
+        && !matches!(c, ',' | ';' | '|' | '"' | '\t' | '\n' | '\r' | '،' | '؛')
 }
 
 #[cfg(test)]
@@ -89,6 +91,8 @@ mod tests {
             ("12 784199012345678", true, "behind another number"),
             ("784_1990_1234567_8", true, "with lines between"),
             ("784 : 1990 * 1234567 / 8", true, "with whatever else between"),
+            ("784\u{640}1990\u{640}1234567\u{640}8", true, "with stretched lines between"),
+            ("\u{ff17}\u{ff18}\u{ff14}199012345678", true, "in wide digits"),
             (
                 "\u{202d}784\u{200b}1990\u{2212}1234567\u{ad}8\u{202c}",
                 true,

@@ -18,7 +18,7 @@ mod quotes;
 /// Bytes read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// What old programs write behind the last line of a text.
+/// What old programs write as the last byte of a text.
 const END_SIGN: &[u8] = b"\x1a";
 
 /// How the file is written.
@@ -164,7 +164,7 @@ pub fn read<S>(
                 Ok(state)
             };
         }
-        if record.as_slice() == END_SIGN && seen.borrow().at_end {
+        if record.len() == 1 && record.as_slice() == END_SIGN && seen.borrow().at_end {
             continue;
         }
         number += 1;

@@ -21,6 +21,7 @@ use walk::{Each, Tree, Walked};
 /// The largest document that is built in memory, because one of its paths is not plain, in bytes: small values cost many
 /// times what they are written in.
 const BUILT_MAX: usize = 32 * 1024 * 1024;
+
 /// Hands each record of a JSON document to `each` while the document is read: as text, or as its bytes where they are no
 /// UTF-8. Whatever becomes of the records, what stands at the other paths of `plan` is given, in their order; all of it is
 /// absent if the document cannot be read.

@@ -23,7 +23,7 @@ use crate::{decode::csv::Cells, shape::Shaper};
 const WINDOW: usize = 1024;
 /// After so many new rows in one place the tables are taken for different ones.
 const NEW_MAX: usize = 4096;
-/// So many rows are recalled of a table: 256 MiB of them.
+/// Of a table with more rows nothing is recalled: they would take more than 256 MiB of disk.
 const ROWS_MAX: u64 = 8 << 20;
 
 /// A table that was read.

@@ -213,6 +213,7 @@ impl Course {
         self.confirmed.as_deref() == Some(since)
             && self.errand.scope == Scope::Incremental
             && self.seen.ignored == 0
+            && self.refused_legs == 0
             && self.best.as_deref().is_none_or(is_before)
     }
 

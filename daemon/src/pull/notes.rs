@@ -75,9 +75,14 @@ pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<S
 }
 
 /// What is said where nothing stands at the cursor any more, or behind it.
-pub(super) fn lost(rule: &CursorRule, cursor: &str, feed: &FeedId) -> String {
+pub(super) fn lost(rule: &CursorRule, cursor: &str, feed: &FeedId, refused: u64) -> String {
+    let whose = if refused > 0 {
+        "it is among the rows that were refused, was deleted"
+    } else {
+        "it was deleted"
+    };
     format!(
-        "the partner no longer has the record that stood at {}, nor one behind it: that was deleted, or the partner went back to \
+        "the record that stood at {} no longer comes, nor one behind it: {whose}, or the partner went back to \
          an earlier state; ask it. What it has instead comes with marsad resync {feed} --full, and what it lost stays in the bank: \
          only where each read is all there is (mode = \"snapshot\") is that told",
         rule.shown(cursor)

@@ -340,7 +340,7 @@ impl Puller {
         // One that the partner said is deleted is not lost.
         let (feed, column, value) = (self.feed.id.clone(), rule.column(), since.clone());
         let read = self.services.readers.read(move |reader| reader.lives_at(&feed, column, &value));
-        Ok(read.await?.then(|| notes::lost(&rule, since, &self.feed.id)))
+        Ok(read.await?.then(|| notes::lost(&rule, since, &self.feed.id, course.run.refused)))
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {

@@ -103,7 +103,7 @@ pub enum WalkError {
     )]
     NoStep { what: String },
     #[error(
-        "what would travel in the header {name:?} is none that a header can hold (a line break, or a letter that is not ASCII); let it travel elsewhere (`place`), or tell the partner"
+        "what would travel in the header {name:?} holds a control character, such as a line break, which no header can hold; let it travel elsewhere (`place`), or tell the partner"
     )]
     NoHeader { name: String },
     #[error(

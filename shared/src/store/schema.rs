@@ -11,6 +11,8 @@ use super::{StoreError, ledger::groups, state_dir};
 const BUSY_MS: u32 = 5_000;
 /// The page cache of a writer, in KiB.
 pub(super) const CACHE_KIB: i64 = 16 * 1024;
+/// That of a reader: what lies on the disk is in the system's cache as well, and several are kept open.
+const READ_CACHE_KIB: i64 = 512;
 /// A WAL is cut back to this once it has been written home, in bytes.
 const JOURNAL_LIMIT: i64 = 64 * 1024 * 1024;
 
@@ -47,6 +49,7 @@ pub(super) fn open_to_read(file: &Path) -> Result<Connection, StoreError> {
     let ready = db
         .busy_timeout(std::time::Duration::from_millis(BUSY_MS.into()))
         .and_then(|()| db.pragma_update(None, "query_only", true))
+        .and_then(|()| db.pragma_update(None, "cache_size", -READ_CACHE_KIB))
         // In the head of the file: whoever asks nothing of the bank need not know its tables, of which there may be very many.
         .and_then(|()| db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)));
     match ready {

@@ -23,19 +23,26 @@ mod build;
 
 /// What such a document may weigh in memory, in bytes, by what its signs cost there ([`weight_of`]).
 const BUILT_WEIGHT: usize = 128 * 1024 * 1024;
-/// From this weight on one is built at a time, in bytes.
+/// From this weight on one document is in memory at a time, in bytes: of a file until its rows are handed on, too.
 const HEAVY: usize = 8 * 1024 * 1024;
 
 /// What a document takes in memory as values that can be looked for, in bytes: small ones cost many times what they are
 /// written in, and as much again each that is found.
 fn weight_of(text: &str) -> usize {
-    let cost = |byte| match byte {
-        b'{' => 500,
-        b'[' => 200,
-        b',' | b':' => 150,
-        _ => 1,
-    };
-    text.bytes().map(cost).sum()
+    let (mut weight, mut in_string, mut is_escaped) = (text.len(), false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' => weight += 500,
+            b'[' => weight += 200,
+            b',' | b':' => weight += 150,
+            _ => {}
+        }
+    }
+    weight
 }
 
 /// Finds what stands at paths of which one is not plain: in the whole document, built in memory.

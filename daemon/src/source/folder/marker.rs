@@ -106,10 +106,11 @@ impl Marker {
         let age = written.ok().and_then(|written| written.elapsed().ok());
         let mut text = Vec::new();
         let read = taken.file.take(MARKER_MAX).read_to_end(&mut text);
-        let text = read.map_or_else(|_| "".into(), |_| String::from_utf8_lossy(&text));
+        // By its mark, which shells of Windows write, else as UTF-8.
+        let text = read.map_or_else(|_| "".into(), |_| encoding_rs::UTF_8.decode(&text).0);
         let name = name.unwrap_or_default().to_string_lossy();
         let said = sum_of(&name, &text);
-        if said == Said::Nothing && age.is_some_and(|age| age < YOUNG) {
+        if !matches!(said, Said::Sum(_)) && age.is_some_and(|age| age < YOUNG) {
             return Err(TakeError::PutOff);
         }
         match said {
@@ -148,37 +149,49 @@ enum Said {
 }
 
 /// The SHA-256 of the file `name` in `text`, as people's tools write it: the sum alone, before a name (`sha256sum`), behind it
-/// (`SHA256 (name) = sum`), or behind the word `SHA256` (`Get-FileHash`). A name that cannot be read is taken for the file's.
+/// (`SHA256 (name) = sum`), or behind the word `SHA256` (`Get-FileHash`). Where none is the file's own, one counts without a
+/// name, or with one that cannot be read.
 fn sum_of(name: &str, text: &str) -> Said {
-    let mut said = Said::Nothing;
+    let (mut unnamed, mut said) = (None, Said::Nothing);
     for line in text.lines() {
         let word =
             |word: &&str| word.len() == SUM_LEN && word.bytes().all(|b| b.is_ascii_hexdigit());
-        let mut words = line.split(|c: char| !c.is_ascii_alphanumeric()).filter(word);
-        let Some(sum) = words.next() else { continue };
+        let Some(sum) = line.split(|c: char| !c.is_ascii_alphanumeric()).find(word) else {
+            continue;
+        };
         let (before, behind) = line.split_once(sum).unwrap_or_default();
-        let named = [behind, before].map(bare_name).into_iter().find(|named| !named.is_empty());
-        let is_its = |named: &str| named == name || named.contains('\u{fffd}');
+        let named = [behind.trim_matches(is_sign), bare(before)].map(in_folder);
+        let named = named.into_iter().find(|named| !named.is_empty());
+        let sum = sum.to_ascii_lowercase();
         match named {
-            Some(named) if !is_its(named) => {
-                if said == Said::Nothing {
-                    said = Said::OfOthers;
-                }
-            }
-            _ => return Said::Sum(sum.to_ascii_lowercase()),
+            Some(named) if named == name => return Said::Sum(sum),
+            Some(named) if !named.contains(char::REPLACEMENT_CHARACTER) => said = Said::OfOthers,
+            _ => drop(unnamed.get_or_insert(sum)),
         }
     }
-    said
+    unnamed.map_or(said, Said::Sum)
 }
 
-/// The name of a file in what stands beside its sum, without its folders.
-fn bare_name(text: &str) -> &str {
-    let signs = |c: char| c.is_whitespace() || matches!(c, '*' | '\\' | '=' | ':' | '\u{feff}');
-    let text = text.trim_matches(signs);
-    let begin = text.get(.."sha256".len()).filter(|begin| begin.eq_ignore_ascii_case("sha256"));
-    let text = begin.and_then(|begin| text.strip_prefix(begin)).unwrap_or(text).trim_matches(signs);
-    let text = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
-    text.rsplit(['/', '\\']).next().unwrap_or_default()
+/// What stands between a sum and the name of its file.
+fn is_sign(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '*' | '\\' | '=' | ':')
+}
+
+/// What stands before a sum, without the word that says what it is.
+fn bare(text: &str) -> &str {
+    let text = text.trim_matches(is_sign);
+    let mut words = ["sha256", "sha2-256", "hash"].into_iter();
+    let text = words.find_map(|word| {
+        let (begin, rest) = text.split_at_checked(word.len())?;
+        begin.eq_ignore_ascii_case(word).then_some(rest.trim_matches(is_sign))
+    });
+    let text = text.unwrap_or_default();
+    text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text)
+}
+
+/// The name of a file without its folders.
+fn in_folder(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -194,10 +207,7 @@ mod tests {
             (sum.to_owned(), "alone"),
             (format!("{sum}  a.csv\n"), "sha256sum"),
             (format!("{sum} *a.csv\r\n"), "of a binary file, by Windows' lines"),
-            (
-                format!("\u{feff}{}  out/to/a.csv\n", sum.to_uppercase()),
-                "in capitals, behind a mark",
-            ),
+            (format!("\u{feff}{}  out/to/a.csv\n", sum.to_uppercase()), "in capitals"),
             (format!("\\{sum}  C:\\out\\a.csv\n"), "escaped"),
             (format!("SHA256 (a.csv) = {sum}\n"), "as BSD does"),
             (format!("sha256:{sum}"), "as containers do"),
@@ -209,9 +219,17 @@ mod tests {
             ),
             (format!("{other}  b.csv\n{sum}  a.csv\n"), "among others"),
             (format!("{sum}  \u{fffd}\u{fffd}.csv\n"), "with a name in another encoding"),
+            (format!("{other}  \u{fffd}.csv\n{sum}  a.csv\n"), "behind such a name"),
+            (format!("SHA2-256(a.csv)= {sum}\n"), "as OpenSSL does"),
+            (
+                format!("Algorithm : SHA256\r\nHash      : {sum}\r\nPath      : C:\\a.csv\r\n"),
+                "as a list",
+            ),
         ] {
             assert_eq!(sum_of("a.csv", &text), found, "{why}");
         }
+        let own = format!("{sum}  sha256-list.csv");
+        assert_eq!(sum_of("sha256-list.csv", &own), found, "whatever its name begins with");
         assert_eq!(sum_of("a.csv", &format!("{sum}  b.csv\n{other} *aa.csv\n")), Said::OfOthers);
         for text in ["", "id,name\n", &format!("{sum}0  a.csv"), "a.csv"] {
             assert_eq!(sum_of("a.csv", text), Said::Nothing, "{text}");
@@ -238,6 +256,13 @@ mod tests {
         for text in [good, "", "id,name"] {
             assert!(matches!(check(text), Err(TakeError::Unlike(_))), "{text:?}");
         }
+        let mut wide = vec![0xff, 0xfe];
+        wide.extend(format!("{is}\r\n").encode_utf16().flat_map(u16::to_le_bytes));
+        fs::write(&beside, wide).unwrap();
+        assert!(marker.check(&path, sum.as_ref()).is_ok(), "in UTF-16, with its mark");
+        fs::write(&beside, format!("{good}  b.csv\n")).unwrap();
+        let others = marker.check(&path, sum.as_ref());
+        assert!(matches!(others, Err(TakeError::PutOff)), "a list that may go on");
         fs::write(&beside, "5b5ee0").unwrap();
         let half = marker.check(&path, sum.as_ref());
         assert!(matches!(half, Err(TakeError::PutOff)), "it is still being written");

@@ -181,11 +181,10 @@ impl Cache {
 fn kind_of(by: &By, table: &Table) -> Option<FieldType> {
     match by {
         By::Clock => Some(FieldType::Timestamp),
-        By::Field(_) | By::Here { .. } => {
+        by => {
             let at = table.layout().position(by.field()?)?;
             table.layout().fields.get(at).map(|field| field.kind)
         }
-        By::Token(_) | By::Delta(_) => None,
     }
 }
 
@@ -209,13 +208,9 @@ impl<'a> Earlier<'a> {
         live.make_past(db)?;
         let before = is_aside.then(|| live.before(run));
         let versions = match &before {
-            Some(before) => format!(
-                "SELECT {columns}, t.rowid AS rid, s.h AS h FROM {before} t JOIN {seen} s ON s.rid = t.rowid \
-                 WHERE t.rowid BETWEEN ?2 AND ?3",
-                columns = live.version_columns("t."),
-                before = before.quoted(),
-                seen = before.seen(),
-            ),
+            Some(before) => {
+                format!("{} WHERE t.rowid BETWEEN ?2 AND ?3", live.versions_in(before))
+            }
             None => format!(
                 "SELECT {columns}, _rid AS rid, _hash AS h FROM {past} WHERE _by = ?1 AND _rid BETWEEN ?2 AND ?3",
                 columns = live.version_columns(""),
@@ -253,23 +248,20 @@ impl<'a> Earlier<'a> {
         Ok((restored as u64, removed as u64))
     }
 
-    /// What later runs would give back of this one becomes what stood before it.
+    /// What later runs would give back of this one becomes what stood before it. As all of an undo, in one transaction.
     fn hand_down(&self, db: &Connection, feed: &FeedId, remembers: bool) -> Result<(), StoreError> {
         for later in kept_aside(db, feed)?.into_iter().filter(|later| *later > self.run) {
             self.set_back(db, &self.live.before(later))?;
         }
         let past = self.live.past();
-        let of_this = "later._by > ?1 AND later._run = ?1";
-        if remembers {
-            // It was known all the same.
-            let columns = format!("{}, _rid, _hash, _until", self.live.version_columns(""));
-            let keep = format!(
-                "INSERT INTO {past} ({columns}, _by) SELECT {columns}, {NOBODY} FROM {past} later WHERE {of_this}"
-            );
-            db.prepare(&keep)?.execute([self.run.0])?;
-        }
-        let replace = if self.before.is_some() {
-            let (set, versions) = (self.live.set_to("p"), &self.versions);
+        let of_this = "later._by > ?1 AND later._run = ?1 AND later.rowid BETWEEN ?2 AND ?3";
+        let columns = format!("{}, _rid, _hash, _until", self.live.version_columns(""));
+        let keep = format!(
+            "INSERT INTO {past} ({columns}, _by) SELECT {columns}, {NOBODY} FROM {past} later WHERE {of_this}"
+        );
+        let replace = if let Some(before) = &self.before {
+            let set = self.live.set_to("p");
+            let versions = self.live.versions_in(before);
             format!(
                 "UPDATE {past} AS later SET {set}, _hash = p.h FROM ({versions}) p \
                  WHERE {of_this} AND later._rid = p.rid"
@@ -277,13 +269,20 @@ impl<'a> Earlier<'a> {
         } else {
             format!(
                 "UPDATE {past} AS own SET _by = later._by FROM {past} AS later \
-                 WHERE own._by = ?1 AND own._rid BETWEEN ?2 AND ?3 AND {of_this} AND later._rid = own._rid"
+                 WHERE own._by = ?1 AND {of_this} AND later._rid = own._rid"
             )
         };
-        db.prepare(&replace)?.execute(params![self.run.0, i64::MIN, i64::MAX])?;
         let own = format!("DELETE FROM {past} AS later WHERE {of_this}");
-        db.prepare(&own)?.execute([self.run.0])?;
-        Ok(())
+        in_pieces(db, &past, |from, to| {
+            let piece = params![self.run.0, from, to];
+            if remembers {
+                // It was known all the same.
+                db.prepare_cached(&keep)?.execute(piece)?;
+            }
+            db.prepare_cached(&replace)?.execute(piece)?;
+            db.prepare_cached(&own)?.execute(piece)?;
+            Ok(())
+        })
     }
 
     /// Lets go of what was given back, or is of no use any more.
@@ -292,23 +291,38 @@ impl<'a> Earlier<'a> {
             return before.drop(db);
         }
         let (live, past) = (self.live.quoted(), self.live.past());
-        let sql = if remembers {
-            let stands = format!(
-                "DELETE FROM {past} WHERE _by = ?1 AND EXISTS (SELECT 1 FROM {live} t \
-                 WHERE t.rowid = {past}._rid AND t._run = {past}._run AND t._changed = {past}._changed)"
-            );
-            db.prepare(&stands)?.execute([self.run.0])?;
+        let stands = format!(
+            "DELETE FROM {past} WHERE _by = ?1 AND rowid BETWEEN ?2 AND ?3 AND EXISTS (SELECT 1 FROM {live} t \
+             WHERE t.rowid = {past}._rid AND t._run = {past}._run AND t._changed = {past}._changed)"
+        );
+        let rest = if remembers {
             // What a later run has replaced again was known in between.
-            format!("UPDATE {past} SET _by = {NOBODY} WHERE _by = ?1")
+            format!("UPDATE {past} SET _by = {NOBODY} WHERE _by = ?1 AND rowid BETWEEN ?2 AND ?3")
         } else {
-            format!("DELETE FROM {past} WHERE _by = ?1")
+            format!("DELETE FROM {past} WHERE _by = ?1 AND rowid BETWEEN ?2 AND ?3")
         };
-        db.prepare(&sql)?.execute([self.run.0])?;
-        Ok(())
+        in_pieces(db, &past, |from, to| {
+            let piece = params![self.run.0, from, to];
+            if remembers {
+                db.prepare_cached(&stands)?.execute(piece)?;
+            }
+            db.prepare_cached(&rest)?.execute(piece)?;
+            Ok(())
+        })
     }
 }
 
 impl Table {
+    /// Every row of a table that is kept as it was, as a version with `rid` and `h`.
+    fn versions_in(&self, before: &Self) -> String {
+        format!(
+            "SELECT {columns}, t.rowid AS rid, s.h AS h FROM {before} t JOIN {seen} s ON s.rid = t.rowid",
+            columns = self.version_columns("t."),
+            before = before.quoted(),
+            seen = before.seen(),
+        )
+    }
+
     /// Sets every column of a record, and what is known of it, to those of `version`.
     fn set_to(&self, version: &str) -> String {
         let columns = list(self.columns(), |name| format!("{name} = {version}.{name}"));
@@ -340,5 +354,46 @@ impl Table {
             db.prepare_cached(&sql)?.execute(piece)?;
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use FieldType::{Integer, Timestamp as Time};
+
+    use super::*;
+
+    #[test]
+    fn the_earlier_of_two_cursors_is_told_by_value_or_by_who_came_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&folder.path().join("cache.db")).unwrap();
+        let feed: FeedId = "a/b".parse().unwrap();
+        for value in ["t9", "t1"] {
+            let at = Timestamp::UNIX_EPOCH;
+            let moved = Move { run: NO_RUN, to: Some(value), at, reason: "", actor: None };
+            let sql =
+                "INSERT OR IGNORE INTO marsad_feed (feed, tbl, layout) VALUES (?, 'a__b', '')";
+            cache.db.execute(sql, [feed.as_str()]).unwrap();
+            cache.move_cursor(&feed, &moved).unwrap();
+        }
+        for (kind, one, other, expected, why) in [
+            (None, None, Some("t1"), true, "the beginning is before all"),
+            (None, Some("t1"), None, false, "and nothing before it"),
+            (None, None, None, false, "nor is it before itself"),
+            (Some(Integer), Some("9"), Some("10"), true, "numbers are numbers"),
+            (
+                Some(Time),
+                Some("2026-01-01T00:00:00.5Z"),
+                Some("2026-01-01T00:00:00Z"),
+                false,
+                "times are times",
+            ),
+            (None, Some("t9"), Some("t1"), true, "a token that came first"),
+            (None, Some("t1"), Some("t9"), false, "one that came later"),
+            (None, Some("t0"), Some("t9"), true, "one that the history no longer has"),
+            (None, Some("t9"), Some("t9"), false, "the same"),
+        ] {
+            assert_eq!(cache.is_before(&feed, kind, one, other).unwrap(), expected, "{why}");
+        }
     }
 }

@@ -101,7 +101,10 @@ async fn the_last_file_is_read_again_where_one_before_it_was_undone() -> anyhow:
     }
     let undo = ["undo", &runs[1].to_string(), "--reason", "it was another one's"];
     let said = folder.daemon.json(&undo).await?.to_string();
-    assert!(said.contains("set back too") && said.contains("--full"), "{said}");
+    assert!(
+        said.contains("set back too") && said.contains("resync office/people --full"),
+        "{said}"
+    );
     assert_eq!(folder.rows("people", &["id", "name"])?, ["1|a", "2|c"]);
     let run = folder.drop("people", "people-4.csv", last).await?;
     assert_eq!((run.counts.updated, run.counts.inserted), (1, 1), "{run:?}");

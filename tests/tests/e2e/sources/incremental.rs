@@ -111,7 +111,7 @@ async fn a_partner_that_went_back_behind_the_cursor_is_told_of() -> anyhow::Resu
     let agency = Agency::start(Vec::from(cases)).await?;
     let lost = |run: &RunRow| {
         let reason = run.reason.as_deref().unwrap_or_default();
-        reason.contains("no longer has the record that stood at 7") && reason.contains("--full")
+        reason.contains("the record that stood at 7 no longer comes") && reason.contains("--full")
     };
     for feed in feeds {
         agency.first(feed).await?;
