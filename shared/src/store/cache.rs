@@ -50,8 +50,8 @@ use swap::{SWAP_FROM, Swap};
 use table::Table;
 pub use undo::{Undoing, Undone};
 
-/// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of fifteen feeds all are at hand.
-const STATEMENTS: usize = 64;
+/// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of ten feeds all are at hand.
+const STATEMENTS: usize = 40;
 
 /// With so many pages, 16 MiB, the log is written home: of feeds that are stored again and again each page is written home
 /// once for many times.
