@@ -118,7 +118,9 @@ fn keeps(scope: &str) -> &'static str {
     match scope {
         "incremental" => ", none of which is lost by it",
         "window" => "; what comes is loaded beside them, and the cursor stays",
-        "snapshot" => "; what it no longer has is taken for gone, and can be undone; where pages do not overlap, all of them are read once more before that",
+        "snapshot" => {
+            "; what it no longer has is taken for gone, and can be undone; where pages do not overlap, all of them are read once more before that"
+        }
         _ => "; what comes is loaded beside them, and what it replaces is kept for an undo",
     }
 }
