@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::AtomicI64},
+    thread,
     time::Duration,
 };
 
@@ -25,7 +26,7 @@ use marsad_shared::{
         ledger::{CatalogueEntry, FeedState, RunEnd},
     },
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -229,8 +230,8 @@ impl Supervisor {
                     plans.extend(planned.map(|at| (feed.id.clone(), at)));
                 }
             }
-            self.deliver(connection, source.as_ref());
-            self.import(connection, mine);
+            self.deliver(connection, source.as_ref())?;
+            self.import(connection, mine)?;
         }
         self.workers.spawn(books::run(Arc::clone(&self.services), self.stop.clone()));
         self.services
@@ -267,26 +268,54 @@ impl Supervisor {
     }
 
     /// Hands over what is due on `connection`, and takes up what its outbox holds, if it takes documents.
-    fn deliver(&mut self, connection: &Arc<Connection>, source: Option<&Arc<HttpSource>>) {
+    fn deliver(
+        &mut self,
+        connection: &Arc<Connection>,
+        source: Option<&Arc<HttpSource>>,
+    ) -> anyhow::Result<()> {
         if !connection.delivers() {
-            return;
+            return Ok(());
         }
         let source = source.map(|source| source.called_by(Caller::Deliveries));
         let courier = Courier::new(Arc::clone(&self.services), Arc::clone(connection), source);
         self.workers.spawn(courier.run(self.stop.clone()));
         if let Some(folder) = connection.outbox.clone() {
             let outbox = Outbox::new(Arc::clone(&self.services), Arc::clone(connection), folder);
-            self.workers.spawn(outbox.run(self.stop.clone()));
+            self.spawn_apart(outbox.run(self.stop.clone()))?;
         }
+        Ok(())
     }
 
     /// Takes the files of `connection` in for `feeds`, if it is one of folders.
-    fn import(&mut self, connection: &Arc<Connection>, feeds: Vec<Arc<Feed>>) {
-        let Link::Folder(folder) = &connection.link else { return };
-        let Some(import) = folder.import.clone() else { return };
+    fn import(
+        &mut self,
+        connection: &Arc<Connection>,
+        feeds: Vec<Arc<Feed>>,
+    ) -> anyhow::Result<()> {
+        let Link::Folder(folder) = &connection.link else { return Ok(()) };
+        let Some(import) = folder.import.clone() else { return Ok(()) };
         let (services, connection) = (Arc::clone(&self.services), Arc::clone(connection));
         let importer = Importer::new(services, connection, import, feeds);
-        self.workers.spawn(importer.run(self.stop.clone()));
+        self.spawn_apart(importer.run(self.stop.clone()))
+    }
+
+    /// Starts what works on a folder, on a thread of its own: a network folder that hangs holds up whoever looks into it, and
+    /// nobody else.
+    fn spawn_apart(
+        &mut self,
+        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let (told, end) = oneshot::channel();
+        let runtime = Handle::current();
+        // Nobody waits for the end of a thread that was given up.
+        let run = move || drop(told.send(runtime.block_on(work)));
+        thread::Builder::new()
+            .name("folder".to_owned())
+            .spawn(run)
+            .context("the thread of a folder could not be started")?;
+        self.workers
+            .spawn(async { end.await.context("the thread of a folder broke off").flatten() });
+        Ok(())
     }
 
     async fn feed_states(

@@ -23,8 +23,11 @@ pub const LINGER: Duration = Duration::from_millis(250);
 pub const LINGER_IDLY: Duration = Duration::from_secs(1);
 /// Enough for a burst of small writes; a bulk load fills it and is slowed to the disk's pace.
 const QUEUE: usize = 1_024;
-/// The most jobs of one commit, so that an urgent one never waits long.
-const GROUP: usize = 512;
+/// When so many are in the queue, the writer takes them out of it, whether or not it commits yet.
+const CROWD: usize = QUEUE / 2;
+/// The most jobs of one commit: as many as the fastest machine brings within [`LINGER`], so that each page that they share
+/// is written once for all of them.
+const GROUP: usize = 4_096;
 
 /// A database that a [`Writer`] can drive.
 pub trait Database: Send + 'static {
@@ -199,7 +202,7 @@ impl<D: Database> Writer<D> {
         let haste = job.haste;
         self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
         let waits_on = haste > Haste::None && self.bell.idle.load(Ordering::SeqCst);
-        if waits_on || QUEUE - self.queue.capacity() >= GROUP {
+        if waits_on || QUEUE - self.queue.capacity() >= CROWD {
             self.bell.rung.notify_one();
         }
         Ok(())
@@ -254,22 +257,40 @@ async fn linger<D>(
     next: Instant,
     bell: &Bell,
 ) {
-    let hastes = |group: &[Job<D>]| group.iter().map(|job| job.haste).max().unwrap_or(Haste::None);
     // Who rang for an earlier group is not heard twice; who rang for this one is in the queue.
     let _ = timeout_at(Instant::now(), bell.rung.notified()).await;
     take(jobs, group);
-    if group.len() >= GROUP || hastes(group) == Haste::All {
+    if !gather(jobs, group, Haste::Some, next, bell).await {
         return;
     }
-    let rung = timeout_at(next, bell.rung.notified()).await.is_ok();
     // Set before it is looked who came: whoever comes later sees it, and rings.
     bell.idle.store(true, Ordering::SeqCst);
     take(jobs, group);
-    if !rung && hastes(group) == Haste::None && group.len() < GROUP {
-        let _ = timeout_at(next + LINGER_IDLY.saturating_sub(LINGER), bell.rung.notified()).await;
-        take(jobs, group);
-    }
+    gather(jobs, group, Haste::None, next + LINGER_IDLY.saturating_sub(LINGER), bell).await;
     bell.idle.store(false, Ordering::SeqCst);
+}
+
+/// Takes whoever comes until then, as long as the group has room and nobody in it is in more of a hurry than `most`. Gives
+/// whether it still has time then.
+async fn gather<D>(
+    jobs: &mut mpsc::Receiver<Job<D>>,
+    group: &mut Vec<Job<D>>,
+    most: Haste,
+    until: Instant,
+    bell: &Bell,
+) -> bool {
+    while has_time(group, most) && !jobs.is_closed() {
+        let rung = timeout_at(until, bell.rung.notified()).await.is_ok();
+        take(jobs, group);
+        if !rung {
+            return has_time(group, most);
+        }
+    }
+    false
+}
+
+fn has_time<D>(group: &[Job<D>], most: Haste) -> bool {
+    group.len() < GROUP && group.iter().all(|job| job.haste <= most)
 }
 
 /// Takes all that has come, as far as a group goes.
