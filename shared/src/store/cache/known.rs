@@ -8,6 +8,8 @@ use crate::{record::GONE, run::Counts, store::StoreError};
 /// After so many look-ups, and a share of the table, it is cheaper to read the whole side index at once.
 const LOOKUPS_MIN: u64 = 2_000;
 const LOOKUPS_SHARE: u64 = 32;
+/// A row is looked up in the time in which so many of the side index are read (`bench poll`).
+const READ_FOR_ONE: usize = 8;
 /// The fewest slots of an index: what comes after has some room.
 const SLOTS_MIN: usize = 64;
 
@@ -180,6 +182,11 @@ impl Known {
     /// Whether a key that is not found may still stand in the table.
     pub(super) fn must_look_up(&self) -> bool {
         !self.complete
+    }
+
+    /// Whether the whole side index is read sooner than `rows` rows are looked up.
+    pub(super) fn is_small_beside(&self, rows: usize) -> bool {
+        self.there < (rows * READ_FOR_ONE) as u64
     }
 
     /// Counts a look-up, and reads the whole side index once that is the cheaper way.

@@ -124,8 +124,8 @@ impl<'a> Rows<'a> {
         batch: &Batch,
         known: &mut Known,
     ) -> Result<Option<usize>, StoreError> {
-        if batch.has_unread() {
-            // Their keys cannot be looked up.
+        // Where rows were not read, their keys cannot be looked up.
+        if batch.has_unread() || known.is_small_beside(batch.len()) {
             known.read_all(self.db, self.place.live)?;
         }
         for (index, hash) in batch.hashes().iter().enumerate() {
