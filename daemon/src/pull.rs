@@ -75,6 +75,15 @@ pub struct Errand {
     pub free: bool,
 }
 
+/// A run that may have something to read.
+struct News {
+    start: RunStart,
+    errand: Errand,
+    /// Where the feed stands.
+    position: Position,
+    head: Head,
+}
+
 /// How a run went, for the schedule.
 #[derive(Debug)]
 pub struct Pulled {
@@ -159,61 +168,75 @@ impl Puller {
             file: None,
         };
         // A person's run has its number at once; a scheduled one needs none if nothing changed.
-        let mut head = Head::default();
-        if errand.trigger != Trigger::Person {
-            match self.unchanged(request, &position).await {
-                Some(Ok(Seen::Unchanged(rows, bytes))) => {
-                    self.position = Some(position);
-                    Box::pin(self.columns.pass(&self.services)).await?;
-                    let next_at = Some(plan(started_at, None));
-                    let ending = Ending { next_at, ..Ending::unchanged(None) };
-                    let counts = Counts { received: rows, unchanged: rows, ..Counts::default() };
-                    let end = ending.at(self.services.clock.now(), 1, bytes, counts);
-                    self.count_volume(end.outcome, end.pages, rows);
-                    self.services.record_run(start, end).await?;
-                    return Ok(Pulled { started_at, trouble: None });
-                }
-                Some(Ok(Seen::New(new))) => head = new,
-                Some(Err(error)) => {
-                    self.position = Some(position);
-                    let trouble = Trouble::Fetch(error);
-                    let next_at = Some(plan(started_at, Some(&trouble)));
-                    let ending = Ending { next_at, ..Ending::of_trouble(&trouble) };
-                    let end = ending.at(self.services.clock.now(), 0, 0, Counts::default());
-                    self.services.record_run(start, end).await?;
-                    return Ok(Pulled { started_at, trouble: Some(trouble) });
-                }
-                None => {}
-            }
-        }
-        // Apart, because most runs find nothing new, and what they do has to be small.
-        let reads = async move {
-            let run = self.services.begin_run(start).await?;
-            begun(run.id);
-            let cancel = self.services.cancels.open(run.id, stop);
-            let walk = self.walk(request, errand, run, position, head, cancel.stop());
-            let (mut run, ended) = Box::pin(walk).await;
-            let ended = ended.map_err(|trouble| match (trouble, cancel.by()) {
-                (Trouble::Stopped, Some(by)) => Trouble::Cancelled(by.to_owned(), LEFT),
-                (trouble, _) => trouble,
-            });
-            let (ending, trouble) = match ended {
-                Ok(ending) => (ending, None),
-                Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
-            };
-            let drift = trouble.as_ref().map_or(&[][..], Trouble::drift);
-            let ending = ending.noting(self.columns.note(&self.services, &run, drift).await?);
-            let next_at = Some(plan(started_at, trouble.as_ref()));
-            if self.position.is_none() {
-                self.forget_reading().await;
-            }
-            run.start.at = started_at;
-            let outcome = ending.outcome;
-            self.services.end_run(&run, Ending { next_at, ..ending }).await?;
-            self.count_volume(outcome, run.pages, run.counts().received);
-            Ok(Pulled { started_at, trouble })
+        let seen = if errand.trigger == Trigger::Person {
+            None
+        } else {
+            self.unchanged(request, &position).await
         };
-        Box::pin(reads).await
+        let head = match seen {
+            Some(Ok(Seen::Unchanged(rows, bytes))) => {
+                self.position = Some(position);
+                Box::pin(self.columns.pass(&self.services)).await?;
+                let next_at = Some(plan(started_at, None));
+                let ending = Ending { next_at, ..Ending::unchanged(None) };
+                let counts = Counts { received: rows, unchanged: rows, ..Counts::default() };
+                let end = ending.at(self.services.clock.now(), 1, bytes, counts);
+                self.count_volume(end.outcome, end.pages, rows);
+                self.services.record_run(start, end).await?;
+                return Ok(Pulled { started_at, trouble: None });
+            }
+            Some(Err(error)) => {
+                self.position = Some(position);
+                let trouble = Trouble::Fetch(error);
+                let next_at = Some(plan(started_at, Some(&trouble)));
+                let ending = Ending { next_at, ..Ending::of_trouble(&trouble) };
+                let end = ending.at(self.services.clock.now(), 0, 0, Counts::default());
+                self.services.record_run(start, end).await?;
+                return Ok(Pulled { started_at, trouble: Some(trouble) });
+            }
+            Some(Ok(Seen::New(head))) => head,
+            None => Head::default(),
+        };
+        // Apart, because most runs find nothing new, and what they do has to be small.
+        let news = News { start, errand, position, head };
+        Box::pin(self.read_news(request, news, begun, plan, stop)).await
+    }
+
+    /// A run with its number: from where the feed stands, or behind the answer that showed something new.
+    async fn read_news(
+        &mut self,
+        request: &Request,
+        News { start, errand, position, head }: News,
+        begun: impl FnOnce(RunId),
+        plan: impl FnOnce(Timestamp, Option<&Trouble>) -> Timestamp,
+        stop: &CancellationToken,
+    ) -> Result<Pulled, StoreError> {
+        let started_at = start.at;
+        let run = self.services.begin_run(start).await?;
+        begun(run.id);
+        let cancel = self.services.cancels.open(run.id, stop);
+        let (mut run, ended) =
+            Box::pin(self.walk(request, errand, run, position, head, cancel.stop())).await;
+        let ended = ended.map_err(|trouble| match (trouble, cancel.by()) {
+            (Trouble::Stopped, Some(by)) => Trouble::Cancelled(by.to_owned(), LEFT),
+            (trouble, _) => trouble,
+        });
+        let (ending, trouble) = match ended {
+            Ok(ending) => (ending, None),
+            Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
+        };
+        let drift = trouble.as_ref().map_or(&[][..], Trouble::drift);
+        let noted = Box::pin(self.columns.note(&self.services, &run, drift)).await?;
+        let next_at = Some(plan(started_at, trouble.as_ref()));
+        if self.position.is_none() {
+            self.forget_reading().await;
+        }
+        run.start.at = started_at;
+        let ending = Ending { next_at, ..ending.noting(noted) };
+        let outcome = ending.outcome;
+        self.services.end_run(&run, ending).await?;
+        self.count_volume(outcome, run.pages, run.counts().received);
+        Ok(Pulled { started_at, trouble })
     }
 
     /// Somebody else may have moved the feed's position, or decided about a run: all of it is read anew.

@@ -100,9 +100,9 @@ impl Puller {
             return Err(Trouble::Stopped);
         };
         match (&request.export, ask) {
-            (Some(export), Ask::First) => self.order(run, call, export, stop).await,
+            (Some(export), Ask::First) => Box::pin(self.order(run, call, export, stop)).await,
             (Some(export), Ask::Job(id)) => {
-                self.await_job(run, asker, leg, id, call, export, stop).await
+                Box::pin(self.await_job(run, asker, leg, id, call, export, stop)).await
             }
             _ => self.page(run, number, call, first, stop).await,
         }

@@ -117,11 +117,14 @@ impl Puller {
             let page = match read {
                 Ok(page) => page,
                 Err(trouble) => {
-                    if !self.begins_anew(request, course, (&asker, &ask), &trouble).await? {
+                    if !Box::pin(self.begins_anew(request, course, (&asker, &ask), &trouble))
+                        .await?
+                    {
                         return Err(trouble);
                     }
                     (walker, ask) = (Walker::new(request), Ask::First);
-                    read = self.fetch(id, 1, &asker, &course.leg, &ask, None, stop).await;
+                    let again = self.fetch(id, 1, &asker, &course.leg, &ask, None, stop);
+                    read = Box::pin(again).await;
                     continue;
                 }
             };
@@ -153,7 +156,7 @@ impl Puller {
             Ok(None) => {
                 let behind = Behind::Last { alone: number == 1 };
                 course.earlier = self.earlier(request).await?;
-                self.look_again(trip, course, &mut page).await?;
+                Box::pin(self.look_again(trip, course, &mut page)).await?;
                 // Versions that are kept join with what replaced them, in one step that nobody can stop.
                 let in_one_step = course.is_beside() && self.feed.keeping.history.is_some();
                 let id = course.run.id;
@@ -177,7 +180,8 @@ impl Puller {
             }
         };
         let behind = Behind::More(Box::new(course.next(walker, &leg, &next)));
-        let fetch = self.fetch(course.run.id, number + 1, asker, &leg, &next, None, stop);
+        // Apart, as all that few walks come to: most are one page, and what they are held in has to be small.
+        let fetch = Box::pin(self.fetch(course.run.id, number + 1, asker, &leg, &next, None, stop));
         let keep = self.keep(request, course, page, number, behind);
         let following = if matches!(next, Ask::Job(_)) {
             // Kept before anything comes of it: what was ordered is not ordered again.
