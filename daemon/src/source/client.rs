@@ -67,6 +67,8 @@ impl Way {
             // It would carry a key that travels in the query.
             .referer(false)
             .no_proxy()
+            // What is tried again is asked for again, and counted; and no request is copied for it.
+            .retry(reqwest::retry::never().max_retries_per_request(0))
             .dns_resolver(Arc::new(Resolver))
             .tls_info(true)
             .http2_max_header_list_size(HEADER_BYTES_MAX);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use marsad_shared::{health::Reason, request::OnStatus, store::cache::Validators};
 use reqwest::{
     Response, StatusCode, Version,
-    header::{self, HeaderMap, HeaderName},
+    header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::time::{Instant, timeout};
 
@@ -125,8 +125,8 @@ impl HttpSource {
         let mut body = call.body.clone();
         self.signer.fill(&mut body, &call.url)?;
         let client = self.door.client().await;
-        let mut request =
-            call.build(&client, &body).header(header::ACCEPT_ENCODING, unpack::ACCEPTED);
+        let packed = HeaderValue::from_static(unpack::ACCEPTED);
+        let mut request = call.build(&client, &body).header(header::ACCEPT_ENCODING, packed);
         if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
