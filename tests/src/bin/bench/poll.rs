@@ -39,8 +39,39 @@ const FLAT_OUT_STORED: u32 = 4_000;
 const DOCUMENTS: u32 = 1_000;
 const AT_ONCE: u32 = 64;
 
-/// What is asked for, by its name: a document that stays the same, and one that is another each time.
-const KINDS: [(&str, &str, &str); 2] = [("304", "e", "304"), ("200 stored", "n", "store")];
+/// What is asked for.
+struct Kind {
+    name: &'static str,
+    /// Where the server has it.
+    folder: &'static str,
+    /// Feeds, where no pace is kept.
+    feeds: u32,
+    /// What the bare program calls the same work.
+    mode: &'static str,
+    /// The share of a probe that it may cost.
+    most: f64,
+}
+
+/// A document that its `ETag` tells to be the same; one that its content does; and one of which one record, or each of
+/// eight, is another each time. The bare program keeps a document in one row, whatever is in it.
+const KINDS: [Kind; 4] = [
+    Kind { name: "304", folder: "e", feeds: FLAT_OUT, mode: "304", most: 1.0 / 15.0 },
+    Kind { name: "200 the same", folder: "s", feeds: FLAT_OUT, mode: "200", most: 1.0 / 9.0 },
+    Kind {
+        name: "200, 1 stored",
+        folder: "o",
+        feeds: FLAT_OUT_STORED,
+        mode: "store",
+        most: 1.0 / 9.0,
+    },
+    Kind {
+        name: "200, 8 stored",
+        folder: "n",
+        feeds: FLAT_OUT_STORED,
+        mode: "store",
+        most: 1.0 / 9.0,
+    },
+];
 
 /// What all of them ask.
 struct Partner {
@@ -55,35 +86,31 @@ pub(crate) async fn run(setting: &Setting, length: Duration) -> anyhow::Result<R
     let (server, asked) = serve::counting(std::env::temp_dir()).await?;
     let partner = Partner { server, asked, length };
     for (pace, suffix) in [(None, ""), (Some(PACED), ", paced")] {
-        for (kind, folder, _) in KINDS {
-            let most = if folder == "e" { FLAT_OUT } else { FLAT_OUT_STORED };
-            let daemon = partner.polled(pace.unwrap_or(most), folder).await?;
+        for Kind { name, folder, feeds, mode, most } in KINDS {
+            let ours = format!("marsad, {name}{suffix}");
+            let daemon = partner.polled(pace.unwrap_or(feeds), folder).await?;
             for _ in 0..setting.rounds {
-                report.add(&format!("marsad, {kind}{suffix}"), partner.polls(daemon.pid()?).await?);
+                report.add(&ours, partner.polls(daemon.pid()?).await?);
             }
-        }
-        if peers::is_here(&mut report, EXPORTER) {
-            let exporter = Exporter::start().await?;
-            for _ in 0..setting.rounds {
-                report.add(&format!("{EXPORTER}{suffix}"), partner.probes(&exporter, pace).await?);
+            drop(daemon);
+            // Right behind, because a machine is not as fast at all times.
+            let peer = format!("{EXPORTER}, {name}{suffix}");
+            if peers::is_here(&mut report, EXPORTER) {
+                let exporter = Exporter::start().await?;
+                for _ in 0..setting.rounds {
+                    report.add(&peer, partner.probes(&exporter, pace).await?);
+                }
+                report.compare(&ours, &peer, Figure::Cpu, most);
             }
-        }
-        // What the same polls cost a program that does nothing else.
-        for (kind, _, mode) in KINDS {
-            let Some(limit) = peers::limit(setting, &mut report) else { break };
-            for _ in 0..setting.rounds {
-                report
-                    .add(&format!("limit poll, {kind}{suffix}"), partner.bare(&limit, mode, pace)?);
+            // What the same polls cost a program that does nothing else.
+            if let Some(limit) = peers::limit(setting, &mut report) {
+                let floor = format!("limit poll, {name}{suffix}");
+                for _ in 0..setting.rounds {
+                    report.add(&floor, partner.bare(&limit, mode, pace)?);
+                }
+                report.compare(&floor, &peer, Figure::Cpu, most);
             }
-        }
-    }
-    for (kind, most) in [("304", 1.0 / 15.0), ("200 stored", 1.0 / 9.0)] {
-        for suffix in ["", ", paced"] {
-            let (ours, peer) = (format!("marsad, {kind}{suffix}"), format!("{EXPORTER}{suffix}"));
-            report.compare(&ours, &peer, Figure::Cpu, most);
-            let floor = format!("limit poll, {kind}{suffix}");
-            report.compare(&floor, &peer, Figure::Cpu, most);
-            if let (Some(wall), true) = (report.median(&ours, Figure::Wall), suffix.is_empty()) {
+            if let (Some(wall), None) = (report.median(&ours, Figure::Wall), pace) {
                 report.note(format!("{ours}: {:.0} a second", f64::from(POLLS) / wall));
             }
         }

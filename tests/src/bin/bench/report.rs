@@ -103,7 +103,7 @@ impl Report {
         if !self.order.is_empty() {
             let _ = writeln!(
                 text,
-                "{:28} {:>9} {:>9} {:>10}  rounds",
+                "{:52} {:>9} {:>9} {:>10}  rounds",
                 "contender", "wall s", "CPU s", "peak MiB"
             );
         }
@@ -112,7 +112,7 @@ impl Report {
             let rounds = self.costs.get(name).map_or(0, Vec::len);
             let (wall, cpu, peak) =
                 (figure(Figure::Wall), figure(Figure::Cpu), figure(Figure::Peak));
-            let _ = writeln!(text, "{name:28} {wall:9.3} {cpu:9.3} {peak:10.1}  {rounds}");
+            let _ = writeln!(text, "{name:52} {wall:9.3} {cpu:9.3} {peak:10.1}  {rounds}");
         }
         for line in self.notes.iter().chain(&self.missing) {
             let _ = writeln!(text, "{line}");

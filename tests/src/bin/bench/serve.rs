@@ -26,7 +26,9 @@ struct Desk {
     asked: Arc<AtomicU64>,
 }
 
-/// Serves `/api?page=N` from `folder`, and out of nothing `/e/N.json`, always the same, and `/n/N.json`, another each time.
+/// Serves `/api?page=N` from `folder`, and out of nothing four kinds of documents: `/e/N.json`, always the same and with its
+/// `ETag`; `/s/N.json`, always the same; `/o/N.json`, of whose records one is another each time; `/n/N.json`, of which all
+/// are.
 pub(crate) async fn start(folder: PathBuf) -> anyhow::Result<Server> {
     Ok(counting(folder).await?.0)
 }
@@ -38,6 +40,8 @@ pub(crate) async fn counting(folder: PathBuf) -> anyhow::Result<(Server, Arc<Ato
     let router = Router::new()
         .route("/api", get(page))
         .route("/e/{name}", get(document))
+        .route("/s/{name}", get(same))
+        .route("/o/{name}", get(one))
         .route("/n/{name}", get(news))
         .with_state(Arc::new(desk));
     Ok((Server::start(router, 0).await?, asked))
@@ -63,22 +67,46 @@ async fn document(
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return StatusCode::NOT_MODIFIED.into_response();
     }
-    let mut response = as_json(records(&name, &"x".repeat(180)).into());
+    let mut response = as_json(records(&name, &constant(), &constant()).into());
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
 }
 
-async fn news(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
-    let number = desk.asked.fetch_add(1, Relaxed);
-    as_json(records(&name, &format!("{number:0>180}")).into())
+async fn same(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
+    desk.asked.fetch_add(1, Relaxed);
+    as_json(records(&name, &constant(), &constant()).into())
 }
 
-/// Eight records, two kilobytes.
-fn records(name: &str, status: &str) -> String {
-    let record =
-        |number: u64| format!("{{\"record_id\":\"{name}-{number}\",\"status\":\"{status}\"}}");
+async fn one(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
+    let new = desk.another();
+    as_json(records(&name, &new, &constant()).into())
+}
+
+async fn news(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
+    let new = desk.another();
+    as_json(records(&name, &new, &new).into())
+}
+
+impl Desk {
+    /// A status that no document had.
+    fn another(&self) -> String {
+        format!("{:0>180}", self.asked.fetch_add(1, Relaxed))
+    }
+}
+
+/// A status that is always the same.
+fn constant() -> String {
+    "x".repeat(180)
+}
+
+/// Eight records, two kilobytes: the status of the first one and that of the others.
+fn records(name: &str, first: &str, status: &str) -> String {
+    let record = |number: u64| {
+        let status = if number == 0 { first } else { status };
+        format!("{{\"record_id\":\"{name}-{number}\",\"status\":\"{status}\"}}")
+    };
     let records: Vec<_> = (0..8).map(record).collect();
     format!("{{\"records\":[{}]}}", records.join(","))
 }
