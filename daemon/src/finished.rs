@@ -1,5 +1,6 @@
-//! Runs that needed no number while they went, on their way into the ledger: they found nothing new, or reached nobody.
-//! Of many feeds those are most, and so they are written down many at a time.
+//! Runs that are over and that nobody waits for, on their way into the ledger: those that needed no number while they went
+//! (they found nothing new, or reached nobody), and those that a schedule set going. Of many feeds those are nearly all, and
+//! so they are written down many at a time.
 
 use std::{
     mem::take,
@@ -15,25 +16,51 @@ use marsad_shared::{
 };
 use tracing::warn;
 
-use crate::{run::log, services::Services};
+use crate::{
+    run::{Ending, Run, log},
+    services::Services,
+};
 
 /// So many wait for the ledger at most: whoever brings one more waits until they are written down. As many as the fastest
 /// machine polls between two commits; more come only where the disk stands still.
 const WAITING_MAX: usize = 8_192;
 
+/// A run that is over.
+#[derive(Debug)]
+struct Over {
+    /// Its number, if it needed one while it went.
+    id: Option<RunId>,
+    start: RunStart,
+    end: RunEnd,
+}
+
+impl Over {
+    /// Whether somebody has to know of it soon.
+    fn is_news(&self) -> bool {
+        self.id.is_some() || !self.end.outcome.is_good()
+    }
+
+    fn write(&self, ledger: &mut Ledger) -> Result<RunId, StoreError> {
+        match self.id {
+            Some(id) => ledger.end_run(id, &self.start, &self.end).map(|()| id),
+            None => ledger.record_run(&self.start, &self.end),
+        }
+    }
+}
+
 /// Those that are not yet written down.
 #[derive(Debug, Default)]
 pub struct Finished {
-    waiting: Mutex<Vec<(RunStart, RunEnd)>>,
+    waiting: Mutex<Vec<Over>>,
     /// Runs that have a number, and whose end could not be written: they are seen to be running until it is.
     unended: Mutex<Vec<(RunId, RunStart, RunEnd)>>,
 }
 
 impl Finished {
     /// Adds one; gives how many wait now.
-    fn add(&self, start: RunStart, end: RunEnd) -> usize {
+    fn add(&self, over: Over) -> usize {
         let mut waiting = self.lock();
-        waiting.push((start, end));
+        waiting.push(over);
         waiting.len()
     }
 
@@ -46,7 +73,7 @@ impl Finished {
         self.unended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(RunStart, RunEnd)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Over>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -59,15 +86,28 @@ impl Services {
         start: RunStart,
         end: RunEnd,
     ) -> Result<(), StoreError> {
-        let ledger = &self.store.ledger;
-        let is_news = !end.outcome.is_good();
-        match self.finished.add(start, end) {
+        self.write_soon(Over { id: None, start, end }).await
+    }
+
+    /// Ends a run that a schedule set going, with its balance. Nobody waits for it: it is durable with the next commit, which
+    /// comes soon.
+    pub async fn end_soon(self: &Arc<Self>, run: Run, ending: Ending) -> Result<(), StoreError> {
+        let counts = run.counts();
+        let Run { id, start, pages, bytes, .. } = run;
+        let end = ending.at(self.clock.now(), pages, bytes, counts);
+        log(id, &start, &end);
+        self.write_soon(Over { id: Some(id), start, end }).await
+    }
+
+    async fn write_soon(self: &Arc<Self>, over: Over) -> Result<(), StoreError> {
+        let (ledger, is_news) = (&self.store.ledger, over.is_news());
+        match self.finished.add(over) {
             1 => {
                 let runs = Arc::<OnceLock<Vec<_>>>::default();
                 let (here, there) = (Arc::clone(self), Arc::clone(&runs));
                 let write = move |ledger: &mut Ledger| here.write_finished(ledger, &there);
                 let here = Arc::clone(self);
-                let told = move |written| here.tell_finished(written, &runs);
+                let told = move |written| here.tell_finished(written, runs);
                 if is_news {
                     ledger.cast(write, told).await
                 } else {
@@ -105,14 +145,14 @@ impl Services {
     fn write_finished(
         &self,
         ledger: &mut Ledger,
-        runs: &OnceLock<Vec<(RunStart, RunEnd)>>,
+        runs: &OnceLock<Vec<Over>>,
     ) -> Result<Vec<RunId>, StoreError> {
         let runs = runs.get_or_init(|| take(&mut *self.finished.lock()));
-        let ids = ledger.record_runs(runs)?;
-        for (id, (start, end)) in ids.iter().zip(runs) {
-            if !end.outcome.is_good() {
-                log(*id, start, end);
-            }
+        let ids: Vec<_> = runs.iter().map(|run| run.write(ledger)).collect::<Result<_, _>>()?;
+        for (id, Over { start, end, .. }) in
+            ids.iter().zip(runs).filter(|(_, run)| run.id.is_none() && !run.end.outcome.is_good())
+        {
+            log(*id, start, end);
         }
         Ok(ids)
     }
@@ -120,18 +160,28 @@ impl Services {
     fn tell_finished(
         &self,
         written: Result<Vec<RunId>, StoreError>,
-        runs: &OnceLock<Vec<(RunStart, RunEnd)>>,
+        runs: Arc<OnceLock<Vec<Over>>>,
     ) {
-        let runs = runs.get().map_or(&[][..], Vec::as_slice);
+        let taken = Arc::into_inner(runs).and_then(OnceLock::into_inner);
+        // Where not even the transaction began, they wait still, and whoever comes next counts on them being written.
+        let runs = taken.unwrap_or_else(|| take(&mut *self.finished.lock()));
+        for Over { id, start, .. } in &runs {
+            if let Some(id) = id {
+                self.progress.clear(&start.feed, *id);
+            }
+        }
         match written {
             Ok(ids) => {
-                for (id, (start, end)) in ids.iter().zip(runs) {
-                    self.tell_run(end.at, *id, start);
+                for (id, Over { start, end, .. }) in ids.into_iter().zip(&runs) {
+                    self.tell_run(end.at, id, start);
                 }
             }
             Err(error) => {
-                for (start, _) in runs {
+                for Over { id, start, end } in runs {
                     warn!(feed = %start.feed, %error, "a run could not be recorded");
+                    if let Some(id) = id {
+                        self.finished.keep(id, start, end);
+                    }
                 }
             }
         }

@@ -5,7 +5,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use marsad_shared::{id::FeedId, protocol::Running};
+use marsad_shared::{
+    id::{FeedId, RunId},
+    protocol::Running,
+};
 
 /// What is running now.
 #[derive(Debug, Default)]
@@ -19,9 +22,12 @@ impl ProgressBoard {
         self.lock().insert(running.feed.clone(), running);
     }
 
-    /// The feed's run has ended.
-    pub fn clear(&self, feed: &FeedId) {
-        self.lock().remove(feed);
+    /// The feed's run has ended; a later one may be under way.
+    pub fn clear(&self, feed: &FeedId, run: RunId) {
+        let mut running = self.lock();
+        if running.get(feed).is_some_and(|running| running.run == Some(run)) {
+            running.remove(feed);
+        }
     }
 
     /// All that run now, longest first.

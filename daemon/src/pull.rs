@@ -19,7 +19,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::{
     columns::Columns,
-    run::Ending,
+    run::{Ending, is_awaited},
     services::{Rewind, Scope, Services, Settle},
     socket::problem::failed,
     source::http::{Answer, HttpSource},
@@ -233,9 +233,12 @@ impl Puller {
         }
         run.start.at = started_at;
         let ending = Ending { next_at, ..ending.noting(noted) };
-        let outcome = ending.outcome;
-        self.services.end_run(&run, ending).await?;
-        self.count_volume(outcome, run.pages, run.counts().received);
+        self.count_volume(ending.outcome, run.pages, run.counts().received);
+        if is_awaited(&run.start) {
+            self.services.end_run(&run, ending).await?;
+        } else {
+            self.services.end_soon(run, ending).await?;
+        }
         Ok(Pulled { started_at, trouble })
     }
 

@@ -1,4 +1,5 @@
-//! A full disk: intake rests and says so, nothing is lost, nothing is blamed on the partner, and it goes on by itself.
+//! A full disk: intake rests and says so, nothing is lost, nothing is blamed on the partner, and it goes on by itself. And a
+//! ledger that another program keeps locked: what cannot be written down is told of, and all behind it is.
 
 use std::{fs, process::Command};
 
@@ -6,8 +7,9 @@ use marsad_shared::{health::Reason, protocol::RunRow, run::Outcome};
 use marsad_tests::{
     bank,
     daemon::{Daemon, Home},
-    partner::{Office, Truth, data::REQUESTS},
+    partner::{Office, PartnerFile, Reply, Script, Truth, data::REQUESTS},
 };
+use serde_json::json;
 
 use crate::waits;
 
@@ -98,4 +100,27 @@ async fn a_full_disk_stops_the_intake_and_nothing_else_needs_a_mount() -> anyhow
     }
     assert_eq!(bank::differences(&seen, &office.feed(), &office.truth)?, Vec::<String>::new());
     bank::check(&seen)
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_locked_is_written_to_again() -> anyhow::Result<()> {
+    let script = Script::start(|_| Reply::json(&json!([{ "id": 1 }]))).await?;
+    let mut file = PartnerFile::new("p");
+    let base = script.address();
+    file.add(&format!("\n[[connection]]\nid = \"api\"\nbase_url = \"http://{base}\"\n"));
+    file.add(
+        "\n[[feed]]\nid = \"one\"\nconnection = \"api\"\npath = \"/one\"\nkey = [\"id\"]\n\
+         fields = { id = \"integer\" }\nschedule = { every = \"1s\" }\n",
+    );
+    let daemon = Daemon::start(Home::with(&[&file])?).await?;
+    let unchanged = |run: &RunRow| run.outcome == Outcome::Unchanged;
+    waits::run(&daemon, "p/one", 0, "unchanged", unchanged).await?;
+    let other = rusqlite::Connection::open(daemon.state_dir().join("ledger.db"))?;
+    other.execute_batch("BEGIN IMMEDIATE")?;
+    let told = "a run could not be recorded";
+    waits::sight(told, || Ok(daemon.log().contains(told).then_some(()))).await?;
+    other.execute_batch("ROLLBACK")?;
+    let last = waits::last(&daemon, "p/one").await?;
+    waits::run(&daemon, "p/one", last, "unchanged", unchanged).await?;
+    Ok(())
 }

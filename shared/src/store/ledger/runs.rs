@@ -125,11 +125,6 @@ impl Ledger {
         Ok(())
     }
 
-    /// Records runs that needed no number while they went: they found nothing new, or reached nobody.
-    pub fn record_runs(&mut self, runs: &[(RunStart, RunEnd)]) -> Result<Vec<RunId>, StoreError> {
-        runs.iter().map(|(start, end)| self.record_run(start, end)).collect()
-    }
-
     /// Records a run that needed no number while it went.
     pub fn record_run(&mut self, start: &RunStart, end: &RunEnd) -> Result<RunId, StoreError> {
         let sql = "INSERT INTO runs (feed, trigger, outcome, reason, cause, started_at, ended_at, pages, bytes, file, \
