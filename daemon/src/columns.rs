@@ -23,6 +23,8 @@ use crate::{decode::DecodeError, services::Services, shape::Shaper, trouble::Tro
 #[derive(Debug)]
 pub struct Columns {
     feed: Arc<Feed>,
+    /// The fields that it declares, as a hash; `None`: it takes them from its data.
+    fields: Option<String>,
     shaper: OnceCell<Arc<Shaper>>,
     /// `None`: nothing was read yet that could come otherwise.
     told: Mutex<Option<Box<Told>>>,
@@ -30,7 +32,8 @@ pub struct Columns {
 
 impl Columns {
     pub fn new(feed: Arc<Feed>) -> Self {
-        Self { feed, shaper: OnceCell::new(), told: Mutex::new(None) }
+        let fields = drift::declared(&feed);
+        Self { feed, fields, shaper: OnceCell::new(), told: Mutex::new(None) }
     }
 
     /// The shaper, if the columns are known already.

@@ -71,7 +71,6 @@ impl Columns {
         run: &Run,
         held: &[Drift],
     ) -> Result<Option<String>, StoreError> {
-        let fields = declared(&self.feed);
         let counts = run.counts();
         // Rows came through all columns: what held the feed has passed.
         let well = held.is_empty() && counts.received > counts.quarantined;
@@ -82,13 +81,15 @@ impl Columns {
             drift.retain(|drift| !told.knows(drift));
             let passes = well && told.holds;
             // A feed is watched from its first rows on.
-            let begins = told.watched != fields && fields.is_some() && counts.received > 0;
+            let fields = &self.fields;
+            let begins = told.watched != *fields && fields.is_some() && counts.received > 0;
             if drift.is_empty() && !passes && !begins {
                 return Ok(None);
             }
             (drift, passes)
         };
         let (feed, id, at) = (self.feed.id.clone(), run.id, services.clock.now());
+        let fields = self.fields.clone();
         let noted = services.store.ledger.call(move |ledger| {
             let fresh = ledger.note_drift(&feed, id, &drift, fields.as_deref(), at)?;
             if passes {
@@ -134,7 +135,7 @@ impl Columns {
 }
 
 /// The fields that a feed declares, as a hash; `None`: it takes them from its data.
-fn declared(feed: &Feed) -> Option<String> {
+pub(super) fn declared(feed: &Feed) -> Option<String> {
     if feed.fields.is_empty() {
         return None;
     }
