@@ -53,9 +53,9 @@ pub use undo::{Undoing, Undone};
 /// So many prepared statements are kept, at 3 to 6 KiB each: each feed has its own, and of ten feeds all are at hand.
 const STATEMENTS: usize = 40;
 
-/// With so many pages, 16 MiB, the log is written home: of feeds that are stored again and again each page is written home
+/// With so many pages, 64 MiB, the log is written home: of feeds that are stored again and again each page is written home
 /// once for many times.
-const CHECKPOINT: i64 = 4_096;
+const CHECKPOINT: i64 = 16_384;
 
 /// The run of a cursor's move that no run made.
 pub(super) const NO_RUN: RunId = RunId(0);
