@@ -9,9 +9,8 @@ use axum::{
 use marsad_shared::{
     id::FeedId,
     protocol::{Problem, Rewind, RewindPreview, RewindReply},
-    request::{By, Incremental},
+    request::Incremental,
     role::Act,
-    store::read::cursor::Measure,
 };
 use tokio::sync::oneshot;
 
@@ -74,22 +73,14 @@ async fn preview(
     to: Option<String>,
 ) -> Result<RewindPreview, Refusal> {
     let (feed, lookback, start) = (feed.clone(), incremental.lookback, incremental.start.clone());
-    let measure = measure(&incremental.by);
+    let by = incremental.by.clone();
     let preview = api.services.readers.read(move |reader| {
-        reader.rewind_preview(&feed, &measure, to.as_deref(), |to| match to {
+        reader.rewind_preview(&feed, &by, to.as_deref(), |to| match to {
             Some(to) => Some(cursor::behind(to, lookback)),
             None => start,
         })
     });
     preview.await.map_err(|error| failed("the cursor cannot be moved there", &error).into())
-}
-
-fn measure(by: &By) -> Measure {
-    match by {
-        By::Field(field) | By::Here { field, .. } => Measure::Column(field.clone()),
-        By::Clock => Measure::Time,
-        By::Token(_) | By::Delta(_) => Measure::Opaque,
-    }
 }
 
 fn said(point: Option<&String>) -> &str {

@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    feed::{COLUMNS_MAX, Field},
+    feed::{COLUMNS_MAX, Field, FieldType},
     id::{FeedId, RunId},
     record::{Layout, storage},
+    request::By,
     store::StoreError,
 };
 
@@ -64,6 +65,21 @@ impl Table {
 
     pub(in crate::store) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Of which type a column is; `None`: there is none of that name.
+    pub(in crate::store) fn kind(&self, column: &str) -> Option<FieldType> {
+        let at = self.layout.position(column)?;
+        self.layout.fields.get(at).map(|field| field.kind)
+    }
+
+    /// Of which type a cursor is; `None`: it is the partner's own words, of which nobody can tell which is the earlier.
+    pub(in crate::store) fn kind_of_cursor(&self, by: &By) -> Option<FieldType> {
+        match by {
+            By::Field(column) | By::Here { field: column, .. } => self.kind(column),
+            By::Clock => Some(FieldType::Timestamp),
+            By::Token(_) | By::Delta(_) => None,
+        }
     }
 
     pub(in crate::store) fn quoted(&self) -> String {
@@ -371,7 +387,6 @@ fn text_of(layout: &Layout) -> Result<String, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::FieldType;
 
     #[test]
     fn a_row_is_found_by_its_place_and_written_over_where_its_key_stands() {

@@ -106,7 +106,7 @@ impl Cache {
         let sql = "UPDATE marsad_feed SET walk = NULL, validators = NULL WHERE feed = ?";
         self.db.prepare_cached(sql)?.execute([feed.as_str()])?;
         let stands = self.position(feed)?.cursor;
-        let kind = undoing.cursor.and_then(|by| kind_of(by, &table));
+        let kind = undoing.cursor.and_then(|by| table.kind_of_cursor(by));
         let is_back = self.is_before(feed, kind, cursor.as_deref(), stands.as_deref())?;
         let back = is_back.then_some(cursor);
         if let Some(cursor) = &back {
@@ -174,17 +174,6 @@ impl Cache {
         );
         self.db.prepare_cached(&sql)?.execute(params![feed.as_str(), GONE.cast_signed()])?;
         Ok(())
-    }
-}
-
-/// Of which type a cursor is, where two can be compared.
-fn kind_of(by: &By, table: &Table) -> Option<FieldType> {
-    match by {
-        By::Clock => Some(FieldType::Timestamp),
-        by => {
-            let at = table.layout().position(by.field()?)?;
-            table.layout().fields.get(at).map(|field| field.kind)
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     id::{FeedId, MoveId, RunId},
     order,
     protocol::{CursorRow, ListQuery, RewindPreview},
+    request::By,
     store::{
         StoreError,
         cache::{
@@ -20,17 +21,6 @@ use crate::{
         ledger::time_at,
     },
 };
-
-/// What a feed's cursor is, so that two of them can be compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Measure {
-    /// A value of this column.
-    Column(String),
-    /// A time that is in no column.
-    Time,
-    /// The partner's own words: nobody can tell which is the earlier.
-    Opaque,
-}
 
 impl Reader {
     /// The moves of a feed's cursor, newest first.
@@ -65,7 +55,7 @@ impl Reader {
     pub fn rewind_preview(
         &self,
         feed: &FeedId,
-        measure: &Measure,
+        by: &By,
         to: Option<&str>,
         asks: impl FnOnce(Option<&str>) -> Option<String>,
     ) -> Result<RewindPreview, StoreError> {
@@ -81,18 +71,12 @@ impl Reader {
             return Err(StoreError::Conflict(why));
         };
         let table = Table::of(&self.cache, feed)?;
-        let kind = match measure {
-            Measure::Column(column) => kind_of(&table, column),
-            Measure::Time => Some(FieldType::Timestamp),
-            Measure::Opaque => None,
-        };
+        let kind = table.kind_of_cursor(by);
         let to = to.map(|to| self.point(feed, kind, &from, to)).transpose()?.flatten();
         let asks_from = asks(to.as_deref());
-        let rows = match measure {
-            Measure::Column(column) => {
-                self.rows_between(&table, column, asks_from.as_deref(), None)?
-            }
-            _ => None,
+        let rows = match by.field() {
+            Some(column) => self.rows_between(&table, column, asks_from.as_deref(), None)?,
+            None => None,
         };
         Ok(RewindPreview {
             back_s: to.as_deref().and_then(|to| seconds(kind?, to, &from)),
@@ -166,7 +150,7 @@ impl Reader {
         from: Option<&str>,
         until: Option<&str>,
     ) -> Result<Option<u64>, StoreError> {
-        let Some(kind) = kind_of(table, column) else { return Ok(None) };
+        let Some(kind) = table.kind(column) else { return Ok(None) };
         let sql =
             format!("SELECT {} FROM {} WHERE _deleted IS NULL", quoted(column), table.quoted());
         let mut statement = self.cache.prepare(&sql)?;
@@ -200,11 +184,6 @@ fn named(to: &str) -> Option<(&'static str, i64)> {
         (_, Ok(id)) if id != NO_RUN => Some(("run", id.0)),
         _ => None,
     }
-}
-
-pub(super) fn kind_of(table: &Table, column: &str) -> Option<FieldType> {
-    let layout = table.layout();
-    layout.fields.get(layout.position(column)?).map(|field| field.kind)
 }
 
 const fn example(kind: FieldType) -> &'static str {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::{Reader, cursor::kind_of, runs::run_row};
+use super::{Reader, runs::run_row};
 use crate::{
     feed::FieldType,
     id::FeedId,
@@ -103,7 +103,7 @@ impl Reader {
         written: impl Fn(FieldType, Timestamp) -> Option<String>,
     ) -> Result<Option<u64>, StoreError> {
         let Some(table) = Table::find_of(&self.cache, feed)? else { return Ok(None) };
-        let Some(kind) = kind_of(&table, column) else { return Ok(None) };
+        let Some(kind) = table.kind(column) else { return Ok(None) };
         let bound = |at: Option<Timestamp>| match at {
             Some(at) => written(kind, at).map(Some),
             None => Some(None),

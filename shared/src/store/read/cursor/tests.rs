@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    feed::Field,
+    feed::{Field, ScalarPath},
     record::{Batch, Layout},
     store::{
         Store,
@@ -76,7 +76,7 @@ impl Bank {
     }
 
     fn preview(&self, column: &str, to: Option<&str>) -> Result<RewindPreview, String> {
-        let measure = Measure::Column(column.to_owned());
+        let measure = By::Field(column.to_owned());
         self.reader()
             .rewind_preview(&self.feed, &measure, to, same)
             .map_err(|error| error.to_string())
@@ -221,11 +221,18 @@ fn times_are_told_in_seconds_and_tokens_are_the_partners_to_read() {
     );
 
     let reader = bank.reader();
-    let token = |to| reader.rewind_preview(&bank.feed, &Measure::Opaque, to, same);
+    let token = |to| {
+        reader.rewind_preview(
+            &bank.feed,
+            &By::Token(ScalarPath::parse("$.next").unwrap()),
+            to,
+            same,
+        )
+    };
     let said = token(Some("anything")).unwrap_err().to_string();
     assert!(said.contains("partner's own token") && said.contains("cursor show"), "{said}");
     let preview = token(Some("c1")).unwrap();
     assert_eq!((preview.to.as_deref(), preview.rows), (Some(&*time(160)), None));
-    let clock = reader.rewind_preview(&bank.feed, &Measure::Time, Some(&time(100)), same);
+    let clock = reader.rewind_preview(&bank.feed, &By::Clock, Some(&time(100)), same);
     assert_eq!(clock.unwrap().back_s, Some(60));
 }
