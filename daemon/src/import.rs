@@ -189,10 +189,13 @@ impl Importer {
         if !self.is_due(Err(())) {
             return;
         }
-        let trouble = Trouble::File(format!(
-            "cannot read the folder {} ({error}); make it, or let marsadd read it",
-            show(&self.folder.to_string_lossy())
-        ));
+        let remedy = match error.kind() {
+            io::ErrorKind::TimedOut => "look after the server that it lies on",
+            _ => "make it, or let marsadd read it",
+        };
+        let folder = self.folder.to_string_lossy();
+        let folder = show(&folder);
+        let trouble = Trouble::File(format!("cannot read the folder {folder} ({error}); {remedy}"));
         self.services
             .report_health(&self.connection.id, trouble.result(), Some(trouble.text()))
             .await;

@@ -56,7 +56,7 @@ impl Outbox {
                 News::Scanned => readable = true,
                 News::Unreadable(error) => {
                     if std::mem::replace(&mut readable, false) {
-                        error!(connection = %self.connection.id, %error, "the outbox cannot be read; make it, or let marsadd read it");
+                        error!(connection = %self.connection.id, %error, "the outbox cannot be read; make it, let marsadd read it, or look after the server that it lies on");
                     }
                 }
             }

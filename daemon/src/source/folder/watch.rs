@@ -24,7 +24,8 @@ use notify::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until},
+    task::{JoinHandle, spawn_blocking},
+    time::{Instant, sleep_until, timeout},
 };
 use tracing::{info, warn};
 
@@ -42,6 +43,9 @@ const SCAN: Duration = Duration::from_secs(10);
 /// The same where it does not.
 const SCAN_BLIND: Duration = Duration::from_secs(1);
 
+/// So long a folder may take to answer before somebody is told, as a network folder may whose server is gone. It is waited for
+/// all the same.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// So long a file may wait for its marker before somebody is told: until then both may still be on their way.
 const UNMARKED: Duration = Duration::from_hours(1);
 
@@ -88,6 +92,15 @@ pub struct Watch {
     has_missed: bool,
     /// Files that have no marker, and since when that is known.
     unmarked: HashMap<OsString, Instant>,
+    /// A look through it that is under way, on a thread that may hang: there is never more than one.
+    looking: Option<JoinHandle<io::Result<Looked>>>,
+}
+
+/// What a look through a folder brought.
+struct Looked {
+    /// What tells of changes from before the look on; `None`: something did already.
+    watcher: Option<notify::Result<RecommendedWatcher>>,
+    listed: Listed,
 }
 
 /// A folder, looked through.
@@ -122,6 +135,7 @@ impl Watch {
             scan_at: Instant::now(),
             has_missed: true,
             unmarked: HashMap::new(),
+            looking: None,
         }
     }
 
@@ -260,15 +274,21 @@ impl Watch {
     }
 
     async fn scan(&mut self, now: Instant) -> News {
-        if self.watcher.is_none() {
-            self.watcher = self.watch();
-        }
-        let folder = self.folder.clone();
-        // On a thread that may block: a network folder that hangs must hold up nobody else.
-        let listed = tokio::task::spawn_blocking(move || list(&folder)).await;
-        self.scan_at = now + if self.watcher.is_some() { SCAN } else { SCAN_BLIND };
-        match listed.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())) {
-            Ok(Listed { identity, files }) => {
+        let looking = match self.looking.take() {
+            Some(looking) => looking,
+            None => self.look(),
+        };
+        let Ok(looked) = timeout(PATIENCE, self.looking.insert(looking)).await else {
+            (self.scan_at, self.has_missed) = (Instant::now() + SCAN_BLIND, true);
+            return News::Unreadable(io::Error::new(io::ErrorKind::TimedOut, "it does not answer"));
+        };
+        self.looking = None;
+        match looked.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())) {
+            Ok(Looked { watcher, listed: Listed { identity, files } }) => {
+                if let Some(watcher) = watcher {
+                    self.watcher = self.watched(watcher);
+                }
+                self.scan_at = now + if self.watcher.is_some() { SCAN } else { SCAN_BLIND };
                 self.meet(identity);
                 self.take_up(&files, now);
                 News::Scanned
@@ -282,12 +302,23 @@ impl Watch {
         }
     }
 
+    /// Begins to look through the folder, and has the system tell of changes if it does not yet.
+    fn look(&self) -> JoinHandle<io::Result<Looked>> {
+        let folder = self.folder.clone();
+        let hints = (self.sender.clone(), Arc::clone(&self.missed));
+        let hints = self.watcher.is_none().then_some(hints);
+        spawn_blocking(move || {
+            let watcher = hints.map(|(sender, missed)| watch(&folder, sender, missed));
+            Ok(Looked { watcher, listed: list(&folder)? })
+        })
+    }
+
     /// Notes which folder was looked through. Another one than before, mounted or moved in its place, is watched anew.
     fn meet(&mut self, identity: (u64, u64)) {
         let before = self.identity.replace(identity);
         if before.is_some_and(|before| before != identity) {
             warn!(folder = %self.folder.display(), "another folder stands there now; it is watched in place of the one before");
-            self.watcher = self.watch();
+            self.watcher = None;
             self.has_missed = true;
             // What changed before the watch began is found so.
             self.rescan();
@@ -327,21 +358,11 @@ impl Watch {
         }
     }
 
-    /// Has the system tell of changes. That it cannot is said once, and that it can again.
-    fn watch(&mut self) -> Option<RecommendedWatcher> {
-        let (sender, missed) = (self.sender.clone(), Arc::clone(&self.missed));
-        let tell = move |event: notify::Result<notify::Event>| {
-            for hint in hints_of(event) {
-                if sender.try_send(hint).is_err() {
-                    missed.store(true, Ordering::Relaxed);
-                    break;
-                }
-            }
-        };
-        let watcher = notify::recommended_watcher(tell).and_then(|mut watcher| {
-            watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
-            Ok(watcher)
-        });
+    /// What tells of changes, if anything does. That nothing can is said once, and that it can again.
+    fn watched(
+        &mut self,
+        watcher: notify::Result<RecommendedWatcher>,
+    ) -> Option<RecommendedWatcher> {
         let was_blind = std::mem::replace(&mut self.is_blind, watcher.is_err());
         let folder = show(&self.folder.to_string_lossy()).into_owned();
         match &watcher {
@@ -354,6 +375,25 @@ impl Watch {
         }
         watcher.ok()
     }
+}
+
+/// Has the system tell of changes.
+fn watch(
+    folder: &Path,
+    sender: mpsc::Sender<Hint>,
+    missed: Arc<AtomicBool>,
+) -> notify::Result<RecommendedWatcher> {
+    let tell = move |event: notify::Result<notify::Event>| {
+        for hint in hints_of(event) {
+            if sender.try_send(hint).is_err() {
+                missed.store(true, Ordering::Relaxed);
+                break;
+            }
+        }
+    };
+    let mut watcher = notify::recommended_watcher(tell)?;
+    watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
 }
 
 /// The files of a folder, as they are now.
@@ -533,7 +573,27 @@ mod tests {
         assert!(matches!(watch.next().await, News::Scanned));
         assert!(matches!(watch.next().await, News::Scanned), "at once, behind the new watch");
         fs::write(folder.join("a.csv"), "x").unwrap();
-        let told = tokio::time::timeout(SCAN / 2, watch.next()).await;
+        let told = timeout(SCAN / 2, watch.next()).await;
         assert!(matches!(told, Ok(News::Complete(_))), "it is told of, and not found by a scan");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_folder_that_hangs_is_told_of_and_waited_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, None);
+        let (answer, hung) = tokio::sync::oneshot::channel();
+        watch.looking = Some(tokio::spawn(async { hung.await.unwrap() }));
+        for _ in 0..2 {
+            let News::Unreadable(error) = watch.next().await else { panic!("it did not answer") };
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+        fs::write(temp.path().join("a.csv"), "x").unwrap();
+        let listed = list(temp.path()).unwrap();
+        assert!(
+            answer.send(Ok(Looked { watcher: None, listed })).is_ok(),
+            "it is still waited for"
+        );
+        assert!(matches!(watch.next().await, News::Scanned));
+        assert!(matches!(watch.next().await, News::Complete(_)));
     }
 }
