@@ -9,6 +9,7 @@ use std::{
 };
 
 pub mod away;
+mod look;
 pub mod marker;
 mod waiting;
 pub mod watch;

@@ -1,15 +1,15 @@
 //! A folder under watch: which of its files wait, and which are complete.
 //!
 //! A file is complete once it was renamed in, or has been still for `settle`; in a folder with markers once its marker is
-//! there, and never without. One that was changed since its marker was put there has to be still too. What the system tells of changes is a hint that makes this quick; a scan every few seconds
-//! makes it certain: a queue may overflow, and of a network folder nobody tells what others do to it.
+//! there, and never without. One that was changed since its marker was put there has to be still too. What the system
+//! tells of changes is a hint that makes this quick; a scan every few seconds makes it certain: a queue may overflow, and
+//! of a network folder nobody tells what others do to it.
 
 use std::{
     collections::HashMap,
     ffi::{OsStr, OsString},
     fs, io,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,10 +18,7 @@ use std::{
 };
 
 use marsad_shared::untrusted::show;
-use notify::{
-    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{AccessKind, ModifyKind, RenameMode},
-};
+use notify::RecommendedWatcher;
 use tokio::{
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
@@ -30,8 +27,9 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    Stamp, is_unfinished,
-    marker::{Changed, Completed, Marker},
+    Stamp,
+    look::{Entry, Hint, Listed, Looked, list, watch},
+    marker::{Completed, Marker},
     waiting::Waiting,
 };
 
@@ -52,14 +50,6 @@ const UNMARKED: Duration = Duration::from_hours(1);
 /// What is said where it does not.
 const BLIND: &str =
     "the system cannot tell of changes here; the folder is looked through every second";
-
-/// What the system said.
-#[derive(Debug)]
-enum Hint {
-    Touched(OsString),
-    Arrived(OsString),
-    Rescan,
-}
 
 /// What a folder has for us.
 #[derive(Debug)]
@@ -94,27 +84,6 @@ pub struct Watch {
     unmarked: HashMap<OsString, Instant>,
     /// A look through it that is under way, on a thread that may hang: there is never more than one.
     looking: Option<JoinHandle<io::Result<Looked>>>,
-}
-
-/// What a look through a folder brought.
-struct Looked {
-    /// What tells of changes from before the look on; `None`: something did already.
-    watcher: Option<notify::Result<RecommendedWatcher>>,
-    listed: Listed,
-}
-
-/// A folder, looked through.
-struct Listed {
-    identity: (u64, u64),
-    files: HashMap<OsString, Entry>,
-}
-
-/// A file of it.
-struct Entry {
-    stamp: Stamp,
-    changed: Changed,
-    /// Whether it is a file of its own: a link marks nothing.
-    is_plain: bool,
 }
 
 impl Watch {
@@ -274,10 +243,9 @@ impl Watch {
     }
 
     async fn scan(&mut self, now: Instant) -> News {
-        let looking = match self.looking.take() {
-            Some(looking) => looking,
-            None => self.look(),
-        };
+        // What was seen while nobody asked may be old.
+        let looking = self.looking.take().filter(|looking| !looking.is_finished());
+        let looking = looking.unwrap_or_else(|| self.look());
         let Ok(looked) = timeout(PATIENCE, self.looking.insert(looking)).await else {
             (self.scan_at, self.has_missed) = (Instant::now() + SCAN_BLIND, true);
             return News::Unreadable(io::Error::new(io::ErrorKind::TimedOut, "it does not answer"));
@@ -377,223 +345,5 @@ impl Watch {
     }
 }
 
-/// Has the system tell of changes.
-fn watch(
-    folder: &Path,
-    sender: mpsc::Sender<Hint>,
-    missed: Arc<AtomicBool>,
-) -> notify::Result<RecommendedWatcher> {
-    let tell = move |event: notify::Result<notify::Event>| {
-        for hint in hints_of(event) {
-            if sender.try_send(hint).is_err() {
-                missed.store(true, Ordering::Relaxed);
-                break;
-            }
-        }
-    };
-    let mut watcher = notify::recommended_watcher(tell)?;
-    watcher.watch(folder, RecursiveMode::NonRecursive)?;
-    Ok(watcher)
-}
-
-/// The files of a folder, as they are now.
-fn list(folder: &Path) -> io::Result<Listed> {
-    let about = fs::metadata(folder)?;
-    let mut files = HashMap::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        // Gone since the folder was listed: nothing to wait for.
-        let Ok(about) = entry.metadata() else { continue };
-        if !about.is_dir() && !is_unfinished(&entry.file_name()) {
-            let (stamp, changed) = (Stamp::of(&about), Changed::of(&about));
-            let found = Entry { stamp, changed, is_plain: about.is_file() };
-            files.insert(entry.file_name(), found);
-        }
-    }
-    Ok(Listed { identity: (about.dev(), about.ino()), files })
-}
-
-fn hints_of(event: notify::Result<notify::Event>) -> Vec<Hint> {
-    let Ok(event) = event else { return vec![Hint::Rescan] };
-    if event.need_rescan() {
-        return vec![Hint::Rescan];
-    }
-    let names = |paths: &[PathBuf]| -> Vec<OsString> {
-        paths
-            .iter()
-            .filter_map(|path| path.file_name())
-            .filter(|name| !is_unfinished(name))
-            .map(OsStr::to_owned)
-            .collect()
-    };
-    match event.kind {
-        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
-            names(&event.paths).into_iter().map(Hint::Arrived).collect()
-        }
-        // Told again as one `To` each.
-        EventKind::Modify(ModifyKind::Name(RenameMode::Both))
-        | EventKind::Access(AccessKind::Open(_)) => Vec::new(),
-        _ => names(&event.paths).into_iter().map(Hint::Touched).collect(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The next complete file's name, if there is one before the folder has been looked through once more.
-    async fn complete(watch: &mut Watch) -> Option<String> {
-        loop {
-            match watch.next().await {
-                News::Complete(path) => {
-                    return Some(path.file_name().unwrap().to_string_lossy().into_owned());
-                }
-                News::Scanned => {
-                    if watch.waiting.files.is_empty() {
-                        return None;
-                    }
-                }
-                News::Unreadable(error) => panic!("{error}"),
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn more_files_come_in_the_order_in_which_they_were_put_there() {
-        let temp = tempfile::tempdir().unwrap();
-        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, None);
-        for name in ["c.csv", "a.csv", "d.csv", "b.csv"] {
-            fs::write(temp.path().join(name), name).unwrap();
-            let about = fs::metadata(temp.path().join(name)).unwrap();
-            watch.waiting.see(name.as_ref(), Stamp::of(&about), Instant::now());
-        }
-        let names = |paths: Vec<PathBuf>| -> Vec<String> {
-            let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-            paths.iter().map(name).collect()
-        };
-        let written = |path: &PathBuf| fs::metadata(path).unwrap().modified().unwrap();
-        let first = watch.more(3);
-        assert!(first.is_sorted_by_key(written), "{first:?}");
-        let (first, rest) = (names(first), names(watch.more(3)));
-        assert_eq!((first.len(), rest.len()), (3, 1), "no more than are wanted, and none is lost");
-        assert!(!first.contains(&rest[0]));
-        assert!(watch.more(3).is_empty(), "each is given once");
-    }
-
-    #[tokio::test]
-    async fn with_markers_a_file_is_complete_when_its_own_is_there() {
-        let temp = tempfile::tempdir().unwrap();
-        let marker = Marker::new(".done");
-        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, Some(marker));
-        let put = |name: &str| fs::write(temp.path().join(name), name).unwrap();
-        put("a.csv");
-        put("b.csv");
-        assert_eq!(complete(&mut watch).await, None, "however long they have been still");
-        let now = Instant::now();
-        assert_eq!(watch.unmarked_for_long(now, |_| true), None, "both may be on their way");
-        let told = watch.unmarked_for_long(now + UNMARKED, |_| true).unwrap();
-        assert!(told.contains("(2: a.csv)"), "{told}");
-        let told = watch.unmarked_for_long(now + UNMARKED, |name| name == "b.csv").unwrap();
-        assert!(told.contains("(1: b.csv)"), "nobody reads the other: {told}");
-        put("a.csv.done");
-        assert_eq!(complete(&mut watch).await.as_deref(), Some("a.csv"), "of its name");
-        fs::remove_file(temp.path().join("a.csv")).unwrap();
-        put("b.done");
-        watch.rescan();
-        assert_eq!(complete(&mut watch).await.as_deref(), Some("b.csv"), "of its stem");
-        fs::remove_file(temp.path().join("b.csv")).unwrap();
-        watch.rescan();
-        assert_eq!(complete(&mut watch).await, None, "a marker is no file");
-        put("c.csv");
-        std::os::unix::fs::symlink(temp.path().join("b.done"), temp.path().join("c.csv.done"))
-            .unwrap();
-        watch.rescan();
-        assert_eq!(complete(&mut watch).await, None, "and a link is no marker");
-        fs::remove_file(temp.path().join("c.csv")).unwrap();
-        watch.rescan();
-        assert_eq!(complete(&mut watch).await, None);
-        assert_eq!(
-            watch.unmarked_for_long(Instant::now() + UNMARKED, |_| true),
-            None,
-            "none waits for one"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_marker_that_was_there_before_its_file_says_nothing_of_it() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = |name: &str| temp.path().join(name);
-        let settle = Duration::from_hours(1);
-        let mut watch = Watch::new(temp.path().to_owned(), settle, Some(Marker::new(".done")));
-        fs::write(path("a.csv.done"), "").unwrap();
-        let marked = Changed::of(&fs::metadata(path("a.csv.done")).unwrap());
-        fs::write(path("a.csv"), "id\n").unwrap();
-        // A file system may tell no shorter times apart than some milliseconds.
-        while Changed::of(&fs::metadata(path("a.csv")).unwrap()) <= marked {
-            fs::write(path("a.csv"), "id\n1\n").unwrap();
-        }
-        assert!(matches!(watch.next().await, News::Scanned));
-        let complete_at = watch.waiting.next_at().unwrap();
-        assert!(complete_at > Instant::now() + settle / 2, "it waits until it is still");
-        while Changed::of(&fs::metadata(path("a.csv.done")).unwrap())
-            < Changed::of(&fs::metadata(path("a.csv")).unwrap())
-        {
-            fs::write(path("a.csv.done"), "now").unwrap();
-        }
-        watch.rescan();
-        assert_eq!(complete(&mut watch).await.as_deref(), Some("a.csv"), "put there behind it");
-    }
-
-    #[tokio::test]
-    async fn a_change_that_nobody_told_of_is_seen_before_the_file_is_taken() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = temp.path().join("a.csv");
-        fs::write(&path, "one").unwrap();
-        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, None);
-        let (now, old) = (Instant::now(), Stamp::of(&fs::metadata(&path).unwrap()));
-        watch.waiting.see("a.csv".as_ref(), old, now);
-        watch.waiting.see("gone.csv".as_ref(), old, now);
-        fs::write(&path, "one and two").unwrap();
-        assert!(watch.is_any_complete(now), "they had been still for long enough");
-        assert!(watch.ready.is_empty(), "and one of them no longer is as it was");
-        assert!(watch.waiting.files.contains_key(OsStr::new("a.csv")), "so it waits anew");
-        assert!(watch.is_any_complete(now) && watch.ready == [path]);
-    }
-
-    #[tokio::test]
-    async fn another_folder_in_the_same_place_is_watched_in_its_stead() {
-        let temp = tempfile::tempdir().unwrap();
-        let folder = temp.path().join("in");
-        fs::create_dir(&folder).unwrap();
-        let mut watch = Watch::new(folder.clone(), Duration::ZERO, None);
-        assert!(matches!(watch.next().await, News::Scanned));
-        fs::rename(&folder, temp.path().join("away")).unwrap();
-        fs::create_dir(&folder).unwrap();
-        watch.rescan();
-        assert!(matches!(watch.next().await, News::Scanned));
-        assert!(matches!(watch.next().await, News::Scanned), "at once, behind the new watch");
-        fs::write(folder.join("a.csv"), "x").unwrap();
-        let told = timeout(SCAN / 2, watch.next()).await;
-        assert!(matches!(told, Ok(News::Complete(_))), "it is told of, and not found by a scan");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_folder_that_hangs_is_told_of_and_waited_for() {
-        let temp = tempfile::tempdir().unwrap();
-        let mut watch = Watch::new(temp.path().to_owned(), Duration::ZERO, None);
-        let (answer, hung) = tokio::sync::oneshot::channel();
-        watch.looking = Some(tokio::spawn(async { hung.await.unwrap() }));
-        for _ in 0..2 {
-            let News::Unreadable(error) = watch.next().await else { panic!("it did not answer") };
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        }
-        fs::write(temp.path().join("a.csv"), "x").unwrap();
-        let listed = list(temp.path()).unwrap();
-        assert!(
-            answer.send(Ok(Looked { watcher: None, listed })).is_ok(),
-            "it is still waited for"
-        );
-        assert!(matches!(watch.next().await, News::Scanned));
-        assert!(matches!(watch.next().await, News::Complete(_)));
-    }
-}
+mod tests;
