@@ -8,7 +8,8 @@ use crate::{record::GONE, run::Counts, store::StoreError};
 /// After so many look-ups, and a share of the table, it is cheaper to read the whole side index at once.
 const LOOKUPS_MIN: u64 = 2_000;
 const LOOKUPS_SHARE: u64 = 32;
-/// A row is looked up in the time in which so many of the side index are read (`bench poll`).
+/// About so many rows of the side index are read in the time of one look-up: estimated from a profile, and of no weight
+/// for what is right.
 const READ_FOR_ONE: usize = 8;
 /// The fewest slots of an index: what comes after has some room.
 const SLOTS_MIN: usize = 64;
