@@ -178,9 +178,12 @@ impl Services {
             }
             Err(error) => {
                 for Over { id, start, end } in runs {
-                    warn!(feed = %start.feed, %error, "a run could not be recorded");
-                    if let Some(id) = id {
-                        self.finished.keep(id, start, end);
+                    let feed = &start.feed;
+                    if let Some(run) = id {
+                        warn!(%feed, %run, %error, "a run's end is kept until the ledger takes it");
+                        self.finished.keep(run, start, end);
+                    } else {
+                        warn!(%feed, %error, "a run could not be recorded");
                     }
                 }
             }

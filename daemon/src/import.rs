@@ -347,7 +347,7 @@ impl Importer {
         }
         let trouble = match settled {
             Ok(note) => {
-                let noted = desk.columns.note(&self.services, &run, &[]).await?;
+                let noted = desk.columns.note(&self.services, &run, &[]).await;
                 let ending = Ending::of_whole(&run.counts()).noting(note);
                 let ending = ending.noting(std::mem::take(&mut run.remarks));
                 let ending = ending.noting(run.beside.notes(&desk.feed.cover)).noting(noted);
@@ -356,19 +356,23 @@ impl Importer {
             }
             Err(trouble) => trouble,
         };
-        if matches!(
+        let is_no_good = matches!(
             trouble,
             Trouble::Decode { .. } | Trouble::Store(StoreError::Layout(_) | StoreError::Braked(_))
-        ) {
-            let reason = trouble.text();
-            desk.columns.note(&self.services, &run, trouble.drift()).await?;
-            let Err(trouble) = hold(&self.services, &mut run, found, &trouble).await else {
-                return Ok(Became::Held(reason));
+        );
+        let trouble = if is_no_good {
+            let held = match desk.columns.try_note(&self.services, &run, trouble.drift()).await {
+                Ok(_) => hold(&self.services, &mut run, found, &trouble).await,
+                Err(error) => Err(error.into()),
             };
-            // What keeps it from being held is ours, or the file changed: it stays where it is.
-            self.services.end_run(&run, Ending::of_trouble(&trouble)).await?;
-            return Ok(Became::of(&trouble));
-        }
+            match held {
+                Ok(()) => return Ok(Became::Held(trouble.text())),
+                // What keeps it from being held is ours, or the file changed: it stays where it is.
+                Err(trouble) => trouble,
+            }
+        } else {
+            trouble
+        };
         if let Trouble::Store(error) = &trouble {
             self.services
                 .report_health(&self.connection.id, trouble.result(), Some(error.to_string()))
@@ -464,9 +468,7 @@ impl Importer {
                 (trouble, _) => trouble,
             })
         });
-        if let Err(error) = noted {
-            error!(run = %run.id, %error, "what came otherwise in a resync could not be written down");
-        }
+        let ending = ending.noting(noted);
         let feed = order.feed;
         let forgotten = self.services.store.cache.call(move |cache| cache.end(&feed)).await;
         if let Err(error) = forgotten.and(self.services.end_run(&run, ending).await) {

@@ -226,7 +226,7 @@ impl Puller {
             Err(trouble) => (Ending::of_trouble(&trouble), Some(trouble)),
         };
         let drift = trouble.as_ref().map_or(&[][..], Trouble::drift);
-        let noted = Box::pin(self.columns.note(&self.services, &run, drift)).await?;
+        let noted = Box::pin(self.columns.note(&self.services, &run, drift)).await;
         let next_at = Some(plan(started_at, trouble.as_ref()));
         if self.position.is_none() {
             self.forget_reading().await;

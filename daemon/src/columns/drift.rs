@@ -61,11 +61,21 @@ pub(super) fn approved(rows: &[DriftRow]) -> Approved {
 }
 
 impl Columns {
-    /// Notes what a run met beside the columns, and what `held` it; gives what somebody should know and has not been told.
+    /// Notes what a run met beside the columns, and what `held` it; gives what somebody should know and has not been told. A
+    /// run has its end even if this cannot be written down: that is said then, and the next run that meets it notes it.
+    pub async fn note(&self, services: &Services, run: &Run, held: &[Drift]) -> Option<String> {
+        self.try_note(services, run, held).await.unwrap_or_else(|error| {
+            Some(format!(
+                "what came otherwise than declared could not be noted: {error}; the next run that meets it notes it"
+            ))
+        })
+    }
+
+    /// Notes what a run met beside the columns, and what `held` it: a person decides by what is noted.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be written down.
-    pub async fn note(
+    pub async fn try_note(
         &self,
         services: &Services,
         run: &Run,
@@ -105,7 +115,7 @@ impl Columns {
     /// The same answer came as before the feed was held: what held it has passed.
     ///
     /// # Errors
-    /// As [`Self::note`].
+    /// As [`Self::try_note`].
     pub async fn pass(&self, services: &Services) -> Result<(), StoreError> {
         let holds = |told: &mut Box<Told>| std::mem::take(&mut told.holds);
         let held = self.told().as_mut().map(holds);

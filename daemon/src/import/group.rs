@@ -224,7 +224,7 @@ impl Importer {
             Ok(said) => {
                 let mut ended = Vec::with_capacity(runs.len());
                 for (run, odd) in runs.iter().zip(said) {
-                    let drift = desk.columns.note(services, run, &[]).await?;
+                    let drift = desk.columns.note(services, run, &[]).await;
                     let ending = Ending::of_whole(&run.counts()).noting(odd);
                     let ending = ending.noting(run.beside.notes(&desk.feed.cover)).noting(drift);
                     ended.push((run, ending));

@@ -108,8 +108,11 @@ impl Importer {
                         self.services.clock.now(),
                     ))
                     .await?;
-                self.services.refuse(&run, vec![refusal]).await?;
-                self.services.end_run(&run, ending).await
+                let refused = self.services.refuse(&run, vec![refusal]).await;
+                let trouble = refused.err().map(Trouble::from);
+                let ending = trouble.as_ref().map_or(ending, Ending::of_trouble);
+                self.services.end_run(&run, ending).await?;
+                trouble.map_or(Ok::<_, Trouble>(()), Err)
             };
             if let Err(error) = done.await {
                 error!(file = %show(name), %error, "a file could not be held; it stays where it is");

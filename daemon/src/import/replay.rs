@@ -128,10 +128,12 @@ impl Importer {
         let brake = (!order.free).then_some(desk.feed.keeping.brake);
         match read(&self.services, desk, &mut run, &file, brake, replaying.stop).await {
             Ok(Read::Had(ending)) => {
-                self.settle(&item, &file, &run).await?;
+                // Its rows are in the bank, whether or not its item has left.
+                let settled = self.settle(&item, &file, &run).await;
                 // What a person let past the brake counts as read when it came; what was no good before makes nothing fresh.
                 let ending = Ending { came_at: order.free.then_some(item.at), ..ending };
                 self.services.end_run(&run, ending).await?;
+                settled?;
                 told.accepted += 1;
                 Ok(())
             }
@@ -231,12 +233,12 @@ async fn refuse(
     (run.cached, run.refused) = (Counts::default(), 0);
     let (feed, number, said) = (run.start.feed.clone(), run.id, reason.clone());
     let ledger = &services.store.ledger;
-    ledger
-        .call(move |ledger| {
-            ledger.take_back(&feed, number)?;
-            ledger.replayed(Some(number), &[], &[(id, None, said)])
-        })
-        .await?;
+    let noted = ledger.call(move |ledger| {
+        ledger.take_back(&feed, number)?;
+        ledger.replayed(Some(number), &[], &[(id, None, said)])
+    });
+    let noted = noted.await;
     let ending = Ending { outcome: Outcome::Held, ..Ending::unchanged(Some(reason)) };
-    services.end_run(run, ending).await
+    services.end_run(run, ending).await?;
+    noted
 }

@@ -1,9 +1,15 @@
 //! A full disk: intake rests and says so, nothing is lost, nothing is blamed on the partner, and it goes on by itself. And a
 //! ledger that another program keeps locked: what cannot be written down is told of, and all behind it is.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
-use marsad_shared::{health::Reason, protocol::RunRow, run::Outcome};
+use anyhow::Context as _;
+use marsad_shared::{health::Reason, id::RunId, protocol::RunRow, run::Outcome};
 use marsad_tests::{
     bank,
     daemon::{Daemon, Home},
@@ -105,22 +111,78 @@ async fn a_full_disk_stops_the_intake_and_nothing_else_needs_a_mount() -> anyhow
 #[tokio::test]
 async fn a_ledger_that_was_locked_is_written_to_again() -> anyhow::Result<()> {
     let script = Script::start(|_| Reply::json(&json!([{ "id": 1 }]))).await?;
-    let mut file = PartnerFile::new("p");
-    let base = script.address();
-    file.add(&format!("\n[[connection]]\nid = \"api\"\nbase_url = \"http://{base}\"\n"));
-    file.add(
-        "\n[[feed]]\nid = \"one\"\nconnection = \"api\"\npath = \"/one\"\nkey = [\"id\"]\n\
-         fields = { id = \"integer\" }\nschedule = { every = \"1s\" }\n",
-    );
-    let daemon = Daemon::start(Home::with(&[&file])?).await?;
+    let daemon = Daemon::start(Home::with(&[&polled(&script, "")])?).await?;
     let unchanged = |run: &RunRow| run.outcome == Outcome::Unchanged;
     waits::run(&daemon, "p/one", 0, "unchanged", unchanged).await?;
-    let other = rusqlite::Connection::open(daemon.state_dir().join("ledger.db"))?;
-    other.execute_batch("BEGIN IMMEDIATE")?;
+    let other = lock(&daemon.state_dir())?;
     let told = "a run could not be recorded";
     waits::sight(told, || Ok(daemon.log().contains(told).then_some(()))).await?;
     other.execute_batch("ROLLBACK")?;
     let last = waits::last(&daemon, "p/one").await?;
     waits::run(&daemon, "p/one", last, "unchanged", unchanged).await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_run_has_its_end_though_the_ledger_was_locked() -> anyhow::Result<()> {
+    for good in [false, true] {
+        let (state, locked) = (Arc::<OnceLock<PathBuf>>::default(), Arc::<OnceLock<_>>::default());
+        // Locks the ledger once, while a run that has its number reads its second page.
+        let (place, taken) = (Arc::clone(&state), Arc::clone(&locked));
+        let script = Script::start(move |asked| {
+            let page = asked.number("page").unwrap_or(1);
+            if let (2, Some(state)) = (page, place.get()) {
+                taken.get_or_init(|| lock(state).map(Mutex::new));
+            }
+            Reply::json(&json!({ "rows": [{ "id": page }], "more": page < 2 }))
+        });
+        let script = script.await?;
+        let pages = "records = \"$.rows[*]\"\n\
+             pagination = { kind = \"page\", param = \"page\", more = \"$.more\" }\n";
+        let home = Home::with(&[&polled(&script, pages)])?;
+        // The first run of a feed has more to ask of the ledger, and fails; of a later one only the end is late.
+        let inside = home.path().join("state");
+        if !good {
+            state.get_or_init(|| inside.clone());
+        }
+        let daemon = Daemon::start(home).await?;
+        if good {
+            waits::good_run(&daemon, "p/one", 0).await?;
+            state.get_or_init(|| inside);
+        }
+        let told = "a run's end is kept until the ledger takes it";
+        waits::sight(told, || Ok(daemon.log().contains(told).then_some(()))).await?;
+        let run = {
+            let other = locked.get().context("nobody locked it")?.as_ref();
+            let other = other.map_err(|error| anyhow::anyhow!("{error:#}"))?.lock();
+            let other = other.unwrap_or_else(PoisonError::into_inner);
+            let sql = "SELECT max(id) FROM runs WHERE outcome = 'running'";
+            let run = other.query_row(sql, [], |row| row.get(0))?;
+            other.execute_batch("ROLLBACK")?;
+            RunId(run)
+        };
+        let over = |row: &RunRow| row.id == run && row.outcome != Outcome::Running;
+        let ended = waits::run(&daemon, "p/one", 0, "over", over).await?;
+        assert_eq!(ended.outcome.is_good(), good, "{ended:?}");
+    }
+    Ok(())
+}
+
+/// A partner whose one feed is polled every second at `script`, with `keys` of its own.
+fn polled(script: &Script, keys: &str) -> PartnerFile {
+    let mut file = PartnerFile::new("p");
+    let base = script.address();
+    file.add(&format!("\n[[connection]]\nid = \"api\"\nbase_url = \"http://{base}\"\n"));
+    file.add(&format!(
+        "\n[[feed]]\nid = \"one\"\nconnection = \"api\"\npath = \"/one\"\nkey = [\"id\"]\n\
+         fields = {{ id = \"integer\" }}\nschedule = {{ every = \"1s\" }}\n{keys}"
+    ));
+    file
+}
+
+/// Another program that has the ledger to itself.
+fn lock(state: &Path) -> anyhow::Result<rusqlite::Connection> {
+    let other = rusqlite::Connection::open(state.join("ledger.db"))?;
+    other.execute_batch("BEGIN IMMEDIATE")?;
+    Ok(other)
 }
