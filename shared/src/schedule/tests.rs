@@ -46,6 +46,23 @@ fn an_interval_keeps_its_rhythm() {
     );
 }
 
+#[test]
+fn an_interval_falls_on_the_nearest_beat_and_keeps_its_rhythm_there() {
+    for (every_ms, started, now, expected, why) in [
+        (1_000, "00.000", "00.004", "01.000", "on a beat it stays on it"),
+        (1_000, "00.013", "00.020", "01.000", "a start that was woken late comes back to it"),
+        (1_000, "00.049", "00.300", "01.000", "however long it took"),
+        (1_000, "00.051", "00.060", "01.100", "later than half a beat: the next one"),
+        (1_000, "00.040", "01.030", "01.100", "the nearest has passed: always after now"),
+        (1_000, "00.040", "01.000", "01.100", "now itself is not after now"),
+        (1_250, "00.013", "00.020", "01.263", "no whole number of beats: left as it is"),
+    ] {
+        let every = Schedule::Every { every: Duration::from_millis(every_ms) };
+        let at = |seconds| time(&format!("2026-03-01T12:00:{seconds}Z"));
+        assert_eq!(every.next_after(at(now), Some(at(started)), 0.5), at(expected), "{why}");
+    }
+}
+
 /// Expression, zone, now, the next start, and why.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
@@ -274,14 +291,14 @@ fn the_end_of_time_is_no_panic() {
 proptest! {
     #[test]
     fn the_next_start_is_after_now_and_no_further_than_the_rhythm(
-        every in 1_u64..10_000_000, now in -1_000_000_000_i64..4_000_000_000, ago in prop::option::of(-5_000_000_i64..50_000_000),
-        jitter in any::<f64>(),
+        every in 1_000_u64..10_000_000_000, now in -1_000_000_000_000_i64..4_000_000_000_000,
+        ago in prop::option::of(-5_000_000_000_i64..50_000_000_000), jitter in any::<f64>(),
     ) {
-        let schedule = Schedule::Every { every: Duration::from_secs(every) };
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let next = schedule.next_after(at(now), ago.map(|ago| at(now - ago)), jitter);
+        let every = Duration::from_millis(every);
+        let at = |millis| Timestamp::from_millisecond(millis).unwrap();
+        let next = Schedule::Every { every }.next_after(at(now), ago.map(|ago| at(now - ago)), jitter);
         prop_assert!(next > at(now));
-        prop_assert!(next <= plus(at(now), Duration::from_secs(every)));
+        prop_assert!(next <= plus(plus(at(now), every), BEAT / 2));
     }
 
     #[test]
