@@ -1,7 +1,7 @@
 //! Row 6: what one poll costs beside one probe of `blackbox_exporter`, of the same documents on the same server.
 //!
-//! Each is measured twice. Flat out, as the budget was: whoever has the next one waiting spends less on it than who is
-//! woken for each. And paced, as a quiet day is: with the same polls a second for all.
+//! Each is measured twice. Flat out, as the budget was, where the peers always have the next one waiting and the daemon has
+//! nearly as many feeds as it keeps up with. And paced, as a quiet day is: with the same polls a second for all.
 
 use std::{
     path::Path,
@@ -31,9 +31,9 @@ use exporter::{EXPORTER, Exporter};
 const POLLS: u32 = 1_000;
 /// Feeds, each polled once a second, where a pace is kept.
 const PACED: u32 = 500;
-/// Feeds, each polled once a second as long as that can be kept up, where no pace is kept: more than can be.
+/// Feeds, each polled once a second, where no pace is kept: as many as two cores keep up with.
 const FLAT_OUT: u32 = 10_000;
-/// Those whose polls are stored.
+/// Those whose polls are stored. Twice as many are kept up with too, and a poll costs a tenth more then.
 const FLAT_OUT_STORED: u32 = 4_000;
 /// The documents that the peers ask for in turn, flat out, and how many they ask for at the same time.
 const DOCUMENTS: u32 = 1_000;
