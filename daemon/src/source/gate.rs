@@ -34,11 +34,13 @@ use super::{
 };
 use crate::jitter::jitter;
 
+mod crowd;
 mod leave;
 mod pass;
 pub mod refusal;
 mod turn;
 
+use crowd::Crowd;
 use pass::seconds;
 pub use pass::{Pass, Wait};
 use refusal::Refusals;
@@ -55,6 +57,7 @@ pub struct Gate {
     connection: ConnectionId,
     clock: Arc<dyn Clock>,
     turnstile: Option<Turnstile>,
+    crowd: Crowd,
     /// Nobody waits at the gate any more.
     closing: CancellationToken,
     purse: Option<Arc<Purse>>,
@@ -99,13 +102,15 @@ impl Gate {
         purse: Option<Arc<Purse>>,
     ) -> Self {
         let (theirs, held) = (PartnerClock::default(), Mutex::default());
-        let (turnstile, closing) = (limit.map(Turnstile::new), CancellationToken::new());
-        Self { connection, clock, turnstile, closing, purse, theirs, held }
+        let (turnstile, crowd) = (limit.map(Turnstile::new), Crowd::new());
+        let closing = CancellationToken::new();
+        Self { connection, clock, turnstile, crowd, closing, purse, theirs, held }
     }
 
-    /// Whoever waits for a turn goes away without one, and nobody waits for one any more: the daemon stops.
+    /// Whoever waits for a turn or a place goes away without one, and nobody waits for one any more: the daemon stops.
     pub fn close(&self) {
         self.closing.cancel();
+        self.crowd.close();
     }
 
     /// Counts a request that repeats one which was let out.

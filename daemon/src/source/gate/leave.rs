@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use marsad_shared::clock::until;
 use tokio::time::Instant;
 
-use super::{Gate, Held, Pass, Wait};
+use super::{Gate, Held, Pass, Wait, crowd::Place};
 use crate::source::{breaker::Verdict, spend::Caller};
 
 impl Gate {
@@ -19,7 +19,7 @@ impl Gate {
         longest([wait, line.map(|(wait, why)| Wait::imposed(wait, at, why))])
     }
 
-    /// Lets a request of `who` out, once the rate limit has its turn.
+    /// Lets a request of `who` out, once the rate limit has its turn and not too many others are under way.
     ///
     /// # Errors
     /// [`Wait`] if it may not leave.
@@ -27,9 +27,10 @@ impl Gate {
         if let Some(wait) = self.look(who) {
             return Err(wait);
         }
+        let place = self.place().await?;
         self.turn().await?;
         let tries = self.take(who)?;
-        Ok(Pass { gate: Arc::clone(self), who: who.clone(), tries })
+        Ok(Pass { gate: Arc::clone(self), who: who.clone(), tries, _place: place })
     }
 
     /// Lets a request out that another one needs, which has its [`Pass`] already: one for a token in place of one that was
@@ -46,6 +47,19 @@ impl Gate {
         self.spend(who, self.clock.now())
     }
 
+    /// A place among those that are under way. Where there is a rate limit, they leave one by one anyhow.
+    async fn place(&self) -> Result<Place, Wait> {
+        if self.turnstile.is_some() {
+            return Ok(None);
+        }
+        self.crowd.place().await.map_err(|_| self.stops())
+    }
+
+    /// Why nobody leaves any more.
+    fn stops(&self) -> Wait {
+        Wait::imposed(Duration::ZERO, self.clock.now(), "marsadd stops".to_owned())
+    }
+
     /// Waits for the turn that the rate limit gives, if that comes soon.
     async fn turn(&self) -> Result<(), Wait> {
         let Some(turnstile) = &self.turnstile else { return Ok(()) };
@@ -53,7 +67,7 @@ impl Gate {
         match Box::pin(self.closing.run_until_cancelled(turnstile.turn())).await {
             Some(Ok(())) => Ok(()),
             Some(Err(wait)) => Err(Wait::imposed(wait, at, turnstile.why())),
-            None => Err(Wait::imposed(Duration::ZERO, at, "marsadd stops".to_owned())),
+            None => Err(self.stops()),
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::{Timestamp, Unit};
 use marsad_shared::clock::plus;
 use tokio::time::Instant;
 
-use super::Gate;
+use super::{Gate, crowd::Place};
 use crate::source::{fault::FetchError, spend::Caller};
 
 /// Why a request may not leave.
@@ -47,6 +47,8 @@ pub struct Pass {
     pub(super) who: Caller,
     /// Whether it is the breaker's one try.
     pub(super) tries: bool,
+    /// Free again when the request is over.
+    pub(super) _place: Place,
 }
 
 impl Pass {

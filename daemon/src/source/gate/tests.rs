@@ -163,3 +163,28 @@ async fn a_budget_is_spent_by_the_request_and_renews_with_the_hour() {
     clock.advance(3_600 * SECOND);
     assert!(passes(&gate, &feed("b"), None).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_over_lets_the_next_one_leave_and_a_stop_lets_nobody() {
+    let (gate, _) = gate(None);
+    let began = Instant::now();
+    let mut under_way = Vec::new();
+    while began.elapsed() == Duration::ZERO {
+        under_way.push(gate.pass(&feed("a")).await.unwrap());
+    }
+    let (beside, own) = (under_way.pop().unwrap(), under_way.pop().unwrap());
+    beside.end(None);
+    let began = Instant::now();
+    let other = feed("b");
+    let (next, ()) = tokio::join!(gate.pass(&other), async { own.end(None) });
+    next.unwrap().end(Some(&fault(Reason::Http5xx)));
+    assert!(passes(&gate, &feed("c"), None).await, "one that went wrong is over too");
+    assert_eq!(began.elapsed(), Duration::ZERO, "nobody waited for longer than for another's end");
+
+    under_way.push(gate.pass(&feed("a")).await.unwrap());
+    let (held, ()) = tokio::join!(gate.pass(&other), async { gate.close() });
+    assert_eq!(
+        (held.unwrap_err().why.as_str(), began.elapsed()),
+        ("marsadd stops", Duration::ZERO)
+    );
+}
