@@ -4,28 +4,31 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
+    sync::{AcquireError, Semaphore},
     time::timeout,
 };
 
 /// So many are under way at the same time, where answers come soon.
 const AT_ONCE: usize = 16;
 /// As long at most a request waits for others. Where answers take longer, a line would only make every feed late, and
-/// nobody could see why.
+/// nobody could see why: there is one place more then, for as long as there is a use for it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The places of one connection.
 #[derive(Debug)]
 pub(super) struct Crowd {
-    places: Arc<Semaphore>,
+    free: Arc<Semaphore>,
 }
 
-/// What a request under way holds; `None`: it left beside those who have a place.
-pub(super) type Place = Option<OwnedSemaphorePermit>;
+/// What a request under way holds.
+#[derive(Debug)]
+pub(super) struct Place {
+    free: Arc<Semaphore>,
+}
 
 impl Crowd {
     pub(super) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { free: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// A place, in the order in which they are asked for.
@@ -33,13 +36,24 @@ impl Crowd {
     /// # Errors
     /// [`AcquireError`] behind [`Self::close`].
     pub(super) async fn place(&self) -> Result<Place, AcquireError> {
-        let place = timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
-        place.map_or(Ok(None), |place| place.map(Some))
+        if let Ok(place) = timeout(PATIENCE, self.free.acquire()).await {
+            place?.forget();
+        }
+        Ok(Place { free: Arc::clone(&self.free) })
     }
 
     /// Nobody gets a place any more, and nobody waits for one.
     pub(super) fn close(&self) {
-        self.places.close();
+        self.free.close();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // As many are free again as there were. Two that go in the same moment may leave one too many, and the next takes it back.
+        if self.free.available_permits() < AT_ONCE {
+            self.free.add_permits(1);
+        }
     }
 }
 
@@ -50,32 +64,34 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn those_of_one_moment_leave_as_others_are_answered_and_a_line_that_stands_is_left() {
+    async fn those_of_one_moment_leave_as_others_are_answered_and_no_line_stands_for_long() {
         let crowd = Arc::new(Crowd::new());
         let began = Instant::now();
-        let mut places = Vec::new();
+        let mut slow = Vec::new();
         for _ in 0..AT_ONCE {
-            places.push(crowd.place().await.unwrap());
+            slow.push(crowd.place().await.unwrap());
         }
-        assert_eq!((began.elapsed(), places.iter().flatten().count()), (Duration::ZERO, AT_ONCE));
-
         let mut waiting = JoinSet::new();
         for number in 0..2 {
             let crowd = Arc::clone(&crowd);
             waiting.spawn(async move { (number, crowd.place().await.unwrap()) });
             tokio::task::yield_now().await;
         }
-        assert!(waiting.try_join_next().is_none(), "it waits");
-        drop(places.pop());
-        let (first, place) = waiting.join_next().await.unwrap().unwrap();
-        assert_eq!((first, place.is_some(), began.elapsed()), (0, true, Duration::ZERO));
+        assert!(waiting.try_join_next().is_none(), "they wait");
+        drop(slow.pop());
+        let (first, _place) = waiting.join_next().await.unwrap().unwrap();
+        assert_eq!((first, began.elapsed()), (0, Duration::ZERO));
 
-        let (second, beside) = waiting.join_next().await.unwrap().unwrap();
-        assert_eq!((second, beside.is_some(), began.elapsed()), (1, false, PATIENCE));
-        drop(beside);
-        assert_eq!(crowd.places.available_permits(), 0, "who had no place gives none back");
-        drop((place, places));
-        assert_eq!(crowd.places.available_permits(), AT_ONCE);
+        let (second, place) = waiting.join_next().await.unwrap().unwrap();
+        assert_eq!((second, began.elapsed()), (1, PATIENCE), "it leaves all the same");
+        drop(place);
+        for _ in 0..100 {
+            // One request behind the other, as in a walk: whoever is slow holds up none but the first.
+            drop(crowd.place().await.unwrap());
+        }
+        assert_eq!(began.elapsed(), PATIENCE);
+        drop(slow);
+        assert_eq!(crowd.free.available_permits(), AT_ONCE, "there are no more than there were");
     }
 
     #[tokio::test]

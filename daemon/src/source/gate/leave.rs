@@ -48,11 +48,11 @@ impl Gate {
     }
 
     /// A place among those that are under way. Where there is a rate limit, they leave one by one anyhow.
-    async fn place(&self) -> Result<Place, Wait> {
+    async fn place(&self) -> Result<Option<Place>, Wait> {
         if self.turnstile.is_some() {
             return Ok(None);
         }
-        self.crowd.place().await.map_err(|_| self.stops())
+        self.crowd.place().await.map(Some).map_err(|_| self.stops())
     }
 
     /// Why nobody leaves any more.

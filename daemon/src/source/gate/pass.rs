@@ -48,7 +48,7 @@ pub struct Pass {
     /// Whether it is the breaker's one try.
     pub(super) tries: bool,
     /// Free again when the request is over.
-    pub(super) _place: Place,
+    pub(super) _place: Option<Place>,
 }
 
 impl Pass {
