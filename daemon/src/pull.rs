@@ -171,7 +171,12 @@ impl Puller {
         let seen = if errand.trigger == Trigger::Person {
             None
         } else {
-            self.unchanged(request, &position).await
+            let looked = stop.run_until_cancelled(self.unchanged(request, &position)).await;
+            // Nothing was begun that would have to end: the next start looks again.
+            let Some(seen) = looked else {
+                return Ok(Pulled { started_at, trouble: Some(Trouble::Stopped) });
+            };
+            seen
         };
         let head = match seen {
             Some(Ok(Seen::Unchanged(rows, bytes))) => {

@@ -1,6 +1,7 @@
 //! Promise 12: restarting, at any moment, changes nothing but time: queues, back-off, clocks and states go on where they
 //! were.
 
+use anyhow::Context as _;
 use marsad_shared::{
     exchange::State,
     health::Health,
@@ -10,9 +11,10 @@ use marsad_shared::{
 use marsad_tests::{
     daemon::{Client, Daemon, Home},
     partner::{
-        Desk, Fault, Paging,
+        Desk, Fault, Paging, PartnerFile,
         api::Plan,
         data::{NOTICES, REFERRALS, VISITS},
+        line::Server,
     },
 };
 
@@ -151,4 +153,32 @@ async fn promise_12_sigterm_in_mid_work_ends_it_in_time_and_a_second_daemon_is_r
     api.switch().set(None);
     daemon.go().await?;
     waits::same(&daemon, &api).await
+}
+
+#[tokio::test]
+async fn promise_12_a_stop_does_not_wait_for_partners_who_do_not_answer() -> anyhow::Result<()> {
+    let (tell, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    let hangs = axum::Router::new().fallback(move || {
+        let _ = tell.send(());
+        std::future::pending::<&'static str>()
+    });
+    let server = Server::start(hangs, 0).await?;
+    let mut file = PartnerFile::new("registry");
+    file.connection("api", &format!("base_url = \"http://{}\"\n", server.address()));
+    // More than are asked for at the same time: some wait until others are answered, and nobody is.
+    for number in 0..20 {
+        file.add(&format!(
+            "\n[[feed]]\nid = \"f{number}\"\nconnection = \"api\"\npath = \"/{number}.json\"\nrecords = \"$[*]\"\n\
+             key = [\"id\"]\nfields = {{ id = \"text\" }}\nschedule = {{ every = \"1s\" }}"
+        ));
+    }
+    let mut daemon = Daemon::start(Home::with(&[&file])?).await?;
+    for _ in 0..16 {
+        asked.recv().await.context("somebody asks")?;
+    }
+    let ended = daemon.sigterm().await?;
+    assert!(ended.success(), "{ended}\n{}", daemon.log());
+    let log = daemon.log();
+    assert!(!log.contains("are aborted"), "everybody went by itself: {log}");
+    Ok(())
 }
