@@ -4,16 +4,22 @@
 //! says so and is not is taken as it is. Only where bytes have no beginning of their own does the header count.
 
 use std::{
-    io::{self, Read},
+    io::{self, BufReader, Read},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use brotli_decompressor::Decompressor;
 use bytes::Bytes;
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::{
+    bufread::{DeflateDecoder, ZlibDecoder},
+    read::MultiGzDecoder,
+};
+
+use whole::{Brotli, Whole};
+
+mod whole;
 
 /// What an answer may be packed in.
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
@@ -22,8 +28,6 @@ pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 /// How `zstd` begins.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// What the `br` decoder reads at once, in bytes.
-const CHUNK: usize = 4096;
 /// The largest window of `zstd`, as a power of two of bytes: 8 MiB (RFC 9659).
 pub const WINDOW: u32 = 23;
 /// So many bytes may come out at any ratio: a small file of one letter is no bomb.
@@ -35,7 +39,9 @@ pub enum UnpackError {
     /// In a way that we do not know, or twice: it would come the same way again.
     #[error("the answer is packed in a way that is not read ({0})")]
     Unread(String),
-    #[error("the answer is packed ({0}) and does not unpack to its end")]
+    #[error(
+        "the answer is packed ({0}) and does not unpack to its end, or more stands behind that"
+    )]
     Broken(&'static str),
     #[error("the answer is larger than {} MiB once it is unpacked", .0 / (1024 * 1024))]
     TooLarge(u64),
@@ -56,7 +62,7 @@ pub enum Packing {
 }
 
 /// A body that says of itself that it is packed in `says` (`Content-Encoding`; empty: nothing), as it was before; at most
-/// `most` bytes. All members of a `gzip` are read (security section 1.6).
+/// `most` bytes. All members of a `gzip` are read (security section 1.6), and of the others one stream that is all there is.
 ///
 /// # Errors
 /// [`UnpackError`]: then there is no answer that could be used.
@@ -92,9 +98,9 @@ impl<'b> Unpacked<'b> {
         let bytes: Box<dyn Read + Send + 'b> = match packing {
             None => Box::new(bytes),
             Some(Packing::Gzip) => Box::new(MultiGzDecoder::new(bytes)),
-            Some(Packing::Zlib) => Box::new(ZlibDecoder::new(bytes)),
-            Some(Packing::Deflate) => Box::new(DeflateDecoder::new(bytes)),
-            Some(Packing::Brotli) => Box::new(Decompressor::new(bytes, CHUNK)),
+            Some(Packing::Zlib) => Box::new(Whole(ZlibDecoder::new(BufReader::new(bytes)))),
+            Some(Packing::Deflate) => Box::new(Whole(DeflateDecoder::new(BufReader::new(bytes)))),
+            Some(Packing::Brotli) => Box::new(Whole(Brotli::new(bytes))),
             Some(Packing::Zstd) => match zstd::Decoder::new(bytes) {
                 Ok(mut decoder) => {
                     // What asks for a larger window asks for our memory (RFC 9659).
@@ -337,6 +343,11 @@ mod tests {
             (PLAIN.to_vec(), "br", UnpackError::Broken("br")),
             (PLAIN.to_vec(), "deflate", UnpackError::Broken("deflate")),
             (cut(zstd(PLAIN)), "zstd", UnpackError::Broken("zstd")),
+            ([zlib(PLAIN), zlib(PLAIN)].concat(), "deflate", UnpackError::Broken("deflate")),
+            ([zlib(PLAIN), b"x".to_vec()].concat(), "deflate", UnpackError::Broken("deflate")),
+            ([deflate(PLAIN), deflate(PLAIN)].concat(), "deflate", UnpackError::Broken("deflate")),
+            ([brotli(PLAIN), brotli(PLAIN)].concat(), "br", UnpackError::Broken("br")),
+            ([brotli(PLAIN), b"\n".to_vec()].concat(), "br", UnpackError::Broken("br")),
             (gzip(&[b' '; 2_000]), "", UnpackError::TooLarge(1024)),
             (brotli(&[b' '; 2_000]), "br", UnpackError::TooLarge(1024)),
         ] {

@@ -40,8 +40,11 @@ pub(super) fn head(text: &str, cut: bool) -> Option<Head> {
         if record.len() == width && record.iter().all(|cell| !cell.is_empty()) {
             // Where it begins is told only of the blank lines before it: it is counted back from its end.
             let breaks = record.as_slice().split(|byte| *byte == b'\n').count() as u64 - 1;
-            let ended = u64::from(!reader.is_done());
-            break reader.position().line().saturating_sub(breaks + ended).max(1);
+            let (at, end) = (reader.position(), reader.position().byte());
+            let end = usize::try_from(end).unwrap_or(usize::MAX);
+            // Of CRLF the reader has not counted the second yet.
+            let ended = u64::from(text.get(..end).is_some_and(|read| read.ends_with('\n')));
+            break at.line().saturating_sub(breaks + ended).max(1);
         }
     };
     let names = cells(&record);
@@ -104,6 +107,19 @@ mod tests {
             ("a;b;c\n1,5;2;3\n2,5;3;4\n", false, Some((b';', 1, 3, 2)), "a decimal comma"),
             ("\u{feff}a\tb\r\n1\t2\r\n", false, Some((b'\t', 1, 2, 1)), "tabs behind a mark"),
             ("A report\n\na,b\n1,2\n", false, Some((b',', 3, 2, 1)), "a title above the header"),
+            (
+                "A report\r\n\r\na,b\r\n1,2\r\n",
+                false,
+                Some((b',', 3, 2, 1)),
+                "as a spreadsheet writes it",
+            ),
+            (
+                "A,report\r\n1,\r\na,b\r\n1,2\r\n",
+                false,
+                Some((b',', 1, 2, 3)),
+                "the first line that is one",
+            ),
+            ("A report,\r\na,b\r\n1,2", false, Some((b',', 2, 2, 1)), "right behind the title"),
             ("a,b\n\"x,\ny\",2\n", false, Some((b',', 1, 2, 1)), "a quoted line break"),
             ("a,b\n1,2\n3,4", true, Some((b',', 1, 2, 1)), "its last row is not whole"),
             ("nothing here\nat all\n", false, None, "no table"),

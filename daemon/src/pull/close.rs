@@ -25,8 +25,8 @@ pub(super) struct Closing {
     pub(super) is_truth: bool,
     /// Whether its pages join.
     pub(super) slips: Slips,
-    /// Whether something was changed since it began.
-    pub(super) fresh: bool,
+    /// Whether something was changed since it began, where that is known.
+    pub(super) fresh: Option<bool>,
     pub(super) errand: Errand,
     pub(super) brake: Brake,
     /// Rows of the runs before it.
@@ -58,11 +58,11 @@ impl Closing {
         batch: &Batch,
     ) -> Result<(Counts, Settled), StoreError> {
         cache.load(&self.feed, batch, self.at)?;
-        let Counts { duplicate, .. } = cache.weigh(&self.feed)?.counts;
-        if self.is_truth && !self.slips.doubts(duplicate) {
+        let loaded = cache.weigh(&self.feed)?.counts;
+        if self.is_truth && !self.slips.doubts(loaded.duplicate) {
             cache.infer_absent(&self.feed, self.at)?;
         }
-        if self.slips.holds(self.fresh, duplicate) {
+        if self.slips.holds(self.fresh, &loaded).is_some() {
             (self.last.cursor, self.last.validators) = (self.stood.clone(), None);
         }
         let Weight { lived, counts: cached } = cache.weigh(&self.feed)?;

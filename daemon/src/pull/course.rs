@@ -48,6 +48,12 @@ pub(super) struct Next {
     pub(super) seen: Seen,
     #[serde(default)]
     pub(super) before: Before,
+    /// What is known of its pages, of those legs that were read to their ends.
+    #[serde(default)]
+    pub(super) slips: Slips,
+    /// The greatest value that had come when its leg began.
+    #[serde(default)]
+    pub(super) best_before: Option<String>,
 }
 
 /// What earlier runs of a walk did to the records that lived when it began.
@@ -87,6 +93,8 @@ pub(super) struct Course {
     /// The cursor whose own record came once more, when it was asked for last.
     confirmed: Option<String>,
     pub(super) best: Option<String>,
+    /// What that was when its leg began: a leg that is read again begins with it.
+    pub(super) best_before: Option<String>,
     /// What the partner gave us to hand back next time.
     pub(super) handle: Option<String>,
     /// When the walk began, in an earlier run perhaps.
@@ -138,6 +146,7 @@ impl Course {
             confirmed: position.ended.and_then(|ended| ended.confirmed),
             stood: position.cursor,
             best: None,
+            best_before: None,
             handle: None,
             leg: Leg::default(),
             legs: 1,
@@ -161,7 +170,10 @@ impl Course {
         (self.since, self.best) = (walk.since.clone(), walk.best.clone());
         (self.began_at, self.resumed) = (walk.began_at, Some(walk.at));
         (self.leg, self.legs, self.horizon) = (next.leg.clone(), next.legs, next.horizon);
+        self.best_before.clone_from(&next.best_before);
         (self.refused_legs, self.seen) = (next.refused_legs, next.seen.clone());
+        self.slips = Slips { resumed: true, ..next.slips };
+        self.slips.twice |= walk.counts.duplicate > 0;
         let Before { deleted, inserted } = next.before;
         self.before = Before {
             deleted: deleted + walk.counts.deleted,
@@ -182,12 +194,14 @@ impl Course {
             horizon: self.horizon,
             seen: self.seen.clone(),
             before: self.before,
+            slips: self.slips,
+            best_before: self.best_before.clone(),
         }
     }
 
     /// Everything is read again.
     pub(super) fn begin_anew(&mut self) {
-        (self.since, self.best, self.handle) = (None, None, None);
+        (self.since, self.best, self.best_before, self.handle) = (None, None, None, None);
         self.full = true;
         self.leg = Leg::default();
     }
@@ -266,7 +280,12 @@ impl Course {
 }
 
 /// Whether a record may have slipped between two pages of a walk that ended well.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is seen for itself, and none excludes another"
+)]
 pub(super) struct Slips {
     /// The partner had fewer of them while it was read: see [`Walker::is_in_doubt`].
     dipped: bool,
@@ -274,6 +293,25 @@ pub(super) struct Slips {
     blind: bool,
     /// Its pages do not overlap: see [`Walker::is_parted`].
     parted: bool,
+    /// Its order changed while it was read: see [`Walker::is_loose`].
+    loose: bool,
+    /// The partner said throughout that there are more than it gave: see [`Walker::is_short`].
+    short: bool,
+    /// A record came twice in an earlier run of the walk.
+    twice: bool,
+    /// An earlier run began the walk: what it wrote looks like an old record to this one.
+    resumed: bool,
+}
+
+/// Why a cursor stays behind a walk that was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// Records moved while they were read, and one may have slipped.
+    Moved,
+    /// Their order changed while they were read.
+    Loose,
+    /// There are more than came.
+    Short,
 }
 
 /// Which records were met, whatever they hold: how many rows came, and the sum of the hashes of their keys.
@@ -298,6 +336,8 @@ impl Slips {
         self.dipped |= walker.is_in_doubt();
         self.blind |= walker.is_blind();
         self.parted |= walker.is_parted();
+        self.loose |= walker.is_loose();
+        self.short |= walker.is_short();
     }
 
     /// Whether a record may have slipped without a trace.
@@ -310,9 +350,51 @@ impl Slips {
         self.dipped || self.blind && duplicates > 0
     }
 
-    /// Whether the cursor must stay where it is. `fresh`: something was changed since the walk began; if `duplicates` came
-    /// too, it moved while it was read.
-    pub(super) fn holds(self, fresh: bool, duplicates: u64) -> bool {
-        self.dipped || self.blind && fresh && duplicates > 0
+    /// Why the cursor must stay where it is, behind a walk of `counts`. `fresh`: something was changed since it began, where
+    /// that is known; if a record came twice too, it moved while it was read. A walk that brings nothing to what the bank
+    /// has is the second look, and lets the cursor go on where nobody can tell more.
+    pub(super) fn holds(self, fresh: Option<bool>, counts: &Counts) -> Option<Stay> {
+        let changed = self.resumed || counts.changed() > 0;
+        let twice = self.twice || counts.duplicate > 0 || self.resumed && counts.updated > 0;
+        if self.dipped || self.blind && twice && fresh.unwrap_or(changed) {
+            Some(Stay::Moved)
+        } else if self.loose && changed {
+            Some(Stay::Loose)
+        } else {
+            (self.short && changed).then_some(Stay::Short)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_stays_where_a_record_may_have_slipped_and_goes_on_behind_a_second_look() {
+        let blind = Slips { blind: true, ..Slips::default() };
+        let none = Counts::default();
+        let new = Counts { inserted: 1, ..none };
+        let again = Counts { duplicate: 1, ..none };
+        let new_again = Counts { duplicate: 1, ..new };
+        let updated = Counts { updated: 1, ..none };
+        let resumed = Slips { resumed: true, ..blind };
+        for (slips, fresh, counts, expected, why) in [
+            (blind, Some(true), again, Some(Stay::Moved), "changed while it was read"),
+            (blind, Some(false), new_again, None, "its clock says that nothing changed since"),
+            (blind, Some(true), new, None, "nothing came twice"),
+            (blind, None, new_again, Some(Stay::Moved), "no clock says when it changed"),
+            (blind, None, again, None, "the second look brought nothing"),
+            (resumed, Some(true), updated, Some(Stay::Moved), "the run before may have brought it"),
+            (resumed, None, again, Some(Stay::Moved), "what the run before brought was new"),
+            (Slips { twice: true, ..resumed }, Some(true), none, Some(Stay::Moved), "before"),
+            (Slips { dipped: true, ..blind }, Some(false), none, Some(Stay::Moved), "fewer"),
+            (Slips { loose: true, ..Slips::default() }, Some(false), new, Some(Stay::Loose), ""),
+            (Slips { loose: true, ..Slips::default() }, Some(false), none, None, "second look"),
+            (Slips { short: true, ..Slips::default() }, Some(false), new, Some(Stay::Short), ""),
+            (Slips { short: true, ..Slips::default() }, Some(true), none, None, "second look"),
+        ] {
+            assert_eq!(slips.holds(fresh, &counts), expected, "{why}: {slips:?} {counts:?}");
+        }
     }
 }

@@ -308,7 +308,7 @@ impl Puller {
                 }),
                 (None, None) => PageEnd::Broken,
                 (None, Some(_)) if odd(&counts) => PageEnd::Broken,
-                (None, Some(_)) if held || slips.holds(fresh, counts.duplicate) => PageEnd::Broken,
+                (None, Some(_)) if held || slips.holds(fresh, &counts).is_some() => PageEnd::Broken,
                 (None, Some((cursor, validators, event_at))) => PageEnd::Last(Last {
                     cursor,
                     validators: validators.map(|known| known.of(counts.received)),
@@ -365,9 +365,14 @@ impl Puller {
         }
     }
 
-    /// Whether a record was changed since the walk began, by the partner's clock; only of a cursor that is a time.
-    pub(super) fn is_fresh(&self, request: &Request, course: &Course) -> bool {
-        self.event_at(request, course).is_some_and(|newest| newest >= self.there(course.began_at))
+    /// Whether a record was changed since the walk began, by the partner's clock; `None`: the cursor is no time, so that
+    /// nobody knows.
+    pub(super) fn is_fresh(&self, request: &Request, course: &Course) -> Option<bool> {
+        if request.incremental.is_none() {
+            return Some(false);
+        }
+        let newest = self.event_at(request, course)?;
+        Some(newest >= self.there(course.began_at))
     }
 
     /// The newest time inside the data, where the cursor is one.

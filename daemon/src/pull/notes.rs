@@ -3,7 +3,7 @@
 use marsad_shared::{id::FeedId, request::Request};
 use serde::{Deserialize, Serialize};
 
-use super::envelope::Said;
+use super::{course::Stay, envelope::Said};
 use crate::source::{
     cursor::CursorRule,
     doubt::{Belief, Greatest},
@@ -11,7 +11,20 @@ use crate::source::{
 };
 
 /// Why a walk that went well moves no cursor.
-pub(super) const MOVED: &str = "records moved while they were read, and numbered pages do not show whether one slipped between two of \
+pub(super) const fn stay(stay: Stay) -> &'static str {
+    match stay {
+        Stay::Moved => MOVED,
+        Stay::Loose => LOOSE,
+        Stay::Short => SHORT,
+    }
+}
+
+const LOOSE: &str = "records that had come stood behind others that had not: the order changed while they were read, and one may have \
+    slipped; the cursor stays, the next run reads from there again; have the partner sort by a field that is unique";
+
+const SHORT: &str = "the cursor stays, the next run reads from there again";
+
+const MOVED: &str = "records moved while they were read, and numbered pages do not show whether one slipped between two of \
     them: the cursor stays, the next run reads from there again; page by offset or by cursor if this goes on";
 
 /// Why nothing is gone, where a second read was to confirm it.

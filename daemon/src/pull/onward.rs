@@ -42,7 +42,13 @@ impl Puller {
             return Ok(None);
         }
         match onward? {
-            Onward::Page(next) => Ok(Some((course.leg.clone(), next))),
+            Onward::Page(next) => {
+                if next == Ask::First {
+                    // The leg is read again from its beginning, and is in order from there.
+                    course.best.clone_from(&course.best_before);
+                }
+                Ok(Some((course.leg.clone(), next)))
+            }
             Onward::Split => {
                 course.slips.heed(walker);
                 split(request, course, walker).map(Some)
@@ -58,6 +64,7 @@ impl Puller {
                     return Err(WalkError::TooMany { most });
                 }
                 if leg.is_some() {
+                    course.best_before.clone_from(&course.best);
                     walker.begin_leg();
                     course.legs += 1;
                 }
@@ -110,7 +117,7 @@ impl Puller {
 /// The leg that begins at the greatest value so far.
 fn split(
     request: &Request,
-    course: &Course,
+    course: &mut Course,
     walker: &mut Walker<'_>,
 ) -> Result<(Leg, Ask), WalkError> {
     let best = course.best.clone();
@@ -118,6 +125,7 @@ fn split(
         return Err(WalkError::NoSplit { most: walker.stand().rows });
     }
     walker.begin_leg();
+    course.best_before.clone_from(&best);
     let incremental = request.incremental.as_ref();
     let inclusive = incremental.is_some_and(|incremental| incremental.bound == Bound::Inclusive);
     let boundary = best.clone().filter(|_| inclusive);

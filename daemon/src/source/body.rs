@@ -229,7 +229,12 @@ pub async fn read(
     loop {
         let chunk = timeout_at(until.min(Instant::now() + idle), response.chunk()).await;
         let Ok(chunk) = chunk else {
-            return Err(FetchError::of(Reason::ReadTimeout, url, "the answer stopped coming"));
+            let what = if Instant::now() < until {
+                "the answer stopped coming"
+            } else {
+                "the answer was not there whole when its time was over (`timeouts.total`); raise that if it is so large"
+            };
+            return Err(FetchError::of(Reason::ReadTimeout, url, what));
         };
         match chunk.map_err(|error| FetchError::of_transport(&error.without_url(), url, true))? {
             None => break,

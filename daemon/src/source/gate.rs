@@ -17,7 +17,10 @@ use marsad_shared::{
     store::ledger,
     untrusted::show_at_most,
 };
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -153,13 +156,14 @@ impl Gate {
     }
 
     /// Hears an answer's head, `took` after it was asked for: what time it is there, and what it asks of us.
-    pub fn hear(&self, headers: &HeaderMap, took: Duration) {
+    pub fn hear(&self, status: StatusCode, headers: &HeaderMap, took: Duration) {
         let now = self.clock.now();
         if let Some(offset) = self.theirs.hear(headers, now, took) {
             self.tell_offset(offset);
         }
-        if headers.contains_key(RETRY_AFTER) {
-            // It says more precisely what is wanted, and goes before any count of requests.
+        let refused = status.is_client_error() || status.is_server_error();
+        if refused && headers.contains_key(RETRY_AFTER) {
+            // It says more precisely what is wanted, and goes before any count of requests: see [`Self::heed`].
             return;
         }
         match manners::asked(headers, || self.there()) {

@@ -174,10 +174,6 @@ pub struct Walker<'a> {
     /// Where this leg stands.
     stand: Stand,
     joint: Joint,
-    /// What the partner said that there is, first and last.
-    totals: Option<(u64, u64)>,
-    /// Whether it once said less than before.
-    dipped: bool,
 }
 
 impl<'a> Walker<'a> {
@@ -193,8 +189,6 @@ impl<'a> Walker<'a> {
             rows: 0,
             stand: Stand::default(),
             joint: Joint::new(request),
-            totals: None,
-            dipped: false,
         }
     }
 
@@ -224,8 +218,6 @@ impl<'a> Walker<'a> {
         self.came.clear();
         self.last_content = None;
         self.stand = Stand::default();
-        self.totals = None;
-        self.dipped = false;
     }
 
     /// Where this leg stands.
@@ -251,12 +243,26 @@ impl<'a> Walker<'a> {
     /// Whether records may have moved from page to page of this leg without being seen: the partner had fewer of them
     /// while it was read, and nothing shows that its pages join.
     pub fn is_in_doubt(&self) -> bool {
-        self.dipped && self.is_blind()
+        self.stand.dipped && self.is_blind()
     }
 
     /// Whether nothing shows that the pages of this leg join, and a cursor would pass what was lost between two.
     pub fn is_blind(&self) -> bool {
         self.joint.is_blind() && self.stand.pages > 1
+    }
+
+    /// Whether the order changed while this leg was read: a page that joins had records that had come behind others that had
+    /// not, so that the ones before may have been anywhere.
+    pub fn is_loose(&self) -> bool {
+        self.stand.loose
+    }
+
+    /// Whether the partner said all through this leg that there are more than it gave, and a cursor would pass what is missing.
+    pub fn is_short(&self) -> bool {
+        let is_less = |(said, got): (u64, u64)| said > got;
+        self.request.incremental.is_some()
+            && self.shifted().is_none()
+            && self.contradicted().is_some_and(is_less)
     }
 
     /// Whether this leg has pages that were read one after the other and do not overlap: whatever leads from one to the next
@@ -267,18 +273,18 @@ impl<'a> Walker<'a> {
 
     /// The totals that the partner named first and last, where they differ: it changed while it was read.
     pub fn shifted(&self) -> Option<(u64, u64)> {
-        self.totals.filter(|(first, last)| first != last)
+        self.stand.totals.filter(|(first, last)| first != last)
     }
 
     /// How many rows the partner said last that there are; `None` where it counts pages, or nothing.
     pub fn total(&self) -> Option<u64> {
         let counts_rows = !matches!(self.request.pagination.total, Some(Total::Pages(_)));
-        self.totals.map(|(_, last)| last).filter(|_| counts_rows)
+        self.stand.totals.map(|(_, last)| last).filter(|_| counts_rows)
     }
 
     /// What the partner says that there is and what it gave, where they differ at the end of a leg.
     pub fn contradicted(&self) -> Option<(u64, u64)> {
-        let (_, said) = self.totals?;
+        let (_, said) = self.stand.totals?;
         let got = match &self.request.pagination.total {
             Some(Total::Pages(_)) => self.stand.pages,
             _ => self.stand.rows,
@@ -397,8 +403,8 @@ impl<'a> Walker<'a> {
         if pagination.total.is_some()
             && let Some(total) = number(&facts.total)
         {
-            self.dipped |= self.totals.is_some_and(|(_, last)| total < last);
-            self.totals = Some((self.totals.map_or(total, |(first, _)| first), total));
+            self.stand.dipped |= self.stand.totals.is_some_and(|(_, last)| total < last);
+            self.stand.totals = Some((self.stand.totals.map_or(total, |(first, _)| first), total));
         }
         let bare = self.joint.is_bare(facts, fresh);
         let counts = matches!(pagination.kind, Paging::Page { .. } | Paging::Offset { .. });
@@ -451,24 +457,24 @@ impl<'a> Walker<'a> {
         match &self.request.pagination.kind {
             Paging::Link => facts.link.as_deref().and_then(link::next),
             Paging::Cursor { .. } => said.map(str::to_owned),
-            Paging::NextUrl { .. } => said.map(target),
+            Paging::NextUrl { .. } => said.and_then(target),
             Paging::None | Paging::Page { .. } | Paging::Offset { .. } => None,
         }
     }
 }
 
-/// A link is its URL, or an object that holds it (JSON:API, HAL).
-fn target(text: &str) -> String {
+/// A link is its URL, or an object that holds it (JSON:API, HAL); `None`: it says that there is none.
+fn target(text: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Link {
-        href: String,
+        href: Option<String>,
     }
-    if text.starts_with('{')
-        && let Ok(link) = serde_json::from_str::<Link>(text)
-    {
-        return link.href;
-    }
-    text.to_owned()
+    let link = match text.as_bytes().first() {
+        Some(b'{') => serde_json::from_str(text).map(|link: Link| link.href),
+        Some(b'[') => serde_json::from_str(text).map(|_: [u8; 0]| None),
+        _ => Ok(Some(text.to_owned())),
+    };
+    link.unwrap_or_else(|_| Some(text.to_owned())).filter(|url| !url.is_empty())
 }
 
 /// A flag, however it is written.

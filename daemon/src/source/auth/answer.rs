@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::{Timestamp, civil, tz::TimeZone};
 use marsad_shared::{
     connection::{ExpiresFormat, TokenLife},
@@ -14,9 +15,11 @@ use serde_json_path::JsonPath;
 use url::Url;
 
 use super::super::{
+    body::packing,
     fault::{FetchError, is_good, without_echo},
     said::Said,
 };
+use crate::unpack::unpack;
 
 /// How long a token server may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,7 +31,7 @@ const CODE_MAX: usize = 40;
 /// A good answer.
 pub(super) struct Answer {
     pub headers: HeaderMap,
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// Asks. `is_ours` tells what may never be shown, wherever the server repeats it; `now` is the server's time of day, where
@@ -55,6 +58,9 @@ pub(super) async fn ask(
         }
         body.extend_from_slice(&chunk);
     }
+    // It may come packed though nobody asked for that; what cannot be unpacked is no answer further down.
+    let packed = Bytes::from(body);
+    let body = unpack(packed.clone(), &packing(&headers), ANSWER_MAX).unwrap_or(packed);
     if is_good(status) {
         return Ok(Answer { headers, body });
     }
@@ -81,10 +87,11 @@ fn code(body: &[u8]) -> Option<String> {
     shown.then(|| code.to_owned())
 }
 
-/// The answer as JSON.
+/// The answer as JSON. What is none may be the page that says that our log-in was refused: it is not tried again at once.
 pub(super) fn json(body: &[u8], url: &Url) -> Result<Value, FetchError> {
     serde_json::from_slice(body).map_err(|_| {
-        FetchError::of(Reason::NotJson, url, "the answer that should hold a token is not JSON")
+        let what = "the answer that should hold a token is not JSON: a page that refuses our log-in may stand in its place";
+        FetchError::of(Reason::Auth, url, what)
     })
 }
 

@@ -78,22 +78,22 @@ async fn a_rest_holds_everybody_and_a_shorter_one_does_not_end_it() {
 async fn what_is_left_is_spread_and_what_is_owed_goes_out_all_the_same() {
     let (gate, _) = gate(None);
     let few = headers(&[("x-ratelimit-remaining", "2"), ("x-ratelimit-reset", "30")]);
-    gate.hear(&few, Duration::ZERO);
+    gate.hear(StatusCode::OK, &few, Duration::ZERO);
     assert!(!passes(&gate, &feed("a"), None).await, "not in a burst");
     assert!(passes(&gate, &Caller::Deliveries, None).await);
     advance(10 * SECOND).await;
     assert!(passes(&gate, &feed("a"), None).await);
     assert_eq!(gate.look(&feed("b")).unwrap().wait, 10 * SECOND, "one in each gap, whoever");
-    gate.hear(&headers(&[]), Duration::ZERO);
+    gate.hear(StatusCode::OK, &headers(&[]), Duration::ZERO);
     assert!(gate.look(&feed("b")).is_some(), "an answer that counts nothing changes nothing");
     advance(20 * SECOND).await;
     assert!(passes(&gate, &feed("b"), None).await && passes(&gate, &feed("b"), None).await, "anew");
-    gate.hear(&few, Duration::ZERO);
+    gate.hear(StatusCode::OK, &few, Duration::ZERO);
     let enough = headers(&[("x-ratelimit-remaining", "50"), ("x-ratelimit-reset", "30")]);
-    gate.hear(&enough, Duration::ZERO);
+    gate.hear(StatusCode::OK, &enough, Duration::ZERO);
     assert_eq!(gate.look(&feed("b")), None);
     let none = headers(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "30")]);
-    gate.hear(&none, Duration::ZERO);
+    gate.hear(StatusCode::OK, &none, Duration::ZERO);
     assert_eq!(gate.look(&Caller::Deliveries).unwrap().wait, 30 * SECOND, "it would be refused");
 }
 
@@ -101,8 +101,15 @@ async fn what_is_left_is_spread_and_what_is_owed_goes_out_all_the_same() {
 async fn retry_after_goes_before_a_count() {
     let (gate, _) = gate(None);
     let both = [("retry-after", "5"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "600")];
-    gate.hear(&headers(&both), Duration::ZERO);
+    gate.hear(StatusCode::TOO_MANY_REQUESTS, &headers(&both), Duration::ZERO);
     assert_eq!(gate.look(&feed("a")), None, "the error itself is heeded");
+    gate.hear(StatusCode::OK, &headers(&both), Duration::ZERO);
+    let held = gate.look(&feed("a")).map(|held| held.wait);
+    assert_eq!(
+        held,
+        Some(600 * SECOND),
+        "what went well is no error, and its count is all that is heeded"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -145,7 +145,7 @@ impl HttpSource {
             .met(sent)
             .map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
         let first_byte = began.elapsed();
-        self.gate.hear(response.headers(), first_byte);
+        self.gate.hear(response.status(), response.headers(), first_byte);
         Ok(Sent { response, first_byte, shown })
     }
 }

@@ -94,7 +94,7 @@ impl HttpSource {
             (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
         })?;
         let first_byte = began.elapsed();
-        self.gate.hear(response.headers(), first_byte);
+        self.gate.hear(response.status(), response.headers(), first_byte);
         Ok(Sent { response, first_byte, shown })
     }
 }

@@ -32,6 +32,15 @@ pub struct Stand {
     /// The last page, where they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last: Option<Last>,
+    /// What the partner said that there is, first and last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) totals: Option<(u64, u64)>,
+    /// Whether it once said less than before.
+    #[serde(default)]
+    pub(super) dipped: bool,
+    /// Whether a page had records that had come behind others that had not.
+    #[serde(default)]
+    pub(super) loose: bool,
 }
 
 /// A page that was read.
@@ -176,6 +185,12 @@ impl Joint {
             return Joined::No;
         }
         self.steps = 1;
+        if !begins {
+            let taken = &facts.marks.taken;
+            let known = |mark: &u64| stand.tail.contains(mark);
+            let last = taken.iter().rposition(known).unwrap_or(0);
+            stand.loose |= taken.iter().take(last).any(|mark| !known(mark));
+        }
         stand.reach = stand.reach.max(facts.rows);
         if stand.reach <= self.overlap {
             stand.tail.clear();

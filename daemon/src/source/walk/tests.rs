@@ -515,3 +515,66 @@ fn a_parents_value_is_not_shown() {
     }
     assert_eq!(asker.call(&Leg::default(), &Ask::First).unwrap().veiled, []);
 }
+
+#[test]
+fn what_is_known_of_a_leg_is_known_behind_a_restart() {
+    let total = |rows, total: &str| Facts { total: text(total), ..page(rows) };
+    let counted = |kind| {
+        let pagination = Pagination {
+            total: Some(Total::Records(ScalarPath::parse("$.total").unwrap())),
+            ..request(kind, Stop::Empty).pagination
+        };
+        Request { pagination, incremental: Some(incremental()), ..by_page(Stop::Empty) }
+    };
+    let request = counted(by_page(Stop::Empty).pagination.kind);
+    let mut walker = Walker::new(&request);
+    walker.next(&Ask::First, &total(2, "7")).unwrap();
+    let kept = serde_json::to_string(walker.stand()).unwrap();
+    let stand: Stand = serde_json::from_str(&kept).unwrap();
+    let (mut walker, ask) = Walker::resume(&request, 1, 2, stand, Ask::Number(2));
+    assert_eq!(ask, Ask::First, "the last page is looked at once more");
+    walker.next(&ask, &total(2, "7")).unwrap();
+    walker.next(&Ask::Number(2), &Facts { content: 9, ..total(2, "6") }).unwrap();
+    assert!(walker.is_in_doubt(), "there were more before the restart");
+    assert!(!walker.is_short(), "a total that changed says nothing of what is missing");
+}
+
+#[test]
+fn a_walk_is_short_where_the_partner_said_all_along_that_there_is_more() {
+    for (said, last, cursor, short) in [
+        ("12", "12", true, true),
+        ("4", "4", true, false),
+        ("11", "12", true, false),
+        ("12", "12", false, false),
+    ] {
+        let base = by_cursor(Stop::Next);
+        let pagination = Pagination {
+            total: Some(Total::Records(ScalarPath::parse("$.total").unwrap())),
+            ..base.pagination
+        };
+        let request =
+            Request { pagination, incremental: cursor.then(incremental), ..by_cursor(Stop::Next) };
+        let mut walker = Walker::new(&request);
+        let first = Facts { total: text(said), ..lead(2, text("b")) };
+        walker.next(&Ask::First, &first).unwrap();
+        let end = Facts { total: text(last), content: 1, ..page(2) };
+        assert_eq!(walker.next(&Ask::Token("b".to_owned()), &end), Ok(Onward::End));
+        assert_eq!(walker.is_short(), short, "{said} then {last}, cursor: {cursor}");
+    }
+}
+
+#[test]
+fn an_object_without_a_url_is_no_link() {
+    for (next, url) in [
+        ("http://p.example/2", Some("http://p.example/2")),
+        (r#"{"href":"/2"}"#, Some("/2")),
+        (r#"{"href":null}"#, None),
+        (r#"{"href":""}"#, None),
+        ("{}", None),
+        ("[]", None),
+        ("", None),
+        ("{page}", Some("{page}")),
+    ] {
+        assert_eq!(target(next).as_deref(), url, "{next}");
+    }
+}
