@@ -91,8 +91,14 @@ impl Headers {
         if cells.iter().all(|at| *at == NOWHERE) && deleted.is_none() && beside.len() == names.len()
         {
             // It may be a row of data, and what stands in that is for nobody to see.
+            let first = names.first().map_or("", |name| name.trim_start());
+            let remedy = if first.starts_with(['<', '{', '[']) {
+                "it begins as a web page or JSON does: a login or error page may stand in its place"
+            } else {
+                "mend the file, `header_row` or `delimiter`, or name the new header in the fields' `from`"
+            };
             return Err(DecodeError::Layout(format!(
-                "the header lacks \"{missing}\", and none of its {} names is known; mend the file, `header_row` or `delimiter`, or name the new header in the fields' `from`",
+                "the header lacks \"{missing}\", and none of its {} names is known; {remedy}",
                 names.len()
             )));
         }
@@ -244,6 +250,14 @@ mod tests {
                     "the header lacks \"رقم الهوية\" or \"Emirates ID\", and none of its 2 names is known",
                 ),
                 "none: it may be no header, but a person",
+            ),
+            (
+                &[("id", &["id"])],
+                &["<!DOCTYPE html>"],
+                Err(
+                    "the header lacks \"id\", and none of its 1 names is known; it begins as a web page or JSON does",
+                ),
+                "a page",
             ),
             (
                 &[("id", &["id"]), ("b", &["b"])],
