@@ -185,7 +185,8 @@ impl Joint {
             return Joined::No;
         }
         self.steps = 1;
-        if !begins {
+        // A page that was gone back for begins further back than what is remembered.
+        if !(begins || self.going_back) {
             let taken = &facts.marks.taken;
             let known = |mark: &u64| stand.tail.contains(mark);
             let last = taken.iter().rposition(known).unwrap_or(0);
