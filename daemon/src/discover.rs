@@ -21,7 +21,7 @@ mod write;
 mod xml;
 
 pub use self::{
-    packed::{Book, Inside, inside},
+    packed::{Book, Inside, answered, inside},
     place::Place,
     style::Style,
 };
@@ -32,6 +32,8 @@ pub struct Sample<'a> {
     pub bytes: &'a [u8],
     /// Only the beginning of something longer.
     pub cut: bool,
+    /// The encoding that it says to be in, where all of it is UTF-8.
+    pub says: Option<&'static str>,
     /// The member of an archive that was looked at.
     pub member: Option<&'a str>,
     /// The sheet that was looked at, where it is a workbook.

@@ -1,7 +1,8 @@
 //! Answers and files as they were before they were packed: one layer, and only so much of it.
 //!
 //! How bytes begin says more than a header does: what is packed and does not say so is unpacked all the same, and what
-//! says so and is not is taken as it is. Only where bytes have no beginning of their own does the header count.
+//! says so and is not is taken as it is. Only where bytes have no beginning of their own does the header count, unless they
+//! do not unpack and are plain text.
 
 use std::{
     io::{self, BufReader, Read},
@@ -24,12 +25,17 @@ mod whole;
 /// What an answer may be packed in.
 pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
 
+/// What servers write of a body that is not packed: what is meant for that, and what is not.
+const UNPACKED: [&str; 4] = ["", "identity", "none", "utf-8"];
 /// How `gzip` begins.
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 /// How `zstd` begins.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// The largest window of `zstd`, as a power of two of bytes: 8 MiB (RFC 9659).
 pub const WINDOW: u32 = 23;
+/// As many bytes tell text from what is packed, if there are so many; and so many at least.
+const TEXT: usize = 512;
+const TEXT_LEAST: usize = 12;
 /// So many bytes may come out at any ratio: a small file of one letter is no bomb.
 pub const FREE: u64 = 1024 * 1024;
 
@@ -69,9 +75,10 @@ pub enum Packing {
 pub fn unpack(body: Bytes, says: &str, most: usize) -> Result<Bytes, UnpackError> {
     let Some(packing) = Packing::of(&body, says)? else { return Ok(body) };
     let mut plain = Vec::new();
-    let mut unpacked = Unpacked::new(io::Cursor::new(body), Some(packing), most as u64);
+    let mut unpacked = Unpacked::new(io::Cursor::new(body.clone()), Some(packing), most as u64);
     if unpacked.read_to_end(&mut plain).is_err() {
-        return Err(unpacked.fault().unwrap_or(UnpackError::Broken(packing.word())));
+        let fault = unpacked.fault().unwrap_or(UnpackError::Broken(packing.word()));
+        return if packing.is_mere_word(&body, &fault) { Ok(body) } else { Err(fault) };
     }
     packing.holds(&plain)?;
     Ok(plain.into())
@@ -185,7 +192,7 @@ impl Packing {
     /// [`UnpackError::Unread`] if it says something that we do not know.
     pub fn of(body: &[u8], says: &str) -> Result<Option<Self>, UnpackError> {
         let words = says.split(',').map(|word| word.trim().to_ascii_lowercase());
-        let words: Vec<_> = words.filter(|word| !word.is_empty() && word != "identity").collect();
+        let words: Vec<_> = words.filter(|word| !UNPACKED.contains(&word.as_str())).collect();
         let said = match words.as_slice() {
             [] => None,
             [word] => Some(word.as_str()),
@@ -215,6 +222,12 @@ impl Packing {
         }
     }
 
+    /// Whether nothing but a header says that a body is packed so: it has that `fault`, and begins as text does.
+    pub fn is_mere_word(self, begin: &[u8], fault: &UnpackError) -> bool {
+        let marked = matches!(self, Self::Gzip | Self::Zstd | Self::Zlib);
+        !marked && matches!(fault, UnpackError::Broken(_)) && is_text(begin)
+    }
+
     /// How bytes are packed that begin so; `None`: in no way that shows there.
     pub fn by_magic(body: &[u8]) -> Option<Self> {
         if body.starts_with(GZIP) {
@@ -232,6 +245,21 @@ impl Packing {
             Self::Zstd => "zstd",
         }
     }
+}
+
+/// Whether bytes begin as text does: what is packed has bytes among its first that no text has.
+fn is_text(begin: &[u8]) -> bool {
+    let begin = begin.get(..begin.len().min(TEXT)).unwrap_or_default();
+    let text = match std::str::from_utf8(begin) {
+        Ok(text) => text,
+        // The last letter may be cut.
+        Err(error) if error.error_len().is_none() => {
+            let whole = begin.get(..error.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(whole).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    text.len() >= TEXT_LEAST && text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace())
 }
 
 /// Whether two bytes are the head of a zlib frame (RFC 1950): method 8, and a check that divides by 31.
@@ -301,6 +329,10 @@ mod tests {
             (zlib(PLAIN), "deflate", "as the standard has it"),
             (deflate(PLAIN), "Deflate", "as some servers have it"),
             (brotli(PLAIN), "br", "as it says"),
+            (PLAIN.to_vec(), "br", "it says so, and it is not"),
+            (PLAIN.to_vec(), "deflate", "it says so, and it is not"),
+            (PLAIN.to_vec(), "none", "what some servers write"),
+            (PLAIN.to_vec(), "UTF-8", "what some servers write"),
         ] {
             let plain = unpack(body.into(), says, 1024);
             assert_eq!(plain.as_deref(), Ok(PLAIN), "{says:?}: {why}");
@@ -340,8 +372,8 @@ mod tests {
             (cut(zlib(PLAIN)), "deflate", UnpackError::Broken("deflate")),
             (cut(deflate(PLAIN)), "deflate", UnpackError::Broken("deflate")),
             (cut(brotli(PLAIN)), "br", UnpackError::Broken("br")),
-            (PLAIN.to_vec(), "br", UnpackError::Broken("br")),
-            (PLAIN.to_vec(), "deflate", UnpackError::Broken("deflate")),
+            (b"{\"a\": 1}".to_vec(), "br", UnpackError::Broken("br")),
+            (b"{\"data\": [\0\xff]}".to_vec(), "deflate", UnpackError::Broken("deflate")),
             (cut(zstd(PLAIN)), "zstd", UnpackError::Broken("zstd")),
             ([zlib(PLAIN), zlib(PLAIN)].concat(), "deflate", UnpackError::Broken("deflate")),
             ([zlib(PLAIN), b"x".to_vec()].concat(), "deflate", UnpackError::Broken("deflate")),

@@ -7,6 +7,8 @@ use marsad_shared::feed::Format;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
+use super::{letters::Letters, xml};
+
 /// What stands for bytes that are no text: never a part of UTF-8.
 const NO_TEXT: u8 = 0xff;
 /// Bytes decoded at once.
@@ -33,7 +35,7 @@ impl Charset {
     }
 
     /// The encoding of a page or file in `format`, as [`Self::of`] tells it; `None`: the document says itself in which one it
-    /// is, as XML and workbooks do.
+    /// is, as workbooks do, and XML, unless it leaves that to others.
     pub fn of_document(
         format: Format,
         begin: &[u8],
@@ -41,11 +43,14 @@ impl Charset {
         said: Option<&str>,
     ) -> Option<Self> {
         let charset = Self::of(begin, configured, said);
+        let of_xml = || charset.is_legacy() && !xml::declares_encoding(begin);
         match format {
-            Format::Xml | Format::Xlsx => None,
+            Format::Xlsx => None,
+            Format::Xml => Some(charset).filter(|_| of_xml()),
             // SDMX may be ML.
-            Format::Sdmx => Some(charset)
-                .filter(|charset| !charset.text(begin).trim_ascii_start().starts_with(b"<")),
+            Format::Sdmx => Some(charset).filter(|charset| {
+                !charset.text(begin).trim_ascii_start().starts_with(b"<") || of_xml()
+            }),
             Format::Json | Format::Ndjson | Format::Csv => Some(charset),
         }
     }
@@ -93,6 +98,7 @@ impl Charset {
                 .plain()
                 .is_none()
                 .then(|| self.encoding.new_decoder_without_bom_handling()),
+            letters: self.is_legacy().then(Letters::default),
             mark: self.mark,
             raw: Vec::new(),
             at: 0,
@@ -117,6 +123,8 @@ pub struct Utf8<R> {
     bytes: R,
     /// `None`: it is UTF-8 already.
     decoder: Option<Decoder>,
+    /// What would be letters of UTF-8; `None`: it is no such text, or may be it anyway.
+    letters: Option<Letters>,
     /// Bytes of the mark that are still to be passed over.
     mark: usize,
     raw: Vec<u8>,
@@ -151,9 +159,10 @@ impl<R: Read> Read for Utf8<R> {
 }
 
 impl<R> Utf8<R> {
-    /// What the text was read from.
-    pub const fn inner(&self) -> &R {
-        &self.bytes
+    /// Whether it is UTF-8 after all, and not in its encoding, in which nearly every byte is a letter. Only of a text that
+    /// was read to its end is that known.
+    pub fn is_utf8_after_all(&self) -> bool {
+        self.ended && self.letters.as_ref().is_some_and(Letters::is_utf8)
     }
 }
 
@@ -175,6 +184,7 @@ impl<R: Read> Utf8<R> {
                 let read = self.bytes.read(&mut self.raw)?;
                 self.raw.truncate(read);
                 self.ended = read == 0;
+                self.letters = self.letters.take().and_then(|letters| letters.with(&self.raw));
             }
             self.text.resize(CHUNK, 0);
             let from = self.raw.get(self.at..).unwrap_or_default();

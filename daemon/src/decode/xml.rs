@@ -18,6 +18,11 @@ pub(super) mod tags;
 /// The name of an element's own text, where it has attributes or children beside it.
 pub const TEXT: &str = "#text";
 
+/// Whether a document that begins with `begin` says itself in which encoding it is, or says that wrongly.
+pub fn declares_encoding(begin: &[u8]) -> bool {
+    !matches!(bytes::declared(begin), Ok(None))
+}
+
 /// Hands each record of an XML document to `each`, as JSON text, while the document is read. Whatever becomes of the
 /// records, what stands at the other paths of `plan` is given, in their order, as far as the document can be read; all
 /// of it is absent if it is no XML, or is cut off.

@@ -132,10 +132,16 @@ fn written(paging: &Paging) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
-/// What would be written to read only changes by that column.
-pub(super) fn incremental(column: &Column, param: Option<&str>) -> String {
+/// What would be written to read only changes by that column, with the parameter that asks for them and what it says, in
+/// which `{field}` is the column as the partner names it.
+pub(super) fn incremental(column: &Column, param: Option<(&str, Option<&str>)>) -> String {
     let mut parts = vec![format!("field = {}", quoted(&column.name))];
-    parts.extend(param.map(|param| format!("param = {}", quoted(param))));
+    parts.extend(param.map(|(param, _)| format!("param = {}", quoted(param))));
+    let value = param.and_then(|(_, value)| value);
+    // `{cursor}` is the cursor's place; the column's goes in here.
+    let value =
+        value.map(|value| value.replace("{field}", column.from.as_deref().unwrap_or(&column.name)));
+    parts.extend(value.map(|value| format!("value = {}", quoted(&value))));
     if column.kind == FieldType::Timestamp {
         parts.extend(column.format.as_ref().map(|format| format!("format = {}", quoted(format))));
     }

@@ -1,5 +1,7 @@
 //! The head of a CSV file: which character parts its cells, which line is the header, and rows to look at.
 
+use std::collections::HashMap;
+
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::{
@@ -14,6 +16,8 @@ pub(super) struct Head {
     /// The line of the header, from 1.
     pub(super) header_row: u64,
     pub(super) names: Vec<String>,
+    /// Those that stand there twice, and so cannot be told apart.
+    pub(super) twice: Vec<String>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -48,16 +52,17 @@ pub(super) fn head(text: &str, cut: bool) -> Option<Head> {
         }
     };
     let names = cells(&record);
+    let twice = twice(&names);
     let mut rows = Vec::new();
     while rows.len() < SAMPLE && reader.read_byte_record(&mut record).unwrap_or(false) {
         if record.len() == width {
-            rows.push(row(&names, &record));
+            rows.push(row(&names, &twice, &record));
         }
     }
     if cut && reader.is_done() {
         rows.pop();
     }
-    Some(Head { delimiter, header_row, names, rows })
+    Some(Head { delimiter, header_row, names, twice, rows })
 }
 
 fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
@@ -85,15 +90,27 @@ fn cells(record: &ByteRecord) -> Vec<String> {
     record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
 }
 
-fn row(names: &[String], record: &ByteRecord) -> Row {
-    let mut row: Row = Vec::with_capacity(names.len());
-    for (name, value) in names.iter().zip(cells(record)) {
-        // A header that stands there twice cannot be named.
-        if row.iter().all(|cell| cell.from != *name) {
-            row.push(Cell { from: name.clone(), name: name.clone(), value: Node::Text(value) });
-        }
-    }
-    row
+/// The names that stand there more than once, each as it is met for the second time.
+fn twice(names: &[String]) -> Vec<String> {
+    let mut seen = HashMap::new();
+    let mut times = |name| {
+        let times = seen.entry(name).or_insert(0);
+        *times += 1;
+        *times
+    };
+    names.iter().filter(|name| times(name.trim()) == 2).cloned().collect()
+}
+
+fn row(names: &[String], twice: &[String], record: &ByteRecord) -> Row {
+    let whole = names.iter().zip(cells(record));
+    whole
+        .filter(|(name, _)| twice.iter().all(|twice| twice.trim() != name.trim()))
+        .map(|(name, value)| Cell {
+            from: name.clone(),
+            name: name.clone(),
+            value: Node::Text(value),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -8,17 +8,20 @@ use serde::Deserialize as _;
 use marsad_shared::untrusted::show_at_most;
 
 use super::{
-    Book, Sample, Unknown,
+    Sample, Unknown,
     block::quoted,
     column::{Row, flatten, flatten_resource},
     csv,
     node::Node,
     paging::{self, About, Paging},
     sdmx,
-    style::{NoData, Spot, Style, recognise},
+    style::{NoData, Spot, Style, recognise, success},
     xml,
 };
 use crate::shape::infer::SAMPLE;
+
+/// As many records Opendatasoft gives by pages.
+const PAGED_MAX: u64 = 10_000;
 
 /// What a sample was found to be.
 pub(super) struct Found {
@@ -38,12 +41,22 @@ pub(super) struct Found {
     pub(super) deletes: Option<String>,
     /// How many records there are, and how many of them the sample holds, where it says that these are not all.
     pub(super) of_all: Option<(u64, usize)>,
+    /// Names that a header has twice.
+    pub(super) twice: Vec<String>,
+    /// What tells an error in an answer that comes as a good one, as it is written.
+    pub(super) success: Option<String>,
 }
 
 /// What the sample is.
 pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
     if let Some(book) = sample.book {
-        return look_book(sample, book);
+        return Ok(Found {
+            // Nothing but its content type says what an answer is, and that is often wrong.
+            format: Some("xlsx"),
+            sheet: Some((book.sheet, book.header_row)),
+            rows: book.rows.clone(),
+            ..Found::of(Style::Xlsx)
+        });
     }
     let text = &*text_of(sample)?;
     let begin = text.trim_start_matches('\u{feff}').trim_start();
@@ -55,6 +68,12 @@ pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
     }
     if begin.starts_with('<') {
         return look_xml(sample, begin);
+    }
+    if serde_json::from_str::<String>(begin).is_ok() {
+        return Err(Unknown::new(
+            "it is one JSON string, in which another document may be written",
+            "ask the partner for that document as it is",
+        ));
     }
     let head = csv::head(text, sample.cut).ok_or_else(|| {
         Unknown::new(
@@ -68,24 +87,9 @@ pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
         format: (style == Style::Csv).then_some("csv"),
         csv: (style == Style::Csv).then_some((head.delimiter, head.header_row)),
         rows: head.rows,
+        twice: head.twice,
         columns,
         ..Found::of(style)
-    })
-}
-
-fn look_book(sample: &Sample<'_>, book: &Book) -> Result<Found, Unknown> {
-    if !sample.place.is_folder() {
-        let remedy = "name a connection with an import folder: --connection";
-        return Err(Unknown::new(
-            "it is a workbook, which is read from import folders alone",
-            remedy,
-        ));
-    }
-    Ok(Found {
-        format: Some("xlsx"),
-        sheet: Some((book.sheet, book.header_row)),
-        rows: book.rows.clone(),
-        ..Found::of(Style::Xlsx)
     })
 }
 
@@ -98,10 +102,6 @@ fn text_of<'a>(sample: &Sample<'a>) -> Result<Cow<'a, str>, Unknown> {
         }
         None => "have it written in UTF-8, or write the block by hand, with `encoding`",
     };
-    if bytes.starts_with(b"PK\x03\x04") {
-        let remedy = "have it saved as CSV in UTF-8, and take that as the sample";
-        return Err(Unknown::new("it is a workbook or a zip archive", remedy));
-    }
     if bytes.starts_with(&[0x1f, 0x8b]) {
         return Err(Unknown::new("it is packed (gzip)", "unpack it, and take that as the sample"));
     }
@@ -161,6 +161,12 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         None => spot.records(&root),
     };
     let about = About { link: sample.link, url: sample.place.url() };
+    let total = paging::total(&root, &spot);
+    if style == Style::Opendatasoft && total.is_some_and(|total| total > PAGED_MAX) {
+        let of_all = total.map(|total| (total, records.len()));
+        let (style, format) = (Style::OpendatasoftExport, Some("ndjson"));
+        return Ok(Found { format, rows: rows(style, &records), of_all, ..Found::of(style) });
+    }
     let records_key = match sample.records {
         Some(path) if !told => Some(path.to_owned()),
         _ if style.preset().is_some() => None,
@@ -169,8 +175,9 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
     Ok(Found {
         records: records_key,
         rows: rows(style, &records),
+        success: (style == Style::Rest).then(|| success(&root)).flatten(),
         paging: paging::paging(&root, &spot, about),
-        of_all: paging::total(&root, &spot)
+        of_all: total
             .filter(|total| *total > records.len() as u64)
             .map(|total| (total, records.len())),
         ..Found::of(style)
@@ -299,6 +306,8 @@ impl Found {
             sheet: None,
             deletes: None,
             of_all: None,
+            twice: Vec::new(),
+            success: None,
         }
     }
 }

@@ -73,6 +73,24 @@ pub fn inside(bytes: Vec<u8>, cut: bool) -> Result<Inside, Unknown> {
     member(&archive)
 }
 
+/// What an answer, or its beginning, holds, once it is unpacked. It may block.
+///
+/// # Errors
+/// As [`inside`]; and of an archive, which no feed over HTTP reads.
+pub fn answered(bytes: Vec<u8>, cut: bool) -> Result<Inside, Unknown> {
+    if !archive::is_archive(&bytes) {
+        return Ok(Inside { bytes, cut, ..Inside::default() });
+    }
+    let inside = inside(bytes, cut)?;
+    if inside.member.is_some() {
+        return Err(Unknown::new(
+            "it is an archive (ZIP), which is read from import folders alone",
+            "ask the partner for what is in it, or sample the file for an import folder",
+        ));
+    }
+    Ok(inside)
+}
+
 /// The first member of an archive.
 fn member(archive: &Archive) -> Result<Inside, Unknown> {
     let mut members = archive.members().iter();

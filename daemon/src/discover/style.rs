@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::node::Node;
+use super::{block::quoted, node::Node};
 
 /// A kind of interface or file that is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Style {
     /// What a CKAN portal says about a data set: where its files are, not the data.
     CkanPackage,
     Opendatasoft,
+    /// The same, with more records than it gives by pages.
+    OpendatasoftExport,
     JsonApi,
     SdmxJson,
     SdmxCsv,
@@ -38,6 +40,7 @@ impl Style {
             Self::Ckan => "a CKAN datastore",
             Self::CkanPackage => "a CKAN package (where files are, not the data in them)",
             Self::Opendatasoft => "Opendatasoft 2.1",
+            Self::OpendatasoftExport => "Opendatasoft 2.1, by an export",
             Self::JsonApi => "JSON:API",
             Self::SdmxJson => "SDMX-JSON",
             Self::SdmxCsv => "SDMX-CSV",
@@ -179,6 +182,18 @@ fn is_error(root: &Node) -> bool {
     refused
         || (without_data && (there("error") || there("errors") || there("fault")))
         || (without_data && (problem || gateway) && largest(root).is_none())
+}
+
+/// What tells an error from data in documents like this one, as `success` is written; `None`: nothing here does.
+pub(super) fn success(root: &Node) -> Option<String> {
+    let is = |name: &&&str, what: fn(&Node) -> bool| root.member(name).is_some_and(what);
+    // What is there and is nothing was put there for the day when it is something.
+    let free = ["error", "errors", "fault"].iter().find(|name| is(name, |v| *v == Node::Nothing));
+    if let Some(name) = free {
+        return Some(format!("{{ error = {} }}", quoted(&path(&[name]))));
+    }
+    let good = ["success", "ok"].iter().find(|name| is(name, |v| *v == Node::Bool(true)))?;
+    Some(format!("{{ path = {}, equals = [true] }}", quoted(&path(&[good]))))
 }
 
 /// Whether the document is the list of what a service of `OData` has.

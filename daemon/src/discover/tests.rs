@@ -16,6 +16,7 @@ fn sample<'a>(text: &'a str, place: Place<'a>) -> Sample<'a> {
     Sample {
         bytes: text.as_bytes(),
         cut: false,
+        says: None,
         member: None,
         book: None,
         link: None,
@@ -63,6 +64,69 @@ fn an_answer_that_is_not_all_says_so() {
 }
 
 #[test]
+fn more_than_opendatasoft_pages_is_asked_for_by_an_export() {
+    let base = "https://p.example".parse().unwrap();
+    let url = "https://p.example/api/explore/v2.1/catalog/datasets/visits/records?limit=2&where=a";
+    let url = url.parse().unwrap();
+    let place = Place::Url { url: &url, base: &base };
+    for (total, style) in [(10_000, Style::Opendatasoft), (10_001, Style::OpendatasoftExport)] {
+        let text = format!(
+            r#"{{"total_count":{total},"results":[{{"id":1,"changed_at":"2026-11-24T10:00:00Z"}},{{"id":2,"changed_at":"2026-11-24T11:00:00Z"}}]}}"#
+        );
+        let found = propose(&sample(&text, place)).unwrap();
+        assert_eq!(found.style, style);
+        let lines: &[&str] = if style == Style::Opendatasoft {
+            &["preset = \"opendatasoft\""]
+        } else {
+            &[
+                "path = \"/api/explore/v2.1/catalog/datasets/visits/exports/jsonl?where=a\"",
+                "format = \"ndjson\"",
+                "# incremental = { field = \"changed_at\", param = \"where\", value = \"changed_at >= date'{cursor}'\" }",
+            ]
+        };
+        let block = found.block;
+        assert!(lines.iter().all(|line| block.lines().any(|l| l == *line)), "{block}");
+        let written = block.replace("# incremental", "incremental").replace("?where=a", "");
+        checked(&written, "all that stands in it");
+    }
+}
+
+#[test]
+fn where_errors_stand_beside_records_is_proposed_as_a_guess() {
+    for (beside, expected) in [
+        (r#""error":null"#, Some("success = { error = \"$.error\" }")),
+        (r#""success":true"#, Some("success = { path = \"$.success\", equals = [true] }")),
+        (r#""ok":true,"errors":null"#, Some("success = { error = \"$.errors\" }")),
+        (r#""errors":["a warning"]"#, None),
+        (r#""success":7"#, None),
+    ] {
+        let block = proposed(&format!("{{\"data\":[{{\"id\":1}}],{beside}}}")).unwrap().block;
+        let line = block.lines().find(|line| line.starts_with("success"));
+        let line = line.map(|line| line.split("  #").next().unwrap_or_default());
+        assert_eq!(line, expected, "{beside}");
+        checked(&block, beside);
+    }
+}
+
+#[test]
+fn a_name_that_a_header_has_twice_is_left_out_and_told() {
+    let found = proposed("id,note,name,note \n1,a,b,c\n2,d,e,f\n").unwrap();
+    let fields = &checked(&found.block, "twice").fields;
+    let names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["id", "name"]);
+    assert!(found.notes.iter().any(|note| note.contains("twice")), "{:?}", found.notes);
+}
+
+#[test]
+fn an_answer_whose_charset_is_not_its_own_is_read_as_what_it_is() {
+    let base = "https://p.example".parse().unwrap();
+    let place = Place::Url { url: &base, base: &base };
+    let lying = Sample { says: Some("ISO-8859-6"), ..sample(r#"[{"id":"قيد"}]"#, place) };
+    let block = propose(&lying).unwrap().block;
+    assert_eq!(checked(&block, "lying").encoding.as_deref(), Some("UTF-8"), "{block}");
+}
+
+#[test]
 fn what_is_no_data_is_refused_with_what_to_do() {
     for (text, why, remedy) in [
         ("<!DOCTYPE html><html><body>login</body></html>", "HTML", "auth"),
@@ -84,7 +148,6 @@ fn what_is_no_data_is_refused_with_what_to_do() {
     for (bytes, why) in [
         (&b"a,b\n\xe3\xe4,1\n"[..], "line 2"),
         (b"\xff\xfea\0,\0\x00\xd8", "not all of it is UTF-16LE"),
-        (b"PK\x03\x04rest", "workbook"),
         (b"\x1f\x8b\x08", "gzip"),
     ] {
         let sample = Sample { bytes, ..sample("", Place::Url { url: &url, base: &base }) };

@@ -12,6 +12,9 @@ use super::{
     style::Style,
 };
 
+/// How Opendatasoft is asked for changes.
+const WHERE: (&str, Option<&str>) = ("where", Some("{field} >= date'{cursor}'"));
+
 /// The block, and what to say of it.
 pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
     let table = Table::of(&found.rows);
@@ -40,10 +43,20 @@ pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
     if let Some(format) = found.format {
         block.text("format", format);
     }
+    if let Some(says) = sample.says {
+        let why = format!("the answer says that it is {says}, and all of it is UTF-8");
+        block.noted("encoding = \"utf-8\"", Some(&why));
+    }
     if let Some(records) = &found.records {
         block.text("records", records);
     }
     write_csv(found, &mut block);
+    if let Some(success) = found.success.as_ref().filter(|_| !sample.place.is_folder()) {
+        block.noted(
+            &format!("success = {success}"),
+            Some("guess: an answer tells its errors there"),
+        );
+    }
     write_sheet(found, &mut block, &mut notes);
     block.key(&key);
     if !sample.place.is_folder() {
@@ -57,6 +70,13 @@ pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
             "this tells where files are: sample the datastore or a file itself, for the data"
                 .to_owned(),
         );
+    }
+    if !found.twice.is_empty() {
+        let names: Vec<_> = found.twice.iter().map(|name| quoted(name)).collect();
+        notes.push(format!(
+            "the header has {} twice, and what stands there is left out: have the partner name them apart",
+            names.join(", ")
+        ));
     }
     if columns.iter().any(|column| column.sensitive) {
         notes.push("columns that may be about people are marked `sensitive`, by name and look: go through them".to_owned());
@@ -75,9 +95,12 @@ fn write_place(
     block: &mut Block,
     notes: &mut Vec<String>,
 ) -> Option<String> {
-    let params: Vec<&str> = found.paging.iter().flat_map(Paging::params).collect();
-    let path = sample.place.path(&params);
-    let Some(path) = path else {
+    let mut params: Vec<&str> = found.paging.iter().flat_map(Paging::params).collect();
+    let exported = found.style == Style::OpendatasoftExport;
+    if exported {
+        params.extend(["limit", "offset"]);
+    }
+    let Some(mut path) = sample.place.path(&params) else {
         block.noted(
             &format!("files = {}", quoted(&sample.place.pattern())),
             Some("the sample's name, with * for its digits"),
@@ -91,6 +114,10 @@ fn write_place(
         }
         return None;
     };
+    if exported {
+        block.say("By pages no more than 10,000 records are given: an export gives all of them in one answer.");
+        path.text = path.text.replacen("/records", "/exports/jsonl", 1);
+    }
     if path.secret {
         notes.push("a parameter of the address looks like a secret and was left out: it belongs into `auth` of the connection".to_owned());
     }
@@ -161,22 +188,23 @@ fn write_incremental(found: &Found, columns: &[Column], since: Option<&str>, blo
     let Some(column) = columns.iter().find(|column| is_change(column)) else { return };
     if let Some(param) = since {
         return block.noted(
-            &incremental(column, Some(param)),
+            &incremental(column, Some((param, None))),
             Some("the address asked by it; that the column goes with it is a guess"),
         );
     }
     let name = quoted(&column.name);
-    if matches!(found.style, Style::Odata | Style::Opendatasoft) {
+    if matches!(found.style, Style::Odata | Style::Opendatasoft | Style::OpendatasoftExport) {
         block.say(&format!(
             "Guess: {name} is the time of the last change. To ask for changes by it:"
         ));
-        return block.say(&incremental(column, None));
+        let param = found.style == Style::OpendatasoftExport;
+        return block.say(&incremental(column, param.then_some(WHERE)));
     }
     block.say(&format!(
         "Guess: {name} is the time of the last change. If the partner can filter by it, take the parameter's name from"
     ));
     block.say("its documentation; until then everything is read each time.");
-    block.say(&incremental(column, Some("updated_since")));
+    block.say(&incremental(column, Some(("updated_since", None))));
 }
 
 fn write_deletions(found: &Found, table: &Table<'_>, block: &mut Block) {

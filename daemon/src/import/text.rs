@@ -9,7 +9,7 @@ use marsad_shared::{
 };
 
 use super::proposal::{self, Wanted};
-use crate::decode::{DecodeError, charset, charset::Charset, letters::Letters};
+use crate::decode::{DecodeError, charset, charset::Charset};
 
 /// As much of a file's begin is kept, in bytes, to tell what else it may be.
 const HEAD: usize = 64 * 1024;
@@ -28,7 +28,7 @@ type Whole<'f, R> = Chain<Cursor<Vec<u8>>, &'f mut R>;
 
 enum Bytes<'f, R> {
     AsTheyAre(Whole<'f, R>),
-    Text(charset::Utf8<Probe<Whole<'f, R>>>),
+    Text(charset::Utf8<Whole<'f, R>>),
 }
 
 impl<'f, R: Read> FileText<'f, R> {
@@ -47,7 +47,7 @@ impl<'f, R: Read> FileText<'f, R> {
         let whole = Cursor::new(head.clone()).chain(bytes);
         let bytes = match charset {
             None => Bytes::AsTheyAre(whole),
-            Some(charset) => Bytes::Text(charset.read(Probe::new(whole, charset))),
+            Some(charset) => Bytes::Text(charset.read(whole)),
         };
         Ok(Self { feed, format, head, charset, bytes })
     }
@@ -67,9 +67,8 @@ impl<'f, R: Read> FileText<'f, R> {
         let Some(charset) = self.charset else { return read };
         let wanted = Wanted::of(self.feed, self.format, layout);
         if let (Ok(_), Bytes::Text(text)) = (&read, &self.bytes)
-            && text.inner().is_utf8()
+            && text.is_utf8_after_all()
         {
-            // Only of a file that was read to its end is that known.
             let remedy = proposal::for_utf8(&wanted, &self.head, charset);
             return Err(DecodeError::Encoding(format!(
                 "all of it is UTF-8, and none of it {}; {remedy}",
@@ -101,33 +100,6 @@ impl<R: Read> Read for FileText<'_, R> {
             Bytes::AsTheyAre(bytes) => bytes.read(buffer),
             Bytes::Text(text) => text.read(buffer),
         }
-    }
-}
-
-/// Bytes of a text in an encoding in which nearly every byte is a letter, looked at on their way: whether they are UTF-8
-/// after all.
-struct Probe<R> {
-    bytes: R,
-    /// `None`: nothing is to be told, or it is no UTF-8.
-    letters: Option<Letters>,
-}
-
-impl<R: Read> Probe<R> {
-    fn new(bytes: R, charset: Charset) -> Self {
-        Self { bytes, letters: charset.is_legacy().then(Letters::default) }
-    }
-
-    fn is_utf8(&self) -> bool {
-        self.letters.as_ref().is_some_and(Letters::is_utf8)
-    }
-}
-
-impl<R: Read> Read for Probe<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.bytes.read(buffer)?;
-        let piece = buffer.get(..read).unwrap_or_default();
-        self.letters = self.letters.take().and_then(|letters| letters.with(piece));
-        Ok(read)
     }
 }
 

@@ -13,6 +13,7 @@ use marsad_shared::{
 
 use super::{page::format_of, room::Size};
 use crate::{
+    archive,
     decode::{DecodeError, Scalar, charset::Charset, sdmx},
     intake::{self, Intake, Piece, Source},
     source::{
@@ -147,31 +148,34 @@ impl Reading {
     /// Hands its text over, in UTF-8; how long the page was comes back, or why its packing could not be undone.
     fn text<T>(&self, take: impl FnOnce(Source<'_>) -> T) -> (T, Result<u64, DecodeError>) {
         let plain = self.charset.map_or(Some(0), Charset::plain);
+        let mut wrong = archive::is_archive(self.body.begin()).then(zipped);
         if let Some(held) = self.body.held() {
-            let len = Ok(held.len() as u64);
+            let len = held.len() as u64;
             let text = plain.and_then(|mark| held.get(mark..));
             if let Some(text) = text {
-                return (take(Source::Held(text)), len);
+                return (take(Source::Held(text)), wrong.map_or(Ok(len), Err));
             }
         }
         let mut bytes = self.body.open();
         let taken = match self.charset {
             None => take(Source::Stream(&mut BufReader::with_capacity(CHUNK, &mut bytes))),
             Some(charset) => {
-                let text = charset.read(&mut bytes);
-                if self.body.held().is_some() {
-                    // Three bytes are the most that one becomes.
-                    let (mut whole, most) = (Vec::new(), 3 * HELD_MAX as u64);
+                let mut text = charset.read(&mut bytes);
+                let taken = if self.body.held().is_some() {
+                    // Three bytes are the most that one becomes, and the end is met, too.
+                    let (mut whole, most) = (Vec::new(), 3 * HELD_MAX as u64 + 1);
                     // What is held can always be read.
-                    let _ = text.take(most).read_to_end(&mut whole);
+                    let _ = text.by_ref().take(most).read_to_end(&mut whole);
                     take(Source::Held(&whole))
                 } else {
-                    take(Source::Stream(&mut BufReader::with_capacity(CHUNK, text)))
-                }
+                    take(Source::Stream(&mut BufReader::with_capacity(CHUNK, &mut text)))
+                };
+                wrong = wrong.or_else(|| text.is_utf8_after_all().then(|| after_all(charset)));
+                taken
             }
         };
         let read = bytes.fault().map_or(Ok(bytes.read_so_far()), |fault| Err(unread(&fault)));
-        (taken, read)
+        (taken, wrong.map_or(read, Err))
     }
 
     /// All of it in a file of `folder` that has no name, for the process that reads workbooks; and how long it is, in bytes.
@@ -192,6 +196,22 @@ impl Reading {
         let Some(charset) = self.charset else { return false };
         sdmx::is_json(&charset.text(self.body.begin()))
     }
+}
+
+/// What is wrong with a page that is packed file by file.
+fn zipped() -> DecodeError {
+    DecodeError::Format(
+        "it is a workbook, or an archive (ZIP); of a workbook set format = \"xlsx\", and an archive is read from an import folder alone: ask the partner for what is in it"
+            .to_owned(),
+    )
+}
+
+/// What is wrong with a page that is UTF-8 after all.
+fn after_all(charset: Charset) -> DecodeError {
+    DecodeError::Encoding(format!(
+        "all of it is UTF-8, and should be {}; have the partner say so (`charset`), or set encoding = \"utf-8\" in the feed",
+        charset.name()
+    ))
 }
 
 /// Why a page cannot be unpacked to its end.

@@ -1,7 +1,11 @@
 //! Looking at a partner now: trying a connection, and sampling data for a feed. Neither changes anything, and both cost
 //! the partner a request: so they need a role and are audited, as commands are.
 
-use std::{io::Read as _, sync::Arc, time::Duration};
+use std::{
+    io::{self, Read as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Extension, Json,
@@ -28,8 +32,9 @@ use super::{
     problem::{Refusal, bad_request, conflict, not_found, unavailable},
 };
 use crate::{
+    archive::is_archive,
     decode::charset::Charset,
-    discover::{self, Inside, Place, Sample, is_within, propose},
+    discover::{self, Place, Sample, is_within, propose},
     services::Route,
     source::{call::Call, fault::shown, http::HttpSource},
     test::test,
@@ -187,9 +192,11 @@ async fn sampled(
     body: Body,
     records: Option<String>,
 ) -> Result<Discovered, Problem> {
-    let (bytes, cut, link) = match (&aim, &route.source) {
+    let Answered { bytes, cut, link, says } = match (&aim, &route.source) {
         (Aim::Url(url), Some(source)) => fetched(source, url).await?,
-        (Aim::File { cut, .. }, _) => (taken(body).await?, *cut, None),
+        (Aim::File { cut, .. }, _) => {
+            Answered { bytes: taken(body).await?, cut: *cut, link: None, says: None }
+        }
         (Aim::Url(_), None) => return Err(outside("it is a connection of folders".to_owned())),
     };
     let partner = &route.connection.partner;
@@ -211,12 +218,13 @@ async fn sampled(
         };
         let connection = route.connection.id.as_str();
         let inside = match &aim {
-            Aim::Url(_) => Inside { bytes, cut, ..Inside::default() },
+            Aim::Url(_) => discover::answered(bytes, cut)?,
             Aim::File { .. } => discover::inside(bytes, cut)?,
         };
         let sample = Sample {
             bytes: &inside.bytes,
             cut: inside.cut,
+            says,
             member: inside.member.as_deref(),
             book: inside.book.as_ref(),
             link: link.as_deref(),
@@ -243,11 +251,18 @@ async fn sampled(
     })
 }
 
-/// The answer, whether it was cut off, and its `Link` header.
-async fn fetched(
-    source: &HttpSource,
-    url: &Url,
-) -> Result<(Vec<u8>, bool, Option<String>), Problem> {
+/// What is sampled, as it came.
+struct Answered {
+    bytes: Vec<u8>,
+    /// Only the beginning of something longer.
+    cut: bool,
+    /// The `Link` header.
+    link: Option<String>,
+    /// The encoding that it says to be in, where all of it is UTF-8.
+    says: Option<&'static str>,
+}
+
+async fn fetched(source: &HttpSource, url: &Url) -> Result<Answered, Problem> {
     let failed = |why: String, remedy: &str| Problem {
         code: ProblemCode::Failed,
         what: NOTHING.to_owned(),
@@ -268,11 +283,18 @@ async fn fetched(
     // As a feed that names no encoding would be read.
     let charset = Charset::of(body.begin(), None, answer.header(CONTENT_TYPE));
     let sample = tokio::task::spawn_blocking(move || {
-        let mut bytes = Vec::new();
-        let read = charset.read(body.open()).take(SAMPLE_MAX as u64 + 1).read_to_end(&mut bytes);
-        read.map(|_| bytes)
+        let most = SAMPLE_MAX as u64 + 1;
+        let (mut text, mut bytes) = (charset.read(body.open()), Vec::new());
+        text.by_ref().take(most).read_to_end(&mut bytes)?;
+        let is_utf8 = text.is_utf8_after_all();
+        if is_utf8 || is_archive(body.begin()) {
+            bytes.clear();
+            body.open().take(most).read_to_end(&mut bytes)?;
+        }
+        Ok((bytes, is_utf8.then(|| charset.name())))
     });
-    let mut bytes = sample.await.map_err(|_| unavailable())?.map_err(|error| {
+    let sample = sample.await.map_err(|_| unavailable())?;
+    let (mut bytes, says) = sample.map_err(|error: io::Error| {
         failed(
             format!("{}: the answer cannot be read ({error})", shown(url)),
             "try again, and see the daemon's log",
@@ -280,7 +302,7 @@ async fn fetched(
     })?;
     let cut = bytes.len() > SAMPLE_MAX;
     bytes.truncate(SAMPLE_MAX);
-    Ok((bytes, cut, link))
+    Ok(Answered { bytes, cut, link, says })
 }
 
 /// The file's first bytes, as they were sent.

@@ -141,6 +141,14 @@ impl Body {
         }
     }
 
+    /// The same, which is not packed after all.
+    fn plain(self) -> Self {
+        match self.stored {
+            Stored::Packed(bytes) => Self::from(bytes),
+            _ => Self { packing: None, sealed: false, ..self },
+        }
+    }
+
     /// Lets go of one that is not held, now that it was read and turned out to be `len` bytes long.
     pub fn let_go(&mut self, len: u64) {
         if self.held().is_none() {
@@ -290,7 +298,8 @@ async fn settled(coming: Coming, says: &str) -> Result<Body, UnpackError> {
         let mut unpacked = body.open();
         let read = unpacked.by_ref().take(most as u64 + 1).read_to_end(&mut plain);
         if let Some(fault) = unpacked.fault() {
-            return Err(fault);
+            let mere_word = packing.is_mere_word(body.begin(), &fault);
+            return if mere_word { Ok(body.plain()) } else { Err(fault) };
         }
         packing.holds(&plain)?;
         // The disk's own trouble comes again, and is told, when the body is read.

@@ -239,8 +239,7 @@ impl FetchError {
     /// What went wrong on the way. A time-out is looked for first: reqwest files a stalled body under decoding.
     pub fn of_transport(error: &reqwest::Error, url: &Url, body: bool) -> Self {
         if let Some(forbidden) = cause::<Forbidden>(error) {
-            let remedy =
-                "no partner is there; if it is meant, write the address itself into base_url";
+            let remedy = "no partner is there; if it is meant, write the address itself in place of the name";
             let text = format!("{}: {forbidden}; {remedy}", shown(url));
             return Self::Final { reason: Reason::Dns, text };
         }
@@ -280,7 +279,8 @@ impl Found {
 impl FetchError {
     /// A redirect that is not followed.
     fn astray(url: &Url, what: &str) -> Self {
-        let text = format!("{}: {what}; put the new address into base_url", shown(url));
+        let remedy = "put the new address where the old one stands in the partner's file";
+        let text = format!("{}: {what}; {remedy}", shown(url));
         Self::Final { reason: Reason::Http4xx, text }
     }
 }

@@ -84,19 +84,25 @@ impl Said {
         let safe = words.filter(|words| !ours.is_in(text) && !ours.is_in(words));
         let words = safe.map(|words| settled_at_most(words, SHOWN_MAX));
         let front = FRONTS.iter().find(|(said, _)| text.contains(said)).map(|(_, front)| *front);
-        let leads = headers.get(LOCATION).and_then(|to| leads(to.to_str().ok()?, ours));
+        let leads = leads(headers, |text| ours.is_in(text));
         let fault = fault.as_ref().map(|(_, retryable)| *retryable);
         Self { words, retry_after, fault, leads, front }
     }
+
+    /// What its `headers` alone say, of a body that nobody may see.
+    pub fn of_headers(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> Self {
+        Self { leads: leads(headers, is_ours), ..Self::default() }
+    }
 }
 
-/// An address that an answer leads to: no query, no user, nothing of `ours`, and safe for any screen.
-fn leads(to: &str, ours: &Ours) -> Option<String> {
+/// The address that an answer leads to: no query, no user, nothing of ours, and safe for any screen.
+fn leads(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> Option<String> {
+    let to = headers.get(LOCATION)?.to_str().ok()?;
     let bare = Url::parse(to).map_or_else(
         |_| to.split(['?', '#']).next().unwrap_or_default().to_owned(),
         |url| shown(&url),
     );
-    (!bare.is_empty() && !ours.is_in(to)).then(|| settled_at_most(&bare, SHOWN_MAX))
+    (!bare.is_empty() && !is_ours(to)).then(|| settled_at_most(&bare, SHOWN_MAX))
 }
 
 /// The words of a SOAP fault, whose bindings have it come with an error's status; and whether a moment may cure it.

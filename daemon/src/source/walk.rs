@@ -88,7 +88,9 @@ pub enum WalkError {
     NoLink { page: u64 },
     #[error("there are more than {most} pages; raise `max_pages` if that is right")]
     TooMany { most: u64 },
-    #[error("there are more than {most} records; raise `max_records` if that is right")]
+    #[error(
+        "there are more than {most} records; raise `max_records`, or read them in parts (`split`) or by an export where the partner gives no more by pages"
+    )]
     TooManyRecords { most: u64 },
     #[error(
         "a page leads to another origin ({origin}), where our credentials must not go; tell the partner"

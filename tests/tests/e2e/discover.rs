@@ -1,8 +1,9 @@
 //! `marsad feed discover`: what is printed for a partner goes into its file as it is, checks clean, and reads all rows.
 
 use marsad_tests::{
+    bank,
     daemon::{Daemon, Home},
-    partner::{Api, Paging, PartnerFile, api::Plan, data::VISITS},
+    partner::{Api, Cell, Paging, PartnerFile, Reply, Script, api::Plan, data::VISITS},
 };
 
 use crate::{
@@ -179,6 +180,40 @@ async fn a_packed_file_and_a_workbook_are_sampled_as_what_is_in_them() -> anyhow
         std::fs::rename(folder.join("new.part"), folder.join(name))?;
         let run = waits::good_run(&daemon, "education/transfers", 0).await?;
         assert_eq!(run.counts.inserted, 2, "{name}: {run:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_what_it_says_is_sampled_as_what_it_is() -> anyhow::Result<()> {
+    let book = Book::new(&(book::row(1, &["id", "n"]) + &book::row(2, &["a", "5"]))).bytes();
+    let archive = zip(&[Member::new("a.csv", b"id,n\na,5\n")]);
+    let partner = Script::start(move |asked| match asked.path.as_str() {
+        "/book" => Reply::bytes("application/octet-stream", book.clone()),
+        "/archive" => Reply::bytes("application/zip", archive.clone()),
+        _ => Reply::text("application/json; charset=iso-8859-6", r#"[{"id":"قيد","n":5}]"#),
+    })
+    .await?;
+    let mut file = PartnerFile::new("health");
+    file.connection("api", &format!("base_url = \"http://{}\"\n", partner.address()));
+    let mut daemon = Daemon::start(Home::with(&[&file])?).await?;
+    let url = |name: &str| format!("http://{}/{name}", partner.address());
+    let refused = daemon.cli(&["feed", "discover", &url("archive")]).await?;
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    assert!(refused.err.contains("(ZIP), which is read from import folders"), "{}", refused.err);
+    for (name, line) in [("book", "format = \"xlsx\""), ("letters", "encoding = \"utf-8\"")] {
+        let said = daemon.cli(&["feed", "discover", &url(name)]).await?;
+        assert_eq!(said.code, 0, "{name}: {}", said.err);
+        assert!(said.out.contains(line), "{name}: {}", said.out);
+        file.add(&said.out);
+    }
+    daemon.sigterm().await?;
+    daemon.home.partner(&file)?;
+    daemon.go().await?;
+    for (feed, id) in [("health/book", "a"), ("health/letters", "قيد")] {
+        waits::good_run(&daemon, feed, 0).await?;
+        let rows = bank::rows(&daemon.state_dir(), feed, &["id", "n"])?;
+        assert_eq!(rows, [[Cell::Text(id.to_owned()), Cell::Integer(5)]], "{feed}");
     }
     Ok(())
 }

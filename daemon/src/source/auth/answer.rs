@@ -66,7 +66,8 @@ pub(super) async fn ask(
     }
     // Nobody may see its body: it may hold a token.
     let shown = without_echo(&headers, &is_ours);
-    let error = FetchError::of_answer(status, &shown, &Said::default(), now, url);
+    let said = Said::of_headers(&headers, &is_ours);
+    let error = FetchError::of_answer(status, &shown, &said, now, url);
     // A token server says 400 where others say 401 (RFC 6749 section 5.2).
     let refused = matches!(status.as_u16(), 400 | 401 | 403);
     if !refused || matches!(error, FetchError::Throttled { .. }) {

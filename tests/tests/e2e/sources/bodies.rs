@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, io::Write as _, time::Duration};
 
+use encoding_rs::WINDOWS_1256;
 use flate2::{
     Compression,
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
@@ -13,8 +14,11 @@ use marsad_tests::{
 };
 use serde_json::json;
 
-use super::{Agency, Case, id, lines, row, rows};
-use crate::waits;
+use super::{Agency, Case, at, id, lines, row, rows};
+use crate::{
+    waits,
+    zip::{Member, zip},
+};
 
 fn plain() -> Vec<u8> {
     json!({ "data": rows(0..40) }).to_string().into_bytes()
@@ -70,6 +74,9 @@ async fn a_body_is_unpacked_by_what_it_is_and_not_by_what_it_says() -> anyhow::R
         packed("zstd", zstd(&plain()), "zstd"),
         packed("zstd-unsaid", zstd(&plain()), ""),
         packed("identity", plain(), "identity"),
+        packed("said-br", plain(), "br"),
+        packed("said-deflate", plain(), "deflate"),
+        packed("none", plain(), "none"),
     ];
     let feeds: Vec<_> = cases.iter().map(|case| case.feed).collect();
     let agency = Agency::start(cases).await?;
@@ -95,7 +102,7 @@ async fn a_body_that_cannot_be_unpacked_is_never_stored() -> anyhow::Result<()> 
         (packed("cut-zlib", half(zlib(&plain())), "deflate"), Reason::Truncated, "(deflate) and"),
         (packed("cut-br", half(brotli(&plain())), "br"), Reason::Truncated, "(br) and does not"),
         (packed("cut-zstd", half(zstd(&plain())), "zstd"), Reason::Truncated, "(zstd) and does"),
-        (packed("said-br", plain(), "br"), Reason::Truncated, "(br) and does not unpack"),
+        (packed("archive", zip(&[Member::new("a.json", &plain())]), ""), Reason::NotJson, "(ZIP)"),
         (packed("bomb", bomb, "zstd"), Reason::TooLarge, "larger than 256 MiB once it is unpacked"),
     ];
     let (cases, wanted): (Vec<_>, Vec<_>) = table
@@ -308,6 +315,52 @@ async fn text_is_read_in_the_encoding_that_it_is_in() -> anyhow::Result<()> {
         assert_eq!(agency.rows(feed, &["id"])?.len(), good, "{feed}: its neighbours are kept");
         let refused = agency.daemon.client.quarantine(&id(feed)).await?;
         assert_eq!((refused[0].place.row, refused[0].reason.as_str()), (Some(row), reason));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_charset_that_is_not_the_bodys_own_moves_nothing() -> anyhow::Result<()> {
+    let row = |n: u64| json!({ "id": format!("قيد-{n}"), "n": n, "at": at(n) });
+    let small = json!({ "data": [row(0), row(1)] }).to_string();
+    let large = json!({ "data": (0..30_000).map(row).collect::<Vec<_>>() }).to_string();
+    assert!(large.len() > 1024 * 1024, "it is put aside");
+    let table = "id,n,at\nقيد-0,0,\nقيد-1,1,\n";
+    let latin = |text: &str| {
+        let body = text.as_bytes().to_vec();
+        move |_: &Asked| Reply::bytes("application/json; charset=ISO-8859-1", body.clone())
+    };
+    let xml = |letters: &str| {
+        format!(
+            "<list><visit><id>{letters}-0</id></visit><visit><id>{letters}-1</id></visit></list>"
+        )
+    };
+    let said = WINDOWS_1256.encode(&xml("قيد")).0.into_owned();
+    let lying = xml("قيد");
+    let of_xml = "format = \"xml\"\nrecords = \"list/visit\"\nfields = { id = \"text\" }";
+    let agency = Agency::start(vec![
+        Case::new("small", "", latin(&small)),
+        Case::new("large", "", latin(&large)),
+        Case::new("table", "format = \"csv\"", latin(table)),
+        Case::new("feed-says", "encoding = \"windows-1256\"", latin(&small)),
+        Case::new("mended", "encoding = \"utf-8\"", latin(&small)),
+        Case::new("xml", of_xml, move |_| {
+            Reply::bytes("text/xml; charset=windows-1256", said.clone())
+        }),
+        Case::new("xml-lying", of_xml, move |_| {
+            Reply::text("text/xml; charset=windows-1256", &lying)
+        }),
+    ])
+    .await?;
+    let words = ["all of it is UTF-8", "set encoding = \"utf-8\""];
+    for feed in ["small", "large", "table", "feed-says", "xml-lying"] {
+        let run = agency.fails(feed, Reason::Encoding, &words).await?;
+        assert_eq!(run.counts.inserted, 0, "{feed}: {run:#?}");
+    }
+    let wanted = ["قيد-0", "قيد-1"].map(|id| vec![Cell::Text(id.to_owned())]);
+    for feed in ["mended", "xml"] {
+        agency.first(feed).await?;
+        assert_eq!(agency.rows(feed, &["id"])?, wanted, "{feed}");
     }
     Ok(())
 }
