@@ -49,7 +49,7 @@ use crate::{
     run::Ending,
     services::{Bells, Orders, Routes, Services},
     socket::Socket,
-    source::{client::Clients, http::HttpSource, spend::Caller},
+    source::{auth::Vault, client::Clients, http::HttpSource, spend::Caller},
     watch::Page,
 };
 
@@ -206,6 +206,7 @@ impl Supervisor {
         feeds: &[Arc<Feed>],
     ) -> anyhow::Result<()> {
         let clients = Clients::default();
+        let vault = Vault::new(&self.services.store.folder.secrets());
         let (store, clock) = (&self.services.store, &self.services.clock);
         self.services.books.open(&self.config, connections, store, &**clock).await?;
         let mut states = self.feed_states(feeds).await?;
@@ -217,8 +218,8 @@ impl Supervisor {
         for connection in connections {
             let mine = by_connection.remove(&connection.id).unwrap_or_default();
             let purse = self.services.books.purse(&connection.partner);
-            let (clock, secrets) = (&self.services.clock, self.services.store.folder.secrets());
-            let source = HttpSource::new(connection, &clients, &secrets, clock, purse.as_ref())
+            let clock = &self.services.clock;
+            let source = HttpSource::new(connection, &clients, &vault, clock, purse.as_ref())
                 .with_context(|| format!("{} cannot be reached", connection.id))?;
             self.services.routes.open(connection, source.as_ref(), &mine);
             if let Some(source) = &source {

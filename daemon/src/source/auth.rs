@@ -10,12 +10,9 @@ mod oauth;
 mod times;
 mod token;
 
-use std::path::Path;
-
 use marsad_shared::{
     connection::{Auth, KeyPlace, SentIn},
     health::Reason,
-    id::ConnectionId,
     request::Body,
 };
 use reqwest::{
@@ -28,10 +25,9 @@ use url::Url;
 use self::{
     digest::Digest,
     jwt::Issuer,
-    kept::Kept,
     token::{Giver, Keeper, Number},
 };
-pub use self::{fare::Fare, times::Times};
+pub use self::{fare::Fare, kept::Vault, times::Times};
 use super::{fault::FetchError, ours::without};
 
 /// Signs the requests of one connection.
@@ -60,8 +56,8 @@ enum What {
 }
 
 impl Signer {
-    /// The signer of `connection`. `secrets`: the folder where tokens are kept that were given in place of others.
-    pub fn new(connection: &ConnectionId, auth: Auth, secrets: &Path) -> Self {
+    /// The signer of a connection. `vault`: where tokens are kept that were given in place of others.
+    pub fn new(auth: Auth, vault: &Vault) -> Self {
         let bearer = || SentIn::Header {
             name: AUTHORIZATION.as_str().to_owned(),
             prefix: "Bearer ".to_owned(),
@@ -70,7 +66,7 @@ impl Signer {
             Auth::Digest { user, password } => Proof::Digest(Digest::new(user, password)),
             Auth::Jwt { claims, send } => Proof::Jwt(Issuer::new(*claims), send),
             Auth::OAuth2(how) => {
-                let kept = Kept::of(&how.grant, secrets, connection);
+                let kept = vault.kept(&how.grant);
                 let giver = Giver::OAuth2(Box::new(oauth::Giver::new(*how)));
                 Proof::Token(Keeper::new(giver, kept, bearer()), bearer())
             }

@@ -25,7 +25,7 @@ use rustls::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::{call::Call, client::Clients, http::HttpSource, spend::Purse};
+use super::{auth::Vault, call::Call, client::Clients, http::HttpSource, spend::Purse};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -123,6 +123,11 @@ pub(super) fn source_with(
     secrets: &Path,
     purse: Option<&Arc<Purse>>,
 ) -> Arc<HttpSource> {
+    source_of(http, &Vault::new(secrets), purse)
+}
+
+/// The same, beside others that keep their tokens in `vault`.
+pub(super) fn source_of(http: Http, vault: &Vault, purse: Option<&Arc<Purse>>) -> Arc<HttpSource> {
     // Refused only if it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let connection = Connection {
@@ -135,7 +140,7 @@ pub(super) fn source_with(
         marker: None,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    HttpSource::new(&connection, &Clients::default(), secrets, &clock, purse).unwrap().unwrap()
+    HttpSource::new(&connection, &Clients::default(), vault, &clock, purse).unwrap().unwrap()
 }
 
 /// A call of `path` behind the server's root.

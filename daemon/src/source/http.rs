@@ -23,7 +23,7 @@ use tokio::{
 use url::Url;
 
 use super::{
-    auth::{Fare, Shown, Signer, Times},
+    auth::{Fare, Shown, Signer, Times, Vault},
     body,
     call::Call,
     client::{ClientError, Clients, Door, Seen},
@@ -74,15 +74,15 @@ struct Sent {
 }
 
 impl HttpSource {
-    /// The source behind `connection`; `None` for one of folders. `secrets`: the folder where tokens are kept that its
-    /// partner replaces; in the one around it, large answers are put aside while they are read.
+    /// The source behind `connection`; `None` for one of folders. `vault`: where tokens are kept that its
+    /// partner replaces; in the folder around it, large answers are put aside while they are read.
     ///
     /// # Errors
     /// [`ClientError`] if its certificates are of no use.
     pub fn new(
         connection: &Connection,
         clients: &Clients,
-        secrets: &Path,
+        vault: &Vault,
         clock: &Arc<dyn Clock>,
         purse: Option<&Arc<Purse>>,
     ) -> Result<Option<Arc<Self>>, ClientError> {
@@ -95,8 +95,8 @@ impl HttpSource {
             door: Arc::new(door),
             headers: Arc::new(headers(http)),
             ours: Arc::new(Ours::of(&http.auth)),
-            folder: secrets.parent().unwrap_or(secrets).into(),
-            signer: Arc::new(Signer::new(&connection.id, http.auth.clone(), secrets)),
+            folder: vault.folder().parent().unwrap_or(vault.folder()).into(),
+            signer: Arc::new(Signer::new(http.auth.clone(), vault)),
             gate: Arc::new(Gate::new(connection.id.clone(), clock, limit, purse.cloned())),
             places: http.feeds_at_once.map(Places::new),
             http: Arc::new(http.clone()),

@@ -193,7 +193,9 @@ async fn a_refresh_token_that_rotates_survives_kill_9_and_is_kept_in_one_place()
         let before = waits::last(&daemon, "courts/rows").await?;
         waits::good_run(&daemon, "courts/rows", before).await?;
         daemon.kill9().await?;
-        let file = daemon.state_dir().join("secrets/courts_api.refresh");
+        let files: Vec<_> = fs::read_dir(daemon.state_dir().join("secrets"))?.collect();
+        let [Ok(file)] = files.as_slice() else { anyhow::bail!("{files:?}") };
+        let file = file.path();
         let kept: Value = serde_json::from_slice(&fs::read(&file)?)?;
         let last = given.lock().expect("nobody panics with it").last.clone();
         assert_eq!(kept["refresh_token"], last, "what the partner knows is what we know");

@@ -7,6 +7,7 @@ use marsad_shared::{
 use reqwest::{Client, header::AUTHORIZATION, header::HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use tokio::sync::Mutex;
 use url::Url;
 
 use super::{
@@ -51,10 +52,15 @@ impl Giver {
     pub(super) async fn give(
         &self,
         client: &Client,
-        mut kept: Option<&mut Kept>,
+        kept: Option<&Mutex<Kept>>,
         now: Times,
     ) -> Result<Gift, FetchError> {
         let url = self.url();
+        // Until its answer is there, nobody else shows it.
+        let mut kept = match kept {
+            Some(kept) => Some(kept.lock().await),
+            None => None,
+        };
         let refresh = match &mut kept {
             Some(kept) => Some(kept.current(url).await?),
             None => None,
@@ -80,7 +86,7 @@ impl Giver {
         let answer = ask(request, url, now.theirs, ours).await?;
         let json = answer::json(&answer.body, url)?;
         // First of all: the one that was used is of no use any more, whatever else is wrong with the answer.
-        if let (Some(kept), Some(next)) = (kept, rotated(&json)) {
+        if let (Some(kept), Some(next)) = (&mut kept, rotated(&json)) {
             kept.replace(next, url).await?;
         }
         let text = answer::token(&json, &self.how.token, url)?;

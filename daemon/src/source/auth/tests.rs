@@ -17,7 +17,8 @@ use serde_json_path::JsonPath;
 use tokio::task::JoinSet;
 
 use crate::source::{
-    bench::{Asked, Server, call, http, says, source},
+    auth::Vault,
+    bench::{Asked, Server, call, http, says, source, source_of},
     call::Call,
     fault::FetchError,
 };
@@ -186,6 +187,18 @@ async fn no_error_shows_what_we_showed() {
 }
 
 #[tokio::test]
+async fn a_token_server_that_moved_is_told_with_where_it_leads() {
+    let secrets = tempfile::tempdir().unwrap();
+    let to = [("location", "https://login.example/new/token?client_secret=hunter2")];
+    let server = Server::start(move |_, _| says(308, &to, "")).await;
+    let auth = Auth::OAuth2(Box::new(oauth(&server, Grant::ClientCredentials)));
+    let source = source(http(server.url("/"), auth), secrets.path());
+    let error = source.get(&call(&server, "/x"), None).await.unwrap_err().to_string();
+    let expected = "it redirects to https://login.example/new/token, and redirects are not followed; put the new address where the old one stands";
+    assert!(error.contains("/token: ") && error.contains(expected), "{error}");
+}
+
+#[tokio::test]
 async fn a_token_is_asked_for_once_however_many_wait_for_it() {
     let secrets = tempfile::tempdir().unwrap();
     let server = partner_with_tokens(json!(3600)).await;
@@ -316,7 +329,6 @@ async fn rotating() -> Server {
 #[tokio::test]
 async fn a_refresh_token_that_rotates_is_on_the_disk_before_its_access_token_is_used() {
     let secrets = tempfile::tempdir().unwrap();
-    let file = secrets.path().join("courts_api.refresh");
     let server = rotating().await;
     let grant = || Grant::RefreshToken("r1".into());
     let anew = |grant| {
@@ -326,7 +338,10 @@ async fn a_refresh_token_that_rotates_is_on_the_disk_before_its_access_token_is_
     for number in 2..=4 {
         // Each time as after `kill -9`: all that is known is on the disk.
         anew(grant()).get(&call(&server, "/x"), None).await.unwrap();
-        let kept: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let files: Vec<_> = fs::read_dir(secrets.path()).unwrap().map(Result::unwrap).collect();
+        let [file] = files.as_slice() else { panic!("{files:?}") };
+        let kept = fs::read(file.path()).unwrap();
+        let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
         assert_eq!(kept["refresh_token"], format!("r{number}"));
     }
     // Where it cannot be saved, what came with it is not used.
@@ -344,6 +359,31 @@ async fn a_refresh_token_that_rotates_is_on_the_disk_before_its_access_token_is_
 
     let error = anew(grant()).get(&call(&server, "/x"), None).await.unwrap_err();
     assert!(error.to_string().contains("invalid_grant"), "{error}");
+}
+
+#[tokio::test]
+async fn connections_that_were_given_one_refresh_token_take_turns_with_it() {
+    let secrets = tempfile::tempdir().unwrap();
+    let (server, vault) = (rotating().await, Vault::new(secrets.path()));
+    let auth = || Auth::OAuth2(Box::new(oauth(&server, Grant::RefreshToken("r1".into()))));
+    let both = [(); 2].map(|()| source_of(http(server.url("/"), auth()), &vault, None));
+    for _ in 0..2 {
+        let gets = both.iter().map(|source| {
+            let (source, call) = (Arc::clone(source), call(&server, "/x"));
+            async move { source.get(&call, None).await.map(drop) }
+        });
+        for got in futures_util::future::join_all(gets).await {
+            got.unwrap();
+        }
+    }
+    let asked = server.asked();
+    let shown: Vec<_> = asked.iter().filter_map(|asked| asked.field("refresh_token")).collect();
+    assert_eq!(shown, ["r1", "r2"], "each asked once, and showed the last one");
+    // And over a restart.
+    source(http(server.url("/"), auth()), secrets.path())
+        .get(&call(&server, "/x"), None)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

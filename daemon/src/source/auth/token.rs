@@ -61,7 +61,7 @@ struct Held {
     number: u64,
     /// Why the last fetch brought nothing.
     failed: Option<FetchError>,
-    kept: Option<Kept>,
+    kept: Option<Arc<Mutex<Kept>>>,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ struct Token {
 }
 
 impl Keeper {
-    pub(super) fn new(giver: Giver, kept: Option<Kept>, carrier: SentIn) -> Self {
+    pub(super) fn new(giver: Giver, kept: Option<Arc<Mutex<Kept>>>, carrier: SentIn) -> Self {
         let held = Held { token: None, number: 0, failed: None, kept };
         Self {
             held: Arc::new(Mutex::new(held)),
@@ -113,7 +113,7 @@ impl Keeper {
             let outcome = match fare.pay().await {
                 Ok(pass) => {
                     let asked = Instant::now();
-                    let outcome = giver.give(&client, held.kept.as_mut(), now).await;
+                    let outcome = giver.give(&client, held.kept.as_deref(), now).await;
                     let outcome = outcome.and_then(|gift| giver.check(gift, &carrier));
                     let outcome = outcome.map_err(|error| giver.doubted(error, now));
                     fare.told(pass, outcome).map(|gift| (gift, asked))
@@ -172,7 +172,7 @@ impl Giver {
     async fn give(
         &self,
         client: &Client,
-        kept: Option<&mut Kept>,
+        kept: Option<&Mutex<Kept>>,
         now: Times,
     ) -> Result<Gift, FetchError> {
         match self {
