@@ -73,7 +73,17 @@ enum Goal {
 struct Wanted<'p> {
     trails: Vec<Trail<'p>>,
     scalars: Vec<Scalar>,
+    /// Whether there was a record, or one that is gone.
+    found: bool,
+    /// What is said in place of records: in which element, and its words.
+    instead: Option<(String, String)>,
 }
+
+/// What elements are called that speak of an error.
+const ERRORS: [&str; 7] =
+    ["Error", "Errors", "ErrorMessage", "Fault", "Exception", "ServiceException", "ExceptionText"];
+/// As much of what is said in place of records is kept, in bytes.
+const INSTEAD_MAX: usize = 400;
 
 impl<'p> Wanted<'p> {
     fn of(plan: &Plan<'p>) -> Result<Self, DecodeError> {
@@ -97,7 +107,8 @@ impl<'p> Wanted<'p> {
                 trails.push(trail(path, Goal::Scalar(number)));
             }
         }
-        Ok(Self { trails, scalars: vec![Scalar::Absent; plan.scalars.len()] })
+        let scalars = vec![Scalar::Absent; plan.scalars.len()];
+        Ok(Self { trails, scalars, found: false, instead: None })
     }
 
     /// An element opens inside `depth` others. Whether it is a record, and the scalars of which it is the text.
@@ -114,7 +125,10 @@ impl<'p> Wanted<'p> {
                 continue;
             }
             match trail.goal {
-                Goal::Record(standing) => record = record.or(Some(standing)),
+                Goal::Record(standing) => {
+                    record = record.or(Some(standing));
+                    self.found = true;
+                }
                 Goal::Scalar(number) => {
                     let Some(slot) = self.scalars.get_mut(number) else { continue };
                     match &trail.path.attribute {
@@ -149,6 +163,33 @@ impl<'p> Wanted<'p> {
         }
     }
 
+    /// Text where there was no record yet: in an element that speaks of an error, or right where records belong, it may
+    /// stand in their place.
+    fn aside(&mut self, text: &str, open: &[Open]) {
+        if self.found || text.trim().is_empty() {
+            return;
+        }
+        let belongs = |trail: &Trail<'_>| {
+            let around = trail.path.steps.len() - 1;
+            trail.goal == Goal::Record(Standing::Here)
+                && trail.followed == around
+                && open.len() == around
+        };
+        let is_error =
+            |open: &&Open| ERRORS.iter().any(|name| open.name.eq_ignore_ascii_case(name));
+        let place = match open.iter().find(is_error) {
+            None if self.trails.iter().any(belongs) => open.last(),
+            place => place,
+        };
+        let Some(place) = place else { return };
+        let (_, words) = self.instead.get_or_insert_with(|| (place.name.clone(), String::new()));
+        if words.len() < INSTEAD_MAX {
+            let gap = if words.is_empty() { "" } else { " " };
+            *words = format!("{words}{gap}{}", text.trim());
+            words.truncate(words.floor_char_boundary(INSTEAD_MAX));
+        }
+    }
+
     /// The document ended: were the records where they should be? Where all around them is there, there may be none.
     fn complete(&mut self) -> Result<(), DecodeError> {
         for scalar in &mut self.scalars {
@@ -165,7 +206,12 @@ impl<'p> Wanted<'p> {
                 )));
             }
         }
-        Ok(())
+        match self.instead.take() {
+            Some((code, text)) if !self.found => {
+                Err(DecodeError::Remote { code, text, retryable: true })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -227,6 +273,7 @@ impl<R: BufRead> Walk<R> {
     }
 
     fn text(&self, text: &str, wanted: &mut Wanted<'_>) {
+        wanted.aside(text, &self.open);
         for number in self.open.last().map(|open| open.texts.as_slice()).unwrap_or_default() {
             wanted.text(*number, text);
         }

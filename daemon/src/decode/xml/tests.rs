@@ -132,7 +132,7 @@ fn what_cannot_be_read_is_told_by_its_kind() {
     }
     let (_, _, end) = found(b"<?xml version='1.0'?>\n\n<!-- - -->\n<!DOCTYPE R>\n<R/>", &[]);
     assert!(end.unwrap_err().to_string().contains("a DOCTYPE (line 4)"));
-    let whole = "\u{feff}<?xml version='1.0'?><?style a?><R xml:lang='ar'>a ]] &gt;<![CDATA[<]]></R>\n<!-- - -->";
+    let whole = "\u{feff}<?xml version='1.0'?><?style a?><R xml:lang='ar'><C>a ]] &gt;<![CDATA[<]]></C></R>\n<!-- - -->";
     assert!(found(whole.as_bytes(), &[]).2.is_ok(), "what looks alike and is well");
     let (_, records, end) = found("<R><C a\u{301}='1'><ن\u{200c}ام/></C></R>".as_bytes(), &[]);
     assert!(
@@ -141,6 +141,32 @@ fn what_cannot_be_read_is_told_by_its_kind() {
     );
     let (_, records, end) = found(b"<R><S/></R>", &[]);
     assert!(end.is_ok() && records.is_empty(), "no records is a good answer");
+}
+
+#[test]
+fn an_error_in_place_of_records_is_not_taken_for_none() {
+    for (document, expected, why) in [
+        ("<R>no lights</R>", Some(("R", "no lights")), "words where records belong"),
+        ("<R><Error><Code>7</Code><Text>no</Text></Error></R>", Some(("Error", "7 no")), "in it"),
+        ("<R><Head><ERRORS>no</ERRORS></Head></R>", Some(("ERRORS", "no")), "beside it"),
+        ("<R><Errors/><error>\n</error><Count>0</Count></R>", None, "nothing is said"),
+        ("<R><Count>0</Count>\n<Next/></R>", None, "what stands beside no records"),
+        ("<R><Error>one was left out</Error><C/></R>", None, "there are records"),
+        ("<R><Error>one was left out</Error><G/></R>", None, "one is gone"),
+        ("<R><C>text</C></R>", None, "of a record"),
+    ] {
+        let (_, _, end) = found(document.as_bytes(), &[]);
+        let said = match &end {
+            Ok(()) => None,
+            Err(DecodeError::Remote { code, text, retryable: true }) => Some((&**code, &**text)),
+            Err(error) => panic!("{why}: {error}"),
+        };
+        assert_eq!(said, expected, "{why}");
+    }
+    let long = format!("<R><Error>{}</Error></R>", "ش".repeat(1000));
+    let (_, _, end) = found(long.as_bytes(), &[]);
+    let Err(DecodeError::Remote { text, .. }) = end else { panic!("{end:?}") };
+    assert_eq!(text.len(), INSTEAD_MAX);
 }
 
 #[test]
