@@ -2,46 +2,81 @@
 
 /// The target of `rel="next"`; `None` where no link is one.
 pub fn next(header: &str) -> Option<String> {
-    let mut rest = header;
-    while let Some((_, from)) = rest.split_once('<') {
-        let (target, behind) = from.split_once('>')?;
-        // Parameters end at the comma before the next target; a quoted one may hold commas of its own.
-        let mut quoted = false;
-        let end = behind
-            .find(|c| {
-                quoted ^= c == '"';
-                c == ',' && !quoted
-            })
-            .unwrap_or(behind.len());
-        let (parameters, next) = behind.split_at(end);
-        let is_next = parameters_of(parameters).any(|parameter| {
+    let is_next = |link: &Link<'_>| {
+        parts(link.parameters, ';').any(|parameter| {
             let Some((name, value)) = parameter.split_once('=') else { return false };
             let rels = value.trim().trim_matches('"');
             name.trim().eq_ignore_ascii_case("rel")
                 && rels.split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
-        });
-        if is_next {
-            return Some(target.trim().to_owned());
-        }
-        rest = next;
-    }
-    None
+        })
+    };
+    Links(header).flatten().find(is_next).map(|link| link.target.trim().to_owned())
 }
 
 /// Whether a header that is there holds no link at all, or one that does not end: it may have led on.
 pub fn is_broken(header: &str) -> bool {
-    let header = header.trim();
-    let unclosed = header.rsplit_once('<').is_some_and(|(_, behind)| !behind.contains('>'));
-    !header.is_empty() && (unclosed || !header.contains('<'))
+    !header.trim().is_empty()
+        && (Links(header).next().is_none() || Links(header).any(|link| link.is_none()))
 }
 
-/// The parameters of a link; a `;` in quotes parts none.
-fn parameters_of(text: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    text.split(move |c| {
-        quoted ^= c == '"';
-        c == ';' && !quoted
-    })
+/// A link as it is written.
+struct Link<'h> {
+    target: &'h str,
+    parameters: &'h str,
+}
+
+/// The links of a header that are still to come; `None` among them: one that does not end, the last.
+struct Links<'h>(&'h str);
+
+impl<'h> Iterator for Links<'h> {
+    type Item = Option<Link<'h>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (_, from) = self.0.split_once('<')?;
+        let Some((target, behind)) = from.split_once('>') else {
+            self.0 = "";
+            return Some(None);
+        };
+        // Parameters end at the comma before the next target; a quoted one may hold commas and targets of its own.
+        let parameters = parts(behind, ',').next().unwrap_or_default();
+        self.0 = behind.get(parameters.len()..).unwrap_or_default();
+        let ends = !is_quoted(parameters);
+        Some(ends.then_some(Link { target, parameters }))
+    }
+}
+
+/// The parts between `mark`s, of which one in quotes parts nothing.
+fn parts(text: &str, mark: char) -> impl Iterator<Item = &str> {
+    let mut quotes = Quotes::default();
+    text.split(move |c| !quotes.are_around(c) && c == mark)
+}
+
+/// Whether a text ends in quotes that were never closed.
+fn is_quoted(text: &str) -> bool {
+    let mut quotes = Quotes::default();
+    text.chars().for_each(|c| _ = quotes.are_around(c));
+    quotes.open
+}
+
+/// Quotes on the way through a text; behind a backslash one closes nothing.
+#[derive(Default)]
+struct Quotes {
+    open: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    /// Whether quotes are open around the next character.
+    fn are_around(&mut self, c: char) -> bool {
+        let escaped = std::mem::take(&mut self.escaped);
+        match c {
+            _ if escaped => {}
+            '\\' if self.open => self.escaped = true,
+            '"' => self.open = !self.open,
+            _ => {}
+        }
+        self.open
+    }
 }
 
 #[cfg(test)]
@@ -57,6 +92,9 @@ mod tests {
             ("<http://a/1>; rel=\"prev\"", None),
             ("<http://a/1", None),
             ("<http://a/1>; title=\"x; rel=next\"", None),
+            ("<http://a/1>; title=\"a <b\"; rel=prev, <http://a/3>; rel=next", Some("http://a/3")),
+            ("<http://a/3>; title=\"<c>, <http://a/1>; rel=prev\"; rel=next", Some("http://a/3")),
+            (r#"<http://a/1>; title="a \", <http://a/2>; rel=next, ""#, None),
             ("", None),
         ] {
             assert_eq!(next(header).as_deref(), expected, "{header}");
@@ -66,6 +104,9 @@ mod tests {
             ("", false),
             ("<http://a/1", true),
             ("http://a/1; rel=next", true),
+            ("<http://a/1>; title=\"a <b\"; rel=prev", false),
+            ("<http://a/1>; title=\"a, <http://a/2>; rel=next", true),
+            ("<http://a/1>; rel=prev, <http://a/2", true),
         ] {
             assert_eq!(is_broken(header), broken, "{header}");
         }
