@@ -350,13 +350,14 @@ impl Slips {
         self.dipped || self.blind && duplicates > 0
     }
 
-    /// Why the cursor must stay where it is, behind a walk of `counts`. `fresh`: something was changed since it began, where
-    /// that is known; if a record came twice too, it moved while it was read. A walk that brings nothing to what the bank
-    /// has is the second look, and lets the cursor go on where nobody can tell more.
+    /// Why the cursor must stay where it is, behind a walk of `counts`. If a record came twice, it moved while it was read,
+    /// or its partner gives it twice whenever it is asked. `fresh`: something was changed since the walk began, by the
+    /// partner's times, where that is known; where nothing was by those, they may still have been there late. A walk that
+    /// brings nothing to what the bank has is the second look, and lets the cursor go on where nobody can tell more.
     pub(super) fn holds(self, fresh: Option<bool>, counts: &Counts) -> Option<Stay> {
         let changed = self.resumed || counts.changed() > 0;
         let twice = self.twice || counts.duplicate > 0 || self.resumed && counts.updated > 0;
-        if self.dipped || self.blind && twice && fresh.unwrap_or(changed) {
+        if self.dipped || self.blind && twice && (changed || fresh == Some(true)) {
             Some(Stay::Moved)
         } else if self.loose && changed {
             Some(Stay::Loose)
@@ -381,7 +382,8 @@ mod tests {
         let resumed = Slips { resumed: true, ..blind };
         for (slips, fresh, counts, expected, why) in [
             (blind, Some(true), again, Some(Stay::Moved), "changed while it was read"),
-            (blind, Some(false), new_again, None, "its clock says that nothing changed since"),
+            (blind, Some(false), new_again, Some(Stay::Moved), "its times may be late"),
+            (blind, Some(false), again, None, "nothing was brought, nothing changed since"),
             (blind, Some(true), new, None, "nothing came twice"),
             (blind, None, new_again, Some(Stay::Moved), "no clock says when it changed"),
             (blind, None, again, None, "the second look brought nothing"),

@@ -186,13 +186,22 @@ async fn by_page_the_cursor_waits_while_records_move() -> anyhow::Result<()> {
             *at = seconds.cast_unsigned();
         }
     };
-    let (dipped, changed) = (Register::new(), Register::new());
+    // A change that is older than the walk when it is first seen: the partner's times do not tell of it.
+    let behind: Life = |rows, before| {
+        if before == 2 {
+            change(rows, 0);
+        }
+    };
+    let (dipped, changed, late) = (Register::new(), Register::new(), Register::new());
     let cases = vec![
+        late.by_page("page-late", "", behind),
         dipped.by_page("page-dipped", ", total = \"$.total\", stop = \"empty\"", fewer),
         changed.by_page("page-changed", "", now),
     ];
     let agency = Agency::start(cases).await?;
-    for (feed, register) in [("page-dipped", dipped), ("page-changed", changed)] {
+    for (feed, register) in
+        [("page-dipped", dipped), ("page-changed", changed), ("page-late", late)]
+    {
         let run = agency.ended(feed, 0).await?;
         let reason = run.reason.as_deref().unwrap_or_default();
         assert!(
