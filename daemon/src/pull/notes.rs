@@ -11,21 +11,26 @@ use crate::source::{
 };
 
 /// Why a walk that went well moves no cursor.
-pub(super) const fn stay(stay: Stay) -> &'static str {
-    match stay {
-        Stay::Moved => MOVED,
-        Stay::Loose => LOOSE,
-        Stay::Short => SHORT,
-    }
+pub(super) fn stay(stay: Stay, request: &Request) -> String {
+    let (why, remedy) = match stay {
+        Stay::Moved => (
+            "records moved while they were read, and numbered pages do not show whether one slipped between two of them; ",
+            "; page by offset or by cursor if this goes on",
+        ),
+        Stay::Loose => (
+            "records that had come stood behind others that had not: the order changed while they were read, and one may have slipped; ",
+            "; have the partner sort by a field that is unique",
+        ),
+        // What the partner said of its total stands beside it.
+        Stay::Short => ("", ""),
+    };
+    let then = if request.incremental.is_some() {
+        "the cursor stays, the next run reads from there again"
+    } else {
+        "the next run reads all of it again"
+    };
+    format!("{why}{then}{remedy}")
 }
-
-const LOOSE: &str = "records that had come stood behind others that had not: the order changed while they were read, and one may have \
-    slipped; the cursor stays, the next run reads from there again; have the partner sort by a field that is unique";
-
-const SHORT: &str = "the cursor stays, the next run reads from there again";
-
-const MOVED: &str = "records moved while they were read, and numbered pages do not show whether one slipped between two of \
-    them: the cursor stays, the next run reads from there again; page by offset or by cursor if this goes on";
 
 /// Why nothing is gone, where a second read was to confirm it.
 pub(super) const OTHERS: &str = "a record of the bank was missing, and all pages were read once more: the second read had other records than the first. \

@@ -250,7 +250,7 @@ impl Puller {
         course.notes.extend(course.seen.notes(request));
         let counts = course.run.counts();
         let stay = course.slips.holds(self.is_fresh(request, course), &counts);
-        course.notes.extend(stay.map(|stay| notes::stay(stay).to_owned()));
+        course.notes.extend(stay.map(|stay| notes::stay(stay, request)));
         course.notes.extend(self.doubt(request, course));
         course.notes.extend(self.lost(course).await?);
         let held = match course.settled.take() {

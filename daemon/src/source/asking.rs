@@ -190,7 +190,10 @@ impl<'a> Asker<'a> {
 
     /// A URL that the partner gave, within the origin that our credentials belong to (security T9).
     fn within(&self, first: &Url, text: &str) -> Result<Url, WalkError> {
-        let url = first.join(text).map_err(|_| WalkError::NoUrl)?;
+        let mut url = first.join(text).map_err(|_| WalkError::NoUrl)?;
+        // Who we are is ours to say. Refused only for URLs that cannot have a user at all.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
         let bytes = url.as_str().len();
         if bytes > URL_MAX {
             return Err(WalkError::LongUrl { bytes });

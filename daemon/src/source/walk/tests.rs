@@ -305,6 +305,18 @@ fn a_walk_that_leads_nowhere_is_stopped() {
 }
 
 #[test]
+fn a_link_does_not_say_who_we_are() {
+    let (request, base) = (by_url(), "http://p.example/api/".parse().unwrap());
+    let feed = feed(&request);
+    let asker = Asker::new(&base, &feed, &request);
+    let given = Ask::Url("http://me:secret@p.example/api/x?page=2".to_owned());
+    let clean = Ask::Url("http://p.example/api/x?page=2".to_owned());
+    let leg = Leg::default();
+    assert_eq!(asker.onward(&leg, &Ask::First, given.clone()).as_ref(), Ok(&clean), "what is kept");
+    assert_eq!(asker.call(&leg, &given).unwrap().url.as_str(), "http://p.example/api/x?page=2");
+}
+
+#[test]
 fn a_walk_is_split_before_the_partner_refuses_to_page_on() {
     let mut request = by_offset(Stop::Empty);
     request.pagination.size = Some(PageSize { param: "n".to_owned(), size: 2 });
