@@ -167,7 +167,7 @@ impl Services {
         let runs = taken.unwrap_or_else(|| take(&mut *self.finished.lock()));
         for Over { id, start, .. } in &runs {
             if let Some(id) = id {
-                self.progress.clear(&start.feed, *id);
+                self.progress.clear(&start.feed, Some(*id));
             }
         }
         match written {

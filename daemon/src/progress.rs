@@ -22,10 +22,10 @@ impl ProgressBoard {
         self.lock().insert(running.feed.clone(), running);
     }
 
-    /// The feed's run has ended; a later one may be under way.
-    pub fn clear(&self, feed: &FeedId, run: RunId) {
+    /// The feed's run has ended, or its first look is over that had no number yet; a later one may be under way.
+    pub fn clear(&self, feed: &FeedId, run: Option<RunId>) {
         let mut running = self.lock();
-        if running.get(feed).is_some_and(|running| running.run == Some(run)) {
+        if running.get(feed).is_some_and(|running| running.run == run) {
             running.remove(feed);
         }
     }

@@ -1,6 +1,6 @@
 //! One run over a partner's pages: fetch, decode, shape, check, cache; each page whole with its position, or not at all.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, pin::pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use marsad_shared::{
@@ -8,11 +8,12 @@ use marsad_shared::{
     feed::{Feed, Origin},
     health::PollResult,
     id::RunId,
-    protocol::EventKind,
+    protocol::{EventKind, Running},
     request::Request,
     run::{Counts, Outcome, Trigger},
     store::{StoreError, cache::Position, ledger::RunStart},
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -22,7 +23,10 @@ use crate::{
     run::{Ending, is_awaited},
     services::{Rewind, Scope, Services, Settle},
     socket::problem::failed,
-    source::http::{Answer, HttpSource},
+    source::{
+        fault::FetchError,
+        http::{Answer, HttpSource},
+    },
     trouble::Trouble,
 };
 
@@ -171,7 +175,7 @@ impl Puller {
         let seen = if errand.trigger == Trigger::Person {
             None
         } else {
-            let looked = stop.run_until_cancelled(self.unchanged(request, &position)).await;
+            let looked = self.looked(request, &position, &start, stop).await;
             // Nothing was begun that would have to end: the next start looks again.
             let Some(seen) = looked else {
                 return Ok(Pulled { started_at, trouble: Some(Trouble::Stopped) });
@@ -205,6 +209,40 @@ impl Puller {
         // Apart, because most runs find nothing new, and what they do has to be small.
         let news = News { start, errand, position, head };
         Box::pin(self.read_news(request, news, begun, plan, stop)).await
+    }
+
+    /// The first look of a scheduled run, until it is to stop. One that takes long is seen under way, though it has no number.
+    async fn looked(
+        &mut self,
+        request: &Request,
+        position: &Position,
+        start: &RunStart,
+        stop: &CancellationToken,
+    ) -> Option<Option<Result<Seen, FetchError>>> {
+        let services = Arc::clone(&self.services);
+        let mut look = pin!(stop.run_until_cancelled(self.unchanged(request, position)));
+        if let Ok(seen) = timeout(LONG, &mut look).await {
+            return seen;
+        }
+        let tell = || {
+            let feed = Some(start.feed.to_string());
+            services.events.tell(services.clock.now(), EventKind::Feed, feed);
+        };
+        services.progress.set(Running {
+            feed: start.feed.clone(),
+            run: None,
+            trigger: start.trigger,
+            started_at: start.at,
+            pages: 0,
+            rows: 0,
+            bytes: 0,
+            total: None,
+        });
+        tell();
+        let seen = look.await;
+        services.progress.clear(&start.feed, None);
+        tell();
+        seen
     }
 
     /// A run with its number: from where the feed stands, or behind the answer that showed something new.
@@ -319,6 +357,9 @@ impl Puller {
         }
     }
 }
+
+/// A first look that takes longer is shown.
+const LONG: Duration = Duration::from_secs(1);
 
 /// What becomes of a walk that a person cancels.
 const LEFT: &str = "of a full read, a window or a snapshot nothing is in the bank; of any other what it had brought stays, and the \

@@ -329,7 +329,7 @@ impl Services {
         if ended.is_err() {
             self.finished.keep(id, run.start.clone(), late);
         }
-        self.progress.clear(&run.start.feed, run.id);
+        self.progress.clear(&run.start.feed, Some(run.id));
         self.tell_run(at, run.id, &run.start);
         ended
     }
@@ -351,7 +351,7 @@ impl Services {
         };
         let done = self.store.ledger.call(all).await;
         for (id, start, end) in late {
-            self.progress.clear(&start.feed, id);
+            self.progress.clear(&start.feed, Some(id));
             self.tell_run(at, id, &start);
             if done.is_err() {
                 self.finished.keep(id, start, end);

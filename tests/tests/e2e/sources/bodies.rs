@@ -163,6 +163,30 @@ async fn a_body_that_does_not_come_in_time_or_not_whole_is_given_up() -> anyhow:
     Ok(())
 }
 
+#[tokio::test]
+async fn who_does_not_answer_is_seen_to_be_waited_for() -> anyhow::Result<()> {
+    let whole = || Reply::bytes("application/json", plain());
+    let agency =
+        Agency::start(vec![Case::new("waits", "", move |_| whole().late(Duration::from_secs(4)))])
+            .await?;
+    let running = async |is: bool| {
+        let what = format!("a first look under way: {is}");
+        let found = agency.daemon.until(&what, async |client| {
+            let running = client.status().await?.running;
+            let first = running.into_iter().find(|running| running.run.is_none());
+            Ok((first.is_some() == is).then_some(first))
+        });
+        found.await
+    };
+    let first = running(true).await?.map(|running| running.feed.to_string());
+    assert_eq!(first, Some(id("waits")));
+    let said = agency.daemon.cli(&["status"]).await?;
+    assert!(said.out.contains("agency/waits  schedule"), "{}", said.out);
+    agency.first("waits").await?;
+    assert_eq!(running(false).await?, None);
+    Ok(())
+}
+
 /// A partner that knows its own version, and answers 304 to who has it.
 fn versioned(asked: &Asked) -> Reply {
     if asked.header("if-none-match") == Some("\"v1\"") {
