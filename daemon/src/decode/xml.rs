@@ -166,19 +166,16 @@ impl<'p> Wanted<'p> {
     /// Text where there was no record yet: in an element that speaks of an error, or right where records belong, it may
     /// stand in their place.
     fn aside(&mut self, text: &str, open: &[Open]) {
-        if self.found || text.trim().is_empty() {
+        let records = self.trails.iter().find(|trail| trail.goal == Goal::Record(Standing::Here));
+        let Some(records) = records.filter(|_| !self.found && !text.trim().is_empty()) else {
             return;
-        }
-        let belongs = |trail: &Trail<'_>| {
-            let around = trail.path.steps.len() - 1;
-            trail.goal == Goal::Record(Standing::Here)
-                && trail.followed == around
-                && open.len() == around
         };
+        let around = records.path.steps.len() - 1;
+        let belongs = records.followed == around && open.len() == around;
         let is_error =
             |open: &&Open| ERRORS.iter().any(|name| open.name.eq_ignore_ascii_case(name));
         let place = match open.iter().find(is_error) {
-            None if self.trails.iter().any(belongs) => open.last(),
+            None if belongs => open.last(),
             place => place,
         };
         let Some(place) = place else { return };

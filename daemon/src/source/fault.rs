@@ -239,7 +239,7 @@ impl FetchError {
     /// What went wrong on the way. A time-out is looked for first: reqwest files a stalled body under decoding.
     pub fn of_transport(error: &reqwest::Error, url: &Url, body: bool) -> Self {
         if let Some(forbidden) = cause::<Forbidden>(error) {
-            let remedy = "no partner is there; if it is meant, write the address itself in place of the name";
+            let remedy = "no partner is there; if it is meant, write the address itself in place of the name (base_url, token_url)";
             let text = format!("{}: {forbidden}; {remedy}", shown(url));
             return Self::Final { reason: Reason::Dns, text };
         }
