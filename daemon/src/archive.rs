@@ -28,6 +28,11 @@ const BEGINS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
 
+/// What an archiver of a desktop adds by itself.
+const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
+/// Where it puts more of it.
+const LITTER_FOLDER: &str = "__MACOSX/";
+
 /// Whether bytes that begin so are an archive.
 pub fn is_archive(begin: &[u8]) -> bool {
     BEGINS.iter().any(|mark| begin.starts_with(mark))
@@ -118,6 +123,12 @@ impl Archive {
 }
 
 impl Member {
+    /// Whether an archiver of a desktop added it by itself.
+    pub fn is_litter(&self) -> bool {
+        let name = self.name.rsplit('/').next().unwrap_or_default();
+        self.name.starts_with(LITTER_FOLDER) || LITTER.contains(&name)
+    }
+
     fn broken(&self, what: &str) -> DecodeError {
         DecodeError::Broken(format!("its member {} {what}; have it packed again", self.name))
     }

@@ -21,7 +21,7 @@ mod write;
 mod xml;
 
 pub use self::{
-    packed::{Book, Inside, answered, inside},
+    packed::{Book, Inside, inside},
     place::Place,
     style::Style,
 };

@@ -24,8 +24,6 @@ use crate::{
 
 /// As many rows of a sheet are looked at for its header.
 const HEADERS: u32 = 20;
-/// What an archiver of a desktop adds by itself.
-const LITTER: &str = "__MACOSX/";
 
 /// A file as it was before it was packed.
 #[derive(Default)]
@@ -73,28 +71,10 @@ pub fn inside(bytes: Vec<u8>, cut: bool) -> Result<Inside, Unknown> {
     member(&archive)
 }
 
-/// What an answer, or its beginning, holds, once it is unpacked. It may block.
-///
-/// # Errors
-/// As [`inside`]; and of an archive, which no feed over HTTP reads.
-pub fn answered(bytes: Vec<u8>, cut: bool) -> Result<Inside, Unknown> {
-    if !archive::is_archive(&bytes) {
-        return Ok(Inside { bytes, cut, ..Inside::default() });
-    }
-    let inside = inside(bytes, cut)?;
-    if inside.member.is_some() {
-        return Err(Unknown::new(
-            "it is an archive (ZIP), which is read from import folders alone",
-            "ask the partner for what is in it, or sample the file for an import folder",
-        ));
-    }
-    Ok(inside)
-}
-
 /// The first member of an archive.
 fn member(archive: &Archive) -> Result<Inside, Unknown> {
     let mut members = archive.members().iter();
-    let Some(member) = members.find(|member| !member.name.starts_with(LITTER)) else {
+    let Some(member) = members.find(|member| !member.is_litter()) else {
         return Err(Unknown::new("it is an archive with nothing in it", "take another one"));
     };
     let mut bytes = Vec::new();

@@ -22,10 +22,6 @@ use crate::{
 const BEGIN: usize = 8;
 /// Endings of packed files' names.
 const ENDINGS: [&str; 4] = [".gz", ".gzip", ".zst", ".zstd"];
-/// What an archiver of a desktop adds by itself.
-const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
-/// Where it puts more of it.
-const LITTER_FOLDER: &str = "__MACOSX/";
 
 /// One file that is to be read.
 pub(super) struct Inner<'b> {
@@ -185,10 +181,9 @@ fn once(
 
 /// Whether a member is one that the feed reads.
 fn is_wanted(member: &Member, entries: Option<&GlobMatcher>) -> bool {
-    let name = member.name.rsplit('/').next().unwrap_or_default();
     match entries {
         Some(entries) => entries.is_match(&member.name),
-        None => !member.name.starts_with(LITTER_FOLDER) && !LITTER.contains(&name),
+        None => !member.is_litter(),
     }
 }
 

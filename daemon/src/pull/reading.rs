@@ -148,7 +148,7 @@ impl Reading {
     /// Hands its text over, in UTF-8; how long the page was comes back, or why its packing could not be undone.
     fn text<T>(&self, take: impl FnOnce(Source<'_>) -> T) -> (T, Result<u64, DecodeError>) {
         let plain = self.charset.map_or(Some(0), Charset::plain);
-        let mut wrong = archive::is_archive(self.body.begin()).then(zipped);
+        let mut wrong = archive::is_archive(self.body.begin()).then(is_book);
         if let Some(held) = self.body.held() {
             let len = held.len() as u64;
             let text = plain.and_then(|mark| held.get(mark..));
@@ -198,12 +198,9 @@ impl Reading {
     }
 }
 
-/// What is wrong with a page that is packed file by file.
-fn zipped() -> DecodeError {
-    DecodeError::Format(
-        "it is a workbook, or an archive (ZIP); of a workbook set format = \"xlsx\", and an archive is read from an import folder alone: ask the partner for what is in it"
-            .to_owned(),
-    )
+/// What is wrong with a page that should be something else than a workbook.
+fn is_book() -> DecodeError {
+    DecodeError::Format("it is a workbook; set format = \"xlsx\" in the feed".to_owned())
 }
 
 /// What is wrong with a page that is UTF-8 after all.

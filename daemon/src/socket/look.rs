@@ -217,10 +217,7 @@ async fn sampled(
             (Aim::File { name, .. }, base) => Place::File { name, folder: base.is_none() },
         };
         let connection = route.connection.id.as_str();
-        let inside = match &aim {
-            Aim::Url(_) => discover::answered(bytes, cut)?,
-            Aim::File { .. } => discover::inside(bytes, cut)?,
-        };
+        let inside = discover::inside(bytes, cut)?;
         let sample = Sample {
             bytes: &inside.bytes,
             cut: inside.cut,

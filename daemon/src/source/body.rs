@@ -24,7 +24,13 @@ use url::Url;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::fault::{FetchError, shown};
-use crate::unpack::{self, Packing, UnpackError, Unpacked};
+use crate::{
+    archive::is_archive,
+    decode::DecodeError,
+    unpack::{self, Packing, UnpackError, Unpacked},
+};
+
+mod zipped;
 
 /// The largest page, in bytes as it comes and as it is decoded (DESIGN section 6).
 pub const PAGE_MAX: u64 = 256 * 1024 * 1024;
@@ -214,7 +220,7 @@ impl Coming {
 }
 
 /// The body of an answer of `url` whose head had these `headers`, with pauses of at most `idle`, until `until`: whole, or
-/// none of it. A large one is put aside in `folder`.
+/// none of it. A large one is put aside in `folder`. Of an archive it is the one file in there.
 ///
 /// # Errors
 /// [`FetchError`] if it stops coming, drips, is cut, is larger than [`PAGE_MAX`], or cannot be put aside or unpacked.
@@ -270,7 +276,15 @@ pub async fn read(
     if coming.aside.is_some() && !coming.piece.is_empty() {
         coming.put(folder, url).await?;
     }
-    settled(coming, &says).await.map_err(|error| fault(&error, url))
+    let body = settled(coming, &says).await.map_err(|error| fault(&error, url))?;
+    if !is_archive(body.begin()) {
+        return Ok(body);
+    }
+    let folder = folder.to_owned();
+    let file = spawn_blocking(move || zipped::only_file(body, &folder)).await;
+    // A reader that panics has read something that it cannot.
+    let file = file.unwrap_or_else(|_| Err(DecodeError::Broken("it cannot be read".to_owned())));
+    file.map_err(|error| FetchError::of(error.reason(), url, &show(&error.to_string())))
 }
 
 /// What came, as a body: what is small is unpacked at once.

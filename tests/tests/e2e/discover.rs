@@ -188,9 +188,11 @@ async fn a_packed_file_and_a_workbook_are_sampled_as_what_is_in_them() -> anyhow
 async fn an_answer_that_is_not_what_it_says_is_sampled_as_what_it_is() -> anyhow::Result<()> {
     let book = Book::new(&(book::row(1, &["id", "n"]) + &book::row(2, &["a", "5"]))).bytes();
     let archive = zip(&[Member::new("a.csv", b"id,n\na,5\n")]);
+    let two = zip(&[Member::new("a.csv", b"id,n\n"), Member::new("b.csv", b"id,n\n")]);
     let partner = Script::start(move |asked| match asked.path.as_str() {
         "/book" => Reply::bytes("application/octet-stream", book.clone()),
         "/archive" => Reply::bytes("application/zip", archive.clone()),
+        "/two" => Reply::bytes("application/zip", two.clone()),
         _ => Reply::text("application/json; charset=iso-8859-6", r#"[{"id":"قيد","n":5}]"#),
     })
     .await?;
@@ -198,10 +200,14 @@ async fn an_answer_that_is_not_what_it_says_is_sampled_as_what_it_is() -> anyhow
     file.connection("api", &format!("base_url = \"http://{}\"\n", partner.address()));
     let mut daemon = Daemon::start(Home::with(&[&file])?).await?;
     let url = |name: &str| format!("http://{}/{name}", partner.address());
-    let refused = daemon.cli(&["feed", "discover", &url("archive")]).await?;
+    let refused = daemon.cli(&["feed", "discover", &url("two")]).await?;
     assert_eq!(refused.code, 1, "{}", refused.out);
-    assert!(refused.err.contains("(ZIP), which is read from import folders"), "{}", refused.err);
-    for (name, line) in [("book", "format = \"xlsx\""), ("letters", "encoding = \"utf-8\"")] {
+    assert!(refused.err.contains("an archive (ZIP) of 2 files"), "{}", refused.err);
+    for (name, line) in [
+        ("book", "format = \"xlsx\""),
+        ("archive", "format = \"csv\""),
+        ("letters", "encoding = \"utf-8\""),
+    ] {
         let said = daemon.cli(&["feed", "discover", &url(name)]).await?;
         assert_eq!(said.code, 0, "{name}: {}", said.err);
         assert!(said.out.contains(line), "{name}: {}", said.out);
@@ -210,7 +216,8 @@ async fn an_answer_that_is_not_what_it_says_is_sampled_as_what_it_is() -> anyhow
     daemon.sigterm().await?;
     daemon.home.partner(&file)?;
     daemon.go().await?;
-    for (feed, id) in [("health/book", "a"), ("health/letters", "قيد")] {
+    for (feed, id) in [("health/book", "a"), ("health/archive", "a"), ("health/letters", "قيد")]
+    {
         waits::good_run(&daemon, feed, 0).await?;
         let rows = bank::rows(&daemon.state_dir(), feed, &["id", "n"])?;
         assert_eq!(rows, [[Cell::Text(id.to_owned()), Cell::Integer(5)]], "{feed}");

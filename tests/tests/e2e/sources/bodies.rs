@@ -77,6 +77,8 @@ async fn a_body_is_unpacked_by_what_it_is_and_not_by_what_it_says() -> anyhow::R
         packed("said-br", plain(), "br"),
         packed("said-deflate", plain(), "deflate"),
         packed("none", plain(), "none"),
+        packed("zip", zip(&[Member::new("__MACOSX/a", b"x"), Member::new("a.json", &plain())]), ""),
+        packed("zip-in-gzip", gzip(&zip(&[Member::new("a.json", &plain())])), "gzip"),
     ];
     let feeds: Vec<_> = cases.iter().map(|case| case.feed).collect();
     let agency = Agency::start(cases).await?;
@@ -102,7 +104,17 @@ async fn a_body_that_cannot_be_unpacked_is_never_stored() -> anyhow::Result<()> 
         (packed("cut-zlib", half(zlib(&plain())), "deflate"), Reason::Truncated, "(deflate) and"),
         (packed("cut-br", half(brotli(&plain())), "br"), Reason::Truncated, "(br) and does not"),
         (packed("cut-zstd", half(zstd(&plain())), "zstd"), Reason::Truncated, "(zstd) and does"),
-        (packed("archive", zip(&[Member::new("a.json", &plain())]), ""), Reason::NotJson, "(ZIP)"),
+        (
+            packed("two-files", zip(&[Member::new("a", b"[]"), Member::new("b", b"[]")]), ""),
+            Reason::NotJson,
+            "an archive (ZIP) of 2 files",
+        ),
+        (packed("cut-zip", half(zip(&[Member::new("a", &plain())])), ""), Reason::Truncated, "end"),
+        (
+            packed("zip-of-gzip", zip(&[Member::new("a", &gzip(&plain()))]), ""),
+            Reason::Encoding,
+            "packed once more",
+        ),
         (packed("bomb", bomb, "zstd"), Reason::TooLarge, "larger than 256 MiB once it is unpacked"),
     ];
     let (cases, wanted): (Vec<_>, Vec<_>) = table
