@@ -371,14 +371,21 @@ impl Puller {
         if request.incremental.is_none() {
             return Some(false);
         }
-        let newest = self.event_at(request, course)?;
+        let newest = self.rule()?.event_at(course.best.as_deref())?;
         Some(newest >= self.there(course.began_at))
     }
 
-    /// The newest time inside the data, where the cursor is one.
+    /// The newest time inside the data that is not to come, where the cursor is one.
     pub(super) fn event_at(&self, request: &Request, course: &Course) -> Option<Timestamp> {
         request.incremental.as_ref()?;
-        self.rule()?.event_at(course.best.as_deref())
+        let rule = self.rule()?;
+        let newest = rule.event_at(course.best.as_deref())?;
+        let began_at = self.there(course.began_at);
+        if newest <= began_at {
+            return Some(newest);
+        }
+        let since = course.since.as_deref();
+        rule.event_at(course.seen.greatest.believed(&rule, since, began_at).best.as_deref())
     }
 }
 

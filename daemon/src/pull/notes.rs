@@ -85,7 +85,7 @@ impl Seen {
 pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<String> {
     let value = rule.shown(belief.doubted.as_deref()?);
     let what = if rule.is_time() {
-        "to come; the cursor stops at the present"
+        "to come; no cursor moved by it"
     } else {
         "not believed as a cursor, until others come near it"
     };

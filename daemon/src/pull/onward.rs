@@ -100,7 +100,7 @@ impl Puller {
             return Err(WalkError::Unsorted { page: walker.pages });
         }
         course.best = rule.best(course.best.take(), batch);
-        course.seen.greatest.take(&rule, batch);
+        course.seen.greatest.take(&rule, batch, self.there(course.began_at));
         if incremental.missing == Missing::Include {
             course.seen.timeless += rule.without_value(batch);
         }

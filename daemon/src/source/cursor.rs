@@ -69,10 +69,18 @@ impl CursorRule {
         }
     }
 
-    /// The `most` greatest values in `batch`, each once, the greatest first.
-    pub fn greatest(&self, batch: &Batch, most: usize) -> Vec<String> {
+    /// The `most` greatest values in `batch`, none greater than `until`, each once, the greatest first.
+    pub fn greatest(&self, batch: &Batch, most: usize, until: Option<&str>) -> Vec<String> {
         let mut rows: Vec<usize> = Vec::with_capacity(most + 1);
-        for row in (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null) {
+        let counts = |row: &usize| match (batch.at(*row, self.column), until) {
+            (Value::Null, _) => false,
+            (_, None) => true,
+            (Value::Text(text), Some(until)) => self.compare(text, until).is_le(),
+            (Value::Integer(number), Some(until)) => {
+                self.compare(&number.to_string(), until).is_le()
+            }
+        };
+        for row in (0..batch.len()).filter(counts) {
             let least = rows.last().filter(|_| rows.len() == most);
             if least.is_some_and(|least| self.order(batch, row, *least).is_le()) {
                 continue;

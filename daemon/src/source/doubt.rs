@@ -1,8 +1,8 @@
 //! Which value of a field is believed as a cursor. One row must not end a feed: behind 9223372036854775807 nothing newer ever
 //! comes, and every later run would be empty and green.
 //!
-//! The rule, here and nowhere else. A time is believed up to the partner's present ([`CursorRule::moved`]), and so is a text
-//! that is written as one. Any other value is believed if the next lower one of the walk, or the cursor itself, comes near
+//! The rule, here and nowhere else. A time is believed up to the partner's present, and so is a text that is written as one:
+//! of times to come none moves a cursor, or what is written late and dated now would lie behind it. Any other value is believed if the next lower one of the walk, or the cursor itself, comes near
 //! it: a number if it is at most a tenth and a million greater, a text if it begins with the same character. What is not
 //! believed is in the bank like any other, is noted, and comes again with the next run, until others come near it.
 
@@ -39,9 +39,23 @@ pub struct Belief {
 }
 
 impl Greatest {
-    /// Takes in the values of a page.
-    pub fn take(&mut self, rule: &CursorRule, batch: &Batch) {
-        for value in rule.greatest(batch, GREATEST) {
+    /// Takes in the values of a page of a walk that began at `now`.
+    pub fn take(&mut self, rule: &CursorRule, batch: &Batch, now: Timestamp) {
+        let Some(present) = rule.present(now) else {
+            return self.insert(rule, rule.greatest(batch, GREATEST, None));
+        };
+        self.insert(rule, rule.greatest(batch, 1, None));
+        if self.0.first().is_some_and(|first| rule.compare(first, &present).is_gt()) {
+            self.insert(rule, rule.greatest(batch, 1, Some(&present)));
+        }
+        // Of times no more are needed than the greatest of all, and the greatest that is not to come.
+        let mut first = true;
+        self.0.retain(|value| std::mem::take(&mut first) || rule.compare(value, &present).is_le());
+        self.0.truncate(2);
+    }
+
+    fn insert(&mut self, rule: &CursorRule, values: Vec<String>) {
+        for value in values {
             let at = self.0.partition_point(|other| rule.compare(other, &value).is_gt());
             if self.0.get(at).is_none_or(|other| rule.compare(other, &value).is_ne()) {
                 self.0.insert(at, value);
@@ -54,9 +68,8 @@ impl Greatest {
     pub fn believed(&self, rule: &CursorRule, since: Option<&str>, now: Timestamp) -> Belief {
         let ahead = now.checked_add(AHEAD).unwrap_or(now);
         if rule.is_time() {
-            // One that is to come is cut to the present where the cursor moves.
-            let best = self.0.first().cloned();
-            let doubted = best.clone().filter(|best| rule.is_after(best, ahead));
+            let best = self.0.iter().find(|value| !rule.is_after(value, now)).cloned();
+            let doubted = self.0.first().filter(|first| rule.is_after(first, ahead)).cloned();
             return Belief { best, doubted };
         }
         let is_believed = |at: usize, value: &str| {
@@ -142,7 +155,7 @@ mod tests {
                 }
                 row.finish();
             }
-            greatest.take(rule, &batch);
+            greatest.take(rule, &batch, NOON.parse().unwrap());
         }
         greatest
     }
@@ -278,14 +291,14 @@ mod tests {
                 FieldType::Date,
                 TimeFormat::Rfc3339,
                 ["2026-11-01", "2099-01-01"],
-                "2026-11-24",
+                "2026-11-01",
                 true,
             ),
             (
                 FieldType::Timestamp,
                 TimeFormat::Rfc3339,
                 ["2026-11-24T12:00:05Z", "2026-11-01T00:00:00Z"],
-                NOON,
+                "2026-11-01T00:00:00Z",
                 false,
             ),
         ] {
@@ -296,6 +309,18 @@ mod tests {
             assert_eq!(belief.doubted.is_some(), doubted, "{values:?}");
             assert_eq!(rule.moved(None, belief.best, noon).as_deref(), Some(cursor), "{values:?}");
         }
+        let (rule, layout) = rule(FieldType::Date, TimeFormat::Rfc3339);
+        let pages: &[&[&str]] = &[
+            &["2099-01-01", "2026-11-02", "2098-01-01"],
+            &["2027-01-01", "2026-11-03", "2026-11-01"],
+            &["2097-01-01"],
+        ];
+        let greatest = greatest(&rule, &layout, pages, false);
+        assert_eq!(greatest.0, ["2099-01-01", "2026-11-03"], "however many are to come");
+        let belief = greatest.believed(&rule, None, noon);
+        assert_eq!(belief.best.as_deref(), Some("2026-11-03"));
+        let none = self::greatest(&rule, &layout, &[&["2099-01-01"]], false);
+        assert_eq!(none.believed(&rule, Some("2026-11-01"), noon).best, None, "nothing moves it");
     }
 
     #[test]
