@@ -245,22 +245,29 @@ impl Course {
     /// What the brake says of a walk whose pages go straight into the live table, where they are all there is: deletions are
     /// looked at page by page, its size here.
     pub(super) fn verdict(&self, feed: &Feed, counts: &Counts) -> Verdict {
-        if self.is_beside() || self.errand.free || self.since.is_some() {
-            return Verdict::Free;
-        }
-        let earlier = self.earlier.clone();
-        let found = Found { received: counts.received, earlier, ..Found::default() };
-        feed.keeping.brake.judge(&found)
+        self.scale(feed)(counts)
     }
 
-    /// Whether the brake holds such a walk, for whoever knows its counts first.
-    pub(super) fn scale(&self, feed: &Feed) -> impl Fn(&Counts) -> bool + Send + 'static {
+    /// The same, for whoever knows its counts first. Where no less came than ever, it is in the bank by then and wiped nothing:
+    /// there is nothing to hold.
+    pub(super) fn scale(&self, feed: &Feed) -> impl Fn(&Counts) -> Verdict + Send + 'static {
         let is_judged = !(self.is_beside() || self.errand.free || self.since.is_some());
         let (brake, earlier) = (feed.keeping.brake, self.earlier.clone());
         move |counts| {
-            let found =
-                Found { received: counts.received, earlier: earlier.clone(), ..Found::default() };
-            is_judged && matches!(brake.judge(&found), Verdict::Hold(_))
+            if !is_judged {
+                return Verdict::Free;
+            }
+            let received = counts.received;
+            let found = Found { received, earlier: earlier.clone(), ..Found::default() };
+            match brake.judge(&found) {
+                Verdict::Hold(why)
+                    if received >= brake.min_rows
+                        && earlier.iter().max().is_some_and(|most| received >= *most) =>
+                {
+                    Verdict::Odd(format!("{why}; its rows are in the bank, ask the partner"))
+                }
+                verdict => verdict,
+            }
         }
     }
 

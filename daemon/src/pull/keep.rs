@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
+    brake::Verdict,
     feed::Mode,
     record::Batch,
     request::{By, Request},
@@ -283,7 +284,7 @@ impl Puller {
         };
         let (slips, fresh, confirmed) =
             (course.slips, self.is_fresh(request, course), course.confirmed_cursor());
-        let odd = course.scale(&self.feed);
+        let judged = course.scale(&self.feed);
         let next = match behind {
             // Our own words always make JSON.
             Behind::More(next) => serde_json::to_value(next).ok(),
@@ -307,7 +308,7 @@ impl Puller {
                     counts,
                 }),
                 (None, None) => PageEnd::Broken,
-                (None, Some(_)) if odd(&counts) => PageEnd::Broken,
+                (None, Some(_)) if matches!(judged(&counts), Verdict::Hold(_)) => PageEnd::Broken,
                 (None, Some(_)) if held || slips.holds(fresh, &counts).is_some() => PageEnd::Broken,
                 (None, Some((cursor, validators, event_at))) => PageEnd::Last(Last {
                     cursor,

@@ -264,7 +264,7 @@ impl Puller {
                 Verdict::Hold(why) => {
                     let id = course.run.id;
                     let reason = format!(
-                        "{why}; ask the partner, and if that is right: marsad run release {id}"
+                        "{why}; what came is in the bank, and nothing is gone by it; ask the partner, and if that is right: marsad run release {id}"
                     );
                     Some(Ending { waits: false, ..Ending::held(reason) })
                 }

@@ -131,6 +131,8 @@ impl<'a> Walker<'a> {
     pub fn begin_leg(&mut self) {
         self.joint.begin_leg();
         self.forget();
+        // A leg that is done is progress, however little it held.
+        self.empty = 0;
     }
 
     /// Forgets what is known of the pages of this leg.

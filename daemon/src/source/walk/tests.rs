@@ -305,6 +305,16 @@ fn a_walk_that_leads_nowhere_is_stopped() {
 }
 
 #[test]
+fn legs_without_a_record_are_no_endless_walk() {
+    let request = by_page(Stop::Empty);
+    let mut walker = Walker::new(&request);
+    for _ in 0..=EMPTY_MAX {
+        assert_eq!(walker.next(&Ask::First, &page(0)), Ok(Onward::End));
+        walker.begin_leg();
+    }
+}
+
+#[test]
 fn a_link_does_not_say_who_we_are() {
     let (request, base) = (by_url(), "http://p.example/api/".parse().unwrap());
     let feed = feed(&request);

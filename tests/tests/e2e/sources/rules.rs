@@ -422,3 +422,35 @@ async fn a_trial_judges_an_answer_as_a_run_does() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Of a feed whose pages go straight into its table, more rows than ever are there by the time they are counted; fewer than
+/// ever may be an answer that is not all.
+#[tokio::test]
+async fn more_rows_than_ever_are_noted_and_fewer_are_held() -> anyhow::Result<()> {
+    let agency = Agency::start(vec![Case::new("grows", "", |asked| {
+        data(rows(
+            0..match asked.before {
+                0..6 => 20 + asked.before as u64,
+                6 | 7 => 90,
+                _ => 3,
+            },
+        ))
+    })])
+    .await?;
+    agency.first("grows").await?;
+    for _ in 1..6 {
+        agency.again("grows").await?;
+    }
+    let grown = agency.again("grows").await?;
+    let reason = grown.reason.clone().unwrap_or_default();
+    assert!(
+        grown.outcome == Outcome::Succeeded && reason.contains("its rows are in the bank"),
+        "{grown:#?}"
+    );
+    agency.same("grows", 0..90)?;
+    agency.again("grows").await?;
+    let shrunk = agency.order("grows", false).await?;
+    let reason = shrunk.reason.clone().unwrap_or_default();
+    assert!(shrunk.outcome == Outcome::Held && reason.contains("nothing is gone"), "{shrunk:#?}");
+    agency.same("grows", 0..90)
+}
