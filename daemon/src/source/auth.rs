@@ -16,8 +16,8 @@ use marsad_shared::{
     request::Body,
 };
 use reqwest::{
-    Client, Request,
-    header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue},
+    Client, Request, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -199,6 +199,47 @@ impl Signer {
             (Proof::Token(keeper, _), What::Token(number)) => keeper.refused(*number).await,
             _ => false,
         }
+    }
+}
+
+/// Sessions, which a partner may end without a word for it.
+impl Signer {
+    /// Hears of a good answer, with that status and of that kind, to a request that showed this.
+    pub fn worked(&self, shown: &Shown, status: StatusCode, answer: &HeaderMap) {
+        if let (Proof::Token(keeper, _), What::Token(number)) = (&self.0, &shown.0)
+            && !is_for_strangers(status, answer)
+        {
+            keeper.worked(*number);
+        }
+    }
+
+    /// Hears of an answer with that status and of that kind; whether it looks as if nobody had logged in and a new session
+    /// may be better, which is asked for then.
+    pub async fn forgotten(&self, shown: &Shown, status: StatusCode, answer: &HeaderMap) -> bool {
+        let (Proof::Token(keeper, _), What::Token(number)) = (&self.0, &shown.0) else {
+            return false;
+        };
+        is_for_strangers(status, answer) && keeper.forgotten(*number).await
+    }
+
+    /// Hears of the answer to the same request with a new session.
+    pub async fn tried_again(&self, status: StatusCode, answer: &HeaderMap) {
+        if let Proof::Token(keeper, _) = &self.0
+            && is_for_strangers(status, answer)
+        {
+            keeper.in_vain().await;
+        }
+    }
+}
+
+/// Whether an answer is one that a partner gives to who has not logged in: a refusal, the way to a page to log in, or that
+/// page. 419 and 440 are what some frameworks say where a session is over.
+fn is_for_strangers(status: StatusCode, answer: &HeaderMap) -> bool {
+    let kind = || answer.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    match status.as_u16() {
+        403 | 419 | 440 | 301..=303 | 307 | 308 => true,
+        200 => kind().trim_start().to_ascii_lowercase().starts_with("text/html"),
+        _ => false,
     }
 }
 

@@ -232,6 +232,12 @@ impl HttpSource {
         self.gate.pass(&self.who).await
     }
 
+    /// Whether an answer looks as if our session were over, and is to be asked for once more with a new one.
+    async fn is_forgotten(&self, sent: &Sent) -> bool {
+        let Sent { response, shown, .. } = sent;
+        self.signer.forgotten(shown, response.status(), response.headers()).await
+    }
+
     /// What an answer that is no success says for itself: the begin of its body, unpacked.
     async fn words(&self, response: &mut Response, until: Instant) -> Bytes {
         let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));

@@ -24,6 +24,7 @@ use crate::source::{
 };
 
 mod fares;
+mod sessions;
 
 const SECRET: &str = "s3cret-hunter2";
 

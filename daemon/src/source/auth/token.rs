@@ -20,6 +20,8 @@ use super::{super::fault::FetchError, Fare, Times, kept::Kept, login, noted, oau
 pub(super) const MARGIN: Duration = Duration::from_secs(30);
 /// At most so long a token lives, whatever the server says.
 const LIFE_MAX: Duration = Duration::from_hours(24);
+/// After a new session was refused as the one before it was, so long none is asked for on a doubt.
+const VAIN: Duration = Duration::from_mins(5);
 /// A token that was made for a request, and no longer ago than this, is not asked for again when it is refused.
 const NEW: Duration = Duration::from_secs(1);
 
@@ -51,6 +53,8 @@ pub(super) struct Keeper {
     carrier: SentIn,
     /// How many fetches have ended, well or not.
     ended: Arc<AtomicU64>,
+    /// The last token with which something was answered well.
+    good: AtomicU64,
 }
 
 /// Who holds the lock while a token is fetched is the one refresher.
@@ -62,6 +66,8 @@ struct Held {
     /// Why the last fetch brought nothing.
     failed: Option<FetchError>,
     kept: Option<Arc<Mutex<Kept>>>,
+    /// When a new session was refused as the one before it was.
+    vain: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -75,12 +81,13 @@ struct Token {
 
 impl Keeper {
     pub(super) fn new(giver: Giver, kept: Option<Arc<Mutex<Kept>>>, carrier: SentIn) -> Self {
-        let held = Held { token: None, number: 0, failed: None, kept };
+        let held = Held { token: None, number: 0, failed: None, kept, vain: None };
         Self {
             held: Arc::new(Mutex::new(held)),
             giver: Arc::new(giver),
             carrier,
             ended: Arc::default(),
+            good: AtomicU64::new(0),
         }
     }
 
@@ -139,6 +146,37 @@ impl Keeper {
         }
         held.token = None;
         true
+    }
+}
+
+/// Sessions. A partner that has no word for their end answers as if nobody had logged in.
+impl Keeper {
+    /// Hears that something was answered well.
+    pub(super) fn worked(&self, shown: Number) {
+        if matches!(*self.giver, Giver::Login(_)) {
+            self.good.store(shown.number, Ordering::Relaxed);
+        }
+    }
+
+    /// Hears that an answer looks as if nobody had logged in; whether a new session may be better: the one that was shown
+    /// has been good before, and no other has been tried for that of late.
+    pub(super) async fn forgotten(&self, shown: Number) -> bool {
+        if self.good.load(Ordering::Relaxed) != shown.number {
+            return false;
+        }
+        let mut held = self.held.lock().await;
+        if held.vain.is_some_and(|at| at.elapsed() < VAIN) {
+            return false;
+        }
+        if held.number == shown.number {
+            held.token = None;
+        }
+        true
+    }
+
+    /// Hears that the new session was answered in the same way.
+    pub(super) async fn in_vain(&self) {
+        self.held.lock().await.vain = Some(Instant::now());
     }
 }
 

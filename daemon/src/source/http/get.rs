@@ -89,8 +89,12 @@ impl HttpSource {
         {
             self.gate.again(&self.who);
             sent = Box::pin(self.ask(call, validators)).await.map_err(lost)?;
+        } else if self.is_forgotten(&sent).await {
+            self.gate.again(&self.who);
+            sent = Box::pin(self.ask(call, validators)).await.map_err(lost)?;
+            self.signer.tried_again(sent.response.status(), sent.response.headers()).await;
         }
-        let Sent { mut response, first_byte, .. } = sent;
+        let Sent { mut response, first_byte, shown } = sent;
         let (status, open_ended) = (response.status(), is_open_ended(&response));
         let answer = |headers, body, nothing| Answer {
             status,
@@ -115,6 +119,7 @@ impl HttpSource {
         if let Some(error) = unasked(status, named, url) {
             return Err((Some(status.as_u16()), error));
         }
+        self.signer.worked(&shown, status, response.headers());
         let (idle, headers) = (self.http.timeouts.idle, take(response.headers_mut()));
         let body =
             body::read(response, &headers, url, idle, until, &self.folder).await.map_err(lost)?;

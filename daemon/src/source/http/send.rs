@@ -56,6 +56,10 @@ impl HttpSource {
         {
             self.gate.again(&self.who);
             sent = self.offer(url, bytes, &build).await?;
+        } else if sent.response.status().is_client_error() && self.is_forgotten(&sent).await {
+            self.gate.again(&self.who);
+            sent = self.offer(url, bytes, &build).await?;
+            self.signer.tried_again(sent.response.status(), sent.response.headers()).await;
         }
         let Sent { mut response, .. } = sent;
         let status = response.status();
