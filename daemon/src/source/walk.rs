@@ -171,7 +171,7 @@ impl<'a> Walker<'a> {
 
     /// Whether nothing shows that the pages of this leg join, and a cursor would pass what was lost between two.
     pub fn is_blind(&self) -> bool {
-        self.joint.is_blind() && self.stand.pages > 1
+        (self.joint.is_blind() || self.stand.numbered == Some(true)) && self.stand.pages > 1
     }
 
     /// Whether the order changed while this leg was read: a page that joins had records that had come behind others that had
@@ -205,8 +205,11 @@ impl<'a> Walker<'a> {
         self.stand.totals.map(|(_, last)| last).filter(|_| counts_rows)
     }
 
-    /// What the partner says that there is and what it gave, where they differ at the end of a leg.
+    /// What the partner says that there is and what it gave, where they differ at the end of a leg in which nothing moved.
     pub fn contradicted(&self) -> Option<(u64, u64)> {
+        if self.stand.moved {
+            return None;
+        }
         let (_, said) = self.stand.totals?;
         let got = match &self.request.pagination.total {
             Some(Total::Pages(_)) => self.stand.pages,
@@ -261,6 +264,9 @@ impl<'a> Walker<'a> {
         if self.asked.contains(&hash(&next)) {
             return Err(WalkError::Circle { page: self.pages });
         }
+        if let Ask::Url(url) = &next {
+            self.stand.heed(url);
+        }
         self.page(next)
     }
 
@@ -270,6 +276,7 @@ impl<'a> Walker<'a> {
         self.asked.clear();
         self.came.clear();
         self.last_content = None;
+        self.stand.moved = true;
         let from = self.joint.back(ask, facts, &self.stand);
         if from > 0 {
             return self.page(Ask::Number(from));

@@ -26,7 +26,7 @@ pub enum WalkError {
     )]
     TooManyRecords { most: u64 },
     #[error(
-        "a page leads to another origin ({origin}), where our credentials must not go; tell the partner"
+        "a page leads to another origin ({origin}), where our credentials must not go; tell the partner, or ask by `page` or `offset`"
     )]
     OtherOrigin { origin: String },
     #[error("a page leads to something that is no URL; tell the partner")]
@@ -62,7 +62,7 @@ pub enum WalkError {
     )]
     Short { said: u64, got: u64 },
     #[error(
-        "{most} records share one value of the incremental field: the walk cannot be split there; raise `split`"
+        "{most} records share one value of the incremental field: the walk cannot be split there; raise `split` as far as the partner lets you, or read it by an export"
     )]
     NoSplit { most: u64 },
     #[error(

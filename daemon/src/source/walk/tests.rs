@@ -305,6 +305,29 @@ fn a_walk_that_leads_nowhere_is_stopped() {
 }
 
 #[test]
+fn a_url_that_numbers_pages_is_known_from_one_that_does_not() {
+    for (urls, expected, why) in [
+        (["/x?page=2&limit=10", "/x?page=3&limit=10"], true, "pages from 1"),
+        (["/x?page=1", "/x?page=2"], true, "pages from 0"),
+        (["/x?limit=10&offset=10", "/x?limit=10&offset=20"], true, "how many came"),
+        (["/x?$skiptoken=10", "/x?$skiptoken=20"], true, "by another name"),
+        (["/x?per_page=10&after=77", "/x?per_page=10&after=91"], false, "what a record has"),
+        (["/x?cursor=cGFnZTI", "/x?cursor=cGFnZTM"], false, "a token"),
+        (["/x?after=10", "/x?after=93"], false, "it was so by chance, once"),
+    ] {
+        let request = by_url();
+        let mut walker = Walker::new(&request);
+        let mut ask = Ask::First;
+        for (number, url) in urls.into_iter().enumerate() {
+            let facts = Facts { next: text(url), content: number as u64, ..page(10) };
+            let Ok(Onward::Page(next)) = walker.next(&ask, &facts) else { panic!("{why}") };
+            ask = next;
+        }
+        assert_eq!(walker.is_blind(), expected, "{why}");
+    }
+}
+
+#[test]
 fn legs_without_a_record_are_no_endless_walk() {
     let request = by_page(Stop::Empty);
     let mut walker = Walker::new(&request);

@@ -40,7 +40,10 @@ impl Register {
         let from = usize::try_from(from).unwrap();
         let page: Vec<_> = told.iter().skip(from).take(SIZE).collect();
         let more = from + page.len() < told.len();
-        let reply = Reply::json(&json!({ "data": page, "total": told.len(), "more": more }));
+        let on = from / SIZE + 2;
+        let next = more.then(|| format!("{}?since={since}&page={on}&limit={SIZE}", asked.path));
+        let reply = json!({ "data": page, "total": told.len(), "more": more, "next": next });
+        let reply = Reply::json(&reply);
         life(&mut rows, asked.before);
         rows.sort_by_key(|(_, at)| *at);
         reply
@@ -61,6 +64,16 @@ impl Register {
             // A moment may cure it: it is asked for again in the same run, and then in the next.
             let down = feed == "page-resumed" && from == 20 && asked.before < 6;
             if down { Reply::status(503) } else { register.page(asked, from, life) }
+        })
+    }
+
+    /// By URLs that the partner gives, which number its pages.
+    fn by_url(&self, feed: &'static str, life: Life) -> Case {
+        let register = self.clone();
+        let keys = format!("pagination = {{ kind = \"next_url\", next = \"$.next\" }}\n{CURSOR}");
+        Case::new(feed, &keys, move |asked| {
+            let page = asked.number("page").unwrap_or(1);
+            register.page(asked, (page - 1) * SIZE as u64, life)
         })
     }
 
@@ -193,15 +206,21 @@ async fn by_page_the_cursor_waits_while_records_move() -> anyhow::Result<()> {
         }
     };
     let (dipped, changed, late) = (Register::new(), Register::new(), Register::new());
+    let (url, quiet) = (Register::new(), Register::new());
     let cases = vec![
+        url.by_url("url-changed", behind),
+        quiet.by_url("url-quiet", still),
         late.by_page("page-late", "", behind),
         dipped.by_page("page-dipped", ", total = \"$.total\", stop = \"empty\"", fewer),
         changed.by_page("page-changed", "", now),
     ];
     let agency = Agency::start(cases).await?;
-    for (feed, register) in
-        [("page-dipped", dipped), ("page-changed", changed), ("page-late", late)]
-    {
+    for (feed, register) in [
+        ("page-dipped", dipped),
+        ("page-changed", changed),
+        ("page-late", late),
+        ("url-changed", url),
+    ] {
         let run = agency.ended(feed, 0).await?;
         let reason = run.reason.as_deref().unwrap_or_default();
         assert!(
@@ -216,6 +235,8 @@ async fn by_page_the_cursor_waits_while_records_move() -> anyhow::Result<()> {
         assert_eq!(had, alive, "{feed}");
         assert!(agency.cursor(feed).await?.is_some(), "{feed}");
     }
+    agency.first("url-quiet").await?;
+    assert!(agency.cursor("url-quiet").await?.is_some(), "where nothing moved");
     Ok(())
 }
 
