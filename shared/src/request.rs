@@ -126,6 +126,14 @@ pub struct Each {
     pub delete_by: Option<String>,
 }
 
+impl Each {
+    /// Whether a parent's value is a step of `path`, which may name nothing there, and not a part of its query.
+    pub fn is_step_of(&self, path: &str) -> bool {
+        let steps = path.split('?').next().unwrap_or_default();
+        steps.contains(&format!("{{{}}}", self.column))
+    }
+}
+
 /// What becomes of the records of a parent that was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnGone {

@@ -20,7 +20,7 @@ use marsad_shared::{
     },
 };
 
-use super::{Puller, course::Course};
+use super::{Puller, course::Course, notes::Seen};
 use crate::{
     run::Ending,
     services::Scope,
@@ -70,7 +70,7 @@ impl Puller {
                 let outcome = Outcome::Cancelled;
                 return Ok(Some(Ending { outcome, ..Ending::unchanged(Some(reason)) }));
             }
-            course.leg.parent = self.parent_after(each, None).await?;
+            course.leg.parent = self.parent_after(request, each, None, &mut course.seen).await?;
             if course.leg.parent.is_some() {
                 return Ok(None);
             }
@@ -145,10 +145,11 @@ impl Puller {
     pub(super) async fn leg_after(
         &self,
         request: &Request,
-        course: &Course,
+        course: &mut Course,
     ) -> Result<Option<Leg>, WalkError> {
         if let (Some(each), Some(parent)) = (&request.each, &course.leg.parent) {
-            let next = self.parent_after(each, Some(parent.clone())).await;
+            let after = Some(parent.clone());
+            let next = self.parent_after(request, each, after, &mut course.seen).await;
             let next = next.map_err(|error| WalkError::Parents { problem: error.to_string() })?;
             if next.is_some() && course.legs >= each.max {
                 return Err(WalkError::TooManyParents { most: each.max });
@@ -220,17 +221,27 @@ impl Puller {
         Ok(())
     }
 
+    /// The next parent to ask for. One that names nothing where it would stand in the path is passed over, and seen.
     async fn parent_after(
         &self,
+        request: &Request,
         each: &Each,
-        after: Option<String>,
+        mut after: Option<String>,
+        seen: &mut Seen,
     ) -> Result<Option<String>, StoreError> {
-        let Each { feed, column, .. } = each.clone();
-        self.services
-            .store
-            .cache
-            .call(move |cache| cache.value_after(&feed, &column, after.as_deref()))
-            .await
+        let is_step = each.is_step_of(&request.path);
+        loop {
+            let Each { feed, column, .. } = each.clone();
+            let next = move |cache: &mut Cache| cache.value_after(&feed, &column, after.as_deref());
+            let next = self.services.store.cache.call(next).await?;
+            match next {
+                Some(parent) if is_step && matches!(&*parent, "" | "." | "..") => {
+                    seen.nameless += 1;
+                    after = Some(parent);
+                }
+                next => return Ok(next),
+            }
+        }
     }
 
     pub(super) fn rule(&self) -> Option<CursorRule> {

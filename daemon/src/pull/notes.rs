@@ -1,6 +1,9 @@
 //! What a walk met that is no trouble and that somebody should know: counted on the way, and said at its end.
 
-use marsad_shared::{id::FeedId, request::Request};
+use marsad_shared::{
+    id::FeedId,
+    request::{By, Request},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{course::Stay, envelope::Said};
@@ -46,6 +49,8 @@ pub(super) struct Seen {
     first: Option<String>,
     /// Records that were taken without a value in the incremental field.
     pub(super) timeless: u64,
+    /// Parents that name nothing in a path, and were not asked for.
+    pub(super) nameless: u64,
     /// The greatest values of the incremental field.
     pub(super) greatest: Greatest,
 }
@@ -70,6 +75,17 @@ impl Seen {
                 self.first.as_deref().unwrap_or_default()
             ));
         }
+        if let (1.., Some(each)) = (self.nameless, &request.each) {
+            notes.push(format!(
+                "{} empty, \".\" or \"..\" in {}, which names nothing in a path: not asked for",
+                counted(
+                    self.nameless,
+                    "record of the other feed is",
+                    "records of the other feed are"
+                ),
+                each.column
+            ));
+        }
         let field = request.incremental.as_ref().and_then(|incremental| incremental.by.field());
         if let (1.., Some(field)) = (self.timeless, field) {
             notes.push(format!(
@@ -79,6 +95,22 @@ impl Seen {
         }
         notes
     }
+}
+
+/// What is said where the last page has nothing to ask with next time, of a feed that was asked with something or not.
+pub(super) fn no_handle(by: &By, since: Option<&str>) -> Option<String> {
+    let key = match by {
+        By::Token(_) => "token",
+        By::Delta(_) => "delta",
+        By::Field(_) | By::Clock | By::Here { .. } => return None,
+    };
+    let then = match since {
+        Some(_) => "the cursor stays, and the same is read again next time",
+        None => {
+            "all of it is read each time, and what is deleted is seen with mode = \"snapshot\" alone"
+        }
+    };
+    Some(format!("the partner gave nothing to ask for changes with (`incremental.{key}`): {then}"))
 }
 
 /// What is said of a value that is not believed as a cursor.

@@ -248,6 +248,9 @@ impl Puller {
             )));
         }
         course.notes.extend(course.seen.notes(request));
+        if let (Some(incremental), None) = (&request.incremental, &course.handle) {
+            course.notes.extend(notes::no_handle(&incremental.by, course.since.as_deref()));
+        }
         let counts = course.run.counts();
         let stay = course.slips.holds(self.is_fresh(request, course), &counts);
         course.notes.extend(stay.map(|stay| notes::stay(stay, request)));

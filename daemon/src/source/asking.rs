@@ -176,7 +176,9 @@ impl<'a> Asker<'a> {
         let mut path = Cow::Borrowed(path);
         if let (Some(each), Some(parent)) = (&self.request.each, &leg.parent) {
             let what = || format!("the column {:?} of a record of {}", each.column, each.feed);
-            path_step(parent, what)?;
+            if each.is_step_of(&path) {
+                path_step(parent, what)?;
+            }
             let parent = utf8_percent_encode(parent, QUERY).to_string();
             path = path.replace(&format!("{{{}}}", each.column), &parent).into();
         }

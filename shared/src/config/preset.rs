@@ -109,6 +109,11 @@ fn under(feed: &mut DeTable<'_>, mut preset: DeTable<'static>, place: &Range<usi
             None => drop(preset.remove("incremental")),
         }
     }
+    // A snapshot is all there is, each time.
+    let mode = feed.get("mode").and_then(|mode| mode.get_ref().as_str());
+    if mode == Some("snapshot") && !feed.contains_key("incremental") {
+        preset.remove("incremental");
+    }
     for (key, value) in preset {
         let name = key.get_ref().as_ref();
         if files && !FOR_FILES.contains(&name) {

@@ -202,6 +202,7 @@ fn a_preset_says_what_its_block_does_not() {
     };
     for (block, kind, by, stop, why) in [
         ("preset = \"odata\"", "NextUrl", "Delta", Stop::Next, "as it stands"),
+        ("preset = \"odata\"\nmode = \"snapshot\"", "NextUrl", "-", Stop::Next, "all of it"),
         (
             "preset = \"odata\"\nincremental = { field = \"ModifiedOn\" }",
             "NextUrl",

@@ -97,6 +97,34 @@ async fn a_feed_is_asked_for_once_for_each_record_of_another() -> anyhow::Result
     Ok(())
 }
 
+/// What names nothing in a path is passed over there, and is a value like any other in a query.
+#[tokio::test]
+async fn a_parent_that_names_nothing_in_a_path_stops_no_other() -> anyhow::Result<()> {
+    let each = "each = { feed = \"odd\", column = \"id\" }\nfields = { id = \"text\" }";
+    let agency = Agency::start(vec![
+        Case::new("odd", "fields = { id = \"text\" }", |_| {
+            data(&json!([{ "id": "+" }, { "id": ".." }, { "id": "a" }]))
+        }),
+        Case::new("steps", &format!("path = \"/steps/{{id}}\"\n{each}"), |asked| {
+            data(&json!([{ "id": asked.path.split('/').nth(2) }]))
+        }),
+        Case::new("queries", &format!("path = \"/queries?p={{id}}\"\n{each}"), |asked| {
+            data(&json!([{ "id": asked.param("p") }]))
+        }),
+    ])
+    .await?;
+    agency.first("odd").await?;
+    for feed in ["steps", "queries"] {
+        agency.ended(feed, 0).await?;
+    }
+    let steps = agency.again("steps").await?.reason.unwrap_or_default();
+    assert!(steps.contains("1 record of the other feed is empty, \".\" or \"..\""), "{steps}");
+    assert_eq!(agency.rows("steps", &["id"])?, text(&["%2B", "a"]));
+    agency.again("queries").await?;
+    assert_eq!(agency.rows("queries", &["id"])?, text(&["+", "..", "a"]));
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_records_of_a_parent_that_was_deleted_go_with_it_if_the_feed_says_so()
 -> anyhow::Result<()> {

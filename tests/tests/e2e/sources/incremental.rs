@@ -383,10 +383,11 @@ async fn no_cursor_passes_the_partners_own_time() -> anyhow::Result<()> {
         let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
         printer.timestamp_to_rfc9110_string(&ahead(hours)).unwrap()
     };
+    let past = ahead(-3);
     let skewed = move |hours: i64| {
         move |_: &Asked| {
-            let row = json!({ "id": "a", "n": 1, "at": ahead(24).to_string() });
-            data(vec![row]).header("date", &date(hours))
+            let row = |id: &str, at: Timestamp| json!({ "id": id, "n": 1, "at": at.to_string() });
+            data(vec![row("a", ahead(24)), row("b", past)]).header("date", &date(hours))
         }
     };
     let field = "incremental = { field = \"at\", param = \"since\" }";
@@ -402,6 +403,10 @@ async fn no_cursor_passes_the_partners_own_time() -> anyhow::Result<()> {
             agency.first(feed).await?;
             agency.again(feed).await?;
             let cursor: Timestamp = agency.cursor(feed).await?.unwrap().parse()?;
+            if feed == "field" {
+                assert_eq!(cursor, past, "{hours}: what is to come moves it nowhere");
+                continue;
+            }
             // A clock that runs ahead takes no cursor past our own time either.
             let latest = ahead(hours.min(0));
             let off = cursor.duration_since(latest).abs();
