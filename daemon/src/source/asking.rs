@@ -126,14 +126,18 @@ impl<'a> Asker<'a> {
         Ok(self.within(&first, text)?.to_string())
     }
 
-    /// The parent's value, which may be that of a person: the path of the configuration is shown in place of what it
-    /// leads to.
+    /// What nobody may see of a call: what a link for one download is signed with; and the parent's value, which may be that
+    /// of a person: the path of the configuration is shown in place of what it leads to.
     fn veiled(&self, url: &Url, leg: &Leg, ask: &Ask) -> Vec<(String, String)> {
+        let mut veiled = Vec::new();
+        if matches!(ask, Ask::File { .. }) {
+            let signed = url.query_pairs().filter(|(_, value)| value.len() >= PARENT_MIN);
+            veiled.extend(signed.map(|(name, value)| (value.into_owned(), format!("{{{name}}}"))));
+        }
         let (Some(each), Some(parent)) = (&self.request.each, &leg.parent) else {
-            return Vec::new();
+            return veiled;
         };
         let column = format!("{{{}}}", each.column);
-        let mut veiled = Vec::new();
         let bare = Leg { parent: None, ..leg.clone() };
         if let (Ask::First | Ask::Number(_) | Ask::Token(_) | Ask::Job(_), Ok(path)) =
             (ask, self.url(&bare, ask))

@@ -119,11 +119,14 @@ impl Signer {
         matches!(&self.0, Proof::Fixed(Auth::Basic { .. }) | Proof::Digest(_))
     }
 
-    /// `error`, with which the partner refused a request, as it is told where the two clocks may be behind it.
+    /// `error`, with which the partner refused a request, as it is told where the two clocks may be behind it, or we showed nothing.
     pub fn doubted(&self, error: FetchError, now: Times) -> FetchError {
         match &self.0 {
             Proof::Jwt(issuer, _) if error.reason() == Some(Reason::Auth) => {
                 issuer.doubt(now).map_or(error.clone(), |doubt| noted(error, &doubt))
+            }
+            Proof::Digest(digest) if error.reason() == Some(Reason::Auth) => {
+                digest.doubt().map_or(error.clone(), |doubt| noted(error, doubt))
             }
             _ => error,
         }

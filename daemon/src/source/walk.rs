@@ -230,7 +230,9 @@ impl<'a> Walker<'a> {
         let repeated = match joined {
             Joined::Yes { repeated } => repeated,
             Joined::Again { rows } => {
+                // It was counted when it came first.
                 self.rows = self.rows.saturating_sub(rows);
+                self.pages = self.pages.saturating_sub(1);
                 0
             }
             Joined::No => return self.back(ask, facts),

@@ -62,7 +62,14 @@ pub(super) async fn ask(
     let packed = Bytes::from(body);
     let body = unpack(packed.clone(), &packing(&headers), ANSWER_MAX).unwrap_or(packed);
     if is_good(status) {
-        return Ok(Answer { headers, body });
+        // Some say 200 and mean no (RFC 6749 section 5.2 has them say 400).
+        return match code(&body).filter(|code| !is_ours(code)) {
+            None => Ok(Answer { headers, body }),
+            Some(code) => {
+                let what = format!("our credentials were refused: it says {code}");
+                Err(FetchError::of(Reason::Auth, url, &what))
+            }
+        };
     }
     // Nobody may see its body: it may hold a token.
     let shown = without_echo(&headers, &is_ours);

@@ -89,6 +89,14 @@ impl Digest {
         helps
     }
 
+    /// What a person should know of a refusal: without a challenge that we can answer, no credentials were shown.
+    pub(super) fn doubt(&self) -> Option<&'static str> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.is_none().then_some(
+            "it offers no Digest that is answered here (MD5 or SHA-256, with qop=auth or none), and so nothing was shown to it",
+        )
+    }
+
     /// The value of the `Authorization` header. `count` and `ours`: our number of the answer, and our nonce.
     fn answer(
         &self,

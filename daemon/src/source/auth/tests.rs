@@ -533,6 +533,26 @@ fn claims(asked: &Asked) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn what_was_never_shown_is_not_what_was_refused() {
+    let secrets = tempfile::tempdir().unwrap();
+    for challenge in [r#"Digest realm="r", nonce="n", qop="auth-int""#, "Basic realm=\"r\""] {
+        let headers = [("WWW-Authenticate", challenge)];
+        let server = Server::start(move |_, _| says(401, &headers, "")).await;
+        let auth = Auth::Digest { user: "m".to_owned(), password: SECRET.into() };
+        let source = source(http(server.url("/"), auth), secrets.path());
+        let error = source.get(&call(&server, "/x"), None).await.unwrap_err().to_string();
+        assert!(error.contains("no Digest that is answered here"), "{error}");
+    }
+    // And what is refused with 200 is told by its word.
+    let server = Server::start(|_, _| says(200, &[], r#"{ "error": "invalid_client" }"#)).await;
+    let auth = Auth::OAuth2(Box::new(oauth(&server, Grant::ClientCredentials)));
+    let source = source(http(server.url("/"), auth), secrets.path());
+    let error = source.get(&call(&server, "/x"), None).await.unwrap_err();
+    assert_eq!(error.reason(), Some(Reason::Auth));
+    assert!(error.to_string().contains("it says invalid_client"), "{error}");
+}
+
+#[tokio::test]
 async fn a_digest_is_answered_once_and_then_ahead() {
     let secrets = tempfile::tempdir().unwrap();
     let challenge = r#"Digest realm="courts", nonce="n1", qop="auth", algorithm=SHA-256"#;

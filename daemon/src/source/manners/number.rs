@@ -19,8 +19,10 @@ pub(super) fn moment(text: &str, now: Timestamp) -> Option<Duration> {
     if let Some(n) = number(text) {
         return after(n, now);
     }
-    let date = jiff::fmt::rfc2822::parse(text).map(|date| date.timestamp());
-    let at: Timestamp = date.ok().or_else(|| text.parse().ok())?;
+    // The three forms of a date in HTTP (RFC 9110 section 5.6.7), and those that people write.
+    let date = httpdate::parse_http_date(text).ok().and_then(|date| date.try_into().ok());
+    let mail = || jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp());
+    let at: Timestamp = date.or_else(mail).or_else(|| text.parse().ok())?;
     Some(span(at, now))
 }
 

@@ -225,6 +225,8 @@ fn a_time_of_day_is_measured_by_the_partners_own_clock() {
         (vec![("retry-after", "0")], Some(0), "at once"),
         (vec![("retry-after", " 30 ")], Some(30), "blanks"),
         (vec![DATE, ("retry-after", "Tue, 24 Nov 2026 14:01:00 GMT")], Some(60), "a date"),
+        (vec![DATE, ("retry-after", "Tuesday, 24-Nov-26 14:01:00 GMT")], Some(60), "an old form"),
+        (vec![DATE, ("retry-after", "Tue Nov 24 14:01:00 2026")], Some(60), "an older one"),
         (
             vec![("retry-after", "Tue, 24 Nov 2026 20:01:00 GMT")],
             Some(60),

@@ -328,6 +328,23 @@ fn a_url_that_numbers_pages_is_known_from_one_that_does_not() {
 }
 
 #[test]
+fn a_page_that_is_asked_for_again_is_counted_once() {
+    let request = Request { incremental: Some(incremental()), ..by_page(Stop::Empty) };
+    let facts = |content| Facts { content, ..page(2) };
+    let mut walker = Walker::new(&request);
+    walker.next(&Ask::First, &facts(1)).unwrap();
+    walker.next(&Ask::Number(2), &facts(2)).unwrap();
+    for _ in 0..3 {
+        let (stand, next) = (walker.stand().clone(), Ask::Number(3));
+        let ask;
+        (walker, ask) = Walker::resume(&request, walker.pages, walker.rows, stand, next);
+        assert_eq!(ask, Ask::Number(2), "to see whether anything moved");
+        assert_eq!(walker.next(&ask, &facts(2)), Ok(Onward::Page(Ask::Number(3))));
+        assert_eq!((walker.pages, walker.rows), (2, 4));
+    }
+}
+
+#[test]
 fn legs_without_a_record_are_no_endless_walk() {
     let request = by_page(Stop::Empty);
     let mut walker = Walker::new(&request);
@@ -500,6 +517,19 @@ fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
         let error = asked_of(&request, &leg, &Ask::First).unwrap_err().to_string();
         assert!(error.contains("of a record of p/") && error.contains("names nothing"), "{error}");
     }
+}
+
+#[test]
+fn what_a_download_is_signed_with_is_for_nobody_to_see() {
+    let (request, base) = (by_url(), "http://p.example/api/".parse().unwrap());
+    let feed = feed(&request);
+    let at = "http://p.example/f/j1?sig=S3CR3TSIG&n=1".to_owned();
+    let ask = Ask::File { id: "j1".to_owned(), at };
+    let call = Asker::new(&base, &feed, &request).call(&Leg::default(), &ask).unwrap();
+    assert_eq!(
+        call.veil("storage S3CR3TSIG of 1 is down".to_owned()),
+        "storage {sig} of 1 is down"
+    );
 }
 
 #[test]
