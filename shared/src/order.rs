@@ -33,6 +33,18 @@ pub fn of(kind: FieldType, a: &str, b: &str) -> Ordering {
     order.unwrap_or_else(|| a.cmp(b))
 }
 
+/// Which of two versions of one record is the greater: as [`of`] has it, and of text as the number or the instant that both
+/// are, where they are: `9` before `10`, and `2026-01-01T00:00:00+04:00` before `2025-12-31T21:00:00Z`.
+pub fn of_versions(kind: FieldType, a: &str, b: &str) -> Ordering {
+    if kind != FieldType::Text {
+        return of(kind, a, b);
+    }
+    let number = || Decimal::of(a).zip(Decimal::of(b)).map(|(a, b)| a.cmp(&b));
+    let instant =
+        || a.parse::<Timestamp>().ok().zip(b.parse::<Timestamp>().ok()).map(|(a, b)| a.cmp(&b));
+    number().or_else(instant).unwrap_or_else(|| a.cmp(b))
+}
+
 /// What a person typed, as the bank would store it in a column of type `kind`; `None` if it is not of that type.
 pub fn typed(kind: FieldType, text: &str) -> Option<String> {
     let text = text.trim();
@@ -113,6 +125,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn versions_that_are_text_are_compared_as_what_they_are() {
+        use Ordering::{Equal, Greater, Less};
+        for (a, b, expected) in [
+            ("9", "10", Less),
+            ("007", "7.0", Equal),
+            ("2026-01-01T00:00:00+04:00", "2025-12-31T21:00:00Z", Less),
+            ("v9", "v10", Greater),
+            ("9", "v1", Less),
+        ] {
+            assert_eq!(of_versions(FieldType::Text, a, b), expected, "{a} {b}");
+        }
+        assert_eq!(of_versions(FieldType::Date, "2026-01-02", "2026-01-01"), Greater);
+    }
 
     #[test]
     fn values_are_compared_as_what_they_are() {

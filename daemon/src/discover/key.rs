@@ -2,7 +2,7 @@
 
 use marsad_shared::feed::FieldType;
 
-use super::column::{Table, identity, words};
+use super::column::{Table, identity, is_change, words};
 
 /// A proposed key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +84,11 @@ pub(super) fn guessed(table: &Table<'_>, rows: usize) -> Option<Key> {
 
 /// Whether a column may be of a key: there in each record, and of a type that is written in one way alone.
 fn is_usable(table: &Table<'_>, at: usize) -> bool {
-    let kind = table.columns.get(at).map(|column| column.kind);
+    let column = table.columns.get(at);
+    let kind = column.map(|column| column.kind);
+    // When a record changed last is no part of what it is.
     table.is_whole(at)
+        && !column.is_some_and(is_change)
         && !matches!(kind, None | Some(FieldType::Json | FieldType::Decimal | FieldType::Boolean))
 }
 

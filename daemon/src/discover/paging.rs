@@ -60,7 +60,9 @@ pub(super) fn paging(root: &Node, spot: &Spot, about: About<'_>) -> Option<Pagin
     let envelope = Envelope::of(root, spot);
     let mut paging = of_link(about.link)
         .or_else(|| envelope.graphql(spot))
+        .or_else(|| envelope.away(about.url))
         .or_else(|| envelope.next())
+        .or_else(|| envelope.listed())
         .or_else(|| envelope.numbers(about.url))
         .or_else(|| of_query(about.url))?;
     paging.more = envelope.find(MORE).map(|(names, _)| path(names));
@@ -115,6 +117,7 @@ const TOTAL: &[&str] = &[
     "totalrecords",
     "totalelements",
     "totalrows",
+    "numbermatched",
     "numfound",
     "recordcount",
     "odatacount",
@@ -187,6 +190,54 @@ impl<'n> Envelope<'n> {
     fn href(&self) -> Option<&[&'n str]> {
         let is = |(names, _): &&(Vec<&str>, &Node)| matches!(names.as_slice(), [.., next, href] if folded(next) == "next" && *href == "href");
         self.entries.iter().find(is).map(|(names, _)| names.as_slice())
+    }
+
+    /// One of the links in a list of them, each with what it is (`OGC API`, FHIR).
+    fn listed(&self) -> Option<Paging> {
+        let lists = self.entries.iter().filter(|(names, value)| {
+            names.last().is_some_and(|name| ["links", "link"].contains(name)) && value.is_records()
+        });
+        let of = |value: &Node, rel: &str, what: &[&str]| {
+            let is = |item: &&Node| {
+                item.member(rel).and_then(Node::text).is_some_and(|is| what.contains(&is))
+            };
+            value.items().iter().any(|item| is(&item))
+        };
+        for (names, value) in lists {
+            for (rel, to) in [("rel", "href"), ("relation", "url")] {
+                let next = format!("{}[?(@.{rel} == 'next')].{to}", path(names));
+                if of(value, rel, &["next"]) {
+                    return Some(Paging::known(Kind::NextUrl { next }));
+                }
+                if of(value, rel, &["prev", "previous", "first", "last"]) {
+                    return Some(Paging::guess(Kind::NextUrl { next }));
+                }
+            }
+        }
+        None
+    }
+
+    /// A link to another origin, where our credentials never go: its parameters tell how to ask ourselves.
+    fn away(&self, asked: Option<&Url>) -> Option<Paging> {
+        let asked = asked?;
+        let links = self.href().into_iter().filter_map(|names| self.at(names));
+        let urls = URLS.iter().filter_map(|name| Some(self.find(&[name])?.1));
+        let next: Url = links.chain(urls).find_map(|value| value.text()?.parse().ok())?;
+        if next.origin() == asked.origin() {
+            return None;
+        }
+        let mut paging = of_query(Some(&next))?;
+        if let Kind::Page { start, .. } = &mut paging.kind {
+            // The link is to the second page.
+            let first = self::asked(Some(&next), NUMBERS).is_some_and(|(_, value)| value == "1");
+            *start = i64::from(!first);
+        }
+        paging.guessed = true;
+        Some(paging)
+    }
+
+    fn at(&self, names: &[&str]) -> Option<&'n Node> {
+        self.entries.iter().find(|(entry, _)| entry == names).map(|(_, value)| *value)
     }
 
     fn graphql(&self, spot: &Spot) -> Option<Paging> {
@@ -334,6 +385,40 @@ mod tests {
 
     fn cursor(param: &str, next: &str) -> Kind {
         Kind::Cursor { param: param.to_owned(), next: next.to_owned() }
+    }
+
+    #[test]
+    fn a_list_of_links_says_which_leads_on_and_another_origin_how_to_ask_ourselves() {
+        let next = |text: &str, about| match found(text, about)
+            .map(|found| (found.kind, found.guessed))
+        {
+            Some((Kind::NextUrl { next }, guessed)) => format!("{next} {guessed}"),
+            Some((Kind::Page { param, start }, guessed)) => format!("{param} {start} {guessed}"),
+            Some((Kind::Offset { param }, guessed)) => format!("{param} {guessed}"),
+            _ => "none".to_owned(),
+        };
+        let url: Url = "https://p.example/pub/x".parse().unwrap();
+        let about = About { url: Some(&url), link: None };
+        for (text, expected) in [
+            (
+                r#"{"features":[{"id":1},{"id":2}],"links":[{"rel":"self","href":"/x"},{"rel":"next","href":"/x?offset=2"}]}"#,
+                "$.links[?(@.rel == 'next')].href false",
+            ),
+            (
+                r#"{"entry":[{"id":1},{"id":2}],"link":[{"relation":"previous","url":"/x"}]}"#,
+                "$.link[?(@.relation == 'next')].url true",
+            ),
+            (r#"{"features":[{"id":1}],"links":[{"rel":"self","href":"/x"}]}"#, "none"),
+            (r#"{"results":[{"id":1}],"next":"http://10.0.0.7/x?page=2"}"#, "page 1 true"),
+            (r#"{"results":[{"id":1}],"next":"http://10.0.0.7/x?page=1"}"#, "page 0 true"),
+            (
+                r#"{"results":[{"id":1}],"next":"http://10.0.0.7/x?limit=1&offset=1"}"#,
+                "offset true",
+            ),
+            (r#"{"results":[{"id":1}],"next":"https://p.example/x?page=2"}"#, "$.next false"),
+        ] {
+            assert_eq!(next(text, about), expected, "{text}");
+        }
     }
 
     #[test]

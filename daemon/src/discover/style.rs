@@ -246,7 +246,8 @@ fn edges(node: &Node, depth: usize) -> Option<Vec<String>> {
 /// As deep as records are looked for.
 const DEPTH: usize = 6;
 /// Lists that stand beside the records and are none.
-const BESIDE: &[&str] = &["included", "errors", "links", "fields", "columns", "facets", "warnings"];
+const BESIDE: &[&str] =
+    &["included", "errors", "links", "link", "fields", "columns", "facets", "warnings"];
 /// What a list is often called that holds the records, where it holds none just now.
 const USUAL: &[&str] = &["data", "items", "results", "records", "value", "rows", "content"];
 

@@ -169,6 +169,12 @@ impl FetchError {
             _ if gateway.is_some() => Self::of(Reason::GatewayFault, url, &what),
             400..500 if said.front.is_some() => front(said, &what).at(url),
             401 | 403 => Self::of(Reason::Auth, url, &what),
+            300..400 if said.leads.as_deref().is_some_and(is_login) => {
+                let to = said.leads.as_deref().unwrap_or_default();
+                let what =
+                    format!("{what}: it redirects to {to}, as it does with who has not logged in");
+                Self::of(Reason::Auth, url, &what)
+            }
             300..400 => {
                 let to = said.leads.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
                 Self::astray(
@@ -283,6 +289,13 @@ impl FetchError {
         let text = format!("{}: {what}; {remedy}", shown(url));
         Self::Final { reason: Reason::Http4xx, text }
     }
+}
+
+/// Whether an address is one of a page to log in, by the words of its path.
+fn is_login(to: &str) -> bool {
+    let words = ["login", "log-in", "logon", "signin", "sign-in", "sign_in", "sso"];
+    let path = Url::parse(to).map_or_else(|_| to.to_owned(), |url| url.path().to_owned());
+    path.to_ascii_lowercase().split(['/', '.']).any(|step| words.contains(&step))
 }
 
 /// A URL without what may be secret in it: no query, no user.

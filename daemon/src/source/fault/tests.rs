@@ -112,3 +112,21 @@ fn an_error_shows_no_credentials() {
         "{text}"
     );
 }
+
+#[test]
+fn the_way_to_a_page_to_log_in_is_a_refusal_and_no_new_address() {
+    let url = "https://p.example/x".parse().unwrap();
+    for (to, expected, words) in [
+        ("https://p.example/accounts/login/", Reason::Auth, "who has not logged in"),
+        ("/SignIn.aspx", Reason::Auth, "who has not logged in"),
+        ("https://p.example/v2/x", Reason::Http4xx, "put the new address"),
+        ("https://login.example/v2/x", Reason::Http4xx, "put the new address"),
+        ("https://p.example/logins/x", Reason::Http4xx, "put the new address"),
+    ] {
+        let said = Said { leads: Some(to.to_owned()), ..Said::default() };
+        let (status, headers) = (StatusCode::FOUND, HeaderMap::new());
+        let error = FetchError::of_answer(status, &headers, &said, Timestamp::MAX, &url);
+        assert_eq!(error.reason(), Some(expected), "{to}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}

@@ -203,7 +203,7 @@ impl<'a> Rows<'a> {
             (Value::Integer(new), types::Value::Integer(there)) => new.cmp(&there),
             (Value::Text(new), types::Value::Text(there)) => {
                 let kind = self.place.live.layout().fields.get(column).map(|field| field.kind);
-                order::of(kind.unwrap_or(FieldType::Text), new, &there)
+                order::of_versions(kind.unwrap_or(FieldType::Text), new, &there)
             }
             _ => Ordering::Greater,
         };
