@@ -95,6 +95,13 @@ fn a_value_that_a_line_break_breaks_off_is_refused_by_both_readers() {
 }
 
 #[test]
+fn a_name_that_breaks_off_inside_an_escape_is_refused_by_both_readers() {
+    let document = br#"{"data":{"\ud83d\ude00\u04"],"meta":{"next":null}}"#;
+    let (.., end) = read(document, "$.data[*]");
+    assert!(matches!(end, Err(DecodeError::Format(_))), "{end:?}");
+}
+
+#[test]
 fn whatever_comes_is_survived() {
     bolero::check!().with_test_time(TIME).for_each(|bytes: &[u8]| {
         for records in ["$[*]", "$.data[*]", "$..data"] {

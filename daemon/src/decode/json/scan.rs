@@ -108,8 +108,8 @@ impl<R: BufRead> Scan<R> {
             return Err(self.not_json());
         }
         let begin = self.cut()?;
-        let name = serde_json::from_slice::<Name<'_>>(&self.value);
-        let name = name.map_err(|error| begin.failure(&error))?.0.into_owned();
+        let name = serde_json::from_slice::<Name<'_>>(&self.value).map(|name| name.0.into_owned());
+        let name = name.map_err(|error| self.broken_off(begin, &error))?;
         self.must(b':')?;
         Ok(name)
     }
