@@ -1,5 +1,6 @@
 //! The books that are kept of our manners: who called which partner how often, and who asked to be left alone. One task
-//! writes them down for all, in batches; what a crash loses is what the last seconds brought.
+//! writes them down for all, in batches; what a crash loses is what the last seconds brought, and of a budget no more than a
+//! hundredth.
 
 use std::{
     collections::HashMap,
@@ -14,7 +15,10 @@ use marsad_shared::{
     id::{ConnectionId, PartnerId},
     store::{Store, StoreError, ledger::Rest},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::Notify,
+    time::{Interval, MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -23,7 +27,7 @@ use crate::{
     source::{http::HttpSource, spend::Purse},
 };
 
-/// How often they are written down: so much of a budget's count may be lost by a crash.
+/// How often they are written down at least; what is spent of a budget sooner, if it is much.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Every purse and every HTTP connection there is.
@@ -33,6 +37,8 @@ pub struct Books {
     sources: Mutex<HashMap<ConnectionId, Arc<HttpSource>>>,
     /// What partners had asked for before a restart, until their connections are entered.
     rests: Mutex<HashMap<ConnectionId, Rest>>,
+    /// Rings where much of a budget was spent since.
+    bell: Arc<Notify>,
 }
 
 impl Books {
@@ -76,6 +82,7 @@ impl Books {
                 connection.partner == partner.id && http && connection.delivers()
             });
             let purse = Purse::new(partner.id.clone(), budget, delivers, clock.now());
+            let purse = purse.ringing(Arc::clone(&self.bell));
             let (id, since) = (partner.id.clone(), purse.since());
             purse.restore(&store.ledger.call(move |ledger| ledger.calls(&id, since)).await?);
             lock(&self.purses).insert(partner.id.clone(), Arc::new(purse));
@@ -122,7 +129,13 @@ impl Services {
 pub async fn run(services: Arc<Services>, stop: CancellationToken) -> anyhow::Result<()> {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+    let due = async |tick: &mut Interval| {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = services.books.bell.notified() => {}
+        }
+    };
+    while stop.run_until_cancelled(due(&mut tick)).await.is_some() {
         services.keep_books().await;
     }
     Ok(())

@@ -1,13 +1,13 @@
 //! The budget of calls that a partner grants us: shared by all its connections and feeds, with a ledger of who spent it.
 //!
-//! Counted here, and written down in batches; a crash loses the calls of the last seconds. A new period begins with
-//! nothing spent. What is delivered is never held back: it may go beyond the budget, and polling leaves it a reserve.
+//! Counted here, and written down in batches; a crash loses the calls of the last seconds, and no more than a hundredth of
+//! the budget. A new period begins with nothing spent. What is delivered is never held back: it may go beyond the budget, and polling leaves it a reserve.
 
 use std::{
     collections::BTreeMap,
     fmt,
     str::FromStr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use marsad_shared::{
     partner::{Budget, Period},
     store::ledger::Calls,
 };
+use tokio::sync::Notify;
 
 /// One in so many calls is kept for deliveries, where the partner takes any.
 const RESERVE: u32 = 10;
@@ -79,6 +80,7 @@ pub struct Purse {
     /// What polling leaves for deliveries.
     reserve: u64,
     held: Mutex<Held>,
+    bell: Option<Arc<Notify>>,
 }
 
 #[derive(Debug)]
@@ -88,6 +90,8 @@ struct Held {
     spent: u64,
     /// What was not written down before its period was over.
     late: Vec<Calls>,
+    /// How many calls there were since the last time that they were written down.
+    fresh: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,9 +112,21 @@ impl Purse {
     /// A full purse, as of `now`. `delivers`: whether documents are handed to the partner.
     pub fn new(partner: PartnerId, budget: Budget, delivers: bool, now: Timestamp) -> Self {
         let reserve = if delivers { u64::from(budget.calls.get() / RESERVE) } else { 0 };
-        let held =
-            Held { period: budget.period(now), by: BTreeMap::new(), spent: 0, late: Vec::new() };
-        Self { partner, budget, reserve, held: Mutex::new(held) }
+        let held = Held {
+            period: budget.period(now),
+            by: BTreeMap::new(),
+            spent: 0,
+            late: Vec::new(),
+            fresh: 0,
+        };
+        Self { partner, budget, reserve, held: Mutex::new(held), bell: None }
+    }
+
+    /// The same, which rings `bell` whenever a hundredth of it was spent that was not written down yet: so much of it a crash
+    /// may lose, and no more.
+    #[must_use]
+    pub fn ringing(self, bell: Arc<Notify>) -> Self {
+        Self { bell: Some(bell), ..self }
     }
 
     /// When the present period began.
@@ -151,7 +167,7 @@ impl Purse {
         let mut held = self.lock();
         held.roll(&self.budget, now);
         self.granted(&held, who)?;
-        held.count(who);
+        self.enter(&mut held, who);
         Ok(())
     }
 
@@ -159,13 +175,25 @@ impl Purse {
     pub fn count(&self, who: &Caller, now: Timestamp) {
         let mut held = self.lock();
         held.roll(&self.budget, now);
+        self.enter(&mut held, who);
+    }
+
+    fn enter(&self, held: &mut Held, who: &Caller) {
         held.count(who);
+        if let Some(bell) = self.bell.as_ref().filter(|_| held.fresh > self.share()) {
+            bell.notify_one();
+        }
+    }
+
+    fn share(&self) -> u64 {
+        u64::from(self.budget.calls.get() / 100)
     }
 
     /// What was not written down yet. It counts as written: [`Self::give_back`] takes that back.
     pub fn unsaved(&self) -> Vec<Calls> {
         let mut held = self.lock();
         let mut calls = std::mem::take(&mut held.late);
+        held.fresh = 0;
         let since = held.period.since;
         for (who, tally) in held.by.iter_mut().filter(|(_, tally)| tally.n > tally.saved) {
             calls.push(Calls { since, who: who.to_string(), n: tally.n });
@@ -240,6 +268,7 @@ impl Held {
 
     fn count(&mut self, who: &Caller) {
         self.spent += 1;
+        self.fresh += 1;
         match self.by.get_mut(who) {
             Some(tally) => tally.n += 1,
             None => drop(self.by.insert(who.clone(), Tally { n: 1, saved: 0 })),

@@ -13,7 +13,7 @@ use marsad_shared::{
     run::Outcome,
 };
 use marsad_tests::{
-    daemon::{Daemon, Home},
+    daemon::{Client, Daemon, Home},
     partner::{
         Api, Desk, Fault, Paging, PartnerFile,
         api::Plan,
@@ -238,6 +238,27 @@ async fn a_budget_is_shared_survives_a_restart_and_holds_no_delivery_back() -> a
         assert_eq!(partner.budget.map(|budget| budget.spent), Some(7));
     }
     assert_eq!(api.switch().asked(), 6, "a restart grants nothing");
+    Ok(())
+}
+
+/// Killed again and again, each time as soon as the partner was asked for more: what was granted is asked for once.
+#[tokio::test]
+async fn a_budget_is_not_granted_anew_by_every_crash() -> anyhow::Result<()> {
+    let api = visits(2_000).await?;
+    let mut file = twice(&api, "1s");
+    file.to_partner("budget = \"60/d\"");
+    let mut daemon = Daemon::start(Home::with(&[&file])?).await?;
+    for _ in 0..3 {
+        let enough = (api.switch().asked() + 10).min(60);
+        let more = async |_: &Client| Ok((api.switch().asked() >= enough).then_some(()));
+        daemon.until("some more calls", more).await?;
+        daemon.kill9().await?;
+        daemon.go().await?;
+    }
+    reason(&daemon, &api.feed(), "the budget of calls is spent").await?;
+    reason(&daemon, SECOND, "the budget of calls is spent").await?;
+    // What was under way when it was killed may not have been written down yet.
+    assert!(api.switch().asked() <= 70, "{} calls of 60", api.switch().asked());
     Ok(())
 }
 
