@@ -64,6 +64,9 @@ pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
         write_incremental(found, &columns, since.as_deref(), &mut block);
     }
     write_deletions(found, &table, &mut block);
+    if !sample.place.is_folder() && since.is_none() && !found.style.is_sdmx() {
+        block.say("If each read is all there is, mode = \"snapshot\" tells what is gone; without it, absence means nothing.");
+    }
     block.fields(&columns);
     if found.style == Style::CkanPackage {
         notes.push(

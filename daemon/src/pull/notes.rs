@@ -113,6 +113,18 @@ pub(super) fn no_handle(by: &By, since: Option<&str>) -> Option<String> {
     Some(format!("the partner gave nothing to ask for changes with (`incremental.{key}`): {then}"))
 }
 
+/// What is said behind the first read of all there is by numbered pages, where no total bears it out: what is deleted while
+/// it is read moves another record to a page that was read already.
+pub(super) fn unproven(walker: &Walker<'_>, feed: &FeedId) -> Option<String> {
+    let proven = walker.total().is_some();
+    (walker.is_blind() && !proven).then(|| {
+        format!(
+            "all was read by numbered pages, which do not show whether a record slipped between two: name `total`, or \
+             page by offset; read it once more now: marsad resync {feed} --full"
+        )
+    })
+}
+
 /// What is said of a value that is not believed as a cursor.
 pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<String> {
     let value = rule.shown(belief.doubted.as_deref()?);

@@ -44,7 +44,7 @@ async fn connection(daemon: &Daemon) -> anyhow::Result<ConnectionRow> {
 
 /// Waits until the reason of `feed` says `word`, and gives the reason.
 async fn reason(daemon: &Daemon, feed: &str, word: &str) -> anyhow::Result<String> {
-    let look = async |client: &marsad_tests::daemon::Client| {
+    let look = async |client: &Client| {
         let reason = client.feed(feed).await?.reason.unwrap_or_default();
         Ok(reason.contains(word).then_some(reason))
     };

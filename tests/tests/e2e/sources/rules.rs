@@ -186,6 +186,7 @@ async fn one_row_that_is_ahead_of_all_others_ends_no_feed() -> anyhow::Result<()
         ("counter", ["2", "4"], "a record has 9223372036854775807 in n: not believed as a cursor"),
         ("text", [at(2).as_str(), &at(4)], "a record has 9999-12-31 in at: not believed"),
         ("nonsense", [at(2).as_str(), &at(4)], "a record has n/a in at: not believed"),
+        ("time", [at(2).as_str(), &at(4)], "a record has 2199-01-01T00:00:00Z in at: to come"),
     ] {
         for (turn, cursor) in cursors.into_iter().enumerate() {
             let run =
@@ -196,9 +197,6 @@ async fn one_row_that_is_ahead_of_all_others_ends_no_feed() -> anyhow::Result<()
         }
         assert_eq!(agency.rows(feed, &["id"])?.len(), 6, "{feed}: it is in the bank all the same");
     }
-    let run = agency.first("time").await?;
-    let words = "a record has 2199-01-01T00:00:00Z in at: to come; the cursor stops at the present";
-    assert_eq!(run.reason.as_deref(), Some(words));
     Ok(())
 }
 
