@@ -285,7 +285,7 @@ impl Found {
 impl FetchError {
     /// A redirect that is not followed.
     fn astray(url: &Url, what: &str) -> Self {
-        let remedy = "put the new address where the old one stands in the partner's file";
+        let remedy = "put the new address where the old one stands in the partner's file (base_url, token_url)";
         let text = format!("{}: {what}; {remedy}", shown(url));
         Self::Final { reason: Reason::Http4xx, text }
     }
