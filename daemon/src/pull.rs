@@ -38,6 +38,7 @@ mod export;
 mod fetch;
 mod first;
 mod keep;
+mod landing;
 mod legs;
 mod notes;
 mod onward;

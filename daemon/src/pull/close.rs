@@ -12,7 +12,7 @@ use marsad_shared::{
     },
 };
 
-use super::{Errand, course::Slips};
+use super::{Errand, landing::Landing};
 use crate::{run::Outside, services::Scope};
 
 /// All that decides about a load, on its way to the cache.
@@ -21,19 +21,16 @@ pub(super) struct Closing {
     pub(super) feed: FeedId,
     pub(super) run: RunId,
     pub(super) at: Timestamp,
-    /// Whether what it lacks is gone: it is all there is, and was read without a doubt, but for `slips`.
+    /// Whether what it lacks is gone: it is all there is, and was read without a doubt, but for what may have slipped.
     pub(super) is_truth: bool,
-    /// Whether its pages join.
-    pub(super) slips: Slips,
-    /// Whether something was changed since it began, where that is known.
-    pub(super) fresh: Option<bool>,
+    /// What decides where the cursor goes.
+    pub(super) landing: Landing,
     pub(super) errand: Errand,
     pub(super) brake: Brake,
     /// Rows of the runs before it.
     pub(super) earlier: Vec<u64>,
     pub(super) outside: Outside,
-    pub(super) stood: Option<String>,
-    /// Its counts are still to come.
+    /// Its counts, and its cursor, are still to come.
     pub(super) last: Last,
 }
 
@@ -59,12 +56,14 @@ impl Closing {
     ) -> Result<(Counts, Settled), StoreError> {
         cache.load(&self.feed, batch, self.at)?;
         let loaded = cache.weigh(&self.feed)?.counts;
-        if self.is_truth && !self.slips.doubts(loaded.duplicate) {
+        if self.is_truth && !self.landing.slips.doubts(loaded.duplicate) {
             cache.infer_absent(&self.feed, self.at)?;
         }
-        if self.slips.holds(self.fresh, &loaded).is_some() {
-            (self.last.cursor, self.last.validators) = (self.stood.clone(), None);
+        let landed = self.landing.of(&loaded);
+        if landed.stay.is_some() {
+            self.last.validators = None;
         }
+        (self.last.cursor, self.last.ended.look) = (landed.cursor, landed.look);
         let Weight { lived, counts: cached } = cache.weigh(&self.feed)?;
         let counts = self.outside.with(cached);
         if cached.received == 0 && self.outside.refused > 0 {
@@ -116,8 +115,8 @@ impl Closing {
         self.forget_job(cache)?;
         let is_window = self.is_window();
         let Last { cursor, ended, .. } = self.last;
-        let cursor = if is_window { self.stood.clone() } else { cursor };
-        let (stood, counts) = (self.stood, *counts);
+        let (stood, counts) = (self.landing.stood, *counts);
+        let cursor = if is_window { stood.clone() } else { cursor };
         let holding = Holding { reason: reason.clone(), by_brake, counts, stood, cursor, ended };
         let replaced = cache.hold(&self.feed, self.at, holding)?;
         Ok(Settled::Held { reason, replaced })

@@ -1,4 +1,4 @@
-//! One walk under way: where it stands, in this run and behind a restart, and whether its pages join.
+//! One walk under way: where it stands, in this run and behind a restart.
 
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
@@ -11,7 +11,12 @@ use marsad_shared::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Errand, close::Settled, notes::Seen};
+use super::{
+    Errand,
+    close::Settled,
+    landing::{Landing, Slips},
+    notes::Seen,
+};
 use crate::{
     run::Run,
     services::Scope,
@@ -92,6 +97,8 @@ pub(super) struct Course {
     pub(super) since: Option<String>,
     /// The cursor whose own record came once more, when it was asked for last.
     confirmed: Option<String>,
+    /// Where the cursor would have gone behind the last walk from where it stands, which nothing bore out.
+    looked: Option<String>,
     pub(super) best: Option<String>,
     /// What that was when its leg began: a leg that is read again begins with it.
     pub(super) best_before: Option<String>,
@@ -132,6 +139,8 @@ impl Course {
         mark: Option<Validators>,
     ) -> Self {
         let full = errand.scope == Scope::Full;
+        let (confirmed, look) =
+            position.ended.map_or((None, None), |ended| (ended.confirmed, ended.look));
         Self {
             since: position.cursor.clone().filter(|_| !full),
             began_at: run.start.at,
@@ -143,7 +152,8 @@ impl Course {
             settled: None,
             errand,
             of,
-            confirmed: position.ended.and_then(|ended| ended.confirmed),
+            confirmed,
+            looked: look.filter(|look| look.from == position.cursor).map(|look| look.to),
             stood: position.cursor,
             best: None,
             best_before: None,
@@ -172,8 +182,8 @@ impl Course {
         (self.leg, self.legs, self.horizon) = (next.leg.clone(), next.legs, next.horizon);
         self.best_before.clone_from(&next.best_before);
         (self.refused_legs, self.seen) = (next.refused_legs, next.seen.clone());
-        self.slips = Slips { resumed: true, ..next.slips };
-        self.slips.twice |= walk.counts.duplicate > 0;
+        self.slips = next.slips;
+        self.slips.resume(walk.counts.duplicate > 0);
         let Before { deleted, inserted } = next.before;
         self.before = Before {
             deleted: deleted + walk.counts.deleted,
@@ -231,6 +241,23 @@ impl Course {
             && self.best.as_deref().is_none_or(is_before)
     }
 
+    /// Whether somebody ordered just this: what it does is done with it, and it is not read once more by itself.
+    pub(super) fn is_by_hand(&self) -> bool {
+        self.errand.scope != Scope::Incremental
+    }
+
+    /// Where it leaves a cursor that would go to `moved`.
+    pub(super) fn landing(&self, moved: Option<String>, fresh: Option<bool>) -> Landing {
+        Landing {
+            slips: self.slips,
+            fresh,
+            stood: self.stood.clone(),
+            moved,
+            waits: !self.is_by_hand(),
+            looked: self.looked.clone(),
+        }
+    }
+
     /// Why what it lacks is not gone, if something shows that it may not be all there is.
     pub(super) fn doubt(&self) -> Option<&'static str> {
         if self.run.refused > 0 {
@@ -286,41 +313,6 @@ impl Course {
     }
 }
 
-/// Whether a record may have slipped between two pages of a walk that ended well.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is seen for itself, and none excludes another"
-)]
-pub(super) struct Slips {
-    /// The partner had fewer of them while it was read: see [`Walker::is_in_doubt`].
-    dipped: bool,
-    /// Nothing shows that its pages join: see [`Walker::is_blind`].
-    blind: bool,
-    /// Its pages do not overlap: see [`Walker::is_parted`].
-    parted: bool,
-    /// Its order changed while it was read: see [`Walker::is_loose`].
-    loose: bool,
-    /// The partner said throughout that there are more than it gave: see [`Walker::is_short`].
-    short: bool,
-    /// A record came twice in an earlier run of the walk.
-    twice: bool,
-    /// An earlier run began the walk: what it wrote looks like an old record to this one.
-    resumed: bool,
-}
-
-/// Why a cursor stays behind a walk that was read to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stay {
-    /// Records moved while they were read, and one may have slipped.
-    Moved,
-    /// Their order changed while they were read.
-    Loose,
-    /// There are more than came.
-    Short,
-}
-
 /// Which records were met, whatever they hold: how many rows came, and the sum of the hashes of their keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Met {
@@ -333,77 +325,6 @@ impl Met {
         for hash in batch.hashes() {
             self.rows += 1;
             self.keys = self.keys.wrapping_add(hash.key);
-        }
-    }
-}
-
-impl Slips {
-    /// Heeds a leg that was read to its end.
-    pub(super) fn heed(&mut self, walker: &Walker<'_>) {
-        self.dipped |= walker.is_in_doubt();
-        self.blind |= walker.is_blind();
-        self.parted |= walker.is_parted();
-        self.loose |= walker.is_loose();
-        self.short |= walker.is_short();
-    }
-
-    /// Whether a record may have slipped without a trace.
-    pub(super) const fn may_be(self) -> bool {
-        self.parted
-    }
-
-    /// Whether such a walk may not be all there is, where `duplicates` came.
-    pub(super) fn doubts(self, duplicates: u64) -> bool {
-        self.dipped || self.blind && duplicates > 0
-    }
-
-    /// Why the cursor must stay where it is, behind a walk of `counts`. If a record came twice, it moved while it was read,
-    /// or its partner gives it twice whenever it is asked. `fresh`: something was changed since the walk began, by the
-    /// partner's times, where that is known; where nothing was by those, they may still have been there late. A walk that
-    /// brings nothing to what the bank has is the second look, and lets the cursor go on where nobody can tell more.
-    pub(super) fn holds(self, fresh: Option<bool>, counts: &Counts) -> Option<Stay> {
-        let changed = self.resumed || counts.changed() > 0;
-        let twice = self.twice || counts.duplicate > 0 || self.resumed && counts.updated > 0;
-        if self.dipped || self.blind && twice && (changed || fresh == Some(true)) {
-            Some(Stay::Moved)
-        } else if self.loose && changed {
-            Some(Stay::Loose)
-        } else {
-            (self.short && changed).then_some(Stay::Short)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_stays_where_a_record_may_have_slipped_and_goes_on_behind_a_second_look() {
-        let blind = Slips { blind: true, ..Slips::default() };
-        let none = Counts::default();
-        let new = Counts { inserted: 1, ..none };
-        let again = Counts { duplicate: 1, ..none };
-        let new_again = Counts { duplicate: 1, ..new };
-        let updated = Counts { updated: 1, ..none };
-        let resumed = Slips { resumed: true, ..blind };
-        for (slips, fresh, counts, expected, why) in [
-            (blind, Some(true), again, Some(Stay::Moved), "changed while it was read"),
-            (blind, Some(false), new_again, Some(Stay::Moved), "its times may be late"),
-            (blind, Some(false), again, None, "nothing was brought, nothing changed since"),
-            (blind, Some(true), new, None, "nothing came twice"),
-            (blind, None, new_again, Some(Stay::Moved), "no clock says when it changed"),
-            (blind, None, again, None, "the second look brought nothing"),
-            (resumed, Some(true), updated, Some(Stay::Moved), "the run before may have brought it"),
-            (resumed, None, again, Some(Stay::Moved), "what the run before brought was new"),
-            (Slips { twice: true, ..resumed }, Some(true), none, Some(Stay::Moved), "before"),
-            (Slips { dipped: true, ..blind }, Some(false), none, Some(Stay::Moved), "fewer"),
-            (Slips { loose: true, ..Slips::default() }, Some(false), new, Some(Stay::Loose), ""),
-            (Slips { loose: true, ..Slips::default() }, Some(false), none, None, "second look"),
-            (Slips { short: true, ..Slips::default() }, Some(false), new, Some(Stay::Short), ""),
-            (Slips { short: true, ..Slips::default() }, Some(true), none, None, "second look"),
-        ] {
-            assert_eq!(slips.holds(fresh, &counts), expected, "{why}: {slips:?} {counts:?}");
         }
     }
 }

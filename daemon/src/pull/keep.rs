@@ -18,6 +18,7 @@ use super::{
     Puller,
     close::{Closing, Settled},
     course::{Course, Next},
+    landing::{Landed, Landing},
     page::{self, Page},
 };
 use crate::{
@@ -236,15 +237,13 @@ impl Puller {
             run: run.id,
             at: kept.at,
             is_truth: is_snapshot && doubt.is_none(),
-            slips: course.slips,
-            fresh: self.is_fresh(request, course),
+            landing: self.landing(request, course),
             errand: course.errand.clone(),
             brake: keeping.brake,
             earlier: std::mem::take(&mut course.earlier),
             outside: run.outside(),
-            stood: course.stood.clone(),
             last: Last {
-                cursor: self.moved(request, course),
+                cursor: None,
                 validators: Self::validators(request, course, kept, alone)
                     .filter(|_| doubt.is_none()),
                 reason: if course.full { "full read" } else { "read to the end" },
@@ -256,6 +255,7 @@ impl Puller {
                     counts: Counts::default(),
                     event_at: self.event_at(request, course),
                     confirmed: course.confirmed_cursor(),
+                    look: None,
                 },
             },
         }
@@ -276,14 +276,13 @@ impl Puller {
         let actor = course.errand.actor.clone();
         let last = match &behind {
             Behind::Last { alone } => Some((
-                self.moved(request, course),
+                self.landing(request, course),
                 Self::validators(request, course, kept, *alone),
                 self.event_at(request, course),
             )),
             _ => None,
         };
-        let (slips, fresh, confirmed) =
-            (course.slips, self.is_fresh(request, course), course.confirmed_cursor());
+        let confirmed = course.confirmed_cursor();
         let judged = course.scale(&self.feed);
         let next = match behind {
             // Our own words always make JSON.
@@ -309,14 +308,19 @@ impl Puller {
                 }),
                 (None, None) => PageEnd::Broken,
                 (None, Some(_)) if matches!(judged(&counts), Verdict::Hold(_)) => PageEnd::Broken,
-                (None, Some(_)) if held || slips.holds(fresh, &counts).is_some() => PageEnd::Broken,
-                (None, Some((cursor, validators, event_at))) => PageEnd::Last(Last {
-                    cursor,
-                    validators: validators.map(|known| known.of(counts.received)),
-                    reason: if full { "full read" } else { "read to the end" },
-                    actor,
-                    ended: Ended { run, pages: own_pages, bytes, counts, event_at, confirmed },
-                }),
+                (None, Some(_)) if held => PageEnd::Broken,
+                (None, Some((landing, validators, event_at))) => {
+                    let Landed { cursor, stay, look } = landing.of(&counts);
+                    let validators = validators.filter(|_| stay.is_none());
+                    let pages = own_pages;
+                    PageEnd::Last(Last {
+                        cursor,
+                        validators: validators.map(|known| known.of(counts.received)),
+                        reason: if full { "full read" } else { "read to the end" },
+                        actor,
+                        ended: Ended { run, pages, bytes, counts, event_at, confirmed, look },
+                    })
+                }
             }
         }
     }
@@ -336,7 +340,12 @@ impl Puller {
         mark.or_else(|| one_page.then(|| page::validators(&kept.answer, kept.url, kept.rows)))
     }
 
-    /// Where the cursor stands behind a walk that was read to its end.
+    /// What decides where the cursor goes behind a walk that was read to its end.
+    pub(super) fn landing(&self, request: &Request, course: &Course) -> Landing {
+        course.landing(self.moved(request, course), self.is_fresh(request, course))
+    }
+
+    /// Where it goes if every page joined.
     fn moved(&self, request: &Request, course: &Course) -> Option<String> {
         let incremental = request.incremental.as_ref()?;
         if course.seen.ignored > 0 {
@@ -368,7 +377,7 @@ impl Puller {
 
     /// Whether a record was changed since the walk began, by the partner's clock; `None`: the cursor is no time, so that
     /// nobody knows.
-    pub(super) fn is_fresh(&self, request: &Request, course: &Course) -> Option<bool> {
+    fn is_fresh(&self, request: &Request, course: &Course) -> Option<bool> {
         if request.incremental.is_none() {
             return Some(false);
         }

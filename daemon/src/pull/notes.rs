@@ -6,7 +6,7 @@ use marsad_shared::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{course::Stay, envelope::Said};
+use super::{envelope::Said, landing::Stay};
 use crate::source::{
     cursor::CursorRule,
     doubt::{Belief, Greatest},
@@ -23,6 +23,10 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
         Stay::Loose => (
             "records that had come stood behind others that had not: the order changed while they were read, and one may have slipped; ",
             "; have the partner sort by a field that is unique",
+        ),
+        Stay::Unproven => (
+            "numbered pages do not show whether a record slipped between two of them, and no total bears them out; ",
+            ", and then it goes on; `total`, or paging by offset, spares that",
         ),
         // What the partner said of its total stands beside it.
         Stay::Short => ("", ""),
@@ -113,16 +117,13 @@ pub(super) fn no_handle(by: &By, since: Option<&str>) -> Option<String> {
     Some(format!("the partner gave nothing to ask for changes with (`incremental.{key}`): {then}"))
 }
 
-/// What is said behind the first read of all there is by numbered pages, where no total bears it out: what is deleted while
-/// it is read moves another record to a page that was read already.
-pub(super) fn unproven(walker: &Walker<'_>, feed: &FeedId) -> Option<String> {
-    let proven = walker.total().is_some();
-    (walker.is_blind() && !proven).then(|| {
-        format!(
-            "all was read by numbered pages, which do not show whether a record slipped between two: name `total`, or \
-             page by offset; read it once more now: marsad resync {feed} --full"
-        )
-    })
+/// What is said behind what was read by order, by numbered pages that no total bears out: what is deleted while it is read
+/// moves another record to a page that was read already.
+pub(super) fn unproven(feed: &FeedId) -> String {
+    format!(
+        "it was read by numbered pages, which do not show whether a record slipped between two: name `total`, or page by \
+         offset; and read it once more: marsad resync {feed} --full"
+    )
 }
 
 /// What is said of a value that is not believed as a cursor.

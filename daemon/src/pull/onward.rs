@@ -58,11 +58,6 @@ impl Puller {
                 let totals = notes::totals(walker);
                 course.doubted |= totals.is_some();
                 course.notes.extend(totals);
-                let whole = course.leg.until.is_none() && course.leg.parent.is_none();
-                if whole && course.since.is_none() && request.incremental.is_some() && !course.full
-                {
-                    course.notes.extend(notes::unproven(walker, &self.feed.id));
-                }
                 let leg = self.leg_after(request, course).await?;
                 let most = request.pagination.max_pages;
                 if leg.is_some() && walker.pages >= most {

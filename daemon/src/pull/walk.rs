@@ -252,8 +252,11 @@ impl Puller {
             course.notes.extend(notes::no_handle(&incremental.by, course.since.as_deref()));
         }
         let counts = course.run.counts();
-        let stay = course.slips.holds(self.is_fresh(request, course), &counts);
+        let stay = self.landing(request, course).of(&counts).stay;
         course.notes.extend(stay.map(|stay| notes::stay(stay, request)));
+        if request.incremental.is_some() && course.is_by_hand() && course.slips.is_unproven() {
+            course.notes.push(notes::unproven(&self.feed.id));
+        }
         course.notes.extend(self.doubt(request, course));
         course.notes.extend(self.lost(course).await?);
         let held = match course.settled.take() {

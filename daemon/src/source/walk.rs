@@ -174,6 +174,11 @@ impl<'a> Walker<'a> {
         (self.joint.is_blind() || self.stand.numbered == Some(true)) && self.stand.pages > 1
     }
 
+    /// Whether nothing at all shows it: the partner counts no records either.
+    pub fn is_unproven(&self) -> bool {
+        self.is_blind() && self.total().is_none()
+    }
+
     /// Whether the order changed while this leg was read: a page that joins had records that had come behind others that had
     /// not, so that the ones before may have been anywhere.
     pub fn is_loose(&self) -> bool {

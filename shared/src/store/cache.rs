@@ -89,12 +89,24 @@ pub struct Ended {
     /// The cursor whose own record a later walk brought once more: the partner gives what stands at it, and it was still there.
     #[serde(default)]
     pub confirmed: Option<String>,
+    /// Its cursor waits for a second look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
+}
+
+/// A walk that nothing bore out: its cursor goes on once another one from the same place has come to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Look {
+    /// The cursor that it began at.
+    pub from: Option<String>,
+    /// Where the cursor goes.
+    pub to: String,
 }
 
 impl Ended {
     /// Of a run that read no pages and no bytes.
     pub const fn of(run: RunId, counts: Counts) -> Self {
-        Self { run, pages: 0, bytes: 0, counts, event_at: None, confirmed: None }
+        Self { run, pages: 0, bytes: 0, counts, event_at: None, confirmed: None, look: None }
     }
 }
 

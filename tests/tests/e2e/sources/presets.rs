@@ -21,10 +21,10 @@ fn odata(asked: &Asked) -> Reply {
         return Reply::status(400);
     }
     match (asked.param("$skiptoken"), asked.param("$deltatoken")) {
-        (None, None) if asked.before == 0 => page(rows(0..2), next, "$skiptoken=2"),
+        (None, None) if asked.before == 0 => page(rows(0..2), next, "$skiptoken=r1"),
         (None, None) => page(rows(1..7), delta, "$deltatoken=3"),
-        (Some("2"), None) => page(rows(2..4), next, "$skiptoken=4"),
-        (Some("4"), None) => page(rows(4..5), delta, "$deltatoken=1"),
+        (Some("r1"), None) => page(rows(2..4), next, "$skiptoken=r3"),
+        (Some("r3"), None) => page(rows(4..5), delta, "$deltatoken=1"),
         (None, Some("1")) => {
             let removed = json!({ "@removed": { "reason": "deleted" }, "id": "r00003" });
             page(vec![row(5), removed], delta, "$deltatoken=2")

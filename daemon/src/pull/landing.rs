@@ -1,0 +1,222 @@
+//! Where a walk that was read to its end leaves the cursor, and why it leaves it where it is.
+//!
+//! A record that is changed or deleted while pages are read moves the ones behind it, and one of them may slip from the page
+//! that comes next to the one that was just read: a cursor that went on would pass it for good (sources.md row 17). How the
+//! pages of a leg joined is what [`Walker`] says; what follows from it is decided here.
+
+use marsad_shared::{run::Counts, store::cache::Look};
+use serde::{Deserialize, Serialize};
+
+use crate::source::walk::Walker;
+
+/// Whether a record may have slipped between two pages of a walk that ended well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is seen for itself, and none excludes another"
+)]
+pub(super) struct Slips {
+    /// The partner had fewer of them while it was read: see [`Walker::is_in_doubt`].
+    dipped: bool,
+    /// Nothing shows that its pages join: see [`Walker::is_blind`].
+    blind: bool,
+    /// Nor does a total bear them out: see [`Walker::is_unproven`].
+    unproven: bool,
+    /// Its pages do not overlap: see [`Walker::is_parted`].
+    parted: bool,
+    /// Its order changed while it was read: see [`Walker::is_loose`].
+    loose: bool,
+    /// The partner said throughout that there are more than it gave: see [`Walker::is_short`].
+    short: bool,
+    /// A record came twice in an earlier run of the walk.
+    twice: bool,
+    /// An earlier run began the walk: what it wrote looks like an old record to this one.
+    resumed: bool,
+}
+
+/// Why a cursor stays behind a walk that was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// Records moved while they were read, and one may have slipped.
+    Moved,
+    /// Their order changed while they were read.
+    Loose,
+    /// There are more than came.
+    Short,
+    /// Nothing shows whether one slipped, and it is looked at once more.
+    Unproven,
+}
+
+/// What decides where the cursor goes, before it is known what the walk brought.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Landing {
+    pub(super) slips: Slips,
+    /// Whether something was changed since the walk began, by the partner's times; `None`: nobody knows.
+    pub(super) fresh: Option<bool>,
+    /// Where the cursor stood.
+    pub(super) stood: Option<String>,
+    /// Where it would go, if nothing speaks against it.
+    pub(super) moved: Option<String>,
+    /// Whether it may wait for a second look, which comes of itself.
+    pub(super) waits: bool,
+    /// Where the first look had led, if this is the second from the same place.
+    pub(super) looked: Option<String>,
+}
+
+/// Where it goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Landed {
+    pub(super) cursor: Option<String>,
+    pub(super) stay: Option<Stay>,
+    /// What waits for the second look.
+    pub(super) look: Option<Look>,
+}
+
+impl Landing {
+    /// Where it goes behind a walk of `counts`. What nothing bears out is read from the same place once more; then the cursor
+    /// goes as far as the first look came, and all the way if the second brought nothing.
+    pub(super) fn of(&self, counts: &Counts) -> Landed {
+        let Self { slips, stood, moved, looked, .. } = self;
+        let goes = |cursor: &Option<String>| Landed { cursor: cursor.clone(), ..Landed::default() };
+        let stays = |stay| {
+            let to = looked.as_ref().or(moved.as_ref()).filter(|_| self.waits && moved != stood);
+            let look = to.map(|to| Look { from: stood.clone(), to: to.clone() });
+            Landed { stay: Some(stay), look, ..goes(stood) }
+        };
+        if let Some(stay) = slips.holds(self.fresh, counts) {
+            return stays(stay);
+        }
+        let proven = !slips.unproven || !slips.changed(counts) || moved == stood;
+        if proven || !self.waits {
+            goes(moved)
+        } else if looked.is_some() {
+            goes(looked)
+        } else {
+            stays(Stay::Unproven)
+        }
+    }
+}
+
+impl Slips {
+    /// A walk is gone on with that an earlier run began; `twice`: a record came twice in that.
+    pub(super) fn resume(&mut self, twice: bool) {
+        self.resumed = true;
+        self.twice |= twice;
+    }
+
+    /// Heeds a leg that was read to its end.
+    pub(super) fn heed(&mut self, walker: &Walker<'_>) {
+        self.dipped |= walker.is_in_doubt();
+        self.blind |= walker.is_blind();
+        self.unproven |= walker.is_unproven();
+        self.parted |= walker.is_parted();
+        self.loose |= walker.is_loose();
+        self.short |= walker.is_short();
+    }
+
+    /// Whether a record may have slipped without a trace.
+    pub(super) const fn may_be(self) -> bool {
+        self.parted
+    }
+
+    /// Whether nothing at all would show that one did, not even that it came twice or that the total changed.
+    pub(super) const fn is_unproven(self) -> bool {
+        self.unproven
+    }
+
+    /// Whether such a walk may not be all there is, where `duplicates` came.
+    pub(super) fn doubts(self, duplicates: u64) -> bool {
+        self.dipped || self.blind && duplicates > 0
+    }
+
+    /// Whether a walk of `counts` brought anything to what the bank has.
+    fn changed(self, counts: &Counts) -> bool {
+        self.resumed || counts.changed() > 0
+    }
+
+    /// Why the cursor must stay where it is, behind a walk of `counts`. If a record came twice, it moved while it was read,
+    /// or its partner gives it twice whenever it is asked. `fresh`: something was changed since the walk began, by the
+    /// partner's times, where that is known; where nothing was by those, they may still have been there late. A walk that
+    /// brings nothing to what the bank has is the second look, and lets the cursor go on where nobody can tell more.
+    fn holds(self, fresh: Option<bool>, counts: &Counts) -> Option<Stay> {
+        let changed = self.changed(counts);
+        let twice = self.twice || counts.duplicate > 0 || self.resumed && counts.updated > 0;
+        if self.dipped || self.blind && twice && (changed || fresh == Some(true)) {
+            Some(Stay::Moved)
+        } else if self.loose && changed {
+            Some(Stay::Loose)
+        } else {
+            (self.short && changed).then_some(Stay::Short)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_stays_where_a_record_may_have_slipped_and_goes_on_behind_a_second_look() {
+        let blind = Slips { blind: true, ..Slips::default() };
+        let none = Counts::default();
+        let new = Counts { inserted: 1, ..none };
+        let again = Counts { duplicate: 1, ..none };
+        let new_again = Counts { duplicate: 1, ..new };
+        let updated = Counts { updated: 1, ..none };
+        let resumed = Slips { resumed: true, ..blind };
+        for (slips, fresh, counts, expected, why) in [
+            (blind, Some(true), again, Some(Stay::Moved), "changed while it was read"),
+            (blind, Some(false), new_again, Some(Stay::Moved), "its times may be late"),
+            (blind, Some(false), again, None, "nothing was brought, nothing changed since"),
+            (blind, Some(true), new, None, "nothing came twice"),
+            (blind, None, new_again, Some(Stay::Moved), "no clock says when it changed"),
+            (blind, None, again, None, "the second look brought nothing"),
+            (resumed, Some(true), updated, Some(Stay::Moved), "the run before may have brought it"),
+            (resumed, None, again, Some(Stay::Moved), "what the run before brought was new"),
+            (Slips { twice: true, ..resumed }, Some(true), none, Some(Stay::Moved), "before"),
+            (Slips { dipped: true, ..blind }, Some(false), none, Some(Stay::Moved), "fewer"),
+            (Slips { loose: true, ..Slips::default() }, Some(false), new, Some(Stay::Loose), ""),
+            (Slips { loose: true, ..Slips::default() }, Some(false), none, None, "second look"),
+            (Slips { short: true, ..Slips::default() }, Some(false), new, Some(Stay::Short), ""),
+            (Slips { short: true, ..Slips::default() }, Some(true), none, None, "second look"),
+        ] {
+            assert_eq!(slips.holds(fresh, &counts), expected, "{why}: {slips:?} {counts:?}");
+        }
+    }
+    #[test]
+    fn what_nothing_bears_out_is_looked_at_twice_and_no_more() {
+        let text = |text: &str| Some(text.to_owned());
+        let look = |from, to: &str| Some(Look { from, to: to.to_owned() });
+        let unproven = Slips { unproven: true, blind: true, ..Slips::default() };
+        let (none, new) = (Counts::default(), Counts { inserted: 1, ..Counts::default() });
+        let first =
+            Landing { slips: unproven, moved: text("9"), waits: true, ..Landing::default() };
+        let second = Landing { looked: text("9"), moved: text("12"), ..first.clone() };
+        let twice = Counts { duplicate: 1, ..new };
+        let blind = Slips { blind: true, ..Slips::default() };
+        let behind = Landing { stood: text("4"), ..first.clone() };
+        for (landing, counts, cursor, stay, waiting, why) in [
+            (&first, new, None, Some(Stay::Unproven), look(None, "9"), "the first look"),
+            (&behind, new, text("4"), Some(Stay::Unproven), look(text("4"), "9"), "from a cursor"),
+            (&first, twice, None, Some(Stay::Moved), look(None, "9"), "the first one is spoilt"),
+            (&first, none, text("9"), None, None, "it brought nothing: it was the second"),
+            (&second, new, text("9"), None, None, "as far as the first one came"),
+            (&second, none, text("12"), None, None, "both were alike"),
+            (&second, twice, None, Some(Stay::Moved), look(None, "9"), "the second is spoilt"),
+            (
+                &Landing { slips: blind, ..first.clone() },
+                new,
+                text("9"),
+                None,
+                None,
+                "a total bears it out",
+            ),
+            (&Landing { waits: false, ..first.clone() }, new, text("9"), None, None, "by a person"),
+            (&Landing { stood: text("9"), ..first.clone() }, new, text("9"), None, None, "no way"),
+        ] {
+            let expected = Landed { cursor, stay, look: waiting };
+            assert_eq!(landing.of(&counts), expected, "{why}: {landing:?} {counts:?}");
+        }
+    }
+}
