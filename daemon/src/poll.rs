@@ -319,14 +319,15 @@ fn next(
     }) else {
         return scheduled;
     };
+    let soon =
+        RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()));
     let retry_in = match trouble {
         // Gone on with as soon as the daemon runs again.
         Trouble::Stopped => return now,
-        Trouble::Fetch(FetchError::Throttled { retry_after: Some(wait), .. }) => {
-            return scheduled.max(plus(now, *wait));
-        }
-        // Whatever the schedule says: nothing may be asked before.
-        Trouble::Fetch(FetchError::Held { wait, .. }) => return scheduled.max(plus(now, *wait)),
+        // Whatever the schedule says: nothing may be asked before, and it goes on when the wait is over.
+        Trouble::Fetch(
+            FetchError::Throttled { retry_after: Some(wait), .. } | FetchError::Held { wait, .. },
+        ) => return scheduled.min(plus(now, soon)).max(plus(now, *wait)),
         // Whatever the schedule says: it may lock us out.
         Trouble::Fetch(FetchError::Final { reason: Reason::Auth, .. }) => {
             return plus(now, refusal::wait(fails));
@@ -336,9 +337,7 @@ fn next(
             Limits::default().interval
         }
         _ if trouble.reason().is_some_and(Reason::is_local) => LOCAL_RETRY,
-        _ => {
-            RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()))
-        }
+        _ => soon,
     };
     scheduled.min(plus(now, retry_in))
 }
@@ -358,6 +357,11 @@ mod tests {
         })
     }
 
+    fn held(seconds: u64) -> Trouble {
+        let wait = Duration::from_secs(seconds);
+        Trouble::Fetch(FetchError::Held { wait, by_breaker: true, text: String::new() })
+    }
+
     #[test]
     fn a_failed_feed_comes_back_before_its_schedule_and_never_before_it_may() {
         let daily = Schedule::Every { every: Duration::from_hours(24) };
@@ -372,7 +376,9 @@ mod tests {
             (Some(fault(Reason::Auth)), 0, 300, 300, "no storm of refused log-ins"),
             (Some(fault(Reason::Auth)), 2, 1_200, 1_200, "and fewer each time"),
             (Some(fault(Reason::Auth)), 99, 3_600, 3_600, "up to one an hour"),
-            (Some(throttled(7_200)), 0, 86_400, 86_400, "the schedule is later anyhow"),
+            (Some(throttled(7_200)), 0, 7_200, 7_200, "it goes on when the wait is over"),
+            (Some(throttled(5)), 0, 30, 60, "and no sooner than it would without a word"),
+            (Some(held(45)), 0, 45, 60, "so does what never left"),
             (Some(Trouble::File("x".to_owned())), 9, 5, 5, "our own fault may pass at once"),
         ] {
             let wait = next(&daily, noon, noon, trouble.as_ref(), fails, "a/b")

@@ -69,7 +69,9 @@ impl Puller {
             let mut page = read.await?;
             self.report(self.pace(&page.answer), None).await;
             let onward = self.onward(request, course, &mut walker, &ask, &mut page).await;
-            let onward = onward.and_then(|next| checked(asker, course, &ask, next))?;
+            let onward = onward.and_then(|next| {
+                checked(asker, course, (&ask, page.answer.moved.as_ref()), next)
+            })?;
             course.run.pages += 1;
             course.run.bytes += page.answer.body.len();
             met.add(&page.piece.batch);

@@ -1,6 +1,7 @@
 //! Where a walk goes behind a page, which is looked through first.
 
 use marsad_shared::request::{Bound, By, Missing, Request};
+use url::Url;
 
 use super::{Puller, course::Course, notes, page::Page};
 use crate::services::Scope;
@@ -136,14 +137,14 @@ fn split(
 pub(super) fn checked(
     asker: &Asker<'_>,
     course: &mut Course,
-    ask: &Ask,
+    (ask, moved): (&Ask, Option<&Url>),
     next: Option<(Leg, Ask)>,
 ) -> Result<Option<(Leg, Ask)>, WalkError> {
     if let (None, Some(handle), true) = (&next, &course.handle, asker.has_delta()) {
         course.handle = Some(asker.delta(handle)?);
     }
     let Some((leg, next)) = next else { return Ok(None) };
-    let next = asker.onward(&course.leg, ask, next)?;
+    let next = asker.onward(&course.leg, ask, moved, next)?;
     asker.call(&leg, &next)?;
     Ok(Some((leg, next)))
 }

@@ -228,6 +228,7 @@ mod tests {
             body: bytes::Bytes::from_static(body.as_bytes()).into(),
             first_byte: Duration::ZERO,
             nothing: false,
+            moved: None,
             open_ended,
         }
     }

@@ -148,7 +148,8 @@ impl Puller {
         let Trip { request, asker, stop } = *trip;
         self.report(self.pace(&page.answer), None).await;
         let onward = self.onward(request, course, walker, ask, &mut page).await;
-        let onward = onward.and_then(|next| checked(asker, course, ask, next));
+        let onward =
+            onward.and_then(|next| checked(asker, course, (ask, page.answer.moved.as_ref()), next));
         let number = walker.pages;
         course.run.total = walker.total();
         let (leg, next) = match onward {

@@ -97,15 +97,23 @@ impl<'a> Asker<'a> {
         Ok(call)
     }
 
-    /// `next` as it can be asked for behind the page that `ask` led to: a link is led on from the page where it stood.
+    /// `next` as it can be asked for behind the page that `ask` led to, or that it led to by way of `moved`: a link is led on
+    /// from the page where it stood (RFC 3986 section 5.1.3).
     ///
     /// # Errors
     /// [`WalkError`] if it leads nowhere, or to another origin.
-    pub fn onward(&self, leg: &Leg, ask: &Ask, next: Ask) -> Result<Ask, WalkError> {
+    pub fn onward(
+        &self,
+        leg: &Leg,
+        ask: &Ask,
+        moved: Option<&Url>,
+        next: Ask,
+    ) -> Result<Ask, WalkError> {
+        let page = || moved.cloned().map_or_else(|| self.url(leg, ask), Ok);
         Ok(match next {
-            Ask::Url(text) => Ask::Url(self.within(&self.url(leg, ask)?, &text)?.to_string()),
+            Ask::Url(text) => Ask::Url(self.within(&page()?, &text)?.to_string()),
             Ask::File { id, at } => {
-                let at = self.within(&self.url(leg, ask)?, &at)?.to_string();
+                let at = self.within(&page()?, &at)?.to_string();
                 Ask::File { id, at }
             }
             other => other,

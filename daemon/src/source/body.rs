@@ -11,9 +11,10 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use marsad_shared::{health::Reason, untrusted::show};
 use reqwest::{
-    Response,
+    Response, Version,
     header::{CONTENT_ENCODING, HeaderMap},
 };
 use tokio::{
@@ -272,6 +273,10 @@ pub async fn read(
             }
             (since, before) = (Instant::now(), coming.len);
         }
+    }
+    if response.version() == Version::HTTP_2 && !reqwest::Body::from(response).is_end_stream() {
+        // A stream that is given up without an error (RFC 9113 section 8.1) looks like one that ended.
+        return Err(FetchError::of(Reason::Truncated, url, "the answer was broken off"));
     }
     if coming.aside.is_some() && !coming.piece.is_empty() {
         coming.put(folder, url).await?;

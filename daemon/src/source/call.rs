@@ -53,10 +53,10 @@ impl Call {
         }
     }
 
-    /// The request that says it.
-    pub fn build(&self, client: &Client, body: &Body) -> RequestBuilder {
+    /// The request that says it, to `url`: its own, or where that led to.
+    pub fn build(&self, client: &Client, url: &Url, body: &Body) -> RequestBuilder {
         let request =
-            client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
+            client.request(self.method.clone(), url.clone()).headers(self.headers.clone());
         match body {
             Body::None => request,
             Body::Json(value) => request.json(value),

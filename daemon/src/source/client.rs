@@ -4,7 +4,6 @@
 //! do not lead to this machine or its network unless the configuration itself says so (security T9, T12).
 
 mod door;
-mod redirect;
 mod resolve;
 mod seen;
 mod trust;
@@ -20,7 +19,7 @@ use reqwest::{Client, ClientBuilder, Identity, Proxy};
 use url::Url;
 
 use self::resolve::Resolver;
-pub use self::{door::Door, redirect::Astray, resolve::Forbidden, seen::Seen};
+pub use self::{door::Door, resolve::Forbidden, seen::Seen};
 pub(crate) use self::{resolve::allowed, trust::is_an_authoritys};
 
 /// The most bytes of an answer's headers over HTTP/2. Over HTTP/1 the client stops by itself at 100 headers or 400 KiB.
@@ -46,24 +45,19 @@ pub(crate) struct Way {
     connect: Duration,
     proxy: Option<Url>,
     http2: bool,
-    redirects: bool,
 }
 
 impl Way {
     pub(crate) fn of(http: &Http) -> Self {
-        Self {
-            connect: http.timeouts.connect,
-            proxy: http.proxy.clone(),
-            http2: http.http2,
-            redirects: http.redirects,
-        }
+        Self { connect: http.timeouts.connect, proxy: http.proxy.clone(), http2: http.http2 }
     }
 
     fn builder(&self) -> reqwest::Result<ClientBuilder> {
         let builder = Client::builder()
             .user_agent(concat!("marsad/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect)
-            .redirect(redirect::policy(self.redirects))
+            // Whoever asks follows them, and proves itself anew with each step.
+            .redirect(reqwest::redirect::Policy::none())
             // It would carry a key that travels in the query.
             .referer(false)
             .no_proxy()

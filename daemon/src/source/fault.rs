@@ -23,7 +23,7 @@ use self::{
     tls::of_tls,
 };
 use super::{
-    client::{Astray, Forbidden},
+    client::Forbidden,
     manners,
     said::{Front, Said},
 };
@@ -249,9 +249,6 @@ impl FetchError {
             let text = format!("{}: {forbidden}; {remedy}", shown(url));
             return Self::Final { reason: Reason::Dns, text };
         }
-        if let Some(astray) = cause::<Astray>(error) {
-            return Self::astray(url, &astray.to_string());
-        }
         classify(error, body).at(url)
     }
 }
@@ -284,7 +281,7 @@ impl Found {
 
 impl FetchError {
     /// A redirect that is not followed.
-    fn astray(url: &Url, what: &str) -> Self {
+    pub(super) fn astray(url: &Url, what: &str) -> Self {
         let remedy = "put the new address where the old one stands in the partner's file (base_url, token_url)";
         let text = format!("{}: {what}; {remedy}", shown(url));
         Self::Final { reason: Reason::Http4xx, text }
@@ -292,7 +289,7 @@ impl FetchError {
 }
 
 /// Whether an address is one of a page to log in, by the words of its path.
-fn is_login(to: &str) -> bool {
+pub(super) fn is_login(to: &str) -> bool {
     let words = ["login", "log-in", "logon", "signin", "sign-in", "sign_in", "sso"];
     let path = Url::parse(to).map_or_else(|_| to.to_owned(), |url| url.path().to_owned());
     path.to_ascii_lowercase().split(['/', '.']).any(|step| words.contains(&step))
@@ -309,6 +306,9 @@ pub fn shown(url: &Url) -> String {
     url.to_string()
 }
 
+/// What HTTP/2 says of headers and of lengths that are none.
+const BROKEN_STREAM: &str = "stream error detected: unspecific protocol error";
+
 /// What the client says of headers without end, and what we say of that.
 const FLOODS: [(&str, &str); 3] = [
     (
@@ -317,8 +317,7 @@ const FLOODS: [(&str, &str); 3] = [
     ),
     ("too_many_continuations", "the headers of the answer are a flood: far more than 256 KiB"),
     (
-        // HTTP/2 has one word for both.
-        "stream error detected: unspecific protocol error",
+        BROKEN_STREAM,
         "the headers of the answer are more than 256 KiB, or broken (`http2 = false` may tell which)",
     ),
 ];
@@ -333,6 +332,13 @@ fn classify(error: &reqwest::Error, body: bool) -> Found {
         }
         if let Some(error) = cause.downcast_ref::<std::io::Error>() {
             io = Some(error.kind());
+        }
+        if body && deepest.contains(BROKEN_STREAM) {
+            return Found::new(Reason::Truncated, "the answer is not as long as its length says");
+        }
+        if deepest.contains("endpoint requires HTTP/1.1") {
+            return Found::new(Reason::Truncated, "it wants no HTTP/2 for that")
+                .remedy("write `http2 = false` into its connection");
         }
         if let Some((_, what)) = FLOODS.iter().find(|(flood, _)| deepest.contains(flood)) {
             return Found::new(Reason::TooLarge, *what);

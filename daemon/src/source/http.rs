@@ -37,6 +37,7 @@ use super::{
 use crate::unpack;
 
 mod get;
+mod redirect;
 mod send;
 
 pub use get::Answer;
@@ -71,6 +72,8 @@ struct Sent {
     response: Response,
     first_byte: Duration,
     shown: Shown,
+    /// Where it was asked for in the end, if the partner led us there.
+    moved: Option<Url>,
 }
 
 impl HttpSource {

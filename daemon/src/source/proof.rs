@@ -81,7 +81,7 @@ mod tests {
         let call = Call { method: reqwest::Method::POST, body, ..Call::get(url) };
         let signed = Body::Json(json!({"where": "a", "auth": {"key": "in the body"}}));
         let client = reqwest::Client::new();
-        let mut request = call.build(&client, &signed).build().unwrap();
+        let mut request = call.build(&client, &call.url, &signed).build().unwrap();
         request.url_mut().query_pairs_mut().append_pair("key", "in the query");
         let mut token = HeaderValue::from_static("Bearer in-the-header");
         token.set_sensitive(true);
@@ -93,7 +93,7 @@ mod tests {
             ["Bearer in-the-header", "in the body", "in the query", "in-the-header"]
         );
 
-        let plain = call.build(&client, &call.body).build().unwrap();
+        let plain = call.build(&client, &call.url, &call.body).build().unwrap();
         assert!(super::secrets(&plain, Some(&call), &call.body).is_empty());
     }
 }

@@ -105,6 +105,11 @@ fn leads(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> Option<String> 
     (!bare.is_empty() && !is_ours(to)).then(|| settled_at_most(&bare, SHOWN_MAX))
 }
 
+/// The same of one that is known: its path alone may be a secret, which is for the caller to see to.
+pub(super) fn shown_place(to: &Url) -> String {
+    settled_at_most(&shown(to), SHOWN_MAX)
+}
+
 /// The words of a SOAP fault, whose bindings have it come with an error's status; and whether a moment may cure it.
 fn fault(text: &str) -> Option<(String, bool)> {
     let plan = Plan { records: None, deletes: None, scalars: &[] };

@@ -78,6 +78,60 @@ async fn a_redirect_is_followed_within_the_origin_and_nowhere_else() {
     assert_eq!(other.asked().len(), 0, "nobody there was asked anything");
 }
 
+/// Each step is asked as if it had been written down: with the key where that belongs, and with what is asked.
+#[tokio::test]
+async fn a_redirect_is_asked_for_anew_and_keeps_the_question() {
+    let server = Server::start(|asked, _| {
+        let to = |status, place: &str| says(status, &[("Location", place)], "");
+        match asked.uri.path() {
+            "/moved" => to(302, "/v2/items?page=2&key=hunter2"),
+            "/kept" => to(308, "v2/items"),
+            "/changed" | "/seen" => to(if asked.uri.path() == "/seen" { 303 } else { 301 }, "/v2"),
+            "/guest" => to(302, "/auth/login?to=/guest"),
+            _ => says(200, &[], "[]"),
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let key =
+        Auth::ApiKey { place: KeyPlace::Query, name: "key".to_owned(), key: "hunter2".into() };
+    let source = source(Http { redirects: true, ..http(server.url("/"), key) }, folder.path());
+    let query = |path: &str| Call {
+        method: reqwest::Method::POST,
+        body: marsad_shared::request::Body::Json(serde_json::json!({ "only": "mine" })),
+        ..call(&server, path)
+    };
+
+    let answer = source.get(&call(&server, "/moved"), None).await.unwrap();
+    assert_eq!(server.asked().pop().unwrap().uri, "/v2/items?page=2&key=hunter2", "once");
+    assert_eq!(answer.moved, Some(server.url("/v2/items?page=2")), "where a link there begins");
+
+    source.get(&query("/kept"), None).await.unwrap();
+    let last = server.asked().pop().unwrap();
+    assert_eq!(
+        (last.uri.to_string().as_str(), &*last.body),
+        ("/v2/items?key=hunter2", &b"{\"only\":\"mine\"}"[..])
+    );
+
+    for (call, reason, said) in [
+        (query("/changed"), Reason::Http4xx, "with 301, and a query that is sent on so"),
+        (query("/seen"), Reason::Http4xx, "with 303, and a query that is sent on so"),
+        (call(&server, "/guest"), Reason::Auth, "as it does with who has not logged in"),
+    ] {
+        let before = server.asked().len();
+        let error = source.get(&call, None).await.unwrap_err();
+        assert!(error.reason() == Some(reason) && error.to_string().contains(said), "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        assert_eq!(server.asked().len(), before + 1, "nobody is asked something else");
+    }
+
+    let pass = source.pass().await.unwrap();
+    let url = server.url("/changed");
+    let post = |url| source.request(reqwest::Method::POST, url).body("a referral");
+    let (status, _) = source.send(pass, &url, 10, post).await.unwrap_err();
+    assert_eq!(status, Some(301), "a document that was led away was not taken");
+}
+
 #[tokio::test]
 async fn all_requests_go_through_the_proxy_that_was_written_down() {
     let folder = tempfile::tempdir().unwrap();
@@ -204,6 +258,81 @@ async fn answered_over_http_2(headers: usize) -> Result<(), FetchError> {
     write(&folder, "ca.pem", &authority.pem);
     let way = Http { tls: Some(trusting(&folder)), ..plain(url.clone()) };
     source(way, folder.path()).get(&Call::get(url), None).await.map(|_| ())
+}
+
+/// A stream that is given up "without an error" ends like one that is whole, and is not (RFC 9113 section 8.1).
+#[tokio::test]
+async fn a_stream_that_is_broken_off_is_no_answer() {
+    const DATA: u8 = 0;
+    const RESET: u8 = 3;
+    let reset = |code: u32| frame(RESET, 0, 1, &code.to_be_bytes());
+    let half = frame(DATA, 0, 1, b"{}\n");
+    let whole = frame(DATA, 1, 1, b"{}\n");
+    // `:status: 200` of the static table, and content-length as a literal.
+    let head = |length: Option<&str>| {
+        let mut fields = vec![0x88];
+        if let Some(length) = length {
+            fields.extend([0x0f, 0x0d, u8::try_from(length.len()).unwrap()]);
+            fields.extend(length.as_bytes());
+        }
+        frame(1, 4, 1, &fields)
+    };
+    for (answer, reason, said, why) in [
+        ([head(None), whole.clone()].concat(), None, "", "whole"),
+        ([head(Some("3")), whole.clone(), reset(0)].concat(), None, "", "whole, and then over"),
+        ([head(None), half.clone(), reset(0)].concat(), Some(Reason::Truncated), "broken off", ""),
+        ([head(Some("3")), half.clone(), reset(0)].concat(), Some(Reason::Truncated), "off", ""),
+        ([head(None), reset(0)].concat(), Some(Reason::Truncated), "broken off", "nothing at all"),
+        ([head(None), half, reset(8)].concat(), Some(Reason::Truncated), "cut off", "cancelled"),
+        ([head(Some("9")), whole.clone()].concat(), Some(Reason::Truncated), "as long", "short"),
+        ([head(Some("2")), whole].concat(), Some(Reason::Truncated), "as long", "long"),
+        (reset(13), Some(Reason::Truncated), "`http2 = false`", "HTTP/1.1 alone"),
+    ] {
+        let got = answered_in_frames(answer).await;
+        let text = got.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(got.err().and_then(|error| error.reason()), reason, "{why}: {text}");
+        assert!(text.contains(said), "{why}: {text}");
+    }
+}
+
+/// What comes of an answer in these frames of HTTP/2.
+async fn answered_in_frames(answer: Vec<u8>) -> Result<(), FetchError> {
+    const HEADERS: u8 = 1;
+    let folder = files();
+    let authority = Authority::new("Courts");
+    let acceptor = acceptor(&authority.pair("127.0.0.1", 2020, 2090), None, &["h2"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: Url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let server = tokio::spawn(async move {
+        let (line, _) = listener.accept().await.unwrap();
+        let mut line = acceptor.accept(line).await.unwrap();
+        line.read_exact(&mut [0; 24]).await.unwrap();
+        line.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+        loop {
+            let mut head = [0; 9];
+            line.read_exact(&mut head).await.unwrap();
+            let [a, b, c, kind, ..] = head;
+            let mut rest = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+            line.read_exact(&mut rest).await.unwrap();
+            if kind == HEADERS {
+                break;
+            }
+        }
+        line.write_all(&answer).await.unwrap();
+        // Until the other side has seen enough.
+        let _ = line.read_to_end(&mut Vec::new()).await;
+    });
+    write(&folder, "ca.pem", &authority.pem);
+    let way = Http { tls: Some(trusting(&folder)), ..plain(url.clone()) };
+    let got = source(way, folder.path()).get(&Call::get(url), None).await.map(|_| ());
+    server.abort();
+    got
+}
+
+/// A frame of HTTP/2 (RFC 9113 section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 fn files() -> TempDir {

@@ -9,8 +9,12 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::time::{Instant, timeout};
+use url::Url;
 
-use super::{HttpSource, Sent};
+use super::{
+    HttpSource, Sent,
+    redirect::{self, Astray, HOPS_MAX},
+};
 use crate::{
     decode::sdmx::is_no_results,
     source::{
@@ -32,6 +36,8 @@ pub struct Answer {
     pub first_byte: Duration,
     /// It says, to this feed, that there are no records, whatever it brings.
     pub nothing: bool,
+    /// Where it was asked for in the end, if the partner led us there.
+    pub moved: Option<Url>,
     /// Only the end of the connection says where its body ends, and so not whether all of it came.
     pub open_ended: bool,
 }
@@ -94,14 +100,15 @@ impl HttpSource {
             sent = Box::pin(self.ask(call, validators)).await.map_err(lost)?;
             self.signer.tried_again(sent.response.status(), sent.response.headers()).await;
         }
-        let Sent { mut response, first_byte, shown } = sent;
+        let Sent { mut response, first_byte, shown, mut moved } = sent;
         let (status, open_ended) = (response.status(), is_open_ended(&response));
-        let answer = |headers, body, nothing| Answer {
+        let mut answer = |headers, body, nothing| Answer {
             status,
             headers,
             body,
             first_byte,
             nothing,
+            moved: moved.take(),
             open_ended,
         };
         if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
@@ -126,38 +133,85 @@ impl HttpSource {
         Ok(answer(headers, body, false))
     }
 
+    /// Asks, and asks on where it is led to, if that may be followed.
     async fn ask(&self, call: &Call, validators: Option<&Validators>) -> Result<Sent, FetchError> {
+        let sent = self.ask_at(&call.url, call, validators).await?;
+        if !(self.http.redirects && sent.response.status().is_redirection()) {
+            return Ok(sent);
+        }
+        Box::pin(self.follow(sent, call, validators)).await
+    }
+
+    async fn follow(
+        &self,
+        mut sent: Sent,
+        call: &Call,
+        validators: Option<&Validators>,
+    ) -> Result<Sent, FetchError> {
+        for _ in 0..HOPS_MAX {
+            let from = sent.moved.as_ref().unwrap_or(&call.url);
+            let to = redirect::target(&call.method, from, &sent.response);
+            let to = to.map_err(|astray| self.astray(call, &astray))?;
+            let Some(to) = to else { return Ok(sent) };
+            // What of ours stands in it is put there anew.
+            let to = Url::parse(&self.unsigned(to.as_str())).unwrap_or(to);
+            self.gate.again(&self.who);
+            sent = Sent { moved: Some(to.clone()), ..self.ask_at(&to, call, validators).await? };
+        }
+        match redirect::target(&call.method, &call.url, &sent.response) {
+            Ok(None) => Ok(sent),
+            _ => Err(self.astray(call, &Astray::Round)),
+        }
+    }
+
+    fn astray(&self, call: &Call, astray: &Astray) -> FetchError {
+        FetchError::astray(&call.url, &self.clean(Some(call), &astray.to_string()))
+    }
+
+    async fn ask_at(
+        &self,
+        url: &Url,
+        call: &Call,
+        validators: Option<&Validators>,
+    ) -> Result<Sent, FetchError> {
         let mut body = call.body.clone();
-        self.signer.fill(&mut body, &call.url)?;
+        self.signer.fill(&mut body, url)?;
         let client = self.door.client().await;
         let packed = HeaderValue::from_static(unpack::ACCEPTED);
-        let mut request = call.build(&client, &body).header(header::ACCEPT_ENCODING, packed);
+        let mut request = call.build(&client, url, &body).header(header::ACCEPT_ENCODING, packed);
         if let Some(etag) = validators.and_then(|v| v.etag.as_deref()) {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
         if let Some(modified) = validators.and_then(|v| v.last_modified.as_deref()) {
             request = request.header(header::IF_MODIFIED_SINCE, modified);
         }
-        let (request, shown) = self.signed(&call.url, request, &client).await?;
+        let (request, shown) = self.signed(url, request, &client).await?;
         self.ours.show(proof::secrets(&request, Some(call), &body));
         let began = Instant::now();
         let patience = self.http.timeouts.first_byte;
         let Ok(sent) = timeout(patience, client.execute(request)).await else {
             let what = format!("no answer began within {} s", patience.as_secs());
-            return Err(FetchError::of(Reason::FirstByteTimeout, &call.url, &what));
+            return Err(FetchError::of(Reason::FirstByteTimeout, url, &what));
         };
         let response = self
             .met(sent)
-            .map_err(|error| FetchError::of_transport(&error.without_url(), &call.url, false))?;
+            .map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
         let first_byte = began.elapsed();
         self.gate.hear(response.status(), response.headers(), first_byte);
-        Ok(Sent { response, first_byte, shown })
+        Ok(Sent { response, first_byte, shown, moved: None })
     }
 }
 
-/// Whether only the end of the connection says where the body ends (RFC 9112 section 6.3): nothing else tells there.
+/// Whether only the end of the connection says where the body ends (RFC 9112 section 6.3): the last transfer coding tells
+/// it if that is `chunked`, and where there is none, a length does.
 fn is_open_ended(response: &Response) -> bool {
-    let told = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
-    response.version() <= Version::HTTP_11
-        && !told.iter().any(|name| response.headers().contains_key(name))
+    let headers = response.headers();
+    let last = headers.get_all(header::TRANSFER_ENCODING).iter().next_back();
+    let told = match last.map(|line| line.as_bytes().rsplit(|byte| *byte == b',').next()) {
+        Some(coding) => {
+            coding.is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"chunked"))
+        }
+        None => headers.contains_key(header::CONTENT_LENGTH),
+    };
+    response.version() <= Version::HTTP_11 && !told
 }

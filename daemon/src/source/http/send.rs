@@ -99,6 +99,6 @@ impl HttpSource {
         })?;
         let first_byte = began.elapsed();
         self.gate.hear(response.status(), response.headers(), first_byte);
-        Ok(Sent { response, first_byte, shown })
+        Ok(Sent { response, first_byte, shown, moved: None })
     }
 }

@@ -64,6 +64,12 @@ async fn a_body_that_only_the_connection_ends_is_known_for_it() {
         ("HTTP/1.0 200 OK\r\n\r\n{}\n", true),
         ("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}\n", true),
         ("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n{}\n", false),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n{}\n", true),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n{}\n", true),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: x, CHUNKED\r\nConnection: close\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n",
+            false,
+        ),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\n{}\n\r\n0\r\n\r\n",
             false,

@@ -362,7 +362,15 @@ fn a_link_does_not_say_who_we_are() {
     let given = Ask::Url("http://me:secret@p.example/api/x?page=2".to_owned());
     let clean = Ask::Url("http://p.example/api/x?page=2".to_owned());
     let leg = Leg::default();
-    assert_eq!(asker.onward(&leg, &Ask::First, given.clone()).as_ref(), Ok(&clean), "what is kept");
+    assert_eq!(
+        asker.onward(&leg, &Ask::First, None, given.clone()).as_ref(),
+        Ok(&clean),
+        "what is kept"
+    );
+    let moved = base.join("/v2/items").unwrap();
+    let next = asker.onward(&leg, &Ask::First, Some(&moved), Ask::Url("?page=2".to_owned()));
+    let there = Ask::Url("http://p.example/v2/items?page=2".to_owned());
+    assert_eq!(next, Ok(there), "from where the page stood");
     assert_eq!(asker.call(&leg, &given).unwrap().url.as_str(), "http://p.example/api/x?page=2");
 }
 
