@@ -51,10 +51,7 @@ pub enum DecodeError {
     #[error("{0}")]
     Encoding(String),
     /// What came in place of the records is the partner's own word of an error.
-    #[error(
-        "the partner answers with an error ({code}): {text}; {}",
-        if *retryable { "it is tried again; if it stays, tell the partner" } else { "mend what it says of the request, or tell the partner" }
-    )]
+    #[error("the {} answers with an error ({code}): {text}; {}", answerer(code), remedy(code, *retryable))]
     Remote { code: String, text: String, retryable: bool },
     /// It would delete more than one record at a time, which waits for a person.
     #[error("{0}")]
@@ -102,6 +99,26 @@ pub enum DecodeError {
     Stopped,
 }
 
+/// Whether a fault's code is one by which an X-Road gateway says that the error is its own, and not the partner's behind it.
+pub fn is_of_gateway(code: &str) -> bool {
+    let local = code.rsplit(':').next().unwrap_or_default().trim();
+    ["Server.ClientProxy", "Server.ServerProxy"].iter().any(|begin| local.starts_with(begin))
+}
+
+fn answerer(code: &str) -> &'static str {
+    if is_of_gateway(code) { "gateway" } else { "partner" }
+}
+
+fn remedy(code: &str, retryable: bool) -> &'static str {
+    if is_of_gateway(code) {
+        "tell whoever runs the gateway: the partner behind it may not be to blame"
+    } else if retryable {
+        "it is tried again; if it stays, tell the partner"
+    } else {
+        "mend what it says of the request, or tell the partner"
+    }
+}
+
 impl DecodeError {
     /// The same with each text that it holds as `rewrite` has it.
     #[must_use]
@@ -138,6 +155,7 @@ impl DecodeError {
             Self::Checksum(_) => Reason::Checksum,
             Self::Format(_) => Reason::NotJson,
             Self::Encoding(_) => Reason::Encoding,
+            Self::Remote { code, .. } if is_of_gateway(code) => Reason::GatewayFault,
             Self::Remote { .. } => Reason::RemoteFault,
             Self::Layout(_)
             | Self::Drift { .. }

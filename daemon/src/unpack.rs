@@ -191,11 +191,13 @@ impl Packing {
     /// # Errors
     /// [`UnpackError::Unread`] if it says something that we do not know.
     pub fn of(body: &[u8], says: &str) -> Result<Option<Self>, UnpackError> {
-        let words = says.split(',').map(|word| word.trim().to_ascii_lowercase());
-        let words: Vec<_> = words.filter(|word| !UNPACKED.contains(&word.as_str())).collect();
+        let is_none = |word: &str| UNPACKED.iter().any(|none| word.eq_ignore_ascii_case(none));
+        // As they came, for whoever looks for something secret in them.
+        let words: Vec<_> = says.split(',').map(str::trim).filter(|word| !is_none(word)).collect();
+        let lower = words.first().map(|word| word.to_ascii_lowercase());
         let said = match words.as_slice() {
             [] => None,
-            [word] => Some(word.as_str()),
+            [_] => lower.as_deref(),
             _ => return Err(UnpackError::Unread(format!("twice: {}", words.join(" and ")))),
         };
         let named = match said {

@@ -80,8 +80,17 @@ struct Wanted<'p> {
 }
 
 /// What elements are called that speak of an error.
-const ERRORS: [&str; 7] =
-    ["Error", "Errors", "ErrorMessage", "Fault", "Exception", "ServiceException", "ExceptionText"];
+const ERRORS: [&str; 9] = [
+    "Error",
+    "Errors",
+    "ErrorMessage",
+    "Fault",
+    "faultCode",
+    "faultString",
+    "Exception",
+    "ServiceException",
+    "ExceptionText",
+];
 /// As much of what is said in place of records is kept, in bytes.
 const INSTEAD_MAX: usize = 400;
 

@@ -1,5 +1,7 @@
 //! What a feed looks for in the envelope of each page: what leads on, how much there is, whether it is an error.
 
+use std::ops::Range;
+
 use marsad_shared::{
     feed::ScalarPath,
     health::Reason,
@@ -12,16 +14,19 @@ use crate::{
     source::{fault::FetchError, http::Answer},
 };
 
+/// Where something may stand among what is looked for: the first that is there counts.
+type Places = Range<usize>;
+
 /// Where a feed looks in each page.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Envelope {
     paths: Vec<ScalarPath>,
-    next: Option<usize>,
+    next: Option<Places>,
     next_header: Option<String>,
-    more: Option<usize>,
-    total: Option<usize>,
-    handle: Option<usize>,
-    success: Option<(usize, Success)>,
+    more: Option<Places>,
+    total: Option<Places>,
+    handle: Option<Places>,
+    success: Option<(Places, Success)>,
 }
 
 /// What a page says beside its records.
@@ -79,9 +84,11 @@ impl Envelope {
         envelope
     }
 
-    fn look(&mut self, path: &ScalarPath) -> usize {
+    fn look(&mut self, path: &ScalarPath) -> Places {
+        let first = self.paths.len();
         self.paths.push(path.clone());
-        self.paths.len() - 1
+        self.paths.extend(spellings(path));
+        first..self.paths.len()
     }
 
     /// What is looked for.
@@ -100,11 +107,12 @@ impl Envelope {
         answer: &Answer,
         url: &Url,
     ) -> Result<Said, FetchError> {
-        let at = |index: Option<usize>| {
-            index.and_then(|index| found.get(index)).cloned().unwrap_or_default()
+        let at = |places: Option<&Places>| {
+            let there = places.and_then(|places| found.get(places.clone())).unwrap_or_default();
+            there.iter().find(|scalar| **scalar != Scalar::Absent).cloned().unwrap_or_default()
         };
-        let problem = self.success.as_ref().and_then(|(index, success)| {
-            Some((success.on_error, failed(&success.rule, &at(Some(*index)))?))
+        let problem = self.success.as_ref().and_then(|(places, success)| {
+            Some((success.on_error, failed(&success.rule, &at(Some(places)))?))
         });
         let failed = match problem {
             None => None,
@@ -125,11 +133,20 @@ impl Envelope {
                 }
                 None => Scalar::Absent,
             },
-            None => at(self.next),
+            None => at(self.next.as_ref()),
         };
-        let (more, total, handle) = (at(self.more), at(self.total), at(self.handle));
+        let more = at(self.more.as_ref());
+        let (total, handle) = (at(self.total.as_ref()), at(self.handle.as_ref()));
         Ok(Said { next, more, total, handle, failed })
     }
+}
+
+/// How else an annotation of `OData` is written: version 4.01 may leave out `odata.`, and version 3 has it without the `@`.
+fn spellings(path: &ScalarPath) -> Vec<ScalarPath> {
+    let ScalarPath::Plain(names) = path else { return Vec::new() };
+    let [name] = names.as_slice() else { return Vec::new() };
+    let Some(word) = name.strip_prefix("@odata.") else { return Vec::new() };
+    [format!("@{word}"), format!("odata.{word}")].map(|name| ScalarPath::Plain(vec![name])).into()
 }
 
 /// Why an answer is none, if it says so.

@@ -153,7 +153,7 @@ impl FetchError {
         now: Timestamp,
         url: &Url,
     ) -> Self {
-        let gateway = gateway(headers);
+        let gateway = gateway(headers).or_else(|| said.gateway.clone());
         let what = what(status, gateway.as_deref(), said);
         let wait = manners::retry_after(headers, now)
             .or_else(|| manners::asked(headers, || now).rest())
@@ -449,6 +449,11 @@ pub fn without_echo(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> Cow<
 /// Whether an answer of that status is one to work with.
 pub fn is_good(status: StatusCode) -> bool {
     status.is_success() || status == StatusCode::NOT_MODIFIED
+}
+
+/// Whether an answer is a gateway's own.
+pub fn is_of_gateway(headers: &HeaderMap) -> bool {
+    headers.contains_key(GATEWAY)
 }
 
 /// The code by which an X-Road gateway says that the error is its own, and not the partner's behind it.

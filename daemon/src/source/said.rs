@@ -39,6 +39,8 @@ pub struct Said {
     pub retry_after: Option<Duration>,
     /// It is a SOAP fault, the partner's own word of an error; and whether a moment may cure it.
     pub fault: Option<bool>,
+    /// The code of a fault that is a gateway's own.
+    pub gateway: Option<String>,
     /// Where it redirects to, without what may be secret there.
     pub leads: Option<String>,
     /// What the server in front of the partner's program has to say of TLS.
@@ -77,7 +79,7 @@ impl Said {
         let words = match &json {
             Some(json) => WORDS.iter().find_map(|at| json.pointer(at)?.as_str()),
             None if is_plain(kind, text) => text.lines().next(),
-            None => fault.as_ref().map(|(words, _)| words.as_str()),
+            None => fault.as_ref().map(|fault| fault.words.as_str()),
         };
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         // In the whole body: half a secret is one too.
@@ -85,8 +87,12 @@ impl Said {
         let words = safe.map(|words| settled_at_most(words, SHOWN_MAX));
         let front = FRONTS.iter().find(|(said, _)| text.contains(said)).map(|(_, front)| *front);
         let leads = leads(headers, |text| ours.is_in(text));
-        let fault = fault.as_ref().map(|(_, retryable)| *retryable);
-        Self { words, retry_after, fault, leads, front }
+        let safe = |code: &String| !ours.is_in(code);
+        let gateway = fault.as_ref().map(|fault| fault.code.clone());
+        let gateway = gateway.filter(|code| decode::is_of_gateway(code)).filter(safe);
+        let gateway = gateway.map(|code| settled_at_most(&code, SHOWN_MAX));
+        let fault = fault.as_ref().map(|fault| fault.retryable);
+        Self { words, retry_after, fault, gateway, leads, front }
     }
 
     /// What its `headers` alone say, of a body that nobody may see.
@@ -110,12 +116,19 @@ pub(super) fn shown_place(to: &Url) -> String {
     settled_at_most(&shown(to), SHOWN_MAX)
 }
 
-/// The words of a SOAP fault, whose bindings have it come with an error's status; and whether a moment may cure it.
-fn fault(text: &str) -> Option<(String, bool)> {
+/// A SOAP fault, whose bindings have it come with an error's status.
+struct Fault {
+    code: String,
+    words: String,
+    /// Whether a moment may cure it.
+    retryable: bool,
+}
+
+fn fault(text: &str) -> Option<Fault> {
     let plan = Plan { records: None, deletes: None, scalars: &[] };
     match decode::xml::read(text.as_bytes(), &plan, |_, _| Flow::More) {
         (_, Err(DecodeError::Remote { code, text, retryable })) => {
-            Some((format!("{code}: {text}"), retryable))
+            Some(Fault { words: format!("{code}: {text}"), code, retryable })
         }
         _ => None,
     }

@@ -149,6 +149,11 @@ fn an_error_in_place_of_records_is_not_taken_for_none() {
         ("<R>no lights</R>", Some(("R", "no lights")), "words where records belong"),
         ("<R><Error><Code>7</Code><Text>no</Text></Error></R>", Some(("Error", "7 no")), "in it"),
         ("<R><Head><ERRORS>no</ERRORS></Head></R>", Some(("ERRORS", "no")), "beside it"),
+        (
+            "<R><faultCode>Db.Down</faultCode><faultString>no</faultString></R>",
+            Some(("faultCode", "Db.Down no")),
+            "as X-Road's own services have it",
+        ),
         ("<R><Errors/><error>\n</error><Count>0</Count></R>", None, "nothing is said"),
         ("<R><Count>0</Count>\n<Next/></R>", None, "what stands beside no records"),
         ("<R><Error>one was left out</Error><C/></R>", None, "there are records"),
@@ -353,11 +358,24 @@ fn a_fault_is_the_partners_own_error() {
             true,
         ),
         (soap(one, ""), "a fault without a code", "no reason is given", false),
+        (
+            soap(one, "<faultcode>Server.ServerProxy.ServiceFailed</faultcode>"),
+            "Server.ServerProxy.ServiceFailed",
+            "no reason is given",
+            true,
+        ),
     ] {
         let (_, _, end) = found(document.as_bytes(), &[]);
         let says = end.as_ref().map_or_else(ToString::to_string, |()| String::new());
         let again = says.contains("; it is tried again");
-        assert!(again == transient && says.ends_with("tell the partner"), "{says}");
+        let gateway = end.as_ref().is_err_and(|end| end.reason() == Reason::GatewayFault);
+        assert_eq!(
+            (gateway, says.contains("the gateway answers")),
+            (code.contains("Proxy"), gateway),
+            "{says}"
+        );
+        let told = again == transient && says.ends_with("tell the partner");
+        assert!(told || gateway && says.contains("tell whoever runs the gateway"), "{says}");
         let Err(DecodeError::Remote { code: said, text: why, retryable }) = end else {
             panic!("{document}: {end:?}")
         };

@@ -20,7 +20,7 @@ use crate::{
     source::{
         body::{self, Body},
         call::Call,
-        fault::{FetchError, is_good, unasked},
+        fault::{FetchError, is_good, is_of_gateway, unasked},
         proof,
     },
     unpack,
@@ -111,13 +111,16 @@ impl HttpSource {
             moved: moved.take(),
             open_ended,
         };
-        if call.meaning(status.as_u16()) == Some(OnStatus::Empty) {
+        // A gateway does not know what its partner has.
+        let theirs = !is_of_gateway(response.headers());
+        if call.meaning(status.as_u16()) == Some(OnStatus::Empty) && theirs {
             return Ok(answer(take(response.headers_mut()), Bytes::new().into(), true));
         }
         if !is_good(status) {
             // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
             let words = Box::pin(self.words(&mut response, until)).await;
-            if call.sdmx && status == StatusCode::NOT_FOUND && is_no_results(&words) {
+            let none = call.sdmx && status == StatusCode::NOT_FOUND && theirs;
+            if none && is_no_results(&words) {
                 return Ok(answer(take(response.headers_mut()), Bytes::new().into(), true));
             }
             return Err((Some(status.as_u16()), self.error(&response, url, &call.shown(), &words)));
@@ -128,8 +131,9 @@ impl HttpSource {
         }
         self.signer.worked(&shown, status, response.headers());
         let (idle, headers) = (self.http.timeouts.idle, take(response.headers_mut()));
+        let body = body::read(response, &headers, url, idle, until, &self.folder).await;
         let body =
-            body::read(response, &headers, url, idle, until, &self.folder).await.map_err(lost)?;
+            body.map_err(|error| lost(error.rewritten(|text| self.clean(Some(call), text))))?;
         Ok(answer(headers, body, false))
     }
 

@@ -5,7 +5,11 @@ use tokio::{
     net::TcpListener,
 };
 
-use marsad_shared::{connection::Auth, store::cache::Validators};
+use marsad_shared::{
+    connection::{Auth, KeyPlace},
+    request::OnStatus,
+    store::cache::Validators,
+};
 
 use super::*;
 use crate::source::bench::{Server, call, http, says, source};
@@ -54,6 +58,45 @@ async fn a_service_of_sdmx_says_no_results_with_a_404() {
         let got = got.map(|answer| answer.nothing && answer.body.is_empty());
         assert_eq!(got.map_err(|error| error.reason()), expected, "{path}, {sdmx}");
     }
+}
+
+/// What a gateway says is nothing that its partner says.
+#[tokio::test]
+async fn a_gateway_does_not_say_that_there_are_no_records() {
+    let server = Server::start(|asked, _| match asked.uri.path() {
+        "/partner" => says(404, &[], NOTHING),
+        _ => says(404, &[("X-Road-Error", "Server.ServerProxy.UnknownService")], NOTHING),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let source = source(http(server.url("/"), Auth::None), folder.path());
+    let statuses = vec![(404, OnStatus::Empty)];
+    for (statuses, sdmx) in [(statuses, false), (Vec::new(), true)] {
+        for (path, expected) in
+            [("/partner", Ok(true)), ("/gateway", Err(Some(Reason::GatewayFault)))]
+        {
+            let call = Call { sdmx, statuses: statuses.clone(), ..call(&server, path) };
+            let got = source.get(&call, None).await.map(|answer| answer.nothing);
+            assert_eq!(got.map_err(|error| error.reason()), expected, "{path}, {sdmx}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_repeats_our_key_in_a_header_is_not_shown() {
+    let server = Server::start(|asked, _| {
+        let key = asked.header("x-key").unwrap_or_default().to_owned();
+        says(200, &[("Content-Encoding", &key)], "[]")
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let key = "4F9a0c17-Hunter2";
+    let auth = Auth::ApiKey { place: KeyPlace::Header, name: "X-Key".to_owned(), key: key.into() };
+    let source = source(http(server.url("/"), auth), folder.path());
+    let error = source.get(&call(&server, "/x"), None).await.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.reason(), Some(Reason::Encoding));
+    assert!(!text.to_lowercase().contains(&key.to_lowercase()), "{text}");
 }
 
 #[tokio::test]
