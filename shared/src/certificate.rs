@@ -75,7 +75,7 @@ impl Certificates {
 
     /// What is to be said of the one that ends first, if it ends soon.
     pub fn warning(self, now: Timestamp) -> Option<String> {
-        let theirs = self.theirs_until.map(|until| (until, "the partner's certificate"));
+        let theirs = self.theirs_until.map(|until| (until, "the partner's certificate chain"));
         let ours = self.ours_until.map(|until| (until, "our certificate (`tls.cert`)"));
         let (until, whose) = theirs.into_iter().chain(ours).min_by_key(|(until, _)| *until)?;
         let (day, left) = (until.strftime("%Y-%m-%d"), between(now, until).unwrap_or_default());
@@ -327,7 +327,7 @@ mod tests {
         ] {
             let known = theirs(at);
             assert_eq!(known.validity(now), Some(validity), "{at}");
-            let expected = warning.map(|words| format!("the partner's certificate {words}"));
+            let expected = warning.map(|words| format!("the partner's certificate chain {words}"));
             assert_eq!(known.warning(now), expected, "{at}");
         }
         let both = Certificates {

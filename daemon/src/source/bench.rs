@@ -184,6 +184,17 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
+    /// Another authority, that this one vouches for until the first day of a year.
+    pub(super) fn under(&self, name: &str, until: i32) -> Self {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
     /// A certificate of `host`, good between two years' first days.
     pub(super) fn pair(&self, host: &str, from: i32, until: i32) -> Pair {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
@@ -216,7 +227,8 @@ pub(super) fn acceptor(
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let chain = vec![CertificateDer::from_pem_slice(pair.cert.as_bytes()).unwrap()];
+    let chain = CertificateDer::pem_slice_iter(pair.cert.as_bytes());
+    let chain = chain.collect::<Result<_, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
     let mut config = builder.with_single_cert(chain, key).unwrap();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();

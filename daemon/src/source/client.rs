@@ -3,6 +3,7 @@
 //! No guess: the environment's proxy is not asked, redirects stay within the origin or are not followed at all, and names
 //! do not lead to this machine or its network unless the configuration itself says so (security T9, T12).
 
+mod chain;
 mod door;
 mod resolve;
 mod seen;
@@ -15,10 +16,13 @@ use std::{
 };
 
 use marsad_shared::{certificate::Material, connection::Http};
-use reqwest::{Client, ClientBuilder, Identity, Proxy};
+use reqwest::{Client, ClientBuilder, Proxy};
 use url::Url;
 
-use self::resolve::Resolver;
+use self::{
+    chain::{Chains, System},
+    resolve::Resolver,
+};
 pub use self::{door::Door, resolve::Forbidden, seen::Seen};
 pub(crate) use self::{resolve::allowed, trust::is_an_authoritys};
 
@@ -72,56 +76,41 @@ impl Way {
         };
         Ok(if self.http2 { builder } else { builder.http1_only() })
     }
-
-    /// A client that trusts, and shows, what `material` holds.
-    fn client_with(&self, material: &Material) -> Result<Client, ClientError> {
-        let mut builder = self.builder()?;
-        if let Some(roots) = &material.roots {
-            let tls = trust::config(roots, material.identity.as_ref(), self.http2)?;
-            builder = builder.tls_backend_preconfigured(tls);
-        } else if let Some((chain, key)) = &material.identity {
-            builder = builder.identity(Identity::from_pem(&pem(chain, key))?);
-        }
-        Ok(builder.build()?)
-    }
-}
-
-/// A certificate and its key in the only form that the client takes.
-fn pem(
-    chain: &[rustls::pki_types::CertificateDer<'_>],
-    key: &rustls::pki_types::PrivateKeyDer<'_>,
-) -> Vec<u8> {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use rustls::pki_types::PrivateKeyDer;
-    let kind = match key {
-        PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
-        PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
-        _ => "PRIVATE KEY",
-    };
-    let block = |kind: &str, der: &[u8]| {
-        format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", STANDARD.encode(der))
-    };
-    let mut text: String = chain.iter().map(|each| block("CERTIFICATE", each)).collect();
-    text.push_str(&block(kind, key.secret_der()));
-    text.into_bytes()
 }
 
 /// The clients that connections share: those whose TLS is the system's.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Clients {
-    by_way: Mutex<HashMap<Way, Client>>,
+    by_way: Arc<Mutex<HashMap<Way, Client>>>,
+    system: Arc<System>,
+    chains: Arc<Chains>,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        let system = Arc::new(System::new(trust::provider()));
+        Self { by_way: Arc::default(), system, chains: Arc::default() }
+    }
 }
 
 impl Clients {
     /// The client that takes `way`.
-    fn client(&self, way: &Way) -> reqwest::Result<Client> {
+    fn client(&self, way: &Way) -> Result<Client, ClientError> {
         let mut clients = self.by_way.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(way) {
             return Ok(client.clone());
         }
-        let client = way.builder()?.build()?;
+        let client = self.make(way, &Material { roots: None, identity: None })?;
         clients.insert(way.clone(), client.clone());
         Ok(client)
+    }
+
+    /// A client that trusts, and shows, what `material` holds.
+    fn make(&self, way: &Way, material: &Material) -> Result<Client, ClientError> {
+        let Material { roots, identity } = material;
+        let (roots, identity) = (roots.as_deref(), identity.as_ref());
+        let tls = trust::config(roots, identity, way.http2, &self.system, &self.chains)?;
+        Ok(way.builder()?.tls_backend_preconfigured(tls).build()?)
     }
 }
 

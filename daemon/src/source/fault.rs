@@ -187,6 +187,9 @@ impl FetchError {
                 Self::Final { reason, text: format!("{}: {what}; tell the partner", shown(url)) }
             }
             400..600 if said.fault == Some(true) => Self::of(Reason::RemoteFault, url, &what),
+            407 => Found::new(Reason::Network, format!("{what}: a proxy wants to know who we are"))
+                .remedy("write its user and password into `proxy`")
+                .at(url),
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
             gone @ 410 => {
                 let text = Self::of(Reason::Http4xx, url, &what).to_string();
@@ -280,6 +283,26 @@ impl Found {
 }
 
 impl FetchError {
+    /// The same by way of a proxy of ours: who was not reached is that, as far as anybody can tell.
+    #[must_use]
+    pub fn by_way_of(self, proxy: Option<&Url>) -> Self {
+        let reached = !matches!(
+            self,
+            Self::Transient {
+                reason: Reason::ConnectRefused | Reason::ConnectTimeout | Reason::Dns,
+                ..
+            }
+        );
+        let Some(proxy) = proxy.filter(|_| !reached) else { return self };
+        let (what, _) = self.parted();
+        let proxy = shown(proxy);
+        let proxy = proxy.trim_end_matches('/');
+        let text = format!(
+            "{what}, by way of our proxy {proxy}; check `proxy`, or ask whoever runs it: the partner is not to blame"
+        );
+        Self::Local { reason: Reason::Network, text }
+    }
+
     /// A redirect that is not followed.
     pub(super) fn astray(url: &Url, what: &str) -> Self {
         let remedy = "put the new address where the old one stands in the partner's file (base_url, token_url)";

@@ -139,16 +139,21 @@ impl HttpSource {
 
     /// Notes whom we met there.
     fn met(&self, sent: reqwest::Result<Response>) -> reqwest::Result<Response> {
-        let ours = self.door.ours_until();
         match &sent {
-            Ok(response) => self.certificates.answered(response, ours),
+            Ok(response) => self.certificates.answered(response, &self.door),
             Err(error) => {
                 if let Some(theirs) = peer_until(error) {
-                    self.certificates.refused(theirs, ours);
+                    self.certificates.refused(theirs, self.door.ours_until());
                 }
             }
         }
         sent
+    }
+
+    /// What went wrong on the way.
+    fn lost(&self, error: reqwest::Error, url: &Url) -> FetchError {
+        FetchError::of_transport(&error.without_url(), url, false)
+            .by_way_of(self.http.proxy.as_ref())
     }
 
     /// Until when the certificates of both sides are good, as far as is known, with each change from now on.

@@ -358,7 +358,9 @@ impl<'a> Walker<'a> {
                 if got < said && counts && bare {
                     return Err(WalkError::Short { said, got });
                 }
-                got >= said
+                // More came than it said: it is no end, and where records are counted an empty page is one.
+                let passed = got > said && matches!(pagination.kind, Paging::Offset { .. });
+                got >= said && (bare || !passed)
             }
             Stop::Next if matches!(pagination.kind, Paging::Link) && facts.is_broken() => {
                 return Err(WalkError::NoLink { page });

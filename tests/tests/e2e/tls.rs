@@ -98,7 +98,7 @@ async fn certificates_that_end_soon_or_have_ended_say_so_with_their_dates() -> a
         Ok((known == wanted).then_some(soon))
     };
     let row = daemon.until("both are known", both).await?;
-    assert!(row.reason.unwrap_or_default().contains("the partner's certificate ends on"));
+    assert!(row.reason.unwrap_or_default().contains("the partner's certificate chain ends on"));
     let said = daemon.cli(&["check", "soon/api"]).await?;
     assert_eq!(said.code, 2, "{}", said.out);
     // It is known over a restart too, before anybody is asked.

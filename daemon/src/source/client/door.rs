@@ -30,6 +30,7 @@ pub struct Door {
     way: Way,
     /// `None`: TLS is the system's, and the client is always the same.
     tls: Option<Tls>,
+    clients: Clients,
     now: Mutex<Now>,
 }
 
@@ -65,22 +66,24 @@ impl Door {
             None => (clients.client(&way)?, None, Vec::new()),
             Some(tls) => {
                 let seen = marks(tls);
-                let (client, ours_until) = read(&way, tls)?;
+                let (client, ours_until) = read(clients, &way, tls)?;
                 (client, ours_until, seen)
             }
         };
         let now = Mutex::new(Now { client, ours_until, seen, looked: Instant::now() });
-        Ok(Self { connection: connection.clone(), way, tls: http.tls.clone(), now })
+        let (connection, clients) = (connection.clone(), clients.clone());
+        Ok(Self { connection, way, tls: http.tls.clone(), clients, now })
     }
 
     /// The client, as new as its files. One that is broken changes nothing but the log.
     pub async fn client(&self) -> Client {
         let Some(tls) = self.due() else { return self.last() };
         let (way, tls, seen) = (self.way.clone(), tls.clone(), self.lock().seen.clone());
+        let clients = self.clients.clone();
         // Files may be on a disk that hangs.
         let looked = tokio::task::spawn_blocking(move || {
             let marks = marks(&tls);
-            (marks != seen).then(|| (read(&way, &tls), marks))
+            (marks != seen).then(|| (read(&clients, &way, &tls), marks))
         });
         if let Ok(Some((read, marks))) = looked.await {
             let mut now = self.lock();
@@ -96,6 +99,11 @@ impl Door {
             }
         }
         self.last()
+    }
+
+    /// When the chain ends that was shown with a server's certificate; `None`: no sooner than that itself.
+    pub fn chain_end(&self, shown: &[u8]) -> Option<Timestamp> {
+        self.clients.chains.end_of(shown)
     }
 
     /// The client as it was last.
@@ -124,9 +132,13 @@ impl Door {
     }
 }
 
-fn read(way: &Way, tls: &Tls) -> Result<(Client, Option<Timestamp>), ClientError> {
+fn read(
+    clients: &Clients,
+    way: &Way,
+    tls: &Tls,
+) -> Result<(Client, Option<Timestamp>), ClientError> {
     let material = Material::read(tls)?;
-    Ok((way.client_with(&material)?, material.ours_until()))
+    Ok((clients.make(way, &material)?, material.ours_until()))
 }
 
 fn marks(tls: &Tls) -> Vec<Option<Mark>> {

@@ -7,6 +7,8 @@ use marsad_shared::certificate::{Certificates, until};
 use reqwest::{Response, tls::TlsInfo};
 use tokio::sync::watch;
 
+use super::Door;
+
 /// What is known, and who wants to hear of it.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -24,10 +26,10 @@ impl Seen {
     }
 
     /// Notes with whom we spoke, and what we showed.
-    pub fn answered(&self, answer: &Response, ours_until: Option<Timestamp>) {
+    pub fn answered(&self, answer: &Response, door: &Door) {
         let info = answer.extensions().get::<TlsInfo>();
-        let theirs = info.and_then(TlsInfo::peer_certificate).and_then(|der| self.read(der));
-        self.note(theirs, ours_until);
+        let theirs = info.and_then(TlsInfo::peer_certificate).and_then(|der| self.read(der, door));
+        self.note(theirs, door.ours_until());
     }
 
     /// Notes until when a certificate was good that was refused for that.
@@ -40,14 +42,14 @@ impl Seen {
         self.known.subscribe()
     }
 
-    /// The end of a certificate that was not seen before.
-    fn read(&self, der: &[u8]) -> Option<Timestamp> {
+    /// The end of a certificate, or of its chain, that was not seen before.
+    fn read(&self, der: &[u8], door: &Door) -> Option<Timestamp> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if *last == der {
             return None;
         }
         der.clone_into(&mut last);
-        until(der)
+        until(der).into_iter().chain(door.chain_end(der)).min()
     }
 
     fn note(&self, theirs: Option<Timestamp>, ours_until: Option<Timestamp>) {

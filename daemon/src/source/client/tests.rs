@@ -143,6 +143,31 @@ async fn all_requests_go_through_the_proxy_that_was_written_down() {
     assert_eq!(proxy.asked()[0].uri, "http://partner.example/api/x");
 }
 
+/// Who cannot be reached through a proxy is that, as far as we know, and not the partner.
+#[tokio::test]
+async fn a_proxy_that_fails_is_not_the_partner() {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let proxy = Server::start(|_, _| says(407, &[("proxy-authenticate", "Basic")], "")).await;
+    for (base, proxy, said) in [
+        ("http://10.77.77.77/", format!("http://{closed}"), "by way of our proxy http://127.0.0.1"),
+        (
+            "https://10.77.77.77/",
+            format!("http://{closed}"),
+            "by way of our proxy http://127.0.0.1",
+        ),
+        ("http://10.77.77.77/", format!("socks5://{closed}"), "by way of our proxy socks5://127"),
+        ("https://10.77.77.77/", proxy.url("/").to_string(), "proxy authorization required"),
+        ("http://10.77.77.77/", proxy.url("/").to_string(), "user and password into `proxy`"),
+    ] {
+        let way = Http { proxy: Some(proxy.parse().unwrap()), ..plain(base.parse().unwrap()) };
+        let error = get(&source(way, folder.path())).await.unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.reason(), Some(Reason::Network), "{text}");
+        assert!(error.is_ours() && text.contains(said) && text.contains("proxy"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_proxy_of_sockets_is_one_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -358,6 +383,33 @@ fn showing(folder: &Path) -> Identity {
 
 async fn get(source: &HttpSource) -> Result<(), FetchError> {
     source.get(&Call::get(source.http.base_url.clone()), None).await.map(|_| ())
+}
+
+/// A chain is good as long as all that it stands on: what is shown besides, and stands beside it, does not count.
+#[tokio::test]
+async fn the_end_of_a_chain_is_that_of_its_first_part() {
+    let folder = files();
+    let (root, other) = (Authority::new("Root"), Authority::new("Other"));
+    let (short, long) = (root.under("Short", 2040), root.under("Long", 2095));
+    let aside = other.under("Aside", 2035);
+    write(&folder, "ca.pem", &root.pem);
+    let shown = |by: &Authority, between: &[&Authority]| {
+        let mut pair = by.pair("127.0.0.1", 2020, 2090);
+        between.iter().for_each(|one| pair.cert.push_str(&one.pem));
+        pair
+    };
+    for (pair, until, why) in [
+        (shown(&short, &[&short]), 2040, "who vouches for it ends first"),
+        (shown(&long, &[&long]), 2090, "it ends first itself"),
+        (shown(&long, &[&long, &aside, &short]), 2090, "others are no part of it"),
+        (shown(&root, &[&short]), 2090, "nobody stands between"),
+    ] {
+        let address = tls_server(acceptor(&pair, None, &[])).await;
+        let way = Http { tls: Some(trusting(&folder)), ..plain(base("127.0.0.1", address)) };
+        let source = source(way, folder.path());
+        get(&source).await.unwrap();
+        assert_eq!(year(source.certificates().borrow().theirs_until), Some(until), "{why}");
+    }
 }
 
 fn year(of: Option<Timestamp>) -> Option<i16> {

@@ -20,23 +20,32 @@ use rustls::{
 };
 use x509_parser::parse_x509_certificate;
 
-use super::ClientError;
+use super::{
+    ClientError,
+    chain::{Chains, System, Watched},
+};
 
 /// What the client's own TLS speaks: HTTP/2 first, where it may.
 const HTTP_2: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// TLS that trusts these certificates alone, and shows `identity`.
+/// TLS that trusts these certificates alone, or else whom the system trusts, and shows `identity`.
 pub(super) fn config(
-    written: &[CertificateDer<'static>],
+    written: Option<&[CertificateDer<'static>]>,
     identity: Option<&(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     http2: bool,
+    system: &Arc<System>,
+    chains: &Arc<Chains>,
 ) -> Result<ClientConfig, ClientError> {
-    let provider = CryptoProvider::get_default()
-        .map_or_else(|| Arc::new(rustls::crypto::ring::default_provider()), Arc::clone);
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let provider = provider();
+    let by: Arc<dyn ServerCertVerifier> = match written {
+        Some(written) => Arc::new(Trust::new(written, Arc::clone(&provider))?),
+        None => Arc::<System>::clone(system),
+    };
+    let trust = Arc::new(Watched { by, chains: Arc::clone(chains) });
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Trust::new(written, provider)?));
+        .with_custom_certificate_verifier(trust);
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => builder.with_client_auth_cert(chain.clone(), key.clone_key())?,
@@ -44,6 +53,11 @@ pub(super) fn config(
     let protocols = HTTP_2.iter().skip(usize::from(!http2));
     config.alpn_protocols = protocols.map(|name| name.to_vec()).collect();
     Ok(config)
+}
+
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    CryptoProvider::get_default()
+        .map_or_else(|| Arc::new(rustls::crypto::ring::default_provider()), Arc::clone)
 }
 
 #[derive(Debug)]

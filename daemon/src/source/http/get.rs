@@ -197,9 +197,7 @@ impl HttpSource {
             let what = format!("no answer began within {} s", patience.as_secs());
             return Err(FetchError::of(Reason::FirstByteTimeout, url, &what));
         };
-        let response = self
-            .met(sent)
-            .map_err(|error| FetchError::of_transport(&error.without_url(), url, false))?;
+        let response = self.met(sent).map_err(|error| self.lost(error, url))?;
         let first_byte = began.elapsed();
         self.gate.hear(response.status(), response.headers(), first_byte);
         Ok(Sent { response, first_byte, shown, moved: None })

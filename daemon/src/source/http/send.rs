@@ -94,7 +94,7 @@ impl HttpSource {
         };
         let response = self.met(sent).map_err(|error| {
             let left = !error.is_connect();
-            let error = FetchError::of_transport(&error.without_url(), url, false);
+            let error = self.lost(error, url);
             (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
         })?;
         let first_byte = began.elapsed();

@@ -174,6 +174,12 @@ fn each_kind_of_paging_asks_for_what_comes_next_and_ends_where_it_ends() {
             "no page is asked for beyond the total",
         ),
         (
+            by_offset(Stop::Total),
+            [2, 2, 0].map(|rows| Facts { total: text("3"), ..page(rows) }).into(),
+            vec!["&p=0", "&p=2", "&p=4"],
+            "a total that was passed is no end",
+        ),
+        (
             by_cursor(Stop::Next),
             vec![lead(2, text("a+b c")), lead(0, text("c")), lead(1, Scalar::Absent)],
             vec!["", "&p=a%2Bb%20c", "&p=c"],

@@ -1,0 +1,170 @@
+//! Until when a chain of certificates is good. A server's own certificate may be good for a year, and the one that vouches for it
+//! end in five days: then it is refused in five days.
+//!
+//! What a server shows beside its own may be no part of the way to whom we trust, and may have ended long ago. So it is asked of
+//! the verifier itself, whether it would still take it once the first of them has ended.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use marsad_shared::certificate::until;
+use rustls::{
+    DigitallySignedStruct, Error, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use rustls_platform_verifier::Verifier;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// So many servers' chains are remembered, that of each when it was last met with a whole handshake.
+const CHAINS: usize = 1_024;
+
+/// The ends of chains, where one of them comes before that of the server's own certificate.
+#[derive(Debug, Default)]
+pub(super) struct Chains(Mutex<HashMap<u64, Timestamp>>);
+
+impl Chains {
+    /// When the chain ends that was shown with a server's certificate; `None`: no sooner than that itself.
+    pub(super) fn end_of(&self, shown: &[u8]) -> Option<Timestamp> {
+        self.lock().get(&xxh3_64(shown)).copied()
+    }
+
+    fn note(&self, shown: &[u8], end: Option<Timestamp>) {
+        let (mut ends, hash) = (self.lock(), xxh3_64(shown));
+        let Some(end) = end else {
+            ends.remove(&hash);
+            return;
+        };
+        if ends.len() >= CHAINS {
+            ends.clear();
+        }
+        ends.insert(hash, end);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A verifier that is watched: what it takes is what `by` takes, no more and no less.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) by: Arc<dyn ServerCertVerifier>,
+    pub(super) chains: Arc<Chains>,
+}
+
+impl Watched {
+    /// The first end of what was shown besides, behind which it would not be taken any more.
+    fn end(
+        &self,
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Option<Timestamp> {
+        let own = until(shown)?;
+        let mut ends: Vec<_> = between.iter().filter_map(|one| until(one)).collect();
+        ends.retain(|end| *end < own && end.as_second() > now.as_secs().cast_signed());
+        ends.sort_unstable();
+        ends.dedup();
+        ends.into_iter().find(|end| {
+            let behind = Duration::from_secs(end.as_second().cast_unsigned() + 1);
+            let behind = UnixTime::since_unix_epoch(behind);
+            self.by.verify_server_cert(shown, between, host, &[], behind).is_err()
+        })
+    }
+}
+
+impl ServerCertVerifier for Watched {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = self.by.verify_server_cert(shown, between, host, ocsp, now)?;
+        self.chains.note(shown, self.end(shown, between, host, now));
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by.supported_verify_schemes()
+    }
+}
+
+/// Whomever the system trusts: its authorities are read when the first of them is needed.
+#[derive(Debug)]
+pub(super) struct System {
+    provider: Arc<CryptoProvider>,
+    verifier: OnceLock<Result<Verifier, Error>>,
+}
+
+impl System {
+    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider, verifier: OnceLock::new() }
+    }
+}
+
+impl ServerCertVerifier for System {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verifier = self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
+        let verifier = verifier.as_ref().map_err(Error::clone)?;
+        verifier.verify_server_cert(shown, between, host, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
