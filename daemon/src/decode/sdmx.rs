@@ -29,6 +29,8 @@ const MEASURE: &str = "OBS_VALUE";
 const GAPS: [&str; 2] = ["NaN", "#N/A"];
 /// A gap, as a part of an observation.
 const GAP: &str = "null";
+/// What a dimension is that is left out, as everything is in bulk.
+const LEFT_OUT: [&str; 2] = ["", "~"];
 
 /// The columns of a feed, each with the ids that its component may have.
 #[derive(Clone, Debug)]
@@ -276,8 +278,8 @@ impl<'t, 'e> Taker<'t, 'e> {
         line: Option<u64>,
     ) -> Result<(), DecodeError> {
         let part = |id: &str| seen.dimensions.iter().find(|part| part.id == id);
-        if let Some(lacking) = self.key.lacking(|id| part(id).is_some_and(|p| !p.value.is_empty()))
-        {
+        let has = |id: &str| part(id).is_some_and(|part| !LEFT_OUT.contains(&&*part.value));
+        if let Some(lacking) = self.key.lacking(has) {
             return match (action, part(lacking)) {
                 (Action::Delete, _) => Err(bulk(lacking)),
                 (Action::Keep | Action::Merge, None) => Err(is_gone(lacking)),

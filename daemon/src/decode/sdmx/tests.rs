@@ -276,6 +276,7 @@ fn what_would_delete_in_bulk_waits_for_a_person() {
         (set(r#""links":[]"#), "a whole data set"),
         (less, "a structure of fewer dimensions"),
         ("STRUCTURE,STRUCTURE_ID,ACTION,A,T,OBS_VALUE\nd,s,D,x,,".to_owned(), "an empty cell"),
+        ("STRUCTURE,STRUCTURE_ID,ACTION,A,T,OBS_VALUE\nd,s,D,x,~,".to_owned(), "left out, in CSV"),
         (
             generic("<Series><SeriesKey><Value id='A' value='x'/></SeriesKey></Series>"),
             "a series of ML",
@@ -392,7 +393,7 @@ fn no_results_are_told_from_other_errors() {
 #[test]
 fn rows_of_csv_are_taken_or_refused_one_by_one() {
     let message = "STRUCTURE[;],STRUCTURE_ID,ACTION,A,T,OBS_VALUE,NOTE\n\
-        d,s,I,x,1,5,#N/A\nd,s,,x,2,NaN,n\nd,s,Z,x,3,5,\nd,s,R,,4,5,\nd,s,R,x\nd,s,D,x,5,,\n";
+        d,s,I,x,1,5,#N/A\nd,s,,x,2,NaN,n\nd,s,Z,x,3,5,\nd,s,R,,4,5,\nd,s,M,x,~,5,\nd,s,R,x\nd,s,D,x,5,,\n";
     assert_eq!(
         read_all(message).unwrap(),
         [
@@ -400,6 +401,7 @@ fn rows_of_csv_are_taken_or_refused_one_by_one() {
             r#"{"A":"x","T":"2","NOTE":"n"}"#,
             "!a data set has the action \"Z\", which is not known; ask the partner what it means",
             "!dimension \"A\" is empty",
+            "!dimension \"T\" is empty",
             "!the row has 4 cells and the header 7; look for a missing or an unquoted delimiter",
             r#"-{"A":"x","T":"5"}"#,
         ]
