@@ -23,14 +23,16 @@ mod groups;
 mod json;
 mod ml;
 
+pub(crate) use csv::header::{Header, Name};
+
 /// The measure of a message that names none.
 const MEASURE: &str = "OBS_VALUE";
 /// What stands for a value that is missing on purpose.
 const GAPS: [&str; 2] = ["NaN", "#N/A"];
-/// A gap, as a part of an observation.
-const GAP: &str = "null";
 /// What a dimension is that is left out, as everything is in bulk.
 const LEFT_OUT: [&str; 2] = ["", "~"];
+/// A gap, as a part of an observation.
+const GAP: &str = "null";
 
 /// The columns of a feed, each with the ids that its component may have.
 #[derive(Clone, Debug)]
@@ -44,6 +46,11 @@ pub struct Key {
 impl Key {
     fn has(&self, dimension: &str) -> bool {
         self.dimensions.iter().flatten().any(|id| id == dimension)
+    }
+
+    /// Whether a column besides the dimensions may be called so.
+    fn asks_for(&self, id: &str) -> bool {
+        self.others.iter().flatten().any(|known| known == id)
     }
 
     /// The first column besides the dimensions of which no component is there.

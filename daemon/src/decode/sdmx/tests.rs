@@ -409,6 +409,55 @@ fn rows_of_csv_are_taken_or_refused_one_by_one() {
 }
 
 #[test]
+fn columns_of_csv_that_are_no_components_are_no_dimensions() {
+    let labels = "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION,A,Age group,T,Time period,OBS_VALUE,Observation value,S,Status\n\
+        DATAFLOW,O:F(1.0),Name,I,x,Of x: all,1,,5,,A,Normal value\n";
+    let keys = |action: &str, cells: &str| {
+        format!(
+            "STRUCTURE,STRUCTURE_ID,ACTION,SERIES_KEY,OBS_KEY,A,T,OBS_VALUE,S,UPDATED\nd,s,{action},x,x.1,x,1,{cells},u\n"
+        )
+    };
+    let (both, plain): (&[&str], &[&str]) = (&["OBS_VALUE", "S"], &[]);
+    let whole = r#"{"A":"x","T":"1","OBS_VALUE":"5","S":"A"}"#;
+    for (others, message, expected) in [
+        (both, labels.to_owned(), whole),
+        (
+            &["S", "Status"][..],
+            labels.to_owned(),
+            &*whole.replace('}', r#","Status":"Normal value"}"#),
+        ),
+        (
+            plain,
+            "DATAFLOW,LAST UPDATE,A,T,OBS_VALUE,S\nE:F(1.0),12/06/26 23:00:00,x,1,5,A\n".to_owned(),
+            r#"{"A":"x","T":"1","LAST UPDATE":"12/06/26 23:00:00","OBS_VALUE":"5","S":"A"}"#,
+        ),
+        (both, "KEY,A,T,OBS_VALUE,S\nF.x,x,1,5,A\n".to_owned(), whole),
+        (
+            &["KEY"],
+            "KEY,A,T,OBS_VALUE\nF.x,x,1,5\n".to_owned(),
+            r#"{"A":"x","T":"1","KEY":"F.x","OBS_VALUE":"5"}"#,
+        ),
+        (both, keys("M", "5,A"), &whole.replace('}', r#","UPDATED":"u"}"#)),
+        (
+            &["S", "SERIES_KEY"],
+            keys("M", "5,A"),
+            r#"{"A":"x","T":"1","SERIES_KEY":"x","OBS_VALUE":"5","S":"A","UPDATED":"u"}"#,
+        ),
+        (&["SERIES_KEY"], keys("D", ","), r#"-{"A":"x","T":"1","SERIES_KEY":"x","UPDATED":"u"}"#),
+    ] {
+        assert_eq!(read_with(others, &message).unwrap(), [expected], "{message}");
+    }
+    let key = Key {
+        dimensions: ["A", "LAST UPDATE"].map(|id| vec![id.to_owned()]).to_vec(),
+        others: Vec::new(),
+    };
+    let read = page(b"DATAFLOW,LAST UPDATE,A,OBS_VALUE\nf,u,x,1", b',', &key, &mut |_| Flow::More);
+    let error = read.unwrap_err();
+    assert_eq!(error.reason(), Reason::Schema);
+    assert!(error.to_string().contains("take it out of `key`"), "{error}");
+}
+
+#[test]
 fn groups_of_ml_are_said_of_all_their_observations() {
     let message = "<GenericData><Header><Structure structureID='S' dimensionAtObservation='T'/></Header>
         <DataSet structureRef='S'><Attributes><Value id='D' value='d'/></Attributes>
