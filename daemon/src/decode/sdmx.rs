@@ -29,7 +29,7 @@ pub(crate) use csv::header::{Header, Name};
 const MEASURE: &str = "OBS_VALUE";
 /// What stands for a value that is missing on purpose.
 const GAPS: [&str; 2] = ["NaN", "#N/A"];
-/// What a dimension is that is left out, as everything is in bulk.
+/// What stands where a dimension is left out.
 const LEFT_OUT: [&str; 2] = ["", "~"];
 /// A gap, as a part of an observation.
 const GAP: &str = "null";

@@ -132,6 +132,40 @@ fn a_message_that_is_none_or_has_none_is_told() {
 }
 
 #[test]
+fn a_footer_may_say_that_the_data_are_not_all() {
+    let data = "<DataSet><Obs><ObsKey><Value id='A' value='x'/><Value id='T' value='1'/></ObsKey><ObsValue value='4'/></Obs></DataSet>";
+    let texts = |text: &str| format!("<c:Text xml:lang='en'>{text}</c:Text>");
+    for (says, text, expected, why) in [
+        ("code='413' severity='Infomation'", "to a file", Some("(413): to a file"), "elsewhere"),
+        ("code='510' severity='Warning'", "too large", Some("(510): too large"), "over the limit"),
+        ("code='130'", "cut", Some("(130): cut"), "no severity"),
+        ("severity='Error'", "no", Some("(): no"), "no code"),
+        ("code='2001' severity='error'", "no", Some("(2001): no"), "a service's own error"),
+        ("code='100' severity='Error'", "none", None, "no results"),
+        ("code='1000' severity='Warning'", "old", None, "a service's own warning"),
+        ("code='0' severity='Information'", "hello", None, "no error of the standard"),
+        ("severity='Warning'", "hello", None, "a warning without a code"),
+    ] {
+        let notice = format!("<f:Message {says}>{}{}</f:Message>", texts(text), texts("autrement"));
+        for (data, count) in [("", 0), (data, 1)] {
+            let read = read_all(&format!(
+                "<m:GenericData xmlns:m='u' xmlns:f='v' xmlns:c='w'><m:Header><c:Name>n</c:Name></m:Header>{data}\
+                 <f:Footer><f:Message code='1'>{}</f:Message>{notice}</f:Footer></m:GenericData>",
+                texts("ok")
+            ));
+            match (read, expected) {
+                (Ok(found), None) => assert_eq!(found.len(), count, "{why}"),
+                (Err(error), Some(words)) => {
+                    assert_eq!(error.reason(), Reason::RemoteFault, "{why}");
+                    assert!(error.to_string().contains(&format!("{words};")), "{why}: {error}");
+                }
+                (read, _) => panic!("{why}: {read:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_record_has_one_key_and_one_value() {
     let observations = |inside: &str| {
         let series = format!(r#"{{"series":{{"0":{{"observations":{{{inside}}}}}}}}}"#);
