@@ -248,8 +248,8 @@ struct Observation {
     /// Whether a measure is among the values, and whether an attribute of the observation itself is.
     measured: bool,
     attributed: bool,
-    /// Whether its measure is said more than once.
-    twice: bool,
+    /// Why it cannot be taken as it is.
+    wrong: Option<String>,
 }
 
 /// Takes observations of one message.
@@ -284,6 +284,9 @@ impl<'t, 'e> Taker<'t, 'e> {
         action: Action,
         line: Option<u64>,
     ) -> Result<(), DecodeError> {
+        if let Some(reason) = &seen.wrong {
+            return self.bad(seen, reason.clone(), line);
+        }
         let part = |id: &str| seen.dimensions.iter().find(|part| part.id == id);
         let has = |id: &str| part(id).is_some_and(|part| !LEFT_OUT.contains(&&*part.value));
         if let Some(lacking) = self.key.lacking(has) {

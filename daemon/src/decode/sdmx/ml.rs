@@ -39,6 +39,10 @@ const OF_THE_SET: [&str; 11] = [
 /// The dimension of observations where a message names none.
 const TIME: &str = "TIME_PERIOD";
 
+/// What is wrong with an observation that has its measure more than once.
+const TWICE: &str =
+    "it has more than one ObsValue, and nothing tells which is meant; have the partner mend it";
+
 pub(super) fn read(bytes: impl BufRead, key: &Key, each: &mut Each<'_>) -> Result<(), DecodeError> {
     let mut tags = Tags::new(bytes)?;
     let Next::Open(root) = tags.next()? else { return Err(no_message()) };
@@ -240,7 +244,9 @@ impl<R: BufRead> Message<R> {
             "ObsValue" => {
                 let part = part(MEASURE, need(tag, "value")?);
                 if let Some(seen) = &mut set.seen {
-                    seen.twice |= seen.measured;
+                    if seen.measured {
+                        seen.wrong = Some(TWICE.to_owned());
+                    }
                     seen.measured = true;
                     seen.values.extend(part);
                 }
@@ -271,10 +277,6 @@ impl<R: BufRead> Message<R> {
                 let common: Vec<_> =
                     set.common.iter().filter(|part| !own(&part.id)).cloned().collect();
                 seen.values.extend(common);
-                if seen.twice {
-                    let reason = "it has more than one ObsValue, and nothing tells which is meant; have the partner mend it";
-                    return taker.bad(&seen, reason.to_owned(), Some(self.tags.line()));
-                }
                 taker.take(&seen, &self.groups, set.action, Some(self.tags.line()))
             }
             "Series" => {

@@ -54,6 +54,63 @@ fn an_observation_has_all_that_is_said_of_it() {
 }
 
 #[test]
+fn an_attribute_says_what_its_list_says() {
+    let levels = |listed: &str| {
+        SERIES
+            .replace(r#"{"id":"O","values":[]}"#, &format!(r#"{{"id":"O","values":[{listed}]}}"#))
+            .replace(r#"{"id":"s"},{"id":"t"}"#, r#"{"name":"US dollar/Euro"},{}"#)
+    };
+    let listed = r#"{"id":"a","name":"A"},{"name":"b"},{"values":["x", 1.50]},{"value":{"en":"e"}},{"value":true},
+        {"ids":["a","b"]},null,{"id":"c","name":{"en":"C"}}"#;
+    let unknown = |at: u8| {
+        format!(
+            "!value {at} in the list of \"O\" has neither an id nor a value nor a name; have the partner mend it"
+        )
+    };
+    let said = |o: &str| format!(r#"{{"A":"x","T":"2025","S":"US dollar/Euro","M":1,"O":{o}}}"#);
+    for (series, value, expected, why) in [
+        (0, "0", said(r#""a""#), "its id"),
+        (0, "1", said(r#""b""#), "its name, where it has no id"),
+        (0, "2", said(r#""[\"x\", 1.50]""#), "several values"),
+        (0, "3", said(r#""{\"en\":\"e\"}""#), "words of a language"),
+        (0, "4", said(r#""true""#), "yes"),
+        (0, "7", said(r#""c""#), "whatever its name is"),
+        (0, "[0,7]", said(r#""[\"a\",\"c\"]""#), "several codes"),
+        (0, "[0]", said(r#""[\"a\"]""#), "one of several"),
+        (0, "[1,null]", said(r#""[\"b\",null]""#), "one of them is missing"),
+        (0, "[]", said("").replace(r#","O":"#, ""), "none of several"),
+        (0, r#""own""#, said(r#""own""#), "what is in no list"),
+        (0, r#"["own"]"#, said(r#"["own"]"#), "several that are in no list, as they were written"),
+        (0, "5", unknown(5), "nothing that is known"),
+        (0, "6", unknown(6), "nothing at all"),
+        (0, "[0,5]", unknown(5), "one of them is nothing that is known"),
+        (
+            1,
+            "0",
+            unknown(1).replace("\"O\"", "\"S\""),
+            "nothing that is known, of all its observations",
+        ),
+    ] {
+        let sets = format!(
+            r#"{{"series":{{"0":{{"attributes":[{series}],"observations":{{"0":[1,null,{value}]}}}},"1":{{"attributes":[],"observations":{{"0":[2]}}}}}}}}"#
+        );
+        let found =
+            read_all(&json(&levels(listed), &sets)).unwrap_or_else(|e| panic!("{why}: {e}"));
+        assert_eq!(found, [expected.as_str(), r#"{"A":"y","T":"2025","M":2}"#], "{why}");
+    }
+    let series =
+        |observation: &str| format!(r#"{{"series":{{"0":{{"observations":{observation}}}}}}}"#);
+    let nameless = SERIES.replace(r#"{"id":"x"},{"id":"y"}"#, r#"{"name":"x"}"#);
+    for (levels, sets, why) in [
+        (levels(listed), series(r#"{"0":[1,null,8]}"#), "a position past the list"),
+        (nameless, series(r#"{"0":[1]}"#), "a name tells no dimension"),
+    ] {
+        let error = read_all(&json(&levels, &sets)).expect_err(why);
+        assert!(error.to_string().contains("a position names no value"), "{why}: {error}");
+    }
+}
+
+#[test]
 fn a_message_that_is_none_or_has_none_is_told() {
     let ml = |root: &str, inside: &str| format!("<m:{root} xmlns:m='urn:m'>{inside}</m:{root}>");
     for (message, expected, why) in [
