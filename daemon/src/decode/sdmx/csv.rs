@@ -1,4 +1,5 @@
-//! SDMX-CSV 1.0 and 2.x: a column a component; `labels=both` writes `id: label`, of which the id counts.
+//! SDMX-CSV 1.0 and 2.x: a column a component; `labels=both` writes `id: label`, of which the id counts, and `labels=name` a
+//! label in a column of its own.
 
 use std::io::Read;
 
