@@ -23,10 +23,14 @@ mod groups;
 mod json;
 mod ml;
 
+pub(crate) use csv::header::{Header, Name};
+
 /// The measure of a message that names none.
 const MEASURE: &str = "OBS_VALUE";
 /// What stands for a value that is missing on purpose.
 const GAPS: [&str; 2] = ["NaN", "#N/A"];
+/// What stands where a dimension is left out.
+const LEFT_OUT: [&str; 2] = ["", "~"];
 /// A gap, as a part of an observation.
 const GAP: &str = "null";
 
@@ -42,6 +46,11 @@ pub struct Key {
 impl Key {
     fn has(&self, dimension: &str) -> bool {
         self.dimensions.iter().flatten().any(|id| id == dimension)
+    }
+
+    /// Whether a column besides the dimensions may be called so.
+    fn asks_for(&self, id: &str) -> bool {
+        self.others.iter().flatten().any(|known| known == id)
     }
 
     /// The first column besides the dimensions of which no component is there.
@@ -239,8 +248,8 @@ struct Observation {
     /// Whether a measure is among the values, and whether an attribute of the observation itself is.
     measured: bool,
     attributed: bool,
-    /// Whether its measure is said more than once.
-    twice: bool,
+    /// Why it cannot be taken as it is.
+    wrong: Option<String>,
 }
 
 /// Takes observations of one message.
@@ -275,9 +284,12 @@ impl<'t, 'e> Taker<'t, 'e> {
         action: Action,
         line: Option<u64>,
     ) -> Result<(), DecodeError> {
+        if let Some(reason) = &seen.wrong {
+            return self.bad(seen, reason.clone(), line);
+        }
         let part = |id: &str| seen.dimensions.iter().find(|part| part.id == id);
-        if let Some(lacking) = self.key.lacking(|id| part(id).is_some_and(|p| !p.value.is_empty()))
-        {
+        let has = |id: &str| part(id).is_some_and(|part| !LEFT_OUT.contains(&&*part.value));
+        if let Some(lacking) = self.key.lacking(has) {
             return match (action, part(lacking)) {
                 (Action::Delete, _) => Err(bulk(lacking)),
                 (Action::Keep | Action::Merge, None) => Err(is_gone(lacking)),

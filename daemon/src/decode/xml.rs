@@ -1,11 +1,13 @@
 //! XML: the elements at a path of local names to records, one at a time, and beside them whatever else is wanted of the
 //! document. Prefixes have no meaning.
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
+use encoding_rs::UTF_8;
 use marsad_shared::feed::{RecordsPath, ScalarPath, XmlPath, XmlStep};
 
 use super::{DecodeError, Flow, Plan, Scalar, Standing};
+use bytes::Said;
 use element::{Element, PARTS_MAX};
 use tags::{Next, Tag, Tags};
 
@@ -21,6 +23,32 @@ pub const TEXT: &str = "#text";
 /// Whether a document that begins with `begin` says itself in which encoding it is, or says that wrongly.
 pub fn declares_encoding(begin: &[u8]) -> bool {
     !matches!(bytes::declared(begin), Ok(None))
+}
+
+/// The text of a document, or of its beginning where it was `cut`, by the encoding that it declares; `None`: it declares
+/// none, or UTF-8.
+///
+/// # Errors
+/// [`DecodeError::Encoding`] if nobody knows the encoding, or the bytes speak against it.
+pub fn declared_text(document: &[u8], cut: bool) -> Result<Option<String>, DecodeError> {
+    let Some(declared) = bytes::declared(document)?.filter(|it| it.encoding != UTF_8) else {
+        return Ok(None);
+    };
+    let mut said = Said::new(document, Some(&declared));
+    io::copy(&mut said, &mut io::sink()).map_err(DecodeError::Io)?;
+    // Of a beginning, the last letter may not be whole.
+    if let Some(wrong) = said.wrong().or_else(|| said.instead().filter(|_| cut)) {
+        return Err(wrong);
+    }
+    let (text, _) = declared.encoding.decode_without_bom_handling(document);
+    let whole = if cut { text.trim_end_matches(char::REPLACEMENT_CHARACTER) } else { &text };
+    if whole.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(DecodeError::Encoding(format!(
+            "not all of it is {}, which it declares; have the partner mend it",
+            declared.label
+        )));
+    }
+    Ok(Some(whole.to_owned()))
 }
 
 /// Hands each record of an XML document to `each`, as JSON text, while the document is read. Whatever becomes of the

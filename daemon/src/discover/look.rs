@@ -18,7 +18,7 @@ use super::{
     style::{NoData, Spot, Style, recognise, success},
     xml,
 };
-use crate::shape::infer::SAMPLE;
+use crate::{decode, shape::infer::SAMPLE};
 
 /// As many records Opendatasoft gives by pages.
 const PAGED_MAX: u64 = 10_000;
@@ -114,6 +114,10 @@ fn text_of<'a>(sample: &Sample<'a>) -> Result<Cow<'a, str>, Unknown> {
         }
         return Ok(whole.to_owned().into());
     }
+    // A document that names its encoding is read in that one, whatever others could be meant.
+    if let Some(text) = decode::xml::declared_text(bytes, sample.cut).map_err(|e| undeclared(&e))? {
+        return Ok(text.into());
+    }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.into()),
         // Cut in the middle of its last character.
@@ -130,6 +134,13 @@ fn text_of<'a>(sample: &Sample<'a>) -> Result<Cow<'a, str>, Unknown> {
             Err(Unknown::new(why, utf8))
         }
     }
+}
+
+/// A document whose bytes are not what it declares.
+fn undeclared(error: &decode::DecodeError) -> Unknown {
+    let said = error.to_string();
+    let why = said.split("; ").next().unwrap_or_default();
+    Unknown::new(why, "have it written in UTF-8, or declare the encoding that it is in")
 }
 
 fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {

@@ -1,6 +1,7 @@
 //! What a statistical message says of its columns: dimensions, which together are the key, the measure, and attributes.
 
 use super::{node::Node, xml::Element};
+use crate::decode::sdmx::{Header, Name};
 
 /// The columns of a data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(super) struct Columns {
 
 /// The measure where nothing else is said.
 const MEASURE: &str = "OBS_VALUE";
+/// The dimension of time, as all services call it.
+const TIME: &str = "TIME_PERIOD";
 
 /// Of SDMX-JSON 1.0 or 2.x; `None` if it names no dimension.
 pub(super) fn of_json(root: &Node) -> Option<Columns> {
@@ -44,22 +47,24 @@ pub(super) fn of_json(root: &Node) -> Option<Columns> {
 
 /// Of a header of SDMX-CSV 1.0 or 2.x, with or without labels; `None` if it is none.
 pub(super) fn of_header(names: &[String]) -> Option<Columns> {
-    let ids: Vec<_> =
-        names.iter().map(|name| name.split(": ").next().unwrap_or_default()).collect();
-    let first = *ids.first()?;
-    let ours = ["STRUCTURE_ID", "STRUCTURE_NAME", "ACTION", "SERIES_KEY", "OBS_KEY"];
-    let known =
-        first == "DATAFLOW" || (first == "STRUCTURE" && ids.get(1) == Some(&"STRUCTURE_ID"));
-    let measure = ids.iter().position(|id| *id == MEASURE).filter(|_| known)?;
-    let of = |ids: &[&str]| {
-        ids.iter().filter(|id| !ours.contains(id)).map(|&id| id.to_owned()).collect::<Vec<_>>()
+    let header = Header::of(names, |_| false)?;
+    let has = |id: &str| header.names.contains(&Name::Component(id.to_owned()));
+    // A table of anyone's own may begin with such a word.
+    let known = match header.names.first()? {
+        Name::Again(_) => has(TIME),
+        _ => !header.second || header.names.get(1) == Some(&Name::Structure),
     };
-    Some(Columns {
-        dimensions: of(ids.get(1..measure)?),
-        measure: MEASURE.to_owned(),
-        attributes: of(ids.get(measure + 1..)?),
-        guessed: false,
-    })
+    let mut columns = Columns { measure: MEASURE.to_owned(), ..Columns::default() };
+    let mut before = true;
+    for name in header.names {
+        match name {
+            Name::Component(id) if id == MEASURE => before = false,
+            Name::Component(id) if before => columns.dimensions.push(id),
+            Name::Component(id) | Name::Written(id) => columns.attributes.push(id),
+            Name::Structure | Name::Beside | Name::Action | Name::Again(_) => {}
+        }
+    }
+    (known && !before).then_some(columns)
 }
 
 /// Of SDMX-ML, generic or structure specific; `None` if it is none.
@@ -90,7 +95,7 @@ pub(super) fn of_xml(root: &Element) -> Option<Columns> {
         let across =
             find("Structure").into_iter().find_map(|s| s.attribute("dimensionAtObservation"));
         for at in find("ObsDimension") {
-            put(|c| &mut c.dimensions, at.attribute("id").or(across).unwrap_or("TIME_PERIOD"));
+            put(|c| &mut c.dimensions, at.attribute("id").or(across).unwrap_or(TIME));
         }
         for attributes in find("Attributes") {
             attributes
@@ -128,8 +133,8 @@ mod tests {
     fn every_notation_names_the_same_columns() {
         let json = r#"{"data":{"structures":[{"dimensions":{"dataSet":[{"id":"FREQ"}],"series":[{"id":"AREA"}],"observation":[{"id":"TIME_PERIOD"}]},
             "measures":{"observation":[{"id":"OBS_VALUE"}]},"attributes":{"observation":[{"id":"OBS_STATUS"}]}}],"dataSets":[]}}"#;
-        let header: Vec<_> = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ: a,AREA: b,TIME_PERIOD: c,OBS_VALUE: d,OBS_STATUS: e"
-            .split(',').map(str::to_owned).collect();
+        let csv =
+            |header: &str| of_header(&header.split(',').map(str::to_owned).collect::<Vec<_>>());
         let generic = "<m:GenericData xmlns:m='u'><m:Header><m:Structure dimensionAtObservation='TIME_PERIOD'/></m:Header><m:DataSet><g:Series xmlns:g='v'>\
             <g:SeriesKey><g:Value id='FREQ' value='Q'/><g:Value id='AREA' value='A'/></g:SeriesKey>\
             <g:Obs><g:ObsDimension value='1'/><g:ObsValue value='2'/><g:Attributes><g:Value id='OBS_STATUS' value='A'/></g:Attributes></g:Obs>\
@@ -139,7 +144,25 @@ mod tests {
         let of_xml = |text| of_xml(&xml::read(text, false).unwrap());
         for (found, guessed) in [
             (of_json(&serde_json::from_str(json).unwrap()), false),
-            (of_header(&header), false),
+            (
+                csv(
+                    "STRUCTURE,STRUCTURE_ID,ACTION,FREQ: a,AREA: b,TIME_PERIOD: c,OBS_VALUE: d,OBS_STATUS: e",
+                ),
+                false,
+            ),
+            (
+                csv(
+                    "STRUCTURE[;],STRUCTURE_ID,SERIES_KEY,OBS_KEY,FREQ,AREA,TIME_PERIOD,OBS_VALUE,OBS_STATUS",
+                ),
+                false,
+            ),
+            (csv("KEY,FREQ,AREA,TIME_PERIOD,OBS_VALUE,OBS_STATUS"), false),
+            (
+                csv(
+                    "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION,FREQ,Frequency,AREA,Reference area,TIME_PERIOD,Time period,OBS_VALUE,Observation value,OBS_STATUS,Status",
+                ),
+                false,
+            ),
             (of_xml(generic), false),
             (of_xml(specific), true),
         ] {
@@ -148,7 +171,11 @@ mod tests {
             assert_eq!((found.measure.as_str(), found.guessed), ("OBS_VALUE", guessed));
             assert_eq!(found.attributes, ["OBS_STATUS"]);
         }
-        assert_eq!(of_header(&["id".to_owned(), "OBS_VALUE".to_owned()]), None);
+        let eurostat = csv("DATAFLOW,LAST UPDATE,freq,geo,TIME_PERIOD,OBS_VALUE,OBS_FLAG").unwrap();
+        assert_eq!(eurostat.dimensions, ["freq", "geo", "TIME_PERIOD"]);
+        assert_eq!(eurostat.attributes, ["LAST UPDATE", "OBS_FLAG"]);
+        assert_eq!(csv("id,OBS_VALUE"), None);
+        assert_eq!(csv("KEY,name,OBS_VALUE"), None, "anyone's own table");
         assert_eq!(of_xml("<a><DataSet/></a>"), None);
     }
 }

@@ -1,5 +1,6 @@
 use std::{fs, path::Path};
 
+use encoding_rs::UTF_8;
 use marsad_shared::{
     config::{Config, Environment},
     feed::{Feed, Format},
@@ -124,6 +125,56 @@ fn an_answer_whose_charset_is_not_its_own_is_read_as_what_it_is() {
     let lying = Sample { says: Some("ISO-8859-6"), ..sample(r#"[{"id":"قيد"}]"#, place) };
     let block = propose(&lying).unwrap().block;
     assert_eq!(checked(&block, "lying").encoding.as_deref(), Some("UTF-8"), "{block}");
+}
+
+#[test]
+fn xml_is_read_in_the_encoding_that_it_declares() {
+    let (url, base) =
+        ("https://p.example/x".parse().unwrap(), "https://p.example".parse().unwrap());
+    let rows = |label: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"{label}\"?><قيود><قيد><رقم>1</رقم><اسم>أسرة</اسم></قيد><قيد><رقم>2</رقم><اسم>بيت</اسم></قيد></قيود>"
+        )
+    };
+    let (arabic, iso) = (encoding_rs::WINDOWS_1256, encoding_rs::ISO_8859_6);
+    for (encoding, label, cut, expected, why) in [
+        (arabic, "windows-1256", 0, Ok("records = \"قيود/قيد\"\n"), "Windows-1256"),
+        (iso, "ISO-8859-6", 0, Ok("\"اسم\" = {"), "ISO-8859-6"),
+        (UTF_8, "UTF-8", 0, Ok("\"اسم\" = {"), "UTF-8"),
+        (encoding_rs::GB18030, "gb18030", 40, Ok("records = \"قيود/قيد\"\n"), "its beginning"),
+        (
+            UTF_8,
+            "windows-1256",
+            0,
+            Err("it declares windows-1256 and seems to be UTF-8"),
+            "it is not",
+        ),
+        (
+            UTF_8,
+            "windows-1256",
+            1,
+            Err("it declares windows-1256 and seems to be UTF-8"),
+            "cut, it is not",
+        ),
+        (arabic, "ISO-8859-6", 0, Err("not all of it is ISO-8859-6"), "nor is that"),
+        (
+            arabic,
+            "arabic-of-ours",
+            0,
+            Err("it declares an encoding that nobody knows"),
+            "no such one",
+        ),
+    ] {
+        let bytes = encoding.encode(&rows(label)).0.into_owned();
+        let bytes = &bytes[..bytes.len() - cut];
+        let place = Place::Url { url: &url, base: &base };
+        let sample = Sample { bytes, cut: cut > 0, ..sample("", place) };
+        match (propose(&sample), expected) {
+            (Ok(found), Ok(line)) => assert!(found.block.contains(line), "{why}: {}", found.block),
+            (Err(error), Err(words)) => assert!(error.why.starts_with(words), "{why}: {error}"),
+            (found, _) => panic!("{why}: {found:?}"),
+        }
+    }
 }
 
 #[test]
@@ -294,6 +345,41 @@ fn reads(feed: &Feed, bytes: &[u8], name: &str, manifest: &serde_json::Value) {
     let piece = piece.unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(piece.refused.is_empty(), "{name}: {:?}", piece.refused);
     assert_eq!(piece.batch.len() as u64, said["records"].as_u64().unwrap_or(0), "{name}");
+}
+
+#[test]
+fn a_table_of_statistics_is_proposed_as_it_is_read() {
+    let url: Url = "https://p.invalid/data".parse().unwrap();
+    for (name, header, rows, key) in [
+        (
+            "a last update",
+            "DATAFLOW,LAST UPDATE,freq,geo,TIME_PERIOD,OBS_VALUE,OBS_FLAG",
+            ["E:F(1.0),12/06/26 23:00:00,A,x,2025,1,p", "E:F(1.0),12/06/26 23:00:00,A,y,2025,2,"],
+            ["freq", "geo", "TIME_PERIOD"],
+        ),
+        (
+            "a series' name",
+            "KEY,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE,TITLE",
+            ["EXR.D.USD,D,USD,2026-01-02,1.1,US dollar", "EXR.D.GBP,D,GBP,2026-01-02,0.8,Pound"],
+            ["FREQ", "CURRENCY", "TIME_PERIOD"],
+        ),
+        (
+            "labels beside ids",
+            "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION,FREQ,Frequency,REF_AREA,Reference area,TIME_PERIOD,Time period,OBS_VALUE,Observation value,OBS_STATUS,Status",
+            [
+                "DATAFLOW,O:F(1.0),Name,I,A,Annual,x,Area x,2025,,1,,A,Normal",
+                "DATAFLOW,O:F(1.0),Name,I,A,Annual,y,Area y,2025,,2,,A,Normal",
+            ],
+            ["FREQ", "REF_AREA", "TIME_PERIOD"],
+        ),
+    ] {
+        let text = format!("{header}\n{}\n", rows.join("\n"));
+        let found = propose(&sample(&text, Place::Url { url: &url, base: &url })).unwrap();
+        assert_eq!(found.style, Style::SdmxCsv, "{name}");
+        let manifest =
+            serde_json::json!({ "samples": [{ "file": name, "key": key, "records": 2 }] });
+        reads(&checked(&found.block, name), text.as_bytes(), name, &manifest);
+    }
 }
 
 #[test]

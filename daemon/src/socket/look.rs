@@ -18,6 +18,7 @@ use axum::{
 use futures_util::StreamExt as _;
 use marsad_shared::{
     connection::Link,
+    feed::Format,
     id::ConnectionId,
     protocol::{Discover, Discovered, Problem, ProblemCode, SAMPLE_MAX, Test, TestReply},
     role::Act,
@@ -36,7 +37,7 @@ use crate::{
     decode::charset::Charset,
     discover::{self, Place, Sample, is_within, propose},
     services::Route,
-    source::{call::Call, fault::shown, http::HttpSource},
+    source::{body::Body as Came, call::Call, fault::shown, http::HttpSource},
     test::test,
 };
 
@@ -277,19 +278,8 @@ async fn fetched(source: &HttpSource, url: &Url) -> Result<Answered, Problem> {
         failed(why, &remedy)
     })?;
     let (body, link) = (answer.body.clone(), answer.link());
-    // As a feed that names no encoding would be read.
-    let charset = Charset::of(body.begin(), None, answer.header(CONTENT_TYPE));
-    let sample = tokio::task::spawn_blocking(move || {
-        let most = SAMPLE_MAX as u64 + 1;
-        let (mut text, mut bytes) = (charset.read(body.open()), Vec::new());
-        text.by_ref().take(most).read_to_end(&mut bytes)?;
-        let is_utf8 = text.is_utf8_after_all();
-        if is_utf8 || is_archive(body.begin()) {
-            bytes.clear();
-            body.open().take(most).read_to_end(&mut bytes)?;
-        }
-        Ok((bytes, is_utf8.then(|| charset.name())))
-    });
+    let said = answer.header(CONTENT_TYPE).map(str::to_owned);
+    let sample = tokio::task::spawn_blocking(move || text_of(&body, said.as_deref()));
     let sample = sample.await.map_err(|_| unavailable())?;
     let (mut bytes, says) = sample.map_err(|error: io::Error| {
         failed(
@@ -300,6 +290,25 @@ async fn fetched(source: &HttpSource, url: &Url) -> Result<Answered, Problem> {
     let cut = bytes.len() > SAMPLE_MAX;
     bytes.truncate(SAMPLE_MAX);
     Ok(Answered { bytes, cut, link, says })
+}
+
+/// The begin of an answer, as a feed that names no encoding would be read, and what it says to be in where it is UTF-8. What
+/// says itself in which encoding it is stays as it came.
+fn text_of(body: &Came, said: Option<&str>) -> io::Result<(Vec<u8>, Option<&'static str>)> {
+    let (most, mut bytes) = (SAMPLE_MAX as u64 + 1, Vec::new());
+    // Of all formats it is only XML that may say so, and any XML is taken here as that of SDMX is.
+    let charset = Charset::of_document(Format::Sdmx, body.begin(), None, said);
+    let charset = charset.filter(|_| !is_archive(body.begin()));
+    if let Some(charset) = charset {
+        let mut text = charset.read(body.open());
+        text.by_ref().take(most).read_to_end(&mut bytes)?;
+        if !text.is_utf8_after_all() {
+            return Ok((bytes, None));
+        }
+        bytes.clear();
+    }
+    body.open().take(most).read_to_end(&mut bytes)?;
+    Ok((bytes, charset.map(Charset::name)))
 }
 
 /// The file's first bytes, as they were sent.
@@ -318,4 +327,36 @@ async fn taken(body: Body) -> Result<Vec<u8>, Problem> {
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::{ISO_8859_6, WINDOWS_1256};
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_sampled_as_a_feed_would_read_it() {
+        let xml = |of: &str| format!("<?xml version='1.0'{of}?><a>قيد</a>");
+        let declared = xml(" encoding='windows-1256'");
+        let windows = |text: &str| WINDOWS_1256.encode(text).0.into_owned();
+        let arabic = "text/xml; charset=windows-1256";
+        for (body, said, expected, says, why) in [
+            (windows("id\nقيد"), arabic, "id\nقيد".into(), None, "as its header says"),
+            ("id\nقيد".into(), arabic, "id\nقيد".into(), Some("windows-1256"), "it is UTF-8"),
+            (windows(&declared), arabic, windows(&declared), None, "as it declares itself"),
+            (
+                ISO_8859_6.encode(&xml(" encoding='iso-8859-6'")).0.into_owned(),
+                arabic,
+                ISO_8859_6.encode(&xml(" encoding='iso-8859-6'")).0.into_owned(),
+                None,
+                "its declaration goes before its header",
+            ),
+            (windows(&xml("")), arabic, xml("").into_bytes(), None, "it leaves that to its header"),
+            (b"PK\x03\x04\xff".to_vec(), arabic, b"PK\x03\x04\xff".to_vec(), None, "an archive"),
+        ] {
+            let (bytes, found) = text_of(&bytes::Bytes::from(body).into(), Some(said)).unwrap();
+            assert_eq!((bytes, found), (expected, says), "{why}");
+        }
+    }
 }

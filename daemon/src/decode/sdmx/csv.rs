@@ -1,4 +1,5 @@
-//! SDMX-CSV 1.0 and 2.x: a column a component; `labels=both` writes `id: label`, of which the id counts.
+//! SDMX-CSV 1.0 and 2.x: a column a component; `labels=both` writes `id: label`, of which the id counts, and `labels=name` a
+//! label in a column of its own.
 
 use std::io::Read;
 
@@ -9,20 +10,23 @@ use crate::decode::{
     DecodeError, Flow,
     csv::{self, Dialect, Row},
 };
+use header::{Header, LAST_UPDATE, Name, id};
 
-/// When a row was written: what some services add to each, and no attribute.
-const UPDATED: &str = "UPDATED";
+pub(super) mod header;
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Column {
     /// What structure the row is of: the same for all of them.
     Structure,
-    /// What else is said of that.
+    /// What nobody asks for.
     Beside,
     Action,
     Dimension(String),
+    /// A measure or an attribute.
     Value(String),
+    /// What is said of the row itself, or once more.
+    Remark(String),
 }
 
 /// The columns, in their order.
@@ -63,57 +67,46 @@ pub(super) fn read(
 
 /// Reads the header, and compares its dimensions with the key.
 fn columns(names: &[String], key: &Key) -> Result<Columns, DecodeError> {
-    let labels = names.iter().any(|name| id(name, true).len() < name.len());
-    let ids: Vec<&str> = names.iter().map(|name| id(name, labels)).collect();
-    let bare = |name: &str| name.split('[').next().unwrap_or_default().to_owned();
-    let second = match ids.first().map(|first| bare(first)).as_deref() {
-        Some("DATAFLOW") => false,
-        Some("STRUCTURE") => true,
-        _ => {
-            return Err(DecodeError::Format(
-                "it is no SDMX: neither JSON nor XML, nor CSV whose first column is DATAFLOW or STRUCTURE; see what the answer looks like, and mend `format` or `delimiter`"
-                    .to_owned(),
-            ));
-        }
+    let Some(Header { names, second, labels }) = Header::of(names, |id| key.has(id)) else {
+        return Err(DecodeError::Format(
+            "it is no SDMX: neither JSON nor XML, nor CSV whose first column is DATAFLOW, STRUCTURE or KEY; see what the answer looks like, and mend `format` or `delimiter`"
+                .to_owned(),
+        ));
     };
+    if key.has(LAST_UPDATE) && names.contains(&Name::Written(LAST_UPDATE.to_owned())) {
+        return Err(DecodeError::Layout(format!(
+            "\"{LAST_UPDATE}\" says when a row was written, and is no dimension: with it, each update would bring all records once more; take it out of `key` and read all again"
+        )));
+    }
     // Dimensions stand before the measures.
-    let value = ids.iter().position(|id| *id == MEASURE);
-    let last = value.or_else(|| Some(ids.iter().rposition(|id| key.has(id))? + 1)).unwrap_or(0);
-    let column = |(at, id): (usize, &&str)| match *id {
-        "STRUCTURE_ID" if second => Column::Structure,
-        _ if at == 0 => {
-            if second {
-                Column::Beside
-            } else {
-                Column::Structure
-            }
+    let is_key = |name: &Name| name.id().is_some_and(|id| key.has(id));
+    let value = names.iter().position(|name| *name == Name::Component(MEASURE.to_owned()));
+    let last = value.or_else(|| Some(names.iter().rposition(is_key)? + 1)).unwrap_or(0);
+    // Without an action it is a merge (2.x), and one that brings all columns brings whole records.
+    let has = |id: &str| names.iter().any(|name| name.id() == Some(id));
+    let partial = second && key.without(has).is_some();
+    let column = |(at, name): (usize, &Name)| match name {
+        Name::Structure => Column::Structure,
+        Name::Action => Column::Action,
+        Name::Component(id) if at < last => Column::Dimension(id.clone()),
+        Name::Component(id) | Name::Written(id) | Name::Again(id) if key.has(id) => {
+            Column::Dimension(id.clone())
         }
-        "STRUCTURE_NAME" if second => Column::Beside,
-        "ACTION" if second => Column::Action,
-        id if key.has(id) || at < last => Column::Dimension(id.to_owned()),
-        id => Column::Value(id.to_owned()),
+        Name::Component(id) => Column::Value(id.clone()),
+        Name::Again(id) if !key.asks_for(id) => Column::Beside,
+        Name::Written(id) | Name::Again(id) => Column::Remark(id.clone()),
+        Name::Beside => Column::Beside,
     };
-    let kinds: Vec<Column> = ids.iter().enumerate().map(column).collect();
+    let kinds: Vec<Column> = names.iter().enumerate().map(column).collect();
     key.check(kinds.iter().filter_map(|column| match column {
         Column::Dimension(id) => Some(id.as_str()),
         _ => None,
     }))?;
-    // Without an action it is a merge (2.x), and one that brings all columns brings whole records.
-    let partial = second && key.without(|id| ids.contains(&id)).is_some();
     Ok(Columns { kinds, labels, usual: if partial { Action::Merge } else { Action::Keep } })
 }
 
 fn is_information(word: &str) -> bool {
     ["i", "information"].iter().any(|known| word.eq_ignore_ascii_case(known))
-}
-
-/// The id before its label.
-fn id(written: &str, labels: bool) -> &str {
-    let is_id = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@' | '$' | '-' | '.');
-    match written.split_once(": ") {
-        Some((id, _)) if labels && !id.is_empty() && id.chars().all(is_id) => id,
-        _ => written,
-    }
 }
 
 fn take(
@@ -141,7 +134,7 @@ fn take(
             Column::Beside => {}
             // The id before its label, whatever characters are in it.
             Column::Structure => taker.is_of(cell.split(": ").next().unwrap_or_default())?,
-            Column::Action | Column::Value(_) if cell.is_empty() => {}
+            Column::Action | Column::Value(_) | Column::Remark(_) if cell.is_empty() => {}
             Column::Action => match Action::of(Some(&value())) {
                 // Informed of: as much as the columns are.
                 Ok(Action::Keep) if is_information(&value()) => {}
@@ -152,10 +145,10 @@ fn take(
                 }
             },
             Column::Dimension(id) => seen.dimensions.push(Part { id: id.clone(), value: value() }),
-            Column::Value(id) => {
+            Column::Value(id) | Column::Remark(id) => {
                 let measure = id == MEASURE;
                 seen.measured |= measure;
-                seen.attributed |= !measure && id != UPDATED;
+                seen.attributed |= !measure && matches!(column, Column::Value(_));
                 let value = value();
                 let gap = GAPS.contains(&value.as_str());
                 let value = if gap { GAP.to_owned() } else { text(&value) };
@@ -164,23 +157,4 @@ fn take(
         }
     }
     taker.take(&seen, &Groups::default(), action, line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_ends_where_its_label_begins() {
-        for (written, expected) in [
-            ("FREQ: الدورية", "FREQ"),
-            ("M: a: b", "M"),
-            ("2026-07-15T06:00:00Z", "2026-07-15T06:00:00Z"),
-            ("see (page 3): more", "see (page 3): more"),
-            (": x", ": x"),
-        ] {
-            assert_eq!(id(written, true), expected);
-            assert_eq!(id(written, false), written);
-        }
-    }
 }

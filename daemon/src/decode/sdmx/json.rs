@@ -7,16 +7,17 @@ use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Action, Each, GAP, GAPS, Groups, Key, MEASURE, Observation, Part, Taker, bulk, bulk_of_all,
-    errors, shown, text,
+    Action, Each, Groups, Key, MEASURE, Observation, Part, Taker, bulk, bulk_of_all, errors, shown,
 };
 use crate::decode::{
     DEPTH_MAX, DecodeError,
     json::{Name, failure, is_too_deep},
 };
 use message::{Component, DataSet, Link, Listed, Message, Series, Structure, Trouble};
+use said::{parts, plain};
 
 mod message;
+mod said;
 
 pub(super) fn read(bytes: &[u8], key: &Key, each: &mut Each<'_>) -> Result<(), DecodeError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
@@ -146,7 +147,8 @@ impl Set<'_, '_, '_> {
         }
         let attributes = self.structure.attributes.as_ref();
         let of_set = attributes.map(|all| all.set.as_slice()).unwrap_or_default();
-        seen.values = parts(of_set, data.attributes.iter().flatten().copied())?;
+        let of_this = data.attributes.iter().flatten().copied();
+        seen.values = parts(of_set, of_this, &mut seen.wrong)?;
         if let Some(groups) = data.dimension_group_attributes {
             self.groups = self.groups_of(groups)?;
         }
@@ -170,7 +172,8 @@ impl Set<'_, '_, '_> {
         self.key(key, &self.structure.dimensions.series, &mut seen)?;
         let attributes = self.structure.attributes.as_ref();
         let of_series = attributes.map(|all| all.series.as_slice()).unwrap_or_default();
-        seen.values.extend(parts(of_series, series.attributes.iter().flatten().copied())?);
+        let of_this = series.attributes.iter().flatten().copied();
+        seen.values.extend(parts(of_series, of_this, &mut seen.wrong)?);
         match (series.observations, self.action) {
             (Some(observations), _) => self.observations(observations, &seen),
             (None, Action::Keep | Action::Merge) => Ok(()),
@@ -202,9 +205,9 @@ impl Set<'_, '_, '_> {
                 let value = of_measures.first().and_then(|value| plain(value));
                 Vec::from_iter(value.map(|value| Part { id: MEASURE.to_owned(), value }))
             } else {
-                parts(measures, of_measures.iter().copied())?
+                parts(measures, of_measures.iter().copied(), &mut seen.wrong)?
             };
-            let beside = parts(attributes, of_attributes.iter().copied())?;
+            let beside = parts(attributes, of_attributes.iter().copied(), &mut seen.wrong)?;
             seen.measured = !main.is_empty();
             seen.attributed = !beside.is_empty();
             seen.values.extend(main);
@@ -254,8 +257,9 @@ impl Set<'_, '_, '_> {
             }
             let values: Vec<&RawValue> =
                 serde_json::from_str(values.get()).map_err(|e| unlike(&e))?;
-            all.add(shared, parts(attributes, values.into_iter())?);
-            Ok(())
+            let mut wrong = None;
+            all.add(shared, parts(attributes, values.into_iter(), &mut wrong)?);
+            wrong.map_or(Ok(()), |why| Err(DecodeError::Layout(why)))
         })?;
         Ok(all)
     }
@@ -288,34 +292,6 @@ fn listed(dimension: &Component, position: usize) -> Result<Part, DecodeError> {
     let value = dimension.values.get(position).and_then(Option::as_ref).and_then(Listed::text);
     let value = value.ok_or_else(|| layout("a position names no value of its list"))?;
     Ok(Part { id: dimension.id.clone(), value })
-}
-
-/// The values of measures or attributes, by position; nulls are none.
-fn parts<'v>(
-    components: &[Component],
-    values: impl Iterator<Item = &'v RawValue>,
-) -> Result<Vec<Part>, DecodeError> {
-    let mut parts = Vec::new();
-    for (component, value) in components.iter().zip(values) {
-        let coded = !component.values.is_empty();
-        let value = match value.get().parse::<usize>() {
-            Ok(position) if coded => Some(text(&listed(component, position)?.value)),
-            _ => plain(value),
-        };
-        parts.extend(value.map(|value| Part { id: component.id.clone(), value }));
-    }
-    Ok(parts)
-}
-
-/// A value that stands for itself, as it was written; none where nothing is said.
-fn plain(value: &RawValue) -> Option<String> {
-    let written = value.get();
-    let is_gap =
-        |gap: &str| written.strip_prefix('"').and_then(|w| w.strip_suffix('"')) == Some(gap);
-    if GAPS.iter().any(|gap| is_gap(gap)) {
-        return Some(GAP.to_owned());
-    }
-    (written != "null").then(|| written.to_owned())
 }
 
 /// Hands the members of an object to `each`, in their order. None may stand twice.

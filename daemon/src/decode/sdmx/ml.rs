@@ -3,6 +3,8 @@
 //! A generic message says which of its parts are dimensions, even where its root calls it structure-specific, as one
 //! server's library writes it. A structure-specific one does not: there the feed's key says it, and a dimension that has
 //! come shows only by two series, or observations, of one key in one data set.
+//!
+//! What a footer says may be that the data before it are not all there is: so it is known only where the message ends.
 
 use std::io::BufRead;
 
@@ -14,8 +16,10 @@ use crate::decode::{
     DecodeError,
     xml::tags::{Next, Tag, Tags},
 };
+use footer::Footer;
 use set::Set;
 
+mod footer;
 mod set;
 
 /// What a data set says of itself, and not of its observations.
@@ -35,6 +39,10 @@ const OF_THE_SET: [&str; 11] = [
 /// The dimension of observations where a message names none.
 const TIME: &str = "TIME_PERIOD";
 
+/// What is wrong with an observation that has its measure more than once.
+const TWICE: &str =
+    "it has more than one ObsValue, and nothing tells which is meant; have the partner mend it";
+
 pub(super) fn read(bytes: impl BufRead, key: &Key, each: &mut Each<'_>) -> Result<(), DecodeError> {
     let mut tags = Tags::new(bytes)?;
     let Next::Open(root) = tags.next()? else { return Err(no_message()) };
@@ -52,6 +60,7 @@ pub(super) fn read(bytes: impl BufRead, key: &Key, each: &mut Each<'_>) -> Resul
         action: None,
         open: vec![root.name],
         groups: Groups::default(),
+        footer: Footer::default(),
     };
     message.read(Taker::new(key, each))
 }
@@ -104,6 +113,7 @@ struct Message<R> {
     /// The names of the open elements.
     open: Vec<String>,
     groups: Groups,
+    footer: Footer,
 }
 
 impl<R: BufRead> Message<R> {
@@ -123,13 +133,14 @@ impl<R: BufRead> Message<R> {
                                 taker.is_of(name)?;
                             }
                         }
-                        None => self.header(&tag),
+                        None => self.outside(&tag),
                     }
                     self.open.push(tag.name);
                 }
                 Next::Text(text) => match self.open.last().map(String::as_str) {
                     Some("DataSetAction") => self.action = Some(text.trim().to_owned()),
                     Some("URN") if set.is_none() => self.call(text.trim().to_owned()),
+                    Some("Text") if set.is_none() => self.footer.text(&text),
                     _ => {}
                 },
                 Next::Close => {
@@ -144,12 +155,14 @@ impl<R: BufRead> Message<R> {
                         self.close(&name, under_way, &mut taker)?;
                     }
                 }
-                Next::End => return Ok(()),
+                Next::End => return errors(&self.footer.errors()),
             }
         }
     }
 
-    fn header(&mut self, tag: &Tag) {
+    /// An element opens outside of data sets.
+    fn outside(&mut self, tag: &Tag) {
+        self.footer.open(tag, &self.open);
         if let (Some(id), Some(over)) =
             (tag.attribute("structureID"), tag.attribute("dimensionAtObservation"))
         {
@@ -231,7 +244,9 @@ impl<R: BufRead> Message<R> {
             "ObsValue" => {
                 let part = part(MEASURE, need(tag, "value")?);
                 if let Some(seen) = &mut set.seen {
-                    seen.twice |= seen.measured;
+                    if seen.measured {
+                        seen.wrong = Some(TWICE.to_owned());
+                    }
                     seen.measured = true;
                     seen.values.extend(part);
                 }
@@ -262,10 +277,6 @@ impl<R: BufRead> Message<R> {
                 let common: Vec<_> =
                     set.common.iter().filter(|part| !own(&part.id)).cloned().collect();
                 seen.values.extend(common);
-                if seen.twice {
-                    let reason = "it has more than one ObsValue, and nothing tells which is meant; have the partner mend it";
-                    return taker.bad(&seen, reason.to_owned(), Some(self.tags.line()));
-                }
                 taker.take(&seen, &self.groups, set.action, Some(self.tags.line()))
             }
             "Series" => {

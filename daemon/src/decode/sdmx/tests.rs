@@ -54,6 +54,63 @@ fn an_observation_has_all_that_is_said_of_it() {
 }
 
 #[test]
+fn an_attribute_says_what_its_list_says() {
+    let levels = |listed: &str| {
+        SERIES
+            .replace(r#"{"id":"O","values":[]}"#, &format!(r#"{{"id":"O","values":[{listed}]}}"#))
+            .replace(r#"{"id":"s"},{"id":"t"}"#, r#"{"name":"US dollar/Euro"},{}"#)
+    };
+    let listed = r#"{"id":"a","name":"A"},{"name":"b"},{"values":["x", 1.50]},{"value":{"en":"e"}},{"value":true},
+        {"ids":["a","b"]},null,{"id":"c","name":{"en":"C"}}"#;
+    let unknown = |at: u8| {
+        format!(
+            "!value {at} in the list of \"O\" has neither an id nor a value nor a name; have the partner mend it"
+        )
+    };
+    let said = |o: &str| format!(r#"{{"A":"x","T":"2025","S":"US dollar/Euro","M":1,"O":{o}}}"#);
+    for (series, value, expected, why) in [
+        (0, "0", said(r#""a""#), "its id"),
+        (0, "1", said(r#""b""#), "its name, where it has no id"),
+        (0, "2", said(r#""[\"x\", 1.50]""#), "several values"),
+        (0, "3", said(r#""{\"en\":\"e\"}""#), "words of a language"),
+        (0, "4", said(r#""true""#), "yes"),
+        (0, "7", said(r#""c""#), "whatever its name is"),
+        (0, "[0,7]", said(r#""[\"a\",\"c\"]""#), "several codes"),
+        (0, "[0]", said(r#""[\"a\"]""#), "one of several"),
+        (0, "[1,null]", said(r#""[\"b\",null]""#), "one of them is missing"),
+        (0, "[]", said("").replace(r#","O":"#, ""), "none of several"),
+        (0, r#""own""#, said(r#""own""#), "what is in no list"),
+        (0, r#"["own"]"#, said(r#"["own"]"#), "several that are in no list, as they were written"),
+        (0, "5", unknown(5), "nothing that is known"),
+        (0, "6", unknown(6), "nothing at all"),
+        (0, "[0,5]", unknown(5), "one of them is nothing that is known"),
+        (
+            1,
+            "0",
+            unknown(1).replace("\"O\"", "\"S\""),
+            "nothing that is known, of all its observations",
+        ),
+    ] {
+        let sets = format!(
+            r#"{{"series":{{"0":{{"attributes":[{series}],"observations":{{"0":[1,null,{value}]}}}},"1":{{"attributes":[],"observations":{{"0":[2]}}}}}}}}"#
+        );
+        let found =
+            read_all(&json(&levels(listed), &sets)).unwrap_or_else(|e| panic!("{why}: {e}"));
+        assert_eq!(found, [expected.as_str(), r#"{"A":"y","T":"2025","M":2}"#], "{why}");
+    }
+    let series =
+        |observation: &str| format!(r#"{{"series":{{"0":{{"observations":{observation}}}}}}}"#);
+    let nameless = SERIES.replace(r#"{"id":"x"},{"id":"y"}"#, r#"{"name":"x"}"#);
+    for (levels, sets, why) in [
+        (levels(listed), series(r#"{"0":[1,null,8]}"#), "a position past the list"),
+        (nameless, series(r#"{"0":[1]}"#), "a name tells no dimension"),
+    ] {
+        let error = read_all(&json(&levels, &sets)).expect_err(why);
+        assert!(error.to_string().contains("a position names no value"), "{why}: {error}");
+    }
+}
+
+#[test]
 fn a_message_that_is_none_or_has_none_is_told() {
     let ml = |root: &str, inside: &str| format!("<m:{root} xmlns:m='urn:m'>{inside}</m:{root}>");
     for (message, expected, why) in [
@@ -128,6 +185,40 @@ fn a_message_that_is_none_or_has_none_is_told() {
         let read = read_all(&message);
         let read = read.map(|found| found.len()).map_err(|error| error.reason());
         assert_eq!(read, expected, "{why}");
+    }
+}
+
+#[test]
+fn a_footer_may_say_that_the_data_are_not_all() {
+    let data = "<DataSet><Obs><ObsKey><Value id='A' value='x'/><Value id='T' value='1'/></ObsKey><ObsValue value='4'/></Obs></DataSet>";
+    let texts = |text: &str| format!("<c:Text xml:lang='en'>{text}</c:Text>");
+    for (says, text, expected, why) in [
+        ("code='413' severity='Infomation'", "to a file", Some("(413): to a file"), "elsewhere"),
+        ("code='510' severity='Warning'", "too large", Some("(510): too large"), "over the limit"),
+        ("code='130'", "cut", Some("(130): cut"), "no severity"),
+        ("severity='Error'", "no", Some("(): no"), "no code"),
+        ("code='2001' severity='error'", "no", Some("(2001): no"), "a service's own error"),
+        ("code='100' severity='Error'", "none", None, "no results"),
+        ("code='1000' severity='Warning'", "old", None, "a service's own warning"),
+        ("code='0' severity='Information'", "hello", None, "no error of the standard"),
+        ("severity='Warning'", "hello", None, "a warning without a code"),
+    ] {
+        let notice = format!("<f:Message {says}>{}{}</f:Message>", texts(text), texts("autrement"));
+        for (data, count) in [("", 0), (data, 1)] {
+            let read = read_all(&format!(
+                "<m:GenericData xmlns:m='u' xmlns:f='v' xmlns:c='w'><m:Header><c:Name>n</c:Name></m:Header>{data}\
+                 <f:Footer><f:Message code='1'>{}</f:Message>{notice}</f:Footer></m:GenericData>",
+                texts("ok")
+            ));
+            match (read, expected) {
+                (Ok(found), None) => assert_eq!(found.len(), count, "{why}"),
+                (Err(error), Some(words)) => {
+                    assert_eq!(error.reason(), Reason::RemoteFault, "{why}");
+                    assert!(error.to_string().contains(&format!("{words};")), "{why}: {error}");
+                }
+                (read, _) => panic!("{why}: {read:?}"),
+            }
+        }
     }
 }
 
@@ -276,6 +367,7 @@ fn what_would_delete_in_bulk_waits_for_a_person() {
         (set(r#""links":[]"#), "a whole data set"),
         (less, "a structure of fewer dimensions"),
         ("STRUCTURE,STRUCTURE_ID,ACTION,A,T,OBS_VALUE\nd,s,D,x,,".to_owned(), "an empty cell"),
+        ("STRUCTURE,STRUCTURE_ID,ACTION,A,T,OBS_VALUE\nd,s,D,x,~,".to_owned(), "left out, in CSV"),
         (
             generic("<Series><SeriesKey><Value id='A' value='x'/></SeriesKey></Series>"),
             "a series of ML",
@@ -392,7 +484,7 @@ fn no_results_are_told_from_other_errors() {
 #[test]
 fn rows_of_csv_are_taken_or_refused_one_by_one() {
     let message = "STRUCTURE[;],STRUCTURE_ID,ACTION,A,T,OBS_VALUE,NOTE\n\
-        d,s,I,x,1,5,#N/A\nd,s,,x,2,NaN,n\nd,s,Z,x,3,5,\nd,s,R,,4,5,\nd,s,R,x\nd,s,D,x,5,,\n";
+        d,s,I,x,1,5,#N/A\nd,s,,x,2,NaN,n\nd,s,Z,x,3,5,\nd,s,R,,4,5,\nd,s,M,x,~,5,\nd,s,R,x\nd,s,D,x,5,,\n";
     assert_eq!(
         read_all(message).unwrap(),
         [
@@ -400,10 +492,60 @@ fn rows_of_csv_are_taken_or_refused_one_by_one() {
             r#"{"A":"x","T":"2","NOTE":"n"}"#,
             "!a data set has the action \"Z\", which is not known; ask the partner what it means",
             "!dimension \"A\" is empty",
+            "!dimension \"T\" is empty",
             "!the row has 4 cells and the header 7; look for a missing or an unquoted delimiter",
             r#"-{"A":"x","T":"5"}"#,
         ]
     );
+}
+
+#[test]
+fn columns_of_csv_that_are_no_components_are_no_dimensions() {
+    let labels = "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION,A,Age group,T,Time period,OBS_VALUE,Observation value,S,Status\n\
+        DATAFLOW,O:F(1.0),Name,I,x,Of x: all,1,,5,,A,Normal value\n";
+    let keys = |action: &str, cells: &str| {
+        format!(
+            "STRUCTURE,STRUCTURE_ID,ACTION,SERIES_KEY,OBS_KEY,A,T,OBS_VALUE,S,UPDATED\nd,s,{action},x,x.1,x,1,{cells},u\n"
+        )
+    };
+    let (both, plain): (&[&str], &[&str]) = (&["OBS_VALUE", "S"], &[]);
+    let whole = r#"{"A":"x","T":"1","OBS_VALUE":"5","S":"A"}"#;
+    for (others, message, expected) in [
+        (both, labels.to_owned(), whole),
+        (
+            &["S", "Status"][..],
+            labels.to_owned(),
+            &*whole.replace('}', r#","Status":"Normal value"}"#),
+        ),
+        (
+            plain,
+            "DATAFLOW,LAST UPDATE,A,T,OBS_VALUE,S\nE:F(1.0),12/06/26 23:00:00,x,1,5,A\n".to_owned(),
+            r#"{"A":"x","T":"1","LAST UPDATE":"12/06/26 23:00:00","OBS_VALUE":"5","S":"A"}"#,
+        ),
+        (both, "KEY,A,T,OBS_VALUE,S\nF.x,x,1,5,A\n".to_owned(), whole),
+        (
+            &["KEY"],
+            "KEY,A,T,OBS_VALUE\nF.x,x,1,5\n".to_owned(),
+            r#"{"A":"x","T":"1","KEY":"F.x","OBS_VALUE":"5"}"#,
+        ),
+        (both, keys("M", "5,A"), &whole.replace('}', r#","UPDATED":"u"}"#)),
+        (
+            &["S", "SERIES_KEY"],
+            keys("M", "5,A"),
+            r#"{"A":"x","T":"1","SERIES_KEY":"x","OBS_VALUE":"5","S":"A","UPDATED":"u"}"#,
+        ),
+        (&["SERIES_KEY"], keys("D", ","), r#"-{"A":"x","T":"1","SERIES_KEY":"x","UPDATED":"u"}"#),
+    ] {
+        assert_eq!(read_with(others, &message).unwrap(), [expected], "{message}");
+    }
+    let key = Key {
+        dimensions: ["A", "LAST UPDATE"].map(|id| vec![id.to_owned()]).to_vec(),
+        others: Vec::new(),
+    };
+    let read = page(b"DATAFLOW,LAST UPDATE,A,OBS_VALUE\nf,u,x,1", b',', &key, &mut |_| Flow::More);
+    let error = read.unwrap_err();
+    assert_eq!(error.reason(), Reason::Schema);
+    assert!(error.to_string().contains("take it out of `key`"), "{error}");
 }
 
 #[test]

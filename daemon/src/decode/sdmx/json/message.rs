@@ -102,6 +102,10 @@ pub(super) struct Component {
 pub(super) struct Listed {
     pub(super) id: Option<String>,
     pub(super) value: Option<Value>,
+    /// Several values of an attribute that has no codes.
+    pub(super) values: Option<Box<RawValue>>,
+    /// What people call it, in whatever form.
+    pub(super) name: Option<Value>,
 }
 
 impl Listed {
@@ -113,6 +117,16 @@ impl Listed {
             _ => None,
         };
         self.id.clone().or_else(value)
+    }
+
+    /// What it says as a measure or an attribute. There it may have several values, which are a list, or words in each
+    /// language; and one without a code may stand under its name alone. A name tells no dimension: it changes with the
+    /// language.
+    pub(super) fn said(&self) -> Option<String> {
+        let other = || self.value.as_ref().map(Value::to_string);
+        let several = || self.values.as_ref().map(|values| values.get().to_owned());
+        let name = || self.name.as_ref().and_then(Value::as_str).map(str::to_owned);
+        self.text().or_else(other).or_else(several).or_else(name)
     }
 }
 
