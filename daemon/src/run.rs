@@ -7,13 +7,13 @@ use marsad_shared::{
     id::RunId,
     protocol::{EventKind, Running},
     quarantine::Refusal,
-    run::{Counts, Outcome},
+    run::{Counts, Outcome, Trigger},
     store::{
         StoreError,
         ledger::{Ledger, RunEnd, RunStart},
     },
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     decode::DecodeError,
@@ -375,13 +375,17 @@ pub fn is_awaited(start: &RunStart) -> bool {
     start.trigger.is_ordered() || start.file.is_some()
 }
 
-/// Tells how a run ended.
+/// Tells how a run ended; of one that tries again and fails again only who looks for it hears.
 pub fn log(run: RunId, start: &RunStart, end: &RunEnd) {
     let elapsed_ms = end.at.duration_since(start.at).as_millis();
     let (feed, outcome) = (&start.feed, end.outcome.word());
     let (rows, bytes) = (end.counts.received, end.bytes);
     if end.outcome.is_good() {
         info!(%feed, %run, outcome, rows, bytes, elapsed_ms, "run ended");
+    } else if start.trigger == Trigger::Retry {
+        // A partner that is away for days is one word in the log; each try stands in the ledger.
+        let error = end.reason.as_deref().unwrap_or_default();
+        debug!(%feed, %run, outcome, rows, bytes, elapsed_ms, error, "run ended");
     } else {
         let error = end.reason.as_deref().unwrap_or_default();
         warn!(%feed, %run, outcome, rows, bytes, elapsed_ms, error, "run ended");

@@ -43,8 +43,8 @@ pub(super) async fn walk(
     // Where a proxy stands in between, it is what we can see of the way.
     let proxy = source.http.proxy.as_ref();
     let next = proxy.unwrap_or(base);
-    let Some(addresses) = resolve(trial, next).await else { return };
-    let Some(stream) = connect(trial, next, &addresses).await else { return };
+    let Some(addresses) = resolve(trial, next, proxy).await else { return };
+    let Some(stream) = connect(trial, (next, proxy), &addresses).await else { return };
     if base.scheme() == "https" && proxy.is_some() {
         trial.good(TestStep::Tls, Instant::now(), "behind the proxy: judged by the answer");
     } else if base.scheme() == "https" {
@@ -142,7 +142,7 @@ fn nothing_to_look_at(feeds: &[Arc<Feed>]) -> String {
     why.unwrap_or_else(|| "no feed is read over it".to_owned())
 }
 
-async fn resolve(trial: &mut Trial, base: &Url) -> Option<Vec<SocketAddr>> {
+async fn resolve(trial: &mut Trial, base: &Url, proxy: Option<&Url>) -> Option<Vec<SocketAddr>> {
     let began = Instant::now();
     let port = base.port_or_known_default().unwrap_or(SOCKS);
     let host = match base.host()? {
@@ -172,6 +172,7 @@ async fn resolve(trial: &mut Trial, base: &Url) -> Option<Vec<SocketAddr>> {
     };
     if found.is_empty() {
         let error = FetchError::of(Reason::Dns, base, "the host's name is not found");
+        let error = error.by_way_of(proxy);
         trial.fault(TestStep::Resolve, began, &error);
         return None;
     }
@@ -188,7 +189,11 @@ async fn resolve(trial: &mut Trial, base: &Url) -> Option<Vec<SocketAddr>> {
     Some(found)
 }
 
-async fn connect(trial: &mut Trial, base: &Url, addresses: &[SocketAddr]) -> Option<TcpStream> {
+async fn connect(
+    trial: &mut Trial,
+    (base, proxy): (&Url, Option<&Url>),
+    addresses: &[SocketAddr],
+) -> Option<TcpStream> {
     let began = Instant::now();
     let until = began + PROBE;
     let mut last = None;
@@ -214,7 +219,8 @@ async fn connect(trial: &mut Trial, base: &Url, addresses: &[SocketAddr]) -> Opt
         }
         Some(kind) => (Reason::ConnectRefused, format!("cannot connect ({kind})")),
     };
-    trial.fault(TestStep::Connect, began, &FetchError::of(reason, base, &what));
+    let error = FetchError::of(reason, base, &what).by_way_of(proxy);
+    trial.fault(TestStep::Connect, began, &error);
     None
 }
 

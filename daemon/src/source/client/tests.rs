@@ -395,7 +395,9 @@ async fn the_end_of_a_chain_is_that_of_its_first_part() {
     write(&folder, "ca.pem", &root.pem);
     let shown = |by: &Authority, between: &[&Authority]| {
         let mut pair = by.pair("127.0.0.1", 2020, 2090);
-        between.iter().for_each(|one| pair.cert.push_str(&one.pem));
+        for one in between {
+            pair.cert.push_str(&one.pem);
+        }
         pair
     };
     for (pair, until, why) in [

@@ -136,7 +136,7 @@ fn each_kind_of_paging_asks_for_what_comes_next_and_ends_where_it_ends() {
     };
     let silent_first =
         request(Paging::Page { param: "p".to_owned(), start: 0, first: false }, Stop::Empty);
-    for (request, pages, expected, why) in [
+    for (request, pages, expected, why) in vec![
         (request(Paging::None, Stop::Next), vec![page(2)], vec![""], "one page"),
         (
             sized(by_page(Stop::Empty)),
