@@ -7,7 +7,7 @@ use std::{
 };
 
 use marsad_shared::{
-    feed::{Feed, Format, ScalarPath},
+    feed::{Deleted, Feed, Format, ScalarPath},
     quarantine::{Form, Place, Refusal},
     record::{Batch, Layout},
     store::read::References,
@@ -18,7 +18,7 @@ use crate::{
         self, DecodeError, Flow, Plan, Scalar, Standing, Text,
         sdmx::{Key, Observed},
     },
-    shape::{Beside, Misfits, Refused, Shaper},
+    shape::{Beside, Misfits, Refused, Shaper, odata},
 };
 
 mod first;
@@ -51,6 +51,8 @@ pub struct Piece {
     pub refused: Vec<Refusal>,
     /// Rows among them that were found apart, where `deletes` leads: a partner does not count them as records.
     pub apart: u64,
+    /// Entries that were passed over, because they are of another set than the feed's.
+    pub elsewhere: u64,
     /// What stood there beside the feed's columns.
     pub beside: Beside,
     /// Which rows did not fit which column.
@@ -64,6 +66,7 @@ impl Piece {
             batch: Batch::new(layout, seed),
             refused: Vec::new(),
             apart: 0,
+            elsewhere: 0,
             beside: Beside::default(),
             misfits: Misfits::default(),
         }
@@ -88,6 +91,8 @@ pub struct Origins {
     pub page: Option<u64>,
     /// The encoding that it came in; `None`: UTF-8.
     pub encoding: Option<&'static str>,
+    /// The set that an answer of `OData` says it is of.
+    pub set: Option<String>,
 }
 
 impl Origins {
@@ -287,9 +292,16 @@ impl Intake<'_> {
         rows: &'r mut Rows<'_, impl FnMut(Piece) -> Flow>,
     ) -> impl FnMut(Text<'_>, Standing) -> Flow + 'r {
         let mut number = 0;
+        let is_odata = self.feed.deleted == Some(Deleted::OData);
         move |record, standing| {
             number += 1;
-            let Piece { batch, beside, apart, .. } = &mut rows.piece;
+            let Piece { batch, beside, apart, elsewhere, .. } = &mut rows.piece;
+            if let (true, Ok(text)) = (is_odata, record)
+                && odata::is_elsewhere(text, self.origins.set.as_deref())
+            {
+                *elsewhere += 1;
+                return Flow::More;
+            }
             *apart += u64::from(standing == Standing::Gone);
             let shaped = match record {
                 Ok(record) => shape(self.shaper, record, standing, batch, beside),

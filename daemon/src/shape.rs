@@ -24,7 +24,7 @@ mod filled;
 mod header;
 pub mod infer;
 mod misfit;
-mod odata;
+pub(crate) mod odata;
 mod record;
 mod table;
 mod value;

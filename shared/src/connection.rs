@@ -95,7 +95,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_byte: Duration::from_mins(1),
+            // A slow partner takes 40 s, and of one that died in silence everything is over within a minute (security F14).
+            first_byte: Duration::from_secs(45),
             idle: Duration::from_secs(30),
             total: Duration::from_mins(10),
         }

@@ -4,7 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use marsad_shared::{
     backoff::Backoff,
-    feed::{Feed, ScalarPath},
+    feed::{Deleted, Feed, ScalarPath},
+    health::Reason,
     id::RunId,
     record::Layout,
     store::{StoreError, read::References},
@@ -117,7 +118,7 @@ impl Puller {
         mut first: Option<Answer>,
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
-        let mut tries = Tries::new();
+        let (mut tries, mut renewed) = (Tries::new(), false);
         loop {
             if stop.is_cancelled() {
                 return Err(Trouble::Stopped);
@@ -131,10 +132,22 @@ impl Puller {
                 },
             };
             let trouble = match answer {
-                Ok(answer) => match self.decode(run, answer, number, call, stop).await {
-                    Ok(read) => return Ok(read),
-                    Err(trouble) => trouble,
-                },
+                Ok(answer) => {
+                    let session = answer.session;
+                    let trouble = match self.decode(run, answer, number, call, stop).await {
+                        Ok(read) => return Ok(read),
+                        Err(trouble) => trouble,
+                    };
+                    if trouble.reason() == Some(Reason::RemoteFault) {
+                        if renewed {
+                            self.source.renewed_in_vain().await;
+                        } else if self.source.renews(session).await {
+                            renewed = true;
+                            continue;
+                        }
+                    }
+                    trouble
+                }
                 Err(error) => Trouble::Fetch(error),
             };
             self.wait(run, trouble, &mut tries, number, stop).await?;
@@ -242,7 +255,8 @@ impl Puller {
         answer.body.let_go(bytes);
         let said = self.shown(said, call);
         let url = self.url_hash(&call.url);
-        Ok(Page { answer, piece, said, url, filtered: 0, job: None, _room: room })
+        let filtered = piece.elsewhere;
+        Ok(Page { answer, piece, said, url, filtered, job: None, _room: room })
     }
 
     /// Where what is too large for memory is put aside.
@@ -275,7 +289,10 @@ impl Puller {
         // What has to be looked up may have to wait for a disk.
         let small = reading.is_at_most(page::SMALL) && references.is_none();
         let read = move || {
-            let origins = Origins { file: None, page: Some(number), encoding: reading.encoding() };
+            let is_odata = feed.deleted == Some(Deleted::OData);
+            let set = is_odata.then(|| reading.set()).flatten();
+            let encoding = reading.encoding();
+            let origins = Origins { file: None, page: Some(number), encoding, set };
             let format = reading.format;
             let references = references.as_ref();
             let intake = Intake {

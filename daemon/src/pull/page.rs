@@ -121,7 +121,7 @@ impl Page {
             let batch = &mut self.piece.batch;
             let before = batch.len();
             batch.retain(|batch, row| !rule.passes_over(batch, row, since));
-            self.filtered = (before - batch.len()) as u64;
+            self.filtered += (before - batch.len()) as u64;
         }
     }
 }
@@ -229,6 +229,7 @@ mod tests {
             first_byte: Duration::ZERO,
             nothing: false,
             moved: None,
+            session: None,
             open_ended,
         }
     }

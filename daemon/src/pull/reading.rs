@@ -16,6 +16,7 @@ use crate::{
     archive,
     decode::{DecodeError, Scalar, charset::Charset, sdmx},
     intake::{self, Intake, Piece, Source},
+    shape::odata,
     source::{
         body::{Body, HELD_MAX},
         http::Answer,
@@ -67,6 +68,11 @@ impl Reading {
     /// The encoding that it is in, if another than UTF-8.
     pub(crate) fn encoding(&self) -> Option<&'static str> {
         self.charset.filter(|charset| charset.plain().is_none()).map(Charset::name)
+    }
+
+    /// The set of `OData` that it says it is of.
+    pub(crate) fn set(&self) -> Option<String> {
+        odata::set_of(self.body.begin())
     }
 
     /// Whether it is small enough to be held, and needs no thread of its own. A workbook is waited for, however small it is.

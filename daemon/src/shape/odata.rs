@@ -1,6 +1,7 @@
 //! Deletions as `OData` writes them: what says so, and the key in an entity's id, such as `Enrolments(104)`.
 
 use marsad_shared::record::Layout;
+use memchr::memmem;
 
 use super::record::{self, Record, raw_of};
 use crate::decode::Raw;
@@ -12,6 +13,43 @@ const CONTEXT: [&str; 2] = ["@odata.context", "@context"];
 const DELETED: &str = "$deletedEntity";
 /// Where the id stands.
 const ID: [&str; 3] = ["@odata.id", "@id", "id"];
+
+/// The set that a page says it is of, by its context, which stands before all else there: `…$metadata#Customers/$delta`.
+pub(crate) fn set_of(begin: &[u8]) -> Option<String> {
+    let context = CONTEXT.iter().find_map(|name| {
+        let name = format!("\"{name}\"");
+        let behind = begin.get(memmem::find(begin, name.as_bytes())? + name.len()..)?;
+        let value = behind.trim_ascii_start().strip_prefix(b":")?;
+        serde_json::Deserializer::from_slice(value).into_iter::<String>().next()?.ok()
+    })?;
+    let set = set(&context)?;
+    // A collection of things that are of no set, or of several.
+    (set != "Collection" && !set.contains('.')).then(|| set.to_owned())
+}
+
+/// Whether an entry of a page of the set `own` says that it is of another, or no record at all but a link between two: in
+/// changes of records that were asked for with others (`$expand`), those stand side by side.
+pub(crate) fn is_elsewhere(entry: &str, own: Option<&str>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Entry<'e> {
+        #[serde(borrow, rename = "@odata.context", alias = "@context")]
+        context: Option<std::borrow::Cow<'e, str>>,
+    }
+    if memmem::find(entry.as_bytes(), b"context\"").is_none() {
+        return false;
+    }
+    let Ok(Entry { context: Some(context) }) = serde_json::from_str(entry) else { return false };
+    let links = ["/$link", "/$deletedLink"];
+    links.iter().any(|end| context.ends_with(end))
+        || own.zip(set(&context)).is_some_and(|(own, set)| own != set)
+}
+
+/// The set that a context names.
+fn set(context: &str) -> Option<&str> {
+    let (_, fragment) = context.split_once('#')?;
+    let set = fragment.split(['/', '(']).next()?;
+    (!set.is_empty() && !set.starts_with('$')).then_some(set)
+}
 
 /// The slots of those members.
 #[derive(Clone, Debug)]
@@ -147,6 +185,40 @@ mod tests {
     use marsad_shared::feed::{Field, FieldType};
 
     use super::*;
+
+    #[test]
+    fn an_entry_of_another_set_is_none_of_the_feeds() {
+        let page =
+            br#" { "@odata.context" : "http://h/$metadata#Customers(Id,Name)/$delta", "value": []"#;
+        assert_eq!(set_of(page).as_deref(), Some("Customers"));
+        for begin in [
+            r#"{"value":[]}"#,
+            r#"{"@odata.context":"$metadata#Collection(Ns.Any)"}"#,
+            r#"{"@odata.context":"$metadata"}"#,
+            r#"{"@odata.context":"$metadata#Cust"#,
+        ] {
+            assert_eq!(set_of(begin.as_bytes()), None, "{begin}");
+        }
+        for (context, expected, why) in [
+            ("#Customers/$entity", false, "its own"),
+            ("http://h/$metadata#Customers/Ns.Vip/$deletedEntity", false, "of a narrower kind"),
+            ("#Customers('a')/Orders/$entity", false, "below it: nobody can tell"),
+            ("#Orders/$entity", true, "another's"),
+            ("#Orders/$deletedEntity", true, "and gone"),
+            ("#Customers/$link", true, "a link"),
+            ("#Customers/$deletedLink", true, "and one that is gone"),
+            ("$metadata", false, "no set"),
+        ] {
+            for name in CONTEXT {
+                let entry = format!(r#"{{"{name}":"{context}","Id":"a"}}"#);
+                assert_eq!(is_elsewhere(&entry, Some("Customers")), expected, "{why}: {entry}");
+                let link = context.ends_with("ink");
+                assert_eq!(is_elsewhere(&entry, None), link, "its set is not known: {entry}");
+            }
+        }
+        let nested = r##"{"Id":"a","Order":{"@odata.context":"#Orders/$entity"}}"##;
+        assert!(!is_elsewhere(nested, Some("Customers")), "what stands inside is its own");
+    }
 
     #[test]
     fn a_key_is_read_from_an_id() {

@@ -306,3 +306,6 @@ fn path_step(text: &str, what: impl FnOnce() -> String) -> Result<(), WalkError>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

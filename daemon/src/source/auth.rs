@@ -47,6 +47,10 @@ enum Proof {
 #[derive(Debug)]
 pub struct Shown(What);
 
+/// A session that a request showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session(Number);
+
 #[derive(Debug)]
 enum What {
     Fixed,
@@ -225,12 +229,34 @@ impl Signer {
         is_for_strangers(status, answer) && keeper.forgotten(*number).await
     }
 
+    /// The session that was shown, if it was one, or another token.
+    pub fn session(&self, shown: &Shown) -> Option<Session> {
+        match (&self.0, &shown.0) {
+            (Proof::Token(..), What::Token(number)) => Some(Session(*number)),
+            _ => None,
+        }
+    }
+
+    /// Hears that an answer says in its own words that it is none, whatever its status; whether a new session may be better,
+    /// which is asked for then.
+    pub async fn doubts(&self, session: Session) -> bool {
+        match &self.0 {
+            Proof::Token(keeper, _) => keeper.forgotten(session.0).await,
+            _ => false,
+        }
+    }
+
+    /// Hears that it was not.
+    pub async fn doubted_in_vain(&self) {
+        if let Proof::Token(keeper, _) = &self.0 {
+            keeper.in_vain().await;
+        }
+    }
+
     /// Hears of the answer to the same request with a new session.
     pub async fn tried_again(&self, status: StatusCode, answer: &HeaderMap) {
-        if let Proof::Token(keeper, _) = &self.0
-            && is_for_strangers(status, answer)
-        {
-            keeper.in_vain().await;
+        if is_for_strangers(status, answer) {
+            self.doubted_in_vain().await;
         }
     }
 }

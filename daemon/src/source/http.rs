@@ -23,7 +23,7 @@ use tokio::{
 use url::Url;
 
 use super::{
-    auth::{Fare, Shown, Signer, Times, Vault},
+    auth::{Fare, Session, Shown, Signer, Times, Vault},
     body,
     call::Call,
     client::{ClientError, Clients, Door, Seen},
@@ -244,6 +244,20 @@ impl HttpSource {
     async fn is_forgotten(&self, sent: &Sent) -> bool {
         let Sent { response, shown, .. } = sent;
         self.signer.forgotten(shown, response.status(), response.headers()).await
+    }
+
+    /// Whether a new session may bring what an answer does not, which says in its own words that it is none: some say so with
+    /// a good status where a session is over. It is asked for with the next request.
+    pub async fn renews(&self, session: Option<Session>) -> bool {
+        match session {
+            Some(session) => self.signer.doubts(session).await,
+            None => false,
+        }
+    }
+
+    /// It did not.
+    pub async fn renewed_in_vain(&self) {
+        self.signer.doubted_in_vain().await;
     }
 
     /// What an answer that is no success says for itself: the begin of its body, unpacked.

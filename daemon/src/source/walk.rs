@@ -440,4 +440,4 @@ fn hash(ask: &Ask) -> u64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

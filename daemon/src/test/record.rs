@@ -170,7 +170,8 @@ fn read(
         Origin::Files(_) => Envelope::default(),
     };
     let shaper = Shaper::new(feed, layout, outside);
-    let origins = Origins { encoding: reading.encoding(), ..Origins::default() };
+    let (encoding, set) = (reading.encoding(), reading.set());
+    let origins = Origins { encoding, set, ..Origins::default() };
     let intake = Intake {
         feed,
         shaper: &shaper,

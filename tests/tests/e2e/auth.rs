@@ -155,6 +155,56 @@ async fn every_way_of_proving_who_we_are_is_let_in_and_shown_to_nobody() -> anyh
     Ok(())
 }
 
+/// Some partners say with a good status, and in words of their own, that a session is over: it is begun anew for the same
+/// page. Where that helps nothing, it is not done again at once.
+#[tokio::test]
+async fn a_session_that_ends_in_words_is_begun_anew() -> anyhow::Result<()> {
+    for closed in [false, true] {
+        // How many have logged in, and what the last of them has asked for since.
+        let state = Arc::new(Mutex::new((0, 0)));
+        let logins = Arc::clone(&state);
+        let router = Router::new().fallback(move |headers: HeaderMap, uri: Uri| {
+            let mut state = state.lock().expect("nobody panics with it");
+            let response = if uri.path() == "/login" {
+                *state = (state.0 + 1, 0);
+                answer(200, &[], &json!({ "id": format!("s{}", state.0) }))
+            } else {
+                state.1 += 1;
+                let id = format!("s{}", state.0);
+                let known = headers.get("x-session").is_some_and(|shown| shown == id.as_str());
+                if known && state.1 <= 2 && !closed {
+                    answer(200, &[], &json!({ "rows": [{ "id": state.0 }] }))
+                } else {
+                    answer(200, &[], &json!({ "error": "please log in" }))
+                }
+            };
+            async { response }
+        });
+        let server = Server::start(router, 0).await?;
+        let home = Home::new()?;
+        let auth = "auth = { kind = \"login\", path = \"/login\", json = {}, token = \"$.id\", send = { header = \"X-Session\" } }";
+        let feed = "records = \"$.rows[*]\"\nsuccess = { error = \"$.error\" }";
+        partner(&home, "courts", &format!("http://{}", server.address()), auth, feed)?;
+        let daemon = Daemon::start(home).await?;
+        let begun = || logins.lock().expect("nobody panics with it").0;
+        if closed {
+            let (_, reason) = waits::failed_run(&daemon, "courts/rows", 0).await?;
+            assert!(reason.contains("please log in"), "{reason}");
+            assert_eq!(begun(), 2, "one more was tried, and no other for each try");
+            continue;
+        }
+        let mut before = 0;
+        for _ in 0..4 {
+            waits::good_run(&daemon, "courts/rows", before).await?;
+            before = waits::last(&daemon, "courts/rows").await?;
+        }
+        assert!(begun() > 1, "a session is good for two requests");
+        let runs = daemon.cli(&["runs", "--state", "failed"]).await?;
+        assert!(!runs.out.contains("please log in"), "{}", runs.out);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_refresh_token_that_rotates_survives_kill_9_and_is_kept_in_one_place()
 -> anyhow::Result<()> {

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     decode::sdmx::is_no_results,
     source::{
+        auth::Session,
         body::{self, Body},
         call::Call,
         fault::{FetchError, is_good, is_of_gateway, unasked},
@@ -38,6 +39,8 @@ pub struct Answer {
     pub nothing: bool,
     /// Where it was asked for in the end, if the partner led us there.
     pub moved: Option<Url>,
+    /// The session that it was asked for in.
+    pub session: Option<Session>,
     /// Only the end of the connection says where its body ends, and so not whether all of it came.
     pub open_ended: bool,
 }
@@ -102,6 +105,7 @@ impl HttpSource {
         }
         let Sent { mut response, first_byte, shown, mut moved } = sent;
         let (status, open_ended) = (response.status(), is_open_ended(&response));
+        let session = self.signer.session(&shown);
         let mut answer = |headers, body, nothing| Answer {
             status,
             headers,
@@ -109,6 +113,7 @@ impl HttpSource {
             first_byte,
             nothing,
             moved: moved.take(),
+            session,
             open_ended,
         };
         // A gateway does not know what its partner has.

@@ -3,8 +3,8 @@ use std::time::Duration;
 use marsad_shared::{
     feed::{Feed, Field, FieldType, Origin, RecordsPath, ScalarPath},
     request::{
-        Body, By, Carrier, Incremental, Missing, NextAt, PageSize, Pagination, Param, Says,
-        TimeFormat, Window, Writing,
+        By, Carrier, Incremental, Missing, NextAt, PageSize, Pagination, Param, Says, TimeFormat,
+        Writing,
     },
     schedule::Schedule,
 };
@@ -12,7 +12,7 @@ use marsad_shared::{
 use super::*;
 use crate::source::asking::{Asker, Leg};
 
-fn request(kind: Paging, stop: Stop) -> Request {
+pub(in crate::source) fn request(kind: Paging, stop: Stop) -> Request {
     let pagination = Pagination {
         kind,
         size: None,
@@ -37,7 +37,7 @@ fn request(kind: Paging, stop: Stop) -> Request {
     }
 }
 
-fn feed(request: &Request) -> Feed {
+pub(in crate::source) fn feed(request: &Request) -> Feed {
     let id: marsad_shared::id::FeedId = "p/f".to_owned().try_into().unwrap();
     Feed {
         id,
@@ -70,7 +70,11 @@ fn feed(request: &Request) -> Feed {
 }
 
 /// The paths asked for.
-fn asked_of(request: &Request, leg: &Leg, ask: &Ask) -> Result<String, WalkError> {
+pub(in crate::source) fn asked_of(
+    request: &Request,
+    leg: &Leg,
+    ask: &Ask,
+) -> Result<String, WalkError> {
     let (base, feed) = ("http://p.example/api/".parse().unwrap(), feed(request));
     let call = Asker::new(&base, &feed, request).call(leg, ask)?;
     let query = call.url.query().map_or_else(String::new, |query| format!("?{query}"));
@@ -81,7 +85,7 @@ fn text(text: &str) -> Scalar {
     Scalar::Text(text.to_owned())
 }
 
-fn page(rows: u64) -> Facts {
+pub(in crate::source) fn page(rows: u64) -> Facts {
     Facts { rows, ..Facts::default() }
 }
 
@@ -110,20 +114,20 @@ fn walk(request: &Request, pages: &[Facts]) -> (Vec<String>, Result<(), WalkErro
     (asked, Ok(()))
 }
 
-fn by_page(stop: Stop) -> Request {
+pub(in crate::source) fn by_page(stop: Stop) -> Request {
     request(Paging::Page { param: "p".to_owned(), start: 1, first: true }, stop)
 }
 
-fn by_offset(stop: Stop) -> Request {
+pub(in crate::source) fn by_offset(stop: Stop) -> Request {
     request(Paging::Offset { param: "p".to_owned(), first: true, overlap: 0 }, stop)
 }
 
-fn by_cursor(stop: Stop) -> Request {
+pub(in crate::source) fn by_cursor(stop: Stop) -> Request {
     let next = NextAt::Body(ScalarPath::parse("$.n").unwrap());
     request(Paging::Cursor { param: "p".to_owned(), next }, stop)
 }
 
-fn by_url() -> Request {
+pub(in crate::source) fn by_url() -> Request {
     let next = NextAt::Body(ScalarPath::parse("$.n").unwrap());
     request(Paging::NextUrl { next }, Stop::Next)
 }
@@ -361,26 +365,6 @@ fn legs_without_a_record_are_no_endless_walk() {
 }
 
 #[test]
-fn a_link_does_not_say_who_we_are() {
-    let (request, base) = (by_url(), "http://p.example/api/".parse().unwrap());
-    let feed = feed(&request);
-    let asker = Asker::new(&base, &feed, &request);
-    let given = Ask::Url("http://me:secret@p.example/api/x?page=2".to_owned());
-    let clean = Ask::Url("http://p.example/api/x?page=2".to_owned());
-    let leg = Leg::default();
-    assert_eq!(
-        asker.onward(&leg, &Ask::First, None, given.clone()).as_ref(),
-        Ok(&clean),
-        "what is kept"
-    );
-    let moved = base.join("/v2/items").unwrap();
-    let next = asker.onward(&leg, &Ask::First, Some(&moved), Ask::Url("?page=2".to_owned()));
-    let there = Ask::Url("http://p.example/v2/items?page=2".to_owned());
-    assert_eq!(next, Ok(there), "from where the page stood");
-    assert_eq!(asker.call(&leg, &given).unwrap().url.as_str(), "http://p.example/api/x?page=2");
-}
-
-#[test]
 fn a_walk_is_split_before_the_partner_refuses_to_page_on() {
     let mut request = by_offset(Stop::Empty);
     request.pagination.size = Some(PageSize { param: "n".to_owned(), size: 2 });
@@ -393,7 +377,7 @@ fn a_walk_is_split_before_the_partner_refuses_to_page_on() {
     assert_eq!(walker.next(&Ask::First, &facts(2)), Ok(Onward::Page(Ask::Number(2))));
 }
 
-fn incremental() -> Incremental {
+pub(in crate::source) fn incremental() -> Incremental {
     Incremental {
         by: By::Field("updated_at".to_owned()),
         param: Some(Param { name: "since".to_owned(), carrier: Carrier::Query }),
@@ -412,150 +396,6 @@ fn incremental() -> Incremental {
 }
 
 #[test]
-fn the_cursor_is_written_as_the_partner_takes_it() {
-    let since = |at: &str| Leg { since: Some(at.to_owned()), ..Leg::default() };
-    let dubai = || jiff::tz::TimeZone::get("Asia/Dubai").unwrap();
-    let writing = |template: Option<&str>, time, zone| Writing {
-        template: template.map(str::to_owned),
-        time,
-        zone,
-    };
-    let utc = jiff::tz::TimeZone::UTC;
-    let noon = "2026-11-24T12:00:00Z";
-    for (writing, cursor, expected) in [
-        (writing(None, TimeFormat::Rfc3339, utc.clone()), noon, "2026-11-24T12%3A00%3A00Z"),
-        (writing(None, TimeFormat::Rfc3339, dubai()), noon, "2026-11-24T16%3A00%3A00%2B04%3A00"),
-        (writing(None, TimeFormat::UnixSeconds, utc.clone()), noon, "1795521600"),
-        (writing(None, TimeFormat::UnixMillis, utc.clone()), noon, "1795521600000"),
-        (
-            writing(None, TimeFormat::Pattern("%d/%m/%Y %H:%M".to_owned()), dubai()),
-            noon,
-            "24%2F11%2F2026%2016%3A00",
-        ),
-        (
-            writing(Some("{field} ge {cursor}"), TimeFormat::Rfc3339, utc.clone()),
-            noon,
-            "ModifiedOn%20ge%202026-11-24T12%3A00%3A00Z",
-        ),
-        (writing(None, TimeFormat::UnixSeconds, utc), "4711", "4711"),
-    ] {
-        let mut request = by_offset(Stop::Empty);
-        request.incremental = Some(Incremental { writing, ..incremental() });
-        let asked = asked_of(&request, &since(cursor), &Ask::Number(4)).unwrap();
-        assert_eq!(asked, format!("/api/v1/x?open=1&since={expected}&p=4"));
-    }
-}
-
-#[test]
-fn a_stretch_of_time_has_an_end_that_belongs_to_it_or_not() {
-    let mut request = request(Paging::None, Stop::Next);
-    let window = |granularity| Window {
-        until: "until".to_owned(),
-        step: None,
-        settle: Duration::ZERO,
-        granularity,
-    };
-    let leg = Leg {
-        since: Some("2026-11-24T00:00:00Z".to_owned()),
-        until: Some("2026-11-25T00:00:00Z".parse().unwrap()),
-        parent: None,
-        boundary: None,
-    };
-    for (granularity, end) in [(0, "2026-11-25T00%3A00%3A00Z"), (1, "2026-11-24T23%3A59%3A59Z")] {
-        let window = Some(window(Duration::from_secs(granularity)));
-        request.incremental = Some(Incremental { window, ..incremental() });
-        let asked = asked_of(&request, &leg, &Ask::First).unwrap();
-        assert_eq!(asked, format!("/api/v1/x?open=1&since=2026-11-24T00%3A00%3A00Z&until={end}"));
-    }
-}
-
-#[test]
-fn parameters_travel_in_bodies_and_headers_too() {
-    let base = "http://p.example".parse().unwrap();
-    let mut request = by_cursor(Stop::Next);
-    request.pagination.carrier = Carrier::Body;
-    let Paging::Cursor { param, .. } = &mut request.pagination.kind else { unreachable!() };
-    "variables.after".clone_into(param);
-    request.pagination.size = Some(PageSize { param: "variables.first".to_owned(), size: 2 });
-    let token = Ask::Token("<a&b>".to_owned());
-    for (body, expected) in [
-        (
-            Body::Json(serde_json::json!({ "query": "{x}", "variables": { "lang": "ar" } })),
-            Body::Json(serde_json::json!({
-                "query": "{x}",
-                "variables": { "lang": "ar", "after": "<a&b>", "first": 2 }
-            })),
-        ),
-        (
-            Body::Form(vec![("variables.after".to_owned(), String::new())]),
-            Body::Form(vec![
-                ("variables.after".to_owned(), "<a&b>".to_owned()),
-                ("variables.first".to_owned(), "2".to_owned()),
-            ]),
-        ),
-        (
-            Body::Text("<q after=\"{variables.after}\"/>".to_owned()),
-            Body::Text("<q after=\"&lt;a&amp;b&gt;\"/>".to_owned()),
-        ),
-    ] {
-        request.says.body = body;
-        let feed = feed(&request);
-        let call = Asker::new(&base, &feed, &request).call(&Leg::default(), &token).unwrap();
-        assert_eq!(call.body, expected);
-        assert_eq!(call.url.query(), Some("open=1"));
-    }
-    request.pagination.carrier = Carrier::Header;
-    let Paging::Cursor { param, .. } = &mut request.pagination.kind else { unreachable!() };
-    "X-After".clone_into(param);
-    request.pagination.size = None;
-    let feed = feed(&request);
-    let call = Asker::new(&base, &feed, &request).call(&Leg::default(), &token).unwrap();
-    assert_eq!(call.headers.get("x-after").unwrap(), "<a&b>");
-}
-
-#[test]
-fn a_parent_s_value_is_one_step_of_the_path_whatever_is_in_it() {
-    let mut request = request(Paging::None, Stop::Next);
-    "/families/{id}/visits".clone_into(&mut request.path);
-    request.each = Some(marsad_shared::request::Each {
-        feed: "p/families".to_owned().try_into().unwrap(),
-        column: "id".to_owned(),
-        max: 9,
-        delete_by: None,
-    });
-    let leg = Leg { parent: Some("../a b?x".to_owned()), ..Leg::default() };
-    let asked = asked_of(&request, &leg, &Ask::First).unwrap();
-    assert_eq!(asked, "/api/families/..%2Fa%20b%3Fx/visits");
-    for parent in ["", ".", ".."] {
-        let leg = Leg { parent: Some(parent.to_owned()), ..Leg::default() };
-        let error = asked_of(&request, &leg, &Ask::First).unwrap_err().to_string();
-        assert!(error.contains("of a record of p/") && error.contains("names nothing"), "{error}");
-    }
-}
-
-#[test]
-fn what_a_download_is_signed_with_is_for_nobody_to_see() {
-    let (request, base) = (by_url(), "http://p.example/api/".parse().unwrap());
-    let feed = feed(&request);
-    let at = "http://p.example/f/j1?sig=S3CR3TSIG&n=1".to_owned();
-    let ask = Ask::File { id: "j1".to_owned(), at };
-    let call = Asker::new(&base, &feed, &request).call(&Leg::default(), &ask).unwrap();
-    assert_eq!(
-        call.veil("storage S3CR3TSIG of 1 is down".to_owned()),
-        "storage {sig} of 1 is down"
-    );
-}
-
-#[test]
-fn a_url_that_no_server_takes_is_not_followed() {
-    let request = request(Paging::Link, Stop::Next);
-    let long = |more: usize| Ask::Url(format!("/x?{}", "y".repeat(more)));
-    assert!(asked_of(&request, &Leg::default(), &long(15_000)).is_ok());
-    let error = asked_of(&request, &Leg::default(), &long(300_000)).unwrap_err();
-    assert!(matches!(error, WalkError::LongUrl { bytes } if bytes > 300_000), "{error}");
-}
-
-#[test]
 fn pages_are_counted_by_leg() {
     let mut request = by_page(Stop::Total);
     request.pagination.total = Some(Total::Pages(ScalarPath::parse("$.pages").unwrap()));
@@ -568,41 +408,6 @@ fn pages_are_counted_by_leg() {
         assert_eq!(walker.contradicted(), None);
         walker.begin_leg();
     }
-}
-
-#[test]
-fn a_parents_value_is_not_shown() {
-    let each = |column: &str| marsad_shared::request::Each {
-        feed: "p/people".to_owned().try_into().unwrap(),
-        column: column.to_owned(),
-        max: 10,
-        delete_by: None,
-    };
-    let request = Request {
-        path: "/v1/{id}/x?open=1".to_owned(),
-        each: Some(each("id")),
-        ..request(Paging::Link, Stop::Next)
-    };
-    let (base, feed) = ("https://p.example/api".parse().unwrap(), feed(&request));
-    let asker = Asker::new(&base, &feed, &request);
-    let person = "784-1990/1234567-1";
-    for (parent, ask, expected) in [
-        (person, Ask::First, "https://p.example/api/v1/{id}/x"),
-        ("1", Ask::First, "https://p.example/api/v1/{id}/x"),
-        (
-            person,
-            Ask::Url("/more/784-1990%2F1234567-1?page=2".to_owned()),
-            "https://p.example/more/{id}",
-        ),
-    ] {
-        let leg = Leg { parent: Some(parent.to_owned()), ..Leg::default() };
-        let call = asker.call(&leg, &ask).unwrap();
-        assert_eq!(call.shown(), expected, "{ask:?}");
-        if parent == person {
-            assert_eq!(call.veil(format!("no {person} here")), "no {id} here");
-        }
-    }
-    assert_eq!(asker.call(&Leg::default(), &Ask::First).unwrap().veiled, []);
 }
 
 #[test]

@@ -211,7 +211,7 @@ table! {
     pub struct RawTimeouts, as "{ connect = \"10s\", total = \"5m\" }" {
         /// Name, TCP and TLS together. Default: `10s`.
         may connect: Span,
-        /// From the request sent to the head of the answer. Default: `60s`.
+        /// From the request sent to the head of the answer. Default: `45s`.
         may first_byte: Span,
         /// Between two pieces of a body. Default: `30s`.
         may idle: Span,
