@@ -46,6 +46,8 @@ const SPREAD: Duration = Duration::from_secs(30);
 const RETRY: Backoff = Backoff::new(Duration::from_mins(1), Duration::from_mins(5));
 /// How soon it is tried again after a fault of our own.
 const LOCAL_RETRY: Duration = Duration::from_secs(5);
+/// A wait that the partner names is no shorter than this: it may name none, again and again.
+const WAIT_LEAST: Duration = Duration::from_secs(5);
 /// A wait for a place that is shorter than this is not worth telling anybody.
 const UNTOLD: Duration = Duration::from_secs(2);
 /// The longest sleep before the clock is looked at again, so that a clock that was set is noticed.
@@ -319,15 +321,13 @@ fn next(
     }) else {
         return scheduled;
     };
-    let soon =
-        RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()));
     let retry_in = match trouble {
         // Gone on with as soon as the daemon runs again.
         Trouble::Stopped => return now,
         // Whatever the schedule says: nothing may be asked before, and it goes on when the wait is over.
         Trouble::Fetch(
             FetchError::Throttled { retry_after: Some(wait), .. } | FetchError::Held { wait, .. },
-        ) => return scheduled.min(plus(now, soon)).max(plus(now, *wait)),
+        ) => return plus(now, (*wait).max(WAIT_LEAST)),
         // Whatever the schedule says: it may lock us out.
         Trouble::Fetch(FetchError::Final { reason: Reason::Auth, .. }) => {
             return plus(now, refusal::wait(fails));
@@ -337,7 +337,9 @@ fn next(
             Limits::default().interval
         }
         _ if trouble.reason().is_some_and(Reason::is_local) => LOCAL_RETRY,
-        _ => soon,
+        _ => {
+            RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()))
+        }
     };
     scheduled.min(plus(now, retry_in))
 }
@@ -377,8 +379,8 @@ mod tests {
             (Some(fault(Reason::Auth)), 2, 1_200, 1_200, "and fewer each time"),
             (Some(fault(Reason::Auth)), 99, 3_600, 3_600, "up to one an hour"),
             (Some(throttled(7_200)), 0, 7_200, 7_200, "it goes on when the wait is over"),
-            (Some(throttled(5)), 0, 30, 60, "and no sooner than it would without a word"),
-            (Some(held(45)), 0, 45, 60, "so does what never left"),
+            (Some(throttled(1)), 0, 5, 5, "and no sooner, whatever it says"),
+            (Some(held(45)), 0, 45, 45, "so does what never left"),
             (Some(Trouble::File("x".to_owned())), 9, 5, 5, "our own fault may pass at once"),
         ] {
             let wait = next(&daily, noon, noon, trouble.as_ref(), fails, "a/b")

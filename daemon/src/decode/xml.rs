@@ -119,6 +119,8 @@ const ERRORS: [&str; 9] = [
     "ServiceException",
     "ExceptionText",
 ];
+/// What they hold where there is none.
+const NOTHING_SAID: [&str; 3] = ["", "0", "false"];
 /// As much of what is said in place of records is kept, in bytes.
 const INSTEAD_MAX: usize = 400;
 
@@ -204,7 +206,8 @@ impl<'p> Wanted<'p> {
     /// stand in their place.
     fn aside(&mut self, text: &str, open: &[Open]) {
         let records = self.trails.iter().find(|trail| trail.goal == Goal::Record(Standing::Here));
-        let Some(records) = records.filter(|_| !self.found && !text.trim().is_empty()) else {
+        let is_said = !NOTHING_SAID.contains(&text.trim());
+        let Some(records) = records.filter(|_| !self.found && is_said) else {
             return;
         };
         let around = records.path.steps.len() - 1;

@@ -21,8 +21,6 @@ pub(super) struct Slips {
     dipped: bool,
     /// Nothing shows that its pages join: see [`Walker::is_blind`].
     blind: bool,
-    /// Nor does a total bear them out: see [`Walker::is_unproven`].
-    unproven: bool,
     /// Its pages do not overlap: see [`Walker::is_parted`].
     parted: bool,
     /// Its order changed while it was read: see [`Walker::is_loose`].
@@ -87,7 +85,7 @@ impl Landing {
         if let Some(stay) = slips.holds(self.fresh, counts) {
             return stays(stay);
         }
-        let proven = !slips.unproven || !slips.changed(counts) || moved == stood;
+        let proven = !slips.blind || !slips.changed(counts) || moved == stood;
         if proven || !self.waits {
             goes(moved)
         } else if looked.is_some() {
@@ -109,7 +107,6 @@ impl Slips {
     pub(super) fn heed(&mut self, walker: &Walker<'_>) {
         self.dipped |= walker.is_in_doubt();
         self.blind |= walker.is_blind();
-        self.unproven |= walker.is_unproven();
         self.parted |= walker.is_parted();
         self.loose |= walker.is_loose();
         self.short |= walker.is_short();
@@ -120,9 +117,9 @@ impl Slips {
         self.parted
     }
 
-    /// Whether nothing at all would show that one did, not even that it came twice or that the total changed.
-    pub(super) const fn is_unproven(self) -> bool {
-        self.unproven
+    /// Whether nothing shows that its pages join. A total is no proof: what comes while another goes leaves it as it was.
+    pub(super) const fn is_blind(self) -> bool {
+        self.blind
     }
 
     /// Whether such a walk may not be all there is, where `duplicates` came.
@@ -188,13 +185,12 @@ mod tests {
     fn what_nothing_bears_out_is_looked_at_twice_and_no_more() {
         let text = |text: &str| Some(text.to_owned());
         let look = |from, to: &str| Some(Look { from, to: to.to_owned() });
-        let unproven = Slips { unproven: true, blind: true, ..Slips::default() };
+        let blind = Slips { blind: true, ..Slips::default() };
         let (none, new) = (Counts::default(), Counts { inserted: 1, ..Counts::default() });
-        let first =
-            Landing { slips: unproven, moved: text("9"), waits: true, ..Landing::default() };
+        let first = Landing { slips: blind, moved: text("9"), waits: true, ..Landing::default() };
         let second = Landing { looked: text("9"), moved: text("12"), ..first.clone() };
         let twice = Counts { duplicate: 1, ..new };
-        let blind = Slips { blind: true, ..Slips::default() };
+        let joined = Slips::default();
         let behind = Landing { stood: text("4"), ..first.clone() };
         for (landing, counts, cursor, stay, waiting, why) in [
             (&first, new, None, Some(Stay::Unproven), look(None, "9"), "the first look"),
@@ -205,12 +201,12 @@ mod tests {
             (&second, none, text("12"), None, None, "both were alike"),
             (&second, twice, None, Some(Stay::Moved), look(None, "9"), "the second is spoilt"),
             (
-                &Landing { slips: blind, ..first.clone() },
+                &Landing { slips: joined, ..first.clone() },
                 new,
                 text("9"),
                 None,
                 None,
-                "a total bears it out",
+                "its pages join",
             ),
             (&Landing { waits: false, ..first.clone() }, new, text("9"), None, None, "by a person"),
             (&Landing { stood: text("9"), ..first.clone() }, new, text("9"), None, None, "no way"),

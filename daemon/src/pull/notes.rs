@@ -25,8 +25,8 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
             "; have the partner sort by a field that is unique",
         ),
         Stay::Unproven => (
-            "numbered pages do not show whether a record slipped between two of them, and no total bears them out; ",
-            ", and then it goes on; `total`, or paging by offset, spares that",
+            "numbered pages do not show whether a record slipped between two of them; ",
+            ", and then it goes on; paging by offset spares that",
         ),
         // What the partner said of its total stands beside it.
         Stay::Short => ("", ""),
@@ -117,12 +117,12 @@ pub(super) fn no_handle(by: &By, since: Option<&str>) -> Option<String> {
     Some(format!("the partner gave nothing to ask for changes with (`incremental.{key}`): {then}"))
 }
 
-/// What is said behind what was read by order, by numbered pages that no total bears out: what is deleted while it is read
+/// What is said behind what was read by order, by numbered pages: what is deleted while it is read
 /// moves another record to a page that was read already.
 pub(super) fn unproven(feed: &FeedId) -> String {
     format!(
-        "it was read by numbered pages, which do not show whether a record slipped between two: name `total`, or page by \
-         offset; and read it once more: marsad resync {feed} --full"
+        "it was read by numbered pages, which do not show whether a record slipped between two: page by offset, or \
+         read it once more: marsad resync {feed} --full"
     )
 }
 

@@ -255,7 +255,7 @@ impl Puller {
         let counts = course.run.counts();
         let stay = self.landing(request, course).of(&counts).stay;
         course.notes.extend(stay.map(|stay| notes::stay(stay, request)));
-        if request.incremental.is_some() && course.is_by_hand() && course.slips.is_unproven() {
+        if request.incremental.is_some() && course.is_by_hand() && course.slips.is_blind() {
             course.notes.push(notes::unproven(&self.feed.id));
         }
         course.notes.extend(self.doubt(request, course));

@@ -187,6 +187,12 @@ impl Authority {
     /// Another authority, that this one vouches for until the first day of a year.
     pub(super) fn under(&self, name: &str, until: i32) -> Self {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+        self.again(name, until, &key)
+    }
+
+    /// The same, of one with that key.
+    pub(super) fn again(&self, name: &str, until: i32, key: &KeyPair) -> Self {
+        let key = KeyPair::from_pem(&key.serialize_pem()).unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);

@@ -94,6 +94,11 @@ impl Default for Clients {
 }
 
 impl Clients {
+    /// The same, whose chains are those of one connection: others may show the same certificate in another one.
+    fn apart(&self) -> Self {
+        Self { chains: Arc::default(), ..self.clone() }
+    }
+
     /// The client that takes `way`.
     fn client(&self, way: &Way) -> Result<Client, ClientError> {
         let mut clients = self.by_way.lock().unwrap_or_else(PoisonError::into_inner);

@@ -176,11 +176,11 @@ impl FetchError {
                 Self::of(Reason::Auth, url, &what)
             }
             300..400 => {
-                let to = said.leads.as_ref().map_or_else(String::new, |to| format!(" to {to}"));
-                Self::astray(
-                    url,
-                    &format!("{what}: it redirects{to}, and redirects are not followed"),
-                )
+                let to = match &said.leads {
+                    Some(to) => format!("it redirects to {to}, and redirects are not followed"),
+                    None => "it redirects, and does not say where to".to_owned(),
+                };
+                Self::astray(url, &format!("{what}: {to}"))
             }
             400..600 if said.fault == Some(false) => {
                 let reason = Reason::RemoteFault;
@@ -188,7 +188,7 @@ impl FetchError {
             }
             400..600 if said.fault == Some(true) => Self::of(Reason::RemoteFault, url, &what),
             407 => Found::new(Reason::Network, format!("{what}: a proxy wants to know who we are"))
-                .remedy("write its user and password into `proxy`")
+                .remedy("have it let us through without a log-in, which is not done here")
                 .at(url),
             408 | 425 => Self::of(Reason::Http5xx, url, &what),
             gone @ 410 => {

@@ -6,23 +6,24 @@ use reqwest::{
     header::{COOKIE, HeaderName, HeaderValue},
 };
 use serde_json::Value;
+use url::Url;
 
 use super::call::Call;
 
 /// The least length of a part of a header that is taken for a secret of its own, in bytes.
 const PART_MIN: usize = 8;
 
-/// All that `request`, which is `call` with `body` and signed, carries and nobody may see.
-pub fn secrets(request: &Request, call: Option<&Call>, body: &Body) -> Vec<String> {
+/// All that `request` carries and nobody may see: it is `call`, asked for at that URL, with `body` and signed.
+pub fn secrets(request: &Request, call: Option<(&Call, &Url)>, body: &Body) -> Vec<String> {
     let mut secrets = Vec::new();
     for (name, value) in request.headers().iter().filter(|(_, value)| value.is_sensitive()) {
         in_header(name, value, &mut secrets);
     }
     let known =
-        |pair: &_| call.is_some_and(|call| call.url.query_pairs().any(|there| there == *pair));
+        |pair: &_| call.is_some_and(|(_, url)| url.query_pairs().any(|there| there == *pair));
     let added = request.url().query_pairs().filter(|pair| !known(pair));
     secrets.extend(added.map(|(_, value)| value.into_owned()));
-    match (body, call.map(|call| &call.body)) {
+    match (body, call.map(|(call, _)| &call.body)) {
         (Body::Form(fields), before) => {
             let before = if let Some(Body::Form(before)) = before { &before[..] } else { &[] };
             let new = fields.iter().filter(|field| !before.contains(field));
@@ -69,7 +70,6 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use url::Url;
 
     use super::*;
 
@@ -86,7 +86,7 @@ mod tests {
         let mut token = HeaderValue::from_static("Bearer in-the-header");
         token.set_sensitive(true);
         request.headers_mut().insert("authorization", token);
-        let mut secrets = secrets(&request, Some(&call), &signed);
+        let mut secrets = secrets(&request, Some((&call, &call.url)), &signed);
         secrets.sort();
         assert_eq!(
             secrets,
@@ -94,6 +94,6 @@ mod tests {
         );
 
         let plain = call.build(&client, &call.url, &call.body).build().unwrap();
-        assert!(super::secrets(&plain, Some(&call), &call.body).is_empty());
+        assert!(super::secrets(&plain, Some((&call, &call.url)), &call.body).is_empty());
     }
 }

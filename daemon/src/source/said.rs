@@ -103,12 +103,12 @@ impl Said {
 
 /// The address that an answer leads to: no query, no user, nothing of ours, and safe for any screen.
 fn leads(headers: &HeaderMap, is_ours: impl Fn(&str) -> bool) -> Option<String> {
-    let to = headers.get(LOCATION)?.to_str().ok()?;
+    let to = &*String::from_utf8_lossy(headers.get(LOCATION)?.as_bytes());
     let bare = Url::parse(to).map_or_else(
         |_| to.split(['?', '#']).next().unwrap_or_default().to_owned(),
         |url| shown(&url),
     );
-    (!bare.is_empty() && !is_ours(to)).then(|| settled_at_most(&bare, SHOWN_MAX))
+    (!bare.is_empty() && !is_ours(&bare)).then(|| settled_at_most(&bare, SHOWN_MAX))
 }
 
 /// The same of one that is known: its path alone may be a secret, which is for the caller to see to.

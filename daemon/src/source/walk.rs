@@ -14,6 +14,7 @@ use crate::decode::Scalar;
 
 mod error;
 mod joint;
+mod place;
 
 pub use error::WalkError;
 use joint::{Joined, Joint, Last};
@@ -171,12 +172,9 @@ impl<'a> Walker<'a> {
 
     /// Whether nothing shows that the pages of this leg join, and a cursor would pass what was lost between two.
     pub fn is_blind(&self) -> bool {
-        (self.joint.is_blind() || self.stand.numbered == Some(true)) && self.stand.pages > 1
-    }
-
-    /// Whether nothing at all shows it: the partner counts no records either.
-    pub fn is_unproven(&self) -> bool {
-        self.is_blind() && self.total().is_none()
+        let Stand { places, apart, filled, full, pages, .. } = self.stand;
+        let by_place = self.joint.is_blind() || places.is_any() || apart;
+        by_place && (filled > 1 || full && pages > 1)
     }
 
     /// Whether the order changed while this leg was read: a page that joins had records that had come behind others that had
@@ -246,6 +244,7 @@ impl<'a> Walker<'a> {
         self.rows += fresh;
         self.stand.rows += fresh;
         self.stand.pages += 1;
+        self.stand.filled += u64::from(fresh > 0);
         self.stand.last = Some(Last { ask: ask.clone(), content: facts.content, rows: fresh });
         if self.is_last(ask, facts, fresh)? {
             return Ok(Onward::End);
@@ -271,9 +270,18 @@ impl<'a> Walker<'a> {
         if self.asked.contains(&hash(&next)) {
             return Err(WalkError::Circle { page: self.pages });
         }
-        if let Ask::Url(url) = &next {
-            self.stand.heed(url);
+        let Stand { pages, rows, .. } = self.stand;
+        match &next {
+            Ask::Url(url) => self.stand.places.url(url, pages, rows),
+            Ask::Token(token) => {
+                if let Paging::Cursor { param, .. } = &pagination.kind {
+                    self.stand.places.token(param, token, pages, rows);
+                }
+            }
+            _ => {}
         }
+        let size = pagination.size.as_ref().map(|size| size.size);
+        self.stand.full |= size.is_some_and(|size| facts.rows >= size);
         self.page(next)
     }
 

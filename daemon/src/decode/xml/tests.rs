@@ -154,6 +154,7 @@ fn an_error_in_place_of_records_is_not_taken_for_none() {
             Some(("faultCode", "Db.Down no")),
             "as X-Road's own services have it",
         ),
+        ("<R><faultCode>0</faultCode><faultString/></R>", None, "the word for none"),
         ("<R><Errors/><error>\n</error><Count>0</Count></R>", None, "nothing is said"),
         ("<R><Count>0</Count>\n<Next/></R>", None, "what stands beside no records"),
         ("<R><Error>one was left out</Error><C/></R>", None, "there are records"),

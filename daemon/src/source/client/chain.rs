@@ -6,7 +6,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,36 +22,52 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use rustls_platform_verifier::Verifier;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// So many servers' chains are remembered, that of each when it was last met with a whole handshake.
 const CHAINS: usize = 1_024;
 
 /// The ends of chains, where one of them comes before that of the server's own certificate.
 #[derive(Debug, Default)]
-pub(super) struct Chains(Mutex<HashMap<u64, Timestamp>>);
+pub(super) struct Chains {
+    ends: Mutex<HashMap<u64, Timestamp>>,
+    changes: AtomicU64,
+}
 
 impl Chains {
-    /// When the chain ends that was shown with a server's certificate; `None`: no sooner than that itself.
-    pub(super) fn end_of(&self, shown: &[u8]) -> Option<Timestamp> {
-        self.lock().get(&xxh3_64(shown)).copied()
+    /// When the chain ends that `host` showed with its certificate; `None`: no sooner than that itself.
+    pub(super) fn end_of(&self, host: &str, shown: &[u8]) -> Option<Timestamp> {
+        self.lock().get(&place(host, shown)).copied()
     }
 
-    fn note(&self, shown: &[u8], end: Option<Timestamp>) {
-        let (mut ends, hash) = (self.lock(), xxh3_64(shown));
-        let Some(end) = end else {
-            ends.remove(&hash);
-            return;
+    /// How often an end has changed so far.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, host: &str, shown: &[u8], end: Option<Timestamp>) {
+        let mut ends = self.lock();
+        let before = match end {
+            Some(end) => {
+                if ends.len() >= CHAINS {
+                    ends.clear();
+                }
+                ends.insert(place(host, shown), end)
+            }
+            None => ends.remove(&place(host, shown)),
         };
-        if ends.len() >= CHAINS {
-            ends.clear();
+        if before != end {
+            self.changes.fetch_add(1, Ordering::Relaxed);
         }
-        ends.insert(hash, end);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn place(host: &str, shown: &[u8]) -> u64 {
+    xxh3_64_with_seed(shown, xxh3_64(host.as_bytes()))
 }
 
 /// A verifier that is watched: what it takes is what `by` takes, no more and no less.
@@ -90,7 +109,7 @@ impl ServerCertVerifier for Watched {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let verified = self.by.verify_server_cert(shown, between, host, ocsp, now)?;
-        self.chains.note(shown, self.end(shown, between, host, now));
+        self.chains.note(&host.to_str(), shown, self.end(shown, between, host, now));
         Ok(verified)
     }
 

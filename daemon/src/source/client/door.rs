@@ -31,6 +31,7 @@ pub struct Door {
     /// `None`: TLS is the system's, and the client is always the same.
     tls: Option<Tls>,
     clients: Clients,
+    host: String,
     now: Mutex<Now>,
 }
 
@@ -62,17 +63,22 @@ impl Door {
         clients: &Clients,
     ) -> Result<Self, ClientError> {
         let way = Way::of(http);
+        // As the handshake names it.
+        let host = http.base_url.host_str().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let mut clients = clients.clone();
         let (client, ours_until, seen) = match &http.tls {
             None => (clients.client(&way)?, None, Vec::new()),
             Some(tls) => {
                 let seen = marks(tls);
-                let (client, ours_until) = read(clients, &way, tls)?;
+                clients = clients.apart();
+                let (client, ours_until) = read(&clients, &way, tls)?;
                 (client, ours_until, seen)
             }
         };
         let now = Mutex::new(Now { client, ours_until, seen, looked: Instant::now() });
-        let (connection, clients) = (connection.clone(), clients.clone());
-        Ok(Self { connection, way, tls: http.tls.clone(), clients, now })
+        let connection = connection.clone();
+        Ok(Self { connection, way, tls: http.tls.clone(), clients, host, now })
     }
 
     /// The client, as new as its files. One that is broken changes nothing but the log.
@@ -103,7 +109,12 @@ impl Door {
 
     /// When the chain ends that was shown with a server's certificate; `None`: no sooner than that itself.
     pub fn chain_end(&self, shown: &[u8]) -> Option<Timestamp> {
-        self.clients.chains.end_of(shown)
+        self.clients.chains.end_of(&self.host, shown)
+    }
+
+    /// How often the end of a chain has changed so far, anybody's.
+    pub fn chains(&self) -> u64 {
+        self.clients.chains.changes()
     }
 
     /// The client as it was last.

@@ -12,8 +12,8 @@ use super::Door;
 /// What is known, and who wants to hear of it.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// The partner's certificate, so that it is read once and not with each answer.
-    last: Mutex<Vec<u8>>,
+    /// The partner's certificate, and how many chains had been met by then: so that it is read once, and not with each answer.
+    last: Mutex<(Vec<u8>, u64)>,
     known: watch::Sender<Certificates>,
 }
 
@@ -45,10 +45,13 @@ impl Seen {
     /// The end of a certificate, or of its chain, that was not seen before.
     fn read(&self, der: &[u8], door: &Door) -> Option<Timestamp> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last == der {
+        let (known, changes) = &mut *last;
+        let now = door.chains();
+        if known == der && *changes == now {
             return None;
         }
-        der.clone_into(&mut last);
+        der.clone_into(known);
+        *changes = now;
         until(der).into_iter().chain(door.chain_end(der)).min()
     }
 

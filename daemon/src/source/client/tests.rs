@@ -13,6 +13,7 @@ use marsad_shared::{
     connection::{Auth, Http, Identity, KeyPlace, Tls},
     health::Reason,
 };
+use rcgen::KeyPair;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -86,7 +87,8 @@ async fn a_redirect_is_asked_for_anew_and_keeps_the_question() {
         match asked.uri.path() {
             "/moved" => to(302, "/v2/items?page=2&key=hunter2"),
             "/kept" => to(308, "v2/items"),
-            "/changed" | "/seen" => to(if asked.uri.path() == "/seen" { 303 } else { 301 }, "/v2"),
+            "/changed" => to(301, "/v2"),
+            "/seen" => to(303, "/results/7?region=sharjah-east"),
             "/guest" => to(302, "/auth/login?to=/guest"),
             _ => says(200, &[], "[]"),
         }
@@ -113,9 +115,19 @@ async fn a_redirect_is_asked_for_anew_and_keeps_the_question() {
         ("/v2/items?key=hunter2", &b"{\"only\":\"mine\"}"[..])
     );
 
+    source.get(&query("/seen"), None).await.unwrap();
+    let last = server.asked().pop().unwrap();
+    let wanted = "/results/7?region=sharjah-east&key=hunter2";
+    assert_eq!(
+        (last.uri.to_string().as_str(), last.body.len()),
+        (wanted, 0),
+        "it is answered there"
+    );
+    let link = "/results/8?region=sharjah-east";
+    assert_eq!(source.unsigned(link), link, "what a partner says is no secret of ours");
+
     for (call, reason, said) in [
         (query("/changed"), Reason::Http4xx, "with 301, and a query that is sent on so"),
-        (query("/seen"), Reason::Http4xx, "with 303, and a query that is sent on so"),
         (call(&server, "/guest"), Reason::Auth, "as it does with who has not logged in"),
     ] {
         let before = server.asked().len();
@@ -158,7 +170,7 @@ async fn a_proxy_that_fails_is_not_the_partner() {
         ),
         ("http://10.77.77.77/", format!("socks5://{closed}"), "by way of our proxy socks5://127"),
         ("https://10.77.77.77/", proxy.url("/").to_string(), "proxy authorization required"),
-        ("http://10.77.77.77/", proxy.url("/").to_string(), "user and password into `proxy`"),
+        ("http://10.77.77.77/", proxy.url("/").to_string(), "without a log-in"),
     ] {
         let way = Http { proxy: Some(proxy.parse().unwrap()), ..plain(base.parse().unwrap()) };
         let error = get(&source(way, folder.path())).await.unwrap_err();
@@ -412,6 +424,34 @@ async fn the_end_of_a_chain_is_that_of_its_first_part() {
         get(&source).await.unwrap();
         assert_eq!(year(source.certificates().borrow().theirs_until), Some(until), "{why}");
     }
+    // The same certificate, under who vouches for it anew.
+    let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let (old, new) = (root.again("Again", 2040, &key), root.again("Again", 2095, &key));
+    let pair = old.pair("127.0.0.1", 2020, 2090);
+    let chain = |by: &Authority| Pair { cert: format!("{}{}", pair.cert, by.pem), ..pair.clone() };
+    let line = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = line.local_addr().unwrap();
+    let way = Http { tls: Some(trusting(&folder)), ..plain(base("127.0.0.1", address)) };
+    let source = source(way, folder.path());
+    for (by, until) in [(&old, 2040), (&new, 2090), (&old, 2040)] {
+        let acceptor = acceptor(&chain(by), None, &[]);
+        let (asked, ()) = tokio::join!(get(&source), answer_once(&line, acceptor));
+        asked.unwrap();
+        assert_eq!(year(source.certificates().borrow().theirs_until), Some(until));
+    }
+}
+
+/// Answers one request of one connection, and ends that.
+async fn answer_once(line: &TcpListener, acceptor: tokio_rustls::TlsAcceptor) {
+    let (stream, _) = line.accept().await.unwrap();
+    let mut stream = acceptor.accept(stream).await.unwrap();
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"\r\n\r\n") {
+        asked.push(stream.read_u8().await.unwrap());
+    }
+    let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n[]";
+    stream.write_all(answer).await.unwrap();
+    stream.shutdown().await.unwrap();
 }
 
 fn year(of: Option<Timestamp>) -> Option<i16> {

@@ -1,11 +1,11 @@
 //! Asking a partner: one request, and its answer within the limits.
 
-use std::{mem::take, time::Duration};
+use std::{borrow::Cow, mem::take, time::Duration};
 
 use bytes::Bytes;
 use marsad_shared::{health::Reason, request::OnStatus, store::cache::Validators};
 use reqwest::{
-    Response, StatusCode, Version,
+    Method, Response, StatusCode, Version,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::time::{Instant, timeout};
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     HttpSource, Sent,
-    redirect::{self, Astray, HOPS_MAX},
+    redirect::{self, Astray, HOPS_MAX, Step},
 };
 use crate::{
     decode::sdmx::is_no_results,
@@ -21,7 +21,7 @@ use crate::{
         auth::Session,
         body::{self, Body},
         call::Call,
-        fault::{FetchError, is_good, is_of_gateway, unasked},
+        fault::{FetchError, is_good, is_of_gateway, shown, unasked},
         proof,
     },
     unpack,
@@ -128,7 +128,8 @@ impl HttpSource {
             if none && is_no_results(&words) {
                 return Ok(answer(take(response.headers_mut()), Bytes::new().into(), true));
             }
-            return Err((Some(status.as_u16()), self.error(&response, url, &call.shown(), &words)));
+            let shown = self.shown(call, moved.as_ref());
+            return Err((Some(status.as_u16()), self.error(&response, url, &shown, &words)));
         }
         let named = validators.is_some_and(|v| v.etag.is_some() || v.last_modified.is_some());
         if let Some(error) = unasked(status, named, url) {
@@ -157,20 +158,35 @@ impl HttpSource {
         call: &Call,
         validators: Option<&Validators>,
     ) -> Result<Sent, FetchError> {
+        let mut asked = Cow::Borrowed(call);
         for _ in 0..HOPS_MAX {
             let from = sent.moved.as_ref().unwrap_or(&call.url);
-            let to = redirect::target(&call.method, from, &sent.response);
-            let to = to.map_err(|astray| self.astray(call, &astray))?;
-            let Some(to) = to else { return Ok(sent) };
+            let step = redirect::target(&asked.method, from, &sent.response);
+            let Some(Step { to, fetches }) = step.map_err(|astray| self.astray(call, &astray))?
+            else {
+                return Ok(sent);
+            };
+            if fetches {
+                let asked = asked.to_mut();
+                (asked.method, asked.body) = (Method::GET, marsad_shared::request::Body::None);
+            }
             // What of ours stands in it is put there anew.
             let to = Url::parse(&self.unsigned(to.as_str())).unwrap_or(to);
-            self.gate.again(&self.who);
-            sent = Sent { moved: Some(to.clone()), ..self.ask_at(&to, call, validators).await? };
+            self.gate.toll(&self.who).await?;
+            let next = self.ask_at(&to, &asked, validators).await?;
+            sent = Sent { moved: Some(to), ..next };
         }
-        match redirect::target(&call.method, &call.url, &sent.response) {
+        match redirect::target(&asked.method, &call.url, &sent.response) {
             Ok(None) => Ok(sent),
             _ => Err(self.astray(call, &Astray::Round)),
         }
+    }
+
+    /// Where a call went, for a person to see, and where it was led to from there.
+    fn shown(&self, call: &Call, moved: Option<&Url>) -> String {
+        let Some(moved) = moved else { return call.shown() };
+        let moved = self.clean(None, &call.veil(shown(moved)));
+        format!("{} (which led to {moved})", call.shown())
     }
 
     fn astray(&self, call: &Call, astray: &Astray) -> FetchError {
@@ -195,7 +211,7 @@ impl HttpSource {
             request = request.header(header::IF_MODIFIED_SINCE, modified);
         }
         let (request, shown) = self.signed(url, request, &client).await?;
-        self.ours.show(proof::secrets(&request, Some(call), &body));
+        self.ours.show(proof::secrets(&request, Some((call, url)), &body));
         let began = Instant::now();
         let patience = self.http.timeouts.first_byte;
         let Ok(sent) = timeout(patience, client.execute(request)).await else {

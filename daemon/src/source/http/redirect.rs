@@ -1,5 +1,5 @@
 //! Redirects: not at all, or within the origin, because credentials and headers go along. Each step is a request of its own,
-//! proven and counted like any other. A query with a body is sent on only where the partner says that it stays what it is (307, 308).
+//! proven and counted like any other. A query with a body is sent on only where the partner says that it stays what it is (307, 308); with 303 its answer is fetched from where that stands.
 
 use reqwest::{Method, Response, StatusCode, header::LOCATION};
 use url::Url;
@@ -23,8 +23,17 @@ pub(super) enum Astray {
     Bare { to: String, status: u16 },
 }
 
-/// Where an answer to `method` at `url` redirects to; `None`: it does not, or to a page to log in, which is no address but a
-/// refusal.
+/// A step that is followed.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) to: Url,
+    /// Nothing is asked there: what was asked before is answered there.
+    pub(super) fetches: bool,
+}
+
+/// Where an answer to `method` at `url` redirects to, and whether what was asked is asked there; `None`: it does not, or to a
+/// page to log in, which is no address but a refusal. With 303 the answer to a query stands at an address of its own, and is
+/// only fetched from there (RFC 9110 section 15.4.4).
 ///
 /// # Errors
 /// [`Astray`] if that is not followed.
@@ -32,14 +41,15 @@ pub(super) fn target(
     method: &Method,
     url: &Url,
     response: &Response,
-) -> Result<Option<Url>, Astray> {
+) -> Result<Option<Step>, Astray> {
     let status = response.status();
     let keeps = matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
-    let changes =
-        matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER);
-    let place = response.headers().get(LOCATION).filter(|_| keeps || changes);
-    let Some(Ok(place)) = place.map(|place| place.to_str()) else { return Ok(None) };
-    let Ok(mut to) = url.join(place) else { return Ok(None) };
+    let changes = matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND);
+    let fetches = status == StatusCode::SEE_OTHER;
+    let place = response.headers().get(LOCATION).filter(|_| keeps || changes || fetches);
+    // Some write letters as they are.
+    let place = place.map(|place| String::from_utf8_lossy(place.as_bytes()));
+    let Some(Ok(mut to)) = place.map(|place| url.join(&place)) else { return Ok(None) };
     if is_login(to.as_str()) {
         return Ok(None);
     }
@@ -54,5 +64,5 @@ pub(super) fn target(
     let _ = to.set_username("");
     let _ = to.set_password(None);
     to.set_fragment(None);
-    Ok(Some(to))
+    Ok(Some(Step { to, fetches }))
 }

@@ -9,7 +9,7 @@
 use marsad_shared::request::{Paging, Request};
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, Facts};
+use super::{Ask, Facts, place::Places};
 
 /// How many rows of a page are remembered: the last that were taken, and the last that were refused.
 const TAIL: usize = 16;
@@ -41,34 +41,22 @@ pub struct Stand {
     /// Whether a page had records that had come behind others that had not.
     #[serde(default)]
     pub(super) loose: bool,
-    /// Whether each URL that led on so far carried a number of what had come; `None`: none did lead on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) numbered: Option<bool>,
+    /// Whether what led on was a place among the records.
+    #[serde(default)]
+    pub(super) places: Places,
+    /// Pages so far that had records, and whether one that led on was as full as was asked for: behind one that is not,
+    /// there was nothing.
+    #[serde(default)]
+    pub(super) filled: u64,
+    #[serde(default)]
+    pub(super) full: bool,
+    /// Whether a page with records was asked for by its place, and could not repeat what the one before ended with.
+    #[serde(default)]
+    pub(super) apart: bool,
     /// Whether the walk went back for a page that did not join.
     #[serde(default)]
     pub(super) moved: bool,
 }
-
-impl Stand {
-    /// Looks at a URL that leads on: a page's number or an offset in it moves with the records, as those of our own do.
-    pub(super) fn heed(&mut self, url: &str) {
-        self.numbered = Some(self.numbered.unwrap_or(true) && self.is_numbered(url));
-    }
-
-    fn is_numbered(&self, url: &str) -> bool {
-        let query = url.split_once('?').map_or("", |(_, query)| query);
-        let query = query.split('#').next().unwrap_or_default();
-        url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
-            let name = name.to_ascii_lowercase();
-            let counts =
-                |number| [self.pages, self.pages + 1, self.rows, self.rows + 1].contains(&number);
-            !SIZES.iter().any(|size| name.contains(size)) && value.parse().is_ok_and(counts)
-        })
-    }
-}
-
-/// What stands in the name of a parameter that says how large a page is.
-const SIZES: [&str; 7] = ["size", "limit", "per", "top", "rows", "count", "max"];
 
 /// A page that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,7 +160,7 @@ impl Joint {
 
     /// How a walk is gone on with, if not as it would have.
     pub(super) fn resume(&mut self, stand: &Stand) -> Option<Ask> {
-        let blind = self.blind || stand.numbered == Some(true);
+        let blind = self.blind || stand.places.is_any();
         self.expected = stand.last.clone().filter(|_| blind);
         self.expected.as_ref().map(|last| last.ask.clone())
     }
@@ -213,6 +201,8 @@ impl Joint {
             return Joined::No;
         }
         self.steps = 1;
+        let is_first = matches!(ask, Ask::First) || stand.pages == 0;
+        stand.apart |= !is_first && stand.tail.is_empty() && facts.rows > 0;
         // A page that was gone back for begins further back than what is remembered.
         if !(begins || self.going_back) {
             let taken = &facts.marks.taken;

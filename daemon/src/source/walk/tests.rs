@@ -324,6 +324,14 @@ fn a_url_that_numbers_pages_is_known_from_one_that_does_not() {
         (["/x?per_page=10&after=77", "/x?per_page=10&after=91"], false, "what a record has"),
         (["/x?cursor=cGFnZTI", "/x?cursor=cGFnZTM"], false, "a token"),
         (["/x?after=10", "/x?after=93"], false, "it was so by chance, once"),
+        (
+            ["/x?skipCount=7&maxItems=9", "/x?skipCount=14"],
+            true,
+            "a place by its name, however it is counted",
+        ),
+        (["/x/page/2", "/x/page/3"], true, "in the path"),
+        (["/x/2026/list?v=3", "/x/2026/list?v=3&z"], false, "numbers that lead nowhere"),
+        (["/x?page[after]=31", "/x?page[after]=62"], false, "behind a record"),
     ] {
         let request = by_url();
         let mut walker = Walker::new(&request);
@@ -332,6 +340,67 @@ fn a_url_that_numbers_pages_is_known_from_one_that_does_not() {
             let facts = Facts { next: text(url), content: number as u64, ..page(10) };
             let Ok(Onward::Page(next)) = walker.next(&ask, &facts) else { panic!("{why}") };
             ask = next;
+        }
+        assert_eq!(walker.is_blind(), expected, "{why}");
+    }
+    for (param, tokens, expected) in [
+        ("p", ["2", "3"], true),
+        ("p", ["10", "20"], true),
+        ("p", ["77", "3"], false),
+        ("pageNumber", ["4", "7"], true),
+        ("$after", ["10", "20"], false),
+    ] {
+        let mut request = by_cursor(Stop::Next);
+        if let Paging::Cursor { param: own, .. } = &mut request.pagination.kind {
+            param.clone_into(own);
+        }
+        let mut walker = Walker::new(&request);
+        let mut ask = Ask::First;
+        for (number, token) in tokens.into_iter().enumerate() {
+            let facts = Facts { next: text(token), content: number as u64, ..page(10) };
+            let Ok(Onward::Page(next)) = walker.next(&ask, &facts) else { panic!("{tokens:?}") };
+            ask = next;
+        }
+        assert_eq!(walker.is_blind(), expected, "{param}: {tokens:?}");
+    }
+}
+
+#[test]
+fn an_empty_page_behind_one_that_was_not_full_hides_nothing() {
+    let mut request = by_page(Stop::Empty);
+    request.pagination.size = Some(PageSize { param: "n".to_owned(), size: 10 });
+    for (rows, expected, why) in [
+        ([3, 0], false, "there was nothing behind it"),
+        ([10, 0], true, "what was behind it may have moved"),
+        ([3, 1], true, "there was"),
+    ] {
+        let mut walker = Walker::new(&request);
+        walker.next(&Ask::First, &Facts { content: 1, ..page(rows[0]) }).unwrap();
+        walker.next(&Ask::Number(2), &Facts { content: 2, ..page(rows[1]) }).unwrap();
+        assert_eq!(walker.is_blind(), expected, "{why}");
+    }
+}
+
+/// A page of one record cannot be repeated and led on from at once.
+#[test]
+fn pages_by_offset_that_cannot_overlap_do_not_show_whether_they_join() {
+    let paging = Paging::Offset { param: "p".to_owned(), first: true, overlap: 1 };
+    let request = request(paging, Stop::Empty);
+    let marks = |each: &[u64]| Marks { taken: each.to_vec(), refused: Vec::new() };
+    for (pages, expected, why) in [
+        ([&[1][..], &[2]], true, "one record, and then another"),
+        ([&[1], &[]], false, "one, and nothing"),
+        ([&[1, 2], &[2, 3]], false, "joined"),
+    ] {
+        let mut walker = Walker::new(&request);
+        let mut ask = Ask::First;
+        for (number, each) in pages.into_iter().enumerate() {
+            let facts =
+                Facts { marks: marks(each), content: number as u64, ..page(each.len() as u64) };
+            match walker.next(&ask, &facts).unwrap() {
+                Onward::Page(next) => ask = next,
+                _ => break,
+            }
         }
         assert_eq!(walker.is_blind(), expected, "{why}");
     }
