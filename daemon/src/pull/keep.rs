@@ -367,9 +367,15 @@ impl Puller {
                 let moved = rule.moved(since, best, began_at);
                 // A stretch of time that was read to its end is done with, whether or not it held records; what the partner
                 // sent beyond it is not.
-                match (course.horizon, moved) {
-                    (Some(horizon), _) => Some(horizon.to_string()),
-                    (None, moved) => moved,
+                match (course.horizon, &incremental.window) {
+                    (Some(horizon), Some(window)) => {
+                        // What its answers have told of its clock meanwhile counts too.
+                        let zone = &incremental.writing.zone;
+                        let horizon = horizon.min(self.horizon(window, zone, course.began_at));
+                        let stood = course.since.as_deref().and_then(|since| since.parse().ok());
+                        Some(stood.map_or(horizon, |stood| horizon.max(stood)).to_string())
+                    }
+                    _ => moved,
                 }
             }
         }

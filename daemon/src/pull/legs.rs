@@ -1,7 +1,5 @@
 //! The legs of a walk: where the first begins, and which follows one that was read to its end.
 
-use std::time::Duration;
-
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Date, DateTime},
@@ -12,7 +10,7 @@ use marsad_shared::{
     clock::plus,
     feed::Feed,
     health::Reason,
-    request::{By, Each, Incremental, Request},
+    request::{By, Each, Incremental, Request, Window},
     run::{Counts, Outcome},
     store::{
         StoreError,
@@ -25,7 +23,7 @@ use crate::{
     run::Ending,
     services::Scope,
     source::{
-        asking::Leg,
+        asking::{Leg, whole},
         cursor::{CursorRule, behind},
         fault::FetchError,
         walk::WalkError,
@@ -100,10 +98,7 @@ impl Puller {
             return Ok(None);
         }
         if let Some(window) = &incremental.window {
-            let horizon = self.there(course.began_at);
-            let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
-            // At a whole step of the partner's clock, or the next stretch would begin behind what this one leaves out.
-            let horizon = whole(horizon, window.granularity);
+            let horizon = self.horizon(window, &incremental.writing.zone, course.began_at);
             let since = course.leg.since.as_deref().and_then(|since| since.parse().ok());
             if since.is_some_and(|since: Timestamp| since >= horizon) {
                 let after = course.began_at.duration_since(horizon);
@@ -122,6 +117,19 @@ impl Puller {
             course.leg.until = Some(Self::end_of_window(incremental, &course.leg, horizon));
         }
         Ok(None)
+    }
+
+    /// Until when a walk that began at `began_at` may read, as far as the partner's clock is known: at a whole step of that, or
+    /// the next stretch would begin behind what this one leaves out.
+    pub(super) fn horizon(
+        &self,
+        window: &Window,
+        zone: &TimeZone,
+        began_at: Timestamp,
+    ) -> Timestamp {
+        let horizon = self.there(began_at);
+        let horizon = horizon.checked_sub(window.settle).unwrap_or(horizon);
+        whole(horizon, window.granularity, zone)
     }
 
     fn end_of_window(incremental: &Incremental, leg: &Leg, horizon: Timestamp) -> Timestamp {
@@ -269,16 +277,5 @@ impl Puller {
             self.columns_rule(incremental)
                 .map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)),
         )
-    }
-}
-
-/// `at` as far as whole steps reach; as it is where there are none.
-fn whole(at: Timestamp, step: Duration) -> Timestamp {
-    match i128::try_from(step.as_nanos()) {
-        Ok(step) if step > 0 => {
-            let nanoseconds = at.as_nanosecond();
-            Timestamp::from_nanosecond(nanoseconds - nanoseconds.rem_euclid(step)).unwrap_or(at)
-        }
-        _ => at,
     }
 }

@@ -19,9 +19,12 @@ use super::{
 };
 
 mod put;
+mod step;
 mod written;
 
 use put::{header, put};
+use step::before;
+pub use step::whole;
 use written::{from, time};
 
 /// What stands in a query as it is: nothing that any server takes for something else.
@@ -237,7 +240,8 @@ impl<'a> Asker<'a> {
             if let (Some(window), Some(until), Some(param)) =
                 (&incremental.window, leg.until, &incremental.param)
             {
-                let until = until.checked_sub(window.granularity).unwrap_or(until);
+                let zone = &incremental.writing.zone;
+                let until = before(until, window.granularity, zone);
                 let value = time(&incremental.writing, until);
                 let param = Param { name: window.until.clone(), carrier: param.carrier };
                 put(call, &param, Value::String(value))?;
