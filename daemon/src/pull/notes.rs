@@ -1,5 +1,6 @@
 //! What a walk met that is no trouble and that somebody should know: counted on the way, and said at its end.
 
+use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     id::FeedId,
     request::{By, Request},
@@ -124,6 +125,19 @@ pub(super) fn unproven(feed: &FeedId) -> String {
         "it was read by numbered pages, which do not show whether a record slipped between two: page by offset, or \
          read it once more: marsad resync {feed} --full"
     )
+}
+
+/// A clock that goes ahead by no more than this costs nobody anything.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+
+/// What is said of a partner whose clock goes ahead by `offset`, where stretches of time are asked for, and so end by ours.
+pub(super) fn ahead(horizon: Option<Timestamp>, offset: SignedDuration) -> Option<String> {
+    (horizon.is_some() && offset > AHEAD).then(|| {
+        format!(
+            "its clock goes {} s ahead of ours: what it dates so is asked for once we are there; tell the partner",
+            offset.as_secs()
+        )
+    })
 }
 
 /// What is said of a value that is not believed as a cursor.

@@ -249,6 +249,7 @@ impl Puller {
             )));
         }
         course.notes.extend(course.seen.notes(request));
+        course.notes.extend(notes::ahead(course.horizon, self.source.offset()));
         if let (Some(incremental), None) = (&request.incremental, &course.handle) {
             course.notes.extend(notes::no_handle(&incremental.by, course.since.as_deref()));
         }

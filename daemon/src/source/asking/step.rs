@@ -44,7 +44,8 @@ fn midnight(date: Date, zone: &TimeZone) -> Option<Timestamp> {
 
 /// How many days a step is, if it is whole days.
 fn days(step: Duration) -> Option<i64> {
-    let whole = step.subsec_nanos() == 0 && step.as_secs() >= DAY && step.as_secs() % DAY == 0;
+    let whole =
+        step.subsec_nanos() == 0 && step.as_secs() >= DAY && step.as_secs().is_multiple_of(DAY);
     i64::try_from(step.as_secs() / DAY).ok().filter(|_| whole)
 }
 

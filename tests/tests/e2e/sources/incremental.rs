@@ -422,6 +422,31 @@ async fn no_cursor_passes_the_partners_own_time() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A stretch of time ends at the partner's clock, though that is heard of only with its first answer: what it writes next
+/// bears a time that we have had.
+#[tokio::test]
+async fn a_stretch_ends_by_the_clock_that_its_own_answer_told() -> anyhow::Result<()> {
+    let there = |seconds: i64| now().checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    let case = |feed, seconds: i64| {
+        let window = "incremental = { field = \"at\", param = \"since\", until_param = \"until\", start = \"2020-01-01T00:00:00Z\" }";
+        Case::new(feed, window, move |_: &Asked| {
+            let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+            let date = printer.timestamp_to_rfc9110_string(&there(seconds)).unwrap();
+            data(rows(0..3)).header("date", &date)
+        })
+    };
+    // The clock is the connection's: each partner has one.
+    for (feed, seconds, noted) in [("behind", -40, false), ("ahead", 600, true)] {
+        let agency = Agency::start(vec![case(feed, seconds)]).await?;
+        let run = agency.first(feed).await?;
+        let cursor: Timestamp = agency.cursor(feed).await?.unwrap().parse()?;
+        assert!(cursor <= there(seconds.min(0)), "{feed}: {cursor}");
+        let says = run.reason.unwrap_or_default().contains("s ahead of ours");
+        assert_eq!(says, noted, "{feed}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_row_without_its_time_is_taken_left_out_or_refused_as_configured() -> anyhow::Result<()> {
     let case = |feed, missing: &str| {
