@@ -61,10 +61,15 @@ struct Policy {
     reset: Duration,
 }
 
-/// The waits that an answer asks for with `Retry-After`: seconds, a date by the partner's own `Date`, or, against the
-/// standard, a Unix time. `now`: the time at the partner where it does not say it.
+/// The wait that an answer asks for with `Retry-After`: seconds, a date by the partner's own `Date`, or, against the
+/// standard, a Unix time; of several, as proxies join them, the longest. `now`: the time at the partner where it does not say it.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    moment(headers.get(RETRY_AFTER)?.to_str().ok()?, there(headers, now))
+    let now = there(headers, now);
+    let one = |text: &str| moment(text, now).or_else(|| number(text).map(|_| WAIT_MAX));
+    let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|line| line.to_str().ok());
+    // A date has a comma of its own.
+    let each = |line: &str| one(line).or_else(|| line.split(',').filter_map(one).max());
+    lines.filter_map(each).max()
 }
 
 /// The wait in an error's body: JSON:API's `errors[0].meta.retryAfter`, in seconds.

@@ -5,10 +5,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use base64::{Engine as _, alphabet, engine};
+use base64::{alphabet, engine};
 use marsad_shared::connection::Auth;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
+
+use readings::{base64, readings};
+
+mod readings;
 
 /// A piece of a secret is one too from so many bytes on.
 const PIECE: usize = 12;
@@ -105,39 +109,9 @@ impl Ours {
     }
 }
 
-/// What `text` says if it is taken as it is, as escaped, as a URL and as XML.
-fn readings(text: &str) -> Vec<String> {
-    let plain = text
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&apos;", "'")
-        .replace("&#39;", "'")
-        .replace("&amp;", "&");
-    let url = percent_decode_str(text).decode_utf8_lossy().into_owned();
-    vec![text.to_owned(), text.replace('\\', ""), url, decoded(text), plain]
-}
-
 /// A part of a query as it was before it was one.
 fn decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-}
-
-/// What stands in `text` as base64 (that of URLs too), wherever it begins.
-fn base64(text: &str) -> Vec<String> {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_');
-    let runs = text.split(|c| !is_part(c)).filter(|run| run.len() >= 4);
-    let decode = |run: &str| {
-        let whole = run.len() - usize::from(run.len() % 4 == 1);
-        BASE64.decode(run.get(..whole)?).ok()
-    };
-    let mut found = Vec::new();
-    for run in runs {
-        let run = run.replace('-', "+").replace('_', "/");
-        let each = (0..4).filter_map(|from| decode(run.get(from..)?));
-        found.extend(each.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
-    }
-    found
 }
 
 /// `text`, a URL, a part of one, or what holds URLs, without the parameters of which `is_ours` says so by name and value.
@@ -182,7 +156,10 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_in_any_writing_and_in_pieces() {
-        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+        use base64::{
+            Engine as _,
+            engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+        };
         let ours = ours();
         let piece = SECRET.get(3..15).unwrap();
         for (text, expected, why) in [
@@ -193,6 +170,10 @@ mod tests {
             (format!("[{SECRET:?}]"), true, "escaped as JSON"),
             ("x?k=Tr0ub4dor%263%2F%3D%22correct".to_owned(), true, "as a URL has it"),
             ("Tr0ub4dor&amp;3/=&quot;correct".to_owned(), true, "as XML has it"),
+            ("Tr0ub4dor&#38;3&#x2F;=&#34;correct".to_owned(), true, "by its numbers"),
+            ("Tr0ub4dor\\u00263/=\\u0022correct".to_owned(), true, "by its code points"),
+            ("x?k=Tr0ub4dor%25263%252F%253D%2522correct".to_owned(), true, "as a URL in a URL"),
+            ("&; &#; &#x; &#99999999; &amp \\u12 \\uDEAD %".to_owned(), false, "no escapes"),
             (STANDARD.encode(SECRET), true, "as base64"),
             (STANDARD.encode(format!("x:{SECRET}")), true, "behind a user"),
             (format!("/a/b{}", URL_SAFE_NO_PAD.encode(format!("{SECRET}:x"))), true, "wherever"),

@@ -105,13 +105,20 @@ pub(super) fn json(body: &[u8], url: &Url) -> Result<Value, FetchError> {
 
 /// The token in it.
 pub(super) fn token(json: &Value, path: &JsonPath, url: &Url) -> Result<SecretString, FetchError> {
-    let found = path.query(json).first();
-    let text = found.and_then(Value::as_str).filter(|text| !text.is_empty());
-    text.map(Into::into).ok_or_else(|| {
+    // The number of a session is as good.
+    let text = path.query(json).first().and_then(|found| match found {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    text.filter(|text| !text.is_empty()).map(Into::into).ok_or_else(|| {
         let what = format!("the answer holds no token at {path}");
         FetchError::of(Reason::Auth, url, &what)
     })
 }
+
+/// How an end begins that never comes.
+const NEVER: &str = "9999-12-";
 
 /// How long it lives. One that does not say, or says that it has ended already, lives for the configured time: never
 /// for ever. `now` is the server's time of day.
@@ -130,7 +137,9 @@ pub(super) fn life(
         ExpiresFormat::Seconds => seconds(found),
         ExpiresFormat::Iso { zone } => found.as_str().and_then(|text| {
             let local = || zone.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok();
-            Some(from(now, text.parse().ok().or_else(local)?))
+            // The last day that can be written is how some say that it never ends.
+            let never = || text.starts_with(NEVER).then_some(Timestamp::MAX);
+            Some(from(now, text.parse().ok().or_else(local).or_else(never)?))
         }),
         ExpiresFormat::Strftime { format, zone } => {
             let text = found.as_str().map(str::to_owned).or_else(|| {
