@@ -41,6 +41,8 @@ pub(super) struct Found {
     pub(super) deletes: Option<String>,
     /// How many records there are, and how many of them the sample holds, where it says that these are not all.
     pub(super) of_all: Option<(u64, usize)>,
+    /// Where it says that there is more.
+    pub(super) more: Option<String>,
     /// Names that a header has twice.
     pub(super) twice: Vec<String>,
     /// What tells an error in an answer that comes as a good one, as it is written.
@@ -188,6 +190,7 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         rows: rows(style, &records),
         success: (style == Style::Rest).then(|| success(&root)).flatten(),
         paging: paging::paging(&root, &spot, about),
+        more: paging::says_more(&root, &spot),
         of_all: total
             .filter(|total| *total > records.len() as u64)
             .map(|total| (total, records.len())),
@@ -317,6 +320,7 @@ impl Found {
             sheet: None,
             deletes: None,
             of_all: None,
+            more: None,
             twice: Vec::new(),
             success: None,
         }

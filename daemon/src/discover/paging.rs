@@ -76,8 +76,31 @@ pub(super) fn paging(root: &Node, spot: &Spot, about: About<'_>) -> Option<Pagin
 
 /// How many records there are in all, if the document says so.
 pub(super) fn total(root: &Node, spot: &Spot) -> Option<u64> {
-    let (_, total) = Envelope::of(root, spot).number(TOTAL)?;
+    let envelope = Envelope::of(root, spot);
+    let inside = || {
+        // As search engines have it: a number, and how exact that is.
+        let is = |(names, _): &&(Vec<&str>, &Node)| matches!(names.as_slice(), [.., total, "value"] if folded(total) == "total");
+        match envelope.entries.iter().find(is)? {
+            (_, Node::Integer(number)) => Some(*number),
+            _ => None,
+        }
+    };
+    let total = envelope.number(TOTAL).map(|(_, total)| total).or_else(inside)?;
     u64::try_from(total).ok()
+}
+
+/// Where the document says that there is more, or that this is not the end.
+pub(super) fn says_more(root: &Node, spot: &Spot) -> Option<String> {
+    let envelope = Envelope::of(root, spot);
+    let says = |names: &[&str], word: bool| {
+        names.iter().find_map(|name| match envelope.find(&[name])? {
+            (names, Node::Bool(said)) if *said == word => Some(path(names)),
+            _ => None,
+        })
+    };
+    says(MORE, true)
+        .or_else(|| says(&["exceededtransferlimit", "truncated", "partial"], true))
+        .or_else(|| says(&["done", "islast", "lastpage", "complete", "end"], false))
 }
 
 /// Names are compared without case, `_`, `-` and `$`.
@@ -86,8 +109,16 @@ fn folded(name: &str) -> String {
 }
 
 const MORE: &[&str] = &["hasmore", "hasnext", "hasnextpage", "more", "moreavailable"];
-const URLS: &[&str] =
-    &["nextlink", "odatanextlink", "nexturl", "nextpageurl", "nextpage", "nexthref", "next"];
+const URLS: &[&str] = &[
+    "nextlink",
+    "odatanextlink",
+    "nexturl",
+    "nextpageurl",
+    "nextrecordsurl",
+    "nextpage",
+    "nexthref",
+    "next",
+];
 const CURSORS: &[&str] = &[
     "nextcursor",
     "nexttoken",
@@ -104,7 +135,7 @@ const CURSORS: &[&str] = &[
     "after",
     "cursor",
 ];
-const OFFSETS: &[&str] = &["offset", "skip", "startindex", "start", "from"];
+const OFFSETS: &[&str] = &["offset", "skip", "startindex", "startat", "start", "from"];
 const NUMBERS: &[&str] =
     &["page", "pagenumber", "pageno", "currentpage", "pageindex", "pagenum", "number"];
 const SIZES: &[&str] =
@@ -485,6 +516,26 @@ mod tests {
         assert_eq!(found.total_pages.as_deref(), Some("$.pages"));
         assert_eq!(found.more.as_deref(), Some("$.has_more"));
         assert_eq!(found.size, Some(("limit".to_owned(), 3)));
+    }
+
+    #[test]
+    fn what_says_that_there_is_more_is_seen() {
+        for (text, more, all) in [
+            (r#"{"done":false,"totalSize":60,"records":[{"a":1}]}"#, Some("$.done"), None),
+            (r#"{"has_more":true,"data":[{"a":1}]}"#, Some("$.has_more"), None),
+            (r#"{"has_more":false,"data":[{"a":1}]}"#, None, None),
+            (
+                r#"{"exceededTransferLimit":true,"features":[{"a":1}]}"#,
+                Some("$.exceededTransferLimit"),
+                None,
+            ),
+            (r#"{"total":{"value":35,"relation":"eq"},"items":[{"a":1}]}"#, None, Some(35)),
+        ] {
+            let root: Node = serde_json::from_str(text).unwrap();
+            let (_, spot) = recognise(&root).unwrap();
+            assert_eq!(says_more(&root, &spot).as_deref(), more, "{text}");
+            assert_eq!(total(&root, &spot), all, "{text}");
+        }
     }
 
     #[test]

@@ -169,6 +169,7 @@ fn write_sheet(found: &Found, block: &mut Block, notes: &mut Vec<String>) {
 }
 
 fn write_paging(found: &Found, block: &mut Block) {
+    let more = found.more.as_deref().filter(|_| found.of_all.is_none());
     match (&found.paging, found.of_all) {
         // The preset pages as the style does.
         _ if found.style.preset().is_some() && found.style != Style::Bus => {}
@@ -177,6 +178,11 @@ fn write_paging(found: &Found, block: &mut Block) {
         (None, Some((total, here))) => block.say(&format!(
             "The answer holds {here} of {total} records, and nothing in it leads to the others: say how to ask for them, \
              `pagination`."
+        )),
+        (None, None) if more.is_some() => block.say(&format!(
+            "The answer says that there is more ({}), and not how it is asked for: without `pagination` only its first page is \
+             read.",
+            more.unwrap_or_default()
         )),
         (None, None) => block.say(
             "Nothing in the answer leads to a second page. If there are more, say how to ask for them: `pagination`.",

@@ -58,6 +58,20 @@ impl Tries {
     }
 }
 
+/// A link to what was exported carries its own right to be read: that it is refused says nothing of ours.
+fn expired(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Fetch(error @ FetchError::Final { reason: Reason::Auth, .. }) => {
+            let (what, _) = error.parted();
+            let text = format!(
+                "{what}: the link to the export is refused, it may be over; the export is ordered anew, tell the partner if that goes on"
+            );
+            Trouble::Fetch(FetchError::Final { reason: Reason::Http4xx, text })
+        }
+        trouble => trouble,
+    }
+}
+
 impl Puller {
     /// What `ask` leads to; `first` is the answer to the first time, if it was asked already.
     #[expect(
@@ -104,6 +118,9 @@ impl Puller {
             (Some(export), Ask::First) => Box::pin(self.order(run, call, export, stop)).await,
             (Some(export), Ask::Job(id)) => {
                 Box::pin(self.await_job(run, asker, leg, id, call, export, stop)).await
+            }
+            (Some(_), Ask::File { .. }) => {
+                self.page(run, number, call, first, stop).await.map_err(expired)
             }
             _ => self.page(run, number, call, first, stop).await,
         }

@@ -63,15 +63,12 @@ fn code_points(text: &str) -> String {
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let code = part.get(..4).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-        match code.and_then(char::from_u32) {
-            Some(c) => {
-                plain.push(c);
-                plain.push_str(part.get(4..).unwrap_or_default());
-            }
-            None => {
-                plain.push_str("\\u");
-                plain.push_str(part);
-            }
+        if let Some(c) = code.and_then(char::from_u32) {
+            plain.push(c);
+            plain.push_str(part.get(4..).unwrap_or_default());
+        } else {
+            plain.push_str("\\u");
+            plain.push_str(part);
         }
     }
     plain

@@ -401,6 +401,7 @@ async fn an_export_of_which_nothing_comes_is_taken_back_once() -> anyhow::Result
         move |asked: &Asked| {
             let last = asked.path.rsplit('/').next().unwrap_or_default().to_owned();
             match (asked.method.as_str(), last.as_str()) {
+                ("GET", "0") if asked.path.contains("/expired/files/") => Reply::status(403),
                 ("GET", "0") if asked.path.contains("/files/") => Reply::status(422),
                 ("GET", "0") => Reply::json(&json!({ "state": state })),
                 ("GET", "1") if asked.path.contains("/files/") => data(&rows(0..3).into()),
@@ -416,6 +417,7 @@ async fn an_export_of_which_nothing_comes_is_taken_back_once() -> anyhow::Result
     let mut agency = Agency::start(vec![
         Case::new("fails", &export("fails", post), answers("error")),
         Case::new("no-file", &export("no-file", &deletes("no-file")), answers("ok")),
+        Case::new("expired", &export("expired", &deletes("expired")), answers("ok")),
         Case::new("anew", &export("anew", &deletes("anew")), answers("queued")),
         Case::new("back", &export("back", &deletes("back")), answers("queued")),
     ])
@@ -432,6 +434,9 @@ async fn an_export_of_which_nothing_comes_is_taken_back_once() -> anyhow::Result
     agency.again("no-file").await?;
     assert_eq!(places(&agency, "no-file", "DELETE"), ["/no-file/0"]);
     agency.same("no-file", 0..3)?;
+    agency.fails("expired", Reason::Http4xx, &["link to the export is refused"]).await?;
+    agency.again("expired").await?;
+    agency.same("expired", 0..3)?;
 
     for feed in ["anew", "back"] {
         let run = agency.ended(feed, 0).await?;
