@@ -4,10 +4,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use marsad_shared::{
     backoff::Backoff,
-    feed::{Deleted, Feed, ScalarPath},
+    feed::{Deleted, Feed, Origin, ScalarPath},
     health::Reason,
     id::RunId,
     record::Layout,
+    request::Paging,
     store::{StoreError, read::References},
     untrusted::show_at_most,
 };
@@ -111,7 +112,7 @@ impl Puller {
         first: Option<Answer>,
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
-        let marsad_shared::feed::Origin::Http(request) = &self.feed.origin else {
+        let Origin::Http(request) = &self.feed.origin else {
             return Err(Trouble::Stopped);
         };
         match (&request.export, ask) {
@@ -231,6 +232,10 @@ impl Puller {
             return self.empty(run, &place, answer, call).await;
         }
         page::whole(&answer, &reading, &call.url)?;
+        if answer.status == StatusCode::PARTIAL_CONTENT && !self.is_paged() {
+            let what = "the partner answered with some of its records (206), and nothing says how to ask for the others: say it in `pagination`";
+            return Err(FetchError::of(Reason::Truncated, &call.url, what).into());
+        }
         let paths = self.envelope.paths();
         let mut size = reading.size(&self.feed, paths);
         let mut room = self.services.rooms.enter(size, stop).await.ok_or(Trouble::Stopped)?;
@@ -274,6 +279,14 @@ impl Puller {
         let url = self.url_hash(&call.url);
         let filtered = piece.elsewhere;
         Ok(Page { answer, piece, said, url, filtered, job: None, _room: room })
+    }
+
+    /// Whether one answer need not be all there is.
+    fn is_paged(&self) -> bool {
+        match &self.feed.origin {
+            Origin::Http(request) => !matches!(request.pagination.kind, Paging::None),
+            Origin::Files(_) => false,
+        }
     }
 
     /// Where what is too large for memory is put aside.

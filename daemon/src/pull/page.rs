@@ -184,7 +184,7 @@ pub(crate) fn format_of(answer: &Answer) -> Format {
 pub(super) fn ready(answer: &Answer, url: &Url) -> Result<(), FetchError> {
     let what = match answer.status.as_u16() {
         _ if answer.nothing => return Ok(()),
-        200 | 201 | 203 | 204 | 304 => return Ok(()),
+        200 | 201 | 203 | 204 | 206 | 304 => return Ok(()),
         202 => "accepted, not ready; if it makes an export first, describe that in `export`",
         _ => "which is no answer with records",
     };

@@ -13,7 +13,7 @@ use marsad_shared::{
 };
 use reqwest::{
     StatusCode,
-    header::{HeaderMap, HeaderValue},
+    header::{CONTENT_RANGE, HeaderMap, HeaderValue},
 };
 use url::Url;
 
@@ -448,9 +448,17 @@ const fn remedy(reason: Reason) -> &'static str {
 }
 
 /// Why an answer with a good status is none to what was asked; `named`: the request named a version that we know, and so
-/// asked for no more than what is newer.
-pub fn unasked(status: StatusCode, named: bool, url: &Url) -> Option<FetchError> {
+/// asked for no more than what is newer. A part in other units than bytes is a page: some count their records so.
+pub fn unasked(
+    status: StatusCode,
+    headers: &HeaderMap,
+    named: bool,
+    url: &Url,
+) -> Option<FetchError> {
+    let range = headers.get(CONTENT_RANGE).map(|range| range.as_bytes().trim_ascii_start());
+    let is_page = range.is_some_and(|range| !range.starts_with(b"bytes"));
     let (reason, what) = match status.as_u16() {
+        206 if is_page => return None,
         206 | 226 => (Reason::Truncated, "a part, where all was asked for"),
         304 if !named => (Reason::RemoteFault, "nothing newer than a version that we did not name"),
         _ => return None,

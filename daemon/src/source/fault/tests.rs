@@ -95,7 +95,8 @@ fn a_part_and_a_304_that_were_not_asked_for_are_no_answers() {
         (206, true, Some(Reason::Truncated)),
         (226, false, Some(Reason::Truncated)),
     ] {
-        let error = unasked(StatusCode::from_u16(status).unwrap(), named, &url);
+        let headers = HeaderMap::new();
+        let error = unasked(StatusCode::from_u16(status).unwrap(), &headers, named, &url);
         assert_eq!(error.as_ref().and_then(FetchError::reason), expected, "{status}");
         let passes = error.is_none_or(|error| matches!(error, FetchError::Transient { .. }));
         assert!(passes, "{status}: a moment may cure it");

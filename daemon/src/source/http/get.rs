@@ -132,7 +132,7 @@ impl HttpSource {
             return Err((Some(status.as_u16()), self.error(&response, url, &shown, &words)));
         }
         let named = validators.is_some_and(|v| v.etag.is_some() || v.last_modified.is_some());
-        if let Some(error) = unasked(status, named, url) {
+        if let Some(error) = unasked(status, response.headers(), named, url) {
             return Err((Some(status.as_u16()), error));
         }
         self.signer.worked(&shown, status, response.headers());

@@ -19,6 +19,7 @@ const NOTHING: &str = r#"{"errors":[{"code":100,"title":"NoResultsFound"}]}"#;
 #[tokio::test]
 async fn an_answer_to_another_question_is_none() {
     let server = Server::start(|asked, _| match asked.uri.path() {
+        "/page" => says(206, &[("content-range", "0-1/900")], "[]"),
         "/part" => says(206, &[("content-range", "bytes 0-1/900")], "[]"),
         _ => says(304, &[], ""),
     })
@@ -30,6 +31,7 @@ async fn an_answer_to_another_question_is_none() {
         let got = source.get(&call(&server, path), known).await;
         got.map(|answer| answer.status.as_u16()).map_err(|error| error.reason())
     };
+    assert_eq!(of("/page", None).await, Ok(206), "records are counted there, and not bytes");
     assert_eq!(of("/part", None).await, Err(Some(Reason::Truncated)));
     assert_eq!(of("/part", Some(&tagged)).await, Err(Some(Reason::Truncated)));
     assert_eq!(of("/same", None).await, Err(Some(Reason::RemoteFault)));

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WalkError {
     #[error(
-        "page {page} leads back to one already read: the partner's paging runs in a circle; tell the partner"
+        "page {page} leads back to one already read: the partner's paging runs in a circle, or it does not know what we ask on with; compare `pagination` with its documentation, then tell the partner"
     )]
     Circle { page: u64 },
     #[error(

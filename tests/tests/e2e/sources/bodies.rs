@@ -244,6 +244,26 @@ async fn what_has_not_changed_is_remembered_over_a_restart() -> anyhow::Result<(
     Ok(())
 }
 
+/// Some count the records of a page as a part of all (206): where nothing says how to ask for the others, it is no answer.
+#[tokio::test]
+async fn a_part_in_records_is_a_page_where_pages_are_asked_for() -> anyhow::Result<()> {
+    let part = |asked: &Asked| {
+        let from = asked.number("offset").unwrap_or(0);
+        let last = (from + 20).min(50);
+        let range = format!("{from}-{}/50", last.saturating_sub(1));
+        let reply = Reply::json(&json!({ "data": rows(from..last) }));
+        reply.with_status(206).header("content-range", &range)
+    };
+    let paged = "pagination = { kind = \"offset\", param = \"offset\" }";
+    let agency =
+        Agency::start(vec![Case::new("paged", paged, part), Case::new("part", "", part)]).await?;
+    agency.first("paged").await?;
+    agency.same("paged", 0..50)?;
+    agency.fails("part", Reason::Truncated, &["206", "`pagination`"]).await?;
+    assert!(agency.rows("part", &["id"])?.is_empty());
+    Ok(())
+}
+
 #[tokio::test]
 async fn lines_and_tables_come_over_http_too() -> anyhow::Result<()> {
     let lines = lines(0..5);
