@@ -1,7 +1,7 @@
 //! What is ours alone: the secrets of a connection, found again wherever a partner repeats them.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,8 +14,9 @@ use readings::{base64, readings};
 
 mod readings;
 
-/// A piece of a secret is one too from so many bytes on.
+/// A piece of a secret is one too from so many bytes on; of a short one, from three fifths of it on, and this at least.
 const PIECE: usize = 12;
+const PIECE_LEAST: usize = 8;
 /// What is shorter is in every text by chance, and is not looked for, in bytes.
 const SHORT: usize = 4;
 /// So many things that requests showed are remembered: what a partner repeats, it heard a moment ago.
@@ -62,12 +63,14 @@ impl Ours {
     /// Whether `text` holds a secret, or a piece of one that tells much of it, in whatever writing: as it is, in another
     /// case, escaped, as URLs have it, or as base64 of it and of what stands around it.
     pub fn is_in(&self, text: &str) -> bool {
-        let (mut words, mut pieces) = (Vec::new(), HashSet::new());
+        let (mut words, mut pieces) = (Vec::new(), BTreeMap::<usize, HashSet<Vec<u8>>>::new());
         for secret in self.all() {
             let secret = secret.to_lowercase();
             for secret in [secret.replace('\\', ""), secret] {
                 if secret.len() > PIECE {
-                    pieces.extend(secret.as_bytes().windows(PIECE).map(<[u8]>::to_vec));
+                    let size = (secret.len() * 3 / 5).clamp(PIECE_LEAST, PIECE);
+                    let each = secret.as_bytes().windows(size).map(<[u8]>::to_vec);
+                    pieces.entry(size).or_default().extend(each);
                 } else if secret.len() >= SHORT {
                     words.push(secret);
                 }
@@ -76,7 +79,9 @@ impl Ours {
         let holds = |text: &String| {
             let text = text.to_lowercase();
             words.iter().any(|word| text.contains(word))
-                || text.as_bytes().windows(PIECE).any(|piece| pieces.contains(piece))
+                || pieces.iter().any(|(size, pieces)| {
+                    text.as_bytes().windows(*size).any(|piece| pieces.contains(piece))
+                })
         };
         let readings = readings(text);
         let base64 = readings.iter().flat_map(|text| base64(text)).collect::<Vec<_>>();
@@ -183,6 +188,9 @@ mod tests {
         ] {
             assert_eq!(ours.is_in(&text), expected, "{why}: {text}");
         }
+        let short = Ours::of(&Auth::Bearer { token: "PLANTx9+Zq/77=".into() });
+        assert!(short.is_in("key PLANTx9+Zq/... is unknown"), "the most of a short one");
+        assert!(!short.is_in("key PLANTx9... is unknown"), "half of it");
         assert!(!format!("{ours:?}").contains("pin9"));
         let clean = |head: &str, text: &str| ours.clean(&["x".to_owned(), head.to_owned()], text);
         assert_eq!(clean("p", "p: pin9; look"), format!("p: {LEFT_OUT}"));

@@ -107,6 +107,10 @@ impl Reading {
         let daemon = Daemon::start(Home::with(&[&file])?).await?;
         let read = Self { shelf, daemon, partner };
         waits::good_run(&read.daemon, FEED, 0).await?;
+        if keys.contains("incremental") {
+            // Numbered pages are read once more before a cursor passes them.
+            read.read(false).await?;
+        }
         Ok(read)
     }
 
