@@ -19,10 +19,7 @@ use marsad_shared::{certificate::Material, connection::Http};
 use reqwest::{Client, ClientBuilder, Proxy};
 use url::Url;
 
-use self::{
-    chain::{Chains, System},
-    resolve::Resolver,
-};
+use self::{chain::Chains, resolve::Resolver, trust::System};
 pub use self::{door::Door, resolve::Forbidden, seen::Seen};
 pub(crate) use self::{resolve::allowed, trust::is_an_authoritys};
 

@@ -2,12 +2,13 @@
 //! end in five days: then it is refused in five days.
 //!
 //! What a server shows beside its own may be no part of the way to whom we trust, and may have ended long ago. So it is asked of
-//! the verifier itself, whether it would still take it once the first of them has ended.
+//! the judge itself, whether it would still take it once the first of them has ended.
 
 use std::{
     collections::HashMap,
+    fmt::Debug,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,7 +22,6 @@ use rustls::{
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use rustls_platform_verifier::Verifier;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// So many servers' chains are remembered, that of each when it was last met with a whole handshake.
@@ -70,10 +70,25 @@ fn place(host: &str, shown: &[u8]) -> u64 {
     xxh3_64_with_seed(shown, xxh3_64(host.as_bytes()))
 }
 
-/// A verifier that is watched: what it takes is what `by` takes, no more and no less.
+/// Who says whether a server is the one that is meant. Whether the server has its certificate's key is proven in one way for all.
+pub(super) trait Judge: Debug + Send + Sync {
+    /// # Errors
+    /// What [`ServerCertVerifier::verify_server_cert`] says of one that is not taken.
+    fn judge(
+        &self,
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error>;
+}
+
+/// A judge who is watched: what is taken is what `by` takes, no more and no less.
 #[derive(Debug)]
 pub(super) struct Watched {
-    pub(super) by: Arc<dyn ServerCertVerifier>,
+    pub(super) by: Arc<dyn Judge>,
+    pub(super) provider: Arc<CryptoProvider>,
     pub(super) chains: Arc<Chains>,
 }
 
@@ -94,7 +109,7 @@ impl Watched {
         ends.into_iter().find(|end| {
             let behind = Duration::from_secs(end.as_second().cast_unsigned() + 1);
             let behind = UnixTime::since_unix_epoch(behind);
-            self.by.verify_server_cert(shown, between, host, &[], behind).is_err()
+            self.by.judge(shown, between, host, &[], behind).is_err()
         })
     }
 }
@@ -108,59 +123,9 @@ impl ServerCertVerifier for Watched {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self.by.verify_server_cert(shown, between, host, ocsp, now)?;
+        let verified = self.by.judge(shown, between, host, ocsp, now)?;
         self.chains.note(&host.to_str(), shown, self.end(shown, between, host, now));
         Ok(verified)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.by.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.by.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by.supported_verify_schemes()
-    }
-}
-
-/// Whomever the system trusts: its authorities are read when the first of them is needed.
-#[derive(Debug)]
-pub(super) struct System {
-    provider: Arc<CryptoProvider>,
-    verifier: OnceLock<Result<Verifier, Error>>,
-}
-
-impl System {
-    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
-        Self { provider, verifier: OnceLock::new() }
-    }
-}
-
-impl ServerCertVerifier for System {
-    fn verify_server_cert(
-        &self,
-        shown: &CertificateDer<'_>,
-        between: &[CertificateDer<'_>],
-        host: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verifier = self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
-        let verifier = verifier.as_ref().map_err(Error::clone)?;
-        verifier.verify_server_cert(shown, between, host, ocsp, now)
     }
 
     fn verify_tls12_signature(

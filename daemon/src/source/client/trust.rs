@@ -1,28 +1,29 @@
-//! Whom we trust where the configuration says so itself: the authorities that it holds, and the very certificates.
+//! Whom we trust: whom the system does or, where the configuration says so itself, the authorities that it holds, and the very
+//! certificates.
 //!
 //! A server that makes a certificate for itself has nobody who vouches for it, and most programs make it as an authority's,
 //! which no server may show. Where that very certificate was written down, byte for byte, nobody else need vouch: it is good
 //! for its names and its time, as any other, and its key must prove itself in the handshake. Nothing is ever less strict.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::{
-    CertificateError as Bad, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme,
+    CertificateError as Bad, ClientConfig, Error, RootCertStore,
     client::{
         WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        danger::{ServerCertVerified, ServerCertVerifier as _},
         verify_server_name,
     },
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
+use rustls_platform_verifier::Verifier;
 use x509_parser::parse_x509_certificate;
 
 use super::{
     ClientError,
-    chain::{Chains, System, Watched},
+    chain::{Chains, Judge, Watched},
 };
 
 /// What the client's own TLS speaks: HTTP/2 first, where it may.
@@ -37,11 +38,12 @@ pub(super) fn config(
     chains: &Arc<Chains>,
 ) -> Result<ClientConfig, ClientError> {
     let provider = provider();
-    let by: Arc<dyn ServerCertVerifier> = match written {
+    let by: Arc<dyn Judge> = match written {
         Some(written) => Arc::new(Trust::new(written, Arc::clone(&provider))?),
         None => Arc::<System>::clone(system),
     };
-    let trust = Arc::new(Watched { by, chains: Arc::clone(chains) });
+    let trust =
+        Arc::new(Watched { by, provider: Arc::clone(&provider), chains: Arc::clone(chains) });
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -81,8 +83,8 @@ impl Trust {
     }
 }
 
-impl ServerCertVerifier for Trust {
-    fn verify_server_cert(
+impl Judge for Trust {
+    fn judge(
         &self,
         shown: &CertificateDer<'_>,
         between: &[CertificateDer<'_>],
@@ -100,27 +102,33 @@ impl ServerCertVerifier for Trust {
             _ => verdict,
         }
     }
+}
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls12_signature(message, certificate, signature)
+/// Whomever the system trusts: its authorities are read when the first of them is needed.
+#[derive(Debug)]
+pub(super) struct System {
+    provider: Arc<CryptoProvider>,
+    verifier: OnceLock<Result<Verifier, Error>>,
+}
+
+impl System {
+    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider, verifier: OnceLock::new() }
     }
+}
 
-    fn verify_tls13_signature(
+impl Judge for System {
+    fn judge(
         &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authorities.supported_verify_schemes()
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verifier = self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
+        let verifier = verifier.as_ref().map_err(Error::clone)?;
+        verifier.verify_server_cert(shown, between, host, ocsp, now)
     }
 }
 
