@@ -120,6 +120,12 @@ fn remedy(code: &str, retryable: bool) -> &'static str {
 }
 
 impl DecodeError {
+    /// Of a page for people in place of data.
+    fn web_page() -> Self {
+        let what = "it is a web page and no data; a login or error page may stand in its place";
+        Self::Format(what.to_owned())
+    }
+
     /// The same with each text that it holds as `rewrite` has it.
     #[must_use]
     pub fn rewritten(mut self, rewrite: impl Fn(&str) -> String) -> Self {
@@ -192,15 +198,17 @@ pub enum Scalar {
     #[default]
     Absent,
     Null,
-    /// Text, empty perhaps; a number or a boolean as it was written; an object or a list as its own text.
+    /// Text, empty perhaps.
     Text(String),
+    /// A number, a boolean, an object or a list of JSON, as it was written.
+    Json(String),
 }
 
 impl Scalar {
     /// The text that is there; `None` if it is absent, null or empty.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) if !text.is_empty() => Some(text),
+            Self::Text(text) | Self::Json(text) if !text.is_empty() => Some(text),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use marsad_shared::{
     drift::Change,
-    feed::{Deleted, Feed, Field, Format, Reference},
+    feed::{Deleted, Feed, Field, Format, Origin, Reference},
     partner::Cover,
     record::{Batch, Layout, RowBuilder, Value},
 };
@@ -49,6 +49,8 @@ pub struct Shaper {
     cover: Cover,
     looks: Looks,
     columns: Vec<Column>,
+    /// The one whose greatest value is the feed's cursor.
+    cursor: Option<usize>,
     /// Where everything stands in a JSON record.
     json: Ways,
     /// Where everything stands in an XML record.
@@ -84,7 +86,12 @@ impl Shaper {
         let json = Ways::json(fields(), deleted.as_ref());
         let xml = Ways::xml(fields(), deleted.as_ref());
         let (approved, cover, looks) = (Approved::default(), feed.cover.clone(), Looks::of(feed));
-        Self { layout, outside, approved, cover, looks, columns, json, xml, deleted }
+        let incremental = match &feed.origin {
+            Origin::Http(request) => request.incremental.as_ref(),
+            Origin::Files(_) => None,
+        };
+        let cursor = incremental.and_then(|incremental| layout.position(incremental.by.field()?));
+        Self { layout, outside, approved, cover, looks, columns, cursor, json, xml, deleted }
     }
 
     /// The same, where columns may come otherwise as far as a person approved it.
@@ -250,7 +257,13 @@ impl Shaper {
                     held => held,
                 }
             } else {
-                row.null();
+                // Where it stands among the changes moves the cursor; a deletion is one whatever stands there.
+                let put = |held: Held<'_>| column.put(&held.raw(), &mut row).is_ok();
+                let is_put = self.cursor == Some(at) && raw(at, column).is_ok_and(put);
+                if !is_put {
+                    row.back_to(at);
+                    row.null();
+                }
                 continue;
             };
             let put = held.map_err(|why| (Misfit::Row, Why::Borrowed(why)));

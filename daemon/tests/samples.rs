@@ -208,6 +208,7 @@ fn deletions_have_their_key_and_nothing_else() {
 #[test]
 fn what_stands_beside_the_records_is_found() {
     let text = |text: &str| Scalar::Text(text.to_owned());
+    let json = |text: &str| Scalar::Json(text.to_owned());
     for (file, keys, wanted, expected) in [
         (
             "odata-v4-page.json",
@@ -224,9 +225,9 @@ fn what_stands_beside_the_records_is_found() {
                 "https://edu.example.invalid/odata/Enrolments?$deltatoken=2026-09-16T08%3A05%3A00Z",
             ),
         ),
-        ("rest-cursor-page.json", VISITS, "$.paging.has_more", text("true")),
+        ("rest-cursor-page.json", VISITS, "$.paging.has_more", json("true")),
         ("rest-cursor-last-page.json", VISITS, "$.paging.next_cursor", Scalar::Null),
-        ("ckan-error.json", CKAN, "$.success", text("false")),
+        ("ckan-error.json", CKAN, "$.success", json("false")),
         (
             "bus-envelope.xml",
             BUS,

@@ -265,6 +265,11 @@ impl RowBuilder<'_> {
         self.batch.cells.push(Cell::Null);
     }
 
+    /// Forgets the columns from `index` on, which are put anew.
+    pub fn back_to(&mut self, index: usize) {
+        self.batch.cells.truncate(self.cells + index);
+    }
+
     /// The next column is a number.
     pub fn integer(&mut self, number: i64) {
         self.batch.cells.push(Cell::Integer(number));
@@ -313,8 +318,7 @@ impl RowBuilder<'_> {
     }
 
     /// Keeps the row as the word that the record of its key is deleted. It has a cell for every column, as any row;
-    /// only the key's and the version's are looked at, the others are best left empty. Without a version it deletes
-    /// whatever came before it.
+    /// the bank looks at the key's and the version's alone. Without a version it deletes whatever came before it.
     ///
     /// # Panics
     /// As [`Self::finish`].

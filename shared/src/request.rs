@@ -207,6 +207,8 @@ pub struct Pagination {
     pub size: Option<PageSize>,
     /// Where `param` and the size travel.
     pub carrier: Carrier,
+    /// Parameters of the URL that do not go beside what leads on: it stands for them.
+    pub replaces: Vec<String>,
     /// A flag that says whether more follows.
     pub more: Option<ScalarPath>,
     pub total: Option<Total>,

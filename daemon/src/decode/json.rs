@@ -1,7 +1,10 @@
 //! JSON and NDJSON: documents to records, one at a time, numbers kept as they were written, and beside them whatever
 //! else is wanted of the document, in one walk over it.
 
-use std::io::{self, BufRead, Read as _};
+use std::{
+    io::{self, BufRead, Read as _},
+    mem::replace,
+};
 
 use super::{DEPTH_MAX, DecodeError, Flow, Plan, ROW_MAX, Scalar, Standing, Text};
 
@@ -92,12 +95,13 @@ fn found(
 /// Hands each line of an NDJSON document to `each`, with its number from 1; empty lines are passed over.
 ///
 /// # Errors
-/// [`DecodeError::RowTooLong`] and [`DecodeError::Io`]. A line that is no JSON is that record's trouble alone.
+/// [`DecodeError::RowTooLong`] and [`DecodeError::Io`]; [`DecodeError::Format`] if it begins as a web page does. Any other
+/// line that is no JSON is that record's trouble alone.
 pub fn read_lines(
     mut bytes: impl BufRead,
     mut each: impl FnMut(Result<&str, &[u8]>, u64) -> Flow,
 ) -> Result<(), DecodeError> {
-    let (mut line, mut number) = (Vec::new(), 0);
+    let (mut line, mut number, mut begun) = (Vec::new(), 0, false);
     loop {
         line.clear();
         let limit = ROW_MAX as u64 + 1;
@@ -113,9 +117,13 @@ pub fn read_lines(
         let text = line.trim_ascii();
         let text =
             if number == 1 { text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text) } else { text };
-        if !text.is_empty()
-            && each(simdutf8::basic::from_utf8(text).map_err(|_| text), number) == Flow::Stop
-        {
+        if text.is_empty() {
+            continue;
+        }
+        if !replace(&mut begun, true) && text.starts_with(b"<") {
+            return Err(DecodeError::web_page());
+        }
+        if each(simdutf8::basic::from_utf8(text).map_err(|_| text), number) == Flow::Stop {
             return Err(DecodeError::Stopped);
         }
     }
@@ -130,7 +138,7 @@ fn scalar_of(json: &str) -> Scalar {
             // A broken escape stays as it was written.
             Scalar::Text(serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()))
         }
-        Some(_) => Scalar::Text(json.to_owned()),
+        Some(_) => Scalar::Json(json.to_owned()),
     }
 }
 
@@ -341,22 +349,23 @@ mod tests {
     #[test]
     fn a_page_is_asked_for_all_that_is_wanted_of_it_at_once() {
         let text = |text: &str| Scalar::Text(text.to_owned());
+        let json = |text: &str| Scalar::Json(text.to_owned());
         let page = r#"{"meta":{"next":"a\"b","total":12345678901234567890123,"empty":"","no":null,"more":true,
             "links":[{"rel":"self","href":"/1"},{"rel":"next","href":"/2"}]},
             "data":[{"id":1}],"@odata.nextLink":"/3","gone":[{"id":2}]}"#;
         for (path, expected) in [
             ("$.meta.next", text("a\"b")),
-            ("$.meta.total", text("12345678901234567890123")),
+            ("$.meta.total", json("12345678901234567890123")),
             ("$.meta.empty", text("")),
             ("$.meta.no", Scalar::Null),
-            ("$.meta.more", text("true")),
+            ("$.meta.more", json("true")),
             ("$.meta.next.deeper", Scalar::Absent),
             ("$.nothing", Scalar::Absent),
             ("$['@odata.nextLink']", text("/3")),
-            ("$.gone", text(r#"[{"id":2}]"#)),
-            ("$.data", text(r#"[{"id":1}]"#)),
+            ("$.gone", json(r#"[{"id":2}]"#)),
+            ("$.data", json(r#"[{"id":1}]"#)),
             ("$.meta.links[?@.rel=='next'].href", text("/2")),
-            ("$..total", text("12345678901234567890123")),
+            ("$..total", json("12345678901234567890123")),
             ("$.meta.links[7]", Scalar::Absent),
             ("Envelope/Body", Scalar::Absent),
         ] {
@@ -368,8 +377,8 @@ mod tests {
             assert_eq!(held, (vec![expected.clone(), expected], Ok(both.to_vec())), "{path}, held");
         }
         let (all, _) = found(page, ("$.data[*]", None), &["$.meta", "$.meta.more", "$.meta.no"]);
-        assert!(matches!(&all[0], Scalar::Text(meta) if meta.starts_with(r#"{"next":"#)));
-        assert_eq!(all[1..], [text("true"), Scalar::Null], "and what stands in it");
+        assert!(matches!(&all[0], Scalar::Json(meta) if meta.starts_with(r#"{"next":"#)));
+        assert_eq!(all[1..], [json("true"), Scalar::Null], "and what stands in it");
     }
 
     #[test]
@@ -407,10 +416,31 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_begin_as_a_web_page_are_none() {
+        for (lines, expected, why) in [
+            ("{}\n\n{}\n", Ok(2), "two, and an empty one"),
+            ("\n <!DOCTYPE html>\n<p>Log in</p>\n", Err(Reason::NotJson), "a page for people"),
+            ("busy\n{}\n", Ok(2), "one that is no JSON is that record's trouble"),
+            ("{}\n<p>\n", Ok(2), "and so is one that comes later"),
+        ] {
+            let mut read = 0;
+            let end = read_lines(lines.as_bytes(), |_, _| {
+                read += 1;
+                Flow::More
+            });
+            assert_eq!(end.map(|()| read).map_err(|error| error.reason()), expected, "{why}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_with_a_page_can_be_read_in_it() {
         let text = |text: &str| Scalar::Text(text.to_owned());
         for (page, error, expected) in [
-            (r#"{"error":{"code":7},"data":[{}]}"#, text(r#"{"code":7}"#), Ok(())),
+            (
+                r#"{"error":{"code":7},"data":[{}]}"#,
+                Scalar::Json(r#"{"code":7}"#.to_owned()),
+                Ok(()),
+            ),
             (r#"{"error":"no"}"#, text("no"), Err(Reason::Schema)),
             (r#"{"data":{"why":[1]},"error":"no"}"#, text("no"), Err(Reason::Schema)),
             (r#"{"data":"none","error":"no"}"#, text("no"), Err(Reason::Schema)),

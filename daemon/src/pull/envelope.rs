@@ -51,6 +51,7 @@ impl Said {
     pub(super) fn rewritten(self, rewrite: impl Fn(&str) -> String) -> Self {
         let each = |scalar| match scalar {
             Scalar::Text(text) => Scalar::Text(rewrite(&text)),
+            Scalar::Json(text) => Scalar::Json(rewrite(&text)),
             other => other,
         };
         Self { next: each(self.next), handle: each(self.handle), ..self }
@@ -152,14 +153,14 @@ fn spellings(path: &ScalarPath) -> Vec<ScalarPath> {
 /// Why an answer is none, if it says so.
 fn failed(rule: &SuccessRule, found: &Scalar) -> Option<String> {
     match (rule, found) {
-        (SuccessRule::Equals { values, .. }, Scalar::Text(text)) => {
+        (SuccessRule::Equals { values, .. }, Scalar::Text(text) | Scalar::Json(text)) => {
             let good = values.iter().any(|value| value == text);
             (!good).then(|| format!("the answer says that it failed ({text})"))
         }
         (SuccessRule::Equals { .. }, Scalar::Absent | Scalar::Null) => {
             Some("the answer does not say that it succeeded".to_owned())
         }
-        (SuccessRule::NoError { .. }, Scalar::Text(text)) => {
+        (SuccessRule::NoError { .. }, Scalar::Text(text) | Scalar::Json(text)) => {
             let none = ["", "false", "0", "[]", "{}"].contains(&text.trim());
             (!none).then(|| format!("the answer is an error ({text})"))
         }

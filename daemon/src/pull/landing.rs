@@ -7,7 +7,7 @@
 use marsad_shared::{run::Counts, store::cache::Look};
 use serde::{Deserialize, Serialize};
 
-use crate::source::walk::Walker;
+use crate::{shape::Misfits, source::walk::Walker};
 
 /// Whether a record may have slipped between two pages of a walk that ended well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +27,14 @@ pub(super) struct Slips {
     loose: bool,
     /// The partner said throughout that there are more than it gave: see [`Walker::is_short`].
     short: bool,
+    /// A page had a smaller value of the cursor's field than the ones before, and
+    sank: bool,
+    /// one had a greater one: they come in another order than that of their changes.
+    rose: bool,
     /// A record came twice in an earlier run of the walk.
     twice: bool,
+    /// A page had rows, and no record among them: see [`Misfits::are_strange`].
+    strange: bool,
     /// An earlier run began the walk: what it wrote looks like an old record to this one.
     resumed: bool,
 }
@@ -42,8 +48,12 @@ pub(super) enum Stay {
     Loose,
     /// There are more than came.
     Short,
+    /// What came in place of a page may have been none.
+    Strange,
     /// Nothing shows whether one slipped, and it is looked at once more.
     Unproven,
+    /// Nothing shows whether one was changed behind the page that was being read, and it is looked at once more.
+    Unordered,
 }
 
 /// What decides where the cursor goes, before it is known what the walk brought.
@@ -82,16 +92,17 @@ impl Landing {
             let look = to.map(|to| Look { from: stood.clone(), to: to.clone() });
             Landed { stay: Some(stay), look, ..goes(stood) }
         };
+        if slips.strange {
+            return Landed { stay: Some(Stay::Strange), ..goes(stood) };
+        }
         if let Some(stay) = slips.holds(self.fresh, counts) {
             return stays(stay);
         }
-        let proven = !slips.blind || !slips.changed(counts) || moved == stood;
-        if proven || !self.waits {
-            goes(moved)
-        } else if looked.is_some() {
-            goes(looked)
-        } else {
-            stays(Stay::Unproven)
+        let proven = !slips.changed(counts) || moved == stood;
+        match slips.unproven().filter(|_| self.waits && !proven) {
+            None => goes(moved),
+            Some(_) if looked.is_some() => goes(looked),
+            Some(stay) => stays(stay),
         }
     }
 }
@@ -112,14 +123,32 @@ impl Slips {
         self.short |= walker.is_short();
     }
 
+    /// Heeds which rows of a page were none.
+    pub(super) const fn meet(&mut self, misfits: &Misfits) {
+        self.strange |= misfits.are_strange();
+    }
+
+    /// Heeds how the values of a page stand to the greatest one before it, where they are not times: of those none is
+    /// believed that is younger than the walk. What is changed behind the page that is read has a greater value than all before,
+    /// and is met by the next walk, unless this one comes upon a greater one still.
+    pub(super) fn climb(&mut self, sank: bool, rose: bool) {
+        self.sank |= sank;
+        self.rose |= rose;
+    }
+
     /// Whether a record may have slipped without a trace.
     pub(super) const fn may_be(self) -> bool {
         self.parted
     }
 
-    /// Whether nothing shows that its pages join. A total is no proof: what comes while another goes leaves it as it was.
-    pub(super) const fn is_blind(self) -> bool {
-        self.blind
+    /// Why a cursor behind such a walk would be taken on trust. A total is no proof that pages join: what comes while another
+    /// goes leaves it as it was.
+    pub(super) fn unproven(self) -> Option<Stay> {
+        if self.blind {
+            Some(Stay::Unproven)
+        } else {
+            (self.sank && self.rose).then_some(Stay::Unordered)
+        }
     }
 
     /// Whether such a walk may not be all there is, where `duplicates` came.
@@ -192,7 +221,43 @@ mod tests {
         let twice = Counts { duplicate: 1, ..new };
         let joined = Slips::default();
         let behind = Landing { stood: text("4"), ..first.clone() };
+        let climbs = |sank, rose| Slips { sank, rose, ..Slips::default() };
+        let mixed = Landing { slips: climbs(true, true), ..behind.clone() };
         for (landing, counts, cursor, stay, waiting, why) in [
+            (&mixed, new, text("4"), Some(Stay::Unordered), look(text("4"), "9"), "in any order"),
+            (&mixed, none, text("9"), None, None, "of which nothing is new"),
+            (
+                &Landing { looked: text("8"), ..mixed.clone() },
+                new,
+                text("8"),
+                None,
+                None,
+                "and again, as far as the first came",
+            ),
+            (
+                &Landing { slips: climbs(false, true), ..first.clone() },
+                new,
+                text("9"),
+                None,
+                None,
+                "oldest first",
+            ),
+            (
+                &Landing { slips: climbs(true, false), ..first.clone() },
+                new,
+                text("9"),
+                None,
+                None,
+                "newest first",
+            ),
+            (
+                &Landing { slips: Slips { strange: true, ..blind }, ..second.clone() },
+                none,
+                None,
+                Some(Stay::Strange),
+                None,
+                "as often as it is so",
+            ),
             (&first, new, None, Some(Stay::Unproven), look(None, "9"), "the first look"),
             (&behind, new, text("4"), Some(Stay::Unproven), look(text("4"), "9"), "from a cursor"),
             (&first, twice, None, Some(Stay::Moved), look(None, "9"), "the first one is spoilt"),

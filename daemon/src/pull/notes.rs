@@ -29,6 +29,15 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
             "numbered pages do not show whether a record slipped between two of them; ",
             ", and then it goes on; paging by offset spares that",
         ),
+        Stay::Unordered => (
+            "records come in another order than that of the cursor, which is no time: one that was changed behind the page that was \
+             being read may lie before what came later; ",
+            ", and then it goes on; having the partner sort by that field spares it",
+        ),
+        Stay::Strange => (
+            "what came in place of a page had no record of this feed, and may be something else, such as the words of an error; ",
+            "; see what it is: marsad quarantine",
+        ),
         // What the partner said of its total stands beside it.
         Stay::Short => ("", ""),
     };
@@ -120,11 +129,18 @@ pub(super) fn no_handle(by: &By, since: Option<&str>) -> Option<String> {
 
 /// What is said behind what was read by order, by numbered pages: what is deleted while it is read
 /// moves another record to a page that was read already.
-pub(super) fn unproven(feed: &FeedId) -> String {
-    format!(
-        "it was read by numbered pages, which do not show whether a record slipped between two: page by offset, or \
-         read it once more: marsad resync {feed} --full"
-    )
+pub(super) fn unproven(stay: Stay, feed: &FeedId) -> String {
+    let (why, mend) = match stay {
+        Stay::Unordered => (
+            "records came in another order than that of the cursor, which does not show whether one was changed meanwhile",
+            "have the partner sort by that field",
+        ),
+        _ => (
+            "it was read by numbered pages, which do not show whether a record slipped between two",
+            "page by offset",
+        ),
+    };
+    format!("{why}: {mend}, or read it once more: marsad resync {feed} --full")
 }
 
 /// A clock that goes ahead by no more than this costs nobody anything.

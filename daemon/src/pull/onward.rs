@@ -37,6 +37,7 @@ impl Puller {
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());
         }
+        course.slips.meet(&page.piece.misfits);
         let onward = walker.next(ask, &facts);
         page.forget(walker.repeats());
         if self.look_through(request, course, page, (ask, &*walker))? == News::Old {
@@ -100,7 +101,12 @@ impl Puller {
             // What lies between would be lost where the walk is split.
             return Err(WalkError::Unsorted { page: walker.pages });
         }
-        course.best = rule.best(course.best.take(), batch);
+        let before = course.best.take();
+        course.best = rule.best(before.clone(), batch);
+        if let (Some(before), false) = (&before, rule.is_time() || walker.is_going_back()) {
+            let sank = rule.least(batch).is_some_and(|least| rule.compare(&least, before).is_lt());
+            course.slips.climb(sank, course.best.as_ref() != Some(before));
+        }
         course.seen.greatest.take(&rule, batch, self.there(course.began_at));
         if incremental.missing == Missing::Include {
             course.seen.timeless += rule.without_value(batch);

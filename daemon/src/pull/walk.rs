@@ -256,8 +256,10 @@ impl Puller {
         let counts = course.run.counts();
         let stay = self.landing(request, course).of(&counts).stay;
         course.notes.extend(stay.map(|stay| notes::stay(stay, request)));
-        if request.incremental.is_some() && course.is_by_hand() && course.slips.is_blind() {
-            course.notes.push(notes::unproven(&self.feed.id));
+        if let (Some(_), true, Some(stay)) =
+            (&request.incremental, course.is_by_hand(), course.slips.unproven())
+        {
+            course.notes.push(notes::unproven(stay, &self.feed.id));
         }
         course.notes.extend(self.doubt(request, course));
         course.notes.extend(self.lost(course).await?);

@@ -49,6 +49,7 @@ pub struct Approved {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Misfits {
     rows: u64,
+    strange: u64,
     columns: BTreeMap<String, Column>,
 }
 
@@ -62,7 +63,9 @@ impl Misfits {
     /// Counts a row, taken or refused.
     pub fn count(&mut self, shaped: &Result<(), Refused>) {
         self.rows += 1;
-        let Err(Refused { field: Some(field), misfit, .. }) = shaped else { return };
+        let Err(Refused { field, misfit, .. }) = shaped else { return };
+        self.strange += u64::from(field.is_none() || *misfit == Misfit::Missing);
+        let Some(field) = field else { return };
         let many = match self.columns.get_mut(field) {
             Some(column) => column,
             None => self.columns.entry(field.clone()).or_default(),
@@ -74,11 +77,18 @@ impl Misfits {
     /// Adds the rows of another page or piece.
     pub fn add(&mut self, other: &Self) {
         self.rows += other.rows;
+        self.strange += other.strange;
         for (field, column) in &other.columns {
             let all = self.columns.entry(field.clone()).or_default();
             all.retyped += column.retyped;
             all.missing += column.missing;
         }
+    }
+
+    /// Whether rows came, and each lacked what a record of the feed must have, or was none at all: what is no record may be
+    /// something else in the place of records, such as the words of an error.
+    pub const fn are_strange(&self) -> bool {
+        self.rows > 0 && self.strange == self.rows
     }
 
     /// The columns that came otherwise, with that in words: of another type in at least half of the rows, or a column of

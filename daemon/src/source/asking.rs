@@ -4,8 +4,11 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use marsad_shared::{
-    feed::{Feed, Format},
-    request::{Body, By, Carrier, Incremental, Method, PageSize, Paging, Param, Request, Writing},
+    feed::{Feed, FieldType, Format},
+    request::{
+        Body, By, Carrier, Incremental, Method, PageSize, Paging, Param, Request, TimeFormat,
+        Writing,
+    },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -22,7 +25,7 @@ mod put;
 mod step;
 mod written;
 
-use put::{header, put};
+use put::{clear_query, header, put};
 use step::before;
 pub use step::whole;
 use written::{from, time};
@@ -56,6 +59,8 @@ pub struct Asker<'a> {
     base: &'a Url,
     /// What the partner calls the incremental field.
     field: Option<Cow<'a, str>>,
+    /// Whether that holds numbers.
+    counts: bool,
     /// Whether a service of SDMX is asked.
     sdmx: bool,
 }
@@ -64,12 +69,15 @@ impl<'a> Asker<'a> {
     /// For `feed`, whose request is `request`, behind `base`.
     pub fn new(base: &'a Url, feed: &'a Feed, request: &'a Request) -> Self {
         let column = request.incremental.as_ref().and_then(|incremental| incremental.by.field());
+        let declared = |column| feed.fields.iter().find(|field| field.name == column);
+        let counts =
+            column.and_then(declared).is_some_and(|field| field.kind == FieldType::Integer);
         let field = column.map(|column| {
-            let field = feed.fields.iter().find(|field| field.name == column);
+            let field = declared(column);
             let from = field.and_then(|field| field.from.first()).map_or(column, String::as_str);
             Cow::Borrowed(from.rsplit(['.', '/']).next().unwrap_or(from))
         });
-        Self { request, base, field, sdmx: feed.format == Some(Format::Sdmx) }
+        Self { request, base, field, counts, sdmx: feed.format == Some(Format::Sdmx) }
     }
 
     /// What is asked where `ask` stands in `leg`.
@@ -150,9 +158,8 @@ impl<'a> Asker<'a> {
         };
         let column = format!("{{{}}}", each.column);
         let bare = Leg { parent: None, ..leg.clone() };
-        if let (Ask::First | Ask::Number(_) | Ask::Token(_) | Ask::Job(_), Ok(path)) =
-            (ask, self.url(&bare, ask))
-        {
+        let led = matches!(ask, Ask::Url(_) | Ask::File { .. });
+        if let (false, Ok(path)) = (led, self.url(&bare, ask)) {
             // A URL writes the braces otherwise.
             let path = shown(&path).replace("%7B", "{").replace("%7D", "}");
             veiled.push((shown(url), path));
@@ -179,7 +186,7 @@ impl<'a> Asker<'a> {
                 }
                 _ => Ok(first),
             },
-            Ask::Number(_) | Ask::Token(_) => Ok(first),
+            Ask::Number(_) | Ask::Token(_) | Ask::Value(_) => Ok(first),
         }
     }
 
@@ -235,7 +242,7 @@ impl<'a> Asker<'a> {
             if let (Some(param), Some(since)) = (&incremental.param, since) {
                 let since = from(incremental, since);
                 let value = self.written(&incremental.writing, &since);
-                put(call, param, Value::String(value))?;
+                put(call, param, self.value(&incremental.writing, value))?;
             }
             if let (Some(window), Some(until), Some(param)) =
                 (&incremental.window, leg.until, &incremental.param)
@@ -244,12 +251,20 @@ impl<'a> Asker<'a> {
                 let until = before(until, window.granularity, zone);
                 let value = time(&incremental.writing, until);
                 let param = Param { name: window.until.clone(), carrier: param.carrier };
-                put(call, &param, Value::String(value))?;
+                put(call, &param, self.value(&incremental.writing, value))?;
             }
         }
         let pagination = &self.request.pagination;
+        if matches!(ask, Ask::Token(_) | Ask::Value(_)) {
+            clear_query(&mut call.url, |name| pagination.replaces.iter().any(|gone| gone == name));
+        }
+        let in_json = matches!((pagination.carrier, &call.body), (Carrier::Body, Body::Json(_)));
+        // In place of one of that name: where a walk goes on, it is not asked for from its beginning as well.
         let mut page = |name: &str, value: Value| {
             let param = Param { name: name.to_owned(), carrier: pagination.carrier };
+            if !given && param.carrier == Carrier::Query {
+                clear_query(&mut call.url, |there| there == name);
+            }
             put(call, &param, value)
         };
         match (ask, &pagination.kind) {
@@ -261,6 +276,11 @@ impl<'a> Asker<'a> {
                 page(param, (*number).into())?;
             }
             (Ask::Token(token), Paging::Cursor { param, .. }) => page(param, token.clone().into())?,
+            (Ask::Value(text), Paging::Cursor { param, .. }) => {
+                // Elsewhere it stands as it was written.
+                let value = in_json.then(|| serde_json::from_str(text).ok()).flatten();
+                page(param, value.unwrap_or_else(|| text.clone().into()))?;
+            }
             _ => {}
         }
         match &pagination.size {
@@ -281,6 +301,16 @@ impl<'a> Asker<'a> {
                 .replace("{field}", self.field.as_deref().unwrap_or_default())
                 .replace("{cursor}", &value),
         }
+    }
+
+    /// What is `written` of a cursor, as JSON has it: where the partner counts, it compares numbers.
+    fn value(&self, writing: &Writing, written: String) -> Value {
+        let counts = match writing.time {
+            TimeFormat::UnixSeconds | TimeFormat::UnixMillis => true,
+            TimeFormat::Rfc3339 | TimeFormat::Pattern(_) => self.counts,
+        };
+        let number = written.parse::<i64>().ok().filter(|_| counts && writing.template.is_none());
+        number.map_or(Value::String(written), Value::from)
     }
 
     /// Parameters that this call does not carry leave nothing behind in a text.

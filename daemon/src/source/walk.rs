@@ -34,6 +34,8 @@ pub enum Ask {
     Number(u64),
     /// What the partner gave us to ask on.
     Token(String),
+    /// The same where it is another value of JSON than a text, and goes back as such.
+    Value(String),
     Url(String),
     /// An export that was ordered: is it ready?
     Job(String),
@@ -273,7 +275,7 @@ impl<'a> Walker<'a> {
         let Stand { pages, rows, .. } = self.stand;
         match &next {
             Ask::Url(url) => self.stand.places.url(url, pages, rows),
-            Ask::Token(token) => {
+            Ask::Token(token) | Ask::Value(token) => {
                 if let Paging::Cursor { param, .. } = &pagination.kind {
                     self.stand.places.token(param, token, pages, rows);
                 }
@@ -373,11 +375,18 @@ impl<'a> Walker<'a> {
             Stop::Next if matches!(pagination.kind, Paging::Link) && facts.is_broken() => {
                 return Err(WalkError::NoLink { page });
             }
-            Stop::Next => self.way(facts).is_none(),
+            // A place in a log of changes: behind the last of them it stays where it is.
+            Stop::Next => match self.way(facts) {
+                Some(way) => {
+                    facts.rows == 0
+                        && matches!(ask, Ask::Token(place) | Ask::Value(place) if *place == way)
+                }
+                None => true,
+            },
             Stop::Null => match &facts.next {
                 Scalar::Absent => return Err(WalkError::NoNext { page }),
                 Scalar::Null => true,
-                Scalar::Text(text) => text.is_empty() || text == "false",
+                Scalar::Text(text) | Scalar::Json(text) => text.is_empty() || text == "false",
             },
         })
     }
@@ -391,7 +400,10 @@ impl<'a> Walker<'a> {
             Paging::Offset { .. } => Some(Ask::Number(
                 from(ask, 0) + facts.rows - self.joint.overlap(facts, &self.stand),
             )),
-            Paging::Cursor { .. } => self.way(facts).map(Ask::Token),
+            Paging::Cursor { .. } => {
+                let is_value = matches!(facts.next, Scalar::Json(_));
+                self.way(facts).map(if is_value { Ask::Value } else { Ask::Token })
+            }
             Paging::NextUrl { .. } | Paging::Link => self.way(facts).map(Ask::Url),
         };
         next.ok_or(WalkError::NoWay { page: self.pages })
@@ -441,9 +453,11 @@ fn hash(ask: &Ask) -> u64 {
     match ask {
         Ask::First => 0,
         Ask::Number(number) => *number + 1,
-        Ask::Token(text) | Ask::Url(text) | Ask::Job(text) | Ask::File { at: text, .. } => {
-            xxh3_64(text.as_bytes())
-        }
+        Ask::Token(text)
+        | Ask::Value(text)
+        | Ask::Url(text)
+        | Ask::Job(text)
+        | Ask::File { at: text, .. } => xxh3_64(text.as_bytes()),
     }
 }
 

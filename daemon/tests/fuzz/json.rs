@@ -134,7 +134,7 @@ fn what_is_whole_is_read_as_it_was_written_and_what_is_cut_off_is_not_whole() {
             let expected = match serde_json::from_str(&next).unwrap() {
                 serde_json::Value::Null => Scalar::Null,
                 serde_json::Value::String(text) => Scalar::Text(text),
-                _ => Scalar::Text(next.clone()),
+                _ => Scalar::Json(next.clone()),
             };
             assert_eq!(scalars.first(), Some(&expected));
             let cut = choices.place(document.len());

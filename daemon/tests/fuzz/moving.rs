@@ -57,8 +57,8 @@ impl Register {
         let more = from + (page.len() as u64) < self.records.len() as u64;
         Facts {
             rows: page.len() as u64,
-            more: Scalar::Text(more.to_string()),
-            total: Scalar::Text(self.records.len().to_string()),
+            more: Scalar::Json(more.to_string()),
+            total: Scalar::Json(self.records.len().to_string()),
             content: page.iter().map(mark).fold(7, |hash: u64, mark| hash.rotate_left(5) ^ mark),
             marks: Marks { taken: page.iter().map(mark).collect(), refused: Vec::new() },
             ..Facts::default()

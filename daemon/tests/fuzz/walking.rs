@@ -109,6 +109,7 @@ fn facts(choices: &mut Choices<'_>) -> Facts {
     let mut scalar = || match choices.below(4) {
         0 => Scalar::Absent,
         1 => Scalar::Null,
+        3 => Scalar::Json((*choices.one(&words)).to_owned()),
         _ => Scalar::Text((*choices.one(&words)).to_owned()),
     };
     let (next, more, total) = (scalar(), scalar(), scalar());

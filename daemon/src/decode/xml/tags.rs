@@ -195,7 +195,7 @@ impl<R: BufRead> Tags<R> {
             return Err(self.wrong("goes on behind its outermost element"));
         }
         if self.depth == 0 && name.eq_ignore_ascii_case("html") {
-            return Err(web_page());
+            return Err(DecodeError::web_page());
         }
         self.begun = true;
         self.depth += 1;
@@ -298,7 +298,7 @@ impl<R: BufRead> Tags<R> {
     fn doctype(&mut self, about: &str) -> DecodeError {
         let name = about.split_ascii_whitespace().next().unwrap_or_default();
         if name.eq_ignore_ascii_case("html") {
-            return web_page();
+            return DecodeError::web_page();
         }
         DecodeError::Format(format!(
             "it has a DOCTYPE (line {}), and is not read: such a thing can make a small file huge, or read files of ours; have the partner leave it out",
@@ -382,10 +382,4 @@ fn without_namesakes(all: Vec<(String, String)>, prefixed: &[bool]) -> Vec<(Stri
 /// Whether it is the name that XML keeps for its declaration, however it is written.
 fn is_xml(target: &str) -> bool {
     target.eq_ignore_ascii_case("xml")
-}
-
-fn web_page() -> DecodeError {
-    DecodeError::Format(
-        "it is a web page and no data; a login or error page may stand in its place".to_owned(),
-    )
 }

@@ -48,7 +48,23 @@ fn put_query(url: &mut Url, name: &str, value: &str) {
     url.set_query(Some(&query));
 }
 
-/// Puts a value at a path of names parted by dots, making the objects on the way.
+/// Takes the parameters out of a query whose names `gone` takes; the others stay as they were written.
+pub(super) fn clear_query(url: &mut Url, gone: impl Fn(&str) -> bool) {
+    let Some(query) = url.query() else { return };
+    let name = |pair: &str| {
+        url::form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned())
+    };
+    let is_gone = |pair: &&str| name(pair).is_some_and(|name| gone(&name));
+    if !query.split('&').any(|pair| is_gone(&pair)) {
+        return;
+    }
+    let stays: Vec<_> = query.split('&').filter(|pair| !is_gone(pair)).collect();
+    let stays = Some(stays.join("&")).filter(|stays| !stays.is_empty());
+    url.set_query(stays.as_deref());
+}
+
+/// Puts a value at a path of names parted by dots, making the objects on the way. Where the configuration has a number in its
+/// place, text that is one goes as one.
 fn put_json(body: &mut Value, path: &str, value: Value) {
     let mut here = body;
     for name in path.split('.') {
@@ -58,7 +74,8 @@ fn put_json(body: &mut Value, path: &str, value: Value) {
         let Value::Object(members) = here else { return };
         here = members.entry(name).or_insert(Value::Null);
     }
-    *here = value;
+    let number = value.as_str().filter(|_| here.is_number()).and_then(|text| text.parse().ok());
+    *here = number.map_or(value, Value::Number);
 }
 
 /// Puts a header, in place of one of that name.

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use marsad_shared::request::{Carrier, Stop, TimeFormat, Window, Writing};
+use FieldType::{Integer, Text, Timestamp};
+use marsad_shared::{
+    feed::Field,
+    request::{Carrier, Stop, TimeFormat, Window, Writing},
+};
+use serde_json::json;
 
 use super::*;
 use crate::source::walk::tests::{
@@ -87,6 +92,32 @@ fn a_stretch_of_time_has_an_end_that_belongs_to_it_or_not() {
     }
 }
 
+/// A server takes the first of two, or the last, or refuses both.
+#[test]
+fn where_a_walk_goes_on_is_asked_once_and_in_place_of_what_it_stands_for() {
+    let token = || Ask::Token("t/2".to_owned());
+    let leg = Leg { since: Some("4711".to_owned()), ..Leg::default() };
+    for (path, param, replaces, ask, expected, why) in [
+        ("/x?open=1", "since", &[][..], Ask::First, "/x?open=1&since=4711", "from the cursor"),
+        ("/x?open=1", "since", &[], token(), "/x?open=1&since=t%2F2", "and then from the page"),
+        ("/x?limit=5&a=%41&p=", "p", &[], token(), "/x?a=%41&since=4711&p=t%2F2", "the path's own"),
+        ("/x?v=L&from=d", "p", &["from", "since"], token(), "/x?v=L&p=t%2F2", "OAI-PMH"),
+        ("/x?v=L&from=d", "p", &["from"], Ask::First, "/x?v=L&from=d&since=4711", "from its start"),
+    ] {
+        let mut request = Request { incremental: Some(incremental()), ..by_cursor(Stop::Next) };
+        path.clone_into(&mut request.path);
+        request.pagination.replaces = replaces.iter().map(|&name| name.to_owned()).collect();
+        if let Paging::Cursor { param: own, .. } = &mut request.pagination.kind {
+            param.clone_into(own);
+        }
+        request.pagination.size =
+            path.contains("limit").then(|| PageSize { param: "limit".to_owned(), size: 9 });
+        let limit = if path.contains("limit") { "&limit=9" } else { "" };
+        let asked = asked_of(&request, &leg, &ask).unwrap();
+        assert_eq!(asked, format!("/api{expected}{limit}"), "{why}");
+    }
+}
+
 #[test]
 fn parameters_travel_in_bodies_and_headers_too() {
     let base = "http://p.example".parse().unwrap();
@@ -129,6 +160,73 @@ fn parameters_travel_in_bodies_and_headers_too() {
     let feed = feed(&request);
     let call = Asker::new(&base, &feed, &request).call(&Leg::default(), &token).unwrap();
     assert_eq!(call.headers.get("x-after").unwrap(), "<a&b>");
+}
+
+/// A partner that compares a text with its numbers finds nothing, and says so with an empty page.
+#[test]
+fn what_is_a_number_to_the_partner_goes_into_json_as_one() {
+    let base = "http://p.example".parse().unwrap();
+    let mut request = by_cursor(Stop::Next);
+    let in_body = |name: &str| Param { name: name.to_owned(), carrier: Carrier::Body };
+    request.pagination.carrier = Carrier::Body;
+    let number = |time| Writing { time, ..incremental().writing };
+    let (token, value) =
+        (|text: &str| Ask::Token(text.to_owned()), |text: &str| Ask::Value(text.to_owned()));
+    let noon = "2026-11-24T12:00:00Z";
+    for (kind, time, since, ask, there, expected) in [
+        (Integer, TimeFormat::Rfc3339, "60", Ask::First, json!({}), json!({ "since": 60 })),
+        (Text, TimeFormat::Rfc3339, "60", Ask::First, json!({}), json!({ "since": "60" })),
+        (
+            Text,
+            TimeFormat::Rfc3339,
+            "60",
+            Ask::First,
+            json!({ "since": 0 }),
+            json!({ "since": 60 }),
+        ),
+        (
+            Timestamp,
+            TimeFormat::UnixSeconds,
+            noon,
+            Ask::First,
+            json!({}),
+            json!({ "since": 1_795_521_600 }),
+        ),
+        (Timestamp, TimeFormat::Rfc3339, noon, Ask::First, json!({}), json!({ "since": noon })),
+        (
+            Text,
+            TimeFormat::Rfc3339,
+            "x",
+            token("20"),
+            json!({}),
+            json!({ "since": "x", "p": "20" }),
+        ),
+        (Text, TimeFormat::Rfc3339, "x", value("20"), json!({}), json!({ "since": "x", "p": 20 })),
+        (
+            Text,
+            TimeFormat::Rfc3339,
+            "x",
+            value(r#"[1019, "c"]"#),
+            json!({}),
+            json!({ "since": "x", "p": [1019, "c"] }),
+        ),
+    ] {
+        request.incremental = Some(Incremental {
+            param: Some(in_body("since")),
+            writing: number(time),
+            ..incremental()
+        });
+        request.says.body = Body::Json(there);
+        let leg = Leg { since: Some(since.to_owned()), ..Leg::default() };
+        let fields = vec![Field::new("updated_at", kind)];
+        let feed = Feed { fields, ..feed(&request) };
+        let call = Asker::new(&base, &feed, &request).call(&leg, &ask).unwrap();
+        assert_eq!(call.body, Body::Json(expected), "{kind:?} {since} {ask:?}");
+    }
+    request.pagination.carrier = Carrier::Query;
+    request.incremental = None;
+    let asked = asked_of(&request, &Leg::default(), &value("1e3")).unwrap();
+    assert_eq!(asked, "/api/v1/x?open=1&p=1e3", "elsewhere as it was written");
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(in crate::source) fn request(kind: Paging, stop: Stop) -> Request {
         kind,
         size: None,
         carrier: Carrier::Query,
+        replaces: Vec::new(),
         more: None,
         total: None,
         stop,
@@ -476,6 +477,35 @@ fn pages_are_counted_by_leg() {
         assert_eq!(walker.next(&Ask::Number(2), &two(10 * leg + 2)), Ok(Onward::End), "leg {leg}");
         assert_eq!(walker.contradicted(), None);
         walker.begin_leg();
+    }
+}
+
+#[test]
+fn what_leads_on_goes_back_as_what_it_is() {
+    let request = by_cursor(Stop::Next);
+    for (next, expected) in [
+        (text("20"), Ask::Token("20".to_owned())),
+        (Scalar::Json("20".to_owned()), Ask::Value("20".to_owned())),
+        (Scalar::Json("[7,\"c\"]".to_owned()), Ask::Value("[7,\"c\"]".to_owned())),
+    ] {
+        let next = Walker::new(&request).next(&Ask::First, &lead(2, next));
+        assert_eq!(next, Ok(Onward::Page(expected)));
+    }
+}
+
+/// CouchDB's `_changes`, for one: behind the last change stands the place that was asked from.
+#[test]
+fn an_empty_page_that_stays_where_it_was_asked_from_is_the_end() {
+    let (request, place) = (by_cursor(Stop::Next), || Ask::Token("7".to_owned()));
+    for (rows, next, expected) in [
+        (0, text("7"), Ok(Onward::End)),
+        (0, text("8"), Ok(Onward::Page(Ask::Token("8".to_owned())))),
+        (3, text("7"), Err(WalkError::Circle { page: 2 })),
+    ] {
+        let mut walker = Walker::new(&request);
+        assert_eq!(walker.next(&Ask::First, &lead(2, text("7"))), Ok(Onward::Page(place())));
+        let facts = Facts { content: 9, ..lead(rows, next.clone()) };
+        assert_eq!(walker.next(&place(), &facts), expected, "{rows} rows, then {next:?}");
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn pagination(
         kind: paging(feed, block, kind, report)?,
         size,
         carrier: carrier?,
+        replaces: raw.replaces.or(Vec::new())?,
         more: more.ok()?,
         total: total.ok()?,
         stop: stop?,
@@ -63,6 +64,7 @@ fn one_page() -> Pagination {
         kind: Paging::None,
         size: None,
         carrier: Carrier::Query,
+        replaces: Vec::new(),
         more: None,
         total: None,
         stop: Stop::Next,
@@ -197,6 +199,9 @@ fn refuse_others(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>)
     }
     if kind != PagingKind::Offset {
         raw.overlap.refuse(report, problem);
+    }
+    if kind != PagingKind::Cursor {
+        raw.replaces.refuse(report, problem);
     }
     if !matches!(kind, PagingKind::Cursor | PagingKind::NextUrl) {
         raw.next.refuse(report, problem);

@@ -49,7 +49,7 @@ table! {
         may preset: Preset,
         /// The HTTP method. Default: `GET`, or `POST` with `json` or `form`.
         may method: Method,
-        /// A JSON body.
+        /// A JSON body. A parameter goes as a number where the partner counts in numbers, and where one stands in its place.
         may json: Json,
         /// A body as a web form writes it.
         may form: Pairs,

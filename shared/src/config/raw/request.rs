@@ -32,6 +32,8 @@ table! {
         may next: String,
         /// `cursor`, `next_url`: the header of the answer that holds what leads on, in place of `next`.
         may next_header: String,
+        /// `cursor`: parameters of the URL that do not go beside `param`, which stands for them, as OAI-PMH has it.
+        may replaces: Vec<String>,
         /// A path to a flag that says whether more follows. A page without it is an error.
         may more: String,
         /// A path to the number of records there are.

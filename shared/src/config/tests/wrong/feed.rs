@@ -86,6 +86,10 @@ fn of_a_feed_over_http() {
             "pagination.max_pages: \"-1\" is out of range; write a whole number from 0 on",
         ),
         (
+            "pagination = { kind = \"link\", replaces = [\"from\"] }",
+            "pagination.replaces: does not belong to this kind; take it out",
+        ),
+        (
             "pagination = { kind = \"cursor\", param = \"a\", next = \"$.n\", next_header = \"X-Next\" }",
             "pagination.next_header: stands beside next; write one of the two",
         ),
