@@ -5,14 +5,15 @@ use std::{
     collections::{BTreeMap, HashSet},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
+use marsad_shared::run::Outcome;
 use marsad_tests::partner::{Asked, Cell, Reply, Row, random, random::Random};
 use serde_json::{Value, json};
 
-use super::{Agency, Case, at};
+use super::{Agency, Case, at, lines, row, rows, some};
 
 const KEYS: &str = "version = \"n\"\ndeleted = { field = \"op\", values = [\"delete\"] }\n\
     pagination = { kind = \"cursor\", param = \"after\", next = \"$.next\" }";
@@ -114,4 +115,112 @@ async fn an_older_version_never_wins_and_all_ends_as_the_partner_has_it() -> any
         stage.fetch_add(1, Ordering::SeqCst);
     }
     Ok(())
+}
+
+/// A list that is led through by id while its records change, and a cursor that counts the changes.
+#[tokio::test]
+async fn a_count_of_changes_waits_for_a_second_look_where_records_come_in_another_order()
+-> anyhow::Result<()> {
+    let list = Mutex::new((0..12).map(|id| (id, 100 + id * 5 % 12)).collect::<BTreeMap<u64, u64>>());
+    let keys = "incremental = { field = \"n\", param = \"above\" }\n\
+        pagination = { kind = \"cursor\", param = \"after\", next = \"$.next\" }";
+    let kept = Arc::new(list);
+    let here = Arc::clone(&kept);
+    let answer = move |asked: &Asked| {
+        let mut list = here.lock().unwrap();
+        let above = asked.number("above").unwrap_or(0);
+        let after =
+            asked.param("after").map(|after| after.trim_start_matches('k').parse().unwrap());
+        let told =
+            list.iter().filter(|(id, n)| **n >= above && after.is_none_or(|at: u64| **id > at));
+        let told: Vec<_> = told.map(|(id, n)| (*id, *n)).take(5).collect();
+        let next = told.get(4).map(|(id, _)| format!("k{id:02}"));
+        if asked.before == 1 {
+            // Behind the reader one is changed, and then another that is still to come.
+            list.extend([(1, 116), (11, 117)]);
+        }
+        let rows =
+            told.iter().map(|(id, n)| json!({ "id": format!("r{id:05}"), "n": n, "at": at(*id) }));
+        Reply::json(&json!({ "data": rows.collect::<Vec<_>>(), "next": next }))
+    };
+    let agency = Agency::start(vec![Case::new("by-id", keys, answer)]).await?;
+    let first = agency.first("by-id").await?;
+    let reason = first.reason.unwrap_or_default();
+    assert!(reason.contains("another order than that of the cursor"), "{reason}");
+    assert_eq!(agency.cursor("by-id").await?, None);
+    agency.again("by-id").await?;
+    assert_eq!(agency.cursor("by-id").await?.as_deref(), Some("117"));
+    let had = agency.rows("by-id", &["id", "n"])?;
+    let kept_as = |(id, n): (&u64, &u64)| {
+        vec![Cell::Text(format!("r{id:05}")), Cell::Integer(n.cast_signed())]
+    };
+    assert_eq!(had, kept.lock().unwrap().iter().map(kept_as).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// The words of an error in the place of records are none, and nothing leads on from them.
+#[tokio::test]
+async fn what_is_no_record_ends_no_walk() -> anyhow::Result<()> {
+    let keys = "incremental = { field = \"n\", param = \"above\" }\n\
+        pagination = { kind = \"cursor\", param = \"after\", next_header = \"X-Next\" }";
+    let ill = Arc::new(AtomicBool::new(true));
+    let cases = [
+        ("words", false, "[{\"error\":\"busy\"}]"),
+        ("nothing", false, "[null]"),
+        ("lines", true, "{\"error\":\"busy\"}\n"),
+        ("page", true, "<html><body>Log in</body></html>\n"),
+    ];
+    let make = |(feed, is_lines, words): (&'static str, bool, &'static str)| {
+        let form = if is_lines { "format = \"ndjson\"" } else { "records = \"$[*]\"" };
+        let ill = Arc::clone(&ill);
+        Case::new(feed, &format!("{form}\n{keys}"), move |asked| {
+            let after = asked.number("after");
+            if after.is_some() && ill.load(Ordering::SeqCst) {
+                return Reply::text("text/plain", words);
+            }
+            let from = after.or(asked.number("above")).unwrap_or(0);
+            let page = some(from, 5, 12);
+            let reply = if is_lines {
+                Reply::text("application/x-ndjson", &lines(page.clone()))
+            } else {
+                Reply::json(&rows(page.clone()).into())
+            };
+            if page.end < 12 { reply.header("X-Next", &page.end.to_string()) } else { reply }
+        })
+    };
+    let agency = Agency::start(cases.map(make).into()).await?;
+    for (feed, ..) in cases {
+        let first = agency.ended(feed, 0).await?;
+        assert_ne!(first.outcome, Outcome::Succeeded, "{first:#?}");
+        assert_eq!(agency.cursor(feed).await?, None, "{feed}");
+    }
+    ill.store(false, Ordering::SeqCst);
+    for (feed, ..) in cases {
+        agency.again(feed).await?;
+        agency.same(feed, 0..12)?;
+        assert_eq!(agency.cursor(feed).await?.as_deref(), Some("11"), "{feed}");
+    }
+    Ok(())
+}
+
+/// What was deleted stands in the list of changes as anything else: behind so many of them as one answer holds there is more.
+#[tokio::test]
+async fn deletions_move_the_cursor() -> anyhow::Result<()> {
+    let keys = "incremental = { field = \"n\", param = \"above\" }\n\
+        deleted = { field = \"op\", values = [\"delete\"] }";
+    let answer = |asked: &Asked| {
+        let from = asked.number("above").unwrap_or(0);
+        let rows = (from..12).take(4).map(|n| match n {
+            2..10 => json!({ "id": format!("r{n:05}"), "n": n, "op": "delete" }),
+            _ => row(n),
+        });
+        Reply::json(&json!({ "data": rows.collect::<Vec<_>>() }))
+    };
+    let agency = Agency::start(vec![Case::new("changes", keys, answer)]).await?;
+    agency.first("changes").await?;
+    for cursor in ["6", "9", "11"] {
+        agency.again("changes").await?;
+        assert_eq!(agency.cursor("changes").await?.as_deref(), Some(cursor));
+    }
+    agency.same("changes", [0, 1, 10, 11])
 }
