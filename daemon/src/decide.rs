@@ -115,7 +115,10 @@ pub async fn released_as(
     }
     let word = format!("released by {}: read again as {again}", order.actor);
     let noted = word.clone();
-    let settled = move |ledger: &mut Ledger| ledger.settle_held(run, Outcome::Cancelled, &noted);
+    let settled = move |ledger: &mut Ledger| {
+        ledger.let_past(again)?;
+        ledger.settle_held(run, Outcome::Cancelled, &noted)
+    };
     let settled = services.store.ledger.call(settled).await;
     settled
         .map(|()| word)

@@ -75,6 +75,8 @@ pub struct Param {
 #[derive(Clone, Debug)]
 pub struct Success {
     pub rule: SuccessRule,
+    /// What stands in place of an error where there are no records, and nothing failed.
+    pub empty: Vec<String>,
     pub on_error: OnError,
 }
 

@@ -234,20 +234,28 @@ impl<'p> Wanted<'p> {
                 *text = text.trim().to_owned();
             }
         }
+        let instead = self.instead.take().filter(|_| !self.found);
         for trail in &self.trails {
             let around = (trail.path.steps.len() - 1).max(1);
-            if trail.goal == Goal::Record(Standing::Here) && trail.furthest < around {
-                return Err(DecodeError::Layout(format!(
-                    "there is nothing at {}; see what the answer looks like and mend `records`",
-                    trail.path.text()
-                )));
+            if trail.goal != Goal::Record(Standing::Here) || trail.furthest >= around {
+                continue;
             }
+            let said = match instead {
+                // Another document altogether.
+                Some((code, text)) if trail.furthest == 0 => {
+                    return Err(DecodeError::Remote { code, text, retryable: true });
+                }
+                Some((code, text)) => format!(", and it says ({code}): {text}"),
+                None => String::new(),
+            };
+            return Err(DecodeError::Layout(format!(
+                "there is nothing at {}{said}; see what the answer looks like and mend `records`",
+                trail.path.text()
+            )));
         }
-        match self.instead.take() {
-            Some((code, text)) if !self.found => {
-                Err(DecodeError::Remote { code, text, retryable: true })
-            }
-            _ => Ok(()),
+        match instead {
+            Some((code, text)) => Err(DecodeError::Remote { code, text, retryable: true }),
+            None => Ok(()),
         }
     }
 }

@@ -39,9 +39,16 @@ pub(crate) struct Said {
     pub(super) handle: Scalar,
     /// Why the answer is none by its own word, of a feed that leaves such answers out.
     pub(crate) failed: Option<String>,
+    /// It says that there are no records.
+    pub(crate) nothing: bool,
 }
 
 impl Said {
+    /// Whether it says that it has no records, whatever it looks like: there are none, or it failed and is left out.
+    pub(crate) const fn has_none(&self) -> bool {
+        self.nothing || self.failed.is_some()
+    }
+
     /// Whether nothing in it leads on, or says whether anything could.
     pub(super) fn is_silent(&self) -> bool {
         [&self.next, &self.more, &self.total].into_iter().all(|scalar| *scalar == Scalar::Absent)
@@ -112,9 +119,13 @@ impl Envelope {
             let there = places.and_then(|places| found.get(places.clone())).unwrap_or_default();
             there.iter().find(|scalar| **scalar != Scalar::Absent).cloned().unwrap_or_default()
         };
-        let problem = self.success.as_ref().and_then(|(places, success)| {
-            Some((success.on_error, failed(&success.rule, &at(Some(places)))?))
+        let success = self.success.as_ref().map(|(places, success)| (at(Some(places)), success));
+        let nothing = success.as_ref().is_some_and(|(found, success)| {
+            found.text().is_some_and(|said| success.empty.iter().any(|empty| empty == said))
         });
+        let problem = success
+            .filter(|_| !nothing)
+            .and_then(|(found, success)| Some((success.on_error, failed(&success.rule, &found)?)));
         let failed = match problem {
             None => None,
             Some((OnError::Ignore, problem)) => Some(problem),
@@ -138,7 +149,7 @@ impl Envelope {
         };
         let more = at(self.more.as_ref());
         let (total, handle) = (at(self.total.as_ref()), at(self.handle.as_ref()));
-        Ok(Said { next, more, total, handle, failed })
+        Ok(Said { next, more, total, handle, failed, nothing })
     }
 }
 

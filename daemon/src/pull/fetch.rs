@@ -239,8 +239,8 @@ impl Puller {
         let paths = self.envelope.paths();
         let mut size = reading.size(&self.feed, paths);
         let mut room = self.services.rooms.enter(size, stop).await.ok_or(Trouble::Stopped)?;
-        if self.columns.known().is_none() && self.failed(&reading, &answer, call).await? {
-            // An answer that is an error tells nothing of the columns.
+        if self.columns.known().is_none() && self.has_none(&reading, &answer, call).await? {
+            // Such an answer tells nothing of the columns.
             return self.without_columns(answer, &reading, call).await;
         }
         let infer = {
@@ -272,7 +272,7 @@ impl Puller {
         };
         let said = said.rewritten(|text| self.source.unsigned(text));
         let nothing = || Piece::new(&shaper.layout, self.services.store.seed);
-        let piece = if said.failed.is_some() { Ok(nothing()) } else { piece };
+        let piece = if said.has_none() { Ok(nothing()) } else { piece };
         let piece = piece.map_err(|error| Trouble::decode(place, error))?;
         answer.body.let_go(bytes);
         let said = self.shown(said, call);
@@ -410,8 +410,8 @@ impl Puller {
         }
     }
 
-    /// Whether an answer says of itself that it failed, before its records are looked at.
-    async fn failed(
+    /// Whether an answer says of itself that it has no records, before those are looked at.
+    async fn has_none(
         &self,
         reading: &Reading,
         answer: &Answer,
@@ -421,7 +421,7 @@ impl Puller {
         if found.iter().all(|scalar| *scalar == Scalar::Absent) {
             return Ok(false);
         }
-        Ok(self.envelope.said(&found, answer, &call.url)?.failed.is_some())
+        Ok(self.envelope.said(&found, answer, &call.url)?.has_none())
     }
 
     /// The same with the partner's own words as people may see them.

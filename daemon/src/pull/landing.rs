@@ -98,6 +98,10 @@ impl Landing {
         if let Some(stay) = slips.holds(self.fresh, counts) {
             return stays(stay);
         }
+        if slips.short && stood.is_none() {
+            // All of it was asked for; later on a total may count more than what was asked for.
+            return stays(Stay::Short);
+        }
         let proven = !slips.changed(counts) || moved == stood;
         match slips.unproven().filter(|_| self.waits && !proven) {
             None => goes(moved),
@@ -257,6 +261,22 @@ mod tests {
                 Some(Stay::Strange),
                 None,
                 "as often as it is so",
+            ),
+            (
+                &Landing { slips: Slips { short: true, ..Slips::default() }, ..first.clone() },
+                none,
+                None,
+                Some(Stay::Short),
+                look(None, "9"),
+                "of all there is, however often",
+            ),
+            (
+                &Landing { slips: Slips { short: true, ..Slips::default() }, ..behind.clone() },
+                none,
+                text("9"),
+                None,
+                None,
+                "of what changed, the second time",
             ),
             (&first, new, None, Some(Stay::Unproven), look(None, "9"), "the first look"),
             (&behind, new, text("4"), Some(Stay::Unproven), look(text("4"), "9"), "from a cursor"),

@@ -19,6 +19,7 @@ use crate::{
         cursor::CursorRule,
         fault::FetchError,
         http::{Answer, HttpSource},
+        manners::clock::date,
         walk::{Ask, Facts, Marks},
     },
 };
@@ -53,7 +54,7 @@ impl Page {
 
     /// Whether its status says that there are no records.
     fn is_nothing(&self) -> bool {
-        self.answer.nothing || self.answer.status == StatusCode::NO_CONTENT
+        self.answer.nothing || self.said.nothing || self.answer.status == StatusCode::NO_CONTENT
     }
 
     fn leads_nowhere(&self) -> bool {
@@ -150,10 +151,18 @@ pub(super) fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
     Validators {
         url,
         etag: answer.header(header::ETAG).map(str::to_owned),
-        last_modified: answer.header(header::LAST_MODIFIED).map(str::to_owned),
+        last_modified: modified(answer).map(str::to_owned),
         body: answer.body.hash(),
         rows,
     }
+}
+
+/// When an answer says that it was changed last, if it tells it from any later one: it counts in whole seconds, and in the
+/// second in which it was given it may be changed once more (RFC 9110 section 8.8.2.2).
+fn modified(answer: &Answer) -> Option<&str> {
+    let text = answer.header(header::LAST_MODIFIED)?;
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    date(&answer.headers).is_some_and(|date| at < date).then_some(text)
 }
 
 /// The format that the answer says it is in; JSON where it says nothing that we know.
@@ -231,6 +240,25 @@ mod tests {
             moved: None,
             session: None,
             open_ended,
+        }
+    }
+
+    #[test]
+    fn a_time_of_change_is_remembered_where_it_tells_it_from_any_later_one() {
+        const AT: &str = "Tue, 24 Nov 2026 10:00:00 GMT";
+        for (date, age, expected, why) in [
+            (Some("Tue, 24 Nov 2026 10:00:01 GMT"), None, true, "a second before"),
+            (Some(AT), None, false, "in the second in which it was given"),
+            (Some(AT), Some("5"), true, "and was in a cache since"),
+            (None, None, false, "nobody knows when it was given"),
+            (Some("today"), None, false, "nor does that say it"),
+        ] {
+            let mut answer = answer(200, "[]", false);
+            let mut put = |name, value: &str| answer.headers.insert(name, value.parse().unwrap());
+            put(header::LAST_MODIFIED, AT);
+            date.map(|date| put(header::DATE, date));
+            age.map(|age| put(header::AGE, age));
+            assert_eq!(validators(&answer, 7, 1).last_modified.is_some(), expected, "{why}");
         }
     }
 

@@ -183,8 +183,9 @@ fn read(
     };
     let Read { found, piece, .. } = reading.page(&intake, envelope.paths(), most, folder);
     // An answer that says that it is an error is one, whatever its records look like.
-    if let Some(why) = envelope.said(&found, answer, url)?.failed {
-        return Ok(Seen { rows: 0, refused: 0, why: None, names, left_out: Some(why) });
+    let said = envelope.said(&found, answer, url)?;
+    if said.has_none() {
+        return Ok(Seen { rows: 0, refused: 0, why: None, names, left_out: said.failed });
     }
     let piece = piece.map_err(decoded)?;
     let why = piece.refused.first().map(|refusal| refusal.reason.clone());

@@ -390,6 +390,9 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         "-- How many runs right before one failed as it did, and whether the next one failed as it did too.
          ALTER TABLE runs ADD COLUMN alike INTEGER NOT NULL DEFAULT 0;
          ALTER TABLE runs ADD COLUMN followed INTEGER NOT NULL DEFAULT 0;",
+    ), M::up(
+        "-- Whether a person let what it brought past the brake.
+         ALTER TABLE runs ADD COLUMN released INTEGER NOT NULL DEFAULT 0;",
     )])
 });
 

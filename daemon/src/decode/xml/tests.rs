@@ -169,6 +169,24 @@ fn an_error_in_place_of_records_is_not_taken_for_none() {
         };
         assert_eq!(said, expected, "{why}");
     }
+    for (document, expected, why) in [
+        (
+            "<Oops><error>busy</error></Oops>",
+            "answers with an error (error): busy",
+            "another document",
+        ),
+        ("<R2><X/></R2>", "nothing at R/C; see", "one that says nothing"),
+    ] {
+        let (_, _, end) = found(document.as_bytes(), &[]);
+        let said = end.unwrap_err().to_string();
+        assert!(said.contains(expected), "{why}: {said}");
+    }
+    let records = RecordsPath::xml("R/L/C").unwrap();
+    let plan = Plan { records: Some(&records), deletes: None, scalars: &[] };
+    let document = b"<R><Date>d</Date><error code='badArgument'>no such set</error></R>";
+    let (_, end) = read(&document[..], &plan, |_, _| Flow::More);
+    let said = end.unwrap_err().to_string();
+    assert!(said.contains("nothing at R/L/C, and it says (error): no such set; see"), "{said}");
     let long = format!("<R><Error>{}</Error></R>", "ش".repeat(1000));
     let (_, _, end) = found(long.as_bytes(), &[]);
     let Err(DecodeError::Remote { text, .. }) = end else { panic!("{end:?}") };

@@ -204,6 +204,7 @@ fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> O
                 let remedy = "add what stands there in a good answer, such as [true]";
                 report.missing(&block.place.child("equals"), "is missing", remedy);
             }
+            raw.empty.refuse(report, "means nothing without error");
             let values = raw.equals.here()?.value.iter().map(|scalar| scalar.0.clone()).collect();
             SuccessRule::Equals { path: path::scalar(path, feed, report)?, values }
         }
@@ -219,7 +220,7 @@ fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> O
             return None;
         }
     };
-    Some(Success { rule, on_error })
+    Some(Success { rule, empty: raw.empty.or(Vec::new())?, on_error })
 }
 
 fn changed(raw: &RawChanged, feed: &RawFeed, report: &mut Report<'_>) -> Option<Changed> {

@@ -110,6 +110,8 @@ table! {
         may equals: Vec<Scalar>,
         /// A path where a good answer has nothing, null, false or nothing but emptiness.
         may error: String,
+        /// With `error`: what stands there where there are no records and nothing failed, such as `noRecordsMatch`.
+        may empty: Vec<String>,
         /// What a failure means: `fail`, somebody must look; `retry`; or `ignore`, such an answer is one without records, is
         /// counted, and no cursor moves in its run. Default: `fail`.
         may on_error: OnError,

@@ -197,16 +197,30 @@ impl Ledger {
         Ok(())
     }
 
-    /// How many rows the last good runs of a feed brought, newest first, at most `most`.
+    /// How many rows the last good runs of a feed brought, newest first, at most `most`. What a person let past the brake is
+    /// right, and so stands for all that came before it.
     pub fn volumes(&self, feed: &FeedId, most: usize) -> Result<Vec<u64>, StoreError> {
-        let sql = "SELECT received FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') \
+        let sql = "SELECT received, released FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') \
                    AND (pages > 0 OR file IS NOT NULL) ORDER BY id DESC LIMIT ?";
         let mut statement = self.db.prepare_cached(sql)?;
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let rows = statement
-            .query_map(params![feed.as_str(), most], |row| row.get::<_, i64>(0))?
-            .map(|rows| rows.map(i64::cast_unsigned));
-        Ok(rows.collect::<Result<_, _>>()?)
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![feed.as_str(), limit])?;
+        let mut volumes = Vec::new();
+        while let Some(row) = rows.next()? {
+            let received = row.get::<_, i64>(0)?.cast_unsigned();
+            volumes.push(received);
+            if row.get(1)? {
+                volumes.resize(most, received);
+                break;
+            }
+        }
+        Ok(volumes)
+    }
+
+    /// A person let past the brake what a run brought.
+    pub fn let_past(&mut self, id: RunId) -> Result<(), StoreError> {
+        self.db.prepare_cached("UPDATE runs SET released = 1 WHERE id = ?")?.execute([id.0])?;
+        Ok(())
     }
 
     /// How a run ended; `None`: it has not, or there is no such run.
@@ -244,6 +258,9 @@ impl Ledger {
             });
         let Some((feed, read_at, reason)) = settled.optional()? else { return Ok(()) };
         let good = outcome.is_good();
+        if good {
+            self.let_past(id)?;
+        }
         // Only of the last run it says how the feed stands.
         let sql = "UPDATE feed_state SET checked_at = iif(?3, max(coalesce(checked_at, 0), coalesce(?4, 0)), checked_at), \
                    arrived_at = iif(?3, max(coalesce(arrived_at, 0), coalesce(?4, 0)), arrived_at), \

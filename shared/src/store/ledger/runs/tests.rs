@@ -107,6 +107,30 @@ fn what_a_person_lets_in_later_is_as_old_as_when_it_came() {
 }
 
 #[test]
+fn what_a_person_let_past_the_brake_is_the_measure_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+    let begin = start(Trigger::Schedule, None);
+    let brought = |outcome, received| {
+        let counts = Counts { received, unchanged: received, ..Counts::default() };
+        RunEnd { pages: 1, counts, ..end(outcome, None, "", 1) }
+    };
+    for _ in 0..3 {
+        ledger.record_run(&begin, &brought(Outcome::Unchanged, 11)).unwrap();
+    }
+    assert_eq!(ledger.volumes(&begin.feed, 8).unwrap(), [11; 3]);
+    let held = ledger.record_run(&begin, &brought(Outcome::Held, 23)).unwrap();
+    assert_eq!(ledger.volumes(&begin.feed, 8).unwrap(), [11; 3], "it waits");
+    ledger.settle_held(held, Outcome::Succeeded, "released by noor").unwrap();
+    assert_eq!(ledger.volumes(&begin.feed, 4).unwrap(), [23; 4]);
+    ledger.record_run(&begin, &brought(Outcome::Unchanged, 24)).unwrap();
+    assert_eq!(ledger.volumes(&begin.feed, 4).unwrap(), [24, 23, 23, 23]);
+    let refused = ledger.record_run(&begin, &brought(Outcome::Held, 2)).unwrap();
+    ledger.settle_held(refused, Outcome::Cancelled, "discarded by noor").unwrap();
+    assert_eq!(ledger.volumes(&begin.feed, 4).unwrap(), [24, 23, 23, 23], "which was wrong");
+}
+
+#[test]
 fn an_end_that_comes_late_changes_nothing_that_later_runs_say() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
