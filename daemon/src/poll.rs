@@ -72,6 +72,7 @@ impl Poller {
         services: Arc<Services>,
         feed: Arc<Feed>,
         source: Arc<HttpSource>,
+        files: Option<Arc<HttpSource>>,
         state: &FeedState,
         feeds: usize,
     ) -> Option<Self> {
@@ -80,7 +81,7 @@ impl Poller {
         let now = services.clock.now();
         let next_at = first(&request.schedule, now, state, jitter(feed.id.as_str(), 0), feeds);
         let fails = state.fails;
-        Some(Self { puller: Puller::new(services, feed, source), orders, fails, next_at })
+        Some(Self { puller: Puller::new(services, feed, source, files), orders, fails, next_at })
     }
 
     /// When it is due first.

@@ -56,6 +56,8 @@ pub struct Puller {
     pub services: Arc<Services>,
     pub feed: Arc<Feed>,
     pub source: Arc<HttpSource>,
+    /// Where the file of an export comes from, if that is no place of the partner's own.
+    files: Option<Arc<HttpSource>>,
     columns: Columns,
     envelope: Arc<Envelope>,
     /// As it stands in the cache; `None`: to be read there.
@@ -97,7 +99,12 @@ pub struct Pulled {
 }
 
 impl Puller {
-    pub fn new(services: Arc<Services>, feed: Arc<Feed>, source: Arc<HttpSource>) -> Self {
+    pub fn new(
+        services: Arc<Services>,
+        feed: Arc<Feed>,
+        source: Arc<HttpSource>,
+        files: Option<Arc<HttpSource>>,
+    ) -> Self {
         let columns = Columns::new(Arc::clone(&feed));
         let Feed {
             records,
@@ -135,6 +142,7 @@ impl Puller {
             services,
             feed,
             source,
+            files,
             columns,
             envelope,
             position: None,

@@ -218,8 +218,8 @@ impl Supervisor {
         for connection in connections {
             let mine = by_connection.remove(&connection.id).unwrap_or_default();
             let purse = self.services.books.purse(&connection.partner);
-            let clock = &self.services.clock;
-            let source = HttpSource::new(connection, &clients, &vault, clock, purse.as_ref())
+            let clock = Arc::clone(&self.services.clock);
+            let source = HttpSource::new(connection, &clients, &vault, &clock, purse.as_ref())
                 .with_context(|| format!("{} cannot be reached", connection.id))?;
             self.services.routes.open(connection, source.as_ref(), &mine);
             if let Some(source) = &source {
@@ -227,7 +227,8 @@ impl Supervisor {
                 self.watch_over(source, &mine);
                 for feed in &mine {
                     let state = states.remove(&feed.id).unwrap_or_default();
-                    let planned = self.poll(source, feed, &state, feeds.len());
+                    let files = HttpSource::for_files(connection, feed, &clients, &vault, &clock)?;
+                    let planned = self.poll(source, files, feed, &state, feeds.len());
                     plans.extend(planned.map(|at| (feed.id.clone(), at)));
                 }
             }
@@ -257,12 +258,13 @@ impl Supervisor {
     fn poll(
         &mut self,
         source: &Arc<HttpSource>,
+        files: Option<Arc<HttpSource>>,
         feed: &Arc<Feed>,
         state: &FeedState,
         feeds: usize,
     ) -> Option<Timestamp> {
         let (services, source) = (Arc::clone(&self.services), source.for_feed(&feed.id));
-        let poller = Poller::new(services, Arc::clone(feed), source, state, feeds)?;
+        let poller = Poller::new(services, Arc::clone(feed), source, files, state, feeds)?;
         let next_at = poller.next_at();
         self.workers.spawn(poller.run(self.stop.clone()));
         Some(next_at)

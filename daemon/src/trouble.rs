@@ -67,6 +67,9 @@ impl Trouble {
             Self::Walk(WalkError::OtherOrigin { origin }) => {
                 Self::Walk(WalkError::OtherOrigin { origin: rewrite(&origin) })
             }
+            Self::Walk(WalkError::OtherFile { origin }) => {
+                Self::Walk(WalkError::OtherFile { origin: rewrite(&origin) })
+            }
             Self::Store(StoreError::Layout(text)) => {
                 Self::Store(StoreError::Layout(rewrite(&text)))
             }

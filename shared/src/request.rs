@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use url::Url;
 
 use crate::{feed::ScalarPath, id::FeedId, schedule::Schedule, word::words};
 
@@ -158,6 +159,8 @@ pub struct Export {
     pub failed: Vec<String>,
     /// Where the file is, once it is ready.
     pub download: Download,
+    /// The origin of the file where that is another one: nothing of ours goes there but the question.
+    pub from: Option<Url>,
     /// How often it is asked after, and how long at most.
     pub every: Duration,
     pub within: Duration,

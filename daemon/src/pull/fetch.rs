@@ -137,6 +137,9 @@ impl Puller {
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
         let (mut tries, mut renewed) = (Tries::new(), false);
+        // Its own are within the origin of the partner; what is not comes from where files do.
+        let is_ours = call.url.origin() == self.source.http.base_url.origin();
+        let source = self.files.as_ref().filter(|_| !is_ours).unwrap_or(&self.source);
         loop {
             if stop.is_cancelled() {
                 return Err(Trouble::Stopped);
@@ -144,7 +147,7 @@ impl Puller {
             let answer = match first.take() {
                 Some(answer) => Ok(answer),
                 // What was asked for a person who wants it no more is not waited for.
-                None => match stop.run_until_cancelled(self.source.get(call, None)).await {
+                None => match stop.run_until_cancelled(source.get(call, None)).await {
                     Some(answer) => answer,
                     None => return Err(Trouble::Stopped),
                 },

@@ -124,7 +124,7 @@ impl<'a> Asker<'a> {
         Ok(match next {
             Ask::Url(text) => Ask::Url(self.within(&page()?, &text)?.to_string()),
             Ask::File { id, at } => {
-                let at = self.within(&page()?, &at)?.to_string();
+                let at = self.file(&page()?, &at)?.to_string();
                 Ask::File { id, at }
             }
             other => other,
@@ -175,7 +175,8 @@ impl<'a> Asker<'a> {
     fn url(&self, leg: &Leg, ask: &Ask) -> Result<Url, WalkError> {
         let first = self.at(&self.request.path, leg, None)?;
         match ask {
-            Ask::Url(text) | Ask::File { at: text, .. } => self.within(&first, text),
+            Ask::Url(text) => self.within(&first, text),
+            Ask::File { at, .. } => self.file(&first, at),
             Ask::Job(id) => match &self.request.export {
                 Some(export) => self.at(&export.status, leg, Some(id)),
                 None => Err(WalkError::NoUrl),
@@ -214,18 +215,17 @@ impl<'a> Asker<'a> {
 
     /// A URL that the partner gave, within the origin that our credentials belong to (security T9).
     fn within(&self, first: &Url, text: &str) -> Result<Url, WalkError> {
-        let mut url = first.join(text).map_err(|_| WalkError::NoUrl)?;
-        // Who we are is ours to say. Refused only for URLs that cannot have a user at all.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        let bytes = url.as_str().len();
-        if bytes > URL_MAX {
-            return Err(WalkError::LongUrl { bytes });
+        within(self.base, first, text)
+    }
+
+    /// Where the file of an export is: the same, or where the configuration says that it comes from.
+    fn file(&self, first: &Url, text: &str) -> Result<Url, WalkError> {
+        let from = self.request.export.as_ref().and_then(|export| export.from.as_ref());
+        match (from, self.within(first, text)) {
+            (Some(from), Err(WalkError::OtherOrigin { .. })) => within(from, first, text),
+            (None, Err(WalkError::OtherOrigin { origin })) => Err(WalkError::OtherFile { origin }),
+            (_, url) => url,
         }
-        if url.origin() != self.base.origin() {
-            return Err(WalkError::OtherOrigin { origin: url.origin().ascii_serialization() });
-        }
-        Ok(url)
     }
 
     /// A URL that the partner gave carries its own query; what travels elsewhere is put beside it.
@@ -331,6 +331,22 @@ impl<'a> Asker<'a> {
             *text = text.replace(&format!("{{{name}}}"), "");
         }
     }
+}
+
+/// A URL that the partner gave at `first`, within the origin of `base`.
+fn within(base: &Url, first: &Url, text: &str) -> Result<Url, WalkError> {
+    let mut url = first.join(text).map_err(|_| WalkError::NoUrl)?;
+    // Who we are is ours to say. Refused only for URLs that cannot have a user at all.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let bytes = url.as_str().len();
+    if bytes > URL_MAX {
+        return Err(WalkError::LongUrl { bytes });
+    }
+    if url.origin() != base.origin() {
+        return Err(WalkError::OtherOrigin { origin: url.origin().ascii_serialization() });
+    }
+    Ok(url)
 }
 
 /// Text that is one step of a path stays one: no URL keeps these as they are.

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use marsad_shared::{
     certificate::Certificates,
     clock::Clock,
-    connection::{Connection, Http},
+    connection::{Auth, Connection, Http, Link},
+    feed::{Feed, Origin},
     health::Reason,
     id::{ConnectionId, FeedId},
 };
@@ -89,7 +90,7 @@ impl HttpSource {
         clock: &Arc<dyn Clock>,
         purse: Option<&Arc<Purse>>,
     ) -> Result<Option<Arc<Self>>, ClientError> {
-        let marsad_shared::connection::Link::Http(http) = &connection.link else { return Ok(None) };
+        let Link::Http(http) = &connection.link else { return Ok(None) };
         let door = Door::new(&connection.id, http, clients)?;
         let (clock, limit) = (Arc::clone(clock), http.rate_limit);
         Ok(Some(Arc::new(Self {
@@ -105,6 +106,36 @@ impl HttpSource {
             http: Arc::new(http.clone()),
             who: Caller::Tests,
         })))
+    }
+
+    /// What fetches the files of a feed's exports, where they come from another origin than the partner's: reached as
+    /// `connection` is, with its trust, its proxy and its limits of time, and without what proves who we are.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn for_files(
+        connection: &Connection,
+        feed: &Feed,
+        clients: &Clients,
+        vault: &Vault,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<Arc<Self>>, ClientError> {
+        let export = match &feed.origin {
+            Origin::Http(request) => request.export.as_ref(),
+            Origin::Files(_) => None,
+        };
+        let Some(origin) = export.and_then(|export| export.from.as_ref()) else { return Ok(None) };
+        let mut connection = connection.clone();
+        if let Link::Http(http) = &mut connection.link {
+            http.base_url = origin.clone();
+            http.auth = Auth::None;
+            http.headers.clear();
+            (http.rate_limit, http.feeds_at_once) = (None, None);
+            if let Some(tls) = &mut http.tls {
+                tls.identity = None;
+            }
+        }
+        Self::new(&connection, clients, vault, clock, None)
     }
 
     /// The same connection, in the hand of a feed: what it asks is counted as its own.

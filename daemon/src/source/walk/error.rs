@@ -29,6 +29,10 @@ pub enum WalkError {
         "a page leads to another origin ({origin}), where our credentials must not go; tell the partner, or ask by `page` or `offset`"
     )]
     OtherOrigin { origin: String },
+    #[error(
+        "the file of the export is at another origin ({origin}), where our credentials must not go; if it is to be fetched from there without them, write `export.from = {origin:?}`"
+    )]
+    OtherFile { origin: String },
     #[error("a page leads to something that is no URL; tell the partner")]
     NoUrl,
     #[error("a page leads to a URL of {bytes} bytes, longer than servers take; tell the partner")]

@@ -3,7 +3,7 @@
 use crate::{
     config::{
         table::{Or, table},
-        value::{BoundKind, ByKind, Id, Order, PagingKind, Scalar, Span, Zone},
+        value::{BaseUrl, BoundKind, ByKind, Id, Order, PagingKind, Scalar, Span, Zone},
     },
     request::{AbortMethod, Carrier, Missing, OnError, OnGone, Stop},
 };
@@ -163,6 +163,9 @@ table! {
         may failed: Vec<String>,
         /// Where the file is: a path behind `base_url` with `{id}`, or a path into the answer to the question, such as `$.url`.
         must download: String,
+        /// The origin of the file where that is another one than that of `base_url`, such as a store's. It is asked without
+        /// `auth`, `headers` and a certificate of ours.
+        may from: BaseUrl,
         /// How often it is asked after. Default: `5s`.
         may every: Span,
         /// How long at most. Default: `1h`.

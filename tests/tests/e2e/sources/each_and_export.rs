@@ -1,13 +1,16 @@
 //! A request for each record of another feed, exports that are ordered first, and what is asked for in a body: GraphQL, and
 //! envelopes of XML.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use marsad_shared::{health::Reason, protocol::RunVerb, run::Outcome};
-use marsad_tests::partner::{Asked, Cell, Reply};
+use marsad_tests::partner::{Asked, Cell, Reply, Script};
 use serde_json::{Value, json};
 
 use super::{Agency, Case, failed, lines, rows, some};
@@ -545,5 +548,64 @@ async fn an_envelope_of_xml_carries_the_token_of_the_page_before() -> anyhow::Re
     agency.again("bus").await?;
     let last = agency.asked("bus").pop().unwrap().text();
     assert!(last.contains(&format!("<From>{}</From>", super::at(24))), "{last}");
+    Ok(())
+}
+
+/// A store that knows nobody, and holds what the partner has put there under a signed address.
+#[tokio::test]
+async fn a_file_that_stands_elsewhere_is_fetched_without_what_is_ours() -> anyhow::Result<()> {
+    let store = Script::start(|asked| {
+        if asked.path == "/bucket/f" && asked.query == "X-Sig=a%2Bb" {
+            Reply::text("application/x-ndjson", &lines(0..30))
+        } else {
+            Reply::status(403)
+        }
+    })
+    .await?;
+    let there = format!("http://{}", store.address());
+    let export = |feed: &str, from: &str| {
+        format!(
+            "json = {{ what = \"all\" }}\nexport = {{ status = \"/{feed}/jobs/{{id}}\", {EXPORT}, download = \"$.job.url\"{from} }}"
+        )
+    };
+    let answer = |url: &str| {
+        let url = format!("{url}/bucket/f?X-Sig=a%2Bb");
+        move |asked: &Asked| match asked.method.as_str() {
+            "POST" => Reply::json(&json!({ "job": { "id": "1" } })),
+            _ => Reply::json(&json!({ "job": { "state": "finished", "url": url } })),
+        }
+    };
+    let named = format!(", from = \"{there}\"");
+    let secrets = tempfile::tempdir()?;
+    let token = secrets.path().join("token");
+    std::fs::write(&token, "of-the-partner-alone")?;
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600))?;
+    let auth = format!(
+        "auth = {{ kind = \"bearer\", token = {{ file = {token:?} }} }}\nheaders = {{ X-Dept = \"7\" }}"
+    );
+    let agency = Agency::start_with(
+        &auth,
+        vec![
+            Case::new("stored", &export("stored", &named), answer(&there)),
+            Case::new("unnamed", &export("unnamed", ""), answer(&there)),
+            Case::new("led-astray", &export("led-astray", &named), answer("http://127.0.0.2:9")),
+        ],
+    )
+    .await?;
+    agency.first("stored").await?;
+    agency.same("stored", 0..30)?;
+    let ordered = agency.asked("stored");
+    assert!(ordered.iter().all(|asked| asked.header("authorization").is_some()), "{ordered:?}");
+    let fetched = store.asked("/bucket");
+    assert_eq!(fetched.len(), 1, "{fetched:?}");
+    for ours in ["authorization", "x-dept"] {
+        assert_eq!(fetched[0].header(ours), None);
+    }
+    let words = ["at another origin", "export.from"];
+    agency.fails("unnamed", Reason::RemoteFault, &words).await?;
+    agency
+        .fails("led-astray", Reason::RemoteFault, &["another origin (http://127.0.0.2:9)"])
+        .await?;
+    assert_eq!(store.asked("/bucket").len(), 1, "nobody else went there");
     Ok(())
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use crate::{
     config::{
         check::{is_path, path, span},
         raw::{RawAbort, RawExport, RawFeed},
         source::{Report, quoted},
         table::{At, Given, Or},
-        value::Span,
+        value::{BaseUrl, Span},
     },
     feed::ScalarPath,
     request::{Abort, AbortMethod, Download, Export},
@@ -46,6 +48,7 @@ pub(super) fn export(
         }
         path::scalar(at, feed, report).map(Download::At)
     });
+    let from = raw.from.checked(|at| from(at, raw, report));
     let status = raw.status.here().filter(|at| is_path(at, report));
     let delete = match &raw.delete {
         Given::Absent => None,
@@ -66,11 +69,28 @@ pub(super) fn export(
         done: raw.done.value()?.clone(),
         failed: raw.failed.or(Vec::new())?,
         download: download?,
+        from: from.ok()?,
         every: every?,
         within: within?.0,
         delete,
         abort,
     })
+}
+
+/// The origin that the file comes from.
+fn from(at: &At<BaseUrl>, raw: &RawExport, report: &mut Report<'_>) -> Option<Url> {
+    let url = &at.value.0;
+    let (problem, remedy) = if raw.download.here().is_some_and(|at| at.value.starts_with('/')) {
+        let remedy = "write where the answer says its URL: download = \"$.url\"";
+        ("means nothing to a file behind `base_url`".to_owned(), remedy)
+    } else if url.path() != "/" {
+        let problem = format!("{} is more than an origin", quoted(url.as_str()));
+        (problem, "write what stands before the path")
+    } else {
+        return Some(url.clone());
+    };
+    report.wrong(&at.place, problem, remedy);
+    None
 }
 
 fn abort(at: &At<Or<String, RawAbort>>, report: &mut Report<'_>) -> Option<Abort> {

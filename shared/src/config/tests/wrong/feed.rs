@@ -187,6 +187,14 @@ fn of_a_feed_over_http() {
             "export.abort.method: \"GET\" is unknown; use \"DELETE\", \"POST\" or \"PUT\"",
         ),
         (
+            "export = { status = \"/e/{id}\", done = [\"ok\"], download = \"/f/{id}\", from = \"https://s.example\" }\nfields = { no = \"text\" }",
+            "export.from: means nothing to a file behind `base_url`; write where the answer says its URL: download = \"$.url\"",
+        ),
+        (
+            "export = { status = \"/e/{id}\", done = [\"ok\"], download = \"$.url\", from = \"https://s.example/x\" }\nfields = { no = \"text\" }",
+            "export.from: \"https://s.example/x\" is more than an origin; write what stands before the path",
+        ),
+        (
             "each = { feed = \"records\", column = \"no\" }",
             "each.column: \"no\" is not in path \"/cases\"; put {no} into path where it belongs",
         ),
