@@ -84,6 +84,9 @@ fn field(column: &Column) -> String {
     let mut parts = vec![format!("type = {}", quoted(kind.word()))];
     parts.extend(from.as_ref().map(|from| format!("from = {}", quoted(from))));
     parts.extend(format.as_ref().map(|format| format!("format = {}", quoted(format))));
+    // Written out it is no zone that a format reads.
+    let greenwich = format.as_ref().is_some_and(|format| format.ends_with("GMT"));
+    parts.extend(greenwich.then(|| "zone = \"UTC\"".to_owned()));
     parts.extend(sensitive.then(|| "sensitive = true".to_owned()));
     format!("{{ {} }}", parts.join(", "))
 }
