@@ -493,7 +493,7 @@ fn what_leads_on_goes_back_as_what_it_is() {
     }
 }
 
-/// CouchDB's `_changes`, for one: behind the last change stands the place that was asked from.
+/// As the changes of `CouchDB` have it: behind the last change stands the place that was asked from.
 #[test]
 fn an_empty_page_that_stays_where_it_was_asked_from_is_the_end() {
     let (request, place) = (by_cursor(Stop::Next), || Ask::Token("7".to_owned()));

@@ -121,7 +121,8 @@ async fn an_older_version_never_wins_and_all_ends_as_the_partner_has_it() -> any
 #[tokio::test]
 async fn a_count_of_changes_waits_for_a_second_look_where_records_come_in_another_order()
 -> anyhow::Result<()> {
-    let list = Mutex::new((0..12).map(|id| (id, 100 + id * 5 % 12)).collect::<BTreeMap<u64, u64>>());
+    let list =
+        Mutex::new((0..12).map(|id| (id, 100 + id * 5 % 12)).collect::<BTreeMap<u64, u64>>());
     let keys = "incremental = { field = \"n\", param = \"above\" }\n\
         pagination = { kind = \"cursor\", param = \"after\", next = \"$.next\" }";
     let kept = Arc::new(list);
