@@ -69,6 +69,11 @@ impl Style {
         }
     }
 
+    /// Whether its preset pages; where envelopes of a bus lead on is the service's own.
+    pub(super) fn pages(self) -> bool {
+        self.preset().is_some() && self != Self::Bus
+    }
+
     pub(super) const fn is_sdmx(self) -> bool {
         matches!(self, Self::SdmxJson | Self::SdmxCsv | Self::SdmxMl)
     }
