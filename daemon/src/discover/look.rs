@@ -188,10 +188,14 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
     let envelope = Envelope::of_json(&root, &spot, sample.about());
     let total = envelope.total();
     if style == Style::Opendatasoft && total.is_some_and(|total| total > PAGED_MAX) {
-        let of_all = total.map(|total| (total, records.len()));
         let (style, format) = (Style::OpendatasoftExport, Some("ndjson"));
-        return Ok(Found { format, rows: rows(style, &records), of_all, ..Found::of(style) });
+        return Ok(Found { format, rows: rows(style, &records), ..Found::of(style) });
     }
+    // No more are held than are looked at.
+    let here = match records.len() {
+        SAMPLE => found_by(text, sample.records.unwrap_or(&own))?.len(),
+        here => here,
+    };
     let records_key = match sample.records {
         Some(path) if !told => Some(path.to_owned()),
         _ if style.preset().is_some() => None,
@@ -203,7 +207,7 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         success: (style == Style::Rest).then(|| success(&root)).flatten(),
         paging: envelope.paging(),
         more: envelope.says_more(),
-        of_all: of_all(total, records.len()),
+        of_all: of_all(total, here),
         ..Found::of(style)
     })
 }
@@ -293,17 +297,21 @@ fn nothing_at() -> Unknown {
     Unknown::new("there are no records at that path", remedy)
 }
 
-/// The records at a path that somebody named.
+/// The records at a path that somebody named, as many as are looked at.
 fn by_path(text: &str, path: &str) -> Result<Vec<Node>, Unknown> {
+    let found = found_by(text, path)?.into_iter().take(SAMPLE);
+    let nodes: Vec<_> = found.filter_map(|value| Node::deserialize(value).ok()).collect();
+    if nodes.iter().any(Node::is_map) { Ok(nodes) } else { Err(nothing_at()) }
+}
+
+/// All that stands at a path.
+fn found_by(text: &str, path: &str) -> Result<Vec<serde_json::Value>, Unknown> {
     let parsed = serde_json_path::JsonPath::parse(path).map_err(|error| {
         let why = format!("{} is no JSONPath ({error})", quoted(&show_at_most(path, 80)));
         Unknown::new(why, "write one such as \"$.data[*]\"")
     })?;
     let root: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let found = parsed.query(&root).all();
-    let nodes: Vec<_> =
-        found.into_iter().take(SAMPLE).filter_map(|value| Node::deserialize(value).ok()).collect();
-    if nodes.iter().any(Node::is_map) { Ok(nodes) } else { Err(nothing_at()) }
+    Ok(parsed.query(&root).all().into_iter().cloned().collect())
 }
 
 /// The cells of each record.

@@ -74,6 +74,11 @@ impl Style {
         self.preset().is_some() && self != Self::Bus
     }
 
+    /// Whether one answer is all there is of it.
+    pub(super) const fn is_one_answer(self) -> bool {
+        matches!(self, Self::Single | Self::CkanPackage | Self::OpendatasoftExport)
+    }
+
     pub(super) const fn is_sdmx(self) -> bool {
         matches!(self, Self::SdmxJson | Self::SdmxCsv | Self::SdmxMl)
     }

@@ -10,7 +10,7 @@ use marsad_shared::{
 use super::*;
 use crate::{
     intake::{Intake, Origins, Source},
-    shape::Shaper,
+    shape::{Shaper, infer::SAMPLE},
 };
 
 fn sample<'a>(text: &'a str, place: Place<'a>) -> Sample<'a> {
@@ -251,6 +251,18 @@ fn times_in_greenwich_are_read_as_such() {
 }
 
 #[test]
+fn all_records_are_counted_and_not_only_those_that_are_looked_at() {
+    let many = SAMPLE + 500;
+    let records: Vec<_> = (0..many).map(|id| format!("{{\"id\":{id}}}")).collect();
+    for (total, part) in [(many, false), (many + 1, true)] {
+        let text = format!("{{\"data\":[{}],\"total\":{total}}}", records.join(","));
+        let block = block_of(&text, "", &[]);
+        assert_eq!(block.contains(&format!("holds {many} of {total} records")), part, "{block}");
+        assert_eq!(block.contains("# The answer holds"), part, "{block}");
+    }
+}
+
+#[test]
 fn more_than_opendatasoft_pages_is_asked_for_by_an_export() {
     let base = "https://p.example".parse().unwrap();
     let url = "https://p.example/api/explore/v2.1/catalog/datasets/visits/records?limit=2&where=a";
@@ -273,6 +285,7 @@ fn more_than_opendatasoft_pages_is_asked_for_by_an_export() {
         };
         let block = found.block;
         assert!(lines.iter().all(|line| block.lines().any(|l| l == *line)), "{block}");
+        assert!(!block.contains("The answer holds"), "an export gives all of them: {block}");
         let written = block.replace("# incremental", "incremental").replace("?where=a", "");
         checked(&written, "all that stands in it");
     }

@@ -206,7 +206,7 @@ fn write_paging(found: &Found, capped: bool, block: &mut Block) {
         // The preset pages as the style does.
         (Left::Nothing, _) if found.style.pages() => {}
         (Left::Nothing, Some(paging)) => block.paging(paging),
-        (Left::Nothing, None) if matches!(found.style, Style::Single | Style::CkanPackage) => {}
+        (Left::Nothing, None) if found.style.is_one_answer() => {}
         (Left::Nothing, None) => block.say(
             "Nothing in the answer leads to a second page. If there are more, say how to ask for them: `pagination`.",
         ),
@@ -275,8 +275,7 @@ impl Found {
             (paging, Style::Odata) => {
                 paging.as_ref().is_some_and(|paging| matches!(paging.kind, Kind::NextUrl { .. }))
             }
-            (None, Style::Single | Style::CkanPackage) => true,
-            (paging, style) => paging.is_some() || style.pages(),
+            (paging, style) => paging.is_some() || style.pages() || style.is_one_answer(),
         };
         match (self.of_all, &self.more) {
             _ if leads => Left::Nothing,
