@@ -38,8 +38,8 @@ pub struct Sample<'a> {
     pub member: Option<&'a str>,
     /// The sheet that was looked at, where it is a workbook.
     pub book: Option<&'a Book>,
-    /// The `Link` header.
-    pub link: Option<&'a str>,
+    /// The headers that it came with, by names in small letters; several of one name are one.
+    pub headers: &'a [(String, String)],
     pub place: Place<'a>,
     /// The name of the connection that it came over.
     pub connection: &'a str,

@@ -8,7 +8,7 @@ use marsad_shared::{feed::FieldType, untrusted::show};
 use super::{
     column::Column,
     key::Key,
-    paging::{Kind, Paging},
+    paging::{Kind, Next, Paging},
 };
 
 /// A block that grows line by line.
@@ -84,6 +84,9 @@ fn field(column: &Column) -> String {
     let mut parts = vec![format!("type = {}", quoted(kind.word()))];
     parts.extend(from.as_ref().map(|from| format!("from = {}", quoted(from))));
     parts.extend(format.as_ref().map(|format| format!("format = {}", quoted(format))));
+    // Written out it is no zone that a format reads.
+    let greenwich = format.as_ref().is_some_and(|format| format.ends_with("GMT"));
+    parts.extend(greenwich.then(|| "zone = \"UTC\"".to_owned()));
     parts.extend(sensitive.then(|| "sensitive = true".to_owned()));
     format!("{{ {} }}", parts.join(", "))
 }
@@ -95,12 +98,12 @@ fn written(paging: &Paging) -> String {
         Kind::Link => put("kind", "link"),
         Kind::NextUrl { next } => {
             put("kind", "next_url");
-            put("next", next);
+            put_next(next, put);
         }
-        Kind::Cursor { param, next } => {
+        Kind::Cursor { param, next, .. } => {
             put("kind", "cursor");
             put("param", param);
-            put("next", next);
+            put_next(next, put);
         }
         Kind::BodyCursor { next } => {
             put("kind", "cursor");
@@ -117,6 +120,12 @@ fn written(paging: &Paging) -> String {
             put("param", param);
         }
     }
+    if let Kind::Cursor { replaces, .. } = &paging.kind
+        && !replaces.is_empty()
+    {
+        let names: Vec<_> = replaces.iter().map(|name| quoted(name)).collect();
+        parts.push(format!("replaces = [{}]", names.join(", ")));
+    }
     if let Kind::Page { start: 0, .. } = paging.kind {
         parts.push("start = 0".to_owned());
     }
@@ -130,6 +139,13 @@ fn written(paging: &Paging) -> String {
         parts.push(format!("{name} = {}", quoted(path)));
     }
     format!("{{ {} }}", parts.join(", "))
+}
+
+fn put_next(next: &Next, mut put: impl FnMut(&str, &str)) {
+    match next {
+        Next::Body(path) => put("next", path),
+        Next::Header(name) => put("next_header", name),
+    }
 }
 
 /// What would be written to read only changes by that column, with the parameter that asks for them and what it says, in

@@ -75,9 +75,10 @@ impl<'r> Table<'r> {
         for ((from, name), mut cells) in met.iter().copied().zip(values) {
             cells.resize(rows.len(), None);
             let nothing = cells.iter().flatten().all(|value| value.is_empty());
-            let below = format!("$.{from}.");
-            // A map that is null in some records is known by what it holds in the others.
-            if nothing && met.iter().any(|(other, _)| other.starts_with(&below)) {
+            let below = [format!("$.{from}."), format!("{from}/")];
+            let is_below = |other: &str| below.iter().any(|below| other.starts_with(below));
+            // A map that is null in some records is known by what it holds in the others, as is an element.
+            if nothing && met.iter().any(|(other, _)| is_below(other)) {
                 continue;
             }
             if table.columns.len() >= COLUMNS_MAX {
@@ -303,20 +304,22 @@ pub(super) fn flatten_resource(record: &Node) -> Row {
     row
 }
 
-/// Whether a name says that it tells one record from another: 0 most, 1 likely.
+/// Whether a name says that it tells one record from another: 0 most, 3 least. A mere number counts within something, and may
+/// only happen to be another one in each record.
 pub(super) fn identity(column: &Column) -> Option<u8> {
     let words = words(&column.name);
     let last = words.last().map(String::as_str).unwrap_or_default();
     let first = words.first().map(String::as_str).unwrap_or_default();
-    let says =
-        matches!(last, "id" | "no" | "number" | "uuid" | "guid" | "key" | "ref" | "reference")
-            || matches!(first, "رقم" | "معرف" | "المعرف" | "الرقم" | "رمز");
+    let id = matches!(last, "id" | "uuid" | "guid" | "identifier");
+    let says = id
+        || matches!(last, "no" | "number" | "key" | "ref" | "reference")
+        || matches!(first, "رقم" | "معرف" | "المعرف" | "الرقم" | "رمز");
     let whose = column.kind == FieldType::EmiratesId || column.sensitive;
     let nested = matches!(column.kind, FieldType::Json | FieldType::Decimal);
     match (says && !nested, words.len()) {
-        (true, 1) if !whose => Some(0),
-        (true, _) if !whose && matches!(last, "id" | "no" | "uuid" | "guid") => Some(1),
-        (true, _) if !whose => Some(2),
+        (true, 1) if !whose => Some(u8::from(!id)),
+        (true, _) if !whose && (id || last == "no") => Some(2),
+        (true, _) if !whose => Some(3),
         _ => None,
     }
 }
@@ -437,9 +440,12 @@ mod tests {
     fn names_say_what_they_are_for() {
         for (name, expected) in [
             ("id", Some(0)),
-            ("EnrolmentId", Some(1)),
-            ("transfer_no", Some(1)),
-            ("رقم المعاملة", Some(2)),
+            ("_id", Some(0)),
+            ("no", Some(1)),
+            ("EnrolmentId", Some(2)),
+            ("transfer_no", Some(2)),
+            ("header_identifier", Some(2)),
+            ("رقم المعاملة", Some(3)),
             ("رقم الهوية", None),
             ("valid", None),
             ("notes", None),

@@ -57,7 +57,7 @@ pub(super) fn guessed(table: &Table<'_>, rows: usize) -> Option<Key> {
         );
     }
     if let Some((rank, at)) = named.first()
-        && (*rank < 2 || rows < 2)
+        && (*rank < 3 || rows < 2)
     {
         let why = if rows < 2 {
             "guess, from its name: one record tells no more"
@@ -115,6 +115,11 @@ mod tests {
                 r#"[{"visit_no":"a","id":null},{"visit_no":"b","id":"x"}]"#,
                 vec!["visit_no"],
                 "always there",
+            ),
+            (
+                r#"[{"no":1,"_id":"a"},{"no":2,"_id":"b"}]"#,
+                vec!["id"],
+                "a number is less than an id",
             ),
             (
                 r#"[{"seq":1,"r":{"id":"a"}},{"seq":2,"r":{"id":"a"}}]"#,

@@ -13,9 +13,9 @@ use super::{
     column::{Row, flatten, flatten_resource},
     csv,
     node::Node,
-    paging::{self, About, Paging},
+    paging::{About, Envelope, Paging},
     sdmx,
-    style::{NoData, Spot, Style, recognise, success},
+    style::{NoData, Style, recognise, success},
     xml,
 };
 use crate::{decode, shape::infer::SAMPLE};
@@ -47,6 +47,12 @@ pub(super) struct Found {
     pub(super) twice: Vec<String>,
     /// What tells an error in an answer that comes as a good one, as it is written.
     pub(super) success: Option<String>,
+}
+
+impl<'a> Sample<'a> {
+    fn about(&self) -> About<'a> {
+        About { headers: self.headers, url: self.place.url() }
+    }
 }
 
 /// What the sample is.
@@ -84,14 +90,20 @@ pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
         )
     })?;
     let columns = sdmx::of_header(&head.names);
-    let style = if columns.is_some() { Style::SdmxCsv } else { Style::Csv };
+    if columns.is_some() {
+        let (rows, twice) = (head.rows, head.twice);
+        return Ok(Found { rows, columns, twice, ..Found::of(Style::SdmxCsv) });
+    }
+    let envelope = Envelope::none(sample.about());
+    let whole = !sample.cut && head.rows.len() < SAMPLE;
     Ok(Found {
-        format: (style == Style::Csv).then_some("csv"),
-        csv: (style == Style::Csv).then_some((head.delimiter, head.header_row)),
+        format: Some("csv"),
+        csv: Some((head.delimiter, head.header_row)),
+        paging: envelope.paging(),
+        of_all: of_all(envelope.total().filter(|_| whole), head.rows.len()),
         rows: head.rows,
         twice: head.twice,
-        columns,
-        ..Found::of(style)
+        ..Found::of(Style::Csv)
     })
 }
 
@@ -173,13 +185,17 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         Some(chosen) => chosen.iter().collect(),
         None => spot.records(&root),
     };
-    let about = About { link: sample.link, url: sample.place.url() };
-    let total = paging::total(&root, &spot);
+    let envelope = Envelope::of_json(&root, &spot, sample.about());
+    let total = envelope.total();
     if style == Style::Opendatasoft && total.is_some_and(|total| total > PAGED_MAX) {
-        let of_all = total.map(|total| (total, records.len()));
         let (style, format) = (Style::OpendatasoftExport, Some("ndjson"));
-        return Ok(Found { format, rows: rows(style, &records), of_all, ..Found::of(style) });
+        return Ok(Found { format, rows: rows(style, &records), ..Found::of(style) });
     }
+    // No more are held than are looked at.
+    let here = match records.len() {
+        SAMPLE => found_by(text, sample.records.unwrap_or(&own))?.len(),
+        here => here,
+    };
     let records_key = match sample.records {
         Some(path) if !told => Some(path.to_owned()),
         _ if style.preset().is_some() => None,
@@ -189,11 +205,9 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         records: records_key,
         rows: rows(style, &records),
         success: (style == Style::Rest).then(|| success(&root)).flatten(),
-        paging: paging::paging(&root, &spot, about),
-        more: paging::says_more(&root, &spot),
-        of_all: total
-            .filter(|total| *total > records.len() as u64)
-            .map(|total| (total, records.len())),
+        paging: envelope.paging(),
+        more: envelope.says_more(),
+        of_all: of_all(total, here),
         ..Found::of(style)
     })
 }
@@ -208,12 +222,15 @@ fn look_lines(sample: &Sample<'_>, text: &str) -> Found {
         records.pop();
     }
     let rows = rows(Style::Ndjson, &records.iter().collect::<Vec<_>>());
-    let paging = paging::paging(
-        &Node::Nothing,
-        &Spot::default(),
-        About { link: sample.link, url: sample.place.url() },
-    );
-    Found { format: Some("ndjson"), rows, paging, ..Found::of(Style::Ndjson) }
+    let envelope = Envelope::none(sample.about());
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
+    Found {
+        format: Some("ndjson"),
+        rows,
+        paging: envelope.paging(),
+        of_all: of_all(envelope.total().filter(|_| !sample.cut), lines),
+        ..Found::of(Style::Ndjson)
+    }
 }
 
 fn look_xml(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
@@ -244,13 +261,23 @@ fn look_xml(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         (*name).clone_into(beside.last_mut()?);
         (beside != names && !xml::at(&root, &beside).is_empty()).then(|| beside.join("/"))
     });
+    let around = xml::around(&root, &names);
+    let envelope = Envelope::of_xml(&around, sample.about());
     Ok(Found {
         format: (style == Style::Xml).then_some("xml"),
         records: Some(names.join("/")),
+        paging: envelope.paging(),
+        more: envelope.says_more(),
+        of_all: of_all(envelope.total().filter(|_| !sample.cut), records.len()),
         rows: records.into_iter().take(SAMPLE).map(xml::cells).collect(),
         deletes: removed,
         ..Found::of(style)
     })
+}
+
+/// How many records there are in all, and how many are here, where these are not all.
+fn of_all(total: Option<u64>, here: usize) -> Option<(u64, usize)> {
+    total.filter(|total| *total > here as u64).map(|total| (total, here))
 }
 
 fn no_data(error: &NoData) -> Unknown {
@@ -270,17 +297,21 @@ fn nothing_at() -> Unknown {
     Unknown::new("there are no records at that path", remedy)
 }
 
-/// The records at a path that somebody named.
+/// The records at a path that somebody named, as many as are looked at.
 fn by_path(text: &str, path: &str) -> Result<Vec<Node>, Unknown> {
+    let found = found_by(text, path)?.into_iter().take(SAMPLE);
+    let nodes: Vec<_> = found.filter_map(|value| Node::deserialize(value).ok()).collect();
+    if nodes.iter().any(Node::is_map) { Ok(nodes) } else { Err(nothing_at()) }
+}
+
+/// All that stands at a path.
+fn found_by(text: &str, path: &str) -> Result<Vec<serde_json::Value>, Unknown> {
     let parsed = serde_json_path::JsonPath::parse(path).map_err(|error| {
         let why = format!("{} is no JSONPath ({error})", quoted(&show_at_most(path, 80)));
         Unknown::new(why, "write one such as \"$.data[*]\"")
     })?;
     let root: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let found = parsed.query(&root).all();
-    let nodes: Vec<_> =
-        found.into_iter().take(SAMPLE).filter_map(|value| Node::deserialize(value).ok()).collect();
-    if nodes.iter().any(Node::is_map) { Ok(nodes) } else { Err(nothing_at()) }
+    Ok(parsed.query(&root).all().into_iter().cloned().collect())
 }
 
 /// The cells of each record.

@@ -3,10 +3,19 @@
 
 use url::Url;
 
+use self::{
+    numbers::of_query,
+    words::{END, MAPS, MORE, PAGES, PART, TOTAL, folded},
+};
 use super::{
     node::Node,
     style::{Spot, path},
 };
+
+mod header;
+mod leads;
+mod numbers;
+mod words;
 
 /// How to page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +38,13 @@ pub(super) enum Kind {
     /// The `Link` header.
     Link,
     NextUrl {
-        next: String,
+        next: Next,
     },
     Cursor {
         param: String,
-        next: String,
+        next: Next,
+        /// Parameters of the address for which it stands.
+        replaces: Vec<String>,
     },
     /// In a body of GraphQL.
     BodyCursor {
@@ -48,156 +59,102 @@ pub(super) enum Kind {
     },
 }
 
+/// Where an answer says what leads on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A path into its body.
+    Body(String),
+    /// A header, by its name.
+    Header(String),
+}
+
 /// What the answer came with, beside its body.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct About<'a> {
-    pub(super) link: Option<&'a str>,
+    /// Its headers, by names in small letters.
+    pub(super) headers: &'a [(String, String)],
     pub(super) url: Option<&'a Url>,
 }
 
-/// How the document's next page is asked for; `None`: nothing says that there is one.
-pub(super) fn paging(root: &Node, spot: &Spot, about: About<'_>) -> Option<Paging> {
-    let envelope = Envelope::of(root, spot);
-    let mut paging = of_link(about.link)
-        .or_else(|| envelope.graphql(spot))
-        .or_else(|| envelope.away(about.url))
-        .or_else(|| envelope.next())
-        .or_else(|| envelope.listed())
-        .or_else(|| envelope.numbers(about.url))
-        .or_else(|| of_query(about.url))?;
-    paging.more = envelope.find(MORE).map(|(names, _)| path(names));
-    if matches!(paging.kind, Kind::Page { .. } | Kind::Offset { .. }) {
-        let count = |names| envelope.number(names).map(|(names, _)| path(names));
-        paging.total = count(TOTAL);
-        paging.total_pages = count(PAGES);
-    }
-    Some(paging)
-}
-
-/// How many records there are in all, if the document says so.
-pub(super) fn total(root: &Node, spot: &Spot) -> Option<u64> {
-    let envelope = Envelope::of(root, spot);
-    let inside = || {
-        // As search engines have it: a number, and how exact that is.
-        let is = |(names, _): &&(Vec<&str>, &Node)| matches!(names.as_slice(), [.., total, "value"] if folded(total) == "total");
-        match envelope.entries.iter().find(is)? {
-            (_, Node::Integer(number)) => Some(*number),
-            _ => None,
-        }
-    };
-    let total = envelope.number(TOTAL).map(|(_, total)| total).or_else(inside)?;
-    u64::try_from(total).ok()
-}
-
-/// Where the document says that there is more, or that this is not the end.
-pub(super) fn says_more(root: &Node, spot: &Spot) -> Option<String> {
-    let envelope = Envelope::of(root, spot);
-    let says = |names: &[&str], word: bool| {
-        names.iter().find_map(|name| match envelope.find(&[name])? {
-            (names, Node::Bool(said)) if *said == word => Some(path(names)),
-            _ => None,
-        })
-    };
-    says(MORE, true)
-        .or_else(|| says(&["exceededtransferlimit", "truncated", "partial"], true))
-        .or_else(|| says(&["done", "islast", "lastpage", "complete", "end"], false))
-}
-
-/// Names are compared without case, `_`, `-` and `$`.
-fn folded(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-const MORE: &[&str] = &["hasmore", "hasnext", "hasnextpage", "more", "moreavailable"];
-const URLS: &[&str] = &[
-    "nextlink",
-    "odatanextlink",
-    "nexturl",
-    "nextpageurl",
-    "nextrecordsurl",
-    "nextpage",
-    "nexthref",
-    "next",
-];
-const CURSORS: &[&str] = &[
-    "nextcursor",
-    "nexttoken",
-    "nextpagetoken",
-    "continuationtoken",
-    "continuation",
-    "endcursor",
-    "nextmarker",
-    "resumptiontoken",
-    "scrollid",
-    "bookmark",
-    "next",
-    "nextpage",
-    "after",
-    "cursor",
-];
-const OFFSETS: &[&str] = &["offset", "skip", "startindex", "startat", "start", "from"];
-const NUMBERS: &[&str] =
-    &["page", "pagenumber", "pageno", "currentpage", "pageindex", "pagenum", "number"];
-const SIZES: &[&str] =
-    &["limit", "pagesize", "perpage", "size", "top", "rows", "maxresults", "itemsperpage", "count"];
-const TOTAL: &[&str] = &[
-    "total",
-    "totalcount",
-    "totalresults",
-    "totalitems",
-    "totalrecords",
-    "totalelements",
-    "totalrows",
-    "numbermatched",
-    "numfound",
-    "recordcount",
-    "odatacount",
-    "count",
-];
-const PAGES: &[&str] = &["totalpages", "pages", "pagecount", "lastpage", "numpages"];
-
-fn of_link(link: Option<&str>) -> Option<Paging> {
-    // A server that names the first, the last or the previous page there names the next one there too.
-    let rels = ["next", "prev", "first", "last"];
-    let named = |rel: &&str| {
-        link.is_some_and(|link| {
-            let link = link.to_ascii_lowercase();
-            link.contains(&format!("rel=\"{rel}\"")) || link.contains(&format!("rel={rel}"))
-        })
-    };
-    rels.iter().any(named).then(|| Paging::known(Kind::Link))
-}
-
-/// The names and values around the records.
-struct Envelope<'n> {
+/// The names and values around the records, and what the answer came with.
+pub(super) struct Envelope<'n> {
     entries: Vec<(Vec<&'n str>, &'n Node)>,
+    about: About<'n>,
+    /// Writes the path to an entry.
+    path: fn(&[&'n str]) -> String,
+    /// Whether the records are nodes of GraphQL.
+    nodes: bool,
 }
 
 /// As deep as the words of an envelope are looked for.
-const DEPTH: usize = 4;
+const DEPTH: usize = 6;
 
 impl<'n> Envelope<'n> {
-    fn of(root: &'n Node, spot: &Spot) -> Self {
-        let mut entries = Vec::new();
-        if !spot.single {
-            let mut level = vec![(Vec::new(), root)];
-            for _ in 0..DEPTH {
-                let mut below = Vec::new();
-                for (names, node) in level {
-                    for (name, value) in node.members() {
-                        let mut names: Vec<&str> = names.clone();
-                        names.push(name);
-                        if value.is_map() {
-                            below.push((names, value));
-                        } else {
-                            entries.push((names, value));
-                        }
-                    }
-                }
-                level = below;
-            }
+    /// What is around the records of a JSON document.
+    pub(super) fn of_json(root: &'n Node, spot: &Spot, about: About<'n>) -> Self {
+        let entries = if spot.single { Vec::new() } else { entries(root) };
+        Self { entries, about, path: path::<&'n str>, nodes: spot.within.is_some() }
+    }
+
+    /// What is around the records of an XML document, given as a tree of names as a path has them.
+    pub(super) fn of_xml(around: &'n Node, about: About<'n>) -> Self {
+        Self { entries: entries(around), about, path: |names| names.join("/"), nodes: false }
+    }
+
+    /// Nothing is around the records of a table or of lines.
+    pub(super) fn none(about: About<'n>) -> Self {
+        Self { entries: Vec::new(), about, path: path::<&'n str>, nodes: false }
+    }
+
+    /// How the next page is asked for; `None`: nothing says that there is one.
+    pub(super) fn paging(&self) -> Option<Paging> {
+        let mut paging = header::link(self.about)
+            .or_else(|| self.graphql())
+            .or_else(|| self.away())
+            .or_else(|| header::next(self.about))
+            .or_else(|| self.next())
+            .or_else(|| self.listed())
+            .or_else(|| self.spring())
+            .or_else(|| self.numbers())
+            .or_else(|| of_query(self.about.url))
+            .or_else(|| self.next_number())?;
+        paging.more = self.flag(MORE).map(|(names, _)| (self.path)(names));
+        if matches!(paging.kind, Kind::Page { .. } | Kind::Offset { .. }) {
+            let count = |names| self.number(names).map(|(names, _)| (self.path)(names));
+            paging.total = count(TOTAL);
+            paging.total_pages = count(PAGES);
         }
-        Self { entries }
+        Some(paging)
+    }
+
+    /// How many records there are in all, if the answer says so.
+    pub(super) fn total(&self) -> Option<u64> {
+        let inside = || {
+            // As search engines have it: a number, and how exact that is.
+            let is = |(names, _): &&(Vec<&str>, &Node)| matches!(names.as_slice(), [.., total, "value"] if folded(total) == "total");
+            match self.entries.iter().find(is)? {
+                (_, Node::Integer(number)) => Some(*number),
+                _ => None,
+            }
+        };
+        let total = self.number(TOTAL).map(|(_, total)| total).or_else(inside);
+        // What a body counts may be the page alone.
+        u64::try_from(total.max(header::total(self.about))?).ok()
+    }
+
+    /// Where the document says that there is more, or that this is not the end.
+    pub(super) fn says_more(&self) -> Option<String> {
+        let says = |names: &[&str], word: bool| {
+            names.iter().find_map(|name| self.flag(&[name]).filter(|(_, said)| *said == word))
+        };
+        let said = says(MORE, true).or_else(|| says(PART, true)).or_else(|| says(END, false));
+        let names = said.map(|(names, _)| names).or_else(|| {
+            self.entries.iter().find_map(|(names, _)| {
+                let map = names.iter().position(|name| MAPS.contains(&folded(name).as_str()))?;
+                names.get(..=map).filter(|map| map.len() < names.len())
+            })
+        });
+        names.map(|names| (self.path)(names))
     }
 
     /// The first entry that bears one of the names, in the order of `names`.
@@ -217,166 +174,34 @@ impl<'n> Envelope<'n> {
         })
     }
 
-    /// A link written as an object with `href`.
-    fn href(&self) -> Option<&[&'n str]> {
-        let is = |(names, _): &&(Vec<&str>, &Node)| matches!(names.as_slice(), [.., next, href] if folded(next) == "next" && *href == "href");
-        self.entries.iter().find(is).map(|(names, _)| names.as_slice())
+    fn flag(&self, names: &[&str]) -> Option<(&[&'n str], bool)> {
+        names.iter().find_map(|name| match self.find(&[name])? {
+            (names, Node::Bool(said)) => Some((names, *said)),
+            _ => None,
+        })
     }
+}
 
-    /// One of the links in a list of them, each with what it is (`OGC API`, FHIR).
-    fn listed(&self) -> Option<Paging> {
-        let lists = self.entries.iter().filter(|(names, value)| {
-            names.last().is_some_and(|name| ["links", "link"].contains(name)) && value.is_records()
-        });
-        let of = |value: &Node, rel: &str, what: &[&str]| {
-            let is = |item: &&Node| {
-                item.member(rel).and_then(Node::text).is_some_and(|is| what.contains(&is))
-            };
-            value.items().iter().any(|item| is(&item))
-        };
-        for (names, value) in lists {
-            for (rel, to) in [("rel", "href"), ("relation", "url")] {
-                let next = format!("{}[?(@.{rel} == 'next')].{to}", path(names));
-                if of(value, rel, &["next"]) {
-                    return Some(Paging::known(Kind::NextUrl { next }));
-                }
-                if of(value, rel, &["prev", "previous", "first", "last"]) {
-                    return Some(Paging::guess(Kind::NextUrl { next }));
+/// All names and values down to [`DEPTH`], those further out first.
+fn entries(root: &Node) -> Vec<(Vec<&str>, &Node)> {
+    let mut entries = Vec::new();
+    let mut level = vec![(Vec::new(), root)];
+    for _ in 0..DEPTH {
+        let mut below = Vec::new();
+        for (names, node) in level {
+            for (name, value) in node.members() {
+                let mut names: Vec<&str> = names.clone();
+                names.push(name);
+                if value.is_map() {
+                    below.push((names, value));
+                } else {
+                    entries.push((names, value));
                 }
             }
         }
-        None
+        level = below;
     }
-
-    /// A link to another origin, where our credentials never go: its parameters tell how to ask ourselves.
-    fn away(&self, asked: Option<&Url>) -> Option<Paging> {
-        let asked = asked?;
-        let links = self.href().into_iter().filter_map(|names| self.at(names));
-        let urls = URLS.iter().filter_map(|name| Some(self.find(&[name])?.1));
-        let next: Url = links.chain(urls).find_map(|value| value.text()?.parse().ok())?;
-        if next.origin() == asked.origin() {
-            return None;
-        }
-        let mut paging = of_query(Some(&next))?;
-        if let Kind::Page { start, .. } = &mut paging.kind {
-            // The link is to the second page.
-            let first = self::asked(Some(&next), NUMBERS).is_some_and(|(_, value)| value == "1");
-            *start = i64::from(!first);
-        }
-        paging.guessed = true;
-        Some(paging)
-    }
-
-    fn at(&self, names: &[&str]) -> Option<&'n Node> {
-        self.entries.iter().find(|(entry, _)| entry == names).map(|(_, value)| *value)
-    }
-
-    fn graphql(&self, spot: &Spot) -> Option<Paging> {
-        spot.within?;
-        let (names, _) = self.find(&["endcursor"])?;
-        Some(Paging::guess(Kind::BodyCursor { next: path(names) }))
-    }
-
-    fn next(&self) -> Option<Paging> {
-        if let Some(names) = self.href() {
-            return Some(Paging::known(Kind::NextUrl { next: path(names) }));
-        }
-        let is_url = |value: &Node| {
-            value.text().is_some_and(|text| {
-                text.starts_with("http://")
-                    || text.starts_with("https://")
-                    || text.starts_with(['/', '?'])
-            })
-        };
-        let urls: Vec<_> = URLS.iter().filter_map(|name| self.find(&[name])).collect();
-        if let Some((names, _)) = urls.iter().find(|(_, value)| is_url(value)) {
-            return Some(Paging::known(Kind::NextUrl { next: path(names) }));
-        }
-        let cursor = CURSORS.iter().filter_map(|name| self.find(&[name])).find(|(names, value)| {
-            let name = names.last().map(|name| folded(name)).unwrap_or_default();
-            // Nothing there: the name alone must say what it is.
-            let says = name.contains("cursor") || name.contains("token");
-            match value {
-                Node::Text(text) => !text.is_empty() || says,
-                Node::Nothing => says,
-                Node::Integer(_) | Node::Long => name != "nextpage",
-                _ => false,
-            }
-        });
-        if let Some((names, _)) = cursor {
-            let param = param_of(names);
-            return Some(Paging::guess(Kind::Cursor { param, next: path(names) }));
-        }
-        // On a last page the link is null: where it stands, and what stands beside it, tells what it would be.
-        let null = urls.into_iter().find(|(names, value)| {
-            let beside = |name: &str| {
-                self.entries.iter().any(|(entry, _)| {
-                    entry.len() == names.len()
-                        && entry.last().is_some_and(|last| folded(last) == name)
-                })
-            };
-            value.is_empty()
-                && (names.iter().any(|name| folded(name) == "links")
-                    || ["previous", "prev", "self", "first"].iter().any(|name| beside(name))
-                    || names.last().is_some_and(|name| folded(name) != "next"))
-        });
-        null.map(|(names, _)| Paging::guess(Kind::NextUrl { next: path(names) }))
-    }
-
-    /// Numbers of pages or of records, as the answer repeats them.
-    fn numbers(&self, url: Option<&Url>) -> Option<Paging> {
-        let asked = |names: &[&str]| asked(url, names);
-        let size = self.number(SIZES).filter(|(_, size)| *size > 0);
-        let size = asked(SIZES)
-            .and_then(|(name, value)| Some((name, value.parse().ok()?)))
-            .or_else(|| size.and_then(|(names, size)| Some(((*names.last()?).to_owned(), size))));
-        let name = |names: &[&str]| names.last().map(|name| (*name).to_owned());
-        let (kind, guessed) = if let Some((names, _)) = self.number(OFFSETS) {
-            let known = asked(OFFSETS).map(|(name, _)| name);
-            (Kind::Offset { param: known.clone().or_else(|| name(names))? }, known.is_none())
-        } else {
-            let (names, now) = self.number(NUMBERS)?;
-            let known = asked(NUMBERS);
-            // Not asked for any page, we were given the first.
-            let start = if known.is_none() { now } else { 1 };
-            let guessed = known.is_none();
-            let param = known.map(|(name, _)| name).or_else(|| name(names))?;
-            (Kind::Page { param, start: start.clamp(0, 1) }, guessed)
-        };
-        Some(Paging { guessed, size, ..Paging::known(kind) })
-    }
-}
-
-/// Pages that only the address speaks of.
-fn of_query(url: Option<&Url>) -> Option<Paging> {
-    let size = asked(url, SIZES).and_then(|(name, value)| Some((name, value.parse().ok()?)));
-    let offset = asked(url, OFFSETS).map(|(param, _)| Kind::Offset { param });
-    let page = || {
-        let (param, value) = asked(url, NUMBERS)?;
-        Some(Kind::Page { param, start: i64::from(value != "0") })
-    };
-    Some(Paging { size, ..Paging::known(offset.or_else(page)?) })
-}
-
-/// The parameter of the address that bears one of these names, with its value.
-fn asked(url: Option<&Url>, names: &[&str]) -> Option<(String, String)> {
-    url?.query_pairs()
-        .find(|(name, _)| names.contains(&folded(name).as_str()))
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-}
-
-/// The parameter that usually carries what stood under these names.
-fn param_of(names: &[&str]) -> String {
-    let name = names.last().copied().unwrap_or_default();
-    let camel = !name.contains('_') && name.chars().any(char::is_uppercase);
-    let of = |snake: &str, camels: &str| if camel { camels.to_owned() } else { snake.to_owned() };
-    match folded(name).as_str() {
-        "nextcursor" | "cursor" => "cursor".to_owned(),
-        "nextpagetoken" => of("page_token", "pageToken"),
-        "nextmarker" => "marker".to_owned(),
-        "endcursor" | "next" | "nextpage" | "after" => "after".to_owned(),
-        _ => name.to_owned(),
-    }
+    entries
 }
 
 impl Paging {
@@ -407,15 +232,16 @@ mod tests {
     fn found(text: &str, about: About<'_>) -> Option<Paging> {
         let root: Node = serde_json::from_str(text).unwrap();
         let (_, spot) = recognise(&root).unwrap();
-        paging(&root, &spot, about)
+        Envelope::of_json(&root, &spot, about).paging()
     }
 
     fn next_url(next: &str) -> Kind {
-        Kind::NextUrl { next: next.to_owned() }
+        Kind::NextUrl { next: Next::Body(next.to_owned()) }
     }
 
     fn cursor(param: &str, next: &str) -> Kind {
-        Kind::Cursor { param: param.to_owned(), next: next.to_owned() }
+        let next = Next::Body(next.to_owned());
+        Kind::Cursor { param: param.to_owned(), next, replaces: Vec::new() }
     }
 
     #[test]
@@ -423,13 +249,15 @@ mod tests {
         let next = |text: &str, about| match found(text, about)
             .map(|found| (found.kind, found.guessed))
         {
-            Some((Kind::NextUrl { next }, guessed)) => format!("{next} {guessed}"),
+            Some((Kind::NextUrl { next: Next::Body(next) }, guessed)) => {
+                format!("{next} {guessed}")
+            }
             Some((Kind::Page { param, start }, guessed)) => format!("{param} {start} {guessed}"),
             Some((Kind::Offset { param }, guessed)) => format!("{param} {guessed}"),
             _ => "none".to_owned(),
         };
         let url: Url = "https://p.example/pub/x".parse().unwrap();
-        let about = About { url: Some(&url), link: None };
+        let about = About { url: Some(&url), headers: &[] };
         for (text, expected) in [
             (
                 r#"{"features":[{"id":1},{"id":2}],"links":[{"rel":"self","href":"/x"},{"rel":"next","href":"/x?offset=2"}]}"#,
@@ -496,7 +324,53 @@ mod tests {
             ),
             (
                 r#"{"content":[{"a":1}],"number":0,"size":20,"totalPages":3}"#,
-                Kind::Page { param: "number".to_owned(), start: 0 },
+                Kind::Page { param: "page".to_owned(), start: 0 },
+                true,
+            ),
+            (
+                r#"{"content":[{"a":1}],"pageable":{"pageNumber":0,"pageSize":20,"offset":0},"number":0,"size":20,"totalPages":3}"#,
+                Kind::Page { param: "page".to_owned(), start: 0 },
+                true,
+            ),
+            (
+                r#"{"number":3,"offset":0,"items":[{"a":1}]}"#,
+                Kind::Offset { param: "offset".to_owned() },
+                true,
+            ),
+            (
+                r#"{"hydra:member":[{"a":1}],"hydra:view":{"@id":"/x?page=1","hydra:next":"/x?page=2"}}"#,
+                next_url("$['hydra:view']['hydra:next']"),
+                false,
+            ),
+            (r#"{"records":[{"a":1}],"offset":"itrX/recY"}"#, cursor("offset", "$.offset"), true),
+            (
+                r#"{"offset":"20","limit":20,"page":1,"records":[{"a":1}]}"#,
+                Kind::Page { param: "page".to_owned(), start: 1 },
+                true,
+            ),
+            (
+                r#"{"Contents":[{"a":1}],"IsTruncated":true,"NextContinuationToken":"t"}"#,
+                cursor("continuation-token", "$.NextContinuationToken"),
+                true,
+            ),
+            (
+                r#"{"results":[{"seq":1,"id":"a"}],"last_seq":"1-x","pending":5}"#,
+                cursor("since", "$.last_seq"),
+                true,
+            ),
+            (
+                r#"{"continue":{"apcontinue":"X","continue":"-||"},"query":{"allpages":[{"a":1}]}}"#,
+                cursor("apcontinue", "$.continue.apcontinue"),
+                true,
+            ),
+            (
+                r#"{"result":{"data":[{"a":1}],"nextPage":2}}"#,
+                cursor("page", "$.result.nextPage"),
+                true,
+            ),
+            (
+                r#"{"data":[{"a":1}],"page":1,"nextPage":2}"#,
+                Kind::Page { param: "page".to_owned(), start: 1 },
                 true,
             ),
         ] {
@@ -529,25 +403,47 @@ mod tests {
                 Some("$.exceededTransferLimit"),
                 None,
             ),
+            (
+                r#"{"Items":[{"a":1}],"Count":1,"LastEvaluatedKey":{"id":"c19"}}"#,
+                Some("$.LastEvaluatedKey"),
+                Some(1),
+            ),
+            (
+                r#"{"continue":{"a":"X","b":"Y","continue":"-||"},"query":{"v":[{"a":1}]}}"#,
+                Some("$.continue"),
+                None,
+            ),
+            (r#"{"hasMoreItems":true,"items":[{"a":1}]}"#, Some("$.hasMoreItems"), None),
+            (r#"{"IsTruncated":true,"items":[{"a":1}]}"#, Some("$.IsTruncated"), None),
+            (r#"{"more":"/about","items":[{"a":1}]}"#, None, None),
+            (r#"{"hydra:totalItems":100,"hydra:member":[{"a":1}]}"#, None, Some(100)),
             (r#"{"total":{"value":35,"relation":"eq"},"items":[{"a":1}]}"#, None, Some(35)),
         ] {
             let root: Node = serde_json::from_str(text).unwrap();
             let (_, spot) = recognise(&root).unwrap();
-            assert_eq!(says_more(&root, &spot).as_deref(), more, "{text}");
-            assert_eq!(total(&root, &spot), all, "{text}");
+            let envelope = Envelope::of_json(&root, &spot, About::default());
+            assert_eq!(envelope.says_more().as_deref(), more, "{text}");
+            assert_eq!(envelope.total(), all, "{text}");
         }
     }
 
     #[test]
     fn the_address_and_the_link_header_tell_the_rest() {
         let url = "https://p/x?page=3&per_page=50".parse().unwrap();
-        let about = About { link: None, url: Some(&url) };
+        let about = About { headers: &[], url: Some(&url) };
         let asked = found(r#"[{"id":1}]"#, about).unwrap();
         assert_eq!(asked.kind, Kind::Page { param: "page".to_owned(), start: 1 });
         assert_eq!(asked.size, Some(("per_page".to_owned(), 50)));
         assert!(!asked.guessed);
-        let link = Some("</x?page=4>; rel=\"next\"");
-        let linked = found(r#"[{"id":1}]"#, About { link, url: Some(&url) }).unwrap();
-        assert_eq!(linked.kind, Kind::Link);
+        let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let headers = [named("x-next-page", "4"), named("link", "</x?page=4>; rel=\"next\"")];
+        let linked = found(r#"[{"id":1}]"#, About { headers: &headers, url: Some(&url) }).unwrap();
+        assert_eq!(linked.kind, Kind::Link, "it goes before another header");
+        let number = About { headers: headers.get(..1).unwrap(), url: Some(&url) };
+        let number = found(r#"[{"id":1}]"#, number).unwrap();
+        assert!(matches!(number.kind, Kind::Cursor { next: Next::Header(_), .. }), "{number:?}");
+        let url = "https://p/x?from=2026-01-01".parse().unwrap();
+        let days = About { headers: &[], url: Some(&url) };
+        assert_eq!(found(r#"[{"id":1}]"#, days), None, "a day is no number of records");
     }
 }

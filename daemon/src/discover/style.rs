@@ -69,6 +69,16 @@ impl Style {
         }
     }
 
+    /// Whether its preset pages; where envelopes of a bus lead on is the service's own.
+    pub(super) fn pages(self) -> bool {
+        self.preset().is_some() && self != Self::Bus
+    }
+
+    /// Whether one answer is all there is of it.
+    pub(super) const fn is_one_answer(self) -> bool {
+        matches!(self, Self::Single | Self::CkanPackage | Self::OpendatasoftExport)
+    }
+
     pub(super) const fn is_sdmx(self) -> bool {
         matches!(self, Self::SdmxJson | Self::SdmxCsv | Self::SdmxMl)
     }

@@ -10,7 +10,7 @@ use marsad_shared::{
 use super::*;
 use crate::{
     intake::{Intake, Origins, Source},
-    shape::Shaper,
+    shape::{Shaper, infer::SAMPLE},
 };
 
 fn sample<'a>(text: &'a str, place: Place<'a>) -> Sample<'a> {
@@ -20,7 +20,7 @@ fn sample<'a>(text: &'a str, place: Place<'a>) -> Sample<'a> {
         says: None,
         member: None,
         book: None,
-        link: None,
+        headers: &[],
         place,
         connection: "api",
         records: None,
@@ -64,6 +64,204 @@ fn an_answer_that_is_not_all_says_so() {
     }
 }
 
+/// The block for an answer to `/v1/things` with that query and these headers, which checks clean.
+fn block_of(text: &str, query: &str, headers: &[(&str, &str)]) -> String {
+    let base = "https://p.example".parse().unwrap();
+    let url = format!("https://p.example/v1/things{query}").parse().unwrap();
+    let named = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let headers: Vec<_> = headers.iter().map(named).collect();
+    let sample =
+        Sample { headers: &headers, ..sample(text, Place::Url { url: &url, base: &base }) };
+    let block = propose(&sample).unwrap().block;
+    checked(&block, text);
+    block
+}
+
+/// Whether one of the lines is that, whatever is noted behind it.
+fn says(block: &str, line: &str) -> bool {
+    block.lines().any(|said| said == line || said.starts_with(&format!("{line}  #")))
+}
+
+#[test]
+fn headers_that_lead_on_or_count_are_heard_whatever_the_body_is() {
+    const NEXT: &str = "pagination = { kind = \"next_url\", next_header = \"Next-Page\" }";
+    for (text, format) in [
+        (r#"[{"id":1},{"id":2}]"#, "JSON"),
+        ("{\"id\":1}\n{\"id\":2}\n", "NDJSON"),
+        ("id,n\n1,a\n2,b\n", "CSV"),
+        ("<r><x><id>1</id></x><x><id>2</id></x></r>", "XML"),
+    ] {
+        let block =
+            block_of(text, "", &[("next-page", "https://p.example/v1/things?_token=SECRET")]);
+        assert!(says(&block, NEXT) && !block.contains("SECRET"), "{format}: {block}");
+        let block = block_of(text, "?page=1", &[("x-next-page", "2"), ("x-total", "9")]);
+        let page =
+            "pagination = { kind = \"cursor\", param = \"page\", next_header = \"X-Next-Page\" }";
+        assert!(says(&block, page) && says(&block, "path = \"/v1/things\""), "{format}: {block}");
+        for (headers, part) in [
+            ([("x-total-count", "100")], true),
+            ([("content-range", "items 0-1/100")], true),
+            ([("x-total-count", "2")], false),
+        ] {
+            let block = block_of(text, "", &headers);
+            assert_eq!(block.contains("holds 2 of 100 records"), part, "{format}: {block}");
+            assert_eq!(block.contains("snapshot"), !part, "{format}: {block}");
+        }
+    }
+}
+
+#[test]
+fn a_map_that_leads_on_is_told() {
+    let text = r#"{"Items":[{"id":1},{"id":2}],"Count":2,"LastEvaluatedKey":{"id":2}}"#;
+    let block = block_of(text, "", &[]);
+    assert!(block.contains("says that there is more ($.LastEvaluatedKey)"), "{block}");
+    assert!(!block.contains("snapshot"), "{block}");
+}
+
+#[test]
+fn xml_leads_on_by_an_element_an_attribute_or_a_link() {
+    let rows = "<Item><Id>a</Id></Item><Item><Id>b</Id></Item>";
+    let oai = format!(
+        "<OAI-PMH><request verb='ListRecords'/><ListRecords>{rows}<resumptionToken completeListSize='9' cursor='0'>t</resumptionToken></ListRecords></OAI-PMH>"
+    );
+    for (text, query, lines) in [
+        (
+            format!("<R><Items>{rows}</Items><NextToken>abc</NextToken></R>"),
+            "",
+            vec![
+                "pagination = { kind = \"cursor\", param = \"NextToken\", next = \"R/NextToken\" }",
+            ],
+        ),
+        (
+            format!(
+                "<R><IsTruncated>true</IsTruncated>{rows}<NextContinuationToken>abc</NextContinuationToken></R>"
+            ),
+            "?list-type=2",
+            vec![
+                "path = \"/v1/things?list-type=2\"",
+                "pagination = { kind = \"cursor\", param = \"continuation-token\", next = \"R/NextContinuationToken\", more = \"R/IsTruncated\" }",
+            ],
+        ),
+        (
+            format!("<R><Blobs>{rows}</Blobs><NextMarker/></R>"),
+            "",
+            vec!["pagination = { kind = \"cursor\", param = \"marker\", next = \"R/NextMarker\" }"],
+        ),
+        (
+            format!(
+                "<feed><link rel='self' href='/x'/><link rel='next' href='/x?page=2'/>{rows}</feed>"
+            ),
+            "",
+            vec!["pagination = { kind = \"next_url\", next = \"feed/link[@rel='next']/@href\" }"],
+        ),
+        (
+            oai,
+            "?verb=ListRecords&metadataPrefix=oai_dc&from=2026-01-01",
+            vec![
+                "path = \"/v1/things?verb=ListRecords&metadataPrefix=oai_dc&from=2026-01-01\"",
+                "pagination = { kind = \"cursor\", param = \"resumptionToken\", next = \"OAI-PMH/ListRecords/resumptionToken\", replaces = [\"metadataPrefix\", \"from\"] }",
+            ],
+        ),
+        (
+            format!("<R><Total>9</Total>{rows}</R>"),
+            "",
+            vec![
+                "# The answer holds 2 of 9 records, and nothing in it leads to the others: say how to ask for them, `pagination`.",
+            ],
+        ),
+        (
+            format!("<R><IsTruncated>true</IsTruncated>{rows}</R>"),
+            "",
+            vec![
+                "# The answer says that there is more (R/IsTruncated), and not how it is asked for: without `pagination` only its first page is read.",
+            ],
+        ),
+        (
+            format!("<R><IsTruncated>false</IsTruncated>{rows}</R>"),
+            "",
+            vec![
+                "# Nothing in the answer leads to a second page. If there are more, say how to ask for them: `pagination`.",
+            ],
+        ),
+    ] {
+        let block = block_of(&text, query, &[]);
+        assert!(lines.iter().all(|line| says(&block, line)), "{lines:#?}\n{block}");
+    }
+}
+
+#[test]
+fn what_an_odata_address_caps_is_told_and_left_out() {
+    let page = |beside: &str| {
+        format!(r#"{{"@odata.context":"x","value":[{{"Id":1}},{{"Id":2}}]{beside}}}"#)
+    };
+    let caps = "# $top and $skip are left out of the path: they cap what is given in all, and pages come without them.";
+    let counted = r#","@odata.count":120"#;
+    let linked = r#","@odata.count":120,"@odata.nextLink":"https://p.example/x?$skip=2""#;
+    for (beside, query, path, lines) in [
+        (
+            counted,
+            "?$top=2&$count=true",
+            "/v1/things?$count=true",
+            vec!["# The answer holds 2 of 120 records, as its address asked for.", caps],
+        ),
+        ("", "?%24top=2", "/v1/things", vec![caps]),
+        (
+            counted,
+            "?$count=true",
+            "/v1/things?$count=true",
+            vec![
+                "# The answer holds 2 of 120 records, and nothing in it leads to the others: say how to ask for them, `pagination`.",
+            ],
+        ),
+        (linked, "", "/v1/things", vec![]),
+    ] {
+        let block = block_of(&page(beside), query, &[]);
+        assert!(says(&block, &format!("path = \"{path}\"")), "{block}");
+        assert!(lines.iter().all(|line| says(&block, line)), "{lines:#?}\n{block}");
+        assert_eq!(
+            block.contains(" of 120 records"),
+            lines.iter().any(|l| l.contains("120")),
+            "{block}"
+        );
+        assert!(!block.contains("pagination ="), "the preset pages: {block}");
+    }
+}
+
+#[test]
+fn a_page_of_spring_data_is_asked_for_by_its_own_parameters() {
+    let text = r#"{"content":[{"id":1},{"id":2}],"pageable":{"pageNumber":0,"pageSize":2,"offset":0},
+        "number":0,"size":2,"totalPages":5,"totalElements":9,"numberOfElements":2}"#;
+    let block = block_of(text, "", &[]);
+    let line = "pagination = { kind = \"page\", param = \"page\", start = 0, size_param = \"size\", size = 2, total = \"$.totalElements\" }";
+    assert!(says(&block, line), "{block}");
+}
+
+#[test]
+fn times_in_greenwich_are_read_as_such() {
+    let text = r#"[{"_id":"a","no":1,"_updated":"Tue, 24 Nov 2026 10:00:00 GMT"},{"_id":"b","no":2,"_updated":"Tue, 24 Nov 2026 11:00:00 GMT"}]"#;
+    let block = block_of(text, "", &[]);
+    for line in [
+        "key = [\"id\"]",
+        "updated = { type = \"timestamp\", from = \"_updated\", format = \"%a, %d %b %Y %H:%M:%S GMT\", zone = \"UTC\" }",
+    ] {
+        assert!(says(&block, line), "{line}\n{block}");
+    }
+    let asking = block.lines().find_map(|line| line.strip_prefix("# incremental"));
+    checked(&block.replace("# incremental", "incremental"), asking.unwrap());
+}
+
+#[test]
+fn all_records_are_counted_and_not_only_those_that_are_looked_at() {
+    let many = SAMPLE + 500;
+    let records: Vec<_> = (0..many).map(|id| format!("{{\"id\":{id}}}")).collect();
+    for (total, part) in [(many, false), (many + 1, true)] {
+        let text = format!("{{\"data\":[{}],\"total\":{total}}}", records.join(","));
+        let block = block_of(&text, "", &[]);
+        assert_eq!(block.contains(&format!("holds {many} of {total} records")), part, "{block}");
+        assert_eq!(block.contains("# The answer holds"), part, "{block}");
+    }
+}
+
 #[test]
 fn more_than_opendatasoft_pages_is_asked_for_by_an_export() {
     let base = "https://p.example".parse().unwrap();
@@ -87,6 +285,7 @@ fn more_than_opendatasoft_pages_is_asked_for_by_an_export() {
         };
         let block = found.block;
         assert!(lines.iter().all(|line| block.lines().any(|l| l == *line)), "{block}");
+        assert!(!block.contains("The answer holds"), "an export gives all of them: {block}");
         let written = block.replace("# incremental", "incremental").replace("?where=a", "");
         checked(&written, "all that stands in it");
     }
@@ -278,6 +477,7 @@ fn every_sample_becomes_a_block_that_checks_clean_and_reads_it() {
     let manifest: serde_json::Value = serde_json::from_slice(&file("manifest.json")).unwrap();
     let headers = String::from_utf8(file("rest-link-header.headers.txt")).unwrap();
     let link = headers.lines().find_map(|line| line.strip_prefix("Link: "));
+    let link = link.map(|link| [("link".to_owned(), link.to_owned())]);
     for (name, style) in [
         ("sdmx-json-2.0-series.json", Style::SdmxJson),
         ("sdmx-json-2.0-flat.json", Style::SdmxJson),
@@ -305,8 +505,9 @@ fn every_sample_becomes_a_block_that_checks_clean_and_reads_it() {
         let bytes = file(name);
         for place in [Place::Url { url: &url, base: &base }, Place::File { name, folder: true }] {
             let connection = if place.is_folder() { "drop" } else { "api" };
-            let link = link.filter(|_| name == "rest-link-header.json" && !place.is_folder());
-            let sample = Sample { bytes: &bytes, link, connection, ..sample("", place) };
+            let link = link.iter().find(|_| name == "rest-link-header.json" && !place.is_folder());
+            let headers = link.map(<[_; 1]>::as_slice).unwrap_or_default();
+            let sample = Sample { bytes: &bytes, headers, connection, ..sample("", place) };
             let found = propose(&sample).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(found.style, style, "{name}");
             let feed = checked(&found.block, name);

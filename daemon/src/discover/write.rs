@@ -1,6 +1,7 @@
 //! Writing a proposal: what was found, as a block, and what is to be said of it.
 
 use marsad_shared::feed::FieldType;
+use url::Url;
 
 use super::{
     Proposal, Sample,
@@ -8,12 +9,15 @@ use super::{
     column::{Column, Table, deletion, is_change},
     key::{self, Key},
     look::Found,
-    paging::Paging,
+    paging::{Kind, Paging},
     style::Style,
 };
 
 /// How Opendatasoft is asked for changes.
 const WHERE: (&str, Option<&str>) = ("where", Some("{field} >= date'{cursor}'"));
+
+/// Parameters of `OData` by which records are left out, whatever links lead on.
+const CAPS: [&str; 2] = ["$top", "$skip"];
 
 /// The block, and what to say of it.
 pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
@@ -60,11 +64,12 @@ pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
     write_sheet(found, &mut block, &mut notes);
     block.key(&key);
     if !sample.place.is_folder() {
-        write_paging(found, &mut block);
+        write_paging(found, is_capped(sample, found), &mut block);
         write_incremental(found, &columns, since.as_deref(), &mut block);
     }
     write_deletions(found, &table, &mut block);
-    if !sample.place.is_folder() && since.is_none() && !found.style.is_sdmx() {
+    let whole = found.left() == Left::Nothing && !sample.place.is_folder();
+    if whole && since.is_none() && !found.style.is_sdmx() {
         block.say("If each read is all there is, mode = \"snapshot\" tells what is gone; without it, absence means nothing.");
     }
     block.fields(&columns);
@@ -102,6 +107,9 @@ fn write_place(
     let exported = found.style == Style::OpendatasoftExport;
     if exported {
         params.extend(["limit", "offset"]);
+    }
+    if found.style == Style::Odata {
+        params.extend(CAPS);
     }
     let Some(mut path) = sample.place.path(&params) else {
         block.noted(
@@ -168,23 +176,38 @@ fn write_sheet(found: &Found, block: &mut Block, notes: &mut Vec<String>) {
     notes.push("the rows of a sheet end where its key is empty: if a total stands in that column, put its word into `stop`".to_owned());
 }
 
-fn write_paging(found: &Found, block: &mut Block) {
-    let more = found.more.as_deref().filter(|_| found.of_all.is_none());
-    match (&found.paging, found.of_all) {
-        // The preset pages as the style does.
-        _ if found.style.preset().is_some() && found.style != Style::Bus => {}
-        (Some(paging), _) => block.paging(paging),
-        (None, _) if matches!(found.style, Style::Single | Style::CkanPackage) => {}
-        (None, Some((total, here))) => block.say(&format!(
+/// Whether the address asked an `OData` service for a part alone.
+fn is_capped(sample: &Sample<'_>, found: &Found) -> bool {
+    let mut names = sample.place.url().into_iter().flat_map(Url::query_pairs);
+    found.style == Style::Odata && names.any(|(name, _)| CAPS.contains(&name.as_ref()))
+}
+
+fn write_paging(found: &Found, capped: bool, block: &mut Block) {
+    let left = found.left();
+    if capped {
+        if let Left::Counted { total, here } = left {
+            block.say(&format!(
+                "The answer holds {here} of {total} records, as its address asked for."
+            ));
+        }
+        return block.say(
+            "$top and $skip are left out of the path: they cap what is given in all, and pages come without them.",
+        );
+    }
+    match (left, &found.paging) {
+        (Left::Counted { total, here }, _) => block.say(&format!(
             "The answer holds {here} of {total} records, and nothing in it leads to the others: say how to ask for them, \
              `pagination`."
         )),
-        (None, None) if more.is_some() => block.say(&format!(
-            "The answer says that there is more ({}), and not how it is asked for: without `pagination` only its first page is \
-             read.",
-            more.unwrap_or_default()
+        (Left::Said(more), _) => block.say(&format!(
+            "The answer says that there is more ({more}), and not how it is asked for: without `pagination` only its first page is \
+             read."
         )),
-        (None, None) => block.say(
+        // The preset pages as the style does.
+        (Left::Nothing, _) if found.style.pages() => {}
+        (Left::Nothing, Some(paging)) => block.paging(paging),
+        (Left::Nothing, None) if found.style.is_one_answer() => {}
+        (Left::Nothing, None) => block.say(
             "Nothing in the answer leads to a second page. If there are more, say how to ask for them: `pagination`.",
         ),
     }
@@ -233,7 +256,35 @@ fn write_deletions(found: &Found, table: &Table<'_>, block: &mut Block) {
     }
 }
 
+/// What an answer says that there is beside what it holds, and to which nothing in it leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left<'f> {
+    Nothing,
+    Counted {
+        total: u64,
+        here: usize,
+    },
+    /// Where it says so.
+    Said(&'f str),
+}
+
 impl Found {
+    fn left(&self) -> Left<'_> {
+        let leads = match (&self.paging, self.style) {
+            // Its preset goes by links alone.
+            (paging, Style::Odata) => {
+                paging.as_ref().is_some_and(|paging| matches!(paging.kind, Kind::NextUrl { .. }))
+            }
+            (paging, style) => paging.is_some() || style.pages() || style.is_one_answer(),
+        };
+        match (self.of_all, &self.more) {
+            _ if leads => Left::Nothing,
+            (Some((total, here)), _) => Left::Counted { total, here },
+            (None, Some(more)) => Left::Said(more),
+            (None, None) => Left::Nothing,
+        }
+    }
+
     /// The columns to write, and the key.
     fn layout(&self, table: &Table<'_>) -> (Vec<Column>, Key) {
         if let Some(columns) = &self.columns {

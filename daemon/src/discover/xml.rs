@@ -128,9 +128,12 @@ impl Element {
         }
     }
 
-    /// Whether it holds more than one value.
+    /// Whether it holds more than one value, and is not a link to something else.
     fn is_record(&self) -> bool {
         let blank = self.text.trim().is_empty();
+        if self.children.is_empty() && self.attribute("rel").is_some() {
+            return false;
+        }
         !self.children.is_empty() && blank
             || self.attributes.len() > 1
             || (self.attributes.len() == 1 && blank)
@@ -188,6 +191,48 @@ pub(super) fn at<'e>(root: &'e Element, names: &[String]) -> Vec<&'e Element> {
     })
 }
 
+/// What stands around the records at these names: elements and attributes (`@name`), as a path has them. Of elements of one
+/// name the first counts; a link is told by what it leads to, `link[@rel='next']`.
+pub(super) fn around(root: &Element, records: &[String]) -> Node {
+    let inside = members(root, records.get(1..).unwrap_or_default());
+    Node::Map(vec![(root.name.clone(), inside)])
+}
+
+/// What stands in an element, but for the records that are at the end of `way`.
+fn members(element: &Element, way: &[String]) -> Node {
+    let attributes = element.attributes.iter();
+    let mut members: Vec<_> =
+        attributes.map(|(name, text)| (format!("@{name}"), plain(text))).collect();
+    for child in &element.children {
+        let below = match way {
+            [name, below @ ..] if *name == child.name => Some(below),
+            _ => None,
+        };
+        let name = match child.attribute("rel").filter(|rel| is_word(rel)) {
+            Some(rel) => format!("{}[@rel='{rel}']", child.name),
+            None => child.name.clone(),
+        };
+        if below.is_some_and(<[_]>::is_empty) || members.iter().any(|(met, _)| *met == name) {
+            continue;
+        }
+        if child.children.is_empty() {
+            members.push((name.clone(), plain(&child.text)));
+        }
+        members.push((name, self::members(child, below.unwrap_or_default())));
+    }
+    Node::Map(members)
+}
+
+/// A text as what it says: a number, a flag or words.
+fn plain(text: &str) -> Node {
+    let text = text.trim();
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Node::Bool(true),
+        "false" => Node::Bool(false),
+        _ => text.parse().map_or_else(|_| Node::Text(text.to_owned()), Node::Integer),
+    }
+}
+
 /// An attribute's value that rather is a word of the layout than data.
 fn is_word(value: &str) -> bool {
     value.len() <= 32
@@ -224,18 +269,28 @@ pub(super) fn cells(record: &Element) -> Row {
         for (name, value) in child.attributes.iter().filter(|(name, _)| Some(name) != by) {
             row.push(cell(format!("{from}/@{name}"), format!("{column}_{name}"), value));
         }
-        for below in &child.children {
-            let (from, column) =
-                (format!("{from}/{}", below.name), format!("{column}_{}", below.name));
-            if row.iter().all(|cell: &Cell| cell.from != from) {
-                row.push(cell(from, column, &below.text));
+        // What holds one element alone is a wrapper, and so may that element be.
+        match child.children.as_slice() {
+            [] => row.push(cell(from, column, &child.text)),
+            [only] if !only.children.is_empty() => {
+                let (from, column) =
+                    (format!("{from}/{}", only.name), format!("{column}_{}", only.name));
+                add_children(only, &from, &column, &mut row);
             }
-        }
-        if child.children.is_empty() {
-            row.push(cell(from, column, &child.text));
+            _ => add_children(child, &from, &column, &mut row),
         }
     }
     row
+}
+
+/// Puts the elements of one into the row.
+fn add_children(element: &Element, from: &str, column: &str, row: &mut Row) {
+    for below in &element.children {
+        let from = format!("{from}/{}", below.name);
+        if row.iter().all(|cell: &Cell| cell.from != from) {
+            row.push(cell(from, format!("{column}_{}", below.name), &below.text));
+        }
+    }
 }
 
 fn cell(from: String, name: String, value: &str) -> Cell {
@@ -250,7 +305,8 @@ mod tests {
     fn records_are_the_elements_that_come_most_often() {
         let root = read(
             "<e:Envelope xmlns:e='u'><e:Header><x a='1' b='2'/><x a='1' b='2'/><x a='1' b='2'/></e:Header><e:Body><r:Answer xmlns:r='v'>\
-             <r:Batch next='t'/><r:Row id='1'><r:D k='a'>1</r:D><r:D k='b'>2</r:D><r:A c='z'>x &amp; y</r:A></r:Row>\
+             <r:Batch next='t'/><r:Row id='1'><r:D k='a'>1</r:D><r:D k='b'>2</r:D><r:A c='z'>x &amp; y</r:A>\
+             <r:M><d:dc xmlns:d='w'><d:title>t</d:title><d:who>u</d:who><d:who>v</d:who></d:dc></r:M></r:Row>\
              <r:Row id='2'/></r:Answer></e:Body></e:Envelope>",
             false,
         )
@@ -261,8 +317,35 @@ mod tests {
         let found = at(&root, &names);
         assert_eq!(found.len(), 2);
         let from: Vec<_> = cells(found[0]).into_iter().map(|cell| cell.from).collect();
-        assert_eq!(from, ["@id", "D[@k='a']", "D[@k='b']", "A/@c", "A"]);
+        let expected = ["@id", "D[@k='a']", "D[@k='b']", "A/@c", "A", "M/dc/title", "M/dc/who"];
+        assert_eq!(from, expected);
         assert_eq!(found[0].children[2].text, "x & y");
+    }
+
+    #[test]
+    fn what_stands_around_the_records_is_found_by_its_path() {
+        let root = read(
+            "<r version='2'><link rel='self' href='/x'/><link rel='next' href='/y'/><list><item><next>no</next></item>\
+             <item/><token size='30'>t</token><cut>true</cut></list></r>",
+            false,
+        )
+        .unwrap();
+        let node = around(&root, &["r".to_owned(), "list".to_owned(), "item".to_owned()]);
+        for (path, expected) in [
+            ("r/@version", Some(Node::Integer(2))),
+            ("r/link[@rel='next']/@href", Some(Node::Text("/y".to_owned()))),
+            ("r/list/cut", Some(Node::Bool(true))),
+            ("r/list/token", Some(Node::Text("t".to_owned()))),
+            ("r/list/token/@size", Some(Node::Integer(30))),
+            ("r/list/item", None),
+        ] {
+            // A name stands twice where it has both a text and something below it.
+            let found = path.split('/').fold(vec![&node], |level, name| {
+                let members = level.into_iter().flat_map(Node::members);
+                members.filter(|(other, _)| other == name).map(|(_, value)| value).collect()
+            });
+            assert!(found.first().copied() == expected.as_ref(), "{path}");
+        }
     }
 
     #[test]

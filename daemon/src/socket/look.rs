@@ -23,7 +23,7 @@ use marsad_shared::{
     protocol::{Discover, Discovered, Problem, ProblemCode, SAMPLE_MAX, Test, TestReply},
     role::Act,
 };
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::timeout;
 use url::Url;
 
@@ -193,10 +193,10 @@ async fn sampled(
     body: Body,
     records: Option<String>,
 ) -> Result<Discovered, Problem> {
-    let Answered { bytes, cut, link, says } = match (&aim, &route.source) {
+    let Answered { bytes, cut, headers, says } = match (&aim, &route.source) {
         (Aim::Url(url), Some(source)) => fetched(source, url).await?,
         (Aim::File { cut, .. }, _) => {
-            Answered { bytes: taken(body).await?, cut: *cut, link: None, says: None }
+            Answered { bytes: taken(body).await?, cut: *cut, headers: Vec::new(), says: None }
         }
         (Aim::Url(_), None) => return Err(outside("it is a connection of folders".to_owned())),
     };
@@ -225,7 +225,7 @@ async fn sampled(
             says,
             member: inside.member.as_deref(),
             book: inside.book.as_ref(),
-            link: link.as_deref(),
+            headers: &headers,
             place,
             connection: connection.split_once('/').map_or(connection, |(_, name)| name),
             records: records.as_deref(),
@@ -254,8 +254,8 @@ struct Answered {
     bytes: Vec<u8>,
     /// Only the beginning of something longer.
     cut: bool,
-    /// The `Link` header.
-    link: Option<String>,
+    /// Its headers; several of one name are one (RFC 9110 section 5.3).
+    headers: Vec<(String, String)>,
     /// The encoding that it says to be in, where all of it is UTF-8.
     says: Option<&'static str>,
 }
@@ -277,7 +277,7 @@ async fn fetched(source: &HttpSource, url: &Url) -> Result<Answered, Problem> {
         let (why, remedy) = error.parted();
         failed(why, &remedy)
     })?;
-    let (body, link) = (answer.body.clone(), answer.link());
+    let (body, headers) = (answer.body.clone(), headers(&answer.headers));
     let said = answer.header(CONTENT_TYPE).map(str::to_owned);
     let sample = tokio::task::spawn_blocking(move || text_of(&body, said.as_deref()));
     let sample = sample.await.map_err(|_| unavailable())?;
@@ -289,7 +289,16 @@ async fn fetched(source: &HttpSource, url: &Url) -> Result<Answered, Problem> {
     })?;
     let cut = bytes.len() > SAMPLE_MAX;
     bytes.truncate(SAMPLE_MAX);
-    Ok(Answered { bytes, cut, link, says })
+    Ok(Answered { bytes, cut, headers, says })
+}
+
+fn headers(all: &HeaderMap) -> Vec<(String, String)> {
+    let of = |name| {
+        let lines = all.get_all(name).iter();
+        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        lines.join(", ")
+    };
+    all.keys().map(|name| (name.to_string(), of(name))).collect()
 }
 
 /// The begin of an answer, as a feed that names no encoding would be read, and what it says to be in where it is UTF-8. What

@@ -5,6 +5,7 @@ use marsad_tests::{
     daemon::{Daemon, Home},
     partner::{Api, Cell, Paging, PartnerFile, Reply, Script, api::Plan, data::VISITS},
 };
+use serde_json::json;
 
 use crate::{
     book::{self, Book},
@@ -221,6 +222,92 @@ async fn an_answer_that_is_not_what_it_says_is_sampled_as_what_it_is() -> anyhow
         waits::good_run(&daemon, feed, 0).await?;
         let rows = bank::rows(&daemon.state_dir(), feed, &["id", "n"])?;
         assert_eq!(rows, [[Cell::Text(id.to_owned()), Cell::Integer(5)]], "{feed}");
+    }
+    Ok(())
+}
+
+/// Two records of a page from 1 to 3, as JSON.
+fn page(number: u64) -> serde_json::Value {
+    json!([{ "id": number * 2 - 1, "no": number }, { "id": number * 2, "no": number }])
+}
+
+/// The same in XML, with what leads on from it.
+fn xml_page(number: u64, next: &str) -> Reply {
+    let row = |id: u64| format!("<Row><id>{id}</id><meta><dc><no>{number}</no></dc></meta></Row>");
+    let rows = row(number * 2 - 1) + &row(number * 2);
+    Reply::text("text/xml", &format!("<R><Rows>{rows}</Rows>{next}</R>"))
+}
+
+#[tokio::test]
+async fn what_leads_on_in_a_header_or_in_xml_is_followed_to_its_end() -> anyhow::Result<()> {
+    let partner = Script::start(|asked| {
+        let token = asked.number("token").or(asked.number("NextToken"));
+        let number = token.or(asked.number("page")).or(asked.number("resumptionToken")).unwrap_or(1);
+        let next = (number < 3).then(|| (number + 1).to_string());
+        let tag = |name: &str| next.as_ref().map(|next| format!("<{name}>{next}</{name}>")).unwrap_or_default();
+        match asked.path.as_str() {
+            // As Kinto has it.
+            "/addresses" => match &next {
+                Some(next) => Reply::json(&page(number)).header("Next-Page", &format!("/addresses?token={next}")),
+                None => Reply::json(&page(number)),
+            },
+            // As GitLab has it.
+            "/numbers" => Reply::json(&page(number)).header("X-Next-Page", &next.unwrap_or_default()),
+            // As Spring Data has it, which counts from 0.
+            "/spring" => {
+                let number = asked.number("page").unwrap_or(0);
+                Reply::json(&json!({
+                    "content": page(number + 1), "pageable": { "offset": number * 2, "pageSize": 2 },
+                    "number": number, "size": 2, "totalPages": 3, "totalElements": 6,
+                }))
+            }
+            "/tokens" => xml_page(number, &tag("NextToken")),
+            // As OAI-PMH has it: a token goes with nothing else.
+            "/oai" if asked.param("resumptionToken").is_some() == asked.param("metadataPrefix").is_some() => {
+                Reply::status(400)
+            }
+            "/oai" => xml_page(number, &tag("resumptionToken")),
+            _ => {
+                let link = next.map(|next| format!("<link rel='self' href='/x'/><link rel='next' href='/links?page={next}'/>"));
+                xml_page(number, &link.unwrap_or_default())
+            }
+        }
+    })
+    .await?;
+    let mut file = PartnerFile::new("health");
+    file.connection("api", &format!("base_url = \"http://{}\"\n", partner.address()));
+    let mut daemon = Daemon::start(Home::with(&[&file])?).await?;
+    for query in [
+        "addresses",
+        "numbers?page=1",
+        "spring",
+        "tokens",
+        "oai?verb=ListRecords&metadataPrefix=dc",
+        "links",
+    ] {
+        let url = format!("http://{}/{query}", partner.address());
+        let said = daemon.cli(&["feed", "discover", &url]).await?;
+        assert_eq!(said.code, 0, "{query}: {}", said.err);
+        assert!(said.out.contains("\npagination = "), "{query}: {}", said.out);
+        file.add(&said.out);
+    }
+    daemon.sigterm().await?;
+    daemon.home.partner(&file)?;
+    daemon.go().await?;
+    for (feed, no) in [
+        ("addresses", "no"),
+        ("numbers", "no"),
+        ("spring", "no"),
+        ("tokens", "meta_dc_no"),
+        ("oai", "meta_dc_no"),
+        ("links", "meta_dc_no"),
+    ] {
+        let feed = format!("health/{feed}");
+        waits::good_run(&daemon, &feed, 0).await?;
+        let rows = bank::rows(&daemon.state_dir(), &feed, &["id", no])?;
+        let all = [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3)];
+        let all = all.map(|(id, no)| [Cell::Integer(id), Cell::Integer(no)]);
+        assert_eq!(rows, all, "{feed}");
     }
     Ok(())
 }

@@ -21,7 +21,9 @@ pub(super) fn of(text: &str) -> Option<Form> {
     if text.parse::<Period>().is_ok_and(|period| period.first.year() >= FIRST_YEAR) {
         return Some(Form::Period);
     }
-    if !text.starts_with(|c: char| c.is_ascii_digit()) || text.len() > 40 {
+    // HTTP and mail have the day of the week before it.
+    let weekday = text.get(3..5) == Some(", ");
+    if !(weekday || text.starts_with(|c: char| c.is_ascii_digit())) || text.len() > 40 {
         return None;
     }
     if text.parse::<Timestamp>().is_ok() {
@@ -71,6 +73,8 @@ const WAYS: &[&str] = &[
     "%Y/%m/%d %H:%M:%S",
     "%d-%m-%Y %H:%M:%S",
     "%d.%m.%Y %H:%M:%S",
+    "%a, %d %b %Y %H:%M:%S GMT",
+    "%a, %d %b %Y %H:%M:%S %z",
 ];
 
 /// The ways of reading that are right for all of them.
@@ -92,8 +96,9 @@ pub(super) fn written(forms: &[Form]) -> Typed {
         [way] => {
             let times = way.contains("%H");
             let kind = if times { FieldType::Timestamp } else { FieldType::Date };
+            let local = times && !way.ends_with("GMT") && !way.ends_with("%z");
             let note =
-                times.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
+                local.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
             Typed { kind, format: Some((*way).to_owned()), note }
         }
         [] => FieldType::Text.into(),

@@ -1,0 +1,77 @@
+//! Pages that are asked for by their number, or by how many records came before them.
+
+use url::Url;
+
+use super::{
+    Envelope, Kind, Next, Paging,
+    words::{NUMBERS, OFFSETS, SIZES, bare, folded},
+};
+use crate::discover::node::Node;
+
+impl Envelope<'_> {
+    /// A page as Spring Data writes it, which is asked for by other names than stand in it.
+    pub(super) fn spring(&self) -> Option<Paging> {
+        let (names, _) = self.number(&["number"])?;
+        let (_, around) = names.split_last()?;
+        let beside = |name: &str| {
+            let is = |(names, _): &&(Vec<&str>, &Node)| names.split_last() == Some((&name, around));
+            match self.entries.iter().find(is)? {
+                (_, Node::Integer(number)) => Some(*number),
+                _ => None,
+            }
+        };
+        let (size, _) = (beside("size")?, beside("totalPages")?);
+        let (page, sized) = (asked(self.about.url, NUMBERS), asked(self.about.url, SIZES));
+        let guessed = page.is_none();
+        let param = page.map_or_else(|| "page".to_owned(), |(name, _)| name);
+        let size = sized.unwrap_or_else(|| ("size".to_owned(), size));
+        let kind = Kind::Page { param, start: 0 };
+        Some(Paging { guessed, size: Some(size), ..Paging::known(kind) })
+    }
+
+    /// Numbers of pages or of records, as the answer repeats them.
+    pub(super) fn numbers(&self) -> Option<Paging> {
+        let asked = |names: &[&str]| asked(self.about.url, names);
+        let name = |names: &[&str]| names.last().map(|name| bare(name).to_owned());
+        let size = self.number(SIZES).filter(|(_, size)| *size > 0);
+        let size =
+            asked(SIZES).or_else(|| size.and_then(|(names, size)| Some((name(names)?, size))));
+        let (kind, guessed) = if let Some((names, _)) = self.number(OFFSETS) {
+            let known = asked(OFFSETS).map(|(name, _)| name);
+            (Kind::Offset { param: known.clone().or_else(|| name(names))? }, known.is_none())
+        } else {
+            let (names, now) = self.number(NUMBERS)?;
+            let known = asked(NUMBERS);
+            // Not asked for any page, we were given the first.
+            let start = if known.is_none() { now } else { 1 };
+            let guessed = known.is_none();
+            let param = known.map(|(name, _)| name).or_else(|| name(names))?;
+            (Kind::Page { param, start: start.clamp(0, 1) }, guessed)
+        };
+        Some(Paging { guessed, size, ..Paging::known(kind) })
+    }
+
+    /// The number of the next page, where nothing says which this one is.
+    pub(super) fn next_number(&self) -> Option<Paging> {
+        let (names, _) = self.number(&["nextpage"])?;
+        let (param, next) = ("page".to_owned(), Next::Body((self.path)(names)));
+        Some(Paging::guess(Kind::Cursor { param, next, replaces: Vec::new() }))
+    }
+}
+
+/// Pages that only the address speaks of.
+pub(super) fn of_query(url: Option<&Url>) -> Option<Paging> {
+    let offset = asked(url, OFFSETS).map(|(param, _)| Kind::Offset { param });
+    let page = || {
+        let (param, value) = asked(url, NUMBERS)?;
+        Some(Kind::Page { param, start: i64::from(value != 0) })
+    };
+    Some(Paging { size: asked(url, SIZES), ..Paging::known(offset.or_else(page)?) })
+}
+
+/// The parameter of the address that bears one of these names, with its number.
+pub(super) fn asked(url: Option<&Url>, names: &[&str]) -> Option<(String, i64)> {
+    url?.query_pairs()
+        .filter(|(name, _)| names.contains(&folded(name).as_str()))
+        .find_map(|(name, value)| Some((name.into_owned(), value.parse().ok()?)))
+}
