@@ -326,7 +326,7 @@ impl Intake<'_> {
 
     /// Why bytes that are no text of their encoding are no row.
     fn no_text(&self, what: &str) -> Refused {
-        Refused::whole(format!("the {what} is not {}", self.origins.encoding()))
+        Refused::stranger(format!("the {what} is not {}", self.origins.encoding()))
     }
 
     /// Takes observations into `rows`.

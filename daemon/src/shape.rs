@@ -260,7 +260,7 @@ impl Shaper {
                 // Where it stands among the changes moves the cursor; a deletion is one whatever stands there.
                 let put = |held: Held<'_>| column.put(&held.raw(), &mut row).is_ok();
                 let is_put = self.cursor == Some(at) && raw(at, column).is_ok_and(put);
-                if !is_put {
+                if !is_put || row.first_nul() == Some(at) {
                     row.back_to(at);
                     row.null();
                 }
@@ -268,7 +268,12 @@ impl Shaper {
             };
             let put = held.map_err(|why| (Misfit::Row, Why::Borrowed(why)));
             let put = put.and_then(|held| column.put(&held.raw(), &mut row));
-            put.map_err(|(misfit, why)| refused(field, misfit, &why))?;
+            if let Err((misfit, why)) = put {
+                let keys = self.columns.iter().enumerate().filter(|(_, column)| column.key);
+                let lacks = |(at, column)| matches!(raw(at, column), Ok(Held::Raw(Raw::Nothing)));
+                let strange = column.key || keys.map(lacks).any(|lacks| lacks);
+                return Err(Refused { strange, ..refused(field, misfit, &why) });
+            }
         }
         if let Some(field) = row.first_nul().and_then(|at| self.layout.fields.get(at)) {
             return Err(refused(field, Misfit::Row, &value::holds("a NUL character")));
@@ -346,7 +351,7 @@ fn is_nothing(value: Value<'_>) -> bool {
 /// The row is refused for what is wrong with `field`.
 fn refused(field: &Field, misfit: Misfit, why: &str) -> Refused {
     let reason = format!("field {:?} {why}", field.name);
-    Refused { field: Some(field.name.clone()), reason, misfit }
+    Refused { field: Some(field.name.clone()), reason, misfit, strange: false }
 }
 
 /// A raw value, and the text that it may have had to be unescaped into.

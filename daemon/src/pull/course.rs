@@ -193,8 +193,13 @@ impl Course {
 
     /// Where it goes on, to be kept.
     pub(super) fn next(&self, walker: &Walker<'_>, leg: &Leg, ask: &Ask) -> Next {
+        let ask = match ask {
+            // Where its file is may be signed, and good for an hour: whoever goes on asks for that again.
+            Ask::File { id, .. } => Ask::Job(id.clone()),
+            other => other.clone(),
+        };
         Next {
-            ask: ask.clone(),
+            ask,
             of: self.of,
             leg: leg.clone(),
             rows: walker.rows,

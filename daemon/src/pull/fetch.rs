@@ -15,6 +15,7 @@ use marsad_shared::{
 use reqwest::StatusCode;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::{
     Puller,
@@ -32,7 +33,7 @@ use crate::{
         asking::{Asker, Leg},
         call::Call,
         fault::FetchError,
-        http::Answer,
+        http::{Answer, HttpSource},
         manners::PATIENCE,
         walk::Ask,
     },
@@ -127,6 +128,19 @@ impl Puller {
         }
     }
 
+    /// What fetches from `url`: all that is not within the partner's own origin is a file, and comes from where those do.
+    fn source_of(&self, url: &Url) -> &Arc<HttpSource> {
+        let is_theirs = url.origin() == self.source.http.base_url.origin();
+        self.files.as_ref().filter(|_| !is_theirs).unwrap_or(&self.source)
+    }
+
+    /// Whether what is asked for comes from elsewhere than the partner's: how that is tells nothing of the connection.
+    pub(super) fn is_elsewhere(&self, ask: &Ask) -> bool {
+        let Ask::File { at, .. } = ask else { return false };
+        let url = at.parse().ok();
+        url.is_some_and(|url| !Arc::ptr_eq(self.source_of(&url), &self.source))
+    }
+
     /// A page. What comes of it in the end is one result for the connection's health, however often it was asked.
     async fn page(
         &self,
@@ -137,9 +151,7 @@ impl Puller {
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
         let (mut tries, mut renewed) = (Tries::new(), false);
-        // Its own are within the origin of the partner; what is not comes from where files do.
-        let is_ours = call.url.origin() == self.source.http.base_url.origin();
-        let source = self.files.as_ref().filter(|_| !is_ours).unwrap_or(&self.source);
+        let source = self.source_of(&call.url);
         loop {
             if stop.is_cancelled() {
                 return Err(Trouble::Stopped);

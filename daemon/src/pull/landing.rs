@@ -33,7 +33,7 @@ pub(super) struct Slips {
     rose: bool,
     /// A record came twice in an earlier run of the walk.
     twice: bool,
-    /// A page had rows, and no record among them: see [`Misfits::are_strange`].
+    /// A page ended with what is no record of the feed: see [`Misfits::end_is_strange`].
     strange: bool,
     /// An earlier run began the walk: what it wrote looks like an old record to this one.
     resumed: bool,
@@ -48,7 +48,7 @@ pub(super) enum Stay {
     Loose,
     /// There are more than came.
     Short,
-    /// What came in place of a page may have been none.
+    /// What came at the end of a page may have been something else, and cut it short.
     Strange,
     /// Nothing shows whether one slipped, and it is looked at once more.
     Unproven,
@@ -127,9 +127,9 @@ impl Slips {
         self.short |= walker.is_short();
     }
 
-    /// Heeds which rows of a page were none.
+    /// Heeds how a page ended.
     pub(super) const fn meet(&mut self, misfits: &Misfits) {
-        self.strange |= misfits.are_strange();
+        self.strange |= misfits.end_is_strange();
     }
 
     /// Heeds how the values of a page stand to the greatest one before it, where they are not times: of those none is

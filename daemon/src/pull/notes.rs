@@ -35,7 +35,7 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
             ", and then it goes on; having the partner sort by that field spares it",
         ),
         Stay::Strange => (
-            "what came in place of a page had no record of this feed, and may be something else, such as the words of an error; ",
+            "what stood at the end of a page is no record of this feed, and may be something else, such as the words of an error; ",
             "; see what it is: marsad quarantine",
         ),
         // What the partner said of its total stands beside it.

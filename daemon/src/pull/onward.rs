@@ -104,8 +104,7 @@ impl Puller {
         let before = course.best.take();
         course.best = rule.best(before.clone(), batch);
         if let (Some(before), false) = (&before, rule.is_time() || walker.is_going_back()) {
-            let sank = rule.least(batch).is_some_and(|least| rule.compare(&least, before).is_lt());
-            course.slips.climb(sank, course.best.as_ref() != Some(before));
+            course.slips.climb(rule.sinks(before, batch), course.best.as_ref() != Some(before));
         }
         course.seen.greatest.take(&rule, batch, self.there(course.began_at));
         if incremental.missing == Missing::Include {

@@ -146,7 +146,9 @@ impl Puller {
         mut page: Page,
     ) -> Result<ControlFlow<Ending, (Ask, Result<Page, Trouble>)>, Trouble> {
         let Trip { request, asker, stop } = *trip;
-        self.report(self.pace(&page.answer), None).await;
+        if !self.is_elsewhere(ask) {
+            self.report(self.pace(&page.answer), None).await;
+        }
         let onward = self.onward(request, course, walker, ask, &mut page).await;
         let onward =
             onward.and_then(|next| checked(asker, course, (ask, page.answer.moved.as_ref()), next));
@@ -220,7 +222,9 @@ impl Puller {
             course.begin_anew();
             return Ok(true);
         }
-        self.report(trouble.result(), Some(trouble.text())).await;
+        if !self.is_elsewhere(ask) {
+            self.report(trouble.result(), Some(trouble.text())).await;
+        }
         let now = self.services.clock.now();
         let failed = matches!(trouble, Trouble::Fetch(FetchError::Final { .. }));
         if request.export.is_some() && failed || course.is_dead(trouble, now) {

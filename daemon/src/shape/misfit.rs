@@ -16,6 +16,8 @@ pub struct Refused {
     pub field: Option<String>,
     pub reason: String,
     pub misfit: Misfit,
+    /// It is no record that could be told from another: it may be something else in the place of one.
+    pub strange: bool,
 }
 
 /// What a refusal says of its column.
@@ -32,7 +34,12 @@ pub enum Misfit {
 impl Refused {
     /// A row that is refused for what it is as a whole.
     pub fn whole(reason: impl Into<String>) -> Self {
-        Self { field: None, reason: reason.into(), misfit: Misfit::Row }
+        Self { field: None, reason: reason.into(), misfit: Misfit::Row, strange: false }
+    }
+
+    /// One that is no record at all.
+    pub fn stranger(reason: impl Into<String>) -> Self {
+        Self { strange: true, ..Self::whole(reason) }
     }
 }
 
@@ -49,7 +56,8 @@ pub struct Approved {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Misfits {
     rows: u64,
-    strange: u64,
+    /// Whether the last of them was no record that could be told from another.
+    end_is_strange: bool,
     columns: BTreeMap<String, Column>,
 }
 
@@ -63,8 +71,8 @@ impl Misfits {
     /// Counts a row, taken or refused.
     pub fn count(&mut self, shaped: &Result<(), Refused>) {
         self.rows += 1;
+        self.end_is_strange = shaped.as_ref().is_err_and(|refused| refused.strange);
         let Err(Refused { field, misfit, .. }) = shaped else { return };
-        self.strange += u64::from(field.is_none() || *misfit == Misfit::Missing);
         let Some(field) = field else { return };
         let many = match self.columns.get_mut(field) {
             Some(column) => column,
@@ -77,7 +85,7 @@ impl Misfits {
     /// Adds the rows of another page or piece.
     pub fn add(&mut self, other: &Self) {
         self.rows += other.rows;
-        self.strange += other.strange;
+        self.end_is_strange = other.end_is_strange;
         for (field, column) in &other.columns {
             let all = self.columns.entry(field.clone()).or_default();
             all.retyped += column.retyped;
@@ -85,10 +93,10 @@ impl Misfits {
         }
     }
 
-    /// Whether rows came, and each lacked what a record of the feed must have, or was none at all: what is no record may be
-    /// something else in the place of records, such as the words of an error.
-    pub const fn are_strange(&self) -> bool {
-        self.rows > 0 && self.strange == self.rows
+    /// Whether they end with what is no record that could be told from another: it may be something else in the place of one,
+    /// such as the words of an error, and then there is no telling what it cut short.
+    pub const fn end_is_strange(&self) -> bool {
+        self.end_is_strange
     }
 
     /// The columns that came otherwise, with that in words: of another type in at least half of the rows, or a column of
@@ -148,8 +156,12 @@ mod tests {
         ] {
             let (mut one, mut other) = (Misfits::default(), Misfits::default());
             for row in 0..rows {
-                let refused =
-                    Refused { field: Some(field.to_owned()), reason: String::new(), misfit };
+                let refused = Refused {
+                    field: Some(field.to_owned()),
+                    reason: String::new(),
+                    misfit,
+                    strange: false,
+                };
                 let shaped = if row < bad { Err(refused) } else { Ok(()) };
                 if row % 2 == 0 { one.count(&shaped) } else { other.count(&shaped) }
             }

@@ -155,7 +155,7 @@ pub(super) fn raw_of(value: Written<'_>) -> Result<Held<'_>, &'static str> {
 }
 
 fn not_an_object(error: &serde_json::Error) -> Refused {
-    Refused::whole(format!("the record is not a JSON object (column {})", error.column()))
+    Refused::stranger(format!("the record is not a JSON object (column {})", error.column()))
 }
 
 /// Why a record with that name twice is refused. The name is outside text.

@@ -125,7 +125,7 @@ impl Shaper {
                 let place = xlsx::cell_name(cell, row.line);
                 let reason = format!("field {:?} (cell {place}) {what}", field.name);
                 let field = Some(field.name.clone());
-                return Err(Refused { field, reason, misfit: Misfit::Row });
+                return Err(Refused { field, reason, misfit: Misfit::Row, strange: false });
             }
         }
         self.fill(batch, standing, beside, |at, _| {

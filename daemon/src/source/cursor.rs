@@ -14,6 +14,9 @@ use marsad_shared::{
 /// The longest value that is shown of a field, in characters.
 const SHOWN_MAX: usize = 60;
 
+/// The longest value that moves a cursor, in bytes: a longer one stands in the bank, and fits into no URL.
+const VALUE_MAX: usize = 1_024;
+
 /// How the cursor of a feed is found and asked with.
 #[derive(Clone, Debug)]
 pub struct CursorRule {
@@ -39,7 +42,7 @@ impl CursorRule {
 
     /// The greater of `best` and the greatest value in `batch`.
     pub fn best(&self, best: Option<String>, batch: &Batch) -> Option<String> {
-        let rows = (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null);
+        let rows = (0..batch.len()).filter(|row| self.may_move(batch, *row));
         let row = rows.reduce(|best, row| self.later(batch, best, row, Ordering::Greater));
         let found = row.and_then(|row| self.value(batch, row));
         match (best, found) {
@@ -48,11 +51,42 @@ impl CursorRule {
         }
     }
 
-    /// The smallest value in `batch`.
+    /// Whether a value in `batch` is smaller than one that came before it, there or as `best`. A deletion may have the one that
+    /// its record had last, wherever it stands.
+    pub fn sinks(&self, best: &str, batch: &Batch) -> bool {
+        let mut rows = self.living(batch);
+        let Some(first) = rows.next() else { return false };
+        let mut last = first;
+        let is_less = |value: String| self.compare(&value, best).is_lt();
+        self.value(batch, first).is_some_and(is_less)
+            || rows.any(|row| {
+                let before = std::mem::replace(&mut last, row);
+                self.order(batch, row, before).is_lt()
+            })
+    }
+
+    /// The smallest value in `batch`, deletions apart: see [`Self::sinks`].
     pub fn least(&self, batch: &Batch) -> Option<String> {
-        let rows = (0..batch.len()).filter(|row| batch.at(*row, self.column) != Value::Null);
-        let row = rows.reduce(|least, row| self.later(batch, least, row, Ordering::Less))?;
+        let row = self
+            .living(batch)
+            .reduce(|least, row| self.later(batch, least, row, Ordering::Less))?;
         self.value(batch, row)
+    }
+
+    /// The rows of living records that have a value.
+    fn living<'b>(&'b self, batch: &'b Batch) -> impl Iterator<Item = usize> + 'b {
+        let counts =
+            |row: &usize| !batch.is_gone(*row) && batch.at(*row, self.column) != Value::Null;
+        (0..batch.len()).filter(counts)
+    }
+
+    /// Whether a row has a value that a cursor can be: one that fits into a request.
+    fn may_move(&self, batch: &Batch, row: usize) -> bool {
+        match batch.at(row, self.column) {
+            Value::Null => false,
+            Value::Integer(_) => true,
+            Value::Text(text) => text.len() <= VALUE_MAX,
+        }
     }
 
     /// Of two rows the one whose value stands as `wanted` to the other's; the first where they are equal.
@@ -72,13 +106,11 @@ impl CursorRule {
     /// The `most` greatest values in `batch`, none greater than `until`, each once, the greatest first.
     pub fn greatest(&self, batch: &Batch, most: usize, until: Option<&str>) -> Vec<String> {
         let mut rows: Vec<usize> = Vec::with_capacity(most + 1);
-        let counts = |row: &usize| match (batch.at(*row, self.column), until) {
-            (Value::Null, _) => false,
-            (_, None) => true,
-            (Value::Text(text), Some(until)) => self.compare(text, until).is_le(),
-            (Value::Integer(number), Some(until)) => {
-                self.compare(&number.to_string(), until).is_le()
-            }
+        let counts = |row: &usize| {
+            self.may_move(batch, *row)
+                && until.is_none_or(|until| {
+                    self.value(batch, *row).is_some_and(|value| self.compare(&value, until).is_le())
+                })
         };
         for row in (0..batch.len()).filter(counts) {
             let least = rows.last().filter(|_| rows.len() == most);

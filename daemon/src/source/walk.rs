@@ -91,6 +91,8 @@ pub struct Walker<'a> {
     last_content: Option<u64>,
     /// Pages in a row without a record.
     empty: u32,
+    /// Whether the last one led on to itself.
+    stays: bool,
     /// Pages read so far, of all legs.
     pub pages: u64,
     /// Records read so far, of all legs.
@@ -109,6 +111,7 @@ impl<'a> Walker<'a> {
             came: HashMap::new(),
             last_content: None,
             empty: 0,
+            stays: false,
             pages: 0,
             rows: 0,
             stand: Stand::default(),
@@ -269,7 +272,8 @@ impl<'a> Walker<'a> {
             return Ok(Onward::Split);
         }
         let next = self.lead(ask, facts)?;
-        if self.asked.contains(&hash(&next)) {
+        self.stays = self.leads_to_itself(ask, facts);
+        if !self.stays && self.asked.contains(&hash(&next)) {
             return Err(WalkError::Circle { page: self.pages });
         }
         let Stand { pages, rows, .. } = self.stand;
@@ -375,14 +379,10 @@ impl<'a> Walker<'a> {
             Stop::Next if matches!(pagination.kind, Paging::Link) && facts.is_broken() => {
                 return Err(WalkError::NoLink { page });
             }
-            // A place in a log of changes: behind the last of them it stays where it is.
-            Stop::Next => match self.way(facts) {
-                Some(way) => {
-                    facts.rows == 0
-                        && matches!(ask, Ask::Token(place) | Ask::Value(place) if *place == way)
-                }
-                None => true,
-            },
+            // Where it led on to itself once before, it is a place in a log of changes, behind the last of them.
+            Stop::Next => {
+                self.way(facts).is_none() || self.stays && self.leads_to_itself(ask, facts)
+            }
             Stop::Null => match &facts.next {
                 Scalar::Absent => return Err(WalkError::NoNext { page }),
                 Scalar::Null => true,
@@ -407,6 +407,12 @@ impl<'a> Walker<'a> {
             Paging::NextUrl { .. } | Paging::Link => self.way(facts).map(Ask::Url),
         };
         next.ok_or(WalkError::NoWay { page: self.pages })
+    }
+
+    /// Whether a page without records gives the very token to go on with that it was asked for with.
+    fn leads_to_itself(&self, ask: &Ask, facts: &Facts) -> bool {
+        let (Ask::Token(place) | Ask::Value(place)) = ask else { return false };
+        facts.rows == 0 && self.way(facts).is_some_and(|way| way == *place)
     }
 
     /// What the page itself says of the next.

@@ -117,45 +117,56 @@ async fn an_older_version_never_wins_and_all_ends_as_the_partner_has_it() -> any
     Ok(())
 }
 
-/// A list that is led through by id while its records change, and a cursor that counts the changes.
-#[tokio::test]
-async fn a_count_of_changes_waits_for_a_second_look_where_records_come_in_another_order()
--> anyhow::Result<()> {
-    let list =
-        Mutex::new((0..12).map(|id| (id, 100 + id * 5 % 12)).collect::<BTreeMap<u64, u64>>());
-    let keys = "incremental = { field = \"n\", param = \"above\" }\n\
-        pagination = { kind = \"cursor\", param = \"after\", next = \"$.next\" }";
-    let kept = Arc::new(list);
-    let here = Arc::clone(&kept);
+/// A list that is led through by id while its records change, and a cursor that counts the changes: `count` is that of each id,
+/// and behind the second page 1 is changed, and then `later`, which is still to come.
+fn by_id(feed: &'static str, count: fn(u64) -> u64, later: u64) -> (Case, impl Fn() -> Vec<Row>) {
+    let list: BTreeMap<u64, u64> = (0..12).map(|id| (id, count(id))).collect();
+    let list = Arc::new(Mutex::new(list));
+    let there = Arc::clone(&list);
     let answer = move |asked: &Asked| {
-        let mut list = here.lock().unwrap();
+        let mut list = there.lock().unwrap();
         let above = asked.number("above").unwrap_or(0);
-        let after =
+        let after: Option<u64> =
             asked.param("after").map(|after| after.trim_start_matches('k').parse().unwrap());
-        let told =
-            list.iter().filter(|(id, n)| **n >= above && after.is_none_or(|at: u64| **id > at));
+        let told = list.iter().filter(|(id, n)| **n >= above && after.is_none_or(|at| **id > at));
         let told: Vec<_> = told.map(|(id, n)| (*id, *n)).take(5).collect();
         let next = told.get(4).map(|(id, _)| format!("k{id:02}"));
         if asked.before == 1 {
-            // Behind the reader one is changed, and then another that is still to come.
-            list.extend([(1, 116), (11, 117)]);
+            list.extend([(1, 116), (later, 117)]);
         }
-        let rows =
-            told.iter().map(|(id, n)| json!({ "id": format!("r{id:05}"), "n": n, "at": at(*id) }));
-        Reply::json(&json!({ "data": rows.collect::<Vec<_>>(), "next": next }))
+        let written =
+            |(id, n): &(u64, u64)| json!({ "id": format!("r{id:05}"), "n": n, "at": at(*id) });
+        let rows: Vec<_> = told.iter().map(written).collect();
+        Reply::json(&json!({ "data": rows, "next": next }))
     };
-    let agency = Agency::start(vec![Case::new("by-id", keys, answer)]).await?;
-    let first = agency.first("by-id").await?;
-    let reason = first.reason.unwrap_or_default();
-    assert!(reason.contains("another order than that of the cursor"), "{reason}");
-    assert_eq!(agency.cursor("by-id").await?, None);
-    agency.again("by-id").await?;
-    assert_eq!(agency.cursor("by-id").await?.as_deref(), Some("117"));
-    let had = agency.rows("by-id", &["id", "n"])?;
-    let kept_as = |(id, n): (&u64, &u64)| {
-        vec![Cell::Text(format!("r{id:05}")), Cell::Integer(n.cast_signed())]
+    let keys = "incremental = { field = \"n\", param = \"above\" }\n\
+        pagination = { kind = \"cursor\", param = \"after\", next = \"$.next\" }";
+    let kept = move || {
+        let row = |(id, n): (&u64, &u64)| {
+            vec![Cell::Text(format!("r{id:05}")), Cell::Integer(n.cast_signed())]
+        };
+        list.lock().unwrap().iter().map(row).collect()
     };
-    assert_eq!(had, kept.lock().unwrap().iter().map(kept_as).collect::<Vec<_>>());
+    (Case::new(feed, keys, answer), kept)
+}
+
+#[tokio::test]
+async fn a_count_of_changes_waits_for_a_second_look_where_records_come_in_another_order()
+-> anyhow::Result<()> {
+    for (feed, count, later) in [
+        ("mixed", (|id| 100 + id * 5 % 12) as fn(u64) -> u64, 11),
+        ("as-they-were-made", |id| 100 + id, 10),
+    ] {
+        let (case, kept) = by_id(feed, count, later);
+        let agency = Agency::start(vec![case]).await?;
+        let first = agency.first(feed).await?;
+        let reason = first.reason.unwrap_or_default();
+        assert!(reason.contains("another order than that of the cursor"), "{feed}: {reason}");
+        assert_eq!(agency.cursor(feed).await?, None, "{feed}");
+        agency.again(feed).await?;
+        assert_eq!(agency.cursor(feed).await?.as_deref(), Some("117"), "{feed}");
+        assert_eq!(agency.rows(feed, &["id", "n"])?, kept(), "{feed}");
+    }
     Ok(())
 }
 
@@ -168,11 +179,21 @@ async fn what_is_no_record_ends_no_walk() -> anyhow::Result<()> {
     let cases = [
         ("words", false, "[{\"error\":\"busy\"}]"),
         ("nothing", false, "[null]"),
+        ("typed", false, "[{\"id\":\"x\",\"n\":\"busy\"}]"),
+        (
+            "cut-short",
+            false,
+            "[{\"id\":\"r00005\",\"n\":5,\"at\":\"2020-03-01T00:00:05Z\"},{\"error\":\"busy\"}]",
+        ),
         ("lines", true, "{\"error\":\"busy\"}\n"),
         ("page", true, "<html><body>Log in</body></html>\n"),
     ];
     let make = |(feed, is_lines, words): (&'static str, bool, &'static str)| {
-        let form = if is_lines { "format = \"ndjson\"" } else { "records = \"$[*]\"" };
+        let form = match feed {
+            _ if is_lines => "format = \"ndjson\"",
+            "typed" => "records = \"$[*]\"\nkey = [\"n\"]",
+            _ => "records = \"$[*]\"",
+        };
         let ill = Arc::clone(&ill);
         Case::new(feed, &format!("{form}\n{keys}"), move |asked| {
             let after = asked.number("after");
@@ -213,6 +234,8 @@ async fn deletions_move_the_cursor() -> anyhow::Result<()> {
         let from = asked.number("above").unwrap_or(0);
         let rows = (from..12).take(4).map(|n| match n {
             2..10 => json!({ "id": format!("r{n:05}"), "n": n, "op": "delete" }),
+            // What it has in its other columns is nobody's trouble.
+            10 => json!({ "id": "r00000", "n": "\0", "at": 7, "op": "delete" }),
             _ => row(n),
         });
         Reply::json(&json!({ "data": rows.collect::<Vec<_>>() }))
@@ -223,5 +246,5 @@ async fn deletions_move_the_cursor() -> anyhow::Result<()> {
         agency.again("changes").await?;
         assert_eq!(agency.cursor("changes").await?.as_deref(), Some(cursor));
     }
-    agency.same("changes", [0, 1, 10, 11])
+    agency.same("changes", [1, 11])
 }

@@ -601,6 +601,10 @@ async fn a_file_that_stands_elsewhere_is_fetched_without_what_is_ours() -> anyho
     for ours in ["authorization", "x-dept"] {
         assert_eq!(fetched[0].header(ours), None);
     }
+    for file in ["cache.db", "cache.db-wal", "ledger.db", "ledger.db-wal"] {
+        let kept = std::fs::read(agency.daemon.state_dir().join(file)).unwrap_or_default();
+        assert!(!kept.windows(5).any(|text| text == b"X-Sig"), "{file}: a signature is kept");
+    }
     let words = ["at another origin", "export.from"];
     agency.fails("unnamed", Reason::RemoteFault, &words).await?;
     agency
