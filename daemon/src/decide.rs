@@ -116,7 +116,7 @@ pub async fn released_as(
     let word = format!("released by {}: read again as {again}", order.actor);
     let noted = word.clone();
     let settled = move |ledger: &mut Ledger| {
-        ledger.let_past(again)?;
+        ledger.let_past(again, true)?;
         ledger.settle_held(run, Outcome::Cancelled, &noted)
     };
     let settled = services.store.ledger.call(settled).await;
@@ -187,10 +187,13 @@ async fn undo(
         }
     };
     services.end_run(&run, ending).await.map_err(|error| failed(&what, &error))?;
-    if let Some(dropped) = dropped {
+    if said.is_ok() {
         let word = format!("what it held is gone: {undoes} was undone under it");
-        let settle =
-            move |ledger: &mut Ledger| ledger.settle_held(dropped, Outcome::Cancelled, &word);
+        let settle = move |ledger: &mut Ledger| {
+            // What was taken back is no measure of later runs.
+            ledger.let_past(undoes, false)?;
+            dropped.map_or(Ok(()), |held| ledger.settle_held(held, Outcome::Cancelled, &word))
+        };
         let late = "it is undone, and not all of that written down";
         services.store.ledger.call(settle).await.map_err(|error| failed(late, &error))?;
     }

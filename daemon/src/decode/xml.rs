@@ -105,6 +105,8 @@ struct Wanted<'p> {
     found: bool,
     /// What is said in place of records: in which element, and its words.
     instead: Option<(String, String)>,
+    /// Text of it that may go on: it comes in pieces, wherever a character was written by its name.
+    saying: Option<(String, String)>,
 }
 
 /// What elements are called that speak of an error.
@@ -147,11 +149,12 @@ impl<'p> Wanted<'p> {
             }
         }
         let scalars = vec![Scalar::Absent; plan.scalars.len()];
-        Ok(Self { trails, scalars, found: false, instead: None })
+        Ok(Self { trails, scalars, found: false, instead: None, saying: None })
     }
 
     /// An element opens inside `depth` others. Whether it is a record, and the scalars of which it is the text.
     fn open(&mut self, tag: &Tag, depth: usize) -> (Option<Standing>, Vec<usize>) {
+        self.said();
         let (mut record, mut texts) = (None, Vec::new());
         for trail in &mut self.trails {
             let Some(step) = trail.path.steps.get(depth) else { continue };
@@ -191,6 +194,7 @@ impl<'p> Wanted<'p> {
 
     /// An element inside `depth` others closes.
     fn close(&mut self, depth: usize) {
+        self.said();
         for trail in &mut self.trails {
             trail.followed = trail.followed.min(depth);
         }
@@ -206,10 +210,7 @@ impl<'p> Wanted<'p> {
     /// stand in their place.
     fn aside(&mut self, text: &str, open: &[Open]) {
         let records = self.trails.iter().find(|trail| trail.goal == Goal::Record(Standing::Here));
-        let is_said = !NOTHING_SAID.contains(&text.trim());
-        let Some(records) = records.filter(|_| !self.found && is_said) else {
-            return;
-        };
+        let Some(records) = records.filter(|_| !self.found) else { return };
         let around = records.path.steps.len() - 1;
         let belongs = records.followed == around && open.len() == around;
         let is_error =
@@ -219,16 +220,30 @@ impl<'p> Wanted<'p> {
             place => place,
         };
         let Some(place) = place else { return };
-        let (_, words) = self.instead.get_or_insert_with(|| (place.name.clone(), String::new()));
+        let (_, words) = self.saying.get_or_insert_with(|| (place.name.clone(), String::new()));
+        if words.len() < INSTEAD_MAX {
+            words.push_str(text);
+        }
+    }
+
+    /// What is said goes on no further: an element begins or ends.
+    fn said(&mut self) {
+        let Some((place, text)) = self.saying.take() else { return };
+        let text = text.trim();
+        if NOTHING_SAID.contains(&text) {
+            return;
+        }
+        let (_, words) = self.instead.get_or_insert_with(|| (place, String::new()));
         if words.len() < INSTEAD_MAX {
             let gap = if words.is_empty() { "" } else { " " };
-            *words = format!("{words}{gap}{}", text.trim());
+            *words = format!("{words}{gap}{text}");
             words.truncate(words.floor_char_boundary(INSTEAD_MAX));
         }
     }
 
     /// The document ended: were the records where they should be? Where all around them is there, there may be none.
     fn complete(&mut self) -> Result<(), DecodeError> {
+        self.said();
         for scalar in &mut self.scalars {
             if let Scalar::Text(text) = scalar {
                 *text = text.trim().to_owned();

@@ -7,7 +7,7 @@
 use marsad_shared::{run::Counts, store::cache::Look};
 use serde::{Deserialize, Serialize};
 
-use crate::{shape::Misfits, source::walk::Walker};
+use crate::source::walk::Walker;
 
 /// Whether a record may have slipped between two pages of a walk that ended well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub(super) struct Slips {
     rose: bool,
     /// A record came twice in an earlier run of the walk.
     twice: bool,
-    /// A page ended with what is no record of the feed: see [`Misfits::end_is_strange`].
+    /// A page ended with what is no record of the feed.
     strange: bool,
     /// An earlier run began the walk: what it wrote looks like an old record to this one.
     resumed: bool,
@@ -127,9 +127,9 @@ impl Slips {
         self.short |= walker.is_short();
     }
 
-    /// Heeds how a page ended.
-    pub(super) const fn meet(&mut self, misfits: &Misfits) {
-        self.strange |= misfits.end_is_strange();
+    /// A page ended with what is no record of the feed.
+    pub(super) const fn end_strangely(&mut self) {
+        self.strange = true;
     }
 
     /// Heeds how the values of a page stand to the greatest one before it, where they are not times: of those none is

@@ -36,7 +36,7 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
         ),
         Stay::Strange => (
             "what stood at the end of a page is no record of this feed, and may be something else, such as the words of an error; ",
-            "; see what it is: marsad quarantine",
+            "; see what it is: marsad quarantine (after a day it is taken for a poor record)",
         ),
         // What the partner said of its total stands beside it.
         Stay::Short => ("", ""),

@@ -1,5 +1,6 @@
 //! Where a walk goes behind a page, which is looked through first.
 
+use jiff::SignedDuration;
 use marsad_shared::request::{Bound, By, Missing, Request};
 use url::Url;
 
@@ -17,6 +18,9 @@ enum News {
     /// Nothing, and what follows is older still.
     Old,
 }
+
+/// So long a row without a key may stand at the end of a page before it is taken for a poor record.
+const POOR: SignedDuration = SignedDuration::from_hours(24);
 
 impl Puller {
     /// Where the walk goes behind a page, which is looked through first; `None`: it was the last.
@@ -37,7 +41,9 @@ impl Puller {
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());
         }
-        course.slips.meet(&page.piece.misfits);
+        if self.ends_strangely(page).await {
+            course.slips.end_strangely();
+        }
         let onward = walker.next(ask, &facts);
         page.forget(walker.repeats());
         if self.look_through(request, course, page, (ask, &*walker))? == News::Old {
@@ -73,6 +79,24 @@ impl Puller {
                 Ok(leg.map(|leg| (leg, Ask::First)))
             }
         }
+    }
+
+    /// Whether a page ends with what is no record that could be told from another: it may be the words of an error, which cut it
+    /// short. What was there a day ago is what the partner has.
+    async fn ends_strangely(&self, page: &Page) -> bool {
+        let Some(last) = page.piece.refused.last().filter(|_| page.piece.misfits.end_is_strange())
+        else {
+            return false;
+        };
+        let (feed, original) = (self.feed.id.clone(), last.original.clone());
+        let before = self.services.clock.now() - POOR;
+        let was = self
+            .services
+            .store
+            .ledger
+            .call(move |ledger| ledger.was_refused_before(&feed, &original, before));
+        // What cannot be looked up is not known.
+        !was.await.unwrap_or(false)
     }
 
     /// Takes from a page's rows what moves the cursor, and passes over those that the feed leaves out.

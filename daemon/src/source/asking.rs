@@ -25,7 +25,7 @@ mod put;
 mod step;
 mod written;
 
-use put::{clear_query, header, put};
+use put::{clear_query, exact, header, put};
 use step::before;
 pub use step::whole;
 use written::{from, time};
@@ -278,7 +278,7 @@ impl<'a> Asker<'a> {
             (Ask::Token(token), Paging::Cursor { param, .. }) => page(param, token.clone().into())?,
             (Ask::Value(text), Paging::Cursor { param, .. }) => {
                 // Elsewhere it stands as it was written.
-                let value = in_json.then(|| serde_json::from_str(text).ok()).flatten();
+                let value = in_json.then(|| exact(text)).flatten();
                 page(param, value.unwrap_or_else(|| text.clone().into()))?;
             }
             _ => {}

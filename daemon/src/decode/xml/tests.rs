@@ -149,6 +149,7 @@ fn an_error_in_place_of_records_is_not_taken_for_none() {
         ("<R>no lights</R>", Some(("R", "no lights")), "words where records belong"),
         ("<R><Error><Code>7</Code><Text>no</Text></Error></R>", Some(("Error", "7 no")), "in it"),
         ("<R><Head><ERRORS>no</ERRORS></Head></R>", Some(("ERRORS", "no")), "beside it"),
+        ("<R><Error>n&#x6f; <![CDATA[way]]></Error></R>", Some(("Error", "no way")), "in pieces"),
         (
             "<R><faultCode>Db.Down</faultCode><faultString>no</faultString></R>",
             Some(("faultCode", "Db.Down no")),

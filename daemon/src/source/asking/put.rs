@@ -1,9 +1,11 @@
 //! Where a parameter travels: into the query, a header or the body.
 
+use std::collections::BTreeMap;
+
 use marsad_shared::request::{Body, Carrier, Param};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use url::Url;
 
 use super::QUERY;
@@ -74,8 +76,30 @@ fn put_json(body: &mut Value, path: &str, value: Value) {
         let Value::Object(members) = here else { return };
         here = members.entry(name).or_insert(Value::Null);
     }
-    let number = value.as_str().filter(|_| here.is_number()).and_then(|text| text.parse().ok());
-    *here = number.map_or(value, Value::Number);
+    let number = value.as_str().filter(|_| here.is_number()).and_then(exact);
+    *here = number.filter(Value::is_number).unwrap_or(value);
+}
+
+/// A value of JSON, if it can be written again as it was: a number of more digits than one holds would be another.
+pub(super) fn exact(text: &str) -> Option<Value> {
+    match serde_json::from_str(text).ok()? {
+        Value::Number(number) if number.is_f64() => {
+            let digits = text.bytes().take_while(|byte| !b"eE".contains(byte));
+            let digits = digits.filter(u8::is_ascii_digit).count();
+            (digits <= 15).then_some(Value::Number(number))
+        }
+        Value::Array(_) => {
+            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            let items = items.into_iter().map(|raw| exact(raw.get()));
+            items.collect::<Option<_>>().map(Value::Array)
+        }
+        Value::Object(_) => {
+            let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+            let members = members.into_iter().map(|(name, raw)| Some((name, exact(raw.get())?)));
+            members.collect::<Option<_>>().map(Value::Object)
+        }
+        value => Some(value),
+    }
 }
 
 /// Puts a header, in place of one of that name.
@@ -98,6 +122,25 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_goes_back_as_the_one_that_it_was() {
+        for (text, expected) in [
+            ("20", true),
+            ("-1.50", true),
+            ("1e3", true),
+            ("18446744073709551615", true),
+            ("12345678901234567890123", false),
+            ("0.12345678901234567", false),
+            ("[1, \"784000000000000000001\"]", true),
+            ("[1, 784000000000000000001]", false),
+            ("{\"id\":{\"N\":784000000000000000001}}", false),
+            ("{\"id\":{\"N\":7},\"more\":true}", true),
+            ("[1", false),
+        ] {
+            assert_eq!(exact(text).is_some(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn what_no_header_can_hold_is_told_and_not_left_out() {

@@ -66,6 +66,19 @@ impl Ledger {
         groups::sweep(&self.db)
     }
 
+    /// Whether a row of `feed` that was refused is in quarantine since before `before`, wherever it stood.
+    pub fn was_refused_before(
+        &self,
+        feed: &FeedId,
+        original: &[u8],
+        before: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM quarantine WHERE feed = ? AND hash = ? AND first_at < ? LIMIT 1";
+        let hash = blake3::hash(original).to_hex().to_string();
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.exists(params![feed.as_str(), hash, micros(before)])?)
+    }
+
     /// Takes back the rows that a run was the first to refuse, because the whole file they stand in waits instead.
     pub fn take_back(&mut self, feed: &FeedId, run: RunId) -> Result<(), StoreError> {
         let sql = "DELETE FROM quarantine WHERE first_run = ? AND feed = ? AND kind = 'row'";

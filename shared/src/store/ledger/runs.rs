@@ -217,9 +217,10 @@ impl Ledger {
         Ok(volumes)
     }
 
-    /// A person let past the brake what a run brought.
-    pub fn let_past(&mut self, id: RunId) -> Result<(), StoreError> {
-        self.db.prepare_cached("UPDATE runs SET released = 1 WHERE id = ?")?.execute([id.0])?;
+    /// A person let past the brake what a run brought, or took that back (`released`: no).
+    pub fn let_past(&mut self, id: RunId, released: bool) -> Result<(), StoreError> {
+        let sql = "UPDATE runs SET released = ?2 WHERE id = ?1";
+        self.db.prepare_cached(sql)?.execute(params![id.0, released])?;
         Ok(())
     }
 
@@ -259,7 +260,7 @@ impl Ledger {
         let Some((feed, read_at, reason)) = settled.optional()? else { return Ok(()) };
         let good = outcome.is_good();
         if good {
-            self.let_past(id)?;
+            self.let_past(id, true)?;
         }
         // Only of the last run it says how the feed stands.
         let sql = "UPDATE feed_state SET checked_at = iif(?3, max(coalesce(checked_at, 0), coalesce(?4, 0)), checked_at), \

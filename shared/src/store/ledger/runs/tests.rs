@@ -125,6 +125,9 @@ fn what_a_person_let_past_the_brake_is_the_measure_from_then_on() {
     assert_eq!(ledger.volumes(&begin.feed, 4).unwrap(), [23; 4]);
     ledger.record_run(&begin, &brought(Outcome::Unchanged, 24)).unwrap();
     assert_eq!(ledger.volumes(&begin.feed, 4).unwrap(), [24, 23, 23, 23]);
+    ledger.let_past(held, false).unwrap();
+    assert_eq!(ledger.volumes(&begin.feed, 4).unwrap(), [24, 23, 11, 11], "it is undone");
+    ledger.let_past(held, true).unwrap();
     let refused = ledger.record_run(&begin, &brought(Outcome::Held, 2)).unwrap();
     ledger.settle_held(refused, Outcome::Cancelled, "discarded by noor").unwrap();
     assert_eq!(ledger.volumes(&begin.feed, 4).unwrap(), [24, 23, 23, 23], "which was wrong");
