@@ -269,9 +269,9 @@ impl Shaper {
             let put = held.map_err(|why| (Misfit::Row, Why::Borrowed(why)));
             let put = put.and_then(|held| column.put(&held.raw(), &mut row));
             if let Err((misfit, why)) = put {
-                let keys = self.columns.iter().enumerate().filter(|(_, column)| column.key);
+                let mut keys = self.columns.iter().enumerate().filter(|(_, column)| column.key);
                 let lacks = |(at, column)| matches!(raw(at, column), Ok(Held::Raw(Raw::Nothing)));
-                let strange = column.key || keys.map(lacks).any(|lacks| lacks);
+                let strange = column.key || keys.any(lacks);
                 return Err(Refused { strange, ..refused(field, misfit, &why) });
             }
         }
