@@ -6,6 +6,7 @@ use marsad_shared::{
     feed::{Feed, Mode},
     health::Reason,
     record::Batch,
+    request::{Incremental, Request},
     run::Counts,
     store::cache::{Position, Validators, Walk},
 };
@@ -252,10 +253,19 @@ impl Course {
     }
 
     /// Where it leaves a cursor that would go to `moved`.
-    pub(super) fn landing(&self, moved: Option<String>, fresh: Option<bool>) -> Landing {
+    pub(super) fn landing(
+        &self,
+        request: &Request,
+        moved: Option<String>,
+        fresh: Option<bool>,
+    ) -> Landing {
+        let bounded =
+            |incremental: &Incremental| incremental.start.is_some() || incremental.window.is_some();
+        let bounded = request.incremental.as_ref().is_some_and(bounded) || request.each.is_some();
         Landing {
             slips: self.slips,
             fresh,
+            all: self.stood.is_none() && !bounded,
             stood: self.stood.clone(),
             moved,
             waits: !self.is_by_hand(),

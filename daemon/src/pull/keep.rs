@@ -342,7 +342,7 @@ impl Puller {
 
     /// What decides where the cursor goes behind a walk that was read to its end.
     pub(super) fn landing(&self, request: &Request, course: &Course) -> Landing {
-        course.landing(self.moved(request, course), self.is_fresh(request, course))
+        course.landing(request, self.moved(request, course), self.is_fresh(request, course))
     }
 
     /// Where it goes if every page joined.

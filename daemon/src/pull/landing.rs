@@ -62,6 +62,8 @@ pub(super) struct Landing {
     pub(super) slips: Slips,
     /// Whether something was changed since the walk began, by the partner's times; `None`: nobody knows.
     pub(super) fresh: Option<bool>,
+    /// Whether nothing less than all there is was asked for.
+    pub(super) all: bool,
     /// Where the cursor stood.
     pub(super) stood: Option<String>,
     /// Where it would go, if nothing speaks against it.
@@ -98,8 +100,8 @@ impl Landing {
         if let Some(stay) = slips.holds(self.fresh, counts) {
             return stays(stay);
         }
-        if slips.short && stood.is_none() {
-            // All of it was asked for; later on a total may count more than what was asked for.
+        if slips.short && self.all {
+            // Elsewhere a total may count more than what was asked for.
             return stays(Stay::Short);
         }
         let proven = !slips.changed(counts) || moved == stood;
@@ -263,7 +265,11 @@ mod tests {
                 "as often as it is so",
             ),
             (
-                &Landing { slips: Slips { short: true, ..Slips::default() }, ..first.clone() },
+                &Landing {
+                    slips: Slips { short: true, ..Slips::default() },
+                    all: true,
+                    ..first.clone()
+                },
                 none,
                 None,
                 Some(Stay::Short),

@@ -36,7 +36,7 @@ impl Puller {
             return Ok(Some((course.leg.clone(), job)));
         }
         let facts = page.facts(&self.source, walker.overlaps());
-        course.refused_legs += u64::from(page.answer.nothing || page.said.has_none());
+        course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
         course.seen.answer(&page.said);
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());

@@ -452,3 +452,36 @@ async fn more_rows_than_ever_are_noted_and_fewer_are_held() -> anyhow::Result<()
     assert!(shrunk.outcome == Outcome::Held && reason.contains("nothing is gone"), "{shrunk:#?}");
     agency.same("grows", 0..90)
 }
+
+/// Some say with the code of an error that nothing changed; any other is one all the same.
+#[tokio::test]
+async fn a_code_may_say_that_there_are_no_records() -> anyhow::Result<()> {
+    let keys = "format = \"xml\"\nrecords = \"Reply/List/Case\"\nfields = { id = { type = \"text\", from = \"@id\" } }\n\
+        success = { error = \"Reply/error/@code\", empty = [\"none\"] }";
+    let answers = |first: &'static str| {
+        move |asked: &Asked| {
+            let said = match asked.before {
+                0 => first,
+                1 => "<error code=\"none\">nothing changed</error>",
+                _ => "<error code=\"badArgument\">no such set</error>",
+            };
+            Reply::text("application/xml", &format!("<Reply>{said}</Reply>"))
+        }
+    };
+    let some = "<List><Case id=\"a\"/></List>";
+    let none = "<error code=\"none\">nothing yet</error>";
+    let agency = Agency::start(vec![
+        Case::new("some", keys, answers(some)),
+        Case::new("none", keys, answers(none)),
+    ])
+    .await?;
+    for (feed, rows) in [("some", 1), ("none", 0)] {
+        agency.first(feed).await?;
+        let run = agency.again(feed).await?;
+        assert_eq!((run.outcome, run.counts.received), (Outcome::Unchanged, 0), "{run:#?}");
+        let run = agency.order(feed, false).await?;
+        super::failed(feed, &run, Reason::RemoteFault, &["badArgument"]);
+        assert_eq!(agency.rows(feed, &["id"]).map_or(0, |rows| rows.len()), rows, "{feed}");
+    }
+    Ok(())
+}
