@@ -192,8 +192,10 @@ impl Puller {
             seen
         };
         let head = match seen {
-            Some(Ok(Seen::Unchanged(rows, bytes))) => {
-                self.position = Some(position);
+            Some(Ok(Seen::Unchanged(rows, bytes, anew))) => {
+                // In memory alone: behind a restart it says the same again.
+                let validators = anew.or(position.validators);
+                self.position = Some(Position { validators, ..position });
                 Box::pin(self.columns.pass(&self.services)).await?;
                 let next_at = Some(plan(started_at, None));
                 let ending = Ending { next_at, ..Ending::unchanged(None) };

@@ -41,8 +41,9 @@ pub(super) struct Head {
 /// What a first look found.
 #[expect(clippy::large_enum_variant, reason = "there is one a run")]
 pub(super) enum Seen {
-    /// The same rows and how many bytes it took to learn that.
-    Unchanged(u64, u64),
+    /// The same rows and how many bytes it took to learn that; and by what the next answer is known, where this one says it
+    /// better.
+    Unchanged(u64, u64, Option<Validators>),
     New(Head),
 }
 
@@ -107,7 +108,9 @@ impl Puller {
         Some(Ok(match same {
             Some(known) => {
                 self.report(self.pace(&answer), None).await;
-                Seen::Unchanged(known.rows, bytes)
+                let answered = answer.status != StatusCode::NOT_MODIFIED;
+                let anew = answered.then(|| page::validators(&answer, *url, known.rows));
+                Seen::Unchanged(known.rows, bytes, anew.filter(|anew| anew != known))
             }
             // How it went is reported once it has been read.
             None => Seen::New(Head { answer: Some(answer), mark: None }),
@@ -149,7 +152,7 @@ impl Puller {
         self.report(self.pace(&answer), None).await;
         Ok(match &position.validators {
             Some(known) if (known.url, &known.etag) == (mark.url, &mark.etag) => {
-                Seen::Unchanged(known.rows, answer.body.len())
+                Seen::Unchanged(known.rows, answer.body.len(), None)
             }
             _ => Seen::New(Head { answer: None, mark: Some(mark) }),
         })

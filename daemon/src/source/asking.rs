@@ -223,9 +223,12 @@ impl<'a> Asker<'a> {
         let from = self.request.export.as_ref().and_then(|export| export.from.as_ref());
         match (from, self.within(first, text)) {
             (Some(from), Err(WalkError::OtherOrigin { .. })) => within(from, first, text),
-            (None, Err(WalkError::OtherOrigin { origin })) => Err(WalkError::OtherFile { origin }),
             (_, url) => url,
         }
+        .map_err(|error| match error {
+            WalkError::OtherOrigin { origin } => WalkError::OtherFile { origin },
+            error => error,
+        })
     }
 
     /// A URL that the partner gave carries its own query; what travels elsewhere is put beside it.
@@ -242,7 +245,7 @@ impl<'a> Asker<'a> {
             if let (Some(param), Some(since)) = (&incremental.param, since) {
                 let since = from(incremental, since);
                 let value = self.written(&incremental.writing, &since);
-                put(call, param, self.value(&incremental.writing, value))?;
+                put(call, param, self.value(incremental, value))?;
             }
             if let (Some(window), Some(until), Some(param)) =
                 (&incremental.window, leg.until, &incremental.param)
@@ -251,7 +254,7 @@ impl<'a> Asker<'a> {
                 let until = before(until, window.granularity, zone);
                 let value = time(&incremental.writing, until);
                 let param = Param { name: window.until.clone(), carrier: param.carrier };
-                put(call, &param, self.value(&incremental.writing, value))?;
+                put(call, &param, self.value(incremental, value))?;
             }
         }
         let pagination = &self.request.pagination;
@@ -303,14 +306,21 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// What is `written` of a cursor, as JSON has it: where the partner counts, it compares numbers.
-    fn value(&self, writing: &Writing, written: String) -> Value {
+    /// What is `written` of a cursor, as JSON has it: where the partner counts, it compares numbers, and a list or an object that
+    /// it gave is none as text.
+    fn value(&self, incremental: &Incremental, written: String) -> Value {
+        let Incremental { by, writing, .. } = incremental;
         let counts = match writing.time {
             TimeFormat::UnixSeconds | TimeFormat::UnixMillis => true,
             TimeFormat::Rfc3339 | TimeFormat::Pattern(_) => self.counts,
         };
-        let number = written.parse::<i64>().ok().filter(|_| counts && writing.template.is_none());
-        number.map_or(Value::String(written), Value::from)
+        let value = match by {
+            _ if writing.template.is_some() => None,
+            By::Token(_) if written.starts_with(['[', '{']) => exact(&written),
+            _ if counts => written.parse::<i64>().ok().map(Value::from),
+            _ => None,
+        };
+        value.unwrap_or(Value::String(written))
     }
 
     /// Parameters that this call does not carry leave nothing behind in a text.

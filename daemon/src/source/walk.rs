@@ -417,8 +417,8 @@ impl<'a> Walker<'a> {
 
     /// What the page itself says of the next.
     fn way(&self, facts: &Facts) -> Option<String> {
-        // Some say so with a flag.
-        let said = facts.next.text().filter(|text| *text != "false");
+        // Some say so with a flag, or with nothing in brackets.
+        let said = facts.next.text().filter(|text| !["false", "[]", "{}"].contains(text));
         match &self.request.pagination.kind {
             Paging::Link => facts.link.as_deref().and_then(link::next),
             Paging::Cursor { .. } => said.map(str::to_owned),

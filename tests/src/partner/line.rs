@@ -19,7 +19,7 @@ use axum::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::Mutex,
     task::JoinHandle,
 };
@@ -30,7 +30,14 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 pub struct Server {
     address: SocketAddr,
     router: Router,
-    up: Mutex<Option<Up>>,
+    standing: Mutex<Standing>,
+}
+
+#[derive(Debug)]
+enum Standing {
+    Up(Up),
+    /// Nobody listens, and the port is kept, so that no other server is found there meanwhile.
+    Away(Option<TcpSocket>),
 }
 
 #[derive(Debug)]
@@ -50,7 +57,7 @@ impl Server {
         };
         let address = listener.local_addr()?;
         let up = Up::start(listener, router.clone());
-        Ok(Self { address, router, up: Mutex::new(Some(up)) })
+        Ok(Self { address, router, standing: Mutex::new(Standing::Up(up)) })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -59,29 +66,44 @@ impl Server {
 
     /// Goes away: connections are refused, and those that stand are cut.
     pub async fn close(&self) {
-        if let Some(Up { stop, task }) = self.up.lock().await.take() {
+        let mut standing = self.standing.lock().await;
+        if let Standing::Up(Up { stop, task }) = &mut *standing {
             stop.cancel();
             // An error would be a panic of the server's, which it has already told.
             let _ = task.await;
+            *standing = Standing::Away(kept(self.address).ok());
         }
     }
 
     /// Comes back on the same port.
     pub async fn reopen(&self) -> anyhow::Result<()> {
-        let mut up = self.up.lock().await;
-        if up.is_none() {
-            let again = TcpListener::bind(self.address).await;
+        let mut standing = self.standing.lock().await;
+        if let Standing::Away(port) = &mut *standing {
+            let port = port.take().map_or_else(|| kept(self.address), Ok);
+            let listener = port.and_then(|port| port.listen(BACKLOG));
             let listener =
-                again.with_context(|| format!("cannot come back on {}", self.address))?;
-            *up = Some(Up::start(listener, self.router.clone()));
+                listener.with_context(|| format!("cannot come back on {}", self.address))?;
+            *standing = Standing::Up(Up::start(listener, self.router.clone()));
         }
         Ok(())
     }
 }
 
+/// So many may wait to be let in.
+const BACKLOG: u32 = 1_024;
+
+/// A port that is ours, and on which nobody listens.
+fn kept(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // Lines that were cut just now still count.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(up) = self.up.get_mut() {
+        if let Standing::Up(up) = self.standing.get_mut() {
             up.stop.cancel();
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn clear_query(url: &mut Url, gone: impl Fn(&str) -> bool) {
 }
 
 /// Puts a value at a path of names parted by dots, making the objects on the way. Where the configuration has a number in its
-/// place, text that is one goes as one.
+/// place, text that is one goes as one; where it has a text, a number goes as one.
 fn put_json(body: &mut Value, path: &str, value: Value) {
     let mut here = body;
     for name in path.split('.') {
@@ -76,8 +76,13 @@ fn put_json(body: &mut Value, path: &str, value: Value) {
         let Value::Object(members) = here else { return };
         here = members.entry(name).or_insert(Value::Null);
     }
-    let number = value.as_str().filter(|_| here.is_number()).and_then(exact);
-    *here = number.filter(Value::is_number).unwrap_or(value);
+    *here = match (&*here, &value) {
+        (Value::Number(_), Value::String(text)) => {
+            exact(text).filter(Value::is_number).unwrap_or(value)
+        }
+        (Value::String(_), Value::Number(number)) => Value::String(number.to_string()),
+        _ => value,
+    };
 }
 
 /// A value of JSON, if it can be written again as it was: a number of more digits than one holds would be another.

@@ -185,6 +185,14 @@ fn what_is_a_number_to_the_partner_goes_into_json_as_one() {
             json!({ "since": 60 }),
         ),
         (
+            Integer,
+            TimeFormat::Rfc3339,
+            "60",
+            Ask::First,
+            json!({ "since": "" }),
+            json!({ "since": "60" }),
+        ),
+        (
             Timestamp,
             TimeFormat::UnixSeconds,
             noon,
@@ -222,6 +230,23 @@ fn what_is_a_number_to_the_partner_goes_into_json_as_one() {
         let feed = Feed { fields, ..feed(&request) };
         let call = Asker::new(&base, &feed, &request).call(&leg, &ask).unwrap();
         assert_eq!(call.body, Body::Json(expected), "{kind:?} {since} {ask:?}");
+    }
+    let path = marsad_shared::feed::ScalarPath::parse("$.token").unwrap();
+    for (token, there, expected) in [
+        ("6", json!({}), json!("6")),
+        ("6", json!({ "since": 0 }), json!(6)),
+        (r#"[6, "s"]"#, json!({}), json!([6, "s"])),
+        ("[784000000000000000001]", json!({}), json!("[784000000000000000001]")),
+    ] {
+        request.incremental = Some(Incremental {
+            by: By::Token(path.clone()),
+            param: Some(in_body("since")),
+            ..incremental()
+        });
+        request.says.body = Body::Json(there);
+        let (leg, feed) = (Leg { since: Some(token.to_owned()), ..Leg::default() }, feed(&request));
+        let call = Asker::new(&base, &feed, &request).call(&leg, &Ask::First).unwrap();
+        assert_eq!(call.body, Body::Json(json!({ "since": expected })), "{token}");
     }
     request.pagination.carrier = Carrier::Query;
     request.incremental = None;

@@ -244,6 +244,28 @@ async fn what_has_not_changed_is_remembered_over_a_restart() -> anyhow::Result<(
     Ok(())
 }
 
+/// In the second in which it was given a list may change once more: its time of change is not asked by, until an answer of a
+/// later second says the same.
+#[tokio::test]
+async fn a_time_of_change_is_asked_by_once_it_is_over() -> anyhow::Result<()> {
+    let answer = |asked: &Asked| {
+        let changed = "Tue, 24 Nov 2026 10:00:00 GMT";
+        if asked.header("if-modified-since") == Some(changed) {
+            return Reply::status(304);
+        }
+        let date = if asked.before == 0 { changed } else { "Tue, 24 Nov 2026 10:01:00 GMT" };
+        let reply = Reply::json(&json!({ "data": rows(0..5) }));
+        reply.header("last-modified", changed).header("date", date)
+    };
+    let agency =
+        Agency::start(vec![Case::new("fresh", "schedule = { every = \"1s\" }", answer)]).await?;
+    agency.script.until_asked("/fresh", 3).await;
+    let known = |asked: &Asked| asked.header("if-modified-since").is_some();
+    let asked: Vec<_> = agency.asked("fresh").iter().map(known).take(3).collect();
+    assert_eq!(asked, [false, false, true]);
+    Ok(())
+}
+
 /// Some count the records of a page as a part of all (206): where nothing says how to ask for the others, it is no answer.
 #[tokio::test]
 async fn a_part_in_records_is_a_page_where_pages_are_asked_for() -> anyhow::Result<()> {
