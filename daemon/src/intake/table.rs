@@ -117,7 +117,7 @@ impl Intake<'_> {
                     spoilt = Some(DecodeError::Encoding(what));
                     return Flow::Stop;
                 }
-                Err(bad) => Err(Refused::whole(bad.to_string())),
+                Err(bad) => Err(Refused::stranger(bad.to_string())),
             };
             rows.next(shaped, || {
                 let place =

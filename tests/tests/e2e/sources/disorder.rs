@@ -170,6 +170,10 @@ async fn a_count_of_changes_waits_for_a_second_look_where_records_come_in_anothe
     Ok(())
 }
 
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
 /// The words of an error in the place of records are none, and nothing leads on from them.
 #[tokio::test]
 async fn what_is_no_record_ends_no_walk() -> anyhow::Result<()> {
@@ -186,10 +190,12 @@ async fn what_is_no_record_ends_no_walk() -> anyhow::Result<()> {
             "[{\"id\":\"r00005\",\"n\":5,\"at\":\"2020-03-01T00:00:05Z\"},{\"error\":\"busy\"}]",
         ),
         ("lines", true, "{\"error\":\"busy\"}\n"),
+        ("table", true, "id,n,at\nr00005,5,2020-03-01T00:00:05Z\nERROR: statement timeout\n"),
         ("page", true, "<html><body>Log in</body></html>\n"),
     ];
     let make = |(feed, is_lines, words): (&'static str, bool, &'static str)| {
         let form = match feed {
+            "table" => "format = \"csv\"",
             _ if is_lines => "format = \"ndjson\"",
             "typed" => "records = \"$[*]\"\nkey = [\"n\"]",
             _ => "records = \"$[*]\"",
@@ -202,7 +208,13 @@ async fn what_is_no_record_ends_no_walk() -> anyhow::Result<()> {
             }
             let from = after.or(asked.number("above")).unwrap_or(0);
             let page = some(from, 5, 12);
-            let reply = if is_lines {
+            let reply = if feed == "table" {
+                let cells = |row: Value| {
+                    format!("{},{},{}\n", text(&row["id"]), row["n"], text(&row["at"]))
+                };
+                let table: String = rows(page.clone()).into_iter().map(cells).collect();
+                Reply::text("text/csv", &format!("id,n,at\n{table}"))
+            } else if is_lines {
                 Reply::text("application/x-ndjson", &lines(page.clone()))
             } else {
                 Reply::json(&rows(page.clone()).into())
