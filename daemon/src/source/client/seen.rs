@@ -1,6 +1,6 @@
 //! How long the certificates of a connection are good: the partner's as it was last shown, and ours as it is in use.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use marsad_shared::certificate::{Certificates, until};
@@ -32,8 +32,9 @@ impl Seen {
         self.note(theirs, door.ours_until());
     }
 
-    /// Notes until when a certificate was good that was refused for that.
+    /// Notes until when a certificate was good that was refused for that. One that was seen before it is news if it comes back.
     pub fn refused(&self, theirs_until: Timestamp, ours_until: Option<Timestamp>) {
+        self.lock().0.clear();
         self.note(Some(theirs_until), ours_until);
     }
 
@@ -44,7 +45,7 @@ impl Seen {
 
     /// The end of a certificate, or of its chain, that was not seen before.
     fn read(&self, der: &[u8], door: &Door) -> Option<Timestamp> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.lock();
         let (known, changes) = &mut *last;
         let now = door.chains();
         if known == der && *changes == now {
@@ -53,6 +54,10 @@ impl Seen {
         der.clone_into(known);
         *changes = now;
         until(der).into_iter().chain(door.chain_end(der)).min()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Vec<u8>, u64)> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, theirs: Option<Timestamp>, ours_until: Option<Timestamp>) {

@@ -194,10 +194,32 @@ async fn the_end_of_a_chain_is_that_of_its_first_part() {
     }
 }
 
-/// Answers one request of one connection, and ends that.
+/// What was put in place of one that had ended may be the one from before that.
+#[tokio::test]
+async fn a_certificate_that_comes_back_is_good_as_long_as_it_was() {
+    let folder = files();
+    let authority = Authority::new("Health");
+    write(&folder, "ca.pem", &authority.pem);
+    let (good, ended) =
+        (authority.pair("127.0.0.1", 2020, 2090), authority.pair("127.0.0.1", 2020, 2025));
+    let line = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let way = Http {
+        tls: Some(trusting(&folder)),
+        ..plain(base("127.0.0.1", line.local_addr().unwrap()))
+    };
+    let source = source(way, folder.path());
+    for (pair, until) in [(&good, 2090), (&ended, 2025), (&good, 2090)] {
+        let acceptor = acceptor(pair, None, &[]);
+        let (asked, ()) = tokio::join!(get(&source), answer_once(&line, acceptor));
+        assert_eq!(asked.is_ok(), until == 2090, "{asked:?}");
+        assert_eq!(year(source.certificates().borrow().theirs_until), Some(until));
+    }
+}
+
+/// Answers one request of one connection, and ends that; whoever refuses the certificate asks for nothing.
 async fn answer_once(line: &TcpListener, acceptor: tokio_rustls::TlsAcceptor) {
     let (stream, _) = line.accept().await.unwrap();
-    let mut stream = acceptor.accept(stream).await.unwrap();
+    let Ok(mut stream) = acceptor.accept(stream).await else { return };
     let mut asked = Vec::new();
     while !asked.ends_with(b"\r\n\r\n") {
         asked.push(stream.read_u8().await.unwrap());
