@@ -223,6 +223,28 @@ impl Run {
         Ok(Err(DecodeError::Drift { drift: usual.into_iter().map(gone).collect(), text }))
     }
 
+    /// What is said of a run in which a name was new, if none of its records has a column that most in the bank have: then it may
+    /// be that column by another name.
+    pub async fn renamed(
+        &self,
+        services: &Services,
+        shaper: &Shaper,
+    ) -> Result<Option<String>, StoreError> {
+        let lacking = self.filled.lacking(&shaper.layout, &shaper.approved.gone);
+        let (feed, rows) = (self.start.feed.clone(), self.filled.rows());
+        if lacking.is_empty() || rows == 0 {
+            return Ok(None);
+        }
+        let usual = services.store.cache.call(move |cache| cache.usually_filled(&feed, &lacking));
+        let usual = usual.await?;
+        Ok((!usual.is_empty()).then(|| {
+            format!(
+                "none of its {rows} records has \"{}\", which most of those in the bank have: if it was renamed, say so in `from`",
+                usual.join("\", \"")
+            )
+        }))
+    }
+
     /// Counts rows into quarantine.
     ///
     /// # Errors

@@ -109,7 +109,13 @@ impl Columns {
         });
         let (fresh, (rows, watched)) = noted.await?;
         *self.told() = Some(Box::new(Told::of(&rows, watched)));
-        Ok(words(&fresh))
+        let is_new = fresh.iter().any(|drift| drift.change == Change::New);
+        let renamed = match self.known().filter(|_| is_new) {
+            Some(shaper) => run.renamed(services, shaper).await?,
+            None => None,
+        };
+        let said: Vec<_> = words(&fresh).into_iter().chain(renamed).collect();
+        Ok((!said.is_empty()).then(|| said.join("; ")))
     }
 
     /// The same answer came as before the feed was held: what held it has passed.

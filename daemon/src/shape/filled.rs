@@ -50,6 +50,12 @@ impl Filled {
         asked.filter(|name| !gone.contains(name)).collect()
     }
 
+    /// The columns that none of the rows has, however few those are; those that need not be there are none.
+    pub fn lacking(&self, layout: &Layout, gone: &BTreeSet<String>) -> Vec<String> {
+        let empty = self.known.iter().zip(&layout.fields).filter(|(known, _)| !**known);
+        empty.map(|(_, field)| field.name.clone()).filter(|name| !gone.contains(name)).collect()
+    }
+
     /// How many rows there were.
     pub const fn rows(&self) -> u64 {
         self.rows

@@ -485,3 +485,22 @@ async fn a_code_may_say_that_there_are_no_records() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Three records tell nothing of a column by themselves, and a name that was never there does.
+#[tokio::test]
+async fn a_column_that_goes_while_a_name_comes_may_have_been_renamed() -> anyhow::Result<()> {
+    let keys = "incremental = { field = \"at\", param = \"since\" }";
+    let answer = |asked: &Asked| {
+        let renamed = |n: u64| json!({ "id": format!("r{n:05}"), "number": n, "at": at(n + 20) });
+        match asked.before {
+            0 => data(rows(0..12)),
+            _ => data((0..3).map(renamed).collect()),
+        }
+    };
+    let agency = Agency::start(vec![Case::new("cases", keys, answer)]).await?;
+    agency.first("cases").await?;
+    let reason = agency.again("cases").await?.reason.unwrap_or_default();
+    assert!(reason.contains("none of its 3 records has \"n\""), "{reason}");
+    assert!(reason.contains("1 new column") && reason.contains("number"), "{reason}");
+    Ok(())
+}
