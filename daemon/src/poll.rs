@@ -64,7 +64,20 @@ pub struct Poller {
     /// Failed runs in a row.
     fails: u32,
     next_at: Timestamp,
+    /// What a person ordered, and only a moment's trouble has kept from coming about.
+    redo: Option<Box<Redo>>,
 }
+
+/// A read of all there is, or of a stretch of time, that is tried again by itself.
+#[derive(Debug)]
+struct Redo {
+    errand: Errand,
+    /// So often still: what a partner never gives whole must not keep its changes out.
+    left: u32,
+}
+
+/// So often.
+const REDO: u32 = 3;
 
 impl Poller {
     /// The poller of `feed`, one of `feeds`, going on from `state`; `None` for a feed of files.
@@ -81,7 +94,8 @@ impl Poller {
         let now = services.clock.now();
         let next_at = first(&request.schedule, now, state, jitter(feed.id.as_str(), 0), feeds);
         let fails = state.fails;
-        Some(Self { puller: Puller::new(services, feed, source, files), orders, fails, next_at })
+        let puller = Puller::new(services, feed, source, files);
+        Some(Self { puller, orders, fails, next_at, redo: None })
     }
 
     /// When it is due first.
@@ -173,7 +187,9 @@ impl Poller {
             return Box::pin(self.hold(&held, order)).await;
         }
         let fails = self.fails;
-        let (errand, begun) = errand(order, fails);
+        let left = self.redo.as_ref().filter(|_| order.is_none()).map_or(REDO, |redo| redo.left);
+        let (errand, begun) = errand(order, self.redo.take(), fails);
+        let ordered = (errand.scope != Scope::Incremental).then(|| errand.clone());
         let (clock, feed) =
             (Arc::clone(&self.puller.services.clock), Arc::clone(&self.puller.feed));
         let Origin::Http(request) = &feed.origin else { return };
@@ -184,6 +200,10 @@ impl Poller {
             planned
         };
         let pulled = self.puller.pull(request, errand, begun, plan, stop).await;
+        let passes = |pulled: &Pulled| pulled.trouble.as_ref().is_some_and(Trouble::is_transient);
+        if let (Some(errand), 1.., true) = (ordered, left, pulled.as_ref().is_ok_and(passes)) {
+            self.redo = Some(Box::new(Redo { errand, left: left - 1 }));
+        }
         self.settle(pulled, planned);
     }
 
@@ -207,8 +227,13 @@ impl Poller {
     }
 }
 
-/// What a run is for, behind `fails` failed ones, and whom to tell once it has a number.
-fn errand(order: Option<Resync>, fails: u32) -> (Errand, impl FnOnce(RunId)) {
+/// What a run is for, behind `fails` failed ones, and whom to tell once it has a number. An order goes before what is to be done
+/// once more.
+fn errand(
+    order: Option<Resync>,
+    redo: Option<Box<Redo>>,
+    fails: u32,
+) -> (Errand, impl FnOnce(RunId)) {
     let trigger = match &order {
         Some(_) => Trigger::Person,
         None if fails > 0 => Trigger::Retry,
@@ -224,7 +249,11 @@ fn errand(order: Option<Resync>, fails: u32) -> (Errand, impl FnOnce(RunId)) {
             let _ = reply.send(Ok(id));
         }
     };
-    (Errand { trigger, actor, scope, hold, free }, begun)
+    let errand = match redo {
+        Some(redo) if trigger != Trigger::Person => Errand { trigger, ..redo.errand },
+        _ => Errand { trigger, actor, scope, hold, free },
+    };
+    (errand, begun)
 }
 
 impl Poller {

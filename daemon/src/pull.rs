@@ -4,7 +4,7 @@ use std::{fmt::Write as _, pin::pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use marsad_shared::{
-    brake::SAMPLES,
+    brake::{SAMPLES, Volume},
     feed::{Feed, Origin},
     health::PollResult,
     id::RunId,
@@ -62,8 +62,8 @@ pub struct Puller {
     envelope: Arc<Envelope>,
     /// As it stands in the cache; `None`: to be read there.
     position: Option<Position>,
-    /// How many rows its last good runs brought, newest first, as the ledger has them; `None`: to be read there.
-    volumes: Option<Vec<u64>>,
+    /// What its last good runs brought, newest first, as the ledger has them; `None`: to be read there.
+    volumes: Option<Vec<Volume>>,
     /// What is asked first, as it was asked last: mostly the same again.
     first: Option<Box<First>>,
     /// A hash of how answers are read: one that was read otherwise tells nothing of whether it is the same.
@@ -181,7 +181,8 @@ impl Puller {
             file: None,
         };
         // A person's run has its number at once; a scheduled one needs none if nothing changed.
-        let seen = if errand.trigger == Trigger::Person {
+        let by_hand = errand.trigger == Trigger::Person || errand.scope != Scope::Incremental;
+        let seen = if by_hand {
             None
         } else {
             let looked = self.looked(request, &position, &start, stop).await;
@@ -308,7 +309,7 @@ impl Puller {
             && pages > 0
         {
             volumes.truncate(SAMPLES - 1);
-            volumes.insert(0, received);
+            volumes.insert(0, Volume { rows: received, let_past: false });
         }
     }
 

@@ -201,7 +201,7 @@ fn an_odata_deletion_has_its_key_in_its_properties_or_in_its_id() {
         (r#"{"@removed":{}}"#, "field \"year\" is missing and must not be"),
         (
             r#"{"@removed":{},"@id":"X(Year='z',Area='a')"}"#,
-            "field \"year\" is not a whole number of 64 bits; mend the value, or type the field \"text\"",
+            "field \"year\" is not a whole number of 64 bits; mend the value, or take it as text under another name: NAME = { type = \"text\", from = … }",
         ),
     ] {
         let (found, refused) = rows(&feed, &format!("{{\"value\":[{record}]}}"));
@@ -372,7 +372,9 @@ fn the_decimal_sign_of_a_feed_is_that_of_its_text() {
     assert_eq!(found, ["a|1234|0.5"]);
     assert_eq!(
         refused,
-        ["field \"v\" is not a decimal number; mend the value, or type the field \"text\""]
+        [
+            "field \"v\" is not a decimal number; mend the value, or take it as text under another name: NAME = { type = \"text\", from = … }"
+        ]
     );
 }
 

@@ -61,6 +61,14 @@ impl Default for Brake {
     }
 }
 
+/// How many rows an earlier run brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    pub rows: u64,
+    /// A person let it past the brake: it is as right as what was usual before it.
+    pub let_past: bool,
+}
+
 /// What a run found, before any of it counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
@@ -71,8 +79,8 @@ pub struct Found {
     pub deleted: u64,
     /// Living records that a read of all there is no longer has.
     pub absent: u64,
-    /// Rows of the last good runs of its kind, newest first; empty where their number says nothing.
-    pub earlier: Vec<u64>,
+    /// The last good runs of its kind, newest first; empty where the number of their rows says nothing.
+    pub earlier: Vec<Volume>,
 }
 
 /// What the brake says of a run.
@@ -128,12 +136,17 @@ impl Brake {
 
 /// Judges a run by its size beside those before it (health-and-freshness.md section 2, Volume): odd beyond 4 median
 /// deviations or a fifth of the median, whichever is more, and held beyond 8 or a half, or where it brought nothing.
-fn volume(received: u64, earlier: &[u64]) -> Verdict {
-    if earlier.len() < SAMPLES_MIN {
+/// What a person let past is a measure beside the usual one.
+fn volume(received: u64, earlier: &[Volume]) -> Verdict {
+    let is_near = |one: &&Volume| received > 0 && received.abs_diff(one.rows) <= one.rows / 5;
+    if earlier.len() < SAMPLES_MIN
+        || earlier.iter().filter(|one| one.let_past).any(|one| is_near(&one))
+    {
         return Verdict::Free;
     }
-    let usual = median(earlier.to_vec());
-    let deviation = median(earlier.iter().map(|rows| rows.abs_diff(usual)).collect());
+    let rows = || earlier.iter().map(|one| one.rows);
+    let usual = median(rows().collect());
+    let deviation = median(rows().map(|rows| rows.abs_diff(usual)).collect());
     let off = received.abs_diff(usual);
     let said = || {
         format!(
@@ -198,6 +211,10 @@ mod tests {
         assert_eq!(held(&none.judge(&Found { lived: 8_000, absent: 1, ..Found::default() })), 'h');
     }
 
+    fn brought(rows: &[u64]) -> Vec<Volume> {
+        rows.iter().map(|rows| Volume { rows: *rows, let_past: false }).collect()
+    }
+
     #[test]
     fn a_run_is_compared_with_those_before_it() {
         let brake = Brake { min_rows: 2, max_delete_share: Share::of(1.0).unwrap() };
@@ -216,10 +233,22 @@ mod tests {
             (30, &[10, 200, 90, 150, 60, 120, 30, 180], '-', "its size was never steady"),
             (5_000, &[0, 0, 0, 0, 0], 'o', "where nothing came, anything is odd"),
         ] {
-            let found = Found { received, earlier: earlier.to_vec(), ..Found::default() };
+            let found = Found { received, earlier: brought(earlier), ..Found::default() };
             assert_eq!(held(&brake.judge(&found)), expected, "{why}");
         }
-        let nothing = Found { earlier: same.to_vec(), ..Found::default() };
+        let mut earlier = brought(same);
+        earlier.insert(0, Volume { rows: 20, let_past: true });
+        for (received, expected, why) in [
+            (20, '-', "as what was let past"),
+            (24, '-', "or a fifth more"),
+            (100, '-', "as it was before"),
+            (40, 'h', "neither"),
+            (0, 'h', "nothing"),
+        ] {
+            let found = Found { received, earlier: earlier.clone(), ..Found::default() };
+            assert_eq!(held(&Brake { min_rows: 0, ..brake }.judge(&found)), expected, "{why}");
+        }
+        let nothing = Found { earlier: brought(same), ..Found::default() };
         assert_eq!(held(&Brake::default().judge(&nothing)), 'h', "nothing at all");
     }
 

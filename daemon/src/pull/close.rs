@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
-    brake::{Brake, Found, Verdict},
+    brake::{Brake, Found, Verdict, Volume},
     id::{FeedId, RunId},
     record::Batch,
     run::Counts,
@@ -28,7 +28,7 @@ pub(super) struct Closing {
     pub(super) errand: Errand,
     pub(super) brake: Brake,
     /// Rows of the runs before it.
-    pub(super) earlier: Vec<u64>,
+    pub(super) earlier: Vec<Volume>,
     pub(super) outside: Outside,
     /// Its counts, and its cursor, are still to come.
     pub(super) last: Last,

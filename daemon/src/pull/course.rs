@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
-    brake::{Found, Verdict},
+    brake::{Found, Verdict, Volume},
     feed::{Feed, Mode},
     health::Reason,
     record::Batch,
@@ -88,7 +88,7 @@ pub(super) struct Course {
     /// Something shows that it may not be all there is.
     pub(super) doubted: bool,
     /// Rows of the runs before it, of a feed that is read whole each time.
-    pub(super) earlier: Vec<u64>,
+    pub(super) earlier: Vec<Volume>,
     /// What became of its load.
     pub(super) settled: Option<Settled>,
     pub(super) of: u64,
@@ -304,7 +304,11 @@ impl Course {
             match brake.judge(&found) {
                 Verdict::Hold(why)
                     if received >= brake.min_rows
-                        && earlier.iter().max().is_some_and(|most| received >= *most) =>
+                        && earlier
+                            .iter()
+                            .map(|one| one.rows)
+                            .max()
+                            .is_some_and(|most| received >= most) =>
                 {
                     Verdict::Odd(format!("{why}; its rows are in the bank, ask the partner"))
                 }

@@ -6,7 +6,7 @@
 use std::{ops::ControlFlow, sync::Arc};
 
 use marsad_shared::{
-    brake::{SAMPLES, Verdict},
+    brake::{SAMPLES, Verdict, Volume},
     feed::Mode,
     health::{PollResult, Reason},
     request::{By, Request},
@@ -330,7 +330,7 @@ impl Puller {
     }
 
     /// Rows of the runs before, of a feed that is read whole each time.
-    async fn earlier(&mut self, request: &Request) -> Result<Vec<u64>, StoreError> {
+    async fn earlier(&mut self, request: &Request) -> Result<Vec<Volume>, StoreError> {
         if request.incremental.is_some() || request.each.is_some() {
             return Ok(Vec::new());
         }

@@ -272,7 +272,8 @@ impl<'a> Walker<'a> {
             return Ok(Onward::Split);
         }
         let next = self.lead(ask, facts)?;
-        self.stays = self.leads_to_itself(ask, facts);
+        // It is asked for once more, and no oftener.
+        self.stays = !self.stays && self.leads_to_itself(ask, facts);
         if !self.stays && self.asked.contains(&hash(&next)) {
             return Err(WalkError::Circle { page: self.pages });
         }

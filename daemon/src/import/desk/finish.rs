@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
-    brake::{Brake, Found, SAMPLES, Verdict},
+    brake::{Brake, Found, SAMPLES, Verdict, Volume},
     feed::Mode,
     id::{FeedId, RunId},
     record::Batch,
@@ -36,7 +36,7 @@ pub(in crate::import) struct Finish {
     /// `None`: a person has let it past.
     brake: Option<Brake>,
     /// Rows of the runs before it, of a feed whose files are all there is.
-    earlier: Vec<u64>,
+    earlier: Vec<Volume>,
     outside: Outside,
     pages: u64,
     bytes: u64,

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Ledger, maybe_parsed, maybe_time_at, micros, parsed};
 use crate::{
+    brake::Volume,
     health::Reason,
     id::{FeedId, RunId},
     record::Layout,
@@ -197,24 +198,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// How many rows the last good runs of a feed brought, newest first, at most `most`. What a person let past the brake is
-    /// right, and so stands for all that came before it.
-    pub fn volumes(&self, feed: &FeedId, most: usize) -> Result<Vec<u64>, StoreError> {
+    /// How many rows the last good runs of a feed brought, newest first, at most `most`.
+    pub fn volumes(&self, feed: &FeedId, most: usize) -> Result<Vec<Volume>, StoreError> {
         let sql = "SELECT received, released FROM runs WHERE feed = ? AND outcome IN ('succeeded', 'partial', 'unchanged') \
                    AND (pages > 0 OR file IS NOT NULL) ORDER BY id DESC LIMIT ?";
         let mut statement = self.db.prepare_cached(sql)?;
-        let limit = i64::try_from(most).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![feed.as_str(), limit])?;
-        let mut volumes = Vec::new();
-        while let Some(row) = rows.next()? {
-            let received = row.get::<_, i64>(0)?.cast_unsigned();
-            volumes.push(received);
-            if row.get(1)? {
-                volumes.resize(most, received);
-                break;
-            }
-        }
-        Ok(volumes)
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![feed.as_str(), most], |row| {
+            let rows = row.get::<_, i64>(0)?.cast_unsigned();
+            Ok(Volume { rows, let_past: row.get(1)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// A person let past the brake what a run brought, or took that back (`released`: no).

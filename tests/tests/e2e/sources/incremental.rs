@@ -9,7 +9,11 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use marsad_shared::{health::Reason, protocol::RunRow, run::Outcome};
+use marsad_shared::{
+    health::Reason,
+    protocol::RunRow,
+    run::{Outcome, Trigger},
+};
 use marsad_tests::partner::{Asked, Cell, Reply};
 use serde_json::{Value, json};
 
@@ -499,4 +503,31 @@ async fn a_walk_that_fails_moves_no_cursor() -> anyhow::Result<()> {
     assert_eq!(agency.cursor("half").await?, Some(at(2)));
     agency.again("half").await?;
     agency.same("half", 0..10)
+}
+
+/// What a person ordered is what is tried again, where only a moment kept it from coming about.
+#[tokio::test]
+async fn a_full_read_that_broke_off_is_tried_again_as_a_full_read() -> anyhow::Result<()> {
+    let full = AtomicU64::new(0);
+    let answer = move |asked: &Asked| {
+        if asked.param("since").is_some() {
+            return data(Vec::new());
+        }
+        // The first read; then all that one run tries.
+        match full.fetch_add(1, Ordering::SeqCst) {
+            1..=4 => Reply::status(503),
+            _ => data(rows(0..8)),
+        }
+    };
+    let keys = "schedule = { every = \"1s\" }\nincremental = { field = \"at\", param = \"since\" }";
+    let agency = Agency::start(vec![Case::new("cases", keys, answer)]).await?;
+    agency.first("cases").await?;
+    let failed = agency.order("cases", true).await?;
+    assert_eq!((failed.outcome, failed.cause), (Outcome::Failed, Some(Reason::Http5xx)));
+    let after = failed.id.0.unsigned_abs();
+    let again = agency.ended("cases", after).await?;
+    assert_eq!((again.trigger, again.counts.received), (Trigger::Retry, 8), "{again:#?}");
+    let later = agency.again("cases").await?;
+    assert_eq!(later.counts.received, 0, "and then only changes");
+    Ok(())
 }
