@@ -19,6 +19,7 @@ use super::{
     close::{Closing, Settled},
     course::{Course, Next},
     landing::{Landed, Landing},
+    legs::JITTER,
     page::{self, Page},
 };
 use crate::{
@@ -369,9 +370,11 @@ impl Puller {
                 // sent beyond it is not.
                 match (course.horizon, &incremental.window) {
                     (Some(horizon), Some(window)) => {
-                        // What its answers have told of its clock meanwhile counts too.
+                        // What its answers have told of its clock meanwhile counts too, but for what any measure is off by.
                         let zone = &incremental.writing.zone;
-                        let horizon = horizon.min(self.horizon(window, zone, course.began_at));
+                        let known = self.horizon(window, zone, course.began_at);
+                        let is_off = horizon.duration_since(known) <= JITTER;
+                        let horizon = if is_off { horizon } else { horizon.min(known) };
                         let stood = course.since.as_deref().and_then(|since| since.parse().ok());
                         Some(stood.map_or(horizon, |stood| horizon.max(stood)).to_string())
                     }

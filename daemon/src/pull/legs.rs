@@ -31,8 +31,11 @@ use crate::{
     trouble::Trouble,
 };
 
-/// By how much a measured offset may be too large: half of the longest answer that it is measured by, and a second.
-const SURE: SignedDuration = SignedDuration::from_secs(6);
+/// By how much a measured offset may be too large: half of the longest answer that it is measured by, and a second; and
+/// [`JITTER`], by which a measure is not heeded.
+const SURE: SignedDuration = SignedDuration::from_secs(8);
+/// By so much two measures of one clock may differ, of answers that came at once.
+pub(super) const JITTER: SignedDuration = SignedDuration::from_secs(2);
 /// A clock that goes after by more than this is wrong, and stretches of time cannot be asked for by it.
 const WRONG: SignedDuration = SignedDuration::from_hours(1);
 /// So many records are deleted in one transaction, so that nobody waits long for it.
