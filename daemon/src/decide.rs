@@ -190,7 +190,7 @@ async fn undo(
     if said.is_ok() {
         let word = format!("what it held is gone: {undoes} was undone under it");
         let settle = move |ledger: &mut Ledger| {
-            // What was taken back is no measure of later runs.
+            // What was taken back is no measure by itself.
             ledger.let_past(undoes, false)?;
             dropped.map_or(Ok(()), |held| ledger.settle_held(held, Outcome::Cancelled, &word))
         };

@@ -68,15 +68,16 @@ pub struct Poller {
     redo: Option<Box<Redo>>,
 }
 
-/// A read of all there is, or of a stretch of time, that is tried again by itself.
+/// A read of all there is, or of a stretch of time, that is tried again by itself. It is known in memory alone: behind a restart
+/// it has to be ordered again.
 #[derive(Debug)]
 struct Redo {
     errand: Errand,
-    /// So often still: what a partner never gives whole must not keep its changes out.
+    /// How many more tries it has: what a partner never gives whole must not keep its changes out.
     left: u32,
 }
 
-/// So often.
+/// How often such a read is tried again.
 const REDO: u32 = 3;
 
 impl Poller {
@@ -164,7 +165,12 @@ impl Poller {
         let resync = Resync { feed, scope, hold: false, free: true, actor, reply: told };
         Box::pin(self.poll_once(Some(resync), stop)).await;
         let said = match begun.await {
-            Ok(Ok(again)) => released_as(&self.puller.services, &order, again).await,
+            Ok(Ok(again)) => {
+                let said = released_as(&self.puller.services, &order, again).await;
+                // What it let past is a measure from now on.
+                self.puller.forget();
+                said
+            }
             Ok(Err(problem)) => Err(problem),
             Err(_) => Err(unavailable()),
         };
@@ -187,8 +193,14 @@ impl Poller {
             return Box::pin(self.hold(&held, order)).await;
         }
         let fails = self.fails;
-        let left = self.redo.as_ref().filter(|_| order.is_none()).map_or(REDO, |redo| redo.left);
-        let (errand, begun) = errand(order, self.redo.take(), fails);
+        let redo = match &order {
+            None => self.redo.take(),
+            // It is done behind what was ordered, unless that is another such read.
+            Some(order) if order.scope == Scope::Incremental => None,
+            Some(_) => self.redo.take().and(None),
+        };
+        let left = redo.as_ref().map_or(REDO, |redo| redo.left);
+        let (errand, begun) = errand(order, redo, fails);
         let ordered = (errand.scope != Scope::Incremental).then(|| errand.clone());
         let (clock, feed) =
             (Arc::clone(&self.puller.services.clock), Arc::clone(&self.puller.feed));
@@ -200,8 +212,11 @@ impl Poller {
             planned
         };
         let pulled = self.puller.pull(request, errand, begun, plan, stop).await;
-        let passes = |pulled: &Pulled| pulled.trouble.as_ref().is_some_and(Trouble::is_transient);
-        if let (Some(errand), 1.., true) = (ordered, left, pulled.as_ref().is_ok_and(passes)) {
+        let passes = match &pulled {
+            Ok(pulled) => pulled.trouble.as_ref().is_some_and(Trouble::may_pass),
+            Err(_) => true,
+        };
+        if let (Some(errand), 1.., true) = (ordered, left, passes) {
             self.redo = Some(Box::new(Redo { errand, left: left - 1 }));
         }
         self.settle(pulled, planned);
@@ -227,8 +242,7 @@ impl Poller {
     }
 }
 
-/// What a run is for, behind `fails` failed ones, and whom to tell once it has a number. An order goes before what is to be done
-/// once more.
+/// What a run is for, behind `fails` failed ones, and whom to tell once it has a number.
 fn errand(
     order: Option<Resync>,
     redo: Option<Box<Redo>>,
@@ -250,8 +264,8 @@ fn errand(
         }
     };
     let errand = match redo {
-        Some(redo) if trigger != Trigger::Person => Errand { trigger, ..redo.errand },
-        _ => Errand { trigger, actor, scope, hold, free },
+        Some(redo) => Errand { trigger, ..redo.errand },
+        None => Errand { trigger, actor, scope, hold, free },
     };
     (errand, begun)
 }

@@ -180,7 +180,7 @@ impl Puller {
             full: errand.scope == Scope::Full,
             file: None,
         };
-        // A person's run has its number at once; a scheduled one needs none if nothing changed.
+        // What a person ordered has its number at once; a scheduled run needs none if nothing changed.
         let by_hand = errand.trigger == Trigger::Person || errand.scope != Scope::Incremental;
         let seen = if by_hand {
             None

@@ -227,7 +227,10 @@ impl Supervisor {
                 self.watch_over(source, &mine);
                 for feed in &mine {
                     let state = states.remove(&feed.id).unwrap_or_default();
-                    let files = HttpSource::for_files(connection, feed, &clients, &vault, &clock)?;
+                    let files = HttpSource::for_files(connection, feed, &clients, &vault, &clock)
+                        .with_context(|| {
+                        format!("the files of {} cannot be reached", feed.id)
+                    })?;
                     let planned = self.poll(source, files, feed, &state, feeds.len());
                     plans.extend(planned.map(|at| (feed.id.clone(), at)));
                 }

@@ -151,6 +151,13 @@ impl Trouble {
         }
     }
 
+    /// Whether what came to nothing by it may come about later as it is: a moment's trouble, a wait, or our own.
+    pub fn may_pass(&self) -> bool {
+        let waits =
+            matches!(self, Self::Fetch(FetchError::Throttled { .. } | FetchError::Held { .. }));
+        waits || self.is_transient() || self.reason().is_some_and(Reason::is_local)
+    }
+
     /// Whether the same page may come whole a moment later.
     pub fn is_transient(&self) -> bool {
         matches!(

@@ -111,7 +111,8 @@ impl Columns {
         *self.told() = Some(Box::new(Told::of(&rows, watched)));
         let is_new = fresh.iter().any(|drift| drift.change == Change::New);
         let renamed = match self.known().filter(|_| is_new) {
-            Some(shaper) => run.renamed(services, shaper).await?,
+            // It is noted by now, and is told whatever becomes of this.
+            Some(shaper) => run.renamed(services, shaper).await.unwrap_or_default(),
             None => None,
         };
         let said: Vec<_> = words(&fresh).into_iter().chain(renamed).collect();

@@ -1,5 +1,7 @@
 //! A sampled XML document: elements by their local names, where its records stand, and their cells.
 
+use std::collections::HashSet;
+
 use quick_xml::{
     Reader,
     escape::resolve_predefined_entity,
@@ -203,6 +205,7 @@ fn members(element: &Element, way: &[String]) -> Node {
     let attributes = element.attributes.iter();
     let mut members: Vec<_> =
         attributes.map(|(name, text)| (format!("@{name}"), plain(text))).collect();
+    let mut met = HashSet::new();
     for child in &element.children {
         let below = match way {
             [name, below @ ..] if *name == child.name => Some(below),
@@ -212,7 +215,7 @@ fn members(element: &Element, way: &[String]) -> Node {
             Some(rel) => format!("{}[@rel='{rel}']", child.name),
             None => child.name.clone(),
         };
-        if below.is_some_and(<[_]>::is_empty) || members.iter().any(|(met, _)| *met == name) {
+        if below.is_some_and(<[_]>::is_empty) || !met.insert(name.clone()) {
             continue;
         }
         if child.children.is_empty() {

@@ -27,7 +27,7 @@ pub(super) struct Closing {
     pub(super) landing: Landing,
     pub(super) errand: Errand,
     pub(super) brake: Brake,
-    /// Rows of the runs before it.
+    /// What the runs before it brought.
     pub(super) earlier: Vec<Volume>,
     pub(super) outside: Outside,
     /// Its counts, and its cursor, are still to come.

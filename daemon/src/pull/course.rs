@@ -87,7 +87,7 @@ pub(super) struct Course {
     mode: Mode,
     /// Something shows that it may not be all there is.
     pub(super) doubted: bool,
-    /// Rows of the runs before it, of a feed that is read whole each time.
+    /// What the runs before it brought, of a feed that is read whole each time.
     pub(super) earlier: Vec<Volume>,
     /// What became of its load.
     pub(super) settled: Option<Settled>,

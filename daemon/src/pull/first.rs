@@ -110,6 +110,11 @@ impl Puller {
                 self.report(self.pace(&answer), None).await;
                 let answered = answer.status != StatusCode::NOT_MODIFIED;
                 let anew = answered.then(|| page::validators(&answer, *url, known.rows));
+                let anew = anew.map(|anew| Validators {
+                    etag: anew.etag.or_else(|| known.etag.clone()),
+                    last_modified: anew.last_modified.or_else(|| known.last_modified.clone()),
+                    ..anew
+                });
                 Seen::Unchanged(known.rows, bytes, anew.filter(|anew| anew != known))
             }
             // How it went is reported once it has been read.

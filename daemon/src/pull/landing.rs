@@ -27,9 +27,9 @@ pub(super) struct Slips {
     loose: bool,
     /// The partner said throughout that there are more than it gave: see [`Walker::is_short`].
     short: bool,
-    /// A page had a smaller value of the cursor's field than the ones before, and
+    /// A value of the cursor's field was smaller than one that came before it: see [`Self::climb`].
     sank: bool,
-    /// one had a greater one: they come in another order than that of their changes.
+    /// A page had a greater value of it than the pages before.
     rose: bool,
     /// A record came twice in an earlier run of the walk.
     twice: bool,
@@ -62,7 +62,7 @@ pub(super) struct Landing {
     pub(super) slips: Slips,
     /// Whether something was changed since the walk began, by the partner's times; `None`: nobody knows.
     pub(super) fresh: Option<bool>,
-    /// Whether nothing less than all there is was asked for.
+    /// Whether this is the first read, and of nothing less than all there is.
     pub(super) all: bool,
     /// Where the cursor stood.
     pub(super) stood: Option<String>,
@@ -134,9 +134,10 @@ impl Slips {
         self.strange = true;
     }
 
-    /// Heeds how the values of a page stand to the greatest one before it, where they are not times: of those none is
-    /// believed that is younger than the walk. What is changed behind the page that is read has a greater value than all before,
-    /// and is met by the next walk, unless this one comes upon a greater one still.
+    /// Heeds how the values of a page stand to the greatest one before it, where they are no times: a time later than the walk's
+    /// begin is not believed anyway, and a count has no such limit. Where records come in another order than that of their
+    /// changes, one that is changed behind the page that is read has a greater value than all before, and is met by the next
+    /// walk, unless this one comes upon a greater value still.
     pub(super) fn climb(&mut self, sank: bool, rose: bool) {
         self.sank |= sank;
         self.rose |= rose;

@@ -192,7 +192,8 @@ pub(super) fn totals(walker: &Walker<'_>) -> Option<String> {
     changed.or_else(|| {
         let (said, got) = walker.contradicted()?;
         Some(format!(
-            "the partner says that there are {said} and gave {got}: mend `pagination` if nothing led on to the others; if it counts otherwise, tell the partner, or take its total out"
+            "the partner says that there are {said} and gave {got}: mend `pagination` if nothing led on to the others; \
+             if it counts otherwise, tell the partner, or take its total out"
         ))
     })
 }

@@ -19,7 +19,7 @@ enum News {
     Old,
 }
 
-/// So long a row without a key may stand at the end of a page before it is taken for a poor record.
+/// So long rows without a key may come at the end of a page before they are taken for poor records.
 const POOR: SignedDuration = SignedDuration::from_hours(24);
 
 impl Puller {
@@ -82,19 +82,16 @@ impl Puller {
     }
 
     /// Whether a page ends with what is no record that could be told from another: it may be the words of an error, which cut it
-    /// short. What was there a day ago is what the partner has.
+    /// short. What came a day ago too, refused for the same, is what the partner has.
     async fn ends_strangely(&self, page: &Page) -> bool {
         let Some(last) = page.piece.refused.last().filter(|_| page.piece.misfits.end_is_strange())
         else {
             return false;
         };
-        let (feed, original) = (self.feed.id.clone(), last.original.clone());
+        let (feed, last) = (self.feed.id.clone(), last.clone());
         let before = self.services.clock.now() - POOR;
-        let was = self
-            .services
-            .store
-            .ledger
-            .call(move |ledger| ledger.was_refused_before(&feed, &original, before));
+        let ledger = &self.services.store.ledger;
+        let was = ledger.call(move |ledger| ledger.are_refused_since(&feed, &last, before));
         // What cannot be looked up is not known.
         !was.await.unwrap_or(false)
     }
@@ -127,8 +124,9 @@ impl Puller {
         }
         let before = course.best.take();
         course.best = rule.best(before.clone(), batch);
-        if let (Some(before), false) = (&before, rule.is_time() || walker.is_going_back()) {
-            course.slips.climb(rule.sinks(before, batch), course.best.as_ref() != Some(before));
+        if !rule.is_time() && !walker.is_going_back() {
+            let rose = before.is_some() && course.best != before;
+            course.slips.climb(rule.sinks(before.as_deref(), batch), rose);
         }
         course.seen.greatest.take(&rule, batch, self.there(course.began_at));
         if incremental.missing == Missing::Include {

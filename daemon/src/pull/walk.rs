@@ -178,7 +178,9 @@ impl Puller {
                 self.keep(request, course, page, number, Behind::Broken).await?;
                 self.take_back(asker, ask).await;
                 let error = Trouble::from(error).rewritten(|text| self.source.clean(None, text));
-                self.report(error.result(), Some(error.text())).await;
+                if !self.is_elsewhere(ask) {
+                    self.report(error.result(), Some(error.text())).await;
+                }
                 return Err(error);
             }
         };
@@ -329,7 +331,7 @@ impl Puller {
         Ok(ending)
     }
 
-    /// Rows of the runs before, of a feed that is read whole each time.
+    /// What the runs before brought, of a feed that is read whole each time.
     async fn earlier(&mut self, request: &Request) -> Result<Vec<Volume>, StoreError> {
         if request.incremental.is_some() || request.each.is_some() {
             return Ok(Vec::new());

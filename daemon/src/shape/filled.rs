@@ -50,7 +50,7 @@ impl Filled {
         asked.filter(|name| !gone.contains(name)).collect()
     }
 
-    /// The columns that none of the rows has, however few those are; those that need not be there are none.
+    /// The columns that none of the rows has, however few those are, but for those that need not be there.
     pub fn lacking(&self, layout: &Layout, gone: &BTreeSet<String>) -> Vec<String> {
         let empty = self.known.iter().zip(&layout.fields).filter(|(known, _)| !**known);
         empty.map(|(_, field)| field.name.clone()).filter(|name| !gone.contains(name)).collect()

@@ -56,8 +56,9 @@ pub struct Approved {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Misfits {
     rows: u64,
-    /// Whether the last of them was no record that could be told from another.
-    end_is_strange: bool,
+    /// Whether one of them was no record that could be told from another, and whether a record came behind it.
+    strange: bool,
+    strange_within: bool,
     columns: BTreeMap<String, Column>,
 }
 
@@ -71,7 +72,9 @@ impl Misfits {
     /// Counts a row, taken or refused.
     pub fn count(&mut self, shaped: &Result<(), Refused>) {
         self.rows += 1;
-        self.end_is_strange = shaped.as_ref().is_err_and(|refused| refused.strange);
+        let strange = shaped.as_ref().is_err_and(|refused| refused.strange);
+        self.strange_within |= self.strange && !strange;
+        self.strange |= strange;
         let Err(Refused { field, misfit, .. }) = shaped else { return };
         let Some(field) = field else { return };
         let many = match self.columns.get_mut(field) {
@@ -85,7 +88,6 @@ impl Misfits {
     /// Adds the rows of another page or piece.
     pub fn add(&mut self, other: &Self) {
         self.rows += other.rows;
-        self.end_is_strange = other.end_is_strange;
         for (field, column) in &other.columns {
             let all = self.columns.entry(field.clone()).or_default();
             all.retyped += column.retyped;
@@ -93,10 +95,11 @@ impl Misfits {
         }
     }
 
-    /// Whether they end with what is no record that could be told from another: it may be something else in the place of one,
-    /// such as the words of an error, and then there is no telling what it cut short.
+    /// Whether rows that were read together end with what is no record that could be told from another, and have none such
+    /// elsewhere: it may be something else in the place of one, such as the words of an error, and then there is no telling
+    /// what it cut short.
     pub const fn end_is_strange(&self) -> bool {
-        self.end_is_strange
+        self.strange && !self.strange_within
     }
 
     /// The columns that came otherwise, with that in words: of another type in at least half of the rows, or a column of

@@ -173,10 +173,14 @@ impl Reading {
     fn expected(&self) -> Why {
         match self.kind {
             FieldType::Integer => {
-                "is not a whole number of 64 bits; mend the value, or take it as text under another name: NAME = { type = \"text\", from = … }".into()
+                "is not a whole number of 64 bits; mend the value, or take it as text under another name: \
+                 NAME = { type = \"text\", from = … }"
+                    .into()
             }
             FieldType::Decimal => {
-                "is not a decimal number; mend the value, or take it as text under another name: NAME = { type = \"text\", from = … }".into()
+                "is not a decimal number; mend the value, or take it as text under another name: \
+                 NAME = { type = \"text\", from = … }"
+                    .into()
             }
             FieldType::Boolean => {
                 "is neither true nor false (true, false, 1, 0, yes, no, t, f, y, n)".into()

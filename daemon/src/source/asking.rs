@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use marsad_shared::{
     feed::{Feed, FieldType, Format},
     request::{
-        Body, By, Carrier, Incremental, Method, PageSize, Paging, Param, Request, TimeFormat,
-        Writing,
+        Body, By, Carrier, Incremental, Method, PageSize, Pagination, Paging, Param, Request,
+        TimeFormat, Writing,
     },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -242,7 +242,11 @@ impl<'a> Asker<'a> {
         };
         if let Some(incremental) = &self.request.incremental {
             let since = leg.since.as_deref().or(incremental.start.as_deref());
-            if let (Some(param), Some(since)) = (&incremental.param, since) {
+            // Where a page leads on by the parameter that says since when, it says all.
+            let led = matches!(ask, Ask::Token(_) | Ask::Value(_));
+            let param =
+                incremental.param.as_ref().filter(|param| !(led && self.leads_on_by(param)));
+            if let (Some(param), Some(since)) = (param, since) {
                 let since = from(incremental, since);
                 let value = self.written(&incremental.writing, &since);
                 put(call, param, self.value(incremental, value))?;
@@ -306,16 +310,24 @@ impl<'a> Asker<'a> {
         }
     }
 
+    /// Whether a page is led on from by that very parameter.
+    fn leads_on_by(&self, param: &Param) -> bool {
+        let Pagination { kind, carrier, .. } = &self.request.pagination;
+        matches!(kind, Paging::Cursor { param: name, .. } if *name == param.name && *carrier == param.carrier)
+    }
+
     /// What is `written` of a cursor, as JSON has it: where the partner counts, it compares numbers, and a list or an object that
     /// it gave is none as text.
     fn value(&self, incremental: &Incremental, written: String) -> Value {
         let Incremental { by, writing, .. } = incremental;
+        if writing.template.is_some() {
+            return Value::String(written);
+        }
         let counts = match writing.time {
             TimeFormat::UnixSeconds | TimeFormat::UnixMillis => true,
             TimeFormat::Rfc3339 | TimeFormat::Pattern(_) => self.counts,
         };
         let value = match by {
-            _ if writing.template.is_some() => None,
             By::Token(_) if written.starts_with(['[', '{']) => exact(&written),
             _ if counts => written.parse::<i64>().ok().map(Value::from),
             _ => None,

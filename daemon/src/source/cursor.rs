@@ -53,11 +53,11 @@ impl CursorRule {
 
     /// Whether a value in `batch` is smaller than one that came before it, there or as `best`. A deletion may have the one that
     /// its record had last, wherever it stands.
-    pub fn sinks(&self, best: &str, batch: &Batch) -> bool {
+    pub fn sinks(&self, best: Option<&str>, batch: &Batch) -> bool {
         let mut rows = self.living(batch);
         let Some(first) = rows.next() else { return false };
         let mut last = first;
-        let is_less = |value: String| self.compare(&value, best).is_lt();
+        let is_less = |value: String| best.is_some_and(|best| self.compare(&value, best).is_lt());
         self.value(batch, first).is_some_and(is_less)
             || rows.any(|row| {
                 let before = std::mem::replace(&mut last, row);

@@ -25,6 +25,9 @@ const SAME_MAX: u8 = 3;
 /// So many pages in a row without a record, each leading on, are no walk.
 const EMPTY_MAX: u32 = 1_000;
 
+/// What stands where nothing leads on: some say so with a flag, or with nothing in brackets.
+const NOWHERE: [&str; 3] = ["false", "[]", "{}"];
+
 /// How to ask for a page.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -387,7 +390,9 @@ impl<'a> Walker<'a> {
             Stop::Null => match &facts.next {
                 Scalar::Absent => return Err(WalkError::NoNext { page }),
                 Scalar::Null => true,
-                Scalar::Text(text) | Scalar::Json(text) => text.is_empty() || text == "false",
+                Scalar::Text(text) | Scalar::Json(text) => {
+                    text.is_empty() || NOWHERE.contains(&text.as_str())
+                }
             },
         })
     }
@@ -418,8 +423,7 @@ impl<'a> Walker<'a> {
 
     /// What the page itself says of the next.
     fn way(&self, facts: &Facts) -> Option<String> {
-        // Some say so with a flag, or with nothing in brackets.
-        let said = facts.next.text().filter(|text| !["false", "[]", "{}"].contains(text));
+        let said = facts.next.text().filter(|text| !NOWHERE.contains(text));
         match &self.request.pagination.kind {
             Paging::Link => facts.link.as_deref().and_then(link::next),
             Paging::Cursor { .. } => said.map(str::to_owned),

@@ -35,7 +35,7 @@ pub(in crate::import) struct Finish {
     is_truth: bool,
     /// `None`: a person has let it past.
     brake: Option<Brake>,
-    /// Rows of the runs before it, of a feed whose files are all there is.
+    /// What the runs before it brought, of a feed whose files are all there is.
     earlier: Vec<Volume>,
     outside: Outside,
     pages: u64,

@@ -30,7 +30,8 @@ pub enum WalkError {
     )]
     OtherOrigin { origin: String },
     #[error(
-        "the file of the export is at another origin ({origin}), where our credentials must not go; if it is to be fetched from there without them, write `export.from = {origin:?}`"
+        "the file of the export is at another origin ({origin}), where our credentials must not go; \
+         if it is to be fetched from there without them, write `export.from = {origin:?}`"
     )]
     OtherFile { origin: String },
     #[error("a page leads to something that is no URL; tell the partner")]

@@ -33,6 +33,18 @@ pub(super) fn of(db: &Connection, sort: &Sort<'_>) -> rusqlite::Result<i64> {
     Ok(id)
 }
 
+/// The group of such an item, if there is one.
+pub(super) fn find(db: &Connection, sort: &Sort<'_>) -> rusqlite::Result<Option<i64>> {
+    let Sort { feed, kind, field, reason } = *sort;
+    let alike = alike(reason, field);
+    let sql =
+        "SELECT id FROM quarantine_groups WHERE feed = ? AND kind = ? AND field = ? AND alike = ?";
+    let field = field.unwrap_or_default();
+    db.prepare_cached(sql)?
+        .query_row(params![feed, kind, field, alike], |row| row.get(0))
+        .optional()
+}
+
 /// Forgets groups that have nothing left.
 pub(super) fn sweep(db: &Connection) -> Result<(), StoreError> {
     // The index begins with the greatest numbers, and so is read from its end.
@@ -91,6 +103,34 @@ mod tests {
         let groups = groups.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let groups: Vec<(String, i64)> = groups.map(Result::unwrap).collect();
         assert_eq!(groups, [("line … is bad".to_owned(), 2), ("other".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn what_was_refused_for_the_same_is_known_since_it_first_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+        let (feed, other): (FeedId, FeedId) = ("a/b".parse().unwrap(), "a/c".parse().unwrap());
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let refusal = |reason: &str, row| Refusal {
+            kind: Kind::Row,
+            reason: reason.to_owned(),
+            place: Place { row: Some(row), page: Some(1), ..Place::default() },
+            original: format!("{row}").into_bytes(),
+            form: None,
+            original_hash: None,
+            bytes: 1,
+        };
+        ledger.refuse(&feed, RunId(1), &[refusal("cell 3 is torn", 1)], at(100)).unwrap();
+        ledger.refuse(&feed, RunId(2), &[refusal("cell 4 is torn", 2)], at(200)).unwrap();
+        for (feed, reason, before, expected, why) in [
+            (&feed, "cell 9 is torn", 101, true, "for the same, but for its numbers"),
+            (&feed, "cell 9 is torn", 100, false, "not so long ago"),
+            (&feed, "it is no record", 101, false, "for something else"),
+            (&other, "cell 9 is torn", 101, false, "of another feed"),
+        ] {
+            let is = ledger.are_refused_since(feed, &refusal(reason, 3), at(before)).unwrap();
+            assert_eq!(is, expected, "{why}");
+        }
     }
 
     /// Something that happens to quarantine.

@@ -66,17 +66,24 @@ impl Ledger {
         groups::sweep(&self.db)
     }
 
-    /// Whether a row of `feed` that was refused is in quarantine since before `before`, wherever it stood.
-    pub fn was_refused_before(
+    /// Whether rows of `feed` that were refused as this one is are in quarantine since before `before`.
+    pub fn are_refused_since(
         &self,
         feed: &FeedId,
-        original: &[u8],
+        refusal: &Refusal,
         before: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM quarantine WHERE feed = ? AND hash = ? AND first_at < ? LIMIT 1";
-        let hash = blake3::hash(original).to_hex().to_string();
+        let sort = groups::Sort {
+            feed: feed.as_str(),
+            kind: refusal.kind.word(),
+            field: refusal.place.field.as_deref(),
+            reason: &refusal.reason,
+        };
+        let Some(group) = groups::find(&self.db, &sort)? else { return Ok(false) };
+        let sql = "SELECT first_at < ? FROM quarantine WHERE grp = ? ORDER BY id LIMIT 1";
         let mut statement = self.db.prepare_cached(sql)?;
-        Ok(statement.exists(params![feed.as_str(), hash, micros(before)])?)
+        let first = statement.query_row(params![micros(before), group], |row| row.get(0));
+        Ok(first.optional()?.unwrap_or(false))
     }
 
     /// Takes back the rows that a run was the first to refuse, because the whole file they stand in waits instead.

@@ -156,6 +156,7 @@ async fn a_count_of_changes_waits_for_a_second_look_where_records_come_in_anothe
     for (feed, count, later) in [
         ("mixed", (|id| 100 + id * 5 % 12) as fn(u64) -> u64, 11),
         ("as-they-were-made", |id| 100 + id, 10),
+        ("at-first", |id| if id < 5 { 100 + id * 2 % 5 } else { 100 + id }, 11),
     ] {
         let (case, kept) = by_id(feed, count, later);
         let agency = Agency::start(vec![case]).await?;
