@@ -4,8 +4,9 @@
 mod bodies;
 mod conformance;
 mod disorder;
-mod each_and_export;
+mod each_and_body;
 mod envelopes;
+mod exports;
 mod incremental;
 mod moving;
 mod paging;
