@@ -160,7 +160,8 @@ async fn undo(
     let what = format!("{undoes} was not undone");
     let can = services.store.cache.call(move |cache| cache.undoable(&id)).await;
     if !can.map_err(|error| failed(&what, &error))?.contains(&undoes) {
-        let why = "it changed nothing, what it replaced is no longer kept, or it is undone already";
+        let why = "it changed nothing, it is undone already, or what it replaced is not kept: that is so of runs that read only \
+                   changes, unless the feed has a history, and behind the time for which it is kept";
         return Err(conflict(&what, why, "see which can: marsad runs"));
     }
     let start = RunStart {

@@ -12,8 +12,9 @@ use marsad_shared::{
     protocol::EventKind,
     run::Trigger,
     schedule::Schedule,
-    store::{StoreError, ledger::FeedState},
+    store::{Ledger, StoreError, ledger::FeedState},
 };
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -68,9 +69,9 @@ pub struct Poller {
     redo: Option<Box<Redo>>,
 }
 
-/// A read of all there is, or of a stretch of time, that is tried again by itself. It is known in memory alone: behind a restart
-/// it has to be ordered again.
-#[derive(Debug)]
+/// A read of all there is, or of a stretch of time, that is tried again by itself. It is kept over a restart, from before its
+/// first try on.
+#[derive(Debug, Serialize, Deserialize)]
 struct Redo {
     errand: Errand,
     /// How many more tries it has: what a partner never gives whole must not keep its changes out.
@@ -95,8 +96,11 @@ impl Poller {
         let now = services.clock.now();
         let next_at = first(&request.schedule, now, state, jitter(feed.id.as_str(), 0), feeds);
         let fails = state.fails;
+        // What an older version wrote otherwise has to be ordered again.
+        let redo: Option<Box<Redo>> =
+            state.ordered.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let puller = Puller::new(services, feed, source, files);
-        Some(Self { puller, orders, fails, next_at, redo: None })
+        Some(Self { puller, orders, fails, next_at, redo })
     }
 
     /// When it is due first.
@@ -202,6 +206,11 @@ impl Poller {
         let left = redo.as_ref().map_or(REDO, |redo| redo.left);
         let (errand, begun) = errand(order, redo, fails);
         let ordered = (errand.scope != Scope::Incremental).then(|| errand.clone());
+        let again = ordered.map(|errand| Box::new(Redo { errand, left: left.saturating_sub(1) }));
+        if let Some(again) = &again {
+            // What a kill cuts off is tried again too.
+            self.keep_order((left > 0).then_some(again)).await;
+        }
         let (clock, feed) =
             (Arc::clone(&self.puller.services.clock), Arc::clone(&self.puller.feed));
         let Origin::Http(request) = &feed.origin else { return };
@@ -216,10 +225,26 @@ impl Poller {
             Ok(pulled) => pulled.trouble.as_ref().is_some_and(Trouble::may_pass),
             Err(_) => true,
         };
-        if let (Some(errand), 1.., true) = (ordered, left, passes) {
-            self.redo = Some(Box::new(Redo { errand, left: left - 1 }));
+        if let Some(mut again) = again {
+            let stopped = pulled.as_ref().is_ok_and(Pulled::is_stopped);
+            if stopped {
+                // That was no try.
+                again.left = left;
+            }
+            self.redo = (stopped || passes && left > 0).then_some(again);
+            self.keep_order(self.redo.as_ref()).await;
         }
         self.settle(pulled, planned);
+    }
+
+    /// Keeps what is to be tried again over a restart; `None`: nothing is.
+    async fn keep_order(&self, redo: Option<&Box<Redo>>) {
+        let feed = self.puller.feed.id.clone();
+        let order = redo.and_then(|redo| serde_json::to_string(redo).ok());
+        let keep = move |ledger: &mut Ledger| ledger.keep_order(&feed, order.as_deref());
+        if let Err(error) = self.puller.services.store.ledger.call(keep).await {
+            error!(feed = %self.puller.feed.id, %error, "what was ordered could not be written down: a restart would forget it");
+        }
     }
 
     /// Takes up how a run went, behind which the feed is due at `planned`.
@@ -264,7 +289,7 @@ fn errand(
         }
     };
     let errand = match redo {
-        Some(redo) => Errand { trigger, ..redo.errand },
+        Some(redo) => Errand { trigger: Trigger::Retry, ..redo.errand },
         None => Errand { trigger, actor, scope, hold, free },
     };
     (errand, begun)

@@ -13,6 +13,7 @@ use marsad_shared::{
     run::{Counts, Outcome, Trigger},
     store::{StoreError, cache::Position, ledger::RunStart},
 };
+use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -71,7 +72,7 @@ pub struct Puller {
 }
 
 /// Who set a run going, and how far it is to read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Errand {
     pub trigger: Trigger,
     pub actor: Option<String>,
@@ -96,6 +97,13 @@ struct News {
 pub struct Pulled {
     pub started_at: Timestamp,
     pub trouble: Option<Trouble>,
+}
+
+impl Pulled {
+    /// Whether it broke off because the daemon stops.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.trouble, Some(Trouble::Stopped))
+    }
 }
 
 impl Puller {

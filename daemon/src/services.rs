@@ -17,6 +17,7 @@ use marsad_shared::{
     protocol::{Chosen, Problem, Replayed, SchemaReply, SchemaVerb},
     store::Store,
 };
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
@@ -91,7 +92,7 @@ pub struct Resync {
 }
 
 /// How far a resync reads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// From the cursor.
     #[default]

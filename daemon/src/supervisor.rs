@@ -166,7 +166,14 @@ impl Supervisor {
             services
                 .store
                 .ledger
-                .call(move |ledger: &mut Ledger| ledger.end_run(run, &start, &end))
+                .call(move |ledger: &mut Ledger| {
+                    ledger.end_run(run, &start, &end)?;
+                    if end.outcome.is_good() || end.outcome == Outcome::Held {
+                        // What was ordered is done.
+                        ledger.keep_order(&start.feed, None)?;
+                    }
+                    Ok(())
+                })
                 .await?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use marsad_shared::{
     exchange::State, freshness::Freshness, health::Health, protocol::Running,
-    untrusted::show_at_most,
+    run::Outcome, untrusted::show_at_most,
 };
 
 use super::{
@@ -142,13 +142,14 @@ fn troubles(snapshot: &Snapshot, look: &Look) -> String {
         )
     });
     let feeds = snapshot.feeds.iter().map(|row| {
-        (
-            of_freshness(row.freshness),
-            row.id.to_string(),
-            row.freshness.word(),
-            row.since_at,
-            row.reason.as_deref(),
-        )
+        let (code, word, since) = match row.last_outcome {
+            // What it has is fresh, and what came last waits for somebody.
+            Some(outcome @ Outcome::Held) if of_freshness(row.freshness) == Code::Ok => {
+                (Code::Warning, outcome.word(), None)
+            }
+            _ => (of_freshness(row.freshness), row.freshness.word(), row.since_at),
+        };
+        (code, row.id.to_string(), word, since, row.reason.as_deref())
     });
     let mut rows: Vec<_> =
         connections.chain(feeds).filter(|(code, ..)| *code != Code::Ok).collect();

@@ -32,7 +32,7 @@ pub enum About {
     /// A connection, and how many of its feeds are behind.
     Connection(Arc<ConnectionRow>, usize),
     Feed(Arc<FeedRow>),
-    /// A feed that is fresh, and whose last run failed.
+    /// A feed that is fresh, and whose last run failed, or holds something that a person has to decide about.
     LastRun(Arc<FeedRow>),
     /// What a feed has in quarantine.
     Held(Arc<FeedRow>),
@@ -69,6 +69,15 @@ pub(super) fn is_behind(feed: &FeedRow) -> bool {
     !feed.paused && Weight::from(feed.freshness) > Weight::Calm
 }
 
+/// How much the last run of a feed that is fresh asks for somebody: one that is held waits until somebody comes.
+fn of_last_run(feed: &FeedRow) -> Option<Weight> {
+    match feed.last_outcome? {
+        Outcome::Failed => Some(Weight::Watch),
+        Outcome::Held => Some(Weight::Warn),
+        _ => None,
+    }
+}
+
 /// Everything that needs somebody, the worst first, among equals the oldest. A feed that is behind because its
 /// connection is down is counted there and not named again: the cause comes once.
 pub fn troubles(
@@ -98,9 +107,9 @@ pub fn troubles(
         if behind(row) && row.freshness != Freshness::Due && !down(row) {
             let about = About::Feed(Arc::clone(row));
             all.push(Trouble { weight: row.freshness.into(), about, since: row.since_at });
-        } else if row.last_outcome == Some(Outcome::Failed) && !down(row) {
+        } else if let Some(weight) = of_last_run(row).filter(|_| !down(row)) {
             let about = About::LastRun(Arc::clone(row));
-            all.push(Trouble { weight: Weight::Watch, about, since: row.checked_at });
+            all.push(Trouble { weight, about, since: row.checked_at });
         }
     }
     for row in feeds.iter().filter(|row| row.quarantine > 0) {
@@ -148,11 +157,14 @@ mod tests {
         held.quarantine = 18;
         let mut failed = build::feed("police/notices", Freshness::Fresh);
         failed.last_outcome = Some(Outcome::Failed);
+        let mut waits = build::feed("police/wanted", Freshness::Fresh);
+        waits.last_outcome = Some(Outcome::Held);
         let mut paused = build::feed("health/births", Freshness::Stale);
         paused.paused = true;
         let mut never = build::feed("education/grades", Freshness::Unknown);
         never.connection = "education/api".parse().unwrap();
-        let feeds = [behind, held, failed, paused, build::feed("x/late", Freshness::Late), never];
+        let late = build::feed("x/late", Freshness::Late);
+        let feeds = [behind, held, failed, waits, paused, late, never];
         let connections = [build::connection("education/api", Health::Down)];
         let mut status = build::status();
         status.exchanges.insert("rejected".to_owned(), 2);
@@ -163,6 +175,7 @@ mod tests {
             [
                 "connection:education/api",
                 "exchanges:rejected",
+                "run:police/wanted",
                 "quarantine:courts/orders",
                 "feed:x/late",
                 "run:police/notices"

@@ -393,7 +393,7 @@ pub(super) fn state(model: &Model, row: &Row) -> String {
         Row::Trouble(trouble) => match &trouble.about {
             About::Connection(row, _) => words::health_key(row.health),
             About::Feed(row) => words::fresh_key(row.freshness),
-            About::LastRun(_) => "status-failed",
+            About::LastRun(row) => row.last_outcome.map_or("status-failed", words::outcome_key),
             About::Held(_) => "status-held",
             About::Exchanges(state, _) => words::state_key(*state),
         },

@@ -393,6 +393,9 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     ), M::up(
         "-- Whether a person let what it brought past the brake.
          ALTER TABLE runs ADD COLUMN released INTEGER NOT NULL DEFAULT 0;",
+    ), M::up(
+        "-- What a person ordered of a feed and is not done, in the daemon's own words.
+         ALTER TABLE feed_state ADD COLUMN ordered TEXT;",
     )])
 });
 

@@ -36,6 +36,16 @@ fn offline_it_says_where_it_was_read_and_how_old_that_is() {
 }
 
 #[test]
+fn a_run_that_waits_for_somebody_is_named_though_its_feed_is_fresh() {
+    let mut held = feed("courts/orders", Freshness::Fresh);
+    held.last_outcome = Some(Outcome::Held);
+    held.reason = Some("it would delete 40 of 50 records".to_owned());
+    let text = screen(&snapshot(Vec::new(), vec![held]), None, &look(None));
+    let named = text.lines().find(|line| line.starts_with("courts/orders")).unwrap();
+    assert!(named.contains("held") && named.ends_with("40 of 50 records"), "{named}");
+}
+
+#[test]
 fn a_screen_stays_a_screen_however_much_is_not_well() {
     let many = (0..50).map(|n| connection(&format!("p{n}/api"), Health::Down)).collect();
     let text = screen(&snapshot(many, Vec::new()), None, &look(Some(80)));

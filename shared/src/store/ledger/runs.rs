@@ -62,6 +62,8 @@ pub struct FeedState {
     /// When the last run began.
     pub started_at: Option<Timestamp>,
     pub next_at: Option<Timestamp>,
+    /// What a person ordered and is not done, in the daemon's own words.
+    pub ordered: Option<String>,
 }
 
 impl Ledger {
@@ -333,9 +335,18 @@ impl Ledger {
                 fails: row.get("fails")?,
                 started_at: maybe_time_at(row, "started_at")?,
                 next_at: maybe_time_at(row, "next_at")?,
+                ordered: row.get("ordered")?,
             })
         });
         Ok(state.optional()?.unwrap_or_default())
+    }
+
+    /// Keeps what a person ordered of a feed until it is done; `None`: it is.
+    pub fn keep_order(&mut self, feed: &FeedId, order: Option<&str>) -> Result<(), StoreError> {
+        let sql = "INSERT INTO feed_state (feed, ordered) VALUES (?, ?) \
+                   ON CONFLICT (feed) DO UPDATE SET ordered = excluded.ordered";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), order])?;
+        Ok(())
     }
 
     /// Runs that a daemon left running: it was killed. Each is to be ended.

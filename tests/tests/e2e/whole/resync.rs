@@ -1,12 +1,14 @@
 //! Full resyncs and windows: loaded beside the bank, shown before they join, cancelled at any moment, undone.
 
+use anyhow::Context as _;
 use marsad_shared::{
     protocol::{ResyncReply, RunRow, RunVerb},
-    run::Outcome,
+    run::{Outcome, Trigger},
 };
 use serde_json::{Value, json};
 
 use super::{FEED, Reading, record};
+use crate::waits;
 use marsad_tests::bank;
 
 const INCREMENTAL: &str = "incremental = { field = \"at\", param = \"since\" }";
@@ -18,6 +20,18 @@ impl Reading {
 
     async fn cursor(&self) -> anyhow::Result<Option<String>> {
         Ok(self.daemon.client.feed(FEED).await?.cursor)
+    }
+
+    async fn run(&self, id: &str) -> anyhow::Result<RunRow> {
+        let runs = self.daemon.client.runs(FEED).await?;
+        runs.into_iter().find(|run| run.id.to_string() == id).context("no such run")
+    }
+
+    /// Whether something that a person ordered is not done.
+    fn ordered(&self) -> anyhow::Result<bool> {
+        let db = bank::open(&self.daemon.state_dir(), "ledger.db")?;
+        let sql = "SELECT ordered IS NOT NULL FROM feed_state WHERE feed = ?";
+        Ok(db.query_row(sql, [FEED], |row| row.get(0))?)
     }
 
     /// Orders a full read that gets no answer for that page, and gives the run once it has asked for it.
@@ -50,16 +64,33 @@ async fn a_full_resync_that_is_cancelled_or_killed_leaves_the_bank_as_it_was() -
     for page in [2, 99] {
         let run = reading.stuck_at(page).await?;
         reading.daemon.kill9().await?;
-        reading.shelf.stick(None);
         assert!(reading.bytes()? == before, "killed at page {page}");
+        let asked = reading.partner.asked("/cases").len();
         reading.daemon.go().await?;
         let ended = reading.ended(&run).await?;
         assert_eq!(ended.outcome, Outcome::Cancelled, "{ended:?}");
+        // What was ordered is begun once more, by itself.
+        reading.partner.until_asked("/cases", asked + usize::try_from(page)?).await;
         assert!(reading.bytes()? == before, "killed at page {page} and started again");
+        let again = reading.daemon.client.runs(FEED).await?;
+        let again = again.last().context("no run")?.id.to_string();
+        assert!(reading.ordered()?, "and is known until it is done");
+        let said = reading.daemon.cli(&["run", "cancel", &again, "--json"]).await?;
+        assert_eq!(said.code, 0, "{}", said.err);
+        let ended = reading.ended(&again).await?;
+        assert_eq!((ended.outcome, ended.trigger), (Outcome::Cancelled, Trigger::Retry));
     }
     assert_eq!(reading.cursor().await?, cursor);
     let said = reading.daemon.cli(&["run", "cancel", "r1", "--json"]).await?;
     assert_eq!(said.code, 1, "it is over: {}", said.err);
+    let run = reading.stuck_at(2).await?;
+    reading.daemon.kill9().await?;
+    reading.shelf.stick(None);
+    reading.daemon.go().await?;
+    let done = |run: &RunRow| run.trigger == Trigger::Retry && run.outcome == Outcome::Succeeded;
+    let again = waits::run(&reading.daemon, FEED, 0, "the order, done", done).await?;
+    assert_eq!((again.counts.updated, again.actor), (1_000, reading.run(&run).await?.actor));
+    waits::sight("what is done is forgotten", || Ok((!reading.ordered()?).then_some(()))).await?;
     Ok(())
 }
 
