@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use marsad_shared::{
-    exchange::State, freshness::Freshness, health::Health, protocol::Running,
-    run::Outcome, untrusted::show_at_most,
+    exchange::State, freshness::Freshness, health::Health, protocol::Running, run::Outcome,
+    untrusted::show_at_most,
 };
 
 use super::{
