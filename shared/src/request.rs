@@ -231,8 +231,8 @@ pub enum Paging {
     None,
     /// `param` counts pages from `start`. `first`: whether the first page is asked for by its number.
     Page { param: String, start: u64, first: bool },
-    /// `param` counts records received so far, less the `overlap` by which a page repeats the one before.
-    Offset { param: String, first: bool, overlap: u64 },
+    /// `param` counts records received so far from `start`, less the `overlap` by which a page repeats the one before.
+    Offset { param: String, start: u64, first: bool, overlap: u64 },
     /// `param` carries what stood at `next` on the page before.
     Cursor { param: String, next: NextAt },
     /// The `Link` header's `rel="next"`, within the origin.

@@ -115,7 +115,7 @@ fn written(paging: &Paging) -> String {
             put("kind", "page");
             put("param", param);
         }
-        Kind::Offset { param } => {
+        Kind::Offset { param, .. } => {
             put("kind", "offset");
             put("param", param);
         }
@@ -126,8 +126,9 @@ fn written(paging: &Paging) -> String {
         let names: Vec<_> = replaces.iter().map(|name| quoted(name)).collect();
         parts.push(format!("replaces = [{}]", names.join(", ")));
     }
-    if let Kind::Page { start: 0, .. } = paging.kind {
-        parts.push("start = 0".to_owned());
+    if let Kind::Page { start: start @ 0, .. } | Kind::Offset { start: start @ 1, .. } = paging.kind
+    {
+        parts.push(format!("start = {start}"));
     }
     if let Some((param, size)) = &paging.size {
         parts.push(format!("size_param = {}, size = {size}", quoted(param)));

@@ -56,6 +56,8 @@ pub(super) enum Kind {
     },
     Offset {
         param: String,
+        /// The number of the first record.
+        start: i64,
     },
 }
 
@@ -216,7 +218,7 @@ impl Paging {
     /// The parameters that paging itself writes into the address.
     pub(super) fn params(&self) -> impl Iterator<Item = &str> {
         let param = match &self.kind {
-            Kind::Cursor { param, .. } | Kind::Page { param, .. } | Kind::Offset { param } => {
+            Kind::Cursor { param, .. } | Kind::Page { param, .. } | Kind::Offset { param, .. } => {
                 Some(param.as_str())
             }
             Kind::Link | Kind::NextUrl { .. } | Kind::BodyCursor { .. } => None,
@@ -253,7 +255,7 @@ mod tests {
                 format!("{next} {guessed}")
             }
             Some((Kind::Page { param, start }, guessed)) => format!("{param} {start} {guessed}"),
-            Some((Kind::Offset { param }, guessed)) => format!("{param} {guessed}"),
+            Some((Kind::Offset { param, start }, guessed)) => format!("{param} {start} {guessed}"),
             _ => "none".to_owned(),
         };
         let url: Url = "https://p.example/pub/x".parse().unwrap();
@@ -272,7 +274,7 @@ mod tests {
             (r#"{"results":[{"id":1}],"next":"http://10.0.0.7/x?page=1"}"#, "page 0 true"),
             (
                 r#"{"results":[{"id":1}],"next":"http://10.0.0.7/x?limit=1&offset=1"}"#,
-                "offset true",
+                "offset 0 true",
             ),
             (r#"{"results":[{"id":1}],"next":"https://p.example/x?page=2"}"#, "$.next false"),
         ] {
@@ -319,7 +321,7 @@ mod tests {
             ),
             (
                 r#"{"total":5,"offset":0,"limit":3,"items":[{"a":1}]}"#,
-                Kind::Offset { param: "offset".to_owned() },
+                Kind::Offset { param: "offset".to_owned(), start: 0 },
                 true,
             ),
             (
@@ -333,8 +335,13 @@ mod tests {
                 true,
             ),
             (
+                r#"{"totalResults":3,"startIndex":1,"itemsPerPage":2,"Resources":[{"a":1}]}"#,
+                Kind::Offset { param: "startindex".to_owned(), start: 1 },
+                true,
+            ),
+            (
                 r#"{"number":3,"offset":0,"items":[{"a":1}]}"#,
-                Kind::Offset { param: "offset".to_owned() },
+                Kind::Offset { param: "offset".to_owned(), start: 0 },
                 true,
             ),
             (

@@ -275,12 +275,14 @@ impl<'a> Asker<'a> {
             put(call, &param, value)
         };
         match (ask, &pagination.kind) {
-            (Ask::First, Paging::Page { param, start, first: true }) => {
-                page(param, (*start).into())?;
-            }
-            (Ask::First, Paging::Offset { param, first: true, .. }) => page(param, 0.into())?,
-            (Ask::Number(number), Paging::Page { param, .. } | Paging::Offset { param, .. }) => {
-                page(param, (*number).into())?;
+            (
+                Ask::First,
+                Paging::Page { param, start, first: true }
+                | Paging::Offset { param, start, first: true, .. },
+            ) => page(param, (*start).into())?,
+            (Ask::Number(number), Paging::Page { param, .. }) => page(param, (*number).into())?,
+            (Ask::Number(before), Paging::Offset { param, start, .. }) => {
+                page(param, before.saturating_add(*start).into())?;
             }
             (Ask::Token(token), Paging::Cursor { param, .. }) => page(param, token.clone().into())?,
             (Ask::Value(text), Paging::Cursor { param, .. }) => {

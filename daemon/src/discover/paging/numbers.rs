@@ -36,9 +36,13 @@ impl Envelope<'_> {
         let size = self.number(SIZES).filter(|(_, size)| *size > 0);
         let size =
             asked(SIZES).or_else(|| size.and_then(|(names, size)| Some((name(names)?, size))));
-        let (kind, guessed) = if let Some((names, _)) = self.number(OFFSETS) {
-            let known = asked(OFFSETS).map(|(name, _)| name);
-            (Kind::Offset { param: known.clone().or_else(|| name(names))? }, known.is_none())
+        let (kind, guessed) = if let Some((names, now)) = self.number(OFFSETS) {
+            let known = asked(OFFSETS);
+            // The first record has number 0, or 1 as SCIM has it.
+            let start = start(known.as_ref().map_or(now, |(_, asked)| *asked), size.as_ref());
+            let guessed = known.is_none();
+            let param = known.map(|(name, _)| name).or_else(|| name(names))?;
+            (Kind::Offset { param, start }, guessed)
         } else {
             let (names, now) = self.number(NUMBERS)?;
             let known = asked(NUMBERS);
@@ -61,12 +65,23 @@ impl Envelope<'_> {
 
 /// Pages that only the address speaks of.
 pub(super) fn of_query(url: Option<&Url>) -> Option<Paging> {
-    let offset = asked(url, OFFSETS).map(|(param, _)| Kind::Offset { param });
+    let size = asked(url, SIZES);
+    let offset = asked(url, OFFSETS);
+    let offset =
+        offset.map(|(param, value)| Kind::Offset { param, start: start(value, size.as_ref()) });
     let page = || {
         let (param, value) = asked(url, NUMBERS)?;
         Some(Kind::Page { param, start: i64::from(value != 0) })
     };
-    Some(Paging { size: asked(url, SIZES), ..Paging::known(offset.or_else(page)?) })
+    Some(Paging { size, ..Paging::known(offset.or_else(page)?) })
+}
+
+/// The number of the first record, where a page of so many begins at `from`: 0, or 1 as SCIM has it.
+fn start(from: i64, size: Option<&(String, i64)>) -> i64 {
+    i64::from(match size {
+        Some((_, size)) => *size > 1 && from % size == 1,
+        None => from == 1,
+    })
 }
 
 /// The parameter of the address that bears one of these names, with its number.

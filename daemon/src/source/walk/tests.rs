@@ -120,7 +120,7 @@ pub(in crate::source) fn by_page(stop: Stop) -> Request {
 }
 
 pub(in crate::source) fn by_offset(stop: Stop) -> Request {
-    request(Paging::Offset { param: "p".to_owned(), first: true, overlap: 0 }, stop)
+    request(Paging::Offset { param: "p".to_owned(), start: 0, first: true, overlap: 0 }, stop)
 }
 
 pub(in crate::source) fn by_cursor(stop: Stop) -> Request {
@@ -385,7 +385,7 @@ fn an_empty_page_behind_one_that_was_not_full_hides_nothing() {
 /// A page of one record cannot be repeated and led on from at once.
 #[test]
 fn pages_by_offset_that_cannot_overlap_do_not_show_whether_they_join() {
-    let paging = Paging::Offset { param: "p".to_owned(), first: true, overlap: 1 };
+    let paging = Paging::Offset { param: "p".to_owned(), start: 0, first: true, overlap: 1 };
     let request = request(paging, Stop::Empty);
     let marks = |each: &[u64]| Marks { taken: each.to_vec(), refused: Vec::new() };
     for (pages, expected, why) in [

@@ -91,7 +91,8 @@ fn paging(
         }
         PagingKind::Offset => {
             let (param, overlap) = (param(report), overlap(feed, raw, report));
-            Paging::Offset { param: param?, first: raw.first.or(true)?, overlap: overlap? }
+            let (start, first) = (raw.start.or(0)?, raw.first.or(true)?);
+            Paging::Offset { param: param?, start, first, overlap: overlap? }
         }
         PagingKind::Cursor => {
             let (param, next) = (param(report), next(feed, block, report));
@@ -191,10 +192,8 @@ fn refuse_others(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>)
     if !matches!(kind, PagingKind::Page | PagingKind::Offset | PagingKind::Cursor) {
         raw.param.refuse(report, problem);
     }
-    if kind != PagingKind::Page {
-        raw.start.refuse(report, problem);
-    }
     if !matches!(kind, PagingKind::Page | PagingKind::Offset) {
+        raw.start.refuse(report, problem);
         raw.first.refuse(report, problem);
     }
     if kind != PagingKind::Offset {

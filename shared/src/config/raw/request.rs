@@ -17,7 +17,7 @@ table! {
         may param: String,
         /// Where `param` and `size_param` travel. Default: `query`.
         may place: Carrier,
-        /// `page`: the number of the first page. Default: 1.
+        /// `page`: the number of the first page. Default: 1. `offset`: the number of the first record. Default: 0.
         may start: u64,
         /// `page`, `offset`: whether the first page is asked for with `param`. Default: true.
         may first: bool,

@@ -63,6 +63,16 @@ fn pages() -> Vec<Case> {
             },
         ),
         Case::new(
+            "offset-from-1",
+            "pagination = { kind = \"offset\", param = \"startIndex\", start = 1, total = \"$.totalResults\" }",
+            |asked| match asked.number("startIndex") {
+                Some(first @ 1..=ALL) => Reply::json(
+                    &json!({ "totalResults": ALL, "data": rows(some(first - 1, SIZE, ALL)) }),
+                ),
+                _ => refused(),
+            },
+        ),
+        Case::new(
             "page-total-pages",
             "pagination = { kind = \"page\", param = \"page\", total_pages = \"$.pages\" }",
             move |asked| match number(asked) {
