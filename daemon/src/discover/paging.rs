@@ -336,7 +336,7 @@ mod tests {
             ),
             (
                 r#"{"totalResults":3,"startIndex":1,"itemsPerPage":2,"Resources":[{"a":1}]}"#,
-                Kind::Offset { param: "startindex".to_owned(), start: 1 },
+                Kind::Offset { param: "startIndex".to_owned(), start: 1 },
                 true,
             ),
             (
