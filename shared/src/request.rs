@@ -8,6 +8,8 @@ use url::Url;
 
 use crate::{feed::ScalarPath, id::FeedId, schedule::Schedule, word::words};
 
+pub mod place;
+
 /// How a feed is asked for over HTTP.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -60,7 +62,7 @@ pub enum Body {
 pub enum Carrier {
     #[default]
     Query,
-    /// In a JSON body a path such as `variables.after`; in a form a field; in text what stands in braces.
+    /// In a JSON body a path such as `variables.after` or `filters.0.value`; in a form a field; in text what stands in braces.
     Body,
     Header,
 }

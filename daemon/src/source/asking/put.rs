@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use marsad_shared::request::{Body, Carrier, Param};
+use marsad_shared::request::{Body, Carrier, Param, place::place};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, value::RawValue};
@@ -65,17 +65,11 @@ pub(super) fn clear_query(url: &mut Url, gone: impl Fn(&str) -> bool) {
     url.set_query(stays.as_deref());
 }
 
-/// Puts a value at a path of names parted by dots, making the objects on the way. Where the configuration has a number in its
-/// place, text that is one goes as one; where it has a text, a number goes as one.
+/// Puts a value at its place. Where the configuration has a number there, text that is one goes as one; where it has a text, a
+/// number goes as one.
 fn put_json(body: &mut Value, path: &str, value: Value) {
-    let mut here = body;
-    for name in path.split('.') {
-        if !here.is_object() {
-            *here = Value::Object(serde_json::Map::new());
-        }
-        let Value::Object(members) = here else { return };
-        here = members.entry(name).or_insert(Value::Null);
-    }
+    // The configuration has no path that leads to none.
+    let Ok(here) = place(body, path) else { return };
     *here = match (&*here, &value) {
         (Value::Number(_), Value::String(text)) => {
             exact(text).filter(Value::is_number).unwrap_or(value)
@@ -126,6 +120,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -145,6 +141,19 @@ mod tests {
         ] {
             assert_eq!(exact(text).is_some(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_on_the_way_stays_one() {
+        let mut body = json!({ "filters": [{ "field": "open", "value": 1 }, { "value": "" }] });
+        put_json(&mut body, "filters.1.value", "2026-11-24".into());
+        put_json(&mut body, "filters.2.value", 7.into());
+        let filters = [
+            json!({ "field": "open", "value": 1 }),
+            json!({ "value": "2026-11-24" }),
+            json!({ "value": 7 }),
+        ];
+        assert_eq!(body, json!({ "filters": filters }));
     }
 
     #[test]

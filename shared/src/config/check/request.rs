@@ -15,6 +15,7 @@ use crate::{
     schedule::Schedule,
 };
 
+mod body;
 mod each;
 mod export;
 
@@ -77,6 +78,9 @@ pub(super) fn request(
             at.value.0.clone()
         }
     };
+    if let Some(Says { body: Body::Json(json), .. }) = &says {
+        body::has_room(json, raw, report);
+    }
     Some(Unaddressed(Request {
         path: String::new(),
         says: says?,

@@ -50,8 +50,20 @@ fn of_a_feed_over_http() {
             "pagination.kind: \"pages\" is unknown; use \"none\", \"page\", \"offset\", \"cursor\", \"link\" or \"next_url\"",
         ),
         (
-            "pagination = { kind = \"offset\", param = \"o\", start = 1 }",
+            "pagination = { kind = \"cursor\", param = \"a\", next = \"$.n\", start = 1 }",
             "pagination.start: does not belong to this kind; take it out",
+        ),
+        (
+            "incremental = { by = \"clock\", param = \"filters.value\", place = \"body\" }\njson = { filters = [{ value = 1 }] }",
+            "incremental.param: \"filters.value\" has no place: \"filters\" is a list of 1, without an item \"value\"; write the number of an item, from 0, or 1 to add one",
+        ),
+        (
+            "pagination = { kind = \"page\", param = \"page.number\", place = \"body\" }\njson = { page = \"all\" }",
+            "pagination.param: \"page.number\" has no place: \"page\" is no object, and would be lost for \"number\"; mend the path, or make an object or a list of what stands there",
+        ),
+        (
+            "pagination = { kind = \"page\", param = \"page\", place = \"body\", size_param = \"page.size\", size = 10 }\njson = {}",
+            "pagination.size_param: \"page.size\" has no place: \"page\" is no object, and would be lost for \"size\"; mend the path, or make an object or a list of what stands there",
         ),
         (
             "pagination = { kind = \"cursor\", param = \"a\" }",
