@@ -9,6 +9,16 @@ use crate::{
     feed::ScalarPath,
 };
 
+/// What a path into JSON looks like.
+const JSON: &str = "write one such as \"$.data[*]\" or \"$.meta.next\"";
+
+/// A path to one value of an answer that holds no records: JSON or XML, as the path is written, whatever the records come in.
+pub(super) fn of_answer(at: &At<String>, report: &mut Report<'_>) -> Option<ScalarPath> {
+    let path = ScalarPath::parse(&at.value);
+    let told = |error| report.wrong(&at.place, format!("{} {error}", quoted(&at.value)), JSON);
+    path.map_err(told).ok()
+}
+
 /// A path to one value of a page of `feed`.
 pub(super) fn scalar(
     at: &At<String>,
@@ -22,11 +32,8 @@ pub(super) fn scalar(
         report.wrong(&at.place, problem, "take it out, or use a header of the answer");
         return None;
     }
-    let remedy = if format == "xml" {
-        "write one such as \"Envelope/Body/Batch/@nextToken\""
-    } else {
-        "write one such as \"$.data[*]\" or \"$.meta.next\""
-    };
+    let remedy =
+        if format == "xml" { "write one such as \"Envelope/Body/Batch/@nextToken\"" } else { JSON };
     match ScalarPath::parse(text) {
         Ok(path) if path.is_xml() == (format == "xml") => Some(path),
         Ok(_) => {

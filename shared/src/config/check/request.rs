@@ -56,7 +56,7 @@ pub(super) fn request(
     let success = raw.success.checked(|at| success(at, raw, report));
     let each = raw.each.checked(|at| each::each(at, raw, partner, report));
     let export = raw.export.checked(|at| export::export(at, raw, report));
-    let changed = raw.changed.checked(|at| changed(&at.value, raw, report));
+    let changed = raw.changed.checked(|at| changed(&at.value, report));
     let schedule = match &raw.schedule {
         Given::Absent => Some(Schedule::Every { every: schedule::EVERY }),
         Given::Wrong => None,
@@ -227,8 +227,8 @@ fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> O
     Some(Success { rule, empty: raw.empty.or(Vec::new())?, on_error })
 }
 
-fn changed(raw: &RawChanged, feed: &RawFeed, report: &mut Report<'_>) -> Option<Changed> {
+fn changed(raw: &RawChanged, report: &mut Report<'_>) -> Option<Changed> {
     let path = raw.path.here().filter(|at| is_path(at, report));
-    let at = path::scalar(raw.at.here()?, feed, report);
+    let at = path::of_answer(raw.at.here()?, report);
     Some(Changed { path: path?.value.clone(), at: at? })
 }

@@ -149,7 +149,8 @@ table! {
 }
 
 table! {
-    /// A partner that makes a file of the data first: `path` orders it, `status` asks after it, then it is fetched.
+    /// A partner that makes a file of the data first: `path` orders it, `status` asks after it, then it is fetched. The paths lead
+    /// into those answers, which are JSON or XML; `format` is the file's.
     pub struct RawExport, as "{ status = \"/exports/{id}\", download = \"$.url\" }" {
         /// Where it is asked after, behind `base_url`; `{id}` stands for what `id` found.
         must status: String,

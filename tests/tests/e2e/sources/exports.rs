@@ -9,7 +9,7 @@ use std::{
 };
 
 use marsad_shared::{health::Reason, run::Outcome};
-use marsad_tests::partner::{Asked, Reply, Script};
+use marsad_tests::partner::{Asked, Cell, Reply, Script};
 use serde_json::{Value, json};
 
 use super::{Agency, Case, failed, lines, rows};
@@ -102,6 +102,34 @@ async fn an_export_is_ordered_awaited_fetched_and_cleared_away() -> anyhow::Resu
         agency.script.asked("/never").iter().filter(|asked| asked.path == "/never").count();
     assert_eq!(orders, 1, "what is not ready is asked after, and not ordered again");
     agency.fails("nameless", Reason::Schema, &["what the export is called"]).await?;
+    Ok(())
+}
+
+/// The answers about an export are JSON, whatever its file is.
+#[tokio::test]
+async fn the_file_of_an_export_is_in_a_format_of_its_own() -> anyhow::Result<()> {
+    let case = |feed: &'static str, format: &str, body: &'static str| {
+        let keys = format!("format = \"{format}\"\n{}", ordered(feed, "$.job.url"));
+        Case::new(feed, &keys, move |asked| match asked.method.as_str() {
+            "POST" => Reply::json(&json!({ "job": { "id": 1 } })).with_status(202),
+            "DELETE" => Reply::status(204),
+            _ if asked.path.ends_with("/jobs/1") => Reply::json(
+                &json!({ "job": { "state": "finished", "url": format!("/{feed}/file") } }),
+            ),
+            _ => Reply::text("application/octet-stream", body),
+        })
+    };
+    let agency = Agency::start(vec![
+        case("table", "csv", "id,n,at\r\n1,1,2026-11-24T12:00:01Z\r\n2,2,2026-11-24T12:00:02Z\r\n"),
+        case("lines", "ndjson", "{\"id\":\"1\",\"n\":1}\n{\"id\":\"2\",\"n\":2}\n"),
+    ])
+    .await?;
+    for feed in ["table", "lines"] {
+        let run = agency.first(feed).await?;
+        assert_eq!(run.counts.inserted, 2, "{feed}: {run:#?}");
+        let two = |id: &str, n| vec![Cell::Text(id.to_owned()), Cell::Integer(n)];
+        assert_eq!(agency.rows(feed, &["id", "n"])?, [two("1", 1), two("2", 2)], "{feed}");
+    }
     Ok(())
 }
 

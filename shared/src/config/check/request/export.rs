@@ -38,7 +38,7 @@ pub(super) fn export(
     let to = |given: &Given<String>, default: &str, report: &mut Report<'_>| match given {
         Given::Absent => ScalarPath::parse(default).ok(),
         Given::Wrong => None,
-        Given::Here(at) => path::scalar(at, feed, report),
+        Given::Here(at) => path::of_answer(at, report),
     };
     let id = to(&raw.id, "$.id", report);
     let state = to(&raw.state, "$.state", report);
@@ -46,7 +46,7 @@ pub(super) fn export(
         if at.value.starts_with('/') {
             return is_path(at, report).then(|| Download::Path(at.value.clone()));
         }
-        path::scalar(at, feed, report).map(Download::At)
+        path::of_answer(at, report).map(Download::At)
     });
     let from = raw.from.checked(|at| from(at, raw, report));
     let status = raw.status.here().filter(|at| is_path(at, report));
