@@ -44,6 +44,9 @@ pub enum DecodeError {
     /// It is in that format, but not laid out as configured.
     #[error("{0}")]
     Layout(String),
+    /// As that: there is no list of records in the object where one belongs, or null.
+    #[error("{0}")]
+    Lacking(String),
     /// Its columns are not those that the feed has: the feed is held until somebody decides.
     #[error("{text}; if it is to stay so, decide it: marsad schema show FEED")]
     Drift { drift: Vec<Drift>, text: String },
@@ -132,6 +135,7 @@ impl DecodeError {
         match &mut self {
             Self::Format(text)
             | Self::Layout(text)
+            | Self::Lacking(text)
             | Self::Encoding(text)
             | Self::Bulk(text)
             | Self::Broken(text)
@@ -164,6 +168,7 @@ impl DecodeError {
             Self::Remote { code, .. } if is_of_gateway(code) => Reason::GatewayFault,
             Self::Remote { .. } => Reason::RemoteFault,
             Self::Layout(_)
+            | Self::Lacking(_)
             | Self::Drift { .. }
             | Self::Bulk(_)
             | Self::TooManyRefused(_)

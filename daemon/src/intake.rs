@@ -57,6 +57,8 @@ pub struct Piece {
     pub beside: Beside,
     /// Which rows did not fit which column.
     pub misfits: Misfits,
+    /// What is said of a page that has left out its list of records, of a feed that allows it.
+    pub lacking: Option<String>,
 }
 
 impl Piece {
@@ -69,6 +71,7 @@ impl Piece {
             elsewhere: 0,
             beside: Beside::default(),
             misfits: Misfits::default(),
+            lacking: None,
         }
     }
 
@@ -206,7 +209,7 @@ impl Intake<'_> {
     /// is wrong with it; all of them are absent if it cannot be read at all, and in a format that has only records.
     ///
     /// # Errors
-    /// [`DecodeError`] if it cannot be read to its end; then no record of it is kept. [`DecodeError::Crowded`] if its rows
+    /// [`DecodeError`] if it cannot be read to its end, or lacks a list that it may not lack; then no record of it is kept. [`DecodeError::Crowded`] if its rows
     /// take more than `most`.
     pub fn page(
         &self,
@@ -232,7 +235,17 @@ impl Intake<'_> {
             Format::Xlsx => (nothing(), Err(no_stream())),
         };
         let read = rows.fault().or_else(|| rows.excess()).map_or(read, Err);
-        (scalars, read.map(|()| rows.piece))
+        let piece = match read {
+            Err(DecodeError::Lacking(text)) if self.feed.may_lack => {
+                rows.piece.lacking = Some(text);
+                Ok(rows.piece)
+            }
+            Err(DecodeError::Lacking(text)) => Err(DecodeError::Layout(format!(
+                "{text}, or set records_may_lack = true if an empty list is left out"
+            ))),
+            read => read.map(|()| rows.piece),
+        };
+        (scalars, piece)
     }
 
     /// Reads a page of SDMX. What is wanted beside its observations is looked for first, in a message that is held.

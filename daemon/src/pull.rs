@@ -116,6 +116,7 @@ impl Puller {
         let columns = Columns::new(Arc::clone(&feed));
         let Feed {
             records,
+            may_lack,
             deletes,
             deleted,
             format,
@@ -129,7 +130,7 @@ impl Puller {
             ..
         } = &*feed;
         let mut reading = format!(
-            "{records:?}{deletes:?}{deleted:?}{format:?}{encoding:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
+            "{records:?}{may_lack}{deletes:?}{deleted:?}{format:?}{encoding:?}{delimiter}{header_row}{key:?}{version:?}{fields:?}{:?}",
             zone.iana_name()
         );
         if let Origin::Http(request) = &feed.origin {

@@ -33,6 +33,8 @@ pub struct Feed {
     pub format: Option<Format>,
     /// JSON and XML: where the records stand in a page or file.
     pub records: RecordsPath,
+    /// JSON over HTTP: whether a page may leave out, or have null for, a list of records that is empty.
+    pub may_lack: bool,
     /// JSON and XML: where the removed records stand; `None`: there are none apart.
     pub deletes: Option<RecordsPath>,
     /// How a record says of itself that it was removed; `None`: none does.

@@ -31,7 +31,8 @@ const BUILT_MAX: usize = 32 * 1024 * 1024;
 ///
 /// # Errors
 /// [`DecodeError::Truncated`] if it ends in the middle, [`DecodeError::Format`] if it is no JSON, and
-/// [`DecodeError::Layout`] if there is nothing at `records`: that is not the same as no records.
+/// [`DecodeError::Layout`] if there is nothing at `records`, or [`DecodeError::Lacking`] where no more than the list is missing:
+/// that is not the same as no records.
 pub fn read(
     mut bytes: impl BufRead,
     plan: &Plan<'_>,
@@ -175,6 +176,14 @@ fn nothing_at(path: &str) -> DecodeError {
     ))
 }
 
+/// As [`nothing_at`], where the object is there that should hold the list.
+fn lacking(path: &str) -> DecodeError {
+    match nothing_at(path) {
+        DecodeError::Layout(text) => DecodeError::Lacking(text),
+        other => other,
+    }
+}
+
 pub(super) fn failure(error: &serde_json::Error) -> DecodeError {
     failure_behind(error, 0, 0)
 }
@@ -299,6 +308,22 @@ mod tests {
             (r#"{"data":[]} trailing"#, Reason::NotJson, "something behind the document"),
         ] {
             assert_eq!(records(text, &["data"]).unwrap_err().reason(), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_missing_is_told_apart_from_what_is_laid_out_otherwise() {
+        for (text, expected, why) in [
+            (r#"{"data":{}}"#, true, "left out"),
+            (r#"{"data":{"rows":null,"n":0}}"#, true, "null"),
+            ("{}", false, "nor what holds it"),
+            (r#"{"data":null}"#, false, "null where that should be"),
+            (r#"{"data":[]}"#, false, "a list where that should be"),
+            (r#"{"data":{"rows":{}}}"#, false, "an object"),
+            ("[]", false, "no object at all"),
+        ] {
+            let end = records(text, &["data", "rows"]).unwrap_err();
+            assert_eq!(matches!(end, DecodeError::Lacking(_)), expected, "{why}");
         }
     }
 

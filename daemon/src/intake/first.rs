@@ -81,6 +81,7 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     };
     match read {
         Ok(()) | Err(DecodeError::Stopped) => {}
+        Err(DecodeError::Lacking(_)) if feed.may_lack => return Err(DecodeError::Nothing),
         Err(error) => return Err(error),
     }
     let records = sample.iter().map(String::as_str);

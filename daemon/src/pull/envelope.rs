@@ -54,6 +54,11 @@ impl Said {
         [&self.next, &self.more, &self.total].into_iter().all(|scalar| *scalar == Scalar::Absent)
     }
 
+    /// Whether it counts records, or pages of them.
+    pub(crate) fn counts_some(&self) -> bool {
+        self.total.text().is_some_and(|total| total.trim().parse() != Ok(0_u64))
+    }
+
     /// The same with what leads on as `rewrite` has it.
     pub(super) fn rewritten(self, rewrite: impl Fn(&str) -> String) -> Self {
         let each = |scalar| match scalar {

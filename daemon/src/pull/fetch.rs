@@ -288,6 +288,10 @@ impl Puller {
         let said = said.rewritten(|text| self.source.unsigned(text));
         let nothing = || Piece::new(&shaper.layout, self.services.store.seed);
         let piece = if said.has_none() { Ok(nothing()) } else { piece };
+        let piece = piece.and_then(|mut piece| match piece.lacking.take() {
+            Some(text) if said.counts_some() => Err(decode::DecodeError::Layout(text)),
+            _ => Ok(piece),
+        });
         let piece = piece.map_err(|error| Trouble::decode(place, error))?;
         answer.body.let_go(bytes);
         let said = self.shown(said, call);
@@ -395,6 +399,11 @@ impl Puller {
     ) -> Result<Page, Trouble> {
         let found = self.beside(reading.clone(), self.envelope.paths().to_vec()).await;
         let said = self.envelope.said(&found, &answer, &call.url)?;
+        if self.feed.may_lack && said.counts_some() && !said.has_none() {
+            let what = "it says that there are records, and holds none; see what the answer looks like and mend `records`";
+            let error = decode::DecodeError::Layout(what.to_owned());
+            return Err(Trouble::decode(call.shown(), error));
+        }
         let said = said.rewritten(|text| self.source.unsigned(text));
         Ok(self.without_rows(answer, self.no_rows(), self.shown(said, call), call))
     }

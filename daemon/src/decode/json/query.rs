@@ -13,7 +13,7 @@ use serde_json::{Value, value::RawValue};
 use serde_json_path::{JsonPath, PathElement};
 
 use super::{
-    failure, nothing_at, scalar_of,
+    failure, lacking, nothing_at, scalar_of,
     walk::{Each, Tree, Walked},
 };
 use crate::decode::{DecodeError, Flow, Plan, Scalar, Standing};
@@ -80,8 +80,14 @@ pub(super) fn built(
         ))),
     };
     let records = records
-        .and_then(|()| plan.records.map_or(Ok(()), |path| select(path, Standing::Here, true)))
-        .and_then(|()| plan.deletes.map_or(Ok(()), |path| select(path, Standing::Gone, false)));
+        .and_then(|()| plan.records.map_or(Ok(()), |path| select(path, Standing::Here, true)));
+    let records = match records {
+        // What is removed stands apart, whether or not there are records.
+        Ok(()) | Err(DecodeError::Lacking(_)) => {
+            plan.deletes.map_or(Ok(()), |path| select(path, Standing::Gone, false)).and(records)
+        }
+        records => records,
+    };
     Ok(Walked { scalars: found, records })
 }
 
@@ -127,7 +133,8 @@ impl<'a> Held<'a> {
     /// Hands each value at `path` to `each`.
     ///
     /// # Errors
-    /// [`DecodeError::Layout`] if something is `required` there and nothing is; [`DecodeError::Stopped`].
+    /// [`DecodeError::Layout`] or [`DecodeError::Lacking`] if something is `required` there and nothing is;
+    /// [`DecodeError::Stopped`].
     fn select(
         &self,
         path: &JsonPath,
@@ -137,7 +144,9 @@ impl<'a> Held<'a> {
     ) -> Result<(), DecodeError> {
         let found = path.query_located(&self.document);
         if found.is_empty() && required && !self.has_empty_list(path) {
-            return Err(nothing_at(&path.to_string()));
+            let written = path.to_string();
+            let lacks = self.lacks_list(&written);
+            return Err(if lacks { lacking(&written) } else { nothing_at(&written) });
         }
         for place in found.locations() {
             let record = root.at(place.iter()).ok_or_else(|| nothing_at(&place.to_string()))?;
@@ -150,14 +159,36 @@ impl<'a> Held<'a> {
 }
 
 impl Held<'_> {
-    /// Whether the path ends in `[*]`, and there are lists in front of that, with nothing in them.
+    /// Whether there are lists in front of one of the path's `[*]`, with nothing in them.
     fn has_empty_list(&self, path: &JsonPath) -> bool {
-        let path = path.to_string();
-        let lists = path.strip_suffix("[*]").and_then(|lists| JsonPath::parse(lists).ok());
-        lists.is_some_and(|lists| {
-            let found = lists.query(&self.document).all();
-            !found.is_empty() && found.iter().all(|list| list.is_array())
+        let is_empty = |list: &&Value| list.as_array().is_some_and(Vec::is_empty);
+        self.lists(&path.to_string())
+            .any(|(_, found)| !found.is_empty() && found.iter().all(is_empty))
+    }
+
+    /// Whether nothing, or null, is where the first list on the path belongs, and objects are there to hold one.
+    fn lacks_list(&self, path: &str) -> bool {
+        let Some((list, found)) = self.lists(path).next() else { return false };
+        let holders = list.rmatch_indices(['.', '[']).find_map(|(at, _)| self.at(list.get(..at)?));
+        found.iter().all(|there| there.is_null())
+            && holders
+                .is_some_and(|held| !held.is_empty() && held.iter().all(|held| held.is_object()))
+    }
+
+    /// What stands in front of each `[*]` and each filter of a path, with the path there.
+    fn lists<'p>(&'p self, path: &'p str) -> impl Iterator<Item = (&'p str, Vec<&'p Value>)> {
+        let steps = path.match_indices('[').filter(|(at, _)| {
+            path.get(*at..).is_some_and(|step| step.starts_with("[*]") || step.starts_with("[?"))
+        });
+        steps.filter_map(|(at, _)| {
+            let list = path.get(..at)?;
+            Some((list, self.at(list)?))
         })
+    }
+
+    /// What stands at a path; `None`: it is none, because it ends within a name or a filter.
+    fn at(&self, path: &str) -> Option<Vec<&Value>> {
+        Some(JsonPath::parse(path).ok()?.query(&self.document).all())
     }
 }
 
@@ -226,17 +257,37 @@ mod tests {
             Flow::More
         };
         held.select(&path, true, &mut held.root(), keep).unwrap();
-        let none = JsonPath::parse("$.a[0].rows[*]").unwrap();
-        for (text, expected) in [
-            (r#"{"a":[{"rows":[]}]}"#, true),
-            (r#"{"a":[{"rows":{}}]}"#, false),
-            (r#"{"a":[]}"#, false),
-        ] {
-            let held = Held::read(text, &NO_PLAN).unwrap();
-            let end = held.select(&none, true, &mut held.root(), |_| Flow::More);
-            assert_eq!(end.is_ok(), expected, "{text}");
-        }
         assert_eq!(records, [r#"{"n":12345678901234567890.10}"#, r#"{"n":0.1000,"n":1}"#]);
+    }
+
+    #[test]
+    fn a_list_that_is_empty_holds_no_records_and_one_that_is_not_there_is_told() {
+        let (nothing, lacks) = (Some(false), Some(true));
+        for (path, text, expected) in [
+            ("$.a[0].rows[*]", r#"{"a":[{"rows":[]}]}"#, None),
+            ("$.a[0].rows[*]", r#"{"a":[{"rows":{}}]}"#, nothing),
+            ("$.a[0].rows[*]", r#"{"a":[]}"#, nothing),
+            ("$.a[0].rows[*]", r#"{"a":[{"rows":null}]}"#, lacks),
+            ("$.edges[*].node", r#"{"edges":[]}"#, None),
+            ("$.edges[*].node", r#"{"edges":[{"id":1}]}"#, nothing),
+            ("$.edges[*].node", r#"{"edges":{}}"#, nothing),
+            ("$.edges[*].node", r#"{"total":0}"#, lacks),
+            ("$.edges[*].node", r#"{"edges":null}"#, lacks),
+            ("$.edges[*].node", "[]", nothing),
+            ("$['a.b']['[*]'][*].node", r#"{"a.b":{"[*]":[]}}"#, None),
+            ("$['a.b']['[*]'][*].node", r#"{"a.b":{}}"#, lacks),
+            ("$['a.b']['[*]'][*].node", "{}", nothing),
+            ("$.a[*].rows[*].r", r#"{"a":[{"rows":[]},{"rows":[]}]}"#, None),
+            ("$.a[*].rows[*].r", r#"{"a":[{"rows":[]},{"rows":[1]}]}"#, nothing),
+            ("$.e[?@.m=='x[*]'].r", r#"{"e":[]}"#, None),
+            ("$.e[?@.m=='x[*]'].r", "{}", lacks),
+        ] {
+            let (path, held) =
+                (JsonPath::parse(path).unwrap(), Held::read(text, &NO_PLAN).unwrap());
+            let end = held.select(&path, true, &mut held.root(), |_| Flow::More);
+            let lacks = end.err().map(|error| matches!(error, DecodeError::Lacking(_)));
+            assert_eq!(lacks, expected, "{path} in {text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use marsad_shared::feed::{RecordsPath, ScalarPath};
 use serde::de::DeserializeSeed as _;
 
-use super::{failure, nothing_at, scalar_of, scan::Scan};
+use super::{failure, lacking, nothing_at, scalar_of, scan::Scan};
 use crate::decode::{DEPTH_MAX, DecodeError, Flow, Plan, Scalar, Standing, Text};
 use held::At;
 
@@ -108,7 +108,9 @@ impl<'p> Tree<'p> {
                 "there is {odd} at {} where a list of records belongs; see what the answer looks like and mend `records`",
                 path()
             ))),
-            None if self.records.is_some() && !walk.found => Err(nothing_at(&path())),
+            None if self.records.is_some() && !walk.found => {
+                Err(if walk.around { lacking(&path()) } else { nothing_at(&path()) })
+            }
             None => Ok(()),
         };
         Walked { scalars: walk.scalars, records }
@@ -137,6 +139,11 @@ impl<'p> Node<'p> {
         self.names.get(at).map(|(_, node)| (at, node))
     }
 
+    /// Whether the records are a member of what stands here.
+    fn holds_records(&self) -> bool {
+        self.names.iter().any(|(_, node)| node.list == Some(Standing::Here))
+    }
+
     /// The place at the end of `names`, made if it is not there.
     fn at(&mut self, names: &'p [String]) -> &mut Self {
         let Some((name, rest)) = names.split_first() else { return self };
@@ -157,6 +164,8 @@ struct Walk<'w, 'e> {
     each: &'w mut Each<'e>,
     scalars: Vec<(usize, Scalar)>,
     found: bool,
+    /// Whether the object was met that should hold the records.
+    around: bool,
     /// What stands where a list of records belongs.
     odd: Option<&'static str>,
     /// Why it ended, where whoever reads the bytes cannot know.
@@ -173,7 +182,7 @@ enum Ended {
 
 impl<'w, 'e> Walk<'w, 'e> {
     fn new(each: &'w mut Each<'e>) -> Self {
-        Self { each, scalars: Vec::new(), found: false, odd: None, ended: None }
+        Self { each, scalars: Vec::new(), found: false, around: false, odd: None, ended: None }
     }
 
     /// Keeps a value that is wanted.

@@ -46,6 +46,7 @@ pub(in crate::source) fn feed(request: &Request) -> Feed {
         connection: "p/api".to_owned().try_into().unwrap(),
         origin: Origin::Http(request.clone()),
         format: None,
+        may_lack: false,
         deletes: None,
         deleted: None,
         records: RecordsPath::Plain(Vec::new()),

@@ -62,7 +62,7 @@ pub(super) fn feed(
     let encoding = encoding::encoding(raw, report);
     let keeping = keeping::keeping(raw, report);
     let (delimiter, header_row) = csv?;
-    let Selection { records, deletes, deleted } = selection?;
+    let Selection { records, may_lack, deletes, deleted } = selection?;
     let id = &raw.id.value()?.0;
     Some(Feed {
         id: FeedId::of(partner, id).ok()?,
@@ -71,6 +71,7 @@ pub(super) fn feed(
         origin: origin?,
         format: raw.format.value().copied(),
         records,
+        may_lack,
         deletes,
         deleted,
         encoding,

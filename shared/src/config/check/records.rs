@@ -41,6 +41,7 @@ impl Places {
 /// What is taken from a page or file, and as what.
 pub(super) struct Selection {
     pub(super) records: RecordsPath,
+    pub(super) may_lack: bool,
     pub(super) deletes: Option<RecordsPath>,
     pub(super) deleted: Option<Deleted>,
 }
@@ -59,6 +60,7 @@ pub(super) fn selection(block: &At<RawFeed>, report: &mut Report<'_>) -> Option<
     }
     // What is written must be read; what is not written is nothing.
     Some(Selection {
+        may_lack: may_lack(raw, report)?,
         records: records?,
         deletes: deletes.map_or(Some(None), |read| read.map(Some))?,
         deleted: match rule {
@@ -81,6 +83,17 @@ fn records(block: &At<RawFeed>, places: Places, report: &mut Report<'_>) -> Opti
         }
         Given::Absent => Some(RecordsPath::Plain(Vec::new())),
     }
+}
+
+/// Whether the list of records may be left out of what stands around it.
+fn may_lack(raw: &RawFeed, report: &mut Report<'_>) -> Option<bool> {
+    let is_json = matches!(raw.format.value(), None | Some(Format::Json));
+    if !is_json {
+        raw.records_may_lack.refuse(report, "means nothing to a format that is not JSON");
+    } else if matches!(raw.records.value().map(String::as_str), None | Some("$" | "$[*]")) {
+        raw.records_may_lack.refuse(report, "means nothing where the list is all there is");
+    }
+    raw.records_may_lack.or(false)
 }
 
 fn rule(raw: &RawDeleted, places: Places, report: &mut Report<'_>) -> Option<Deleted> {

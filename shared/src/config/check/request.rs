@@ -99,6 +99,7 @@ pub(super) fn request(
 pub(super) fn refuse_for_files(raw: &RawFeed, report: &mut Report<'_>) {
     let problem = "means nothing to files, which are taken when they come";
     raw.method.refuse(report, problem);
+    raw.records_may_lack.refuse(report, problem);
     raw.json.refuse(report, problem);
     raw.form.refuse(report, problem);
     raw.text.refuse(report, problem);

@@ -51,6 +51,13 @@ async fn a_feed_is_asked_for_once_for_each_record_of_another() -> anyhow::Result
         families(),
         children("members", optional, members),
         children("nobody", "statuses = { 404 = \"empty\" }", |_| Reply::status(404)),
+        children("left-out", "records_may_lack = true", |asked| {
+            let family = asked.path.split('/').nth(2).unwrap_or_default();
+            Reply::json(&match family {
+                "f2" => json!({}),
+                _ => json!({ "data": [{ "id": family }] }),
+            })
+        }),
         children("one-fails", "", |asked| match (asked.path.as_str(), asked.before) {
             ("/one-fails/f2/members", 0) => Reply::status(404),
             (path, _) => data(&json!([{ "id": path.split('/').nth(2) }])),
@@ -64,7 +71,7 @@ async fn a_feed_is_asked_for_once_for_each_record_of_another() -> anyhow::Result
     ])
     .await?;
     agency.first("families").await?;
-    for feed in ["members", "nobody", "one-fails", "too-many"] {
+    for feed in ["members", "nobody", "left-out", "one-fails", "too-many"] {
         agency.ended(feed, 0).await?;
     }
 
@@ -75,6 +82,8 @@ async fn a_feed_is_asked_for_once_for_each_record_of_another() -> anyhow::Result
     agency.again("members").await?;
     assert_eq!(agency.rows("members", &["id"])?.len(), 6, "a new family is asked after too");
 
+    agency.again("left-out").await?;
+    assert_eq!(agency.rows("left-out", &["id"])?, text(&["f%2F1%20%C3%A9", "f3", "f4"]));
     let nobody = agency.order("nobody", false).await?;
     failed("nobody", &nobody, Reason::Http4xx, &["nothing for any of 4 records"]);
     let too_many = agency.order("too-many", false).await?;

@@ -132,6 +132,53 @@ async fn nothing_new_is_an_answer() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Some partners leave out a list that is empty, and the feed says so.
+#[tokio::test]
+async fn a_list_that_is_left_out_is_empty_where_the_feed_says_so() -> anyhow::Result<()> {
+    let lacks = "records_may_lack = true\nsuccess = { path = \"$.code\", equals = [0] }";
+    let counted = format!(
+        "{lacks}\npagination = {{ kind = \"offset\", param = \"from\", total = \"$.total\" }}"
+    );
+    let deletes = format!("{lacks}\ndeletes = \"$.gone[*]\"");
+    let bare = |pairs: &Value| Reply::json(pairs);
+    let good_of_3 = with(&json!({ "data": rows(0..3), "total": 3 }));
+    let agency = Agency::start(vec![
+        turns("left-out", lacks, bare(&json!({ "code": 0 }))),
+        turns("null", lacks, bare(&json!({ "code": 0, "data": null }))),
+        turns("removed", &deletes, bare(&json!({ "code": 0, "gone": [row(1)] }))),
+        turns("fails", lacks, bare(&json!({ "code": 7 }))),
+        turns("other", lacks, bare(&json!({ "code": 0, "data": "busy" }))),
+        turns("not-said", "", bare(&json!({ "code": 0 }))),
+        Case::new("counted", &counted, move |asked| match asked.before {
+            0 => good_of_3.clone(),
+            1 => Reply::json(&json!({ "code": 0, "total": 0 })),
+            _ => Reply::json(&json!({ "code": 0, "total": 3 })),
+        }),
+    ])
+    .await?;
+    for feed in ["left-out", "null", "counted"] {
+        agency.first(feed).await?;
+        let run = agency.again(feed).await?;
+        assert_eq!((run.outcome, run.counts.received), (Outcome::Unchanged, 0), "{feed}: {run:#?}");
+        agency.same(feed, 0..3)?;
+    }
+    agency.first("removed").await?;
+    agency.again("removed").await?;
+    agency.same("removed", [0, 2])?;
+    for (feed, reason, words) in [
+        ("fails", Reason::RemoteFault, "failed (7)"),
+        ("other", Reason::Schema, "a single value at $.data[*]"),
+        ("not-said", Reason::Schema, "or set records_may_lack = true"),
+    ] {
+        agency.first(feed).await?;
+        failed(feed, &agency.order(feed, false).await?, reason, &[words]);
+        agency.same(feed, 0..3)?;
+    }
+    let more = agency.order("counted", false).await?;
+    failed("counted", &more, Reason::Schema, &["there is nothing at $.data[*]"]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_may_pass_is_tried_again_and_what_may_not_is_left() -> anyhow::Result<()> {
     let once = |then: fn() -> Reply| {

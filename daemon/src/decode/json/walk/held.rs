@@ -62,6 +62,7 @@ impl<'de> Visitor<'de> for At<'_, '_, '_, '_, '_> {
         if self.node.list.is_some() {
             self.walk.odd = Some("an object");
         }
+        self.walk.around |= self.node.holds_records();
         let mut met = Met::new(self.node);
         while let Some(Name(name)) = map.next_key()? {
             let Some((at, node)) = self.node.named(&name) else {

@@ -68,6 +68,7 @@ impl Node<'_> {
         if self.list.is_some() {
             walk.odd = Some("an object");
         }
+        walk.around |= self.holds_records();
         if scan.is_empty(b'}')? {
             return Ok(());
         }
