@@ -287,6 +287,8 @@ pub struct Incremental {
     pub by: By,
     /// Where the cursor travels. `None`: the partner cannot filter, or gives a URL to go on with.
     pub param: Option<Param>,
+    /// How it stands beside what the path's query says of the same parameter; `None`: nothing.
+    pub join: Option<Join>,
     pub writing: Writing,
     /// The cursor of a feed that was never read.
     pub start: Option<String>,
@@ -324,6 +326,15 @@ impl By {
             Self::Clock | Self::Token(_) | Self::Delta(_) => None,
         }
     }
+}
+
+/// How the cursor stands beside a condition of the feed's own in the same parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// Both are one condition.
+    And,
+    /// The parameter stands there twice, as FHIR has it.
+    Repeat,
 }
 
 /// How a cursor is written into a request.

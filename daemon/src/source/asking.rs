@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use marsad_shared::{
     feed::{Feed, FieldType, Format},
     request::{
-        Body, By, Carrier, Incremental, Method, PageSize, Pagination, Paging, Param, Request,
+        Body, By, Carrier, Incremental, Join, Method, PageSize, Pagination, Paging, Param, Request,
         TimeFormat, Writing,
     },
 };
@@ -25,7 +25,7 @@ mod put;
 mod step;
 mod written;
 
-use put::{clear_query, exact, header, put};
+use put::{clear_query, exact, header, joined, put};
 use step::before;
 pub use step::whole;
 use written::{from, time};
@@ -241,6 +241,11 @@ impl<'a> Asker<'a> {
             put(call, param, value)
         };
         if let Some(incremental) = &self.request.incremental {
+            let put = |call: &mut Call, param: &Param, value: Value| {
+                let joins = incremental.join == Some(Join::And) && param.carrier == Carrier::Query;
+                let value = if joins && !given { joined(call, &param.name, value) } else { value };
+                put(call, param, value)
+            };
             let since = leg.since.as_deref().or(incremental.start.as_deref());
             // Where a page leads on by the parameter that says since when, it says all.
             let led = matches!(ask, Ask::Token(_) | Ask::Value(_));

@@ -277,6 +277,7 @@ mod tests {
     fn rule(kind: FieldType, lookback: u64) -> CursorRule {
         let incremental = Incremental {
             by: By::Field("at".to_owned()),
+            join: None,
             param: None,
             writing: Writing {
                 template: None,

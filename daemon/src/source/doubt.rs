@@ -128,6 +128,7 @@ mod tests {
     fn rule(kind: FieldType, time: TimeFormat) -> (CursorRule, Layout) {
         let incremental = Incremental {
             by: By::Field("at".to_owned()),
+            join: None,
             param: None,
             writing: Writing { template: None, time, zone: TimeZone::UTC },
             start: None,

@@ -20,7 +20,7 @@ headers = { Accept = "application/json", Prefer = "odata.track-changes" }
 pagination = { kind = "next_url", next = "$['@odata.nextLink']" }
 incremental = { by = "delta", delta = "$['@odata.deltaLink']" }
 success = { error = "$.error" }
-by_field = { param = "$filter", value = "{field} ge {cursor}" }
+by_field = { param = "$filter", value = "{field} ge {cursor}", join = "and" }
 "#;
 
 /// CKAN's datastore: its own next link never ends, so records are counted, up to `total`. Whether anything changed stands
@@ -35,7 +35,7 @@ success = { path = "$.success", equals = [true] }
 const OPENDATASOFT: &str = r#"
 records = "$.results[*]"
 pagination = { kind = "offset", param = "offset", size_param = "limit", size = 100, total = "$.total_count", max_records = 10000 }
-by_field = { param = "where", value = "{field} >= date'{cursor}'" }
+by_field = { param = "where", value = "{field} >= date'{cursor}'", join = "and" }
 "#;
 
 /// JSON:API 1.1.

@@ -50,6 +50,17 @@ fn put_query(url: &mut Url, name: &str, value: &str) {
     url.set_query(Some(&query));
 }
 
+/// `value` as one condition with what the query says of the parameter already, which is taken out there.
+pub(super) fn joined(call: &mut Call, name: &str, value: Value) -> Value {
+    let said = call.url.query_pairs().filter(|(there, said)| there == name && !said.is_empty());
+    let said: Vec<_> = said.map(|(_, said)| format!("({said})")).collect();
+    clear_query(&mut call.url, |there| there == name);
+    match (said.is_empty(), value.as_str()) {
+        (false, Some(ours)) => format!("{} and ({ours})", said.join(" and ")).into(),
+        _ => value,
+    }
+}
+
 /// Takes the parameters out of a query whose names `gone` takes; the others stay as they were written.
 pub(super) fn clear_query(url: &mut Url, gone: impl Fn(&str) -> bool) {
     let Some(query) = url.query() else { return };

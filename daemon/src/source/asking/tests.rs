@@ -70,6 +70,45 @@ fn the_cursor_is_written_as_the_partner_takes_it() {
 }
 
 #[test]
+fn a_condition_of_the_feeds_own_goes_on_beside_the_cursor() {
+    let since = Leg { since: Some("2026-11-24T12:00:00Z".to_owned()), ..Leg::default() };
+    let first = Leg::default();
+    let writing = Writing {
+        template: Some("{field} ge {cursor}".to_owned()),
+        time: TimeFormat::Rfc3339,
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    let own = "open%20eq%201%20or%20a%20eq%202";
+    let ours = "ModifiedOn%20ge%202026-11-24T12%3A00%3A00Z";
+    for (path, join, leg, expected) in [
+        (
+            format!("/x?since={own}&b=1"),
+            Join::And,
+            &since,
+            format!("b=1&since=%28{own}%29%20and%20%28{ours}%29"),
+        ),
+        (format!("/x?since={own}&b=1"), Join::And, &first, format!("since={own}&b=1")),
+        (
+            format!("/x?since={own}&b=1"),
+            Join::Repeat,
+            &since,
+            format!("since={own}&b=1&since={ours}"),
+        ),
+        ("/x?since=&b=1".to_owned(), Join::And, &since, format!("b=1&since={ours}")),
+        ("/x?b=1".to_owned(), Join::And, &since, format!("b=1&since={ours}")),
+    ] {
+        let incremental =
+            Incremental { join: Some(join), writing: writing.clone(), ..incremental() };
+        let request = Request { path, incremental: Some(incremental), ..by_url() };
+        let asked = asked_of(&request, leg, &Ask::First).unwrap();
+        assert_eq!(asked, format!("/api/x?{expected}"), "{join:?}");
+        let on = Ask::Url(format!("http://p.example/api/x?{expected}&skip=2"));
+        let asked = asked_of(&request, leg, &on).unwrap();
+        assert_eq!(asked, format!("/api/x?{expected}&skip=2"), "the partner's own link says all");
+    }
+}
+
+#[test]
 fn a_stretch_of_time_has_an_end_that_belongs_to_it_or_not() {
     let mut request = request(Paging::None, Stop::Next);
     let window = |granularity| Window {

@@ -452,6 +452,7 @@ pub(in crate::source) fn incremental() -> Incremental {
     Incremental {
         by: By::Field("updated_at".to_owned()),
         param: Some(Param { name: "since".to_owned(), carrier: Carrier::Query }),
+        join: None,
         writing: Writing {
             template: None,
             time: TimeFormat::Rfc3339,

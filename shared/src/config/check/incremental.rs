@@ -13,7 +13,7 @@ use crate::{
         value::{BoundKind, ByKind, Order, Span},
     },
     feed::{Field, FieldType},
-    request::{Bound, By, Incremental, Missing, Param, TimeFormat, Window, Writing},
+    request::{Bound, By, Carrier, Incremental, Missing, Param, TimeFormat, Window, Writing},
 };
 
 /// How far a clock cursor goes back where nothing else is said: what was being written when it was read comes a little later.
@@ -45,6 +45,9 @@ pub(super) fn incremental(
         }
         (Given::Wrong, _) => return None,
     };
+    if raw.join.is_absent() && matches!(carrier, Some(Carrier::Query)) {
+        stands_alone(raw, feed, report);
+    }
     let writing = writing(raw, report);
     let window = window(raw, report);
     if let Some(at) = raw.split.here()
@@ -55,6 +58,7 @@ pub(super) fn incremental(
     Some(Incremental {
         by: by?,
         param,
+        join: raw.join.value().copied(),
         writing: writing?,
         start: raw.start.value().cloned(),
         lookback: raw
@@ -69,6 +73,25 @@ pub(super) fn incremental(
         split: raw.split.value().copied(),
         missing: raw.missing.or(Missing::Include)?,
     })
+}
+
+/// Refuses parameters that the feed's path has already.
+fn stands_alone(raw: &RawIncremental, feed: &RawFeed, report: &mut Report<'_>) {
+    let path = feed.path.value().and_then(|path| path.split_once('?'));
+    let Some((_, query)) = path else { return };
+    for at in [&raw.param, &raw.until_param].into_iter().filter_map(Given::here) {
+        if url::form_urlencoded::parse(query.as_bytes()).all(|(name, _)| name != at.value) {
+            continue;
+        }
+        let problem =
+            format!("{} stands in path as well, and would be said twice", quoted(&at.value));
+        let remedy = if raw.value.is_absent() {
+            "take it out there (`start` says where a first read begins), or add join = \"repeat\" if the partner takes both"
+        } else {
+            "add join = \"and\" to make one condition of both, or \"repeat\" if the partner takes both"
+        };
+        report.wrong(&at.place, problem, remedy);
+    }
 }
 
 fn by(
@@ -211,6 +234,7 @@ fn refuse_others(raw: &RawIncremental, kind: ByKind, report: &mut Report<'_>) {
     if matches!(kind, ByKind::Delta | ByKind::Here) {
         raw.param.refuse(report, problem);
         raw.place.refuse(report, problem);
+        raw.join.refuse(report, problem);
         raw.value.refuse(report, problem);
         raw.format.refuse(report, problem);
         raw.zone.refuse(report, problem);

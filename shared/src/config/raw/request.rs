@@ -5,7 +5,7 @@ use crate::{
         table::{Or, table},
         value::{BaseUrl, BoundKind, ByKind, Id, Order, PagingKind, Scalar, Span, Zone},
     },
-    request::{AbortMethod, Carrier, Missing, OnError, OnGone, Stop},
+    request::{AbortMethod, Carrier, Join, Missing, OnError, OnGone, Stop},
 };
 
 table! {
@@ -69,6 +69,9 @@ table! {
         may place: Carrier,
         /// What the parameter says; `{cursor}` stands for the cursor. Default: the cursor alone.
         may value: String,
+        /// How it stands beside what the query of `path` says of the same parameter: `and`, as one condition, `(theirs) and (ours)`;
+        /// or `repeat`, as a parameter of its own. Default: such a path is refused; of `odata` and `opendatasoft`: `and`.
+        may join: Join,
         /// How times are written: `unix`, `unix_ms`, or as in strftime. Default: RFC 3339, UTC.
         may format: String,
         /// The IANA zone in which times are written. Default: UTC.

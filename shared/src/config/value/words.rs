@@ -7,7 +7,9 @@ use super::{
 use crate::{
     connection::DeliverMethod,
     feed::{DecimalSign, FieldType, Format, Mode},
-    request::{AbortMethod, Carrier, Method, Missing, OnError, OnGone, OnStatus, Preset, Stop},
+    request::{
+        AbortMethod, Carrier, Join, Method, Missing, OnError, OnGone, OnStatus, Preset, Stop,
+    },
 };
 
 /// The kinds of `pagination`.
@@ -120,6 +122,7 @@ word!(
     [("include", Self::Include), ("exclude", Self::Exclude), ("raise", Self::Raise)],
     later []
 );
+word!(Join, [("and", Self::And), ("repeat", Self::Repeat)], later []);
 word!(OnGone, [("keep", Self::Keep), ("delete", Self::Delete)], later []);
 word!(
     OnStatus,

@@ -60,6 +60,18 @@ async fn the_cursor_is_written_as_the_partner_reads_it() -> anyhow::Result<()> {
             ),
             |_| data(rows(0..8)),
         ),
+        Case::new(
+            "odata",
+            "preset = \"odata\"\nrecords = \"$.data[*]\"\npath = \"/odata?$filter=open%20eq%201&a=1\"\n\
+             incremental = { field = \"at\" }",
+            |_| data(rows(0..8)),
+        ),
+        Case::new(
+            "opendatasoft",
+            "preset = \"opendatasoft\"\nrecords = \"$.data[*]\"\npath = \"/opendatasoft?where=open%3D1\"\n\
+             incremental = { field = \"at\" }\npagination = { kind = \"none\" }",
+            |_| data(rows(0..8)),
+        ),
         written("counter", "field = \"n\", param = \"above\""),
         written("start", &format!("{field}, start = \"2019-01-01T00:00:00Z\"")),
     ])
@@ -75,6 +87,13 @@ async fn the_cursor_is_written_as_the_partner_reads_it() -> anyhow::Result<()> {
         ("lookback", "since", None, "2020-02-29T23:50:07Z"),
         ("header", "X-Since", None, "2020-03-01T00:00:07Z"),
         ("body", "filter.since", None, "2020-03-01T00:00:07Z"),
+        ("odata", "$filter", Some("open eq 1"), "(open eq 1) and (at ge 2020-03-01T00:00:07Z)"),
+        (
+            "opendatasoft",
+            "where",
+            Some("open=1"),
+            "(open=1) and (at >= date'2020-03-01T00:00:07Z')",
+        ),
         ("counter", "above", None, "7"),
         ("start", "since", Some("2019-01-01T00:00:00Z"), "2020-03-01T00:00:07Z"),
     ] {

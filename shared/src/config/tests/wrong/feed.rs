@@ -562,6 +562,25 @@ fn of_columns() {
 }
 
 #[test]
+fn of_a_parameter_that_stands_in_the_path_as_well() {
+    let since = "\"since\" stands in path as well, and would be said twice; take it out there (`start` says where a first read begins), or add join = \"repeat\" if the partner takes both";
+    let filter = "\"$filter\" stands in path as well, and would be said twice; add join = \"and\" to make one condition of both, or \"repeat\" if the partner takes both";
+    for (path, keys, expected) in [
+        ("/x?since=2026&a=1", "param = \"since\"", Some(since)),
+        ("/x?since=2026", "param = \"since\", join = \"repeat\"", None),
+        ("/x?sinc=2026", "param = \"since\"", None),
+        ("/x?since=2026", "param = \"since\", place = \"header\"", None),
+        ("/x?%24filter=a", "param = \"$filter\", value = \"{field} ge {cursor}\"", Some(filter)),
+        ("/x?$filter=a", "param = \"$filter\", value = \"ge {cursor}\", join = \"and\"", None),
+    ] {
+        let feed = FEED.replace("/cases", path);
+        let text = format!("{PARTNER}{HTTP}{feed}incremental = {{ field = \"at\", {keys} }}\n");
+        let expected = expected.map(|said| format!("11: feed.cases.incremental.param: {said}"));
+        assert_eq!(said_of(&text), Vec::from_iter(expected), "{path} {keys}");
+    }
+}
+
+#[test]
 fn of_what_goes_with_a_deleted_parent() {
     let (other, feed) = (FEED.replace("cases", "other"), FEED.replace("/cases", "/cases/{no}"));
     for (keys, expected) in [
