@@ -216,8 +216,8 @@ pub struct Pagination {
     pub carrier: Carrier,
     /// Parameters of the URL that do not go beside what leads on: it stands for them.
     pub replaces: Vec<String>,
-    /// A flag that says whether more follows.
-    pub more: Option<ScalarPath>,
+    /// A flag on each page.
+    pub more: Option<More>,
     pub total: Option<Total>,
     pub stop: Stop,
     /// The most pages of one walk.
@@ -248,6 +248,15 @@ pub enum Paging {
 pub enum NextAt {
     Body(ScalarPath),
     Header(String),
+}
+
+/// What a page's flag says.
+#[derive(Clone, Debug)]
+pub enum More {
+    /// Whether more follows.
+    Follows(ScalarPath),
+    /// Whether the page is the last.
+    Ends(ScalarPath),
 }
 
 /// How much there is, as the partner counts it on each page.

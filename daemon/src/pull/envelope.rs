@@ -5,7 +5,7 @@ use std::ops::Range;
 use marsad_shared::{
     feed::ScalarPath,
     health::Reason,
-    request::{By, NextAt, OnError, Paging, Request, Success, SuccessRule, Total},
+    request::{By, More, NextAt, OnError, Paging, Request, Success, SuccessRule, Total},
 };
 use url::Url;
 
@@ -81,7 +81,9 @@ impl Envelope {
             },
             _ => {}
         }
-        envelope.more = pagination.more.as_ref().map(|path| envelope.look(path));
+        if let Some(More::Follows(path) | More::Ends(path)) = &pagination.more {
+            envelope.more = Some(envelope.look(path));
+        }
         if let Some(Total::Records(path) | Total::Pages(path)) = &pagination.total {
             envelope.total = Some(envelope.look(path));
         }

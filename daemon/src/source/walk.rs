@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use marsad_shared::request::{Paging, Request, Stop, Total};
+use marsad_shared::request::{More, Paging, Request, Stop, Total};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -55,6 +55,7 @@ pub struct Facts {
     pub rows: u64,
     /// What stands at `next`, where the paging has one.
     pub next: Scalar,
+    /// Its flag, where there is one.
     pub more: Scalar,
     pub total: Scalar,
     /// The `Link` header.
@@ -366,7 +367,11 @@ impl<'a> Walker<'a> {
         Ok(match pagination.stop {
             Stop::Empty => bare,
             Stop::Short => pagination.size.as_ref().is_some_and(|size| facts.rows < size.size),
-            Stop::More => !flag(&facts.more).ok_or(WalkError::NoFlag { page })?,
+            Stop::More => {
+                let says = flag(&facts.more);
+                let ends = matches!(pagination.more, Some(More::Ends(_)));
+                says.ok_or(WalkError::NoFlag { page })? == ends
+            }
             Stop::Total => {
                 let said = number(&facts.total).ok_or(WalkError::NoTotal { page })?;
                 let got = match &pagination.total {

@@ -47,7 +47,7 @@ pub enum WalkError {
     )]
     NoHeader { name: String },
     #[error(
-        "page {page} does not say whether more follows; mend `pagination.more`, or tell the partner"
+        "page {page} does not say whether more follows; mend `more` or `end` of `pagination`, or tell the partner"
     )]
     NoFlag { page: u64 },
     #[error(

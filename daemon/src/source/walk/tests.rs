@@ -129,6 +129,13 @@ pub(in crate::source) fn by_cursor(stop: Stop) -> Request {
     request(Paging::Cursor { param: "p".to_owned(), next }, stop)
 }
 
+/// By a cursor, to the page that says that it is the last.
+fn until_its_end() -> Request {
+    let mut request = by_cursor(Stop::More);
+    request.pagination.more = Some(More::Ends(ScalarPath::parse("$.end").unwrap()));
+    request
+}
+
 pub(in crate::source) fn by_url() -> Request {
     let next = NextAt::Body(ScalarPath::parse("$.n").unwrap());
     request(Paging::NextUrl { next }, Stop::Next)
@@ -212,6 +219,15 @@ fn each_kind_of_paging_asks_for_what_comes_next_and_ends_where_it_ends() {
             vec!["", "&p=a"],
             "the flag decides, whatever cursor stands beside it",
         ),
+        (
+            until_its_end(),
+            vec![
+                Facts { more: text("false"), ..lead(2, text("a")) },
+                Facts { more: text("true"), ..lead(2, text("a")) },
+            ],
+            vec!["", "&p=a"],
+            "the last page leads on to itself, and says that it is the last",
+        ),
     ] {
         let expected: Vec<_> =
             expected.iter().map(|end| format!("/api/v1/x?open=1{end}")).collect();
@@ -235,6 +251,12 @@ fn a_walk_that_leads_nowhere_is_stopped() {
             tokens(&["a", "b", "a"]),
             WalkError::Circle { page: 3 },
             "a cursor that came before",
+        ),
+        (
+            until_its_end(),
+            vec![Facts { more: text("false"), ..lead(1, text("a")) }; 2],
+            WalkError::Circle { page: 2 },
+            "one that leads on to itself and is not the last",
         ),
         (
             by_cursor(Stop::Next),

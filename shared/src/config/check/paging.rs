@@ -8,7 +8,7 @@ use crate::{
         table::{At, Given, Reported},
         value::PagingKind,
     },
-    request::{Carrier, NextAt, PageSize, Pagination, Paging, Stop, Total},
+    request::{Carrier, More, NextAt, PageSize, Pagination, Paging, Stop, Total},
 };
 
 /// The most pages of one walk where nothing else is said.
@@ -41,7 +41,7 @@ pub(super) fn pagination(
             report.wrong(&at.place, "reads nothing", "write at least 1, or take it out");
         }
     }
-    let more = raw.more.checked(|at| path::scalar(at, feed, report));
+    let more = more(feed, raw, report);
     let total = total(feed, raw, report);
     let stop = stop(raw, kind, report);
     let carrier = carriers.carrier(&raw.place, report);
@@ -140,6 +140,21 @@ fn next(feed: &RawFeed, block: &At<RawPagination>, report: &mut Report<'_>) -> O
     }
 }
 
+/// The flag of a page, which says one of two things.
+fn more(
+    feed: &RawFeed,
+    raw: &RawPagination,
+    report: &mut Report<'_>,
+) -> Result<Option<More>, Reported> {
+    let more = raw.more.checked(|at| path::scalar(at, feed, report))?;
+    let end = raw.end.checked(|at| path::scalar(at, feed, report))?;
+    if let (Some(_), Some(at)) = (&more, raw.end.here()) {
+        report.wrong(&at.place, "stands beside more", "write one of the two");
+        return Err(Reported);
+    }
+    Ok(more.map(More::Follows).or(end.map(More::Ends)))
+}
+
 fn total(
     feed: &RawFeed,
     raw: &RawPagination,
@@ -158,21 +173,20 @@ fn total(
 fn stop(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>) -> Option<Stop> {
     let counts = matches!(kind, PagingKind::Page | PagingKind::Offset);
     let leads = matches!(kind, PagingKind::Cursor | PagingKind::NextUrl | PagingKind::Link);
-    let default = match (&raw.more, &raw.total, &raw.total_pages) {
-        (Given::Absent, Given::Absent, Given::Absent) if counts => Stop::Empty,
-        (Given::Absent, ..) if leads => Stop::Next,
-        (Given::Absent, Given::Absent, Given::Absent) => Stop::Next,
-        (Given::Absent, ..) => Stop::Total,
-        _ => Stop::More,
+    let has_flag = !raw.more.is_absent() || !raw.end.is_absent();
+    let has_total = !raw.total.is_absent() || !raw.total_pages.is_absent();
+    let default = match (has_flag, has_total) {
+        (true, _) => Stop::More,
+        (false, false) if counts => Stop::Empty,
+        (false, true) if !leads => Stop::Total,
+        _ => Stop::Next,
     };
     let stop = raw.stop.or(default)?;
     let needs = match stop {
         Stop::Empty | Stop::Short if !counts => Some("kind `page` or `offset`"),
         Stop::Short if raw.size.is_absent() => Some("size"),
-        Stop::More if raw.more.is_absent() => Some("more"),
-        Stop::Total if raw.total.is_absent() && raw.total_pages.is_absent() => {
-            Some("total or total_pages")
-        }
+        Stop::More if !has_flag => Some("more or end"),
+        Stop::Total if !has_total => Some("total or total_pages"),
         Stop::Next if kind != PagingKind::None && !leads => {
             Some("kind `cursor`, `next_url` or `link`")
         }
@@ -210,6 +224,7 @@ fn refuse_others(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>)
         raw.size.refuse(report, problem);
         raw.size_param.refuse(report, problem);
         raw.more.refuse(report, problem);
+        raw.end.refuse(report, problem);
         raw.total.refuse(report, problem);
         raw.total_pages.refuse(report, problem);
     }

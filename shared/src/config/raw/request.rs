@@ -36,12 +36,14 @@ table! {
         may replaces: Vec<String>,
         /// A path to a flag that says whether more follows. A page without it is an error.
         may more: String,
+        /// A path to a flag that says that this page is the last, whatever leads on from it. A page without it is an error.
+        may end: String,
         /// A path to the number of records there are.
         may total: String,
         /// A path to the number of pages there are.
         may total_pages: String,
-        /// What makes a page the last: `empty`, `short`, `more`, `total`, `next` or `null`. Default: what `more` or `total`
-        /// says; else `empty` for `page` and `offset`, and `next` for the others.
+        /// What makes a page the last: `empty`, `short`, `more`, `total`, `next` or `null`. Default: what `more`, `end` or
+        /// `total` says; else `empty` for `page` and `offset`, and `next` for the others.
         may stop: Stop,
         /// The most pages of one walk. Default: 100,000.
         may max_pages: u64,

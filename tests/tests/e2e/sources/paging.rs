@@ -206,6 +206,23 @@ fn leads() -> Vec<Case> {
             },
         ),
         Case::new(
+            "next-url-of-a-log",
+            "path = \"/next-url-of-a-log?from=0\"\n\
+             pagination = { kind = \"next_url\", next = \"$.next_page\", end = \"$.end_of_stream\" }",
+            |asked| match asked.number("from") {
+                // Behind its last page there is nothing to ask for yet.
+                Some(from) if from < ALL => {
+                    let page = some(from, SIZE, ALL);
+                    let last = page.end == ALL;
+                    let on = if last { from } else { page.end };
+                    let next = format!("/next-url-of-a-log?from={on}");
+                    let data = rows(page);
+                    Reply::json(&json!({ "next_page": next, "end_of_stream": last, "data": data }))
+                }
+                _ => refused(),
+            },
+        ),
+        Case::new(
             "next-url-object",
             "pagination = { kind = \"next_url\", next = \"$.links.next\" }",
             |asked| {

@@ -28,6 +28,22 @@ fn of_a_feed_over_http() {
             "deletes = \"$.gone[\"",
             "deletes: \"$.gone[\" is not a JSONPath (see character 7); write one such as \"$.data[*]\" or \"$.meta.next\"",
         ),
+        (
+            "pagination = { kind = \"cursor\", param = \"a\", next = \"$.n\", more = \"$.m\", end = \"$.e\" }",
+            "pagination.end: stands beside more; write one of the two",
+        ),
+        (
+            "incremental = { by = \"here\", field = \"at\", join = \"and\" }",
+            "incremental.join: does not belong to this kind of cursor; take it out",
+        ),
+        (
+            "records_may_lack = true",
+            "records_may_lack: means nothing where the list is all there is; take it out",
+        ),
+        (
+            "records_may_lack = true\nformat = \"ndjson\"",
+            "records_may_lack: means nothing to a format that is not JSON; take it out",
+        ),
         ("deleted = { field = \"op\" }", "deleted.values: is missing; add it to this block"),
         (
             "deleted = { field = \"op\", values = [] }",
@@ -111,7 +127,7 @@ fn of_a_feed_over_http() {
         ),
         (
             "pagination = { kind = \"page\", param = \"p\", stop = \"more\" }",
-            "pagination.stop: needs more; add it, or use another rule",
+            "pagination.stop: needs more or end; add it, or use another rule",
         ),
         (
             "pagination = { kind = \"page\", param = \"p\", place = \"body\" }",
