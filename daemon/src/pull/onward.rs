@@ -58,7 +58,7 @@ impl Puller {
                 Ok(Some((course.leg.clone(), next)))
             }
             Onward::Split => {
-                course.slips.heed(walker);
+                course.slips.heed_cut(walker);
                 split(request, course, walker).map(Some)
             }
             Onward::End => {

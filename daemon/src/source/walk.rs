@@ -96,6 +96,9 @@ pub struct Walker<'a> {
     empty: u32,
     /// Whether the last one led on to itself.
     stays: bool,
+    /// Whether it goes on behind the end by the partner's count, and whether that has come.
+    beyond: bool,
+    counted: bool,
     /// Pages read so far, of all legs.
     pub pages: u64,
     /// Records read so far, of all legs.
@@ -115,6 +118,8 @@ impl<'a> Walker<'a> {
             last_content: None,
             empty: 0,
             stays: false,
+            beyond: false,
+            counted: false,
             pages: 0,
             rows: 0,
             stand: Stand::default(),
@@ -199,10 +204,27 @@ impl<'a> Walker<'a> {
             && self.contradicted().is_some_and(is_less)
     }
 
-    /// Whether this leg has pages that were read one after the other and do not overlap: whatever leads from one to the next
-    /// may be a number.
+    /// Whether this leg has pages that were read one after the other and do not overlap, so that whatever leads from one to the
+    /// next may be a number; or whether only the partner's count tells where it ends.
     pub fn is_parted(&self) -> bool {
-        !self.joint.overlaps() && self.stand.pages > 1
+        self.ends_by_count() || !self.joint.overlaps() && self.stand.pages > 1
+    }
+
+    fn ends_by_count(&self) -> bool {
+        let pagination = &self.request.pagination;
+        let counts = matches!(pagination.kind, Paging::Page { .. } | Paging::Offset { .. });
+        counts && pagination.stop == Stop::Total
+    }
+
+    /// The same walk, which takes the partner's count for no end: it ends with a page that has nothing, or is refused.
+    #[must_use]
+    pub fn beyond_count(self) -> Self {
+        Self { beyond: true, ..self }
+    }
+
+    /// Whether it has come to the end by the partner's count, and beyond it.
+    pub fn is_beyond(&self) -> bool {
+        self.beyond && self.counted
     }
 
     /// The totals that the partner named first and last, where they differ: it changed while it was read.
@@ -378,7 +400,8 @@ impl<'a> Walker<'a> {
                 }
                 // More came than it said: it is no end, and where records are counted an empty page is one.
                 let passed = got > said && matches!(pagination.kind, Paging::Offset { .. });
-                got >= said && (bare || !passed)
+                self.counted |= got >= said;
+                got >= said && (bare || !passed && !(self.beyond && counts))
             }
             Stop::Next if matches!(pagination.kind, Paging::Link) && facts.is_broken() => {
                 return Err(WalkError::NoLink { page });
