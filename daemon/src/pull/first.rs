@@ -63,6 +63,9 @@ impl Puller {
         if !page::fits_one_page(request) {
             return None;
         }
+        if position.cursor.as_deref().is_some_and(|cursor| self.is_ahead(request, cursor)) {
+            return None;
+        }
         let since = self.since(request, position.cursor.as_deref());
         let first = match self.first.take().filter(|first| first.since == since) {
             Some(first) => first,
@@ -94,6 +97,12 @@ impl Puller {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
             Err(error) if self.may_ask_again(&error) => return None,
+            // It may be our marks that it does not take, and the walk asks without any.
+            Err(FetchError::Final { reason: Reason::Http4xx, .. })
+                if known.is_some_and(Validators::are_asked_by) =>
+            {
+                return None;
+            }
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));

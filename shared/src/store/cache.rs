@@ -145,6 +145,11 @@ pub struct Validators {
 }
 
 impl Validators {
+    /// Whether there is something that the partner is asked by.
+    pub fn are_asked_by(&self) -> bool {
+        self.etag.is_some() || self.last_modified.is_some()
+    }
+
     /// The same, of an answer that had so many rows.
     #[must_use]
     pub fn of(self, rows: u64) -> Self {

@@ -531,3 +531,38 @@ async fn a_full_read_that_broke_off_is_tried_again_as_a_full_read() -> anyhow::R
     assert_eq!(later.counts.received, 0, "and then only changes");
     Ok(())
 }
+
+/// A cursor that is still to come was put there by a clock that was wrong: what was changed meanwhile is read, not waited for.
+#[tokio::test]
+async fn a_cursor_that_is_to_come_is_not_waited_for() -> anyhow::Result<()> {
+    let changed = |asked: &Asked| match asked.param("since") {
+        Some(since) if since > super::at(8).as_str() => data(Vec::new()),
+        _ => data(rows(0..8)),
+    };
+    let by_clock = "incremental = { by = \"clock\", param = \"since\" }";
+    let by_field = "incremental = { field = \"at\", param = \"since\" }";
+    let mut agency = Agency::start(vec![
+        Case::new("clocked", by_clock, changed),
+        Case::new("dated", by_field, changed),
+    ])
+    .await?;
+    for feed in ["clocked", "dated"] {
+        agency.first(feed).await?;
+    }
+    agency.daemon.kill9().await?;
+    let ahead = "2199-01-01T00:00:00Z";
+    let cache = rusqlite::Connection::open(agency.daemon.state_dir().join("cache.db"))?;
+    cache.execute("UPDATE marsad_feed SET cursor = ?", [ahead])?;
+    drop(cache);
+    agency.daemon.go().await?;
+    for feed in ["clocked", "dated"] {
+        let run = agency.again(feed).await?;
+        assert_eq!(run.counts.received, 8, "{feed}: {run:#?}");
+        assert!(run.reason.unwrap_or_default().contains("still to come"), "{feed}");
+        let cursor = agency.cursor(feed).await?.unwrap_or_default();
+        assert!(cursor.as_str() < ahead, "{feed}: {cursor}");
+        let later = agency.again(feed).await?;
+        assert!(later.reason.is_none(), "{feed}: {later:#?}");
+    }
+    Ok(())
+}
