@@ -63,7 +63,11 @@ impl Puller {
         if !page::fits_one_page(request) {
             return None;
         }
-        if position.cursor.as_deref().is_some_and(|cursor| self.is_ahead(request, cursor)) {
+        let declared = position.ended.as_ref().and_then(|ended| ended.declared);
+        if let Some(cursor) = &position.cursor
+            && (self.is_ahead(request, cursor) || self.is_another(declared))
+        {
+            // The walk begins elsewhere.
             return None;
         }
         let since = self.since(request, position.cursor.as_deref());

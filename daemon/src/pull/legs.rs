@@ -72,6 +72,13 @@ impl Puller {
                  may have been passed; everything is read again"
             ));
         }
+        if by_cursor && course.since.is_some() && self.is_another(course.declared) {
+            course.begin_anew();
+            course.notes.push(
+                "the feed is declared otherwise than when its cursor came about: everything is read again, as it is declared now"
+                    .to_owned(),
+            );
+        }
         course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
         if let Some(each) = &request.each {
             let parent = each.feed.clone();
@@ -295,6 +302,11 @@ impl Puller {
         };
         let most = plus(self.services.clock.now(), incremental.lookback.max(AHEAD));
         at.is_some_and(|at| at > most)
+    }
+
+    /// Whether the records behind a cursor were read as another declaration had it.
+    pub(super) fn is_another(&self, declared: Option<u64>) -> bool {
+        declared.is_some_and(|declared| declared != self.declared)
     }
 
     /// What is asked for when the cursor stands at `cursor`.

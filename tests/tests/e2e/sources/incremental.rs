@@ -566,3 +566,43 @@ async fn a_cursor_that_is_to_come_is_not_waited_for() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// What is declared otherwise is read otherwise: also what lies behind the cursor.
+#[tokio::test]
+async fn what_is_declared_otherwise_is_read_again() -> anyhow::Result<()> {
+    // Only what changed; of two lists, by where it is asked.
+    let list = |asked: &Asked| {
+        let since = asked.param("since").unwrap_or_default().to_owned();
+        let all = if asked.param("all").is_some() { 0..12 } else { 0..8 };
+        data(rows(all.filter(|n| super::at(*n) >= since)))
+    };
+    let keys = "incremental = { field = \"at\", param = \"since\", bound = \"inclusive\" }";
+    let mut agency =
+        Agency::start(vec![Case::new("zoned", keys, list), Case::new("listed", keys, list)])
+            .await?;
+    for feed in ["zoned", "listed"] {
+        agency.first(feed).await?;
+        assert_eq!(agency.again(feed).await?.counts.received, 1, "{feed}: what is at the cursor");
+    }
+    agency.daemon.kill9().await?;
+    let file = agency.daemon.home.join("partners.d/agency.toml");
+    let text = std::fs::read_to_string(&file)?;
+    let text = text.replace("path = \"/listed\"", "path = \"/listed?all=1\"").replacen(
+        "n = \"integer\"",
+        "n = \"integer\", twice = { type = \"integer\", from = \"n\" }",
+        1,
+    );
+    std::fs::write(&file, text)?;
+    agency.daemon.go().await?;
+    for (feed, rows) in [("zoned", 8), ("listed", 12)] {
+        let run = agency.again(feed).await?;
+        assert_eq!(run.counts.received, rows, "{feed}: {run:#?}");
+        assert!(run.reason.unwrap_or_default().contains("declared otherwise"), "{feed}");
+        let later = agency.again(feed).await?;
+        assert_eq!((later.counts.received, later.reason), (1, None), "{feed}: once");
+    }
+    agency.same("listed", 0..12)?;
+    let filled = agency.rows("zoned", &["twice"])?;
+    assert!(filled.iter().all(|row| row.as_slice() != [Cell::Null]), "{filled:?}");
+    Ok(())
+}
