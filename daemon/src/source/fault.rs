@@ -202,7 +202,7 @@ impl FetchError {
 
     fn throttled(retry_after: Option<Duration>, what: &str, url: &Url) -> Self {
         let wait = retry_after.map_or_else(String::new, |wait| {
-            format!(" and asks us to wait {} s", wait.as_secs_f64().ceil())
+            format!(" and asks us to wait {}", manners::words(wait))
         });
         Self::Throttled { retry_after, text: format!("{}: {what}{wait}", shown(url)) }
     }

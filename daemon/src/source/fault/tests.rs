@@ -80,6 +80,8 @@ fn an_error_says_its_own_words_and_its_own_wait() {
         "https://p.example/x: the partner answered 429 Too Many Requests (\"60 a minute\") and asks us to wait 30 s; \
          nothing is lost, Marsad goes on by itself"
     );
+    let days = self::of(429, &[("retry-after", "3456000")]).unwrap();
+    assert!(days.to_string().contains("asks us to wait 40 d;"), "{days}");
     let text = of(StatusCode::NOT_FOUND).to_string();
     assert!(text.contains("404 Not Found (\"60 a minute\"); check path"), "{text}");
 }
