@@ -26,6 +26,8 @@ use crate::{
 
 /// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
 pub(super) const SMALL: usize = 32 * 1024;
+/// The longest mark of a version that is kept and named again, in bytes: a longer one may be refused with all that we ask.
+const MARK_MAX: usize = 1024;
 /// The longest words of an answer that is left out, as they are noted, in characters.
 pub(super) const WORDS_MAX: usize = 200;
 
@@ -148,13 +150,24 @@ pub(super) fn fits_one_page(request: &Request) -> bool {
 }
 
 pub(super) fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
+    let kept = |mark: &str| is_short(mark).then(|| mark.to_owned());
     Validators {
         url,
-        etag: answer.header(header::ETAG).map(str::to_owned),
-        last_modified: modified(answer).map(str::to_owned),
+        etag: answer.header(header::ETAG).and_then(kept),
+        last_modified: modified(answer).and_then(kept),
         body: answer.body.hash(),
         rows,
     }
+}
+
+/// Whether a mark of a version is kept.
+fn is_short(mark: &str) -> bool {
+    mark.len() <= MARK_MAX
+}
+
+/// Whether what was kept can be named again: an earlier version of Marsad kept longer marks.
+pub(super) fn can_be_named(known: &Validators) -> bool {
+    known.etag.iter().chain(&known.last_modified).all(|mark| is_short(mark))
 }
 
 /// When an answer says that it was changed last, if it tells it from any later one: it counts in whole seconds, and in the
@@ -240,6 +253,18 @@ mod tests {
             moved: None,
             session: None,
             open_ended,
+        }
+    }
+
+    #[test]
+    fn a_mark_of_a_version_is_named_again_where_that_is_not_too_long() {
+        for (bytes, kept) in [(1024, true), (1025, false), (30_000, false)] {
+            let mut answer = answer(200, "[]", false);
+            answer.headers.insert(header::ETAG, "e".repeat(bytes).parse().unwrap());
+            let found = validators(&answer, 0, 0);
+            assert_eq!(found.etag.is_some(), kept, "{bytes}");
+            let before = Validators { etag: Some("e".repeat(bytes)), ..found };
+            assert_eq!(can_be_named(&before), kept, "{bytes}");
         }
     }
 
