@@ -167,8 +167,8 @@ pub(super) fn checked(
     (ask, moved): (&Ask, Option<&Url>),
     next: Option<(Leg, Ask)>,
 ) -> Result<Option<(Leg, Ask)>, WalkError> {
-    if let (None, Some(handle), true) = (&next, &course.handle, asker.has_delta()) {
-        course.handle = Some(asker.delta(handle)?);
+    if let (None, Some(handle)) = (&next, &course.handle) {
+        course.handle = Some(asker.handle(&course.leg, handle)?);
     }
     let Some((leg, next)) = next else { return Ok(None) };
     let next = asker.onward(&course.leg, ask, moved, next)?;

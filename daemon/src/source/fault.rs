@@ -346,6 +346,11 @@ const FLOODS: [(&str, &str); 3] = [
 ];
 
 fn classify(error: &reqwest::Error, body: bool) -> Found {
+    if error.is_builder() {
+        let cause = causes(error).last().map_or_else(|| error.to_string(), ToString::to_string);
+        let what = format!("the request cannot be written, and none has left ({cause})");
+        return Found::new(Reason::Http4xx, show_at_most(&what, 200));
+    }
     let mut deepest = String::new();
     let mut io = None;
     for cause in causes(error) {

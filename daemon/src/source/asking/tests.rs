@@ -297,6 +297,24 @@ fn a_url_that_no_server_takes_is_not_followed() {
 }
 
 #[test]
+fn what_is_too_long_to_ask_with_is_not_asked_with() {
+    let mut request = by_cursor(Stop::Next);
+    let long = |bytes| Ask::Token("y".repeat(bytes));
+    for carrier in [Carrier::Query, Carrier::Header] {
+        request.pagination.carrier = carrier;
+        assert!(asked_of(&request, &Leg::default(), &long(15_000)).is_ok(), "{carrier:?}");
+        let error = asked_of(&request, &Leg::default(), &long(200_000)).unwrap_err();
+        let expected =
+            WalkError::LongAsk { what: "what the partner gave us to ask on with", bytes: 200_000 };
+        assert_eq!(error, expected, "{carrier:?}");
+        assert!(error.to_string().contains("nothing was asked with it; tell the partner"));
+    }
+    request.pagination.carrier = Carrier::Body;
+    request.says.body = Body::Json(serde_json::json!({}));
+    assert!(asked_of(&request, &Leg::default(), &long(200_000)).is_ok(), "a body takes it");
+}
+
+#[test]
 fn a_parents_value_is_not_shown() {
     let each = |column: &str| marsad_shared::request::Each {
         feed: "p/people".to_owned().try_into().unwrap(),

@@ -39,6 +39,10 @@ pub enum WalkError {
     #[error("a page leads to a URL of {bytes} bytes, longer than servers take; tell the partner")]
     LongUrl { bytes: usize },
     #[error(
+        "{what} is {bytes} bytes long, more than servers take in an address or a header, so nothing was asked with it; tell the partner, or let it travel in a body (`place`) if it may"
+    )]
+    LongAsk { what: &'static str, bytes: usize },
+    #[error(
         "{what} is empty, \".\" or \"..\", which names nothing in a path; have it mended where it comes from"
     )]
     NoStep { what: String },
