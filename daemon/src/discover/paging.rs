@@ -371,6 +371,36 @@ mod tests {
                 true,
             ),
             (
+                r#"{"tickets":[{"a":1}],"after_url":"https://p/t?start=a%3D","after_cursor":"a=","end_of_stream":false}"#,
+                cursor("start", "$.after_cursor"),
+                false,
+            ),
+            (
+                r#"{"tickets":[{"a":1}],"after_url":null,"after_cursor":null,"end_of_stream":true}"#,
+                cursor("cursor", "$.after_cursor"),
+                true,
+            ),
+            (
+                r#"{"tickets":[{"a":1}],"after_url":"https://p/t?c=x","end_of_stream":false}"#,
+                next_url("$.after_url"),
+                false,
+            ),
+            (
+                r#"{"results":[{"a":1}],"meta":{"has_more":true,"after_cursor":"x"},"links":{"next":"https://p/t?page[after]=x"}}"#,
+                next_url("$.links.next"),
+                false,
+            ),
+            (
+                r#"{"response":{"numFound":9,"start":0,"docs":[{"a":1}]},"nextCursorMark":"AoE"}"#,
+                cursor("cursorMark", "$.nextCursorMark"),
+                true,
+            ),
+            (
+                r#"{"data":[{"a":1}],"meta":{"pagination":{"page":1,"pageSize":25,"pageCount":3,"total":60}}}"#,
+                Kind::Page { param: "pagination[page]".to_owned(), start: 1 },
+                true,
+            ),
+            (
                 r#"{"result":{"data":[{"a":1}],"nextPage":2}}"#,
                 cursor("page", "$.result.nextPage"),
                 true,
