@@ -35,7 +35,7 @@ impl Puller {
         if let Some(job) = page.job.take() {
             return Ok(Some((course.leg.clone(), job)));
         }
-        let facts = page.facts(&self.source, walker.overlaps());
+        let facts = page.facts(&self.source, walker);
         course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
         course.seen.answer(&page.said);
         if let Some(handle) = page.said.handle.text() {

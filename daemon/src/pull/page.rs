@@ -20,7 +20,7 @@ use crate::{
         fault::FetchError,
         http::{Answer, HttpSource},
         manners::clock::date,
-        walk::{Ask, Facts, Marks},
+        walk::{Ask, Facts, Marks, Walker},
     },
 };
 
@@ -86,8 +86,18 @@ impl Page {
         });
     }
 
-    /// What the walk needs to know of it; `overlaps`: whether its rows are to be known again.
-    pub(super) fn facts(&self, source: &HttpSource, overlaps: bool) -> Facts {
+    /// A hash of the keys of its rows, in their order; `None`: one is there more than once, or there is none.
+    fn keys(&self) -> Option<u64> {
+        let hashes = self.piece.batch.hashes();
+        let mut keys: Vec<_> = hashes.iter().map(|row| row.key).collect();
+        let all = keys.iter().fold(0, |hash: u64, key| hash.rotate_left(5) ^ key);
+        keys.sort_unstable();
+        keys.dedup();
+        (!keys.is_empty() && keys.len() == hashes.len()).then_some(all)
+    }
+
+    /// What `walker` needs to know of it.
+    pub(super) fn facts(&self, source: &HttpSource, walker: &Walker<'_>) -> Facts {
         Facts {
             rows: self.piece.rows() - self.piece.apart,
             next: self.said.next.clone(),
@@ -95,7 +105,8 @@ impl Page {
             total: self.said.total.clone(),
             link: self.answer.link().map(|link| source.unsigned(&link)),
             content: self.content(),
-            marks: if overlaps { self.marks() } else { Marks::default() },
+            keys: if walker.counts_pages() { self.keys() } else { None },
+            marks: if walker.overlaps() { self.marks() } else { Marks::default() },
             nothing: self.is_nothing() || self.said.failed.is_some() && self.leads_nowhere(),
             left_out: self.said.failed.is_some(),
         }

@@ -12,6 +12,10 @@ pub enum WalkError {
     )]
     SamePage { page: u64, param: String },
     #[error(
+        "page {page} has the very records of the {alike} pages before it, with other values: the partner ignores {param:?}; mend `pagination`"
+    )]
+    SameRecords { page: u64, alike: u8, param: String },
+    #[error(
         "{pages} pages in a row held no record and led on: the partner's paging has no end; tell the partner"
     )]
     Endless { pages: u32 },
