@@ -248,16 +248,16 @@ mod tests {
 
     #[test]
     fn a_list_of_links_says_which_leads_on_and_another_origin_how_to_ask_ourselves() {
-        let next = |text: &str, about| match found(text, about)
-            .map(|found| (found.kind, found.guessed))
-        {
-            Some((Kind::NextUrl { next: Next::Body(next) }, guessed)) => {
-                format!("{next} {guessed}")
-            }
-            Some((Kind::Page { param, start }, guessed)) => format!("{param} {start} {guessed}"),
-            Some((Kind::Offset { param, start }, guessed)) => format!("{param} {start} {guessed}"),
-            _ => "none".to_owned(),
-        };
+        let next =
+            |text: &str, about| match found(text, about).map(|found| (found.kind, found.guessed)) {
+                Some((Kind::NextUrl { next: Next::Body(next) }, guessed)) => {
+                    format!("{next} {guessed}")
+                }
+                Some((Kind::Page { param, start } | Kind::Offset { param, start }, guessed)) => {
+                    format!("{param} {start} {guessed}")
+                }
+                _ => "none".to_owned(),
+            };
         let url: Url = "https://p.example/pub/x".parse().unwrap();
         let about = About { url: Some(&url), headers: &[] };
         for (text, expected) in [
@@ -356,11 +356,6 @@ mod tests {
                 true,
             ),
             (
-                r#"{"Contents":[{"a":1}],"IsTruncated":true,"NextContinuationToken":"t"}"#,
-                cursor("continuation-token", "$.NextContinuationToken"),
-                true,
-            ),
-            (
                 r#"{"results":[{"seq":1,"id":"a"}],"last_seq":"1-x","pending":5}"#,
                 cursor("since", "$.last_seq"),
                 true,
@@ -368,6 +363,32 @@ mod tests {
             (
                 r#"{"continue":{"apcontinue":"X","continue":"-||"},"query":{"allpages":[{"a":1}]}}"#,
                 cursor("apcontinue", "$.continue.apcontinue"),
+                true,
+            ),
+            (
+                r#"{"result":{"data":[{"a":1}],"nextPage":2}}"#,
+                cursor("page", "$.result.nextPage"),
+                true,
+            ),
+            (
+                r#"{"data":[{"a":1}],"page":1,"nextPage":2}"#,
+                Kind::Page { param: "page".to_owned(), start: 1 },
+                true,
+            ),
+        ] {
+            let found = found(text, About::default()).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((found.kind, found.guessed), (kind, guessed), "{text}");
+        }
+        assert_eq!(found(r#"[{"id":1}]"#, About::default()), None, "one page is all there is");
+        assert_eq!(found(r#"{"id":1,"next":"abc"}"#, About::default()), None, "a record's own");
+    }
+
+    #[test]
+    fn what_services_with_a_name_lead_on_by_is_found() {
+        for (text, kind, guessed) in [
+            (
+                r#"{"Contents":[{"a":1}],"IsTruncated":true,"NextContinuationToken":"t"}"#,
+                cursor("continuation-token", "$.NextContinuationToken"),
                 true,
             ),
             (
@@ -400,22 +421,10 @@ mod tests {
                 Kind::Page { param: "pagination[page]".to_owned(), start: 1 },
                 true,
             ),
-            (
-                r#"{"result":{"data":[{"a":1}],"nextPage":2}}"#,
-                cursor("page", "$.result.nextPage"),
-                true,
-            ),
-            (
-                r#"{"data":[{"a":1}],"page":1,"nextPage":2}"#,
-                Kind::Page { param: "page".to_owned(), start: 1 },
-                true,
-            ),
         ] {
             let found = found(text, About::default()).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((found.kind, found.guessed), (kind, guessed), "{text}");
         }
-        assert_eq!(found(r#"[{"id":1}]"#, About::default()), None, "one page is all there is");
-        assert_eq!(found(r#"{"id":1,"next":"abc"}"#, About::default()), None, "a record's own");
     }
 
     #[test]

@@ -100,7 +100,8 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
 /// The IPv4 addresses that an address of IPv6 may carry.
 fn inner(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let octets = address.octets();
-    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| octets[place]));
+    let octet = |place| octets.get(place).copied().unwrap_or_default();
+    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(octet));
     let last = at([12, 13, 14, 15]);
     match address.segments() {
         // Compatible, mapped, translated, behind NAT64 (RFC 6052).

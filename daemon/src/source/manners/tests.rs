@@ -281,11 +281,11 @@ fn an_errors_body_may_say_how_long() {
 fn a_wait_is_told_as_it_was_asked_for() {
     for (wait, expected) in [
         (Duration::from_millis(20_500), "21 s"),
-        (Duration::from_secs(3_600), "3600 s"),
+        (Duration::from_hours(1), "3600 s"),
         (Duration::from_secs(7_201), "2 h 1 min"),
         (Duration::from_hours(8), "8 h"),
         (Duration::from_hours(48), "2 d"),
-        (Duration::from_secs(3_456_000), "40 d"),
+        (Duration::from_hours(960), "40 d"),
         (Duration::from_secs(3_456_001), "40 d 1 h"),
         (WAIT_MAX, "366 d or longer"),
     ] {
