@@ -207,7 +207,7 @@ impl Poller {
         let (errand, begun) = errand(order, redo, fails);
         let ordered = (errand.scope != Scope::Incremental).then(|| errand.clone());
         let again = ordered.map(|errand| Box::new(Redo { errand, left: left.saturating_sub(1) }));
-        if let Some(again) = &again {
+        if let Some(again) = again.as_deref() {
             // What a kill cuts off is tried again too.
             self.keep_order((left > 0).then_some(again)).await;
         }
@@ -232,13 +232,13 @@ impl Poller {
                 again.left = left;
             }
             self.redo = (stopped || passes && left > 0).then_some(again);
-            self.keep_order(self.redo.as_ref()).await;
+            self.keep_order(self.redo.as_deref()).await;
         }
         self.settle(pulled, planned);
     }
 
     /// Keeps what is to be tried again over a restart; `None`: nothing is.
-    async fn keep_order(&self, redo: Option<&Box<Redo>>) {
+    async fn keep_order(&self, redo: Option<&Redo>) {
         let feed = self.puller.feed.id.clone();
         let order = redo.and_then(|redo| serde_json::to_string(redo).ok());
         let keep = move |ledger: &mut Ledger| ledger.keep_order(&feed, order.as_deref());

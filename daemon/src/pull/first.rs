@@ -96,7 +96,7 @@ impl Puller {
         known: Option<&Validators>,
     ) -> Option<Result<Seen, FetchError>> {
         let First { call, url, .. } = first;
-        let known = known.filter(|known| known.url == *url);
+        let known = known.filter(|known| known.url == *url && page::can_be_named(known));
         let answer = match self.source.get(call, known).await {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.

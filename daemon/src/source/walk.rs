@@ -22,6 +22,9 @@ pub use joint::{Marks, Stand};
 
 /// How often the same page may come before its partner is taken to stand still.
 const SAME_MAX: u8 = 3;
+/// So many pages in a row with the records of the one before are one page, in whose rows something changes all the time: of a
+/// log, whose records come again and again, a few pages may have the same ones by chance.
+const ALIKE_MAX: u8 = 10;
 /// So many pages in a row without a record, each leading on, are no walk.
 const EMPTY_MAX: u32 = 1_000;
 
@@ -61,6 +64,8 @@ pub struct Facts {
     pub link: Option<String>,
     /// A hash of its rows.
     pub content: u64,
+    /// A hash of the keys of its rows, where each is there once; only where pages are counted.
+    pub keys: Option<u64>,
     /// Marks of its rows; only where pages overlap.
     pub marks: Marks,
     /// The answer itself says that there are no records: nothing can lead on from it.
@@ -92,6 +97,8 @@ pub struct Walker<'a> {
     /// How often each page came, by the hash of its rows.
     came: HashMap<u64, u8>,
     last_content: Option<u64>,
+    /// The keys of the last page, and how many pages in a row had them before.
+    last_keys: (Option<u64>, u8),
     /// Pages in a row without a record.
     empty: u32,
     /// Whether the last one led on to itself.
@@ -116,6 +123,7 @@ impl<'a> Walker<'a> {
             asked: HashSet::new(),
             came: HashMap::new(),
             last_content: None,
+            last_keys: (None, 0),
             empty: 0,
             stays: false,
             beyond: false,
@@ -154,6 +162,7 @@ impl<'a> Walker<'a> {
         self.asked.clear();
         self.came.clear();
         self.last_content = None;
+        self.last_keys = (None, 0);
         self.stand = Stand::default();
     }
 
@@ -165,6 +174,12 @@ impl<'a> Walker<'a> {
     /// Whether [`Facts::marks`] are looked at.
     pub fn overlaps(&self) -> bool {
         self.joint.overlaps()
+    }
+
+    /// Whether [`Facts::keys`] are looked at.
+    pub fn counts_pages(&self) -> bool {
+        let kind = &self.request.pagination.kind;
+        matches!(kind, Paging::Page { .. } | Paging::Offset { .. }) && !self.overlaps()
     }
 
     /// Whether the last page was asked for by going back, or sends the walk back.
@@ -323,6 +338,7 @@ impl<'a> Walker<'a> {
         self.asked.clear();
         self.came.clear();
         self.last_content = None;
+        self.last_keys = (None, 0);
         self.stand.moved = true;
         let from = self.joint.back(ask, facts, &self.stand);
         if from > 0 {
@@ -360,8 +376,16 @@ impl<'a> Walker<'a> {
         let came = self.came.entry(facts.content).or_insert(0);
         *came = came.saturating_add(1);
         let repeated = self.last_content.replace(facts.content) == Some(facts.content);
+        let (before, times) = self.last_keys;
+        let is_alike = facts.keys.is_some() && facts.keys == before;
+        let alike = if is_alike { times.saturating_add(1) } else { 0 };
+        self.last_keys = (facts.keys, alike);
         match &self.request.pagination.kind {
             Paging::None => Ok(()),
+            Paging::Page { param, .. } | Paging::Offset { param, .. } if alike >= ALIKE_MAX => {
+                let (page, param) = (self.pages, param.clone());
+                Err(WalkError::SameRecords { page, alike, param })
+            }
             Paging::Page { param, .. } | Paging::Offset { param, .. } if repeated => {
                 Err(WalkError::SamePage { page: self.pages, param: param.clone() })
             }
