@@ -5,7 +5,7 @@ use std::{fmt::Write as _, pin::pin, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use marsad_shared::{
     brake::{SAMPLES, Volume},
-    feed::{Feed, Origin},
+    feed::{Feed, Field, Origin},
     health::PollResult,
     id::RunId,
     protocol::{EventKind, Running},
@@ -69,6 +69,8 @@ pub struct Puller {
     first: Option<Box<First>>,
     /// A hash of how answers are read: one that was read otherwise tells nothing of whether it is the same.
     reading: u64,
+    /// A hash of what the records are declared to be: see [`declared`].
+    declared: u64,
 }
 
 /// Who set a run going, and how far it is to read.
@@ -143,6 +145,7 @@ impl Puller {
             );
         }
         let reading = xxh3_64(reading.as_bytes());
+        let declared = declared(&feed);
         let envelope = Arc::new(match &feed.origin {
             Origin::Http(request) => Envelope::of(request),
             Origin::Files(_) => Envelope::default(),
@@ -158,6 +161,7 @@ impl Puller {
             volumes: None,
             first: None,
             reading,
+            declared,
         }
     }
 
@@ -377,6 +381,19 @@ impl Puller {
             PollResult::Ok { near_limit: took * 5 > slow * 4 }
         }
     }
+}
+
+/// What the records of a feed are declared to be, as a hash that stays the same from version to version: where they come from,
+/// and what of them stands in which column.
+fn declared(feed: &Feed) -> u64 {
+    let mut text = feed.zone.iana_name().unwrap_or_default().to_owned();
+    for Field { name, kind, from, format, zone, .. } in &feed.fields {
+        let _ = write!(text, "\n{name} {} {from:?} {format:?} {zone:?}", kind.word());
+    }
+    if let Origin::Http(request) = &feed.origin {
+        let _ = write!(text, "\n{}", request.path);
+    }
+    xxh3_64(text.as_bytes())
 }
 
 /// A first look that takes longer is shown.

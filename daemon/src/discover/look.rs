@@ -39,6 +39,8 @@ pub(super) struct Found {
     pub(super) sheet: Option<(Option<u32>, u32)>,
     /// Where removed records seem to stand.
     pub(super) deletes: Option<String>,
+    /// What says that a record is gone, as `deleted` is written, where the style has it.
+    pub(super) deleted: Option<String>,
     /// How many records there are, and how many of them the sample holds, where it says that these are not all.
     pub(super) of_all: Option<(u64, usize)>,
     /// Where it says that there is more.
@@ -250,7 +252,9 @@ fn look_xml(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
     let style = if xml::is_envelope(&root) { Style::Bus } else { Style::Xml };
     let names = match sample.records {
         Some(path) => path.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-        None => xml::records(&root).ok_or_else(|| no_data(&NoData::NoRecords))?,
+        None => harvested(&root)
+            .or_else(|| xml::records(&root))
+            .ok_or_else(|| no_data(&NoData::NoRecords))?,
     };
     let records = xml::at(&root, &names);
     if records.is_empty() {
@@ -261,6 +265,12 @@ fn look_xml(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         (*name).clone_into(beside.last_mut()?);
         (beside != names && !xml::at(&root, &beside).is_empty()).then(|| beside.join("/"))
     });
+    let status = match names.last().map(String::as_str) {
+        _ if root.name != OAI => None,
+        Some("record") => Some("header/@status"),
+        Some("header") => Some("@status"),
+        _ => None,
+    };
     let around = xml::around(&root, &names);
     let envelope = Envelope::of_xml(&around, sample.about());
     Ok(Found {
@@ -271,8 +281,24 @@ fn look_xml(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         of_all: of_all(envelope.total().filter(|_| !sample.cut), records.len()),
         rows: records.into_iter().take(SAMPLE).map(xml::cells).collect(),
         deletes: removed,
+        success: status
+            .map(|_| format!("{{ error = \"{OAI}/error/@code\", empty = [\"noRecordsMatch\"] }}")),
+        deleted: status.map(|status| format!("{{ field = \"{status}\", values = [\"deleted\"] }}")),
         ..Found::of(style)
     })
+}
+
+/// The root of a harvest by OAI-PMH.
+const OAI: &str = "OAI-PMH";
+
+/// Where the records of a harvest stand, however many came.
+fn harvested(root: &xml::Element) -> Option<Vec<String>> {
+    let lists = [("ListRecords", "record"), ("ListIdentifiers", "header")];
+    let there = |(list, record): &&(&str, &str)| {
+        root.name == OAI && root.child(list).is_some_and(|list| list.child(record).is_some())
+    };
+    let (list, record) = lists.iter().find(there)?;
+    Some([OAI, list, record].map(str::to_owned).to_vec())
 }
 
 /// How many records there are in all, and how many are here, where these are not all.
@@ -350,6 +376,7 @@ impl Found {
             csv: None,
             sheet: None,
             deletes: None,
+            deleted: None,
             of_all: None,
             more: None,
             twice: Vec::new(),

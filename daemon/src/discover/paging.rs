@@ -248,16 +248,16 @@ mod tests {
 
     #[test]
     fn a_list_of_links_says_which_leads_on_and_another_origin_how_to_ask_ourselves() {
-        let next = |text: &str, about| match found(text, about)
-            .map(|found| (found.kind, found.guessed))
-        {
-            Some((Kind::NextUrl { next: Next::Body(next) }, guessed)) => {
-                format!("{next} {guessed}")
-            }
-            Some((Kind::Page { param, start }, guessed)) => format!("{param} {start} {guessed}"),
-            Some((Kind::Offset { param, start }, guessed)) => format!("{param} {start} {guessed}"),
-            _ => "none".to_owned(),
-        };
+        let next =
+            |text: &str, about| match found(text, about).map(|found| (found.kind, found.guessed)) {
+                Some((Kind::NextUrl { next: Next::Body(next) }, guessed)) => {
+                    format!("{next} {guessed}")
+                }
+                Some((Kind::Page { param, start } | Kind::Offset { param, start }, guessed)) => {
+                    format!("{param} {start} {guessed}")
+                }
+                _ => "none".to_owned(),
+            };
         let url: Url = "https://p.example/pub/x".parse().unwrap();
         let about = About { url: Some(&url), headers: &[] };
         for (text, expected) in [
@@ -356,11 +356,6 @@ mod tests {
                 true,
             ),
             (
-                r#"{"Contents":[{"a":1}],"IsTruncated":true,"NextContinuationToken":"t"}"#,
-                cursor("continuation-token", "$.NextContinuationToken"),
-                true,
-            ),
-            (
                 r#"{"results":[{"seq":1,"id":"a"}],"last_seq":"1-x","pending":5}"#,
                 cursor("since", "$.last_seq"),
                 true,
@@ -386,6 +381,50 @@ mod tests {
         }
         assert_eq!(found(r#"[{"id":1}]"#, About::default()), None, "one page is all there is");
         assert_eq!(found(r#"{"id":1,"next":"abc"}"#, About::default()), None, "a record's own");
+    }
+
+    #[test]
+    fn what_services_with_a_name_lead_on_by_is_found() {
+        for (text, kind, guessed) in [
+            (
+                r#"{"Contents":[{"a":1}],"IsTruncated":true,"NextContinuationToken":"t"}"#,
+                cursor("continuation-token", "$.NextContinuationToken"),
+                true,
+            ),
+            (
+                r#"{"tickets":[{"a":1}],"after_url":"https://p/t?start=a%3D","after_cursor":"a=","end_of_stream":false}"#,
+                cursor("start", "$.after_cursor"),
+                false,
+            ),
+            (
+                r#"{"tickets":[{"a":1}],"after_url":null,"after_cursor":null,"end_of_stream":true}"#,
+                cursor("cursor", "$.after_cursor"),
+                true,
+            ),
+            (
+                r#"{"tickets":[{"a":1}],"after_url":"https://p/t?c=x","end_of_stream":false}"#,
+                next_url("$.after_url"),
+                false,
+            ),
+            (
+                r#"{"results":[{"a":1}],"meta":{"has_more":true,"after_cursor":"x"},"links":{"next":"https://p/t?page[after]=x"}}"#,
+                next_url("$.links.next"),
+                false,
+            ),
+            (
+                r#"{"response":{"numFound":9,"start":0,"docs":[{"a":1}]},"nextCursorMark":"AoE"}"#,
+                cursor("cursorMark", "$.nextCursorMark"),
+                true,
+            ),
+            (
+                r#"{"data":[{"a":1}],"meta":{"pagination":{"page":1,"pageSize":25,"pageCount":3,"total":60}}}"#,
+                Kind::Page { param: "pagination[page]".to_owned(), start: 1 },
+                true,
+            ),
+        ] {
+            let found = found(text, About::default()).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((found.kind, found.guessed), (kind, guessed), "{text}");
+        }
     }
 
     #[test]

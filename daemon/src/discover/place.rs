@@ -129,9 +129,10 @@ fn path(url: &Url, base: &Url, without: &[&str]) -> Path {
     };
     let mut kept: Vec<&str> = Vec::new();
     for part in url.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
-        let name = url::form_urlencoded::parse(part.as_bytes()).next().map(|(name, _)| name);
-        let name = name.unwrap_or_default();
-        if without.contains(&name.as_ref()) || is_cursor(&name) {
+        let (name, value) = url::form_urlencoded::parse(part.as_bytes()).next().unwrap_or_default();
+        // Solr gives what leads on to who asks from its beginning on.
+        let begins = name == "cursorMark" && value == "*";
+        if !begins && (without.contains(&name.as_ref()) || is_cursor(&name)) {
             continue;
         }
         if is_secret(&name) {
@@ -165,6 +166,7 @@ fn is_cursor(name: &str) -> bool {
         "skiptoken",
         "deltatoken",
         "pageafter",
+        "cursormark",
     ];
     known.contains(&folded(name).as_str())
 }
@@ -248,6 +250,8 @@ mod tests {
                 Some("updated_since"),
             ),
             ("https://p.example/api", "/", false, None),
+            ("https://p.example/api/x?cursorMark=*&q=a", "/x?cursorMark=*&q=a", false, None),
+            ("https://p.example/api/x?cursorMark=AoE&q=a", "/x?q=a", false, None),
         ] {
             let url = url.parse().unwrap();
             let path = Place::Url { url: &url, base: &base }.path(&["page"]).unwrap();

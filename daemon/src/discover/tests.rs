@@ -237,6 +237,61 @@ fn a_page_of_spring_data_is_asked_for_by_its_own_parameters() {
 }
 
 #[test]
+fn what_an_address_asks_by_is_written_as_it_asks() {
+    let zendesk = r#"{"tickets":[{"id":1},{"id":2}],"after_url":"https://p.example/v1/things?cursor=YQ%3D%3D","after_cursor":"YQ==","end_of_stream":false}"#;
+    let solr = r#"{"responseHeader":{"status":0,"params":{"cursorMark":"*","rows":"2"}},"response":{"numFound":9,"start":0,"docs":[{"id":"a"},{"id":"b"}]},"nextCursorMark":"AoE"}"#;
+    let strapi = r#"{"data":[{"id":1},{"id":2}],"meta":{"pagination":{"page":1,"pageSize":10,"pageCount":6,"total":60}}}"#;
+    for (text, query, lines) in [
+        (
+            zendesk,
+            "?start_time=0",
+            [
+                "path = \"/v1/things?start_time=0\"",
+                "pagination = { kind = \"cursor\", param = \"cursor\", next = \"$.after_cursor\", replaces = [\"start_time\"] }",
+            ],
+        ),
+        (
+            solr,
+            "?q=*:*&sort=id+asc&cursorMark=*&rows=2",
+            [
+                "path = \"/v1/things?q=*:*&sort=id+asc&cursorMark=*&rows=2\"",
+                "pagination = { kind = \"cursor\", param = \"cursorMark\", next = \"$.nextCursorMark\" }",
+            ],
+        ),
+        (
+            strapi,
+            "?pagination[pageSize]=10",
+            [
+                "path = \"/v1/things\"",
+                "pagination = { kind = \"page\", param = \"pagination[page]\", size_param = \"pagination[pageSize]\", size = 10, total = \"$.meta.pagination.total\" }",
+            ],
+        ),
+    ] {
+        let block = block_of(text, query, &[]);
+        assert!(lines.iter().all(|line| says(&block, line)), "{lines:#?}\n{block}");
+    }
+}
+
+#[test]
+fn a_harvest_says_what_is_gone_and_that_nothing_is_there() {
+    let gone = "<record><header status='deleted'><identifier>oai:x:2</identifier><datestamp>2026-11-24T10:00:00Z</datestamp></header></record>";
+    let there = "<record><header><identifier>oai:x:1</identifier><datestamp>2026-11-24T10:00:00Z</datestamp></header><metadata><dc><title>t</title></dc></metadata></record>";
+    for records in [there.to_owned(), format!("{there}{gone}")] {
+        let text = format!(
+            "<OAI-PMH><responseDate>2026-11-24T10:00:00Z</responseDate><request verb='ListRecords' metadataPrefix='oai_dc'>u</request><ListRecords>{records}</ListRecords></OAI-PMH>"
+        );
+        let block = block_of(&text, "?verb=ListRecords&metadataPrefix=oai_dc", &[]);
+        for line in [
+            "records = \"OAI-PMH/ListRecords/record\"",
+            "deleted = { field = \"header/@status\", values = [\"deleted\"] }",
+            "success = { error = \"OAI-PMH/error/@code\", empty = [\"noRecordsMatch\"] }",
+        ] {
+            assert!(says(&block, line), "{line}\n{block}");
+        }
+    }
+}
+
+#[test]
 fn times_in_greenwich_are_read_as_such() {
     let text = r#"[{"_id":"a","no":1,"_updated":"Tue, 24 Nov 2026 10:00:00 GMT"},{"_id":"b","no":2,"_updated":"Tue, 24 Nov 2026 11:00:00 GMT"}]"#;
     let block = block_of(text, "", &[]);

@@ -56,10 +56,8 @@ pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
     }
     write_csv(found, &mut block);
     if let Some(success) = found.success.as_ref().filter(|_| !sample.place.is_folder()) {
-        block.noted(
-            &format!("success = {success}"),
-            Some("guess: an answer tells its errors there"),
-        );
+        let guess = "guess: an answer tells its errors there";
+        block.noted(&format!("success = {success}"), found.deleted.is_none().then_some(guess));
     }
     write_sheet(found, &mut block, &mut notes);
     block.key(&key);
@@ -240,6 +238,9 @@ fn write_incremental(found: &Found, columns: &[Column], since: Option<&str>, blo
 }
 
 fn write_deletions(found: &Found, table: &Table<'_>, block: &mut Block) {
+    if let Some(deleted) = &found.deleted {
+        return block.line(&format!("deleted = {deleted}"));
+    }
     if let Some(path) = &found.deletes {
         block.say("Guess: these are records that are gone. If so:");
         block.say(&format!("deletes = {}", quoted(path)));

@@ -1,7 +1,7 @@
 //! A second look at what is read whole, page by page. A record that slips from the page that comes next to the one that was
 //! just read is lacked, and lives: what a read lacks is gone only if another one had the very same records.
 
-use marsad_shared::feed::Mode;
+use marsad_shared::{feed::Mode, health::Reason};
 
 use super::{
     Puller,
@@ -12,7 +12,10 @@ use super::{
     walk::Trip,
 };
 use crate::{
-    source::walk::{Ask, Walker},
+    source::{
+        fault::FetchError,
+        walk::{Ask, Walker},
+    },
     trouble::Trouble,
 };
 
@@ -62,11 +65,19 @@ impl Puller {
         let Trip { request, asker, stop } = *trip;
         (course.legs, course.run.total) = (1, None);
         self.begin(request, course).await?;
-        let (mut walker, mut ask, mut met) = (Walker::new(request), Ask::First, Met::default());
+        // Nobody takes a count for an end that lacks a record.
+        let mut walker = Walker::new(request).beyond_count();
+        let (mut ask, mut met) = (Ask::First, Met::default());
         loop {
             let number = walker.pages + 1;
             let read = self.fetch(course.run.id, number, asker, &course.leg, &ask, None, stop);
-            let mut page = read.await?;
+            let mut page = match read.await {
+                // What some partners say behind the last page.
+                Err(Trouble::Fetch(
+                    FetchError::Gone { .. } | FetchError::Final { reason: Reason::Http4xx, .. },
+                )) if walker.is_beyond() => return Ok(met),
+                read => read?,
+            };
             self.report(self.pace(&page.answer), None).await;
             let onward = self.onward(request, course, &mut walker, &ask, &mut page).await;
             let onward = onward.and_then(|next| {

@@ -98,6 +98,8 @@ pub(super) struct Course {
     pub(super) since: Option<String>,
     /// The cursor whose own record came once more, when it was asked for last.
     confirmed: Option<String>,
+    /// What the feed's records were declared to be when its cursor came about; `None`: nobody knows.
+    pub(super) declared: Option<u64>,
     /// Where the cursor would have gone behind the last walk from where it stands, which nothing bore out.
     looked: Option<String>,
     pub(super) best: Option<String>,
@@ -140,8 +142,9 @@ impl Course {
         mark: Option<Validators>,
     ) -> Self {
         let full = errand.scope == Scope::Full;
-        let (confirmed, look) =
-            position.ended.map_or((None, None), |ended| (ended.confirmed, ended.look));
+        let (confirmed, look, declared) = position
+            .ended
+            .map_or((None, None, None), |ended| (ended.confirmed, ended.look, ended.declared));
         Self {
             since: position.cursor.clone().filter(|_| !full),
             began_at: run.start.at,
@@ -154,6 +157,7 @@ impl Course {
             errand,
             of,
             confirmed,
+            declared,
             looked: look.filter(|look| look.from == position.cursor).map(|look| look.to),
             stood: position.cursor,
             best: None,

@@ -63,6 +63,13 @@ impl Puller {
         if !page::fits_one_page(request) {
             return None;
         }
+        let declared = position.ended.as_ref().and_then(|ended| ended.declared);
+        if let Some(cursor) = &position.cursor
+            && (self.is_ahead(request, cursor) || self.is_another(declared))
+        {
+            // The walk begins elsewhere.
+            return None;
+        }
         let since = self.since(request, position.cursor.as_deref());
         let first = match self.first.take().filter(|first| first.since == since) {
             Some(first) => first,
@@ -89,11 +96,17 @@ impl Puller {
         known: Option<&Validators>,
     ) -> Option<Result<Seen, FetchError>> {
         let First { call, url, .. } = first;
-        let known = known.filter(|known| known.url == *url);
+        let known = known.filter(|known| known.url == *url && page::can_be_named(known));
         let answer = match self.source.get(call, known).await {
             Ok(answer) => answer,
             // Something that a moment may cure is tried again by the walk, and so is a cursor that the partner has lost.
             Err(error) if self.may_ask_again(&error) => return None,
+            // It may be our marks that it does not take, and the walk asks without any.
+            Err(FetchError::Final { reason: Reason::Http4xx, .. })
+                if known.is_some_and(Validators::are_asked_by) =>
+            {
+                return None;
+            }
             Err(error) => {
                 self.report(error.result(), Some(error.to_string())).await;
                 return Some(Err(error));

@@ -257,6 +257,7 @@ impl Puller {
                     event_at: self.event_at(request, course),
                     confirmed: course.confirmed_cursor(),
                     look: None,
+                    declared: Some(self.declared),
                 },
             },
         }
@@ -283,7 +284,7 @@ impl Puller {
             )),
             _ => None,
         };
-        let confirmed = course.confirmed_cursor();
+        let (confirmed, declared) = (course.confirmed_cursor(), Some(self.declared));
         let judged = course.scale(&self.feed);
         let next = match behind {
             // Our own words always make JSON.
@@ -319,7 +320,16 @@ impl Puller {
                         validators: validators.map(|known| known.of(counts.received)),
                         reason: if full { "full read" } else { "read to the end" },
                         actor,
-                        ended: Ended { run, pages, bytes, counts, event_at, confirmed, look },
+                        ended: Ended {
+                            run,
+                            pages,
+                            bytes,
+                            counts,
+                            event_at,
+                            confirmed,
+                            look,
+                            declared,
+                        },
                     })
                 }
             }

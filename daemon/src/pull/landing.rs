@@ -21,7 +21,7 @@ pub(super) struct Slips {
     dipped: bool,
     /// Nothing shows that its pages join: see [`Walker::is_blind`].
     blind: bool,
-    /// Its pages do not overlap: see [`Walker::is_parted`].
+    /// Its pages do not overlap, or end by a count: see [`Walker::is_parted`].
     parted: bool,
     /// Its order changed while it was read: see [`Walker::is_loose`].
     loose: bool,
@@ -122,11 +122,16 @@ impl Slips {
 
     /// Heeds a leg that was read to its end.
     pub(super) fn heed(&mut self, walker: &Walker<'_>) {
+        self.short |= walker.is_short();
+        self.heed_cut(walker);
+    }
+
+    /// Heeds a leg that was cut short on purpose: what it lacks comes with the next.
+    pub(super) fn heed_cut(&mut self, walker: &Walker<'_>) {
         self.dipped |= walker.is_in_doubt();
         self.blind |= walker.is_blind();
         self.parted |= walker.is_parted();
         self.loose |= walker.is_loose();
-        self.short |= walker.is_short();
     }
 
     /// A page ended with what is no record of the feed.

@@ -1,5 +1,7 @@
 //! The legs of a walk: where the first begins, and which follows one that was read to its end.
 
+use std::time::Duration;
+
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Date, DateTime},
@@ -38,6 +40,8 @@ const SURE: SignedDuration = SignedDuration::from_secs(8);
 pub(super) const JITTER: SignedDuration = SignedDuration::from_secs(2);
 /// A clock that goes after by more than this is wrong, and stretches of time cannot be asked for by it.
 const WRONG: SignedDuration = SignedDuration::from_hours(1);
+/// A cursor that is later than our clock by more than this came about by one that was wrong.
+const AHEAD: Duration = Duration::from_mins(1);
 /// So many records are deleted in one transaction, so that nobody waits long for it.
 const AT_ONCE: u32 = 5_000;
 
@@ -58,6 +62,23 @@ impl Puller {
         request: &Request,
         course: &mut Course,
     ) -> Result<Option<Ending>, Trouble> {
+        let by_cursor = course.errand.scope == Scope::Incremental;
+        if let Some(since) =
+            course.since.take_if(|since| by_cursor && self.is_ahead(request, since))
+        {
+            course.begin_anew();
+            course.notes.push(format!(
+                "the cursor was at {since}, which is still to come: a clock was wrong when it was put there, and what was changed since \
+                 may have been passed; everything is read again"
+            ));
+        }
+        if by_cursor && course.since.is_some() && self.is_another(course.declared) {
+            course.begin_anew();
+            course.notes.push(
+                "the feed is declared otherwise than when its cursor came about: everything is read again, as it is declared now"
+                    .to_owned(),
+            );
+        }
         course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
         if let Some(each) = &request.each {
             let parent = each.feed.clone();
@@ -265,6 +286,27 @@ impl Puller {
         let Feed { fields, key, .. } = &*self.feed;
         let declared = || marsad_shared::record::Layout::new(fields.clone(), key).ok();
         self.rule().or_else(|| CursorRule::of(incremental, &declared()?))
+    }
+
+    /// Whether a cursor is a time that is still to come, and by more than is read again anyway. None is put there but by a clock
+    /// that was wrong: nothing would be read until that time has come, nor, ever, what was changed before.
+    pub(super) fn is_ahead(&self, request: &Request, cursor: &str) -> bool {
+        let Some(incremental) = &request.incremental else { return false };
+        let at = match incremental.by {
+            By::Clock => cursor.parse().ok(),
+            By::Token(_) | By::Delta(_) => None,
+            By::Field(_) | By::Here { .. } => {
+                let is_time = self.columns_rule(incremental).is_some_and(|rule| rule.is_time());
+                is_time.then(|| instant(cursor, &incremental.writing.zone)).flatten()
+            }
+        };
+        let most = plus(self.services.clock.now(), incremental.lookback.max(AHEAD));
+        at.is_some_and(|at| at > most)
+    }
+
+    /// Whether the records behind a cursor were read as another declaration had it.
+    pub(super) fn is_another(&self, declared: Option<u64>) -> bool {
+        declared.is_some_and(|declared| declared != self.declared)
     }
 
     /// What is asked for when the cursor stands at `cursor`.

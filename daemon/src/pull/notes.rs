@@ -18,8 +18,9 @@ use crate::source::{
 pub(super) fn stay(stay: Stay, request: &Request) -> String {
     let (why, remedy) = match stay {
         Stay::Moved => (
-            "records moved while they were read, and numbered pages do not show whether one slipped between two of them; ",
-            "; page by offset or by cursor if this goes on",
+            "a record came twice or was gone: records moved while they were read, and numbered pages do not show whether one slipped \
+             between two of them; ",
+            "; page by offset or by cursor if this goes on, and where the partner always gives some twice, have it sort by what does not change",
         ),
         Stay::Loose => (
             "records that had come stood behind others that had not: the order changed while they were read, and one may have slipped; ",

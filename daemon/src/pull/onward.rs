@@ -35,7 +35,7 @@ impl Puller {
         if let Some(job) = page.job.take() {
             return Ok(Some((course.leg.clone(), job)));
         }
-        let facts = page.facts(&self.source, walker.overlaps());
+        let facts = page.facts(&self.source, walker);
         course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
         course.seen.answer(&page.said);
         if let Some(handle) = page.said.handle.text() {
@@ -58,7 +58,7 @@ impl Puller {
                 Ok(Some((course.leg.clone(), next)))
             }
             Onward::Split => {
-                course.slips.heed(walker);
+                course.slips.heed_cut(walker);
                 split(request, course, walker).map(Some)
             }
             Onward::End => {
@@ -167,8 +167,8 @@ pub(super) fn checked(
     (ask, moved): (&Ask, Option<&Url>),
     next: Option<(Leg, Ask)>,
 ) -> Result<Option<(Leg, Ask)>, WalkError> {
-    if let (None, Some(handle), true) = (&next, &course.handle, asker.has_delta()) {
-        course.handle = Some(asker.delta(handle)?);
+    if let (None, Some(handle)) = (&next, &course.handle) {
+        course.handle = Some(asker.handle(&course.leg, handle)?);
     }
     let Some((leg, next)) = next else { return Ok(None) };
     let next = asker.onward(&course.leg, ask, moved, next)?;

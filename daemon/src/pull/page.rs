@@ -20,12 +20,14 @@ use crate::{
         fault::FetchError,
         http::{Answer, HttpSource},
         manners::clock::date,
-        walk::{Ask, Facts, Marks},
+        walk::{Ask, Facts, Marks, Walker},
     },
 };
 
 /// Bodies up to this size are decoded where they are; larger ones on a thread that may block, in bytes.
 pub(super) const SMALL: usize = 32 * 1024;
+/// The longest mark of a version that is kept and named again, in bytes: a longer one may be refused with all that we ask.
+const MARK_MAX: usize = 1024;
 /// The longest words of an answer that is left out, as they are noted, in characters.
 pub(super) const WORDS_MAX: usize = 200;
 
@@ -84,8 +86,18 @@ impl Page {
         });
     }
 
-    /// What the walk needs to know of it; `overlaps`: whether its rows are to be known again.
-    pub(super) fn facts(&self, source: &HttpSource, overlaps: bool) -> Facts {
+    /// A hash of the keys of its rows, in their order; `None`: one is there more than once, or there is none.
+    fn keys(&self) -> Option<u64> {
+        let hashes = self.piece.batch.hashes();
+        let mut keys: Vec<_> = hashes.iter().map(|row| row.key).collect();
+        let all = keys.iter().fold(0, |hash: u64, key| hash.rotate_left(5) ^ key);
+        keys.sort_unstable();
+        keys.dedup();
+        (!keys.is_empty() && keys.len() == hashes.len()).then_some(all)
+    }
+
+    /// What `walker` needs to know of it.
+    pub(super) fn facts(&self, source: &HttpSource, walker: &Walker<'_>) -> Facts {
         Facts {
             rows: self.piece.rows() - self.piece.apart,
             next: self.said.next.clone(),
@@ -93,7 +105,8 @@ impl Page {
             total: self.said.total.clone(),
             link: self.answer.link().map(|link| source.unsigned(&link)),
             content: self.content(),
-            marks: if overlaps { self.marks() } else { Marks::default() },
+            keys: if walker.counts_pages() { self.keys() } else { None },
+            marks: if walker.overlaps() { self.marks() } else { Marks::default() },
             nothing: self.is_nothing() || self.said.failed.is_some() && self.leads_nowhere(),
             left_out: self.said.failed.is_some(),
         }
@@ -148,13 +161,24 @@ pub(super) fn fits_one_page(request: &Request) -> bool {
 }
 
 pub(super) fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
+    let kept = |mark: &str| is_short(mark).then(|| mark.to_owned());
     Validators {
         url,
-        etag: answer.header(header::ETAG).map(str::to_owned),
-        last_modified: modified(answer).map(str::to_owned),
+        etag: answer.header(header::ETAG).and_then(kept),
+        last_modified: modified(answer).and_then(kept),
         body: answer.body.hash(),
         rows,
     }
+}
+
+/// Whether a mark of a version is kept.
+fn is_short(mark: &str) -> bool {
+    mark.len() <= MARK_MAX
+}
+
+/// Whether what was kept can be named again: an earlier version of Marsad kept longer marks.
+pub(super) fn can_be_named(known: &Validators) -> bool {
+    known.etag.iter().chain(&known.last_modified).all(|mark| is_short(mark))
 }
 
 /// When an answer says that it was changed last, if it tells it from any later one: it counts in whole seconds, and in the
@@ -240,6 +264,18 @@ mod tests {
             moved: None,
             session: None,
             open_ended,
+        }
+    }
+
+    #[test]
+    fn a_mark_of_a_version_is_named_again_where_that_is_not_too_long() {
+        for (bytes, kept) in [(1024, true), (1025, false), (30_000, false)] {
+            let mut answer = answer(200, "[]", false);
+            answer.headers.insert(header::ETAG, "e".repeat(bytes).parse().unwrap());
+            let found = validators(&answer, 0, 0);
+            assert_eq!(found.etag.is_some(), kept, "{bytes}");
+            let before = Validators { etag: Some("e".repeat(bytes)), ..found };
+            assert_eq!(can_be_named(&before), kept, "{bytes}");
         }
     }
 

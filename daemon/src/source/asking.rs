@@ -11,6 +11,7 @@ use marsad_shared::{
     },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -33,7 +34,7 @@ use written::{from, time};
 /// What stands in a query as it is: nothing that any server takes for something else.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The longest URL that a partner may lead to, in bytes: twice what the most generous servers take.
+/// The longest URL that a partner may lead to or make us ask for, and the longest header, in bytes: twice what the most generous servers take.
 const URL_MAX: usize = 16 * 1024;
 /// The least length of a parent's value that is looked for in a text, in bytes.
 const PARENT_MIN: usize = 6;
@@ -102,10 +103,52 @@ impl<'a> Asker<'a> {
         }
         call.body.clone_from(&says.body);
         self.put_all(&mut call, leg, ask)?;
+        self.short(leg, ask, &call)?;
         if let Body::Text(text) = &mut call.body {
             self.clear(text);
         }
         Ok(call)
+    }
+
+    /// A call that is longer than servers take by what others gave us is not asked.
+    ///
+    /// # Errors
+    /// [`WalkError::LongAsk`] says what that is.
+    fn short(&self, leg: &Leg, ask: &Ask, call: &Call) -> Result<(), WalkError> {
+        let header = call.headers.values().map(HeaderValue::len).max().unwrap_or_default();
+        if header.max(call.url.as_str().len()) <= URL_MAX {
+            return Ok(());
+        }
+        let start = self.request.incremental.as_ref().and_then(|by| by.start.as_deref());
+        let token = match ask {
+            Ask::Token(token) | Ask::Value(token) => Some(token.as_str()),
+            _ => None,
+        };
+        let theirs = [
+            ("what the partner gave us to ask on with", token),
+            ("what the partner gave us as a cursor", leg.since.as_deref()),
+            ("the value of the other feed's record", leg.parent.as_deref()),
+        ];
+        let theirs = theirs.into_iter().filter_map(|(what, text)| Some((what, text?)));
+        let longest = theirs
+            .filter(|(_, text)| Some(*text) != start && text.len() > URL_MAX / 4)
+            .max_by_key(|(_, text)| text.len());
+        longest.map_or(Ok(()), |(what, text)| Err(WalkError::LongAsk { what, bytes: text.len() }))
+    }
+
+    /// Makes sure that what the partner gave us for next time can be asked with then.
+    ///
+    /// # Errors
+    /// [`WalkError`] if it cannot.
+    pub fn handle(&self, leg: &Leg, text: &str) -> Result<String, WalkError> {
+        match self.request.incremental.as_ref().map(|incremental| &incremental.by) {
+            Some(By::Delta(_)) => self.delta(text),
+            Some(By::Token(_)) => {
+                let next = Leg { since: Some(text.to_owned()), ..leg.clone() };
+                self.call(&next, &Ask::First).map(|_| text.to_owned())
+            }
+            _ => Ok(text.to_owned()),
+        }
     }
 
     /// `next` as it can be asked for behind the page that `ask` led to, or that it led to by way of `moved`: a link is led on
@@ -131,16 +174,11 @@ impl<'a> Asker<'a> {
         })
     }
 
-    /// Whether the partner gives a URL for next time.
-    pub fn has_delta(&self) -> bool {
-        matches!(self.request.incremental, Some(Incremental { by: By::Delta(_), .. }))
-    }
-
     /// The URL that the partner gave for next time, as it can be asked for.
     ///
     /// # Errors
     /// As [`Self::onward`].
-    pub fn delta(&self, text: &str) -> Result<String, WalkError> {
+    fn delta(&self, text: &str) -> Result<String, WalkError> {
         let first = self.at(&self.request.path, &Leg::default(), None)?;
         Ok(self.within(&first, text)?.to_string())
     }

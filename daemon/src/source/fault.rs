@@ -202,7 +202,7 @@ impl FetchError {
 
     fn throttled(retry_after: Option<Duration>, what: &str, url: &Url) -> Self {
         let wait = retry_after.map_or_else(String::new, |wait| {
-            format!(" and asks us to wait {} s", wait.as_secs_f64().ceil())
+            format!(" and asks us to wait {}", manners::words(wait))
         });
         Self::Throttled { retry_after, text: format!("{}: {what}{wait}", shown(url)) }
     }
@@ -346,6 +346,11 @@ const FLOODS: [(&str, &str); 3] = [
 ];
 
 fn classify(error: &reqwest::Error, body: bool) -> Found {
+    if error.is_builder() {
+        let cause = causes(error).last().map_or_else(|| error.to_string(), ToString::to_string);
+        let what = format!("the request cannot be written, and none has left ({cause})");
+        return Found::new(Reason::Http4xx, show_at_most(&what, 200));
+    }
     let mut deepest = String::new();
     let mut io = None;
     for cause in causes(error) {

@@ -15,7 +15,9 @@ use serde_json::Value;
 use number::{after, from_now, moment, number, whole};
 
 /// The longest wait that is taken at its word: more is a mistake of the partner's, and would park a feed for ever.
-pub const WAIT_MAX: Duration = Duration::from_hours(7 * 24);
+pub const WAIT_MAX: Duration = Duration::from_hours(366 * 24);
+/// The longest wait that nobody asked for in so many words: until requests are counted anew, or where a number is no time.
+pub const GUESS_MAX: Duration = Duration::from_hours(7 * 24);
 /// What a run sits out where it is. A longer wait ends it, and it goes on when the wait is over.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// So few requests left are spread over the time that is left.
@@ -65,7 +67,10 @@ struct Policy {
 /// standard, a Unix time; of several, as proxies join them, the longest. `now`: the time at the partner where it does not say it.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let now = there(headers, now);
-    let one = |text: &str| moment(text, now).or_else(|| number(text).map(|_| WAIT_MAX));
+    let one = |text: &str| {
+        let said = moment(text, now).map(|wait| wait.min(WAIT_MAX));
+        said.or_else(|| number(text).map(|_| GUESS_MAX))
+    };
     let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|line| line.to_str().ok());
     // A date has a comma of its own.
     let each = |line: &str| one(line).or_else(|| line.split(',').filter_map(one).max());
@@ -75,7 +80,23 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 /// The wait in an error's body: JSON:API's `errors[0].meta.retryAfter`, in seconds.
 pub fn retry_after_in(body: &Value) -> Option<Duration> {
     let wait = body.pointer("/errors/0/meta/retryAfter")?;
-    from_now(wait.as_f64().or_else(|| number(wait.as_str()?))?)
+    let seconds = wait.as_f64().or_else(|| number(wait.as_str()?))?;
+    from_now(seconds).map(|wait| wait.min(WAIT_MAX))
+}
+
+/// A wait in words: seconds, and from two hours on hours or days, rounded up; behind [`WAIT_MAX`] it is not counted.
+pub fn words(wait: Duration) -> String {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let two = |large: u64, unit: &str, small: u64, of: &str| {
+        if small == 0 { format!("{large} {unit}") } else { format!("{large} {unit} {small} {of}") }
+    };
+    let (minutes, hours) = (seconds.div_ceil(60), seconds.div_ceil(3600));
+    match wait {
+        _ if wait >= WAIT_MAX => format!("{} d or longer", WAIT_MAX.as_secs() / 86_400),
+        _ if seconds < 2 * 3600 => format!("{seconds} s"),
+        _ if seconds < 48 * 3600 => two(minutes / 60, "h", minutes % 60, "min"),
+        _ => two(hours / 24, "d", hours % 24, "h"),
+    }
 }
 
 /// What the headers that count requests ask. `now`: the time at the partner where it does not say it.
@@ -115,7 +136,7 @@ impl Asked {
 
 impl Policy {
     fn asks(&self) -> Asked {
-        let Self { left, reset } = *self;
+        let (left, reset) = (self.left, self.reset.min(GUESS_MAX));
         let few = left.n <= FEW
             || left.of.is_some_and(|of| left.n.checked_mul(FEW_OF).is_some_and(|n| n < of));
         match left.n {

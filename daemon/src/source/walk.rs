@@ -22,6 +22,9 @@ pub use joint::{Marks, Stand};
 
 /// How often the same page may come before its partner is taken to stand still.
 const SAME_MAX: u8 = 3;
+/// So many pages in a row with the records of the one before are one page, in whose rows something changes all the time: of a
+/// log, whose records come again and again, a few pages may have the same ones by chance.
+const ALIKE_MAX: u8 = 10;
 /// So many pages in a row without a record, each leading on, are no walk.
 const EMPTY_MAX: u32 = 1_000;
 
@@ -62,6 +65,8 @@ pub struct Facts {
     pub link: Option<String>,
     /// A hash of its rows.
     pub content: u64,
+    /// A hash of the keys of its rows, where each is there once; only where pages are counted.
+    pub keys: Option<u64>,
     /// Marks of its rows; only where pages overlap.
     pub marks: Marks,
     /// The answer itself says that there are no records: nothing can lead on from it.
@@ -93,10 +98,15 @@ pub struct Walker<'a> {
     /// How often each page came, by the hash of its rows.
     came: HashMap<u64, u8>,
     last_content: Option<u64>,
+    /// The keys of the last page, and how many pages in a row had them before.
+    last_keys: (Option<u64>, u8),
     /// Pages in a row without a record.
     empty: u32,
     /// Whether the last one led on to itself.
     stays: bool,
+    /// Whether it goes on behind the end by the partner's count, and whether that has come.
+    beyond: bool,
+    counted: bool,
     /// Pages read so far, of all legs.
     pub pages: u64,
     /// Records read so far, of all legs.
@@ -114,8 +124,11 @@ impl<'a> Walker<'a> {
             asked: HashSet::new(),
             came: HashMap::new(),
             last_content: None,
+            last_keys: (None, 0),
             empty: 0,
             stays: false,
+            beyond: false,
+            counted: false,
             pages: 0,
             rows: 0,
             stand: Stand::default(),
@@ -150,6 +163,7 @@ impl<'a> Walker<'a> {
         self.asked.clear();
         self.came.clear();
         self.last_content = None;
+        self.last_keys = (None, 0);
         self.stand = Stand::default();
     }
 
@@ -161,6 +175,12 @@ impl<'a> Walker<'a> {
     /// Whether [`Facts::marks`] are looked at.
     pub fn overlaps(&self) -> bool {
         self.joint.overlaps()
+    }
+
+    /// Whether [`Facts::keys`] are looked at.
+    pub fn counts_pages(&self) -> bool {
+        let kind = &self.request.pagination.kind;
+        matches!(kind, Paging::Page { .. } | Paging::Offset { .. }) && !self.overlaps()
     }
 
     /// Whether the last page was asked for by going back, or sends the walk back.
@@ -200,10 +220,27 @@ impl<'a> Walker<'a> {
             && self.contradicted().is_some_and(is_less)
     }
 
-    /// Whether this leg has pages that were read one after the other and do not overlap: whatever leads from one to the next
-    /// may be a number.
+    /// Whether this leg has pages that were read one after the other and do not overlap, so that whatever leads from one to the
+    /// next may be a number; or whether only the partner's count tells where it ends.
     pub fn is_parted(&self) -> bool {
-        !self.joint.overlaps() && self.stand.pages > 1
+        self.ends_by_count() || !self.joint.overlaps() && self.stand.pages > 1
+    }
+
+    fn ends_by_count(&self) -> bool {
+        let pagination = &self.request.pagination;
+        let counts = matches!(pagination.kind, Paging::Page { .. } | Paging::Offset { .. });
+        counts && pagination.stop == Stop::Total
+    }
+
+    /// The same walk, which takes the partner's count for no end: it ends with a page that has nothing, or is refused.
+    #[must_use]
+    pub fn beyond_count(self) -> Self {
+        Self { beyond: true, ..self }
+    }
+
+    /// Whether it has come to the end by the partner's count, and beyond it.
+    pub fn is_beyond(&self) -> bool {
+        self.beyond && self.counted
     }
 
     /// The totals that the partner named first and last, where they differ: it changed while it was read.
@@ -302,6 +339,7 @@ impl<'a> Walker<'a> {
         self.asked.clear();
         self.came.clear();
         self.last_content = None;
+        self.last_keys = (None, 0);
         self.stand.moved = true;
         let from = self.joint.back(ask, facts, &self.stand);
         if from > 0 {
@@ -339,8 +377,16 @@ impl<'a> Walker<'a> {
         let came = self.came.entry(facts.content).or_insert(0);
         *came = came.saturating_add(1);
         let repeated = self.last_content.replace(facts.content) == Some(facts.content);
+        let (before, times) = self.last_keys;
+        let is_alike = facts.keys.is_some() && facts.keys == before;
+        let alike = if is_alike { times.saturating_add(1) } else { 0 };
+        self.last_keys = (facts.keys, alike);
         match &self.request.pagination.kind {
             Paging::None => Ok(()),
+            Paging::Page { param, .. } | Paging::Offset { param, .. } if alike >= ALIKE_MAX => {
+                let (page, param) = (self.pages, param.clone());
+                Err(WalkError::SameRecords { page, alike, param })
+            }
             Paging::Page { param, .. } | Paging::Offset { param, .. } if repeated => {
                 Err(WalkError::SamePage { page: self.pages, param: param.clone() })
             }
@@ -383,7 +429,8 @@ impl<'a> Walker<'a> {
                 }
                 // More came than it said: it is no end, and where records are counted an empty page is one.
                 let passed = got > said && matches!(pagination.kind, Paging::Offset { .. });
-                got >= said && (bare || !passed)
+                self.counted |= got >= said;
+                got >= said && (bare || !passed && !(self.beyond && counts))
             }
             Stop::Next if matches!(pagination.kind, Paging::Link) && facts.is_broken() => {
                 return Err(WalkError::NoLink { page });

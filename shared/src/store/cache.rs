@@ -92,6 +92,9 @@ pub struct Ended {
     /// Its cursor waits for a second look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Look>,
+    /// What the feed's records were declared to be, as a hash; `None`: nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<u64>,
 }
 
 /// A walk that nothing bore out: its cursor goes on once another one from the same place has come to its end.
@@ -106,7 +109,16 @@ pub struct Look {
 impl Ended {
     /// Of a run that read no pages and no bytes.
     pub const fn of(run: RunId, counts: Counts) -> Self {
-        Self { run, pages: 0, bytes: 0, counts, event_at: None, confirmed: None, look: None }
+        Self {
+            run,
+            pages: 0,
+            bytes: 0,
+            counts,
+            event_at: None,
+            confirmed: None,
+            look: None,
+            declared: None,
+        }
     }
 }
 
@@ -145,6 +157,11 @@ pub struct Validators {
 }
 
 impl Validators {
+    /// Whether there is something that the partner is asked by.
+    pub fn are_asked_by(&self) -> bool {
+        self.etag.is_some() || self.last_modified.is_some()
+    }
+
     /// The same, of an answer that had so many rows.
     #[must_use]
     pub fn of(self, rows: u64) -> Self {

@@ -3,14 +3,14 @@
 use std::{
     borrow::Cow,
     cell::Cell,
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Mutex, PoisonError},
 };
 
 use marsad_shared::feed::{RecordsPath, ScalarPath};
 use serde::de::DeserializeSeed as _;
 use serde_json::{Value, value::RawValue};
-use serde_json_path::{JsonPath, PathElement};
+use serde_json_path::{JsonPath, NormalizedPath, PathElement};
 
 use super::{
     failure, lacking, nothing_at, scalar_of,
@@ -69,8 +69,13 @@ pub(super) fn built(
             *slot = held.first(path, &mut root).map_or(Scalar::Absent, scalar_of);
         }
     }
-    let mut select = |path: &RecordsPath, standing, required| match path {
+    let apart = match plan.deletes {
+        Some(RecordsPath::Path(path)) => Some(path),
+        _ => None,
+    };
+    let mut select = |path: &RecordsPath, standing, required: bool| match path {
         RecordsPath::Path(path) => {
+            let required = required.then_some(Required { apart });
             held.select(path, required, &mut root, |record| each(Ok(record), standing))
         }
         RecordsPath::Plain(_) => Ok(()),
@@ -130,7 +135,7 @@ impl<'a> Held<'a> {
         root.at(place.iter())
     }
 
-    /// Hands each value at `path` to `each`.
+    /// Hands each value at `path` to `each`; `null` for an item of a list that lacks what is `required` of each.
     ///
     /// # Errors
     /// [`DecodeError::Layout`] or [`DecodeError::Lacking`] if something is `required` there and nothing is;
@@ -138,24 +143,75 @@ impl<'a> Held<'a> {
     fn select(
         &self,
         path: &JsonPath,
-        required: bool,
+        required: Option<Required<'_>>,
         root: &mut Node<'a>,
         mut each: impl FnMut(&str) -> Flow,
     ) -> Result<(), DecodeError> {
         let found = path.query_located(&self.document);
-        if found.is_empty() && required && !self.has_empty_list(path) {
+        if found.is_empty() && required.is_some() && !self.has_empty_list(path) {
             let written = path.to_string();
             let lacks = self.lacks_list(&written);
             return Err(if lacks { lacking(&written) } else { nothing_at(&written) });
         }
+        let mut hand = |record: &str| match each(record) {
+            Flow::Stop => Err(DecodeError::Stopped),
+            Flow::More => Ok(()),
+        };
+        let mut items = required.map_or_else(VecDeque::new, |required| self.items(path, required));
         for place in found.locations() {
-            let record = root.at(place.iter()).ok_or_else(|| nothing_at(&place.to_string()))?;
-            if each(record) == Flow::Stop {
-                return Err(DecodeError::Stopped);
+            // What stands in front of it, and has none, is no less an item for that.
+            while let Some(item) = items.pop_front() {
+                if is_in(place, &item) {
+                    break;
+                }
+                hand(NOTHING)?;
             }
+            hand(root.at(place.iter()).ok_or_else(|| nothing_at(&place.to_string()))?)?;
         }
-        Ok(())
+        items.iter().try_for_each(|_| hand(NOTHING))
     }
+
+    /// The items of which each is to have something at the end of `path`, in their order: those of its last list, where plain
+    /// names lead on from there, but for those that stand in `apart`.
+    fn items(
+        &self,
+        path: &JsonPath,
+        Required { apart }: Required<'_>,
+    ) -> VecDeque<NormalizedPath<'_>> {
+        let path = path.to_string();
+        let items = path.rsplit_once("[*]").filter(|(_, rest)| {
+            !rest.is_empty() && !rest.contains(['?', '*', ':', ',']) && !rest.contains("..")
+        });
+        let items = items.and_then(|(list, _)| JsonPath::parse(&format!("{list}[*]")).ok());
+        let Some(items) = items else { return VecDeque::new() };
+        let places = |path: &JsonPath| {
+            let found = path.query_located(&self.document).into_iter();
+            found.map(|node| node.location().clone()).collect::<Vec<_>>()
+        };
+        // Both stand in the document's order.
+        let mut apart = apart.map(places).unwrap_or_default().into_iter().peekable();
+        let is_whole = |item: &NormalizedPath<'_>| {
+            let is_here = apart.next_if(|place| is_in(place, item)).is_some();
+            while is_here && apart.next_if(|place| is_in(place, item)).is_some() {}
+            !is_here
+        };
+        places(&items).into_iter().filter(is_whole).collect()
+    }
+}
+
+/// Whether a place is in an item, or is that itself.
+fn is_in(place: &NormalizedPath<'_>, item: &NormalizedPath<'_>) -> bool {
+    place.len() >= item.len() && place.iter().zip(item.iter()).all(|(there, here)| there == here)
+}
+
+/// What is handed on of an item that has nothing where its record belongs.
+const NOTHING: &str = "null";
+
+/// Something has to be there.
+#[derive(Clone, Copy)]
+struct Required<'p> {
+    /// Where records stand that are elsewhere in the same items.
+    apart: Option<&'p JsonPath>,
 }
 
 impl Held<'_> {
@@ -245,6 +301,35 @@ mod tests {
     use super::*;
 
     const NO_PLAN: Plan<'_> = Plan { records: None, deletes: None, scalars: &[] };
+    const ALL: Required<'_> = Required { apart: None };
+
+    #[test]
+    fn an_item_without_its_record_is_counted() {
+        let text =
+            r#"{"e":[{"r":1},{"x":2},null,{"gone":3},{"r":null},{"r":4},{}],"n":[{"e":[{}]},{}]}"#;
+        let parse = |path: &str| JsonPath::parse(path).unwrap();
+        let gone = parse("$.e[*].gone");
+        for (path, apart, expected) in [
+            ("$.e[*].r", None, vec!["1", "null", "null", "null", "null", "4", "null"]),
+            ("$.e[*].r", Some(&gone), vec!["1", "null", "null", "null", "4", "null"]),
+            ("$.e[?@.r].r", None, vec!["1", "null", "4"]),
+            ("$.n[*].e[*].r", None, vec!["null"]),
+        ] {
+            let held = Held::read(text, &NO_PLAN).unwrap();
+            let mut records = Vec::new();
+            let keep = |record: &str| {
+                records.push(record.to_owned());
+                Flow::More
+            };
+            let end = held.select(&parse(path), Some(Required { apart }), &mut held.root(), keep);
+            assert_eq!(
+                end.is_ok(),
+                records.len() > 1,
+                "{path}: of none at all, it is another document"
+            );
+            assert!(records.is_empty() || records == expected, "{path}: {records:?}");
+        }
+    }
 
     #[test]
     fn records_of_any_path_are_as_they_were_written() {
@@ -256,7 +341,7 @@ mod tests {
             records.push(record.to_owned());
             Flow::More
         };
-        held.select(&path, true, &mut held.root(), keep).unwrap();
+        held.select(&path, Some(ALL), &mut held.root(), keep).unwrap();
         assert_eq!(records, [r#"{"n":12345678901234567890.10}"#, r#"{"n":0.1000,"n":1}"#]);
     }
 
@@ -284,7 +369,7 @@ mod tests {
         ] {
             let (path, held) =
                 (JsonPath::parse(path).unwrap(), Held::read(text, &NO_PLAN).unwrap());
-            let end = held.select(&path, true, &mut held.root(), |_| Flow::More);
+            let end = held.select(&path, Some(ALL), &mut held.root(), |_| Flow::More);
             let lacks = end.err().map(|error| matches!(error, DecodeError::Lacking(_)));
             assert_eq!(lacks, expected, "{path} in {text}");
         }

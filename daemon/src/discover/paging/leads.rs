@@ -5,7 +5,7 @@ use url::Url;
 use super::{
     Envelope, Kind, Next, Paging, header,
     numbers::{asked, of_query},
-    words::{CURSORS, NUMBERS, RESUMED, URLS, folded, is_address, param_of},
+    words::{CURSORS, NUMBERS, REPLACED, URLS, folded, is_address, param_of},
 };
 use crate::discover::node::Node;
 
@@ -83,10 +83,14 @@ impl<'n> Envelope<'n> {
         }
         if let Some(names) = self.cursor() {
             let name = names.last().copied().unwrap_or_default();
-            let replaces =
-                if folded(name) == "resumptiontoken" { self.resumed() } else { Vec::new() };
-            let kind = Kind::Cursor { param: param_of(name), next: at(names), replaces };
-            return Some(Paging::guess(kind));
+            let told = self.told(names);
+            let guessed = told.is_none();
+            let param = told.unwrap_or_else(|| param_of(name));
+            let kind = Kind::Cursor { param, next: at(names), replaces: self.replaced(name) };
+            return Some(Paging { guessed, ..Paging::known(kind) });
+        }
+        if let Some((names, _)) = self.find(&["afterurl"]).filter(|(_, value)| is_url(value)) {
+            return Some(Paging::known(Kind::NextUrl { next: at(names) }));
         }
         // On a last page the link is null: where it stands, and what stands beside it, tells what it would be.
         let null = urls.into_iter().find(|(names, value)| {
@@ -134,9 +138,25 @@ impl<'n> Envelope<'n> {
         parts.next().filter(|_| parts.next().is_none())
     }
 
-    /// The parameters of the address for which a token of OAI-PMH stands.
-    fn resumed(&self) -> Vec<String> {
+    /// The parameter that carries the cursor at `names`, where a link beside it or the address itself tells.
+    fn told(&self, names: &[&str]) -> Option<String> {
+        let (_, cursor) = self.entries.iter().find(|(entry, _)| entry == names)?;
+        let link: Option<Url> =
+            self.find(&["afterurl"]).and_then(|(_, link)| link.text()?.parse().ok());
+        let in_link = link.and_then(|link| {
+            let mut pairs = link.query_pairs().filter(|(_, value)| Some(&**value) == cursor.text());
+            pairs.next().map(|(name, _)| name.into_owned())
+        });
+        let usual = param_of(names.last()?);
+        let mut asked = self.about.url.into_iter().flat_map(Url::query_pairs);
+        in_link.or_else(|| asked.any(|(name, _)| name == *usual).then_some(usual))
+    }
+
+    /// The parameters of the address for which the cursor of that name stands.
+    fn replaced(&self, cursor: &str) -> Vec<String> {
+        let stands = REPLACED.iter().filter(|(name, _)| folded(cursor) == *name);
+        let params: Vec<_> = stands.flat_map(|(_, params)| *params).collect();
         let names = self.about.url.into_iter().flat_map(Url::query_pairs).map(|(name, _)| name);
-        names.filter(|name| RESUMED.contains(&name.as_ref())).map(Into::into).collect()
+        names.filter(|name| params.contains(&&name.as_ref())).map(Into::into).collect()
     }
 }

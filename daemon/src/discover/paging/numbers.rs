@@ -4,7 +4,7 @@ use url::Url;
 
 use super::{
     Envelope, Kind, Next, Paging,
-    words::{NUMBERS, OFFSETS, SIZES, bare, folded},
+    words::{AROUND, NUMBERS, OFFSETS, SIZES, bare, folded},
 };
 use crate::discover::node::Node;
 
@@ -32,7 +32,13 @@ impl Envelope<'_> {
     /// Numbers of pages or of records, as the answer repeats them.
     pub(super) fn numbers(&self) -> Option<Paging> {
         let asked = |names: &[&str]| asked(self.about.url, names);
-        let name = |names: &[&str]| names.last().map(|name| bare(name).to_owned());
+        let name = |names: &[&str]| match names {
+            // As Strapi has it, whatever of it was asked by.
+            [.., "meta", "pagination", name @ ("page" | "pageSize" | "start" | "limit")] => {
+                Some(format!("pagination[{name}]"))
+            }
+            _ => names.last().map(|name| bare(name).to_owned()),
+        };
         let size = self.number(SIZES).filter(|(_, size)| *size > 0);
         let size =
             asked(SIZES).or_else(|| size.and_then(|(names, size)| Some((name(names)?, size))));
@@ -84,9 +90,15 @@ fn start(from: i64, size: Option<&(String, i64)>) -> i64 {
     })
 }
 
+/// The last step of a name that is a path: `page` of `pagination[page]`.
+fn member(name: &str) -> &str {
+    let parts = name.strip_suffix(']').and_then(|name| name.split_once('['));
+    parts.filter(|(around, _)| AROUND.contains(around)).map_or(name, |(_, member)| member)
+}
+
 /// The parameter of the address that bears one of these names, with its number.
 pub(super) fn asked(url: Option<&Url>, names: &[&str]) -> Option<(String, i64)> {
     url?.query_pairs()
-        .filter(|(name, _)| names.contains(&folded(name).as_str()))
+        .filter(|(name, _)| names.contains(&folded(member(name)).as_str()))
         .find_map(|(name, value)| Some((name.into_owned(), value.parse().ok()?)))
 }

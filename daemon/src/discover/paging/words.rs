@@ -24,7 +24,7 @@ pub(super) const MORE: &[&str] = &[
 /// Others that say so, where nothing else leads on.
 pub(super) const PART: &[&str] = &["exceededtransferlimit", "truncated", "partial"];
 /// Flags that say whether this is the end.
-pub(super) const END: &[&str] = &["done", "islast", "lastpage", "complete", "end"];
+pub(super) const END: &[&str] = &["done", "islast", "lastpage", "complete", "end", "endofstream"];
 /// Maps that are there where more follows, each with several parts of which what leads on is made.
 pub(super) const MAPS: &[&str] = &["lastevaluatedkey", "continue"];
 pub(super) const URLS: &[&str] = &[
@@ -44,7 +44,9 @@ pub(super) const CURSORS: &[&str] = &[
     "nextcontinuationtoken",
     "continuationtoken",
     "continuation",
+    "nextcursormark",
     "endcursor",
+    "aftercursor",
     "nextmarker",
     "resumptiontoken",
     "scrollid",
@@ -79,8 +81,14 @@ pub(super) const TOTAL: &[&str] = &[
 ];
 pub(super) const PAGES: &[&str] = &["totalpages", "pages", "pagecount", "lastpage", "numpages"];
 
-/// The parameters for which a `resumptionToken` of OAI-PMH stands.
-pub(super) const RESUMED: &[&str] = &["metadataPrefix", "from", "until", "set"];
+/// The parameters for which what leads on stands, by its name: a `resumptionToken` of OAI-PMH, and the cursor of an export by
+/// Zendesk.
+pub(super) const REPLACED: &[(&str, &[&str])] = &[
+    ("resumptiontoken", &["metadataPrefix", "from", "until", "set"]),
+    ("aftercursor", &["start_time"]),
+];
+/// What parameters are members of where their names are paths, as in `pagination[page]`.
+pub(super) const AROUND: &[&str] = &["pagination", "paging", "page"];
 
 /// The parameter that usually carries what stood under that name.
 pub(super) fn param_of(name: &str) -> String {
@@ -88,7 +96,9 @@ pub(super) fn param_of(name: &str) -> String {
     let camel = !name.contains('_') && name.chars().any(char::is_uppercase);
     let of = |snake: &str, camels: &str| if camel { camels.to_owned() } else { snake.to_owned() };
     match folded(name).as_str() {
-        "nextcursor" | "cursor" => "cursor".to_owned(),
+        "nextcursor" | "cursor" | "aftercursor" => "cursor".to_owned(),
+        // As Solr has it.
+        "nextcursormark" => "cursorMark".to_owned(),
         "nextpagetoken" => of("page_token", "pageToken"),
         // As S3 has it, which calls it so.
         "nextcontinuationtoken" => "continuation-token".to_owned(),

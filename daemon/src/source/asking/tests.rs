@@ -336,6 +336,33 @@ fn a_url_that_no_server_takes_is_not_followed() {
 }
 
 #[test]
+fn what_is_too_long_to_ask_with_is_not_asked_with() {
+    let mut request = by_cursor(Stop::Next);
+    let long = |bytes| Ask::Token("y".repeat(bytes));
+    for carrier in [Carrier::Query, Carrier::Header] {
+        request.pagination.carrier = carrier;
+        assert!(asked_of(&request, &Leg::default(), &long(15_000)).is_ok(), "{carrier:?}");
+        let error = asked_of(&request, &Leg::default(), &long(200_000)).unwrap_err();
+        let expected =
+            WalkError::LongAsk { what: "what the partner gave us to ask on with", bytes: 200_000 };
+        assert_eq!(error, expected, "{carrier:?}");
+        assert!(error.to_string().contains("nothing was asked with it; tell the partner"));
+    }
+    request.pagination.carrier = Carrier::Body;
+    request.says.body = Body::Json(json!({}));
+    assert!(asked_of(&request, &Leg::default(), &long(200_000)).is_ok(), "a body takes it");
+    let path = marsad_shared::feed::ScalarPath::parse("$.token").unwrap();
+    request.incremental = Some(Incremental { by: By::Token(path), ..incremental() });
+    let (base, feed) = ("http://p.example/api/".parse().unwrap(), feed(&request));
+    let next_time =
+        |bytes| Asker::new(&base, &feed, &request).handle(&Leg::default(), &"y".repeat(bytes));
+    assert!(next_time(15_000).is_ok());
+    let expected =
+        WalkError::LongAsk { what: "what the partner gave us as a cursor", bytes: 200_000 };
+    assert_eq!(next_time(200_000), Err(expected), "nor is it kept for next time");
+}
+
+#[test]
 fn a_parents_value_is_not_shown() {
     let each = |column: &str| marsad_shared::request::Each {
         feed: "p/people".to_owned().try_into().unwrap(),

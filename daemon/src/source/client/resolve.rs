@@ -68,24 +68,56 @@ fn forbidden_v4(address: Ipv4Addr) -> Option<&'static str> {
     }
 }
 
-/// Metadata of clouds outside of the link-local addresses.
-const METADATA: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
+/// Metadata of clouds outside of the link-local addresses: Alibaba, Oracle, Azure.
+const METADATA: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(192, 0, 0, 192),
+    Ipv4Addr::new(168, 63, 129, 16),
+];
+
+/// The same with an address of IPv6: Google, Oracle, Akamai, Scaleway.
+const METADATA_V6: [Ipv6Addr; 4] = [
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+];
 
 fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
-    // An IPv4 address in other clothes: mapped, compatible, or behind NAT64 (RFC 6052).
-    let [.., a, b, c, d] = address.octets();
-    let inner = Ipv4Addr::new(a, b, c, d);
-    let head = &address.segments()[..6];
     match address {
         _ if address.is_loopback() => Some("this machine"),
         _ if address.is_unspecified() => Some("no address"),
         _ if address.is_unicast_link_local() => Some("link-local"),
+        _ if address.segments()[0] & 0xffc0 == 0xfec0 => Some("site-local"),
         _ if address.is_multicast() => Some("multicast"),
-        _ if matches!(head, [0, 0, 0, 0, 0, 0 | 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0]) => {
-            forbidden_v4(inner)
-        }
-        _ => (address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))
-            .then_some("a cloud's metadata"),
+        // Amazon keeps metadata, credentials and more of its own there.
+        _ if address.segments()[..2] == [0xfd00, 0xec2] => Some("a cloud's metadata"),
+        _ if METADATA_V6.contains(&address) => Some("a cloud's metadata"),
+        _ => inner(address).into_iter().find_map(forbidden_v4),
+    }
+}
+
+/// The IPv4 addresses that an address of IPv6 may carry.
+fn inner(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+    let octets = address.octets();
+    let octet = |place| octets.get(place).copied().unwrap_or_default();
+    let at = |places: [usize; 4]| Ipv4Addr::from(places.map(octet));
+    let last = at([12, 13, 14, 15]);
+    match address.segments() {
+        // Compatible, mapped, translated, behind NAT64 (RFC 6052).
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..]
+        | [0, 0, 0, 0, 0xffff, 0, ..]
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] => vec![last],
+        // 6to4 (RFC 3056).
+        [0x2002, ..] => vec![at([2, 3, 4, 5])],
+        // NAT64 of somebody's own (RFC 8215): how long its prefix is does not show. What begins with 0 is a part of that.
+        [0x64, 0xff9b, 1, ..] => [[6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12]]
+            .map(at)
+            .into_iter()
+            .filter(|inner| inner.octets()[0] != 0)
+            .chain([last])
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -107,6 +139,15 @@ mod tests {
             ("p.example", &["169.254.169.254"], false, "metadata"),
             ("p.example", &["100.100.100.200"], false, "metadata"),
             ("p.example", &["fd00:ec2::254"], false, "metadata"),
+            ("p.example", &["fd00:ec2::23"], false, "credentials of a cloud"),
+            ("p.example", &["168.63.129.16"], false, "metadata"),
+            ("p.example", &["168.63.129.17"], true, "its neighbour"),
+            ("p.example", &["192.0.0.192"], false, "metadata"),
+            ("p.example", &["fd20:ce::254"], false, "metadata"),
+            ("p.example", &["fd20:ce::255"], true, "its neighbour"),
+            ("p.example", &["fd00:c1::a9fe:a9fe"], false, "metadata"),
+            ("p.example", &["fd00:a9fe:a9fe::1"], false, "metadata"),
+            ("p.example", &["fd00:42::42"], false, "metadata"),
             ("p.example", &["fe80::1"], false, "link-local"),
             ("p.example", &["febf::1"], false, "link-local"),
             ("p.example", &["224.0.0.1"], false, "multicast"),
@@ -115,7 +156,19 @@ mod tests {
             ("p.example", &["::ffff:127.0.0.1"], false, "mapped"),
             ("p.example", &["::ffff:169.254.169.254"], false, "mapped"),
             ("p.example", &["64:ff9b::a9fe:a9fe"], false, "behind NAT64"),
+            ("p.example", &["64:ff9b::cb00:7107"], true, "a partner behind NAT64"),
+            ("p.example", &["64:ff9b:1::a9fe:a9fe"], false, "behind one of our own"),
+            ("p.example", &["64:ff9b:1:a9fe:a9:fe00::"], false, "the same, in its longest form"),
+            ("p.example", &["64:ff9b:1:2::7f00:1"], false, "the same, in a part of it"),
+            ("p.example", &["64:ff9b:1::cb00:7107"], true, "a partner behind it"),
+            ("p.example", &["2002:a9fe:a9fe::1"], false, "6to4"),
+            ("p.example", &["2002:cb00:7107::1"], true, "a partner with 6to4"),
+            ("p.example", &["::ffff:0:127.0.0.1"], false, "translated"),
+            ("p.example", &["::ffff:0:203.0.113.7"], true, "a partner, translated"),
+            ("p.example", &["::ffff:168.63.129.16"], false, "metadata, mapped"),
             ("p.example", &["::127.0.0.1"], false, "compatible"),
+            ("p.example", &["fec0::1"], false, "site-local"),
+            ("p.example", &["feff::1"], false, "site-local"),
             ("localhost", &["127.0.0.1", "::1"], true, "it says so itself"),
             ("LOCALHOST.", &["127.0.0.1"], true, "the same"),
             ("db.localhost", &["127.0.0.1"], true, "RFC 6761"),

@@ -80,8 +80,20 @@ fn an_error_says_its_own_words_and_its_own_wait() {
         "https://p.example/x: the partner answered 429 Too Many Requests (\"60 a minute\") and asks us to wait 30 s; \
          nothing is lost, Marsad goes on by itself"
     );
+    let days = self::of(429, &[("retry-after", "3456000")]).unwrap();
+    assert!(days.to_string().contains("asks us to wait 40 d;"), "{days}");
     let text = of(StatusCode::NOT_FOUND).to_string();
     assert!(text.contains("404 Not Found (\"60 a minute\"); check path"), "{text}");
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_written_is_not_the_partners_fault() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url: Url = format!("http://p.example/x?{}", "y".repeat(100_000)).parse().unwrap();
+    let error = reqwest::Client::new().get(url.clone()).send().await.unwrap_err();
+    let error = FetchError::of_transport(&error.without_url(), &url, false);
+    assert!(matches!(error, FetchError::Final { reason: Reason::Http4xx, .. }), "{error:?}");
+    assert!(error.to_string().contains("none has left") && !error.is_outage(), "{error}");
 }
 
 #[test]

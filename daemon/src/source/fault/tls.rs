@@ -1,5 +1,7 @@
 //! What TLS found wrong, in words that name the certificate, its dates and its hosts.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use marsad_shared::{health::Reason, untrusted::show_at_most};
 use rustls::{
@@ -64,13 +66,21 @@ fn of_certificate(bad: &Bad) -> Found {
             Found::new(Reason::TlsUntrusted, what)
         }
         Bad::NotValidForNameContext { expected, presented } => {
+            let host = expected.to_str();
+            if is_named(&host, presented) {
+                let what = format!(
+                    "the address {host} stands in the certificate as a name and not as an IP address, so that it does not count"
+                );
+                return Found::new(Reason::TlsUntrusted, what).remedy(
+                    "have the partner put it in as an IP address (subjectAltName IP), or use a name that the certificate is of in base_url",
+                );
+            }
             let names = presented.iter().map(|name| name_of(name)).collect::<Vec<_>>().join(", ");
             let names = if names.is_empty() {
                 "nobody (it names no host among its alternative names)".to_owned()
             } else {
                 show_at_most(&names, 120)
             };
-            let host = expected.to_str();
             let what = format!("the certificate is of {names}, not of {host}");
             Found::new(Reason::TlsUntrusted, what).remedy(
                 "use a name that it is of in base_url, or ask the partner for one of this host",
@@ -117,6 +127,12 @@ fn of_form(bad: &Bad) -> Found {
 fn name_of(presented: &str) -> &str {
     let inner = presented.split_once('(').and_then(|(_, behind)| behind.strip_suffix(')'));
     inner.unwrap_or(presented).trim_matches('"')
+}
+
+/// Whether a host that is an address stands among the names of a certificate as text.
+fn is_named(host: &str, presented: &[String]) -> bool {
+    let Ok(address) = host.parse::<IpAddr>() else { return false };
+    presented.iter().any(|name| name_of(name).parse() == Ok(address))
 }
 
 /// Whether an alert speaks of the certificate that we showed, or did not show.
@@ -215,6 +231,22 @@ mod tests {
                 Bad::NotValidForNameContext { expected: host(), presented: Vec::new() },
                 Reason::TlsUntrusted,
                 &["of nobody", "not of api.p.example", "base_url"],
+            ),
+            (
+                Bad::NotValidForNameContext {
+                    expected: ServerName::try_from("127.0.0.1").unwrap(),
+                    presented: vec!["DnsName(\"127.0.0.1\")".to_owned()],
+                },
+                Reason::TlsUntrusted,
+                &["127.0.0.1 stands in the certificate as a name", "subjectAltName IP", "base_url"],
+            ),
+            (
+                Bad::NotValidForNameContext {
+                    expected: ServerName::try_from("127.0.0.1").unwrap(),
+                    presented: vec!["IpAddress(127.0.0.2)".to_owned()],
+                },
+                Reason::TlsUntrusted,
+                &["is of 127.0.0.2, not of 127.0.0.1"],
             ),
             (
                 Bad::UnknownIssuer,

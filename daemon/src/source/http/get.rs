@@ -131,7 +131,7 @@ impl HttpSource {
             let shown = self.shown(call, moved.as_ref());
             return Err((Some(status.as_u16()), self.error(&response, url, &shown, &words)));
         }
-        let named = validators.is_some_and(|v| v.etag.is_some() || v.last_modified.is_some());
+        let named = validators.is_some_and(Validators::are_asked_by);
         if let Some(error) = unasked(status, response.headers(), named, url) {
             return Err((Some(status.as_u16()), error));
         }

@@ -93,7 +93,7 @@ impl HttpSource {
             return Err((None, Transport::Lost(error)));
         };
         let response = self.met(sent).map_err(|error| {
-            let left = !error.is_connect();
+            let left = !(error.is_connect() || error.is_builder());
             let error = self.lost(error, url);
             (None, if left { Transport::Lost(error) } else { Transport::NotSent(error) })
         })?;

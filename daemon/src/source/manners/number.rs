@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::WAIT_MAX;
-
 /// Below this a number is seconds from now: it would be 31 years.
 const UNIX: f64 = 1e9;
 /// Below this it is Unix seconds (until the year 5138), from here on Unix milliseconds.
@@ -40,12 +38,13 @@ pub(super) fn after(n: f64, now: Timestamp) -> Option<Duration> {
 }
 
 fn span(at: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or_default().min(WAIT_MAX)
+    Duration::try_from(at.duration_since(now)).unwrap_or_default()
 }
 
-/// Seconds, at most [`WAIT_MAX`].
+/// Seconds; none that are less than nothing.
 pub(super) fn from_now(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds.min(WAIT_MAX.as_secs_f64())).ok()
+    // More than a Duration holds is no time either.
+    Duration::try_from_secs_f64(seconds.min(NEVER)).ok()
 }
 
 /// A number that is not less than nothing.

@@ -236,11 +236,12 @@ fn a_time_of_day_is_measured_by_the_partners_own_clock() {
         (vec![DATE, ("retry-after", "1795528860")], Some(60), "a Unix time is no wait of 56 years"),
         (
             vec![DATE, ("retry-after", "Thu, 24 Dec 2026 14:00:00 GMT")],
-            Some(604_800),
-            "at most a week",
+            Some(2_592_000),
+            "a month is what it says",
         ),
-        (vec![("retry-after", "99999999")], Some(604_800), "at most a week"),
-        (vec![("retry-after", "99999999999999999999")], Some(604_800), "and at most a week"),
+        (vec![("retry-after", "3456000")], Some(3_456_000), "and so are 40 days"),
+        (vec![("retry-after", "99999999")], Some(31_622_400), "three years: at most one"),
+        (vec![("retry-after", "99999999999999999999")], Some(604_800), "no time: a week"),
         (vec![("retry-after", "6, 6")], Some(6), "two that a proxy joined"),
         (vec![("retry-after", "2"), ("retry-after", "8")], Some(8), "the longest of two"),
         (vec![("retry-after", "-30")], None, "less than nothing"),
@@ -264,7 +265,8 @@ fn an_errors_body_may_say_how_long() {
     for (body, expected) in [
         (r#"{"errors":[{"status":"429","meta":{"retryAfter":30}}]}"#, Some(30)),
         (r#"{"errors":[{"meta":{"retryAfter":"30"}}]}"#, Some(30)),
-        (r#"{"errors":[{"meta":{"retryAfter":1e12}}]}"#, Some(604_800)),
+        (r#"{"errors":[{"meta":{"retryAfter":3456000}}]}"#, Some(3_456_000)),
+        (r#"{"errors":[{"meta":{"retryAfter":1e12}}]}"#, Some(31_622_400)),
         (r#"{"errors":[{"meta":{"retryAfter":-1}}]}"#, None),
         (r#"{"errors":[{"meta":{"retryAfter":null}}]}"#, None),
         (r#"{"errors":{"meta":{"retryAfter":30}}}"#, None),
@@ -272,5 +274,21 @@ fn an_errors_body_may_say_how_long() {
     ] {
         let body = serde_json::from_str(body).unwrap();
         assert_eq!(retry_after_in(&body).map(|wait| wait.as_secs()), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_wait_is_told_as_it_was_asked_for() {
+    for (wait, expected) in [
+        (Duration::from_millis(20_500), "21 s"),
+        (Duration::from_hours(1), "3600 s"),
+        (Duration::from_secs(7_201), "2 h 1 min"),
+        (Duration::from_hours(8), "8 h"),
+        (Duration::from_hours(48), "2 d"),
+        (Duration::from_hours(960), "40 d"),
+        (Duration::from_secs(3_456_001), "40 d 1 h"),
+        (WAIT_MAX, "366 d or longer"),
+    ] {
+        assert_eq!(words(wait), expected, "{wait:?}");
     }
 }

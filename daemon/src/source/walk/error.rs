@@ -12,6 +12,10 @@ pub enum WalkError {
     )]
     SamePage { page: u64, param: String },
     #[error(
+        "page {page} has the very records of the {alike} pages before it, with other values: the partner ignores {param:?}; mend `pagination`"
+    )]
+    SameRecords { page: u64, alike: u8, param: String },
+    #[error(
         "{pages} pages in a row held no record and led on: the partner's paging has no end; tell the partner"
     )]
     Endless { pages: u32 },
@@ -38,6 +42,10 @@ pub enum WalkError {
     NoUrl,
     #[error("a page leads to a URL of {bytes} bytes, longer than servers take; tell the partner")]
     LongUrl { bytes: usize },
+    #[error(
+        "{what} is {bytes} bytes long, more than servers take in an address or a header, so nothing was asked with it; tell the partner, or let it travel in a body (`place`) if it may"
+    )]
+    LongAsk { what: &'static str, bytes: usize },
     #[error(
         "{what} is empty, \".\" or \"..\", which names nothing in a path; have it mended where it comes from"
     )]

@@ -241,6 +241,32 @@ fn each_kind_of_paging_asks_for_what_comes_next_and_ends_where_it_ends() {
 }
 
 #[test]
+fn the_same_records_page_after_page_are_one_page_whatever_changes_in_them() {
+    let endless = |mut request: Request| {
+        request.pagination.max_pages = 100;
+        request
+    };
+    let offset = |overlap| {
+        let (param, start, first) = ("p".to_owned(), 0, true);
+        endless(request(Paging::Offset { param, start, first, overlap }, Stop::Empty))
+    };
+    let pages = |keys: &dyn Fn(u64) -> Option<u64>| -> Vec<_> {
+        (0..20).map(|at| Facts { keys: keys(at), ..page(2) }).collect()
+    };
+    let stopped = || Err(WalkError::SameRecords { page: 11, alike: 10, param: "p".to_owned() });
+    let by_page = || endless(by_page(Stop::Empty));
+    for (request, pages, expected, why) in [
+        (by_page(), pages(&|_| Some(7)), stopped(), "ten times over"),
+        (offset(0), pages(&|_| Some(7)), stopped(), "by offset too"),
+        (by_page(), pages(&|at| Some(at / 10)), Ok(()), "a log that comes on"),
+        (by_page(), pages(&|_| None), Ok(()), "records that come again and again within a page"),
+    ] {
+        assert_eq!(walk(&request, &pages).1, expected, "{why}");
+    }
+    assert!(!Walker::new(&offset(1)).counts_pages(), "where pages overlap, they are known by that");
+}
+
+#[test]
 fn a_walk_that_leads_nowhere_is_stopped() {
     let tokens =
         |tokens: &[&str]| tokens.iter().map(|token| lead(1, text(token))).collect::<Vec<_>>();

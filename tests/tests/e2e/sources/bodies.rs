@@ -244,6 +244,24 @@ async fn what_has_not_changed_is_remembered_over_a_restart() -> anyhow::Result<(
     Ok(())
 }
 
+/// What stands before a partner may not let through what it is asked by: then it is asked without.
+#[tokio::test]
+async fn who_takes_no_marks_is_asked_without_them() -> anyhow::Result<()> {
+    let answer = |asked: &Asked| match asked.header("if-none-match") {
+        Some(_) => Reply::status(412),
+        None => Reply::json(&json!({ "data": rows(0..5) })).header("etag", "\"v1\""),
+    };
+    let agency =
+        Agency::start(vec![Case::new("strict", "schedule = { every = \"1s\" }", answer)]).await?;
+    let first = agency.first("strict").await?;
+    let after = first.id.0.unsigned_abs();
+    let run = agency.ended("strict", after).await?;
+    assert_eq!((run.outcome, run.counts.received), (Outcome::Unchanged, 5), "{run:#?}");
+    let asked = agency.asked("strict");
+    assert!(asked.iter().any(|asked| asked.header("if-none-match").is_some()));
+    Ok(())
+}
+
 /// In the second in which it was given a list may change once more: its time of change is not asked by, until an answer of a
 /// later second says the same.
 #[tokio::test]

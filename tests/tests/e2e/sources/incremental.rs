@@ -550,3 +550,78 @@ async fn a_full_read_that_broke_off_is_tried_again_as_a_full_read() -> anyhow::R
     assert_eq!(later.counts.received, 0, "and then only changes");
     Ok(())
 }
+
+/// A cursor that is still to come was put there by a clock that was wrong: what was changed meanwhile is read, not waited for.
+#[tokio::test]
+async fn a_cursor_that_is_to_come_is_not_waited_for() -> anyhow::Result<()> {
+    let changed = |asked: &Asked| match asked.param("since") {
+        Some(since) if since > at(8).as_str() => data(Vec::new()),
+        _ => data(rows(0..8)),
+    };
+    let by_clock = "incremental = { by = \"clock\", param = \"since\" }";
+    let by_field = "incremental = { field = \"at\", param = \"since\" }";
+    let mut agency = Agency::start(vec![
+        Case::new("clocked", by_clock, changed),
+        Case::new("dated", by_field, changed),
+    ])
+    .await?;
+    for feed in ["clocked", "dated"] {
+        agency.first(feed).await?;
+    }
+    agency.daemon.kill9().await?;
+    let ahead = "2199-01-01T00:00:00Z";
+    let cache = rusqlite::Connection::open(agency.daemon.state_dir().join("cache.db"))?;
+    cache.execute("UPDATE marsad_feed SET cursor = ?", [ahead])?;
+    drop(cache);
+    agency.daemon.go().await?;
+    for feed in ["clocked", "dated"] {
+        let run = agency.again(feed).await?;
+        assert_eq!(run.counts.received, 8, "{feed}: {run:#?}");
+        assert!(run.reason.unwrap_or_default().contains("still to come"), "{feed}");
+        let cursor = agency.cursor(feed).await?.unwrap_or_default();
+        assert!(cursor.as_str() < ahead, "{feed}: {cursor}");
+        let later = agency.again(feed).await?;
+        assert!(later.reason.is_none(), "{feed}: {later:#?}");
+    }
+    Ok(())
+}
+
+/// What is declared otherwise is read otherwise: also what lies behind the cursor.
+#[tokio::test]
+async fn what_is_declared_otherwise_is_read_again() -> anyhow::Result<()> {
+    // Only what changed; of two lists, by where it is asked.
+    let list = |asked: &Asked| {
+        let since = asked.param("since").unwrap_or_default().to_owned();
+        let all = if asked.param("all").is_some() { 0..12 } else { 0..8 };
+        data(rows(all.filter(|n| at(*n) >= since)))
+    };
+    let keys = "incremental = { field = \"at\", param = \"since\", bound = \"inclusive\" }";
+    let mut agency =
+        Agency::start(vec![Case::new("zoned", keys, list), Case::new("listed", keys, list)])
+            .await?;
+    for feed in ["zoned", "listed"] {
+        agency.first(feed).await?;
+        assert_eq!(agency.again(feed).await?.counts.received, 1, "{feed}: what is at the cursor");
+    }
+    agency.daemon.kill9().await?;
+    let file = agency.daemon.home.join("partners.d/agency.toml");
+    let text = std::fs::read_to_string(&file)?;
+    let text = text.replace("path = \"/listed\"", "path = \"/listed?all=1\"").replacen(
+        "n = \"integer\"",
+        "n = \"integer\", twice = { type = \"integer\", from = \"n\" }",
+        1,
+    );
+    std::fs::write(&file, text)?;
+    agency.daemon.go().await?;
+    for (feed, rows) in [("zoned", 8), ("listed", 12)] {
+        let run = agency.again(feed).await?;
+        assert_eq!(run.counts.received, rows, "{feed}: {run:#?}");
+        assert!(run.reason.unwrap_or_default().contains("declared otherwise"), "{feed}");
+        let later = agency.again(feed).await?;
+        assert_eq!((later.counts.received, later.reason), (1, None), "{feed}: once");
+    }
+    agency.same("listed", 0..12)?;
+    let filled = agency.rows("zoned", &["twice"])?;
+    assert!(filled.iter().all(|row| row.as_slice() != [Cell::Null]), "{filled:?}");
+    Ok(())
+}

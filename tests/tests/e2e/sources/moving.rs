@@ -7,7 +7,7 @@ use marsad_shared::{health::Reason, run::Outcome};
 use marsad_tests::partner::{Asked, Cell, Reply, Row};
 use serde_json::{Value, json};
 
-use super::{Agency, COLUMNS, Case};
+use super::{Agency, COLUMNS, Case, rows, some};
 
 /// How many rows the partner has when it is first asked, and how many it gives at once.
 const ALL: u64 = 60;
@@ -308,4 +308,30 @@ async fn by_page_what_one_read_lacks_is_looked_for_once_more() -> anyhow::Result
         assert_eq!(agency.rows(feed, &COLUMNS)?, alive, "{why}");
     }
     Ok(())
+}
+
+/// What a partner counts may be an estimate, and too low. A record is gone only if nothing stands behind that end.
+#[tokio::test]
+async fn a_count_that_is_too_low_takes_no_record_for_gone() -> anyhow::Result<()> {
+    let counts = "pagination = { kind = \"offset\", param = \"offset\", total = \"$.total\" }\nmode = \"snapshot\"";
+    // How many it has, and how many it says that it has.
+    let has = Arc::new(Mutex::new((33_u64, 33_u64)));
+    let list = Arc::clone(&has);
+    let case = Case::new("estimate", counts, move |asked| {
+        let ((all, said), from) = (*list.lock().unwrap(), asked.number("offset").unwrap());
+        if from >= all {
+            return Reply::status(400);
+        }
+        Reply::json(&json!({ "total": said, "data": rows(some(from, 10, all)) }))
+    });
+    let agency = Agency::start(vec![case]).await?;
+    agency.first("estimate").await?;
+    *has.lock().unwrap() = (33, 30);
+    let run = agency.again("estimate").await?;
+    assert_eq!(run.counts.absent, 0, "{run:#?}");
+    agency.same("estimate", 0..33)?;
+    *has.lock().unwrap() = (30, 30);
+    let run = agency.again("estimate").await?;
+    assert_eq!(run.counts.absent, 3, "what two reads lack, and nothing behind them has: {run:#?}");
+    agency.same("estimate", 0..30)
 }

@@ -346,8 +346,9 @@ fn deep(asked: &Asked, order: impl Fn(u64) -> u64) -> Reply {
     }
     let since = asked.param("since").unwrap_or_default().to_owned();
     let all: Vec<u64> = (0..65).map(order).filter(|n| super::at(*n) >= since).collect();
+    let total = all.len();
     let page = all.into_iter().skip(usize::try_from(from).unwrap()).take(10);
-    Reply::json(&json!({ "data": rows(page) }))
+    Reply::json(&json!({ "total": total, "data": rows(page) }))
 }
 
 #[tokio::test]
@@ -356,6 +357,11 @@ async fn where_deep_paging_is_refused_the_walk_is_split() -> anyhow::Result<()> 
                 incremental = { field = \"at\", param = \"since\", split = 20 }";
     let cases = vec![
         Case::new("split", keys, |asked| deep(asked, |n| n)),
+        Case::new(
+            "split-total",
+            &keys.replace("size = 10", "size = 10, total = \"$.total\""),
+            |asked| deep(asked, |n| n),
+        ),
         // Seven at a time are as good as sorted, until the page that begins behind the one before.
         Case::new("split-unsorted", keys, |asked| {
             deep(asked, |n| if n < 15 { n + 40 } else { n - 15 })
@@ -371,8 +377,12 @@ async fn where_deep_paging_is_refused_the_walk_is_split() -> anyhow::Result<()> 
     let agency = Agency::start(cases).await?;
     agency.first("split").await?;
     agency.same("split", 0..65)?;
-    let second = agency.again("split").await?;
-    assert_eq!(second.counts.inserted + second.counts.updated, 0, "{second:#?}");
+    agency.first("split-total").await?;
+    for feed in ["split", "split-total"] {
+        let second = agency.again(feed).await?;
+        assert_eq!(second.counts.inserted + second.counts.updated, 0, "{second:#?}");
+        assert_eq!(agency.cursor(feed).await?, Some(super::at(64)), "each part was cut on purpose");
+    }
     agency.fails("split-unsorted", Reason::RemoteFault, &["not in ascending order"]).await?;
     agency
         .fails("split-one-value", Reason::RemoteFault, &["share one value", "raise `split`"])
