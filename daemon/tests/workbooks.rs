@@ -60,7 +60,7 @@ fn read(keys: &str, bytes: &[u8]) -> Result<Read, DecodeError> {
     xlsx::read_by(Path::new(env!("CARGO_BIN_EXE_marsadd")));
     let feed = feed(keys);
     let layout = if feed.fields.is_empty() {
-        infer_workbook(&feed, file(bytes))?
+        infer_workbook(&feed, file(bytes), None)?
     } else {
         Layout::new(feed.fields.clone(), &feed.key).unwrap()
     };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{alphabet, engine};
@@ -10,8 +10,10 @@ use marsad_shared::connection::Auth;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use mask::{MARK, Mask};
 use readings::{base64, readings};
 
+mod mask;
 mod readings;
 
 /// A piece of a secret is one too from so many bytes on; of a short one, from three fifths of it on, and this at least.
@@ -39,8 +41,16 @@ const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
 #[derive(Debug)]
 pub struct Ours {
     configured: Vec<SecretString>,
-    /// What requests showed besides, the newest last.
-    shown: Mutex<VecDeque<SecretString>>,
+    shown: Mutex<Heard>,
+}
+
+/// What partners have heard of us.
+#[derive(Debug, Default)]
+struct Heard {
+    /// What requests showed beside what is configured, the newest last.
+    secrets: VecDeque<SecretString>,
+    /// What hides all of it in data; `None`: something else has to be hidden since it was made.
+    mask: Option<Option<Arc<Mask>>>,
 }
 
 impl Ours {
@@ -51,13 +61,25 @@ impl Ours {
 
     /// Remembers what a request shows.
     pub fn show(&self, secrets: Vec<String>) {
-        let mut shown = self.shown();
+        let mut heard = self.shown();
+        let Heard { secrets: shown, mask } = &mut *heard;
         for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORT) {
-            shown.retain(|known| known.expose_secret() != secret);
+            match shown.iter().position(|known| known.expose_secret() == secret) {
+                Some(at) => drop(shown.remove(at)),
+                None => *mask = None,
+            }
             shown.push_back(secret.into());
         }
         let many = shown.len().saturating_sub(SHOWN_MAX);
         shown.drain(..many);
+    }
+
+    /// What hides the secrets in data; `None`: none is long enough to be told from honest data.
+    pub fn mask(&self) -> Option<Arc<Mask>> {
+        let mut heard = self.shown();
+        let Heard { secrets: shown, mask } = &mut *heard;
+        let all = || self.configured.iter().chain(&*shown).map(|one| one.expose_secret());
+        mask.get_or_insert_with(|| Mask::of(all()).map(Arc::new)).clone()
     }
 
     /// Whether `text` holds a secret, or a piece of one that tells much of it, in whatever writing: as it is, in another
@@ -106,10 +128,14 @@ impl Ours {
 
     fn all(&self) -> Vec<String> {
         let shown = self.shown();
-        self.configured.iter().chain(&*shown).map(|one| one.expose_secret().to_owned()).collect()
+        self.configured
+            .iter()
+            .chain(&shown.secrets)
+            .map(|one| one.expose_secret().to_owned())
+            .collect()
     }
 
-    fn shown(&self) -> MutexGuard<'_, VecDeque<SecretString>> {
+    fn shown(&self) -> MutexGuard<'_, Heard> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
