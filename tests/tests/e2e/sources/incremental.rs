@@ -536,7 +536,7 @@ async fn a_full_read_that_broke_off_is_tried_again_as_a_full_read() -> anyhow::R
 #[tokio::test]
 async fn a_cursor_that_is_to_come_is_not_waited_for() -> anyhow::Result<()> {
     let changed = |asked: &Asked| match asked.param("since") {
-        Some(since) if since > super::at(8).as_str() => data(Vec::new()),
+        Some(since) if since > at(8).as_str() => data(Vec::new()),
         _ => data(rows(0..8)),
     };
     let by_clock = "incremental = { by = \"clock\", param = \"since\" }";
@@ -574,7 +574,7 @@ async fn what_is_declared_otherwise_is_read_again() -> anyhow::Result<()> {
     let list = |asked: &Asked| {
         let since = asked.param("since").unwrap_or_default().to_owned();
         let all = if asked.param("all").is_some() { 0..12 } else { 0..8 };
-        data(rows(all.filter(|n| super::at(*n) >= since)))
+        data(rows(all.filter(|n| at(*n) >= since)))
     };
     let keys = "incremental = { field = \"at\", param = \"since\", bound = \"inclusive\" }";
     let mut agency =
