@@ -1,6 +1,7 @@
 //! What is ours alone: the secrets of a connection, found again wherever a partner repeats them.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -8,7 +9,7 @@ use std::{
 use base64::{alphabet, engine};
 use marsad_shared::connection::Auth;
 use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 pub use mask::{MARK, Mask};
 use readings::{base64, readings};
@@ -49,8 +50,8 @@ pub struct Ours {
 struct Heard {
     /// What requests showed beside what is configured, the newest last.
     secrets: VecDeque<SecretString>,
-    /// What hides all of it in data; `None`: something else has to be hidden since it was made.
-    mask: Option<Option<Arc<Mask>>>,
+    /// What hides all of it in data, made when it is asked for; `None`: nothing has to be hidden.
+    mask: OnceCell<Option<Arc<Mask>>>,
 }
 
 impl Ours {
@@ -66,7 +67,7 @@ impl Ours {
         for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORT) {
             match shown.iter().position(|known| known.expose_secret() == secret) {
                 Some(at) => drop(shown.remove(at)),
-                None => *mask = None,
+                None => *mask = OnceCell::new(),
             }
             shown.push_back(secret.into());
         }
@@ -76,10 +77,9 @@ impl Ours {
 
     /// What hides the secrets in data; `None`: none is long enough to be told from honest data.
     pub fn mask(&self) -> Option<Arc<Mask>> {
-        let mut heard = self.shown();
-        let Heard { secrets: shown, mask } = &mut *heard;
-        let all = || self.configured.iter().chain(&*shown).map(|one| one.expose_secret());
-        mask.get_or_insert_with(|| Mask::of(all()).map(Arc::new)).clone()
+        let heard = self.shown();
+        let all = || self.configured.iter().chain(&heard.secrets).map(ExposeSecret::expose_secret);
+        heard.mask.get_or_init(|| Mask::of(all()).map(Arc::new)).clone()
     }
 
     /// Whether `text` holds a secret, or a piece of one that tells much of it, in whatever writing: as it is, in another
@@ -234,6 +234,23 @@ mod tests {
         }
         assert!(!ours.is_in("pin9") && ours.is_in("again and again") && ours.is_in(SECRET));
         assert!(ours.is("again and again") && !ours.is("again"));
+    }
+
+    #[test]
+    fn data_is_without_what_was_shown_last_and_before() {
+        let (ours, row) = (Ours::of(&Auth::None), "{\"a\":\"the first token, the second token\"}");
+        let hidden = || {
+            let mask = ours.mask().unwrap();
+            String::from_utf8(mask.held(row.as_bytes(), true).into_owned()).unwrap()
+        };
+        assert!(ours.mask().is_none(), "nothing is ours");
+        ours.show(vec!["the first token".to_owned(), "short".to_owned()]);
+        assert_eq!(hidden(), format!("{{\"a\":\"{MARK}, the second token\"}}"));
+        let before = ours.mask().unwrap();
+        ours.show(vec!["the first token".to_owned()]);
+        assert!(Arc::ptr_eq(&before, &ours.mask().unwrap()), "nothing else has to be hidden");
+        ours.show(vec!["the second token".to_owned()]);
+        assert_eq!(hidden(), format!("{{\"a\":\"{MARK}, {MARK}\"}}"));
     }
 
     #[test]
