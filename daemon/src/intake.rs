@@ -19,6 +19,7 @@ use crate::{
         sdmx::{Key, Observed},
     },
     shape::{Beside, Misfits, Refused, Shaper, odata},
+    source::ours::Mask,
 };
 
 mod first;
@@ -189,17 +190,22 @@ impl Intake<'_> {
     /// As [`Self::read`].
     pub fn workbook(&self, file: File, take: impl FnMut(Piece) -> Flow) -> Result<(), DecodeError> {
         let mut rows = Rows::new(self, usize::MAX, Some(take));
-        self.sheet_rows(file, &mut rows)?;
+        self.sheet_rows(file, None, &mut rows)?;
         rows.hand_over()
     }
 
-    /// Reads a workbook that is a page: one piece, which may take `most` bytes of memory.
+    /// Reads a workbook that is a page: one piece, which may take `most` bytes of memory. `mask`: what hides our secrets in it.
     ///
     /// # Errors
     /// As [`Self::page`].
-    pub fn sheet(&self, file: File, most: usize) -> Result<Piece, DecodeError> {
+    pub fn sheet(
+        &self,
+        file: File,
+        most: usize,
+        mask: Option<&Mask>,
+    ) -> Result<Piece, DecodeError> {
         let mut rows = Rows::new(self, most, None::<fn(Piece) -> Flow>);
-        let read = self.sheet_rows(file, &mut rows);
+        let read = self.sheet_rows(file, mask, &mut rows);
         rows.excess().map_or(read, Err)?;
         Ok(rows.piece)
     }

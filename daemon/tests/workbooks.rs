@@ -19,6 +19,7 @@ use marsad_daemon::{
     decode::{DecodeError, Flow, xlsx},
     intake::{Intake, Origins, Piece, infer_workbook},
     shape::Shaper,
+    source::ours::Mask,
 };
 use marsad_shared::{
     feed::{Feed, Format},
@@ -60,7 +61,7 @@ fn read(keys: &str, bytes: &[u8]) -> Result<Read, DecodeError> {
     xlsx::read_by(Path::new(env!("CARGO_BIN_EXE_marsadd")));
     let feed = feed(keys);
     let layout = if feed.fields.is_empty() {
-        infer_workbook(&feed, file(bytes))?
+        infer_workbook(&feed, file(bytes), None)?
     } else {
         Layout::new(feed.fields.clone(), &feed.key).unwrap()
     };
@@ -470,4 +471,30 @@ fn the_process_that_reads_ends_with_the_one_that_asked() {
     let arguments = [xlsx::COMMAND, "--header-row", "1", "--parent", "1"];
     let answer = reader(program, &arguments, long()).output().unwrap();
     assert!(!answer.status.success() && answer.stdout.is_empty(), "{answer:?}");
+}
+
+#[test]
+fn a_workbook_that_is_a_page_is_read_without_our_secrets() {
+    const KEY: &str = "SECRETKEY-123456";
+    xlsx::read_by(Path::new(env!("CARGO_BIN_EXE_marsadd")));
+    let (feed, mask) = (feed("key = [\"id\"]"), Mask::of([KEY]).unwrap());
+    let rows = [["id", KEY, "self"], ["1", "2", &format!("/f?apikey={KEY};p=\"2\"")]];
+    let rows: String = (1..).zip(rows).map(|(at, cells)| row(at, &cells)).collect();
+    let book = Book::new(&rows).bytes();
+    let layout = infer_workbook(&feed, file(&book), Some(&mask)).unwrap();
+    let names: Vec<_> = layout.fields.iter().map(|field| field.from.concat()).collect();
+    assert_eq!(names, ["id", "secret-left-out", "self"]);
+    let shaper = Shaper::new(&feed, layout, Vec::new());
+    let (format, origins) = (Format::Xlsx, Origins::default());
+    let intake = Intake {
+        feed: &feed,
+        shaper: &shaper,
+        format,
+        seed: 7,
+        origins,
+        references: None,
+        recall: None,
+    };
+    let piece = intake.sheet(file(&book), usize::MAX, Some(&mask)).unwrap();
+    assert_eq!(reading::lines(&piece.batch), ["1|2|/f?apikey=secret-left-out;p=\"2\""]);
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 pub use self::{
     auth::{
-        Assertion, Auth, ClientProof, ExpiresFormat, Grant, KeyPlace, Login, LoginBody,
+        Assertion, Auth, ClientProof, ExpiresFormat, FormField, Grant, KeyPlace, Login, LoginBody,
         LoginMethod, OAuth2, SentIn, TokenLife, TokenPlace,
     },
     tls::{Identity, Tls},

@@ -7,13 +7,13 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Seek as _},
+    io::{self, BufReader, Read, Seek as _},
     os::unix::{
         fs::FileExt as _,
         process::{CommandExt as _, ExitStatusExt as _},
     },
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::OnceLock,
 };
 
@@ -22,7 +22,10 @@ use marsad_shared::{feed::Sheet, quarantine::form};
 use nix::sys::signal::Signal;
 
 use super::{DecodeError, Flow, Raw, xml::tags::Tags};
-use crate::archive::{self, Archive, Member};
+use crate::{
+    archive::{self, Archive, Member},
+    source::ours::Mask,
+};
 
 mod cell;
 mod cells;
@@ -72,6 +75,8 @@ pub struct Wanted<'w> {
     pub sheet: Option<&'w Sheet>,
     /// The row of the header, from 1; what stands above it is passed over.
     pub header_row: u32,
+    /// What hides our secrets in it; `None`: nothing has to be hidden.
+    pub mask: Option<&'w Mask>,
 }
 
 /// One row that is not blank.
@@ -154,11 +159,15 @@ pub fn read<S>(
     let Some(out) = child.0.stdout.take() else {
         return Err(DecodeError::Io(io::ErrorKind::BrokenPipe.into()));
     };
+    let bare: Box<dyn Read + '_> = match wanted.mask {
+        Some(mask) => Box::new(mask.stream(BufReader::with_capacity(CHUNK, out), false)),
+        None => Box::new(out),
+    };
     let mut rows = ReaderBuilder::new()
         .flexible(true)
         .has_headers(false)
         .buffer_capacity(CHUNK)
-        .from_reader(out);
+        .from_reader(bare);
     let mut record = StringRecord::new();
     if !next(&mut rows, &mut record, &mut child)? {
         return begin(&[]);
@@ -178,7 +187,7 @@ pub fn read<S>(
 
 /// The next header or row; `false` at the end of the sheet.
 fn next(
-    rows: &mut csv::Reader<ChildStdout>,
+    rows: &mut csv::Reader<Box<dyn Read + '_>>,
     record: &mut StringRecord,
     child: &mut Reader,
 ) -> Result<bool, DecodeError> {

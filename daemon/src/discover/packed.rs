@@ -137,7 +137,7 @@ fn rows(
 ) -> Result<(Vec<String>, Vec<Row>), DecodeError> {
     let file = file.try_clone().map_err(DecodeError::Io)?;
     let sheet = sheet.map(Sheet::Number);
-    let wanted = Wanted { sheet: sheet.as_ref(), header_row };
+    let wanted = Wanted { sheet: sheet.as_ref(), header_row, mask: None };
     let (mut names, mut rows) = (Vec::new(), Vec::new());
     let begin = |found: &[String]| {
         names = found.to_vec();

@@ -408,7 +408,7 @@ fn infer(feed: &Feed, bytes: File, name: &str, folder: &Path) -> Result<Layout, 
     let each = |inner: Inner<'_>| {
         let Inner { format, mut bytes, .. } = inner;
         layout = if format == Format::Xlsx {
-            intake::infer_workbook(feed, bytes.aside(folder)?)
+            intake::infer_workbook(feed, bytes.aside(folder)?, None)
         } else {
             let mut stream = bytes.stream();
             let mut text = FileText::new(feed, format, &mut stream)?;

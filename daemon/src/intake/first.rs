@@ -18,11 +18,13 @@ use crate::{
     decode::{
         self, DecodeError, Flow, Plan, Standing, Text,
         sdmx::{Key, Observed},
+        xlsx::Wanted,
     },
     shape::{
         self,
         infer::{self, Known},
     },
+    source::ours::Mask,
 };
 
 /// The columns of a feed that names none, taken from its first data.
@@ -92,16 +94,17 @@ pub fn infer(feed: &Feed, format: Format, bytes: impl Read) -> Result<Layout, De
     layout.map_err(unfit)
 }
 
-/// The columns of a feed that names none, taken from the header of its first workbook.
+/// The columns of a feed that names none, taken from the header of its first workbook. `mask`: what hides our secrets in it.
 ///
 /// # Errors
 /// As [`infer()`].
-pub fn infer_workbook(feed: &Feed, file: File) -> Result<Layout, DecodeError> {
+pub fn infer_workbook(feed: &Feed, file: File, mask: Option<&Mask>) -> Result<Layout, DecodeError> {
     let known = Known::of(feed);
     let begin = |names: &[String]| infer::from_header(names, &known).map_err(unfit);
     let mut layout = None;
     let begin = |names: &[String]| begin(names).map(|found| layout = Some(found));
-    match decode::xlsx::read(file, wanted_of(feed), begin, |(), _| Flow::Stop) {
+    let wanted = Wanted { mask, ..wanted_of(feed) };
+    match decode::xlsx::read(file, wanted, begin, |(), _| Flow::Stop) {
         Ok(()) | Err(DecodeError::Stopped) => layout.ok_or(DecodeError::Nothing),
         Err(error) => Err(error),
     }

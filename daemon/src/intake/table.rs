@@ -18,6 +18,7 @@ use crate::{
         xlsx::Wanted,
     },
     shape::{Headers, InSheet, Refused},
+    source::ours::Mask,
 };
 
 impl Intake<'_> {
@@ -25,13 +26,17 @@ impl Intake<'_> {
     pub(super) fn sheet_rows(
         &self,
         file: File,
+        mask: Option<&Mask>,
         rows: &mut Rows<'_, impl FnMut(Piece) -> Flow>,
     ) -> Result<(), DecodeError> {
         // Where the rows end: at a word of `stop`, or with a row without a key, behind which there is no other.
         let (mut is_over, mut keyless, mut behind) = (false, None, None);
         let begin = |names: &[String]| Ok((self.shaper.headers(names)?, names.to_vec()));
-        let read =
-            decode::xlsx::read(file, wanted_of(self.feed), begin, |(headers, names), row| {
+        let read = decode::xlsx::read(
+            file,
+            Wanted { mask, ..wanted_of(self.feed) },
+            begin,
+            |(headers, names), row| {
                 match (self.shaper.place_of(headers, &row, &self.feed.stop), keyless) {
                     (InSheet::Stop, _) => {
                         is_over = true;
@@ -57,7 +62,8 @@ impl Intake<'_> {
                         Some(Form::Sheet { names: names.clone(), marks: row.marks(names.len()) });
                     Origin { original: row.original(names.len()), form, place }
                 })
-            });
+            },
+        );
         match (read, behind) {
             (Err(DecodeError::Stopped), Some((end, line))) => Err(DecodeError::Layout(format!(
                 "row {end} of the sheet has no key, and row {line} below it has one: nobody knows where its rows end; fill the key, or name the word that ends them in `stop`"
@@ -141,7 +147,7 @@ impl Intake<'_> {
 }
 
 pub(super) fn wanted_of(feed: &Feed) -> Wanted<'_> {
-    Wanted { sheet: feed.sheet.as_ref(), header_row: feed.header_row }
+    Wanted { sheet: feed.sheet.as_ref(), header_row: feed.header_row, mask: None }
 }
 
 pub(super) fn dialect_of(feed: &Feed, encoding: &'static str) -> Dialect {

@@ -242,7 +242,7 @@ impl Puller {
         stop: &CancellationToken,
     ) -> Result<Page, Trouble> {
         let place = format!("page {number} of {}", call.shown());
-        let reading = Reading::of(&self.feed, &answer);
+        let reading = Reading::of(&self.feed, &answer).hiding(self.source.mask());
         if answer.nothing || answer.status == StatusCode::NO_CONTENT {
             return self.empty(run, &place, answer, call).await;
         }

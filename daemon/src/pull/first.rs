@@ -161,6 +161,11 @@ impl Puller {
             self.report(error.result(), Some(error.to_string())).await;
             return Err(error);
         };
+        if self.source.repeats_ours(mark) {
+            // It cannot be kept, and so tells nothing.
+            self.report(self.pace(&answer), None).await;
+            return Ok(Seen::New(Head::default()));
+        }
         let mark = Validators {
             url: self.url_hash(&url),
             etag: Some(mark.to_owned()),

@@ -12,6 +12,7 @@ use marsad_shared::{
         cache::{Cache, Ended, Last, Manner, PageEnd, Validators, Walk},
     },
 };
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -165,7 +166,8 @@ impl Puller {
                 let is_snapshot = self.feed.keeping.mode == Mode::Snapshot
                     && course.errand.scope == Scope::Incremental;
                 let job = (is_snapshot && matches!(next.ask, Ask::Job(_)))
-                    .then(|| walk_of(course, kept, &next));
+                    .then(|| walk_of(course, kept, &next))
+                    .filter(|walk| self.may_keep(&walk.next));
                 self.load_rows(course, batch, job).await?;
             }
             // Nothing of it is kept.
@@ -288,7 +290,9 @@ impl Puller {
         let judged = course.scale(&self.feed);
         let next = match behind {
             // Our own words always make JSON.
-            Behind::More(next) => serde_json::to_value(next).ok(),
+            Behind::More(next) => {
+                serde_json::to_value(next).ok().filter(|next| self.may_keep(next))
+            }
             _ => None,
         };
         move |cached| {
@@ -336,6 +340,12 @@ impl Puller {
         }
     }
 
+    /// Whether where a walk goes on may be kept: a token or a URL in which the partner repeats a secret of ours is good for this
+    /// run alone.
+    fn may_keep(&self, next: &Value) -> bool {
+        self.source.mask().is_none_or(|mask| !mask.is_in(&next.to_string()))
+    }
+
     /// What tells next time that nothing changed: not behind a walk that left rows in quarantine.
     fn validators(
         request: &Request,
@@ -370,7 +380,11 @@ impl Puller {
                 let since = course.since.as_deref().and_then(|since| since.parse().ok());
                 Some(since.map_or(began_at, |since| began_at.max(since)).to_string())
             }
-            By::Token(_) | By::Delta(_) => course.handle.clone().or_else(|| course.since.clone()),
+            By::Token(_) | By::Delta(_) => {
+                let handle = course.handle.clone();
+                let kept = handle.filter(|handle| !self.source.repeats_ours(handle));
+                kept.or_else(|| course.since.clone())
+            }
             By::Field(_) | By::Here { .. } => {
                 let since = course.since.as_deref();
                 let Some(rule) = self.rule() else { return course.since.clone() };

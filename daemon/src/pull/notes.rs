@@ -50,6 +50,10 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
     format!("{why}{then}{remedy}")
 }
 
+/// What is said of a token that would be kept.
+pub(super) const REPEATS: &str = "what the partner gave us to ask with next time repeats a secret of ours, and is not kept: the \
+    cursor stays; tell the partner";
+
 /// Why nothing is gone, where a second read was to confirm it.
 pub(super) const OTHERS: &str = "a record of the bank was missing, and all pages were read once more: the second read had other records than the first. \
     They move while they are read; if this goes on, read at a quieter time, or by offset with pages that overlap";

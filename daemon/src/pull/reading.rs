@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, BufReader, Read as _, Seek as _},
     path::Path,
+    sync::Arc,
 };
 
 use marsad_shared::{
@@ -20,6 +21,7 @@ use crate::{
     source::{
         body::{Body, HELD_MAX},
         http::Answer,
+        ours::{MARK, Mask},
     },
     unpack::UnpackError,
 };
@@ -36,6 +38,8 @@ pub(crate) struct Reading {
     body: Body,
     /// `None`: the document says itself in which encoding it is.
     charset: Option<Charset>,
+    /// What hides our secrets in it; `None`: nothing has to be hidden, or nothing of it is kept.
+    mask: Option<Arc<Mask>>,
 }
 
 /// What was read of a page.
@@ -62,7 +66,12 @@ impl Reading {
         let format = format.unwrap_or_else(|| format_of(answer));
         let said = answer.header(reqwest::header::CONTENT_TYPE);
         let charset = Charset::of_document(format, answer.body.begin(), encoding, said);
-        Self { format, body: answer.body.clone(), charset }
+        Self { format, body: answer.body.clone(), charset, mask: None }
+    }
+
+    /// The same, of which records are read without our secrets.
+    pub(crate) fn hiding(self, mask: Option<Arc<Mask>>) -> Self {
+        Self { mask, ..self }
     }
 
     /// The encoding that it is in, if another than UTF-8.
@@ -107,7 +116,8 @@ impl Reading {
         Size::of(self.body.guess(), held, built)
     }
 
-    /// Reads a page, whose rows may take `most` bytes of memory. A workbook is put aside in `folder` first. It may block.
+    /// Reads a page, whose rows may take `most` bytes of memory. A workbook is put aside in `folder` first. What stands beside
+    /// the records is given as it is, for it may lead on. It may block.
     pub(crate) fn page(
         &self,
         intake: &Intake<'_>,
@@ -118,11 +128,16 @@ impl Reading {
         if self.format == Format::Xlsx {
             let found = vec![Scalar::Absent; wanted.len()];
             return match self.aside(folder) {
-                Ok((file, bytes)) => Read { found, piece: intake.sheet(file, most), bytes },
+                Ok((file, bytes)) => {
+                    Read { found, piece: intake.sheet(file, most, self.mask.as_deref()), bytes }
+                }
                 Err(error) => Read { found, piece: Err(error), bytes: 0 },
             };
         }
-        let ((found, piece), bytes) = self.text(|source| intake.page(source, wanted, most));
+        let ((mut found, piece), bytes) = self.bare(|source| intake.page(source, wanted, most));
+        if found.iter().filter_map(Scalar::text).any(|text| text.contains(MARK)) {
+            found = self.beside(wanted);
+        }
         match bytes {
             Ok(bytes) => Read { found, piece, bytes },
             Err(error) => {
@@ -145,10 +160,24 @@ impl Reading {
     /// As [`intake::infer`].
     pub(crate) fn infer(&self, feed: &Feed, folder: &Path) -> Result<Layout, DecodeError> {
         if self.format == Format::Xlsx {
-            return intake::infer_workbook(feed, self.aside(folder)?.0);
+            return intake::infer_workbook(feed, self.aside(folder)?.0, self.mask.as_deref());
         }
-        let (layout, read) = self.text(|source| intake::infer(feed, self.format, source));
+        let (layout, read) = self.bare(|source| intake::infer(feed, self.format, source));
         read.and(layout)
+    }
+
+    /// Hands its text over without our secrets; else as [`Self::text`].
+    fn bare<T>(&self, take: impl FnOnce(Source<'_>) -> T) -> (T, Result<u64, DecodeError>) {
+        let Some(mask) = &self.mask else { return self.text(take) };
+        let json = match self.format {
+            Format::Json | Format::Ndjson => true,
+            Format::Sdmx => self.is_json(),
+            Format::Csv | Format::Xml | Format::Xlsx => false,
+        };
+        self.text(|source| match source {
+            Source::Held(text) => take(Source::Held(&mask.held(text, json))),
+            Source::Stream(text) => take(Source::Stream(&mut mask.stream(text, json))),
+        })
     }
 
     /// Hands its text over, in UTF-8; how long the page was comes back, or why its packing could not be undone.

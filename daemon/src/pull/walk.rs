@@ -259,6 +259,11 @@ impl Puller {
         if let (Some(incremental), None) = (&request.incremental, &course.handle) {
             course.notes.extend(notes::no_handle(&incremental.by, course.since.as_deref()));
         }
+        if let Some(handle) = &course.handle
+            && self.source.repeats_ours(handle)
+        {
+            course.notes.push(notes::REPEATS.to_owned());
+        }
         let counts = course.run.counts();
         let stay = self.landing(request, course).of(&counts).stay;
         course.notes.extend(stay.map(|stay| notes::stay(stay, request)));

@@ -277,7 +277,14 @@ async fn fetched(source: &HttpSource, url: &Url) -> Result<Answered, Problem> {
         let (why, remedy) = error.parted();
         failed(why, &remedy)
     })?;
-    let (body, headers) = (answer.body.clone(), headers(&answer.headers));
+    let mask = source.mask();
+    let mut headers = headers(&answer.headers);
+    if let Some(mask) = &mask {
+        for (_, text) in &mut headers {
+            *text = String::from_utf8_lossy(&mask.held(text.as_bytes(), false)).into_owned();
+        }
+    }
+    let body = answer.body.clone();
     let said = answer.header(CONTENT_TYPE).map(str::to_owned);
     let sample = tokio::task::spawn_blocking(move || text_of(&body, said.as_deref()));
     let sample = sample.await.map_err(|_| unavailable())?;
@@ -288,6 +295,10 @@ async fn fetched(source: &HttpSource, url: &Url) -> Result<Answered, Problem> {
         )
     })?;
     let cut = bytes.len() > SAMPLE_MAX;
+    if let Some(mask) = mask {
+        let json = bytes.trim_ascii_start().first().is_some_and(|first| b"{[".contains(first));
+        bytes = mask.held(&bytes, json).into_owned();
+    }
     bytes.truncate(SAMPLE_MAX);
     Ok(Answered { bytes, cut, headers, says })
 }

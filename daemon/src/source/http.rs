@@ -30,7 +30,7 @@ use super::{
     client::{ClientError, Clients, Door, Seen},
     fault::{FetchError, peer_until, shown, without_echo},
     gate::{Gate, Pass, Wait},
-    ours::{Ours, without},
+    ours::{Mask, Ours, without},
     places::Places,
     said::{READ_MAX, Said},
     spend::{Caller, Purse},
@@ -220,6 +220,16 @@ impl HttpSource {
         let heads = call.map(|call| vec![shown(&call.url), call.shown()]).unwrap_or_default();
         let text = self.ours.clean(&heads, text);
         call.map_or(text.clone(), |call| call.veil(text))
+    }
+
+    /// What hides our secrets in what a page brings; `None`: there is nothing to hide.
+    pub fn mask(&self) -> Option<Arc<Mask>> {
+        self.ours.mask()
+    }
+
+    /// Whether `text`, which the partner gave us, holds a secret of ours, so that it may be used and not kept.
+    pub fn repeats_ours(&self, text: &str) -> bool {
+        self.mask().is_some_and(|mask| mask.is_in(text))
     }
 
     /// What a partner gave us to go on with (a URL, a part of one, a link or a token), without what we put into URLs

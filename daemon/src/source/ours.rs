@@ -1,17 +1,20 @@
 //! What is ours alone: the secrets of a connection, found again wherever a partner repeats them.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{alphabet, engine};
 use marsad_shared::connection::Auth;
 use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
+pub use mask::{MARK, Mask};
 use readings::{base64, readings};
 
+mod mask;
 mod readings;
 
 /// A piece of a secret is one too from so many bytes on; of a short one, from three fifths of it on, and this at least.
@@ -39,8 +42,16 @@ const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
 #[derive(Debug)]
 pub struct Ours {
     configured: Vec<SecretString>,
-    /// What requests showed besides, the newest last.
-    shown: Mutex<VecDeque<SecretString>>,
+    shown: Mutex<Heard>,
+}
+
+/// What partners have heard of us.
+#[derive(Debug, Default)]
+struct Heard {
+    /// What requests showed beside what is configured, the newest last.
+    secrets: VecDeque<SecretString>,
+    /// What hides all of it in data, made when it is asked for; `None`: nothing has to be hidden.
+    mask: OnceCell<Option<Arc<Mask>>>,
 }
 
 impl Ours {
@@ -51,13 +62,24 @@ impl Ours {
 
     /// Remembers what a request shows.
     pub fn show(&self, secrets: Vec<String>) {
-        let mut shown = self.shown();
+        let mut heard = self.shown();
+        let Heard { secrets: shown, mask } = &mut *heard;
         for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORT) {
-            shown.retain(|known| known.expose_secret() != secret);
+            match shown.iter().position(|known| known.expose_secret() == secret) {
+                Some(at) => drop(shown.remove(at)),
+                None => *mask = OnceCell::new(),
+            }
             shown.push_back(secret.into());
         }
         let many = shown.len().saturating_sub(SHOWN_MAX);
         shown.drain(..many);
+    }
+
+    /// What hides the secrets in data; `None`: none is long enough to be told from honest data.
+    pub fn mask(&self) -> Option<Arc<Mask>> {
+        let heard = self.shown();
+        let all = || self.configured.iter().chain(&heard.secrets).map(ExposeSecret::expose_secret);
+        heard.mask.get_or_init(|| Mask::of(all()).map(Arc::new)).clone()
     }
 
     /// Whether `text` holds a secret, or a piece of one that tells much of it, in whatever writing: as it is, in another
@@ -106,10 +128,14 @@ impl Ours {
 
     fn all(&self) -> Vec<String> {
         let shown = self.shown();
-        self.configured.iter().chain(&*shown).map(|one| one.expose_secret().to_owned()).collect()
+        self.configured
+            .iter()
+            .chain(&shown.secrets)
+            .map(|one| one.expose_secret().to_owned())
+            .collect()
     }
 
-    fn shown(&self) -> MutexGuard<'_, VecDeque<SecretString>> {
+    fn shown(&self) -> MutexGuard<'_, Heard> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -208,6 +234,23 @@ mod tests {
         }
         assert!(!ours.is_in("pin9") && ours.is_in("again and again") && ours.is_in(SECRET));
         assert!(ours.is("again and again") && !ours.is("again"));
+    }
+
+    #[test]
+    fn data_is_without_what_was_shown_last_and_before() {
+        let (ours, row) = (Ours::of(&Auth::None), "{\"a\":\"the first token, the second token\"}");
+        let hidden = || {
+            let mask = ours.mask().unwrap();
+            String::from_utf8(mask.held(row.as_bytes(), true).into_owned()).unwrap()
+        };
+        assert!(ours.mask().is_none(), "nothing is ours");
+        ours.show(vec!["the first token".to_owned(), "short".to_owned()]);
+        assert_eq!(hidden(), format!("{{\"a\":\"{MARK}, the second token\"}}"));
+        let before = ours.mask().unwrap();
+        ours.show(vec!["the first token".to_owned()]);
+        assert!(Arc::ptr_eq(&before, &ours.mask().unwrap()), "nothing else has to be hidden");
+        ours.show(vec!["the second token".to_owned()]);
+        assert_eq!(hidden(), format!("{{\"a\":\"{MARK}, {MARK}\"}}"));
     }
 
     #[test]

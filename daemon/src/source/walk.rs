@@ -430,7 +430,7 @@ impl<'a> Walker<'a> {
                 // More came than it said: it is no end, and where records are counted an empty page is one.
                 let passed = got > said && matches!(pagination.kind, Paging::Offset { .. });
                 self.counted |= got >= said;
-                got >= said && (bare || !passed && !(self.beyond && counts))
+                got >= said && (bare || !(passed || self.beyond && counts))
             }
             Stop::Next if matches!(pagination.kind, Paging::Link) && facts.is_broken() => {
                 return Err(WalkError::NoLink { page });

@@ -57,7 +57,7 @@ pub(super) async fn look(
         // As a walk takes it.
         return trial.good(TestStep::Record, began, format!("{name}: no records just now"));
     }
-    let reading = Reading::of(feed, &answer);
+    let reading = Reading::of(feed, &answer).hiding(source.mask());
     if let Err(error) = page::whole(&answer, &reading, &call.url) {
         let error = error.rewritten(|text| call.veil(text.to_owned()));
         return trial.fault(TestStep::Record, began, &error);

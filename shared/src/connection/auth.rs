@@ -84,7 +84,7 @@ pub struct OAuth2 {
     pub grant: Grant,
     pub scope: Option<String>,
     /// Fields beside those of the standard; the later of two with one name counts.
-    pub form: Vec<(String, SecretString)>,
+    pub form: Vec<FormField>,
     /// Where the answer has the token.
     pub token: JsonPath,
     pub life: TokenLife,
@@ -138,7 +138,22 @@ pub enum LoginBody {
         value: Value,
         secrets: Vec<(String, SecretString)>,
     },
-    Form(Vec<(String, SecretString)>),
+    Form(Vec<FormField>),
+}
+
+/// A field of a form that is handed in for a token.
+#[derive(Clone, Debug)]
+pub struct FormField {
+    pub name: String,
+    pub text: SecretString,
+    /// It stands in the configuration as it is, and so is no secret.
+    pub open: bool,
+}
+
+impl FormField {
+    fn secret(&self) -> Option<&SecretString> {
+        (!self.open).then_some(&self.text)
+    }
 }
 
 /// Where an answer has its token.
@@ -181,9 +196,10 @@ impl Auth {
             Self::OAuth2(how) => how.secrets(),
             Self::Login(how) => match &how.body {
                 LoginBody::None => Vec::new(),
-                LoginBody::Json { secrets, .. } | LoginBody::Form(secrets) => {
+                LoginBody::Json { secrets, .. } => {
                     secrets.iter().map(|(_, secret)| secret).collect()
                 }
+                LoginBody::Form(fields) => fields.iter().filter_map(FormField::secret).collect(),
             },
         }
     }
@@ -204,6 +220,7 @@ impl OAuth2 {
             Grant::RefreshToken(first) => Some(first),
             Grant::ClientCredentials => None,
         };
-        proof.into_iter().chain(grant).chain(self.form.iter().map(|(_, text)| text)).collect()
+        let fields = self.form.iter().filter_map(FormField::secret);
+        proof.into_iter().chain(grant).chain(fields).collect()
     }
 }

@@ -54,7 +54,8 @@ const TABLE: [(&str, &str, &str, &str); 12] = [
         "records = \"$.data[*]\"\nexport = { status = \"/jobs/{id}\", id = \"$.id\", state = \"$.state\", done = [\"ok\"], download = \"$.url\", every = \"20ms\", within = \"50ms\" }",
         "repeats a secret of ours",
     ),
-    ("fault", BEARER, "format = \"xml\"\nrecords = \"rows/row\"", "repeats a secret of ours"),
+    // Its other words stay.
+    ("fault", BEARER, "format = \"xml\"\nrecords = \"rows/row\"", "no secret-left-out"),
     ("gateway", BEARER, "", "error at the gateway, a code that repeats a secret of ours"),
     (
         "origin",

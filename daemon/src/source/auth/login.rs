@@ -31,7 +31,7 @@ pub(super) async fn give(how: &Login, client: &Client, now: Timestamp) -> Result
         LoginBody::Json { value, secrets } => request.json(&filled(value, secrets)),
         LoginBody::Form(fields) => {
             let fields: Vec<_> =
-                fields.iter().map(|(name, text)| (name, text.expose_secret())).collect();
+                fields.iter().map(|field| (&field.name, field.text.expose_secret())).collect();
             request.form(&fields)
         }
     };
@@ -65,11 +65,12 @@ fn filled(value: &Value, secrets: &[(String, SecretString)]) -> Value {
 }
 
 fn is_ours(how: &Login, text: &str) -> bool {
-    let secrets = match &how.body {
-        LoginBody::None => return false,
-        LoginBody::Json { secrets, .. } | LoginBody::Form(secrets) => secrets,
-    };
-    secrets.iter().any(|(_, secret)| text.contains(secret.expose_secret()))
+    let is_in = |secret: &SecretString| text.contains(secret.expose_secret());
+    match &how.body {
+        LoginBody::None => false,
+        LoginBody::Json { secrets, .. } => secrets.iter().any(|(_, secret)| is_in(secret)),
+        LoginBody::Form(fields) => fields.iter().any(|field| is_in(&field.text)),
+    }
 }
 
 fn missing(how: &Login, place: &str) -> FetchError {

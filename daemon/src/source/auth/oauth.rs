@@ -1,7 +1,7 @@
 //! OAuth 2.0 (RFC 6749): asking a token server, with what we are or with the refresh token that it gave last.
 
 use marsad_shared::{
-    connection::{ClientProof, OAuth2},
+    connection::{ClientProof, FormField, OAuth2},
     health::Reason,
 };
 use reqwest::{Client, header::AUTHORIZATION, header::HeaderValue};
@@ -127,7 +127,7 @@ impl Giver {
         if let Some(scope) = scope {
             form.push(("scope", scope.as_str().into()));
         }
-        for (name, text) in more {
+        for FormField { name, text, .. } in more {
             form.retain(|(known, _)| known != name);
             form.push((name, text.clone()));
         }

@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 use marsad_shared::{
     clock::{Clock as _, SystemClock},
     connection::{
-        Assertion, Auth, ClientProof, ExpiresFormat, Grant, KeyPlace, Login, LoginBody,
+        Assertion, Auth, ClientProof, ExpiresFormat, FormField, Grant, KeyPlace, Login, LoginBody,
         LoginMethod, OAuth2, SentIn, TokenLife, TokenPlace,
     },
     health::Reason,
@@ -44,7 +44,7 @@ fn oauth(server: &Server, grant: Grant) -> OAuth2 {
         proof: ClientProof::Body(SECRET.into()),
         grant,
         scope: Some("read".to_owned()),
-        form: vec![("audience".to_owned(), "courts".into())],
+        form: vec![FormField { name: "audience".to_owned(), text: "courts".into(), open: true }],
         token: JsonPath::parse("$.access_token").unwrap(),
         life: life(),
     }
@@ -164,7 +164,11 @@ async fn no_error_shows_what_we_showed() {
     let login = Login {
         url: server.url("/token"),
         method: LoginMethod::Post,
-        body: LoginBody::Form(vec![("client_secret".to_owned(), SECRET.into())]),
+        body: LoginBody::Form(vec![FormField {
+            name: "client_secret".to_owned(),
+            text: SECRET.into(),
+            open: false,
+        }]),
         token: TokenPlace::Cookie("S".to_owned()),
         life: life(),
         send: SentIn::Query { name: "sid".to_owned() },

@@ -136,7 +136,14 @@ impl HttpSource {
             return Err((Some(status.as_u16()), error));
         }
         self.signer.worked(&shown, status, response.headers());
-        let (idle, headers) = (self.http.timeouts.idle, take(response.headers_mut()));
+        let (idle, mut headers) = (self.http.timeouts.idle, take(response.headers_mut()));
+        // A mark of a version is kept, and a secret is not.
+        for name in [header::ETAG, header::LAST_MODIFIED] {
+            let text = headers.get(&name).map(|mark| String::from_utf8_lossy(mark.as_bytes()));
+            if text.is_some_and(|text| self.repeats_ours(&text)) {
+                headers.remove(name);
+            }
+        }
         let body = body::read(response, &headers, url, idle, until, &self.folder).await;
         let body =
             body.map_err(|error| lost(error.rewritten(|text| self.clean(Some(call), text))))?;

@@ -7,7 +7,6 @@ mod oauth2;
 use std::time::Duration;
 
 use jiff::fmt::strtime;
-use secrecy::SecretString;
 use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
@@ -21,7 +20,7 @@ use crate::{
         tree::Tree,
         value::{Prefix, Span},
     },
-    connection::{ExpiresFormat, TokenLife},
+    connection::{ExpiresFormat, FormField, TokenLife},
 };
 
 /// How long a token lives that does not say.
@@ -47,11 +46,7 @@ fn prefix(given: &Given<Prefix>, header: &str) -> Option<String> {
 }
 
 /// The fields of a form: text, numbers, true or false, and secrets.
-fn form(
-    at: &At<Tree>,
-    scope: &Scope<'_>,
-    report: &mut Report<'_>,
-) -> Option<Vec<(String, SecretString)>> {
+fn form(at: &At<Tree>, scope: &Scope<'_>, report: &mut Report<'_>) -> Option<Vec<FormField>> {
     let mut fields = Some(Vec::new());
     for (name, value) in &at.value.json {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -69,7 +64,7 @@ fn form(
         match text {
             Some(text) => {
                 if let Some(fields) = &mut fields {
-                    fields.push((name.clone(), text));
+                    fields.push(FormField { name: name.clone(), text, open: hidden.is_none() });
                 }
             }
             None => fields = None,

@@ -1,0 +1,119 @@
+use std::io::BufReader;
+
+use super::*;
+
+const SECRET: &str = "Tr0ub4dor&3/=\"correct+horse";
+const KEY: &str = "SECRETKEY-123456";
+const NUMBER: &str = "971501234567";
+
+fn mask(secret: &str) -> Mask {
+    Mask::of([secret]).unwrap()
+}
+
+/// `text` without `secret`, held and streamed by in pieces of each size: all of it has to be the same.
+fn masked(secret: &str, text: &str, json: bool) -> String {
+    let mask = mask(secret);
+    let held = mask.held(text.as_bytes(), json).into_owned();
+    for size in 1..=text.len().max(1) {
+        let mut streamed = Vec::new();
+        let pieces = BufReader::with_capacity(size, text.as_bytes());
+        mask.stream(pieces, json).read_to_end(&mut streamed).unwrap();
+        assert_eq!(String::from_utf8_lossy(&streamed), String::from_utf8_lossy(&held), "by {size}");
+    }
+    String::from_utf8(held).unwrap()
+}
+
+#[test]
+fn a_secret_is_hidden_in_each_writing() {
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    for (text, why) in [
+        (SECRET.to_owned(), "as it is"),
+        ("Tr0ub4dor%263%2F%3D%22correct%2Bhorse".to_owned(), "as a query has it"),
+        ("Tr0ub4dor%263%2f%3d%22correct%2bhorse".to_owned(), "in small letters"),
+        ("Tr0ub4dor&3/=%22correct+horse".to_owned(), "as a URL may have it"),
+        ("Tr0ub4dor%263/%3D%22correct%2Bhorse".to_owned(), "as a path has it"),
+        ("Tr0ub4dor&3/=\\\"correct+horse".to_owned(), "as JSON has it"),
+        ("Tr0ub4dor&3\\/=\\\"correct+horse".to_owned(), "as PHP writes JSON"),
+        ("Tr0ub4dor\\u00263/=\\\"correct+horse".to_owned(), "as Go writes JSON"),
+        ("Tr0ub4dor\\u00263/=\\u0022correct\\u002Bhorse".to_owned(), "as .NET writes JSON"),
+        ("Tr0ub4dor&3\\/=%22correct+horse".to_owned(), "a URL in JSON"),
+        ("Tr0ub4dor&amp;3/=\"correct+horse".to_owned(), "as XML has it"),
+        ("Tr0ub4dor&amp;3/=&quot;correct+horse".to_owned(), "as an attribute has it"),
+        ("Tr0ub4dor&3/=\"\"correct+horse".to_owned(), "as CSV has it"),
+        (STANDARD.encode(SECRET), "as base64"),
+        (URL_SAFE_NO_PAD.encode(SECRET), "as base64 of URLs"),
+        (STANDARD.encode(format!("{SECRET}:")), "as a user without a password"),
+    ] {
+        let found = masked(SECRET, &format!("a {text} b {text}"), false);
+        // Of base64 the last characters may stay, which tell of two bytes.
+        let is_hidden = found.matches(MARK).count() == 2 && found.len() <= 2 * MARK.len() + 18;
+        assert!(is_hidden, "{why}: {text}: {found}");
+    }
+    let basic = STANDARD.encode("marsad:a long password");
+    assert_eq!(
+        masked(&basic, &format!("Basic {basic}"), false).trim_end_matches('='),
+        "Basic secret-left-out"
+    );
+}
+
+#[test]
+fn a_page_is_the_same_but_for_the_secret() {
+    for (text, expected) in [
+        (
+            r#"{"self":"http://p/f?apikey=SECRETKEY-123456&p=2"}"#,
+            r#"{"self":"http://p/f?apikey=secret-left-out&p=2"}"#,
+        ),
+        (r#"{"SECRETKEY-123456":5}"#, r#"{"secret-left-out":5}"#),
+        (
+            "id,SECRETKEY-123456\n1,xSECRETKEY-123456SECRETKEY-123456y\n",
+            "id,secret-left-out\n1,xsecret-left-outsecret-left-outy\n",
+        ),
+        ("<SECRETKEY-123456>1</SECRETKEY-123456>", "<secret-left-out>1</secret-left-out>"),
+        ("SECRETKEY-12345 SECRETKEY-SECRETKEY-123456", "SECRETKEY-12345 SECRETKEY-secret-left-out"),
+        ("SECRETKEY-12345", "SECRETKEY-12345"),
+        ("", ""),
+    ] {
+        assert_eq!(masked(KEY, text, true), expected);
+    }
+}
+
+#[test]
+fn a_number_of_json_stays_one_value() {
+    for (text, expected) in [
+        (r#"{"k":971501234567}"#, r#"{"k":"secret-left-out"}"#),
+        (r"[971501234567,971501234567]", r#"["secret-left-out","secret-left-out"]"#),
+        ("971501234567", "\"secret-left-out\""),
+        (r#"{"k":"971501234567"}"#, r#"{"k":"secret-left-out"}"#),
+        (r#"{"k":"\"971501234567, \\"}"#, r#"{"k":"\"secret-left-out, \\"}"#),
+        (r#"{"k":"\\","n":971501234567}"#, r#"{"k":"\\","n":"secret-left-out"}"#),
+        (
+            r#"{"k":1971501234567,"l":971501234567.5,"m":-971501234567}"#,
+            r#"{"k":1971501234567,"l":971501234567.5,"m":-971501234567}"#,
+        ),
+    ] {
+        assert_eq!(masked(NUMBER, text, true), expected);
+    }
+    assert_eq!(masked(NUMBER, "1,971501234567", false), "1,secret-left-out", "a table");
+}
+
+#[test]
+fn what_is_short_is_left_and_what_holds_none_is_not_copied() {
+    assert!(
+        Mask::of([]).is_none()
+            && Mask::of(["test", "1234", "elevenbytes", "elevenbytes=="]).is_none()
+    );
+    let mask = mask(KEY);
+    assert!(matches!(mask.held(b"a page without it", true), Cow::Borrowed(_)));
+    // The whole header goes by what stands in it, and each is looked for once.
+    let more = Mask::of([&format!("Bearer {KEY}"), KEY, KEY]).unwrap();
+    assert_eq!(more.forms.len(), mask.forms.len());
+}
+
+#[test]
+fn what_would_be_kept_is_looked_through_for_base64_too() {
+    use base64::engine::general_purpose::STANDARD;
+    let mask = mask(KEY);
+    assert!(mask.is_in(&format!("/f?apikey={KEY}")));
+    assert!(mask.is_in(&STANDARD.encode(format!("{{\"q\":\"apikey={KEY}\"}}"))));
+    assert!(!mask.is_in("W/\"5f3a-SECRETKEY\""));
+}
