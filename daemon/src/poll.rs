@@ -45,8 +45,6 @@ const SPREAD: Duration = Duration::from_secs(30);
 /// How soon a feed that failed is tried again, and how late at most; never later than its schedule says. The last word
 /// is the connection's silence: a failing feed is heard of more often than that.
 const RETRY: Backoff = Backoff::new(Duration::from_mins(1), Duration::from_mins(5));
-/// The same of one whose partner cannot be reached: however long that was so, a minute after the way is open again it is read.
-const KNOCK: Backoff = Backoff::new(Duration::from_secs(45), Duration::from_secs(45));
 /// How soon it is tried again after a fault of our own.
 const LOCAL_RETRY: Duration = Duration::from_secs(5);
 /// A wait that the partner names is no shorter than this: it may name none, again and again.
@@ -409,10 +407,7 @@ fn next(
         }
         _ if trouble.reason().is_some_and(Reason::is_local) => LOCAL_RETRY,
         _ => {
-            let is_lost = trouble.reason().is_some_and(Reason::is_no_contact);
-            let backoff = if is_lost { KNOCK } else { RETRY };
-            backoff
-                .delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()))
+            RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()))
         }
     };
     scheduled.min(plus(now, retry_in))
@@ -449,7 +444,6 @@ mod tests {
             (None, 0, 86_400, 86_400, "nothing wrong"),
             (Some(fault(Reason::Http5xx)), 0, 30, 60, "confirmed within minutes"),
             (Some(fault(Reason::Http5xx)), 50, 150, 300, "a cap"),
-            (Some(fault(Reason::ConnectTimeout)), 50, 22, 45, "a way that is open again is taken"),
             (Some(fault(Reason::Auth)), 0, 300, 300, "no storm of refused log-ins"),
             (Some(fault(Reason::Auth)), 2, 1_200, 1_200, "and fewer each time"),
             (Some(fault(Reason::Auth)), 99, 3_600, 3_600, "up to one an hour"),

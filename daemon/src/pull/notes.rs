@@ -36,7 +36,8 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
             ", and then it goes on; having the partner sort by that field spares it",
         ),
         Stay::Strange => (
-            "what stood at the end of a page is no record of this feed, and may be something else, such as the words of an error; ",
+            "what stood at the end of a page, or was null among its records, is no record of this feed, and may be the words of an error, \
+             or one that the partner could not give; ",
             "; see what it is: marsad quarantine (after a day it is taken for a poor record)",
         ),
         // What the partner said of its total stands beside it.

@@ -82,16 +82,17 @@ impl Puller {
     }
 
     /// Whether a page ends with what is no record that could be told from another: it may be the words of an error, which cut it
-    /// short. What came a day ago too, refused for the same, is what the partner has.
+    /// short. So may a null among its records be one that the partner could not give just then. What came a day ago too, refused
+    /// for the same, is what the partner has.
     async fn ends_strangely(&self, page: &Page) -> bool {
-        let Some(last) = page.piece.refused.last().filter(|_| page.piece.misfits.end_is_strange())
-        else {
-            return false;
-        };
-        let (feed, last) = (self.feed.id.clone(), last.clone());
+        let refused = &page.piece.refused;
+        let last = refused.last().filter(|_| page.piece.misfits.end_is_strange());
+        let hole = || refused.iter().find(|row| row.original == b"null");
+        let Some(odd) = last.or_else(hole) else { return false };
+        let (feed, odd) = (self.feed.id.clone(), odd.clone());
         let before = self.services.clock.now() - POOR;
         let ledger = &self.services.store.ledger;
-        let was = ledger.call(move |ledger| ledger.are_refused_since(&feed, &last, before));
+        let was = ledger.call(move |ledger| ledger.are_refused_since(&feed, &odd, before));
         // What cannot be looked up is not known.
         !was.await.unwrap_or(false)
     }

@@ -57,18 +57,6 @@ impl Reason {
         matches!(self, Self::Network | Self::Resolver | Self::Disk | Self::DbBusy | Self::Clock)
     }
 
-    /// Nobody answered: the way to the partner is closed, or its door.
-    pub const fn is_no_contact(self) -> bool {
-        matches!(
-            self,
-            Self::Dns
-                | Self::ConnectRefused
-                | Self::ConnectTimeout
-                | Self::TlsHandshake
-                | Self::FirstByteTimeout
-        )
-    }
-
     /// Asking again at once cannot help, and may lock us out: down without a second try.
     pub const fn is_final_at_once(self) -> bool {
         matches!(self, Self::Auth | Self::TlsExpired | Self::TlsUntrusted)

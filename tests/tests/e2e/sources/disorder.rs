@@ -184,6 +184,7 @@ async fn what_is_no_record_ends_no_walk() -> anyhow::Result<()> {
     let cases = [
         ("words", false, "[{\"error\":\"busy\"}]"),
         ("nothing", false, "[null]"),
+        ("hole", false, "[null,{\"id\":\"r00006\",\"n\":6,\"at\":\"2020-03-01T00:00:06Z\"}]"),
         ("typed", false, "[{\"id\":\"x\",\"n\":\"busy\"}]"),
         (
             "cut-short",
