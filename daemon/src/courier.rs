@@ -11,7 +11,7 @@ use marsad_shared::{
     exchange::{Event, State},
     health::{PollResult, Reason},
     store::{
-        StoreError,
+        Ledger, StoreError,
         ledger::{Asked, AttemptEnd, Due, Step},
     },
 };
@@ -25,7 +25,7 @@ use crate::{
     services::Services,
     source::{
         folder::FILE_MAX,
-        gate::{Pass, Wait},
+        gate::{Back, Pass, Wait},
         http::HttpSource,
     },
 };
@@ -88,6 +88,7 @@ impl Courier {
     /// Delivers until `stop`. A delivery under way is finished, so that its answer is not lost.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let bell = self.services.bells.of(&self.connection.id);
+        let mut back = self.source.as_ref().map(|source| source.gate().back());
         loop {
             let wait = match self.round(&stop).await {
                 Ok(next_at) => {
@@ -101,8 +102,18 @@ impl Courier {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = bell.notified() => {}
+                () = told(&mut back) => self.hasten().await,
                 () = sleep(wait) => {}
             }
+        }
+    }
+
+    /// Somebody answers again behind an outage: what waits to be tried again is due now.
+    async fn hasten(&self) {
+        let (id, now) = (self.connection.id.clone(), self.services.clock.now());
+        let hasten = move |ledger: &mut Ledger| ledger.hasten_exchanges(&id, now);
+        if let Err(error) = self.services.store.ledger.call(hasten).await {
+            error!(connection = %self.connection.id, %error, "what waits could not be hastened; it goes on when its wait is over");
         }
     }
 
@@ -309,6 +320,14 @@ impl Answer {
     /// Asked, and none the wiser.
     fn unsure(status: Option<u16>, reason: impl Into<String>) -> Self {
         Self::new(Event::Unsure, status, Some(reason.into()))
+    }
+}
+
+/// Until somebody answers again; where nobody would say so, for good.
+async fn told(back: &mut Option<Back>) {
+    match back {
+        Some(back) => back.told().await,
+        None => std::future::pending().await,
     }
 }
 

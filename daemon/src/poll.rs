@@ -30,7 +30,7 @@ use crate::{
     socket::problem::{conflict, unavailable},
     source::{
         fault::FetchError,
-        gate::{Wait, refusal},
+        gate::{Back, Wait, refusal},
         http::HttpSource,
         manners::PATIENCE,
         places::Place,
@@ -45,6 +45,8 @@ const SPREAD: Duration = Duration::from_secs(30);
 /// How soon a feed that failed is tried again, and how late at most; never later than its schedule says. The last word
 /// is the connection's silence: a failing feed is heard of more often than that.
 const RETRY: Backoff = Backoff::new(Duration::from_mins(1), Duration::from_mins(5));
+/// Within so long of the end of an outage each feed that failed for it is tried, whatever its own wait: not all at once.
+const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// How soon it is tried again after a fault of our own.
 const LOCAL_RETRY: Duration = Duration::from_secs(5);
 /// A wait that the partner names is no shorter than this: it may name none, again and again.
@@ -64,6 +66,10 @@ pub struct Poller {
     orders: mpsc::Receiver<Box<Order>>,
     /// Failed runs in a row.
     fails: u32,
+    /// Whether the last of them found nobody there.
+    unreached: bool,
+    /// Tells when somebody is there again.
+    back: Back,
     next_at: Timestamp,
     /// What a person ordered, and only a moment's trouble has kept from coming about.
     redo: Option<Box<Redo>>,
@@ -99,8 +105,9 @@ impl Poller {
         // What an older version wrote otherwise has to be ordered again.
         let redo: Option<Box<Redo>> =
             state.ordered.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let back = source.gate().back();
         let puller = Puller::new(services, feed, source, files);
-        Some(Self { puller, orders, fails, next_at, redo })
+        Some(Self { puller, orders, fails, unreached: false, back, next_at, redo })
     }
 
     /// When it is due first.
@@ -115,6 +122,10 @@ impl Poller {
             let order = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(order) = self.orders.recv() => Some(*order),
+                () = self.back.told(), if self.unreached => {
+                    self.hasten();
+                    continue;
+                }
                 () = sleep(wait) => None,
             };
             let order = match order {
@@ -144,6 +155,14 @@ impl Poller {
             // Apart: a task is as large as all that it may come to wait for, and of many feeds few are polled at a time.
             Box::pin(self.poll_once(order, &stop)).await;
         }
+    }
+
+    /// Somebody answers again: the feed is due soon.
+    fn hasten(&mut self) {
+        self.unreached = false;
+        let now = self.puller.services.clock.now();
+        let random = jitter(self.puller.feed.id.as_str(), now.as_microsecond().unsigned_abs());
+        self.next_at = self.next_at.min(plus(now, BACK_WITHIN.mul_f64(random)));
     }
 
     /// Does what a person decided about a run. What has to be read again is read now.
@@ -191,6 +210,8 @@ impl Poller {
         if order.is_some() {
             self.puller.source.gate().hasten();
         }
+        // What it is to be told of begins here.
+        self.back.forget();
         // A short wait is sat out: by an operator's run within it, by any other before it.
         let held = self.puller.source.held();
         if let Some(held) = held.filter(|held| order.is_none() || held.wait > PATIENCE) {
@@ -252,6 +273,10 @@ impl Poller {
         match pulled {
             Ok(pulled) => {
                 self.next_at = planned;
+                self.unreached = match &pulled.trouble {
+                    Some(trouble) if trouble.is_no_failure() => self.unreached,
+                    trouble => trouble.as_ref().is_some_and(Trouble::is_outage),
+                };
                 self.fails = match pulled.trouble {
                     None => 0,
                     Some(trouble) if trouble.is_no_failure() => self.fails,

@@ -23,8 +23,13 @@ use crate::{
 
 /// Feeds that are due at the same moment come first.
 const SLACK: Duration = Duration::from_secs(30);
+/// So do those that come for a breaker's try. No longer: the end of an outage is to be seen within a minute, by whoever
+/// looks first.
+const TRY_SLACK: Duration = Duration::from_secs(5);
 /// The longest sleep before what keeps us back is looked at again.
 const NAP: Duration = Duration::from_mins(1);
+/// The same while a breaker is open, because a feed's try changes when the next one may be.
+const TRY_NAP: Duration = Duration::from_secs(5);
 
 /// What measures one connection.
 pub struct Probe {
@@ -68,7 +73,8 @@ impl Probe {
                 self.measure().await;
                 continue;
             }
-            let wait = wait.max(held.map_or(Duration::ZERO, |held| held.wait)).min(NAP);
+            let nap = if self.source.gate().is_broken() { TRY_NAP } else { NAP };
+            let wait = wait.max(held.map_or(Duration::ZERO, |held| held.wait)).min(nap);
             if stop.run_until_cancelled(sleep(wait)).await.is_none() {
                 return Ok(());
             }
@@ -97,7 +103,7 @@ impl Probe {
 /// How long until a probe is due: as its own interval says, and as a breaker's try that no feed comes for. A feed that is
 /// due has the try before us.
 fn in_turn(due_in: Duration, try_at: Option<Instant>, now: Instant) -> Duration {
-    try_at.map_or(due_in, |at| due_in.min((at + SLACK).saturating_duration_since(now)))
+    try_at.map_or(due_in, |at| due_in.min((at + TRY_SLACK).saturating_duration_since(now)))
 }
 
 /// Whether an answer that is no success still shows that the partner is there.
@@ -118,7 +124,7 @@ mod tests {
         let later = now + minute;
         for (due_in, try_at, at, expected, why) in [
             (5 * minute, None, now, 5 * minute, "closed: as ever"),
-            (5 * minute, Some(later), now, minute + SLACK, "feeds go first"),
+            (5 * minute, Some(later), now, minute + TRY_SLACK, "feeds go first"),
             (5 * minute, Some(now), later, Duration::ZERO, "and none came"),
             (minute / 4, Some(later), now, minute / 4, "due before: it looks, and is told to wait"),
         ] {

@@ -158,6 +158,11 @@ impl Trouble {
         waits || self.is_transient() || self.reason().is_some_and(Reason::is_local)
     }
 
+    /// Whether nobody was there to answer.
+    pub const fn is_outage(&self) -> bool {
+        matches!(self, Self::Fetch(error) if error.is_outage())
+    }
+
     /// Whether the same page may come whole a moment later.
     pub fn is_transient(&self) -> bool {
         matches!(

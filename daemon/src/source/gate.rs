@@ -37,12 +37,15 @@ use super::{
 };
 use crate::jitter::jitter;
 
+mod back;
 mod crowd;
 mod leave;
 mod pass;
 pub mod refusal;
 mod turn;
 
+pub use back::Back;
+use back::Horn;
 use crowd::Crowd;
 use pass::seconds;
 pub use pass::{Pass, Wait};
@@ -53,6 +56,9 @@ use turn::Turnstile;
 const KEPT: Duration = Duration::from_mins(1);
 /// So much of a failure is repeated to those who wait because of it, in characters.
 const FAILURE_MAX: usize = 200;
+/// No sooner than this is the end of an outage told again: where probes are answered and feeds are not, each of them would
+/// be hastened into the next failure.
+const BACK_EACH: Duration = Duration::from_mins(5);
 
 /// A connection's gate.
 #[derive(Debug)]
@@ -66,6 +72,7 @@ pub struct Gate {
     purse: Option<Arc<Purse>>,
     /// What time it is there.
     theirs: PartnerClock,
+    horn: Horn,
     held: Mutex<Held>,
 }
 
@@ -74,6 +81,8 @@ struct Held {
     rest: Option<Rest>,
     spread: Option<Spread>,
     breaker: Breaker,
+    /// When it was last told that somebody answers again.
+    back_at: Option<Instant>,
     refusals: Refusals,
     /// The last failure that counted for the breaker.
     failure: String,
@@ -106,8 +115,8 @@ impl Gate {
     ) -> Self {
         let (theirs, held) = (PartnerClock::default(), Mutex::default());
         let (turnstile, crowd) = (limit.map(Turnstile::new), Crowd::new());
-        let closing = CancellationToken::new();
-        Self { connection, clock, turnstile, crowd, closing, purse, theirs, held }
+        let (closing, horn) = (CancellationToken::new(), Horn::new());
+        Self { connection, clock, turnstile, crowd, closing, purse, theirs, horn, held }
     }
 
     /// Whoever waits for a turn or a place goes away without one, and nobody waits for one any more: the daemon stops.
@@ -148,6 +157,11 @@ impl Gate {
     /// Whether the breaker lets no request out but a try.
     pub fn is_broken(&self) -> bool {
         self.lock().breaker.is_open()
+    }
+
+    /// What tells when somebody answers again behind an outage, at most once in five minutes.
+    pub fn back(&self) -> Back {
+        self.horn.hear()
     }
 
     /// When the breaker's next try may be, if it is open and nobody tries.
@@ -242,6 +256,11 @@ impl Gate {
             }
             if held.breaker.good() {
                 info!(%connection, "somebody answers again, and all requests leave");
+                let now = Instant::now();
+                if held.back_at.is_none_or(|at| now >= at + BACK_EACH) {
+                    held.back_at = Some(now);
+                    self.horn.blow();
+                }
             }
             return;
         };

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
+    exchange::State,
     freshness::Freshness,
     health::{Health, Reason},
     run::Outcome,
@@ -91,6 +92,62 @@ async fn a_partner_that_is_down_for_days_is_tried_in_measure_and_told_of_once() 
     script.revive().await?;
     let run = waits::good_run(&daemon, "p/one", last).await?;
     assert_eq!(run.outcome, Outcome::Succeeded, "{run:#?}");
+    Ok(())
+}
+
+/// So much faster the daemon's time goes where a minute of it is to be told from two.
+const MEASURED: &str = "+0 x30";
+/// So long that whoever tries again by itself does so every few minutes.
+const OUTAGE: SignedDuration = SignedDuration::from_mins(16);
+const RECOVERY: SignedDuration = SignedDuration::from_mins(1);
+
+#[tokio::test]
+#[ignore = "needs libfaketime: apt-get install libfaketime"]
+async fn a_partner_that_is_back_is_read_and_handed_what_is_owed_within_a_minute()
+-> anyhow::Result<()> {
+    let script = Script::start(|_| Reply::json(&json!([{ "id": 1 }]))).await?;
+    script.die().await;
+    let mut file = PartnerFile::new("p");
+    let base = script.address();
+    file.add(&format!(
+        "\n[[connection]]\nid = \"api\"\nbase_url = \"http://{base}\"\n\
+         deliver = {{ method = \"POST\", path = \"/in\", deadline = \"2d\" }}\n"
+    ));
+    for feed in FEEDS {
+        file.add(&format!(
+            "\n[[feed]]\nid = \"{feed}\"\nconnection = \"api\"\npath = \"/{feed}\"\nkey = [\"id\"]\n\
+             fields = {{ id = \"integer\" }}\nschedule = {{ every = \"1d\" }}\n"
+        ));
+    }
+    let library = library()?.display().to_string();
+    let home =
+        Home::with(&[&file])?.environment("LD_PRELOAD", &library).environment("FAKETIME", MEASURED);
+    let daemon = Daemon::start(home).await?;
+    for number in 0..3 {
+        let document = daemon.path().join(format!("{number}.json"));
+        fs::write(&document, "{}")?;
+        let said = daemon.cli(&["send", "p/api", &document.display().to_string()]).await?;
+        assert_eq!(said.code, 0, "{said:?}");
+    }
+    let began = now(&daemon).await?;
+    let later = async |_: &_| Ok((now(&daemon).await? > began + OUTAGE).then_some(()));
+    daemon.until("the outage is long enough", later).await?;
+    let mut last = Vec::new();
+    for feed in FEEDS {
+        last.push(waits::last(&daemon, &format!("p/{feed}")).await?);
+    }
+
+    let back = now(&daemon).await?;
+    script.revive().await?;
+    for (feed, last) in FEEDS.iter().zip(last) {
+        let run = waits::good_run(&daemon, &format!("p/{feed}"), last).await?;
+        let took = run.started_at.duration_since(back);
+        assert!(took < RECOVERY, "{feed}: {took:?}");
+    }
+    for row in waits::exchanges_in(&daemon, State::Delivered, 3).await? {
+        let took = row.since_at.duration_since(back);
+        assert!(took < RECOVERY, "{took:?}: {row:#?}");
+    }
     Ok(())
 }
 

@@ -132,6 +132,24 @@ async fn only_outages_open_the_breaker_and_never_what_one_feed_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_an_outage_is_told_and_no_sooner_again_than_five_minutes_later() {
+    let (gate, _) = gate(None);
+    let mut back = gate.back();
+    assert!(passes(&gate, &feed("a"), None).await);
+    assert!(!back.is_told(), "there was none");
+    for (wait, told) in [(SECOND, true), (SECOND, false), (299 * SECOND, true)] {
+        for _ in 0..FAILS {
+            passes(&gate, &feed("a"), Some(&fault(Reason::ConnectTimeout))).await;
+        }
+        assert!(!back.is_told(), "it has begun");
+        advance(wait.max(10 * SECOND)).await;
+        assert!(passes(&gate, &Caller::Probes, None).await, "the try");
+        assert_eq!(back.is_told(), told, "{wait:?} later");
+        back.forget();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_try_that_says_nothing_is_given_back() {
     let (gate, _) = gate(None);
     for _ in 0..FAILS {

@@ -78,6 +78,10 @@ const DUE: &str = "SELECT * FROM ( \
      ORDER BY due_at, id LIMIT ?3)) ORDER BY id";
 const NEXT: &str = "SELECT min(due_at) AS due_at FROM exchanges WHERE connection = ?1 \
      AND state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled')";
+/// Whoever is held, or scheduled for later by a person, is none of them.
+const HASTEN: &str = "UPDATE exchanges SET next_at = ?2 WHERE connection = ?1 AND due_at > ?2 AND next_at > ?2 \
+     AND state NOT IN ('delivered', 'confirmed', 'rejected', 'expired', 'cancelled') \
+     AND state IN ('retrying', 'in_doubt')";
 
 impl Ledger {
     /// Accepts an exchange. The same origin again gives the one that is there, and `false`.
@@ -140,6 +144,16 @@ impl Ledger {
             .db
             .prepare_cached(NEXT)?
             .query_row([connection.as_str()], |row| maybe_time_at(row, "due_at"))?)
+    }
+
+    /// What waits to be tried or asked about again on a connection is due at `now`, if not before.
+    pub fn hasten_exchanges(
+        &mut self,
+        connection: &ConnectionId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.db.prepare_cached(HASTEN)?.execute(params![connection.as_str(), micros(now)])?;
+        Ok(())
     }
 
     /// Moves an exchange by the rules of [`Standing::next`].
@@ -394,9 +408,22 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_is_due_when_somebody_answers_again() {
+        let mut bench = Bench::new();
+        let failed = bench.exchange(&FAILED, Some(later(600)));
+        let soon = bench.exchange(&FAILED, Some(later(1)));
+        bench.exchange(&[Event::Hold], None);
+        bench.ledger.hasten_exchanges(&"courts/drop".parse().unwrap(), later(2)).unwrap();
+        assert_eq!(bench.due(later(2), 9), [soon], "each connection for itself");
+        bench.ledger.hasten_exchanges(&connection(), later(2)).unwrap();
+        assert_eq!(bench.due(later(1), 9), [soon], "what was due before stays so");
+        assert_eq!(bench.due(later(2), 9), [failed, soon], "and what is held stays held");
+    }
+
+    #[test]
     fn the_queue_is_read_off_its_index() {
         let bench = Bench::new();
-        for sql in [DUE, NEXT] {
+        for sql in [DUE, NEXT, HASTEN] {
             let mut plan = bench.ledger.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let parameters = plan.parameter_count();
             let all: Vec<_> = (0..parameters).map(|_| 1).collect();
