@@ -247,16 +247,17 @@ impl HttpSource {
         }
     }
 
-    /// Gets what proves who we are, if it has to be fetched, and asks for nothing else.
+    /// Gets what proves who we are, if it has to be fetched, and asks for nothing else. Gives whether it has to be.
     ///
     /// # Errors
     /// [`FetchError`] if it was not given.
-    pub async fn prove(&self) -> Result<(), FetchError> {
+    pub async fn prove(&self) -> Result<bool, FetchError> {
         if !self.signer.is_given_out() {
-            return Ok(());
+            return Ok(false);
         }
         let client = self.door.client().await;
-        self.signer.prepare(&client, self.times(), || self.fare(false)).await
+        self.signer.prepare(&client, self.times(), || self.fare(false)).await?;
+        Ok(true)
     }
 
     /// What a request for a token costs, `within` a request that was let out already or before one.

@@ -4,6 +4,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use marsad_shared::{
+    connection::Auth,
     feed::{Feed, Origin},
     health::{PollResult, Reason},
     protocol::TestStep,
@@ -57,23 +58,15 @@ pub(super) async fn walk(
     if !prove(trial, source).await {
         return;
     }
-    let chosen = choose(feeds, services).await;
-    if chosen.is_none() && !feeds.is_empty() {
+    let Some((feed, leg)) = choose(feeds, services).await else {
         return bare(trial, source, feeds).await;
-    }
-    let feed = chosen.as_ref().map(|(feed, _)| feed);
-    let asked = chosen.as_ref().map(|(feed, leg)| (feed.as_ref(), leg));
-    let Some((answer, call)) = ask(trial, source, asked).await else { return };
+    };
+    let Some((answer, call)) = ask(trial, source, &feed, &leg).await else { return };
     let slow = answer.first_byte > source.http.slow;
     let good = if slow { PollResult::Slow } else { PollResult::Ok { near_limit: false } };
     trial.result = Some((good, None));
-    match feed {
-        Some(feed) => {
-            let folder = services.store.folder.path();
-            record::look(trial, source, feed, answer, call, &services.rooms, folder).await;
-        }
-        None => trial.good(TestStep::Record, Instant::now(), "no feed is read over it"),
-    }
+    let folder = services.store.folder.path();
+    record::look(trial, source, &feed, answer, call, &services.rooms, folder).await;
 }
 
 /// The feed whose first page is looked at, with what is asked for: the first that is asked for without anybody else's
@@ -109,7 +102,10 @@ async fn bare(trial: &mut Trial, source: &HttpSource, feeds: &[Arc<Feed>]) {
     let began = Instant::now();
     source.gate().hasten();
     match get(source, &Call::get(source.http.base_url.clone())).await {
-        Ok(answer) => trial.good(TestStep::Answer, began, answer.status.to_string()),
+        Ok(answer) => {
+            taken_in(trial, source);
+            trial.good(TestStep::Answer, began, answer.status.to_string());
+        }
         Err(error) if error.reason() == Some(Reason::Http4xx) => {
             let (what, _) = error.parted();
             trial.good(TestStep::Answer, began, format!("{what}, and so somebody answers"));
@@ -224,13 +220,17 @@ async fn connect(
     None
 }
 
-/// Gets a token, where one is given out; everything else is judged by the answer.
+/// Gets a token, where one is given out; everything else is judged by the answer ([`taken_in`], [`refused`]).
 async fn prove(trial: &mut Trial, source: &HttpSource) -> bool {
     let began = Instant::now();
     match timeout(REQUEST, source.prove()).await {
-        Ok(Ok(())) => {
-            let kind = kind_of(source);
-            trial.good(TestStep::Auth, began, kind);
+        Ok(Ok(given)) => {
+            let text = match &source.http.auth {
+                Auth::None => "none is configured",
+                _ if given => "a token was given out",
+                _ => "judged by the answer",
+            };
+            trial.good(TestStep::Auth, began, text);
             true
         }
         Ok(Err(error)) => {
@@ -247,23 +247,24 @@ async fn prove(trial: &mut Trial, source: &HttpSource) -> bool {
     }
 }
 
-fn kind_of(source: &HttpSource) -> &'static str {
-    if matches!(source.http.auth, marsad_shared::connection::Auth::None) {
-        "none is configured"
-    } else {
-        "accepted"
+/// A good answer came: whatever we showed with the request was enough for it.
+fn taken_in(trial: &mut Trial, source: &HttpSource) {
+    let auth = trial.steps.iter_mut().find(|tried| tried.step == TestStep::Auth);
+    if let Some(auth) = auth.filter(|_| !matches!(source.http.auth, Auth::None)) {
+        auth.text = "accepted".to_owned();
     }
 }
 
-/// The first page of the feed, or what stands at `base_url`.
+/// The first page of the feed.
 async fn ask(
     trial: &mut Trial,
     source: &HttpSource,
-    feed: Option<(&Feed, &Leg)>,
+    feed: &Feed,
+    leg: &Leg,
 ) -> Option<(Answer, Call)> {
     let base = &source.http.base_url;
     let began = Instant::now();
-    let call = match first(base, feed) {
+    let call = match first(base, feed, leg) {
         Ok(call) => call,
         Err(what) => {
             trial.bad(TestStep::Answer, began, &what, "mend `path` of the feed");
@@ -275,6 +276,7 @@ async fn ask(
             let (status, bytes) = (answer.status, answer.body.len());
             let first = answer.first_byte.as_millis();
             let text = format!("{status}, first byte after {first} ms, {bytes} bytes");
+            taken_in(trial, source);
             trial.good(TestStep::Answer, began, &text);
             Some((answer, call))
         }
@@ -303,13 +305,8 @@ fn refused(trial: &mut Trial, began: Instant, error: &FetchError) {
     }
 }
 
-fn first(base: &Url, feed: Option<(&Feed, &Leg)>) -> Result<Call, String> {
-    let Some((feed, request, leg)) = feed.and_then(|(feed, leg)| match &feed.origin {
-        Origin::Http(request) => Some((feed, request, leg)),
-        Origin::Files(_) => None,
-    }) else {
-        return Ok(Call::get(base.clone()));
-    };
+fn first(base: &Url, feed: &Feed, leg: &Leg) -> Result<Call, String> {
+    let Origin::Http(request) = &feed.origin else { return Ok(Call::get(base.clone())) };
     let asker = Asker::new(base, feed, request);
     asker.call(leg, &Ask::First).map_err(|error| error.to_string())
 }

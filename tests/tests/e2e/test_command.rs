@@ -4,7 +4,7 @@ use marsad_shared::protocol::AuditRow;
 use marsad_tests::{
     daemon::{Daemon, Home, Said},
     partner::{
-        Api, Fault, Paging, PartnerFile,
+        Api, Fault, Paging, PartnerFile, Reply, Script,
         api::Plan,
         data::VISITS,
         tls::{Authority, TlsServer},
@@ -91,6 +91,47 @@ async fn the_step_that_failed_is_named_with_what_to_do() -> anyhow::Result<()> {
     let row = daemon.client.connection("health/api").await?;
     let reason = row.reason.clone().unwrap_or_default();
     assert!(reason.contains("refused"), "it counts as a measurement: {row:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn credentials_are_accepted_by_a_good_answer_alone_and_a_connection_needs_no_feed()
+-> anyhow::Result<()> {
+    let script = Script::start(|asked| match asked.path.as_str() {
+        "/good" => Reply::json(&serde_json::json!([{ "id": 1 }])),
+        "/down" => Reply::json(&serde_json::json!({})).with_status(503),
+        _ => Reply::json(&serde_json::json!({})).with_status(404),
+    })
+    .await?;
+    let mut file = PartnerFile::new("p");
+    let base = script.address();
+    for (name, path) in [("good", "/good"), ("down", "/down"), ("gone", "/gone"), ("bare", "")] {
+        file.connection(
+            name,
+            &format!(
+                "base_url = \"http://{base}\"\nauth = {{ kind = \"bearer\", token = {{ env = \"P_TOKEN\" }} }}\n"
+            ),
+        );
+        if !path.is_empty() {
+            file.add(&format!(
+                "\n[[feed]]\nid = \"{name}-rows\"\nconnection = \"{name}\"\npath = \"{path}\"\nkey = [\"id\"]\n\
+                 fields = {{ id = \"integer\" }}\n"
+            ));
+        }
+    }
+    let daemon = Daemon::start(Home::with(&[&file])?.environment("P_TOKEN", "t")).await?;
+    for (name, code, auth) in [
+        ("good", 0, "accepted"),
+        ("down", 1, "judged by the answer"),
+        ("gone", 1, "judged by the answer"),
+        ("bare", 0, "judged by the answer"),
+    ] {
+        let (said, reply, _) = tried(&daemon, &format!("p/{name}")).await?;
+        assert_eq!(said.code, code, "{name}: {reply}");
+        let steps = reply["steps"].as_array().expect("steps");
+        let step = steps.iter().find(|step| step["step"] == "auth").expect("it is shown");
+        assert_eq!(step["text"], auth, "{name}: {reply}");
+    }
     Ok(())
 }
 
