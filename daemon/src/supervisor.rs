@@ -56,16 +56,28 @@ use crate::{
 /// How long closing the databases may take: one checkpoint of each.
 const CLOSE: Duration = Duration::from_secs(10);
 
+/// So many feeds begin together: their tables are one change of the schema. Making a table costs as much as there are
+/// tables, so that of ten thousand feeds the last hundred takes a second, and nobody is to wait for all of them.
+const BEGIN_EACH: usize = 100;
+
 /// The daemon, ready to run.
 pub struct Supervisor {
     services: Arc<Services>,
     config: Config,
     workers: JoinSet<anyhow::Result<()>>,
+    beginners: Vec<Beginner>,
     stop: CancellationToken,
 }
 
+/// A feed that has not begun yet: with what polls it, if it is one of requests.
+struct Beginner {
+    feed: Arc<Feed>,
+    poller: Option<Poller>,
+}
+
 impl Supervisor {
-    /// Takes `state_dir` over, puts right what a killed daemon left, binds the socket and starts every worker.
+    /// Takes `state_dir` over, puts right what a killed daemon left, binds the socket and starts every worker but what polls
+    /// the feeds: they begin with [`Self::run`].
     ///
     /// # Errors
     /// What keeps the daemon from starting, for the person who started it.
@@ -89,13 +101,13 @@ impl Supervisor {
             rooms: Rooms::default(),
             beat_ms: AtomicI64::new(0),
         });
-        let mut supervisor = Self { services, config, workers: JoinSet::new(), stop };
+        let (workers, beginners) = (JoinSet::new(), Vec::new());
+        let mut supervisor = Self { services, config, workers, beginners, stop };
         supervisor.recover().await?;
         let connections = std::mem::take(&mut supervisor.config.connections);
         let connections: Vec<_> = connections.into_iter().map(Arc::new).collect();
         let feeds = std::mem::take(&mut supervisor.config.feeds);
         let feeds: Vec<_> = feeds.into_iter().map(Arc::new).collect();
-        supervisor.prepare(&feeds).await?;
         let socket = Socket::bind(
             &supervisor.config,
             &connections,
@@ -179,11 +191,40 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Makes the tables of feeds that declare their fields, all at once: each change of the schema costs as much as there
-    /// are tables. A table that does not fit is its feed's trouble alone, and its runs say so.
-    async fn prepare(&self, feeds: &[Arc<Feed>]) -> Result<(), StoreError> {
-        let layouts: Vec<_> = feeds
+    /// Has the feeds begin, and waits for `stop` or a worker that ends by itself.
+    async fn work(&mut self) -> anyhow::Result<()> {
+        self.begin().await.context("the feeds could not begin")?;
+        tokio::select! {
+            // First: a worker that ends because it was stopped did not end by itself.
+            biased;
+            () = self.stop.cancelled() => Ok(()),
+            Some(ended) = self.workers.join_next() => {
+                ended.map_err(anyhow::Error::from).flatten().and(Err(anyhow::anyhow!("a worker ended by itself")))
+            }
+        }
+    }
+
+    /// Has all feeds begin, some at a time.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        let mut beginners = std::mem::take(&mut self.beginners).into_iter();
+        loop {
+            let some: Vec<_> = beginners.by_ref().take(BEGIN_EACH).collect();
+            if some.is_empty() || self.stop.is_cancelled() {
+                return Ok(());
+            }
+            self.prepare(&some).await?;
+            for poller in some.into_iter().filter_map(|beginner| beginner.poller) {
+                self.workers.spawn(poller.run(self.stop.clone()));
+            }
+        }
+    }
+
+    /// Makes the tables of feeds that declare their fields. A table that does not fit is its feed's trouble alone, and its
+    /// runs say so.
+    async fn prepare(&self, beginners: &[Beginner]) -> Result<(), StoreError> {
+        let layouts: Vec<_> = beginners
             .iter()
+            .map(|beginner| &beginner.feed)
             .filter(|feed| !feed.fields.is_empty())
             .filter_map(|feed| {
                 let layout = Layout::new(feed.fields.clone(), &feed.key).ok()?;
@@ -206,7 +247,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Starts all that works on connections and feeds.
+    /// Starts all that works on connections, and makes what polls feeds ready.
     async fn spawn_workers(
         &mut self,
         connections: &[Arc<Connection>],
@@ -238,9 +279,24 @@ impl Supervisor {
                         .with_context(|| {
                         format!("the files of {} cannot be reached", feed.id)
                     })?;
-                    let planned = self.poll(source, files, feed, &state, feeds.len());
-                    plans.extend(planned.map(|at| (feed.id.clone(), at)));
+                    let (services, source) =
+                        (Arc::clone(&self.services), source.for_feed(&feed.id));
+                    let feed = Arc::clone(feed);
+                    let poller = Poller::new(
+                        services,
+                        Arc::clone(&feed),
+                        source,
+                        files,
+                        &state,
+                        feeds.len(),
+                    );
+                    let planned = poller.as_ref().map(|poller| (feed.id.clone(), poller.next_at()));
+                    plans.extend(planned);
+                    self.beginners.push(Beginner { feed, poller });
                 }
+            } else {
+                let files = mine.iter().map(Arc::clone);
+                self.beginners.extend(files.map(|feed| Beginner { feed, poller: None }));
             }
             self.deliver(connection, source.as_ref())?;
             self.import(connection, mine)?;
@@ -262,22 +318,6 @@ impl Supervisor {
         }
         let probe = Probe::new(Arc::clone(&self.services), source.called_by(Caller::Probes), feeds);
         self.workers.spawn(probe.run(self.stop.clone()));
-    }
-
-    /// Polls `feed`, one of `feeds`, if it is one of requests. Gives when it is due first.
-    fn poll(
-        &mut self,
-        source: &Arc<HttpSource>,
-        files: Option<Arc<HttpSource>>,
-        feed: &Arc<Feed>,
-        state: &FeedState,
-        feeds: usize,
-    ) -> Option<Timestamp> {
-        let (services, source) = (Arc::clone(&self.services), source.for_feed(&feed.id));
-        let poller = Poller::new(services, Arc::clone(feed), source, files, state, feeds)?;
-        let next_at = poller.next_at();
-        self.workers.spawn(poller.run(self.stop.clone()));
-        Some(next_at)
     }
 
     /// Hands over what is due on `connection`, and takes up what its outbox holds, if it takes documents.
@@ -352,14 +392,7 @@ impl Supervisor {
             self.stop.clone(),
         ));
         self.workers.spawn(housekeeping::run(Arc::clone(&self.services), self.stop.clone(), beat));
-        let outcome = tokio::select! {
-            // First: a worker that ends because it was stopped did not end by itself.
-            biased;
-            () = self.stop.cancelled() => Ok(()),
-            Some(ended) = self.workers.join_next() => {
-                ended.map_err(anyhow::Error::from).flatten().and(Err(anyhow::anyhow!("a worker ended by itself")))
-            }
-        };
+        let outcome = self.work().await;
         self.stop.cancel();
         self.services.books.close_gates();
         info!("stopping");

@@ -251,7 +251,7 @@ async fn prove(trial: &mut Trial, source: &HttpSource) -> bool {
 fn taken_in(trial: &mut Trial, source: &HttpSource) {
     let auth = trial.steps.iter_mut().find(|tried| tried.step == TestStep::Auth);
     if let Some(auth) = auth.filter(|_| !matches!(source.http.auth, Auth::None)) {
-        auth.text = "accepted".to_owned();
+        "accepted".clone_into(&mut auth.text);
     }
 }
 

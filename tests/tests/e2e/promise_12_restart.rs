@@ -4,19 +4,22 @@
 use anyhow::Context as _;
 use marsad_shared::{
     exchange::State,
+    freshness::Freshness,
     health::Health,
     protocol::{ConnectionRow, ExchangeRow, FeedRow},
     run::Outcome,
 };
 use marsad_tests::{
+    bank,
     daemon::{Client, Daemon, Home},
     partner::{
-        Desk, Fault, Paging, PartnerFile,
+        Desk, Fault, Paging, PartnerFile, Reply, Script,
         api::Plan,
         data::{NOTICES, REFERRALS, VISITS},
         line::Server,
     },
 };
+use serde_json::json;
 
 use crate::waits;
 
@@ -180,5 +183,41 @@ async fn promise_12_a_stop_does_not_wait_for_partners_who_do_not_answer() -> any
     assert!(ended.success(), "{ended}\n{}", daemon.log());
     let log = daemon.log();
     assert!(!log.contains("are aborted"), "everybody went by itself: {log}");
+    Ok(())
+}
+
+/// As many feeds as begin in five steps.
+const MANY: u64 = 450;
+
+#[tokio::test]
+async fn promise_12_many_feeds_begin_step_by_step_and_a_stop_or_a_kill_in_between_loses_none()
+-> anyhow::Result<()> {
+    let script = Script::start(|_| Reply::json(&json!([{ "id": 1 }]))).await?;
+    let mut file = PartnerFile::new("registry");
+    file.connection("api", &format!("base_url = \"http://{}\"\n", script.address()));
+    for number in 0..MANY {
+        file.add(&format!(
+            "\n[[feed]]\nid = \"f{number}\"\nconnection = \"api\"\npath = \"/{number}\"\nkey = [\"id\"]\n\
+             fields = {{ id = \"integer\" }}\nschedule = {{ every = \"1h\" }}\nfreshness = {{ every = \"1d\" }}"
+        ));
+    }
+    let mut daemon = Daemon::start(Home::with(&[&file])?).await?;
+    let ended = daemon.sigterm().await?;
+    assert!(ended.success(), "{ended}\n{}", daemon.log());
+    daemon.go().await?;
+    daemon.kill9().await?;
+    daemon.go().await?;
+    let last = format!("registry/f{}", MANY - 1);
+    daemon.client.resync(&last, false).await?;
+    waits::good_run(&daemon, &last, 0).await?;
+    let all = async |client: &Client| {
+        let fresh = client.status().await?.feeds.get(Freshness::Fresh.word()).copied();
+        Ok((fresh == Some(MANY)).then_some(()))
+    };
+    daemon.until("every feed is read", all).await?;
+    for number in 0..MANY {
+        let sql = format!("SELECT count(*) FROM registry__f{number}");
+        assert_eq!(bank::number(&daemon.state_dir(), "cache.db", &sql)?, 1, "f{number}");
+    }
     Ok(())
 }
