@@ -6,6 +6,7 @@ mod agreement;
 mod auth;
 mod feed;
 mod field;
+mod files;
 mod references;
 mod tls;
 

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::{Agency, COLUMNS, Case, at, failed, id, row, rows};
 
-fn data(rows: Vec<Value>) -> Reply {
+pub(super) fn data(rows: Vec<Value>) -> Reply {
     Reply::json(&Value::from_iter([("data", Value::from(rows))]))
 }
 
@@ -320,36 +320,6 @@ async fn what_the_partner_gives_to_hand_back_is_handed_back() -> anyhow::Result<
 }
 
 #[tokio::test]
-async fn rows_of_one_second_and_late_rows_are_not_passed_over() -> anyhow::Result<()> {
-    let late = Arc::new(AtomicBool::new(false));
-    let has = Arc::clone(&late);
-    let keys = "incremental = { field = \"at\", param = \"since\", lookback = \"1m\" }";
-    let case = Case::new("late", keys, move |asked| {
-        let mut all = rows((0..3).chain(100..103));
-        if has.load(Ordering::SeqCst) {
-            // One of the second that was the last, one that is half a minute late, one that is too late for `lookback`.
-            for (id, second) in [("same", 102), ("late", 70), ("too-late", 10)] {
-                all.push(json!({ "id": id, "n": 0, "at": at(second) }));
-            }
-        }
-        let since = asked.param("since").unwrap_or_default();
-        all.retain(|row| row["at"].as_str().is_some_and(|at| at >= since));
-        data(all)
-    });
-    let agency = Agency::start(vec![case]).await?;
-    agency.first("late").await?;
-    late.store(true, Ordering::SeqCst);
-    let run = agency.again("late").await?;
-    assert_eq!((run.counts.inserted, run.counts.unchanged), (2, 3), "{run:#?}");
-    let ids: Vec<_> = agency.rows("late", &["id"])?.into_iter().flatten().collect();
-    let text = |id: &&str| Cell::Text((*id).to_owned());
-    let wanted = ["late", "r00000", "r00001", "r00002", "r00100", "r00101", "r00102", "same"];
-    assert_eq!(ids, wanted.iter().map(text).collect::<Vec<_>>());
-    assert_eq!(agency.cursor("late").await?, Some(at(102)), "the cursor does not go back");
-    Ok(())
-}
-
-#[tokio::test]
 async fn of_a_partner_that_cannot_filter_only_what_is_new_is_read() -> anyhow::Result<()> {
     let have = Arc::new(AtomicU64::new(50));
     let all = Arc::clone(&have);
@@ -397,77 +367,6 @@ async fn of_a_partner_that_cannot_filter_only_what_is_new_is_read() -> anyhow::R
         "{run:#?}"
     );
     agency.same("any-order", [1, 3, 7, 9, 11])
-}
-
-#[tokio::test]
-async fn no_cursor_passes_the_partners_own_time() -> anyhow::Result<()> {
-    let ahead = |hours: i64| now().checked_add(SignedDuration::from_hours(hours)).unwrap();
-    let date = move |hours: i64| {
-        let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-        printer.timestamp_to_rfc9110_string(&ahead(hours)).unwrap()
-    };
-    let past = ahead(-3);
-    let skewed = move |hours: i64| {
-        move |_: &Asked| {
-            let row = |id: &str, at: Timestamp| json!({ "id": id, "n": 1, "at": at.to_string() });
-            data(vec![row("a", ahead(24)), row("b", past)]).header("date", &date(hours))
-        }
-    };
-    let field = "incremental = { field = \"at\", param = \"since\" }";
-    let clock = "incremental = { by = \"clock\", param = \"since\", lookback = \"1m\" }";
-    // The clock is the connection's: each partner has one.
-    for hours in [-2, 2] {
-        let agency = Agency::start(vec![
-            Case::new("field", field, skewed(hours)),
-            Case::new("clock", clock, skewed(hours)),
-        ])
-        .await?;
-        for feed in ["field", "clock"] {
-            agency.first(feed).await?;
-            agency.again(feed).await?;
-            let cursor: Timestamp = agency.cursor(feed).await?.unwrap().parse()?;
-            if feed == "field" {
-                assert_eq!(cursor, past, "{hours}: what is to come moves it nowhere");
-                continue;
-            }
-            // A clock that runs ahead takes no cursor past our own time either.
-            let latest = ahead(hours.min(0));
-            let off = cursor.duration_since(latest).abs();
-            assert!(
-                off < SignedDuration::from_mins(1) && cursor <= latest,
-                "{feed} {hours}: {cursor}"
-            );
-        }
-        let asked = agency.asked("clock").remove(1);
-        let since: Timestamp = asked.param("since").unwrap().parse()?;
-        assert!(since < ahead(hours.min(0)).checked_sub(SignedDuration::from_secs(50))?, "{since}");
-    }
-    Ok(())
-}
-
-/// A stretch of time ends at the partner's clock, though that is heard of only with its first answer: what it writes next
-/// bears a time that we have had.
-#[tokio::test]
-async fn a_stretch_ends_by_the_clock_that_its_own_answer_told() -> anyhow::Result<()> {
-    let there = |seconds: i64| now().checked_add(SignedDuration::from_secs(seconds)).unwrap();
-    let case = |feed, seconds: i64| {
-        let window = "incremental = { field = \"at\", param = \"since\", until_param = \"until\", start = \"2020-01-01T00:00:00Z\" }";
-        Case::new(feed, window, move |_: &Asked| {
-            let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-            let date = printer.timestamp_to_rfc9110_string(&there(seconds)).unwrap();
-            data(rows(0..3)).header("date", &date)
-        })
-    };
-    // The clock is the connection's: each partner has one.
-    for (feed, seconds, noted) in [("behind", -40, false), ("ahead", 600, true)] {
-        let agency = Agency::start(vec![case(feed, seconds)]).await?;
-        let run = agency.first(feed).await?;
-        let cursor: Timestamp = agency.cursor(feed).await?.unwrap().parse()?;
-        assert!(cursor <= there(seconds.min(0)), "{feed}: {cursor}");
-        let says = run.reason.unwrap_or_default().contains("s ahead of ours");
-        assert_eq!(says, noted, "{feed}");
-    }
-    Ok(())
 }
 
 #[tokio::test]
@@ -548,41 +447,6 @@ async fn a_full_read_that_broke_off_is_tried_again_as_a_full_read() -> anyhow::R
     assert_eq!((again.trigger, again.counts.received), (Trigger::Retry, 8), "{again:#?}");
     let later = agency.again("cases").await?;
     assert_eq!(later.counts.received, 0, "and then only changes");
-    Ok(())
-}
-
-/// A cursor that is still to come was put there by a clock that was wrong: what was changed meanwhile is read, not waited for.
-#[tokio::test]
-async fn a_cursor_that_is_to_come_is_not_waited_for() -> anyhow::Result<()> {
-    let changed = |asked: &Asked| match asked.param("since") {
-        Some(since) if since > at(8).as_str() => data(Vec::new()),
-        _ => data(rows(0..8)),
-    };
-    let by_clock = "incremental = { by = \"clock\", param = \"since\" }";
-    let by_field = "incremental = { field = \"at\", param = \"since\" }";
-    let mut agency = Agency::start(vec![
-        Case::new("clocked", by_clock, changed),
-        Case::new("dated", by_field, changed),
-    ])
-    .await?;
-    for feed in ["clocked", "dated"] {
-        agency.first(feed).await?;
-    }
-    agency.daemon.kill9().await?;
-    let ahead = "2199-01-01T00:00:00Z";
-    let cache = rusqlite::Connection::open(agency.daemon.state_dir().join("cache.db"))?;
-    cache.execute("UPDATE marsad_feed SET cursor = ?", [ahead])?;
-    drop(cache);
-    agency.daemon.go().await?;
-    for feed in ["clocked", "dated"] {
-        let run = agency.again(feed).await?;
-        assert_eq!(run.counts.received, 8, "{feed}: {run:#?}");
-        assert!(run.reason.unwrap_or_default().contains("still to come"), "{feed}");
-        let cursor = agency.cursor(feed).await?.unwrap_or_default();
-        assert!(cursor.as_str() < ahead, "{feed}: {cursor}");
-        let later = agency.again(feed).await?;
-        assert!(later.reason.is_none(), "{feed}: {later:#?}");
-    }
     Ok(())
 }
 

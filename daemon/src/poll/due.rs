@@ -1,0 +1,182 @@
+//! When a feed is due: first, behind a run, and when what kept it back is over. Pure: the caller passes the time and a share
+//! of chance.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use marsad_shared::{
+    backoff::Backoff,
+    clock::plus,
+    health::{Limits, Reason},
+    schedule::Schedule,
+    store::{StoreError, ledger::FeedState},
+};
+
+use crate::{
+    jitter::jitter,
+    source::{fault::FetchError, gate::refusal},
+    trouble::Trouble,
+};
+
+/// Feeds that were never read start within so long for each feed there is, at most [`SPREAD`]: quick where they are few.
+const SPREAD_EACH: Duration = Duration::from_millis(10);
+/// The most by which first starts are spread out.
+const SPREAD: Duration = Duration::from_secs(30);
+/// How soon a feed that failed is tried again, and how late at most; never later than its schedule says. The last word
+/// is the connection's silence: a failing feed is heard of more often than that.
+const RETRY: Backoff = Backoff::new(Duration::from_mins(1), Duration::from_mins(5));
+/// Within so long of the end of an outage each feed that failed for it is tried, whatever its own wait: not all at once.
+const BACK_WITHIN: Duration = Duration::from_secs(10);
+/// How soon it is tried again after a fault of our own.
+pub(super) const LOCAL_RETRY: Duration = Duration::from_secs(5);
+/// A wait that the partner names is no shorter than this: it may name none, again and again.
+const WAIT_LEAST: Duration = Duration::from_secs(5);
+
+/// When a feed is due first after a start: where it stood, or soon.
+pub(super) fn first(
+    schedule: &Schedule,
+    now: Timestamp,
+    state: &FeedState,
+    jitter: f64,
+    feeds: usize,
+) -> Timestamp {
+    let spread = SPREAD_EACH.saturating_mul(u32::try_from(feeds).unwrap_or(u32::MAX)).min(SPREAD);
+    let soon = plus(now, spread.mul_f64(jitter));
+    match state.next_at {
+        None => soon,
+        Some(at) if at <= now => soon,
+        // A wait that was imposed on us goes on; a schedule that became shorter counts at once.
+        Some(at) if state.fails > 0 => at,
+        Some(at) => at.min(schedule.next_after(now, state.started_at, jitter)),
+    }
+}
+
+/// When a feed is due after a run.
+pub(super) fn next(
+    schedule: &Schedule,
+    now: Timestamp,
+    started_at: Timestamp,
+    trouble: Option<&Trouble>,
+    fails: u32,
+    feed: &str,
+) -> Timestamp {
+    let scheduled = schedule.next_after(now, Some(started_at), jitter(feed, 0));
+    // What waits for a person, or what a person has ended, is not tried again for that.
+    let Some(trouble) = trouble.filter(|trouble| {
+        !matches!(trouble, Trouble::Cancelled(..) | Trouble::Store(StoreError::Braked(_)))
+    }) else {
+        return scheduled;
+    };
+    let retry_in = match trouble {
+        // Gone on with as soon as the daemon runs again.
+        Trouble::Stopped => return now,
+        // Whatever the schedule says: nothing may be asked before, and it goes on when the wait is over.
+        Trouble::Fetch(
+            FetchError::Throttled { retry_after: Some(wait), .. } | FetchError::Held { wait, .. },
+        ) => return plus(now, (*wait).max(WAIT_LEAST)),
+        // Whatever the schedule says: it may lock us out.
+        Trouble::Fetch(FetchError::Final { reason: Reason::Auth, .. }) => {
+            return plus(now, refusal::wait(fails));
+        }
+        // Asking again soon cannot help.
+        Trouble::Fetch(FetchError::Final { reason, .. }) if reason.is_final_at_once() => {
+            Limits::default().interval
+        }
+        _ if trouble.reason().is_some_and(Reason::is_local) => LOCAL_RETRY,
+        _ => {
+            RETRY.delay(fails.saturating_add(1), jitter(feed, now.as_microsecond().unsigned_abs()))
+        }
+    };
+    scheduled.min(plus(now, retry_in))
+}
+
+/// When a feed is due that was told to wait for `wait`: those who wait for the same moment do not all come in it.
+pub(super) fn behind(now: Timestamp, wait: Duration, random: f64) -> Timestamp {
+    let late = (wait / 10).min(SPREAD).mul_f64(random);
+    plus(plus(now, wait), late)
+}
+
+/// When a feed is due that failed because nobody answered, now that somebody does.
+pub(super) fn back(now: Timestamp, random: f64) -> Timestamp {
+    plus(now, BACK_WITHIN.mul_f64(random))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn throttled(seconds: u64) -> Trouble {
+        Trouble::Fetch(FetchError::Throttled {
+            retry_after: Some(Duration::from_secs(seconds)),
+            text: String::new(),
+        })
+    }
+
+    fn held(seconds: u64) -> Trouble {
+        let wait = Duration::from_secs(seconds);
+        Trouble::Fetch(FetchError::Held { wait, by_breaker: true, text: String::new() })
+    }
+
+    #[test]
+    fn a_failed_feed_comes_back_before_its_schedule_and_never_before_it_may() {
+        let daily = Schedule::Every { every: Duration::from_hours(24) };
+        let noon = at("2026-11-24T12:00:00Z");
+        let fault = |reason| {
+            Trouble::Fetch(FetchError::of(reason, &"http://p.example".parse().unwrap(), "x"))
+        };
+        for (trouble, fails, least, most, why) in [
+            (None, 0, 86_400, 86_400, "nothing wrong"),
+            (Some(fault(Reason::Http5xx)), 0, 30, 60, "confirmed within minutes"),
+            (Some(fault(Reason::Http5xx)), 50, 150, 300, "a cap"),
+            (Some(fault(Reason::Auth)), 0, 300, 300, "no storm of refused log-ins"),
+            (Some(fault(Reason::Auth)), 2, 1_200, 1_200, "and fewer each time"),
+            (Some(fault(Reason::Auth)), 99, 3_600, 3_600, "up to one an hour"),
+            (Some(throttled(7_200)), 0, 7_200, 7_200, "it goes on when the wait is over"),
+            (Some(throttled(1)), 0, 5, 5, "and no sooner, whatever it says"),
+            (Some(held(45)), 0, 45, 45, "so does what never left"),
+            (Some(Trouble::File("x".to_owned())), 9, 5, 5, "our own fault may pass at once"),
+        ] {
+            let wait = next(&daily, noon, noon, trouble.as_ref(), fails, "a/b")
+                .duration_since(noon)
+                .as_secs();
+            assert!((least..=most).contains(&wait), "{why}: {wait}");
+        }
+        let often = Schedule::Every { every: Duration::from_secs(10) };
+        let wait = next(&often, noon, noon, Some(&throttled(120)), 0, "a/b")
+            .duration_since(noon)
+            .as_secs();
+        assert_eq!(wait, 120, "Retry-After is honoured in full, whatever the schedule says");
+        let wait = next(&often, noon, noon, Some(&fault(Reason::Auth)), 0, "a/b");
+        let wait = wait.duration_since(noon).as_secs();
+        assert_eq!(wait, 300, "and so is what keeps us from being locked out");
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_the_feed_stood() {
+        let schedule = Schedule::Every { every: Duration::from_mins(10) };
+        let noon = at("2026-11-24T12:00:00Z");
+        let state = |next: &str, fails| FeedState {
+            next_at: Some(at(next)),
+            started_at: Some(at("2026-11-24T11:55:00Z")),
+            fails,
+            ..FeedState::default()
+        };
+        for (state, expected, why) in [
+            (state("2026-11-24T12:05:00Z", 0), "2026-11-24T12:05:00Z", "as planned"),
+            (
+                state("2026-11-24T18:00:00Z", 0),
+                "2026-11-24T12:05:00Z",
+                "the schedule was shortened",
+            ),
+            (state("2026-11-24T12:30:00Z", 3), "2026-11-24T12:30:00Z", "the wait goes on"),
+        ] {
+            assert_eq!(first(&schedule, noon, &state, 0.0, 1), at(expected), "{why}");
+        }
+        let missed = first(&schedule, noon, &state("2026-11-24T11:58:00Z", 0), 0.5, 100);
+        assert_eq!(missed.duration_since(noon).as_millis(), 500, "missed while stopped: soon");
+    }
+}
