@@ -260,7 +260,7 @@ list-marked = { $n } marked
 list-no_exchanges = No exchanges
 list-no_hit = Nothing passes the filter; Esc clears it
 list-no_hit_yet = Nothing has passed the filter so far; Esc clears it
-list-no_quarantine = Nothing is held
+list-no_quarantine = Nothing is in quarantine
 list-waiting = Reading …
 
 ## Modes
@@ -356,7 +356,7 @@ overview-all_well = Nothing needs you
 overview-events = Last events
 overview-freshness = Freshness
 overview-health = Health
-overview-held = Held by feed
+overview-held = Quarantine by feed
 overview-legend = . within the promise  - late  # past  | deadline
 overview-more = +{ $n } more
 overview-needs = Needs you now ({ $n })
