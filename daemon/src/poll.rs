@@ -207,7 +207,10 @@ impl Poller {
             None => self.redo.take(),
             // It is done behind what was ordered, unless that is another such read.
             Some(order) if order.scope == Scope::Incremental => None,
-            Some(_) => self.redo.take().and(None),
+            Some(_) => {
+                self.redo = None;
+                None
+            }
         };
         let left = redo.as_ref().map_or(REDO, |redo| redo.left);
         let (errand, begun) = errand(order, redo, fails);

@@ -383,15 +383,19 @@ impl Puller {
     }
 }
 
-/// What the records of a feed are declared to be, as a hash that stays the same from version to version: where they come from,
-/// and what of them stands in which column.
+/// What the records of a feed are declared to be, as a hash: where they come from, what is asked for them, and what of them
+/// stands in which column. Where another version of ours words it otherwise, they are read once more. Headers are not in it:
+/// they prove who asks, which changes.
 fn declared(feed: &Feed) -> u64 {
     let mut text = feed.zone.iana_name().unwrap_or_default().to_owned();
+    let Feed { records, deletes, deleted, encoding, .. } = feed;
+    let _ = write!(text, "\n{records:?} {deletes:?} {deleted:?} {encoding:?}");
     for Field { name, kind, from, format, zone, .. } in &feed.fields {
         let _ = write!(text, "\n{name} {} {from:?} {format:?} {zone:?}", kind.word());
     }
     if let Origin::Http(request) = &feed.origin {
-        let _ = write!(text, "\n{}", request.path);
+        let Request { path, says, .. } = request;
+        let _ = write!(text, "\n{path} {:?} {:?}", says.method, says.body);
     }
     xxh3_64(text.as_bytes())
 }

@@ -26,7 +26,12 @@ use marsad_shared::{
         ledger::{CatalogueEntry, FeedState, RunEnd},
     },
 };
-use tokio::{runtime::Handle, sync::oneshot, task::JoinSet, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::oneshot,
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -178,14 +183,8 @@ impl Supervisor {
             services
                 .store
                 .ledger
-                .call(move |ledger: &mut Ledger| {
-                    ledger.end_run(run, &start, &end)?;
-                    if end.outcome.is_good() || end.outcome == Outcome::Held {
-                        // What was ordered is done.
-                        ledger.keep_order(&start.feed, None)?;
-                    }
-                    Ok(())
-                })
+                // What a person ordered is kept: nobody knows whether this run was for it, and one read more is none lost.
+                .call(move |ledger: &mut Ledger| ledger.end_run(run, &start, &end))
                 .await?;
         }
         Ok(())
@@ -193,19 +192,17 @@ impl Supervisor {
 
     /// Has the feeds begin, and waits for `stop` or a worker that ends by itself.
     async fn work(&mut self) -> anyhow::Result<()> {
-        self.begin().await.context("the feeds could not begin")?;
+        self.begin().await?;
         tokio::select! {
             // First: a worker that ends because it was stopped did not end by itself.
             biased;
             () = self.stop.cancelled() => Ok(()),
-            Some(ended) = self.workers.join_next() => {
-                ended.map_err(anyhow::Error::from).flatten().and(Err(anyhow::anyhow!("a worker ended by itself")))
-            }
+            Some(ended) = self.workers.join_next() => too_soon(ended),
         }
     }
 
     /// Has all feeds begin, some at a time.
-    async fn begin(&mut self) -> Result<(), StoreError> {
+    async fn begin(&mut self) -> anyhow::Result<()> {
         let mut beginners = std::mem::take(&mut self.beginners).into_iter();
         loop {
             let some: Vec<_> = beginners.by_ref().take(BEGIN_EACH).collect();
@@ -213,6 +210,9 @@ impl Supervisor {
                 return Ok(());
             }
             self.prepare(&some).await?;
+            if let Some(ended) = self.workers.try_join_next() {
+                return too_soon(ended);
+            }
             for poller in some.into_iter().filter_map(|beginner| beginner.poller) {
                 self.workers.spawn(poller.run(self.stop.clone()));
             }
@@ -413,6 +413,14 @@ impl Supervisor {
         close(self.services).await;
         outcome
     }
+}
+
+/// A worker that was not stopped has ended: why.
+fn too_soon(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
+    ended
+        .map_err(anyhow::Error::from)
+        .flatten()
+        .and(Err(anyhow::anyhow!("a worker ended by itself")))
 }
 
 /// Closes the store in order. Where somebody still holds it, the next start finds all that was committed all the same.

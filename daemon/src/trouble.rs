@@ -6,6 +6,7 @@ use std::error::Error as _;
 use marsad_shared::{
     drift::Drift,
     health::{PollResult, Reason},
+    id::FeedId,
     run::Outcome,
     store::StoreError,
     untrusted::show_at_most,
@@ -41,6 +42,11 @@ pub enum Trouble {
         "the partner no longer keeps what changed since {since} ({status}); a full read brings the rest, and finds no deletions: order it with `resync --full`"
     )]
     CursorLost { since: String, status: u16 },
+    /// It is asked for each record of another feed, and those that are known already are not all there are.
+    #[error(
+        "{0} was never read to its end: nobody knows yet whom to ask for; it is tried again in a minute"
+    )]
+    NoParent(FeedId),
     /// A person has cancelled it.
     #[error("cancelled by {0}; {1}")]
     Cancelled(String, &'static str),
@@ -82,11 +88,17 @@ impl Trouble {
         Some(match self {
             Self::Fetch(error) => return error.reason(),
             Self::Decode { error, .. } => error.reason(),
+            // It may be right as it is: the measure is ours.
+            Self::Walk(WalkError::TooMany { .. } | WalkError::TooManyRecords { .. }) => {
+                Reason::TooLarge
+            }
             Self::Walk(_) => Reason::RemoteFault,
             Self::CursorLost { .. } => Reason::Http4xx,
             Self::Store(error) => reason_of(error)?,
             Self::File(_) => Reason::Disk,
-            Self::Unbalanced(_) | Self::Stopped | Self::Cancelled(..) => return None,
+            Self::NoParent(_) | Self::Unbalanced(_) | Self::Stopped | Self::Cancelled(..) => {
+                return None;
+            }
         })
     }
 
@@ -126,7 +138,13 @@ impl Trouble {
 
     /// Whether we ended it ourselves, and go on with it by ourselves.
     pub const fn is_no_failure(&self) -> bool {
-        matches!(self, Self::Stopped | Self::Cancelled(..) | Self::Fetch(FetchError::Held { .. }))
+        matches!(
+            self,
+            Self::NoParent(_)
+                | Self::Stopped
+                | Self::Cancelled(..)
+                | Self::Fetch(FetchError::Held { .. })
+        )
     }
 
     /// What happened, where and what to do, safe for any screen.

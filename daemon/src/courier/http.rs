@@ -5,7 +5,7 @@ use std::{io::Read, time::Duration};
 use marsad_shared::{
     connection::{Deliver, DeliverMethod},
     exchange::{Event, State},
-    health::PollResult,
+    health::{PollResult, Reason},
     store::{Originals, StoreError, ledger::Due},
 };
 use reqwest::{Method, header};
@@ -77,6 +77,12 @@ pub(super) async fn deliver(
 /// What a failed attempt means: surely not received, perhaps received, or never to be taken.
 fn event_of(status: Option<u16>, error: &Transport, doubted: bool) -> Event {
     match (status, error) {
+        // It said that it has it, and what stands beside that says otherwise.
+        (Some(200..300), _) => match error.fetch() {
+            FetchError::Transient { reason: Reason::RemoteFault, .. } => Event::Failed,
+            FetchError::Final { reason: Reason::RemoteFault, .. } => Event::Refused,
+            _ => Event::AnswerLost,
+        },
         // Under one key, a conflict is with what may have arrived, or is being taken in just now.
         (Some(409), _) if doubted => Event::AnswerLost,
         (Some(status), _) if !matches!(status, 502 | 504) => match status {
@@ -160,7 +166,6 @@ fn media_type(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use marsad_shared::health::Reason;
 
     #[test]
     fn a_lost_answer_is_doubt_and_never_failure() {
@@ -183,5 +188,13 @@ mod tests {
             assert_eq!(event_of(status, &error(lost), false), expected, "{why}");
         }
         assert_eq!(event_of(Some(409), &error(true), true), Event::AnswerLost, "it may be there");
+        let (reason, text) = (Reason::RemoteFault, String::new());
+        for (fault, expected, why) in [
+            (FetchError::Transient { reason, text: text.clone() }, Event::Failed, "come later"),
+            (FetchError::Final { reason, text: text.clone() }, Event::Refused, "never taken"),
+            (FetchError::Final { reason: Reason::NotJson, text }, Event::AnswerLost, "a log-in"),
+        ] {
+            assert_eq!(event_of(Some(200), &Transport::Lost(fault), false), expected, "{why}");
+        }
     }
 }

@@ -57,8 +57,8 @@ pub(super) fn read(text: &str, cut: bool) -> Result<Element, String> {
                     parent.children.push(element);
                 }
             }
-            Ok(Event::Text(text)) => add(&mut open, &text.xml10_content()),
-            Ok(Event::CData(text)) => add(&mut open, &text.xml10_content()),
+            Ok(Event::Text(text)) => add_text(&mut open, &text.xml10_content()),
+            Ok(Event::CData(text)) => add_text(&mut open, &text.xml10_content()),
             Ok(Event::GeneralRef(name)) => {
                 let character = name.resolve_char_ref().map_err(|error| error.to_string())?;
                 let text = match character {
@@ -67,7 +67,7 @@ pub(super) fn read(text: &str, cut: bool) -> Result<Element, String> {
                         .ok_or("it names an entity, and none is expanded")?
                         .to_owned(),
                 };
-                add(&mut open, &text);
+                add_text(&mut open, &text);
             }
             Ok(Event::DocType(_)) => return Err("it has a DOCTYPE, which is refused".to_owned()),
             Ok(Event::Eof) => break,
@@ -105,7 +105,7 @@ fn begin(start: &BytesStart<'_>) -> Result<Element, String> {
     Ok(Element { name, attributes, ..Element::default() })
 }
 
-fn add(open: &mut [Element], text: &str) {
+fn add_text(open: &mut [Element], text: &str) {
     if let Some(element) = open.last_mut() {
         element.text.push_str(text);
     }
@@ -272,27 +272,20 @@ pub(super) fn cells(record: &Element) -> Row {
         for (name, value) in child.attributes.iter().filter(|(name, _)| Some(name) != by) {
             row.push(cell(format!("{from}/@{name}"), format!("{column}_{name}"), value));
         }
-        // What holds one element alone is a wrapper, and so may that element be.
-        match child.children.as_slice() {
-            [] => row.push(cell(from, column, &child.text)),
-            [only] if !only.children.is_empty() => {
-                let (from, column) =
-                    (format!("{from}/{}", only.name), format!("{column}_{}", only.name));
-                add_children(only, &from, &column, &mut row);
-            }
-            _ => add_children(child, &from, &column, &mut row),
-        }
+        add(child, from, column, &mut row);
     }
     row
 }
 
-/// Puts the elements of one into the row.
-fn add_children(element: &Element, from: &str, column: &str, row: &mut Row) {
+/// Puts an element into the row: its text, or what is below it, for an element that holds others has none.
+fn add(element: &Element, from: String, column: String, row: &mut Row) {
+    if element.children.is_empty() && row.iter().all(|cell: &Cell| cell.from != from) {
+        row.push(cell(from, column, &element.text));
+        return;
+    }
     for below in &element.children {
-        let from = format!("{from}/{}", below.name);
-        if row.iter().all(|cell: &Cell| cell.from != from) {
-            row.push(cell(from, format!("{column}_{}", below.name), &below.text));
-        }
+        let (from, column) = (format!("{from}/{}", below.name), format!("{column}_{}", below.name));
+        add(below, from, column, row);
     }
 }
 
@@ -309,7 +302,8 @@ mod tests {
         let root = read(
             "<e:Envelope xmlns:e='u'><e:Header><x a='1' b='2'/><x a='1' b='2'/><x a='1' b='2'/></e:Header><e:Body><r:Answer xmlns:r='v'>\
              <r:Batch next='t'/><r:Row id='1'><r:D k='a'>1</r:D><r:D k='b'>2</r:D><r:A c='z'>x &amp; y</r:A>\
-             <r:M><d:dc xmlns:d='w'><d:title>t</d:title><d:who>u</d:who><d:who>v</d:who></d:dc></r:M></r:Row>\
+             <r:M><d:dc xmlns:d='w'><d:title>t</d:title><d:who>u</d:who><d:who>v</d:who></d:dc></r:M>\
+             <r:C><r:no>1</r:no><r:geom><g:Point xmlns:g='y'><g:pos>1 2</g:pos></g:Point></r:geom></r:C></r:Row>\
              <r:Row id='2'/></r:Answer></e:Body></e:Envelope>",
             false,
         )
@@ -320,7 +314,17 @@ mod tests {
         let found = at(&root, &names);
         assert_eq!(found.len(), 2);
         let from: Vec<_> = cells(found[0]).into_iter().map(|cell| cell.from).collect();
-        let expected = ["@id", "D[@k='a']", "D[@k='b']", "A/@c", "A", "M/dc/title", "M/dc/who"];
+        let expected = [
+            "@id",
+            "D[@k='a']",
+            "D[@k='b']",
+            "A/@c",
+            "A",
+            "M/dc/title",
+            "M/dc/who",
+            "C/no",
+            "C/geom/Point/pos",
+        ];
         assert_eq!(from, expected);
         assert_eq!(found[0].children[2].text, "x & y");
     }

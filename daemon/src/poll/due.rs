@@ -29,6 +29,8 @@ const RETRY: Backoff = Backoff::new(Duration::from_mins(1), Duration::from_mins(
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 /// How soon it is tried again after a fault of our own.
 pub(super) const LOCAL_RETRY: Duration = Duration::from_secs(5);
+/// How soon a feed is tried again that waits for another one to be read the first time.
+const PARENT: Duration = Duration::from_mins(1);
 /// A wait that the partner names is no shorter than this: it may name none, again and again.
 const WAIT_LEAST: Duration = Duration::from_secs(5);
 
@@ -78,6 +80,7 @@ pub(super) fn next(
         Trouble::Fetch(FetchError::Final { reason: Reason::Auth, .. }) => {
             return plus(now, refusal::wait(fails));
         }
+        Trouble::NoParent(_) => PARENT,
         // Asking again soon cannot help.
         Trouble::Fetch(FetchError::Final { reason, .. }) if reason.is_final_at_once() => {
             Limits::default().interval
@@ -138,6 +141,7 @@ mod tests {
             (Some(throttled(7_200)), 0, 7_200, 7_200, "it goes on when the wait is over"),
             (Some(throttled(1)), 0, 5, 5, "and no sooner, whatever it says"),
             (Some(held(45)), 0, 45, 45, "so does what never left"),
+            (Some(Trouble::NoParent("p/a".parse().unwrap())), 0, 60, 60, "another's first read"),
             (Some(Trouble::File("x".to_owned())), 9, 5, 5, "our own fault may pass at once"),
         ] {
             let wait = next(&daily, noon, noon, trouble.as_ref(), fails, "a/b")

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     source::{
         fault::FetchError,
-        walk::{Ask, Walker},
+        walk::{Ask, WalkError, Walker},
     },
     trouble::Trouble,
 };
@@ -79,10 +79,23 @@ impl Puller {
                 read => read?,
             };
             self.report(self.pace(&page.answer), None).await;
+            let was_beyond = walker.is_beyond();
             let onward = self.onward(request, course, &mut walker, &ask, &mut page).await;
-            let onward = onward.and_then(|next| {
-                checked(asker, course, (&ask, page.answer.moved.as_ref()), next)
-            })?;
+            let onward = onward
+                .and_then(|next| checked(asker, course, (&ask, page.answer.moved.as_ref()), next));
+            let onward = match onward {
+                // Some give their last page again, and all that was counted is there.
+                Err(WalkError::SamePage { .. } | WalkError::Circle { .. }) if was_beyond => {
+                    return Ok(met);
+                }
+                // Some count nothing behind it; and a measure of ours may be just what was counted.
+                Err(
+                    WalkError::NoTotal { .. }
+                    | WalkError::TooMany { .. }
+                    | WalkError::TooManyRecords { .. },
+                ) if walker.is_beyond() => None,
+                onward => onward?,
+            };
             course.run.pages += 1;
             course.run.bytes += page.answer.body.len();
             met.add(&page.piece.batch);

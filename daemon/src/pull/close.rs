@@ -29,6 +29,8 @@ pub(super) struct Closing {
     pub(super) brake: Brake,
     /// What the runs before it brought.
     pub(super) earlier: Vec<Volume>,
+    /// What its records were declared to be when its cursor came about.
+    pub(super) declared: Option<u64>,
     pub(super) outside: Outside,
     /// Its counts, and its cursor, are still to come.
     pub(super) last: Last,
@@ -62,6 +64,7 @@ impl Closing {
         let landed = self.landing.of(&loaded);
         if landed.stay.is_some() {
             self.last.validators = None;
+            self.last.ended.declared = self.declared;
         }
         (self.last.cursor, self.last.ended.look) = (landed.cursor, landed.look);
         let Weight { lived, counts: cached } = cache.weigh(&self.feed)?;
@@ -75,6 +78,7 @@ impl Closing {
         let found = Found { lived, received, deleted, absent, earlier };
         let verdict = if self.errand.free { Verdict::Free } else { self.brake.judge(&found) };
         self.last.ended.counts = counts;
+        self.last.validators = self.last.validators.take().map(|known| known.of(counts.received));
         let settled = match verdict {
             Verdict::Hold(why) => self.hold(cache, &counts, Some(why))?,
             Verdict::Free | Verdict::Odd(_) if self.errand.hold => {

@@ -244,6 +244,7 @@ impl Puller {
             errand: course.errand.clone(),
             brake: keeping.brake,
             earlier: std::mem::take(&mut course.earlier),
+            declared: course.declared,
             outside: run.outside(),
             last: Last {
                 cursor: None,
@@ -286,7 +287,8 @@ impl Puller {
             )),
             _ => None,
         };
-        let (confirmed, declared) = (course.confirmed_cursor(), Some(self.declared));
+        let confirmed = course.confirmed_cursor();
+        let (stood, ours) = (course.declared, self.declared);
         let judged = course.scale(&self.feed);
         let next = match behind {
             // Our own words always make JSON.
@@ -318,6 +320,8 @@ impl Puller {
                 (None, Some((landing, validators, event_at))) => {
                     let Landed { cursor, stay, look } = landing.of(&counts);
                     let validators = validators.filter(|_| stay.is_none());
+                    // It speaks of what lies before the cursor.
+                    let declared = if stay.is_some() { stood } else { Some(ours) };
                     let pages = own_pages;
                     PageEnd::Last(Last {
                         cursor,
@@ -346,14 +350,15 @@ impl Puller {
         self.source.mask().is_none_or(|mask| !mask.is_in(&next.to_string()))
     }
 
-    /// What tells next time that nothing changed: not behind a walk that left rows in quarantine.
+    /// What tells next time that nothing changed: not behind a walk that left rows in quarantine, or one of all there is that
+    /// lacked some of it by the partner's own count.
     fn validators(
         request: &Request,
         course: &Course,
         kept: &Kept,
         alone: bool,
     ) -> Option<Validators> {
-        if !kept.clean {
+        if !kept.clean || course.doubted && course.since.is_none() {
             return None;
         }
         let one_page = alone && request.changed.is_none() && page::fits_one_page(request);

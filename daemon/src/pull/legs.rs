@@ -84,13 +84,7 @@ impl Puller {
             let parent = each.feed.clone();
             let read = self.services.store.cache.call(move |cache| cache.position(&parent)).await?;
             if read.ended.is_none() {
-                // Those that are known already are not all there are.
-                let reason = format!(
-                    "{} was never read to its end: nobody knows yet whom to ask for",
-                    each.feed
-                );
-                let outcome = Outcome::Cancelled;
-                return Ok(Some(Ending { outcome, ..Ending::unchanged(Some(reason)) }));
+                return Err(Trouble::NoParent(each.feed.clone()));
             }
             course.leg.parent = self.parent_after(request, each, None, &mut course.seen).await?;
             if course.leg.parent.is_some() {
@@ -292,16 +286,19 @@ impl Puller {
     /// that was wrong: nothing would be read until that time has come, nor, ever, what was changed before.
     pub(super) fn is_ahead(&self, request: &Request, cursor: &str) -> bool {
         let Some(incremental) = &request.incremental else { return false };
-        let at = match incremental.by {
-            By::Clock => cursor.parse().ok(),
-            By::Token(_) | By::Delta(_) => None,
-            By::Field(_) | By::Here { .. } => {
-                let is_time = self.columns_rule(incremental).is_some_and(|rule| rule.is_time());
-                is_time.then(|| instant(cursor, &incremental.writing.zone)).flatten()
-            }
-        };
         let most = plus(self.services.clock.now(), incremental.lookback.max(AHEAD));
-        at.is_some_and(|at| at > most)
+        match incremental.by {
+            By::Clock => cursor.parse().is_ok_and(|at: Timestamp| at > most),
+            By::Token(_) | By::Delta(_) => false,
+            By::Field(_) | By::Here { .. } => {
+                let rule = self.columns_rule(incremental).filter(CursorRule::is_time);
+                rule.is_some_and(|rule| match instant(cursor, &incremental.writing.zone) {
+                    Some(at) => at > most,
+                    // A number of seconds, or whatever else the partner writes.
+                    None => rule.is_after(cursor, most),
+                })
+            }
+        }
     }
 
     /// Whether the records behind a cursor were read as another declaration had it.

@@ -54,6 +54,8 @@ use turn::Turnstile;
 
 /// Rests shorter than this are not worth writing down.
 const KEPT: Duration = Duration::from_mins(1);
+/// A rest longer than this is rather a partner's mistake: a person may ask all the same.
+const LIFTED: Duration = Duration::from_hours(24);
 /// So much of a failure is repeated to those who wait because of it, in characters.
 const FAILURE_MAX: usize = 200;
 /// No sooner than this is the end of an outage told again: where probes are answered and feeds are not, each of them would
@@ -95,6 +97,8 @@ struct Rest {
     at: Timestamp,
     why: String,
     saved: bool,
+    /// A person has ended it.
+    lifted: bool,
 }
 
 /// Few requests are left: one in each gap.
@@ -132,11 +136,17 @@ impl Gate {
         }
     }
 
-    /// A person wants to know: the breaker has its try now, and a log-in too.
+    /// A person wants to know: the breaker has its try now, and a log-in too. A rest of more than [`LIFTED`] is over.
     pub fn hasten(&self) {
+        let now = Instant::now();
         let mut held = self.lock();
-        held.breaker.hasten(Instant::now());
+        held.breaker.hasten(now);
         held.refusals.hasten();
+        if let Some(rest) = held.rest.as_mut().filter(|rest| rest.until > now + LIFTED) {
+            // To be written down, so that no restart brings it back.
+            let why = std::mem::take(&mut rest.why);
+            *rest = Rest { until: now, at: self.clock.now(), why, saved: false, lifted: true };
+        }
     }
 
     /// Hears that our log-in was refused: nobody tries it again soon.
@@ -225,8 +235,12 @@ impl Gate {
         let rest = held.rest.as_mut().filter(|rest| !rest.saved)?;
         rest.saved = true;
         let (until, why) = (rest.at, rest.why.clone());
-        let worth = rest.until.saturating_duration_since(Instant::now()) >= KEPT;
-        worth.then(|| ledger::Rest { connection: self.connection.clone(), until, why })
+        let is_long = rest.until.saturating_duration_since(Instant::now()) >= KEPT;
+        (is_long || rest.lifted).then(|| ledger::Rest {
+            connection: self.connection.clone(),
+            until,
+            why,
+        })
     }
 
     /// Goes on with what the partner had asked for before a restart.
@@ -242,7 +256,7 @@ impl Gate {
         let (until, at) = (Instant::now() + wait, plus(self.clock.now(), wait));
         let mut held = self.lock();
         if held.rest.as_ref().is_none_or(|rest| rest.until < until) {
-            held.rest = Some(Rest { until, at, why, saved: false });
+            held.rest = Some(Rest { until, at, why, saved: false, lifted: false });
         }
         at
     }

@@ -1,4 +1,4 @@
-//! The `Link` header (RFC 8288): which target is the next page.
+//! What leads on as a link: the target of a `Link` header (RFC 8288), and what a link carries.
 
 /// The target of `rel="next"`; `None` where no link is one.
 pub fn next(header: &str) -> Option<String> {
@@ -11,6 +11,16 @@ pub fn next(header: &str) -> Option<String> {
         })
     };
     Links(header).flatten().find(is_next).map(|link| link.target.trim().to_owned())
+}
+
+/// The value that `param` has in `text`, where that is a link: it can be handed back to where we ask, wherever the link leads
+/// (Django's `CursorPagination` behind a proxy, whose links name the inner address).
+pub fn value_of(text: &str, param: &str) -> Option<String> {
+    let is_link = text.contains("://") || text.starts_with(['/', '?']);
+    let (_, query) = text.split_once('?').filter(|_| is_link)?;
+    let query = query.split('#').next().unwrap_or_default();
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == param).map(|(_, value)| value.into_owned())
 }
 
 /// Whether a header that is there holds no link at all, or one that does not end: it may have led on.

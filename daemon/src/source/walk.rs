@@ -261,7 +261,8 @@ impl<'a> Walker<'a> {
         }
         let (_, said) = self.stand.totals?;
         let got = match &self.request.pagination.total {
-            Some(Total::Pages(_)) => self.stand.pages,
+            // Behind the last one there may have been a look at a page that held nothing.
+            Some(Total::Pages(_)) => said.clamp(self.stand.filled, self.stand.pages),
             _ => self.stand.rows,
         };
         (got != said).then_some((said, got))
@@ -303,10 +304,12 @@ impl<'a> Walker<'a> {
         let pagination = &self.request.pagination;
         // Where only an empty page is an end, this may have been all.
         let open = pagination.stop == Stop::Empty;
-        if self.rows > pagination.max_records || (self.rows == pagination.max_records && !open) {
+        let split = self.request.incremental.as_ref().and_then(|incremental| incremental.split);
+        // What is cut into parts has as many in each.
+        let rows = if split.is_some() { self.stand.rows } else { self.rows };
+        if rows > pagination.max_records || (rows == pagination.max_records && !open) {
             return Err(WalkError::TooManyRecords { most: pagination.max_records });
         }
-        let split = self.request.incremental.as_ref().and_then(|incremental| incremental.split);
         let size = pagination.size.as_ref().map_or(facts.rows, |size| size.size);
         let from = self.come(ask, facts) - self.joint.overlap(facts, &self.stand);
         if split.is_some_and(|split| from + size > split) {
@@ -478,7 +481,9 @@ impl<'a> Walker<'a> {
         let said = facts.next.text().filter(|text| !NOWHERE.contains(text));
         match &self.request.pagination.kind {
             Paging::Link => facts.link.as_deref().and_then(link::next),
-            Paging::Cursor { .. } => said.map(str::to_owned),
+            Paging::Cursor { param, .. } => {
+                said.map(|said| link::value_of(said, param).unwrap_or_else(|| said.to_owned()))
+            }
             Paging::NextUrl { .. } => said.and_then(target),
             Paging::None | Paging::Page { .. } | Paging::Offset { .. } => None,
         }
@@ -504,7 +509,8 @@ fn flag(scalar: &Scalar) -> Option<bool> {
     match scalar.text()?.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "y" => Some(true),
         "false" | "0" | "no" | "n" => Some(false),
-        _ => None,
+        // It may say how many follow, as CouchDB does.
+        many => many.parse::<u64>().ok().map(|_| true),
     }
 }
 

@@ -151,7 +151,8 @@ pub struct FormField {
 }
 
 impl FormField {
-    fn secret(&self) -> Option<&SecretString> {
+    /// Its text, unless that may be seen.
+    pub fn secret(&self) -> Option<&SecretString> {
         (!self.open).then_some(&self.text)
     }
 }

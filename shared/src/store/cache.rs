@@ -356,8 +356,17 @@ impl Cache {
     /// Notes what a run has done that left nothing else to tell it by.
     pub fn note_ended(&mut self, feed: &FeedId, ended: &Ended) -> Result<(), StoreError> {
         let sql = "UPDATE marsad_feed SET ended = ?2 WHERE feed = ?1";
-        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), text_of(ended)?])?;
+        let ended = self.beside_cursor(feed, ended)?;
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), ended])?;
         Ok(())
+    }
+
+    /// What a run has done that moves no cursor, to be written down: what belongs to the cursor stays as it was.
+    fn beside_cursor(&self, feed: &FeedId, ended: &Ended) -> Result<String, StoreError> {
+        let Some(Ended { confirmed, look, declared, .. }) = self.position(feed)?.ended else {
+            return text_of(ended);
+        };
+        text_of(&Ended { confirmed, look, declared, ..ended.clone() })
     }
 
     /// Keeps where a walk stands of which nothing has come yet.

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs};
 use marsad_shared::{exchange::State, protocol::ExchangeRow};
 use marsad_tests::{
     daemon::{Daemon, Home},
-    partner::{Desk, Fault},
+    partner::{Desk, Fault, PartnerFile, Reply, Script},
 };
 
 use crate::waits;
@@ -266,7 +266,7 @@ async fn promise_3_into_an_export_folder_a_document_arrives_whole_and_once() -> 
     let home = Home::new()?;
     let out = home.join("out");
     fs::create_dir(&out)?;
-    let mut file = marsad_tests::partner::PartnerFile::new("courts");
+    let mut file = PartnerFile::new("courts");
     file.connection("drop", &format!("export = \"{}\"\n", out.display()));
     home.partner(&file)?;
     let daemon = Daemon::start(home).await?;
@@ -278,5 +278,49 @@ async fn promise_3_into_an_export_folder_a_document_arrives_whole_and_once() -> 
     let found: Vec<_> = fs::read_dir(&out)?.flatten().map(|entry| entry.path()).collect();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(fs::read_to_string(&found[0])?, content);
+    Ok(())
+}
+
+/// A good status is no receipt where the answer says otherwise.
+#[tokio::test]
+async fn promise_3_a_fault_or_a_log_in_page_with_a_good_status_delivers_nothing()
+-> anyhow::Result<()> {
+    const FAULT: &str = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Client</faultcode><faultstring>no such office</faultstring></s:Fault></s:Body></s:Envelope>";
+    const LOG_IN: &str = "<!DOCTYPE html><html><body><form action=\"/in\"><input name=\"password\"></form></body></html>";
+    let script = Script::start(|asked| match asked.path.as_str() {
+        "/fault" => Reply::text("text/xml", FAULT),
+        "/log-in" => Reply::text("text/html", LOG_IN),
+        _ => Reply::text("text/html", "ok"),
+    })
+    .await?;
+    let mut file = PartnerFile::new("social");
+    for name in ["fault", "log-in", "fine"] {
+        file.connection(
+            name,
+            &format!(
+                "base_url = \"http://{}\"\ndeliver = {{ method = \"POST\", path = \"/{name}\", deadline = \"2d\" }}\n",
+                script.address()
+            ),
+        );
+    }
+    let daemon = Daemon::start(Home::with(&[&file])?).await?;
+    let document = daemon.path().join("one.json");
+    fs::write(&document, "{}")?;
+    for (name, state, words) in [
+        ("fault", State::Rejected, "no such office"),
+        ("log-in", State::InDoubt, "a page that has a form, which is no receipt"),
+        ("fine", State::Delivered, ""),
+    ] {
+        let connection = format!("social/{name}");
+        let row = daemon.json(&["send", &connection, &document.to_string_lossy()]).await?;
+        let id = row["id"].as_str().unwrap_or_default().to_owned();
+        let row = daemon
+            .until(&format!("{name}: {state}"), async |_| {
+                let row = show(&daemon, &id).await?;
+                Ok((row.state == state).then_some(row))
+            })
+            .await?;
+        assert!(row.reason.unwrap_or_default().contains(words), "{name}");
+    }
     Ok(())
 }

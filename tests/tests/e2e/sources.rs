@@ -9,6 +9,7 @@ mod each_and_body;
 mod envelopes;
 mod exports;
 mod incremental;
+mod marks;
 mod moving;
 mod paging;
 mod presets;

@@ -56,7 +56,7 @@ impl<'n> Envelope<'n> {
         if next.origin() == asked.origin() {
             return None;
         }
-        let mut paging = of_query(Some(&next))?;
+        let Some(mut paging) = of_query(Some(&next)) else { return self.handed_back(asked) };
         if let Kind::Page { start, .. } = &mut paging.kind {
             // The link is to the second page.
             let first = self::asked(Some(&next), NUMBERS).is_some_and(|(_, value)| value == 1);
@@ -64,6 +64,18 @@ impl<'n> Envelope<'n> {
         }
         paging.guessed = true;
         Some(paging)
+    }
+
+    /// A link to another origin that carries one thing which our address has not: that is handed back to where we ask.
+    fn handed_back(&self, asked: &Url) -> Option<Paging> {
+        let ours: Vec<_> = asked.query_pairs().collect();
+        URLS.iter().filter_map(|name| self.find(&[name])).find_map(|(names, value)| {
+            let next: Url = value.text()?.parse().ok()?;
+            let mut new = next.query_pairs().filter(|pair| !ours.contains(pair));
+            let (param, None) = (new.next()?.0.into_owned(), new.next()) else { return None };
+            let next = Next::Body((self.path)(names));
+            Some(Paging::guess(Kind::Cursor { param, next, replaces: Vec::new() }))
+        })
     }
 
     pub(super) fn graphql(&self) -> Option<Paging> {

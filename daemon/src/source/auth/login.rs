@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use marsad_shared::{
-    connection::{Login, LoginBody, LoginMethod, TokenPlace},
+    connection::{FormField, Login, LoginBody, LoginMethod, TokenPlace},
     health::Reason,
 };
 use reqwest::{
@@ -69,7 +69,7 @@ fn is_ours(how: &Login, text: &str) -> bool {
     match &how.body {
         LoginBody::None => false,
         LoginBody::Json { secrets, .. } => secrets.iter().any(|(_, secret)| is_in(secret)),
-        LoginBody::Form(fields) => fields.iter().any(|field| is_in(&field.text)),
+        LoginBody::Form(fields) => fields.iter().filter_map(FormField::secret).any(is_in),
     }
 }
 

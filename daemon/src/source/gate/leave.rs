@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use marsad_shared::clock::until;
 use tokio::time::Instant;
 
-use super::{Gate, Held, Pass, Wait, crowd::Place};
+use super::{Gate, Held, LIFTED, Pass, Wait, crowd::Place};
 use crate::source::{breaker::Verdict, spend::Caller};
 
 impl Gate {
@@ -98,7 +98,13 @@ impl Gate {
         (now, at): (Instant, Timestamp),
     ) -> [Option<Wait>; 3] {
         let rest = held.rest.as_ref().filter(|rest| now < rest.until);
-        let rest = rest.map(|rest| Wait::imposed(rest.until - now, at, rest.why.clone()));
+        let rest = rest.map(|rest| {
+            let (wait, mut why) = (rest.until - now, rest.why.clone());
+            if wait > LIFTED {
+                why.push_str("; whoever orders a read asks all the same");
+            }
+            Wait::imposed(wait, at, why)
+        });
         let refused = held.refusals.look(now);
         let refused = refused.map(|(wait, why)| Wait::imposed(wait, at, why.to_owned()));
         let spent = self.purse.as_ref().and_then(|purse| purse.look(who, at).err());

@@ -65,6 +65,21 @@ async fn a_rest_holds_everybody_and_a_shorter_one_does_not_end_it() {
     advance(60 * SECOND).await;
     assert!(passes(&gate, &feed("a"), None).await);
 
+    let day = 86_400;
+    gate.heed(throttled(day));
+    gate.hasten();
+    assert!(gate.look(&feed("a")).is_some(), "what is asked for in earnest is kept to");
+    gate.heed(throttled(400 * day));
+    let held = gate.look(&feed("a")).unwrap();
+    assert!(held.why.ends_with("whoever orders a read asks all the same"), "{held:?}");
+    gate.unsaved().unwrap();
+    gate.hasten();
+    assert_eq!(gate.look(&feed("a")), None, "a person has spoken with the partner");
+    let lifted = gate.unsaved().unwrap();
+    let (restarted, _) = self::gate(None);
+    restarted.restore(&lifted);
+    assert_eq!(restarted.look(&feed("a")), None, "and a restart does not bring it back");
+
     let (again, clock) = self::gate(None);
     clock.advance(20 * SECOND);
     again.restore(&kept);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use marsad_shared::{health::Reason, request::Body};
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
@@ -12,6 +12,7 @@ use crate::source::{
     fault::{FetchError, Transport, is_good, shown},
     gate::Pass,
     proof,
+    said::Said,
 };
 
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
@@ -64,11 +65,46 @@ impl HttpSource {
         let Sent { mut response, .. } = sent;
         let status = response.status();
         if is_good(status) {
-            return Ok(status);
+            let doubt = if bytes == 0 {
+                None
+            } else {
+                Box::pin(self.doubt(&mut response, url, until)).await
+            };
+            return doubt
+                .map_or(Ok(status), |error| Err((Some(status.as_u16()), Transport::Lost(error))));
         }
         let words = Box::pin(self.words(&mut response, until)).await;
         let error = self.error(&response, url, &shown(url), &words);
         Err((Some(status.as_u16()), Transport::Lost(error)))
+    }
+
+    /// What speaks against a good status, where a document was handed over: a SOAP fault, or a page that wants something of
+    /// whoever reads it, such as a password.
+    async fn doubt(
+        &self,
+        response: &mut Response,
+        url: &Url,
+        until: Instant,
+    ) -> Option<FetchError> {
+        let body = self.words(response, until).await;
+        let status = response.status();
+        let said = Said::of(response.headers(), &body, &self.ours);
+        if let Some(is_passing) = said.fault {
+            let (reason, words) = (Reason::RemoteFault, said.words.unwrap_or_default());
+            let text =
+                format!("{}: the partner answered {status} with a fault: {words}", shown(url));
+            return Some(if is_passing {
+                FetchError::Transient { reason, text }
+            } else {
+                FetchError::Final { reason, text }
+            });
+        }
+        is_form(&body).then(|| {
+            let what = format!(
+                "the partner answered {status} with a page that has a form, which is no receipt"
+            );
+            FetchError::of(Reason::NotJson, url, &what)
+        })
     }
 
     async fn offer(
@@ -101,4 +137,12 @@ impl HttpSource {
         self.gate.hear(response.status(), response.headers(), first_byte);
         Ok(Sent { response, first_byte, shown, moved: None })
     }
+}
+
+/// Whether an answer is a page in HTML that asks for something.
+fn is_form(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body).to_ascii_lowercase();
+    let is_page =
+        ["<!doctype html", "<html"].iter().any(|begin| text.trim_start().starts_with(begin));
+    is_page && text.contains("<form")
 }

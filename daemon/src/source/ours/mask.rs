@@ -246,12 +246,15 @@ const fn is_of_number(byte: u8) -> bool {
     byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E')
 }
 
-/// The shortest of `texts`, first the very shortest: whoever finds a part need not look for the whole.
+/// The shortest of `texts`, first the very shortest: whoever finds a part need not look for the whole, unless what stands before
+/// that in the whole escapes it, and would be left to escape something else.
 fn least(mut texts: Vec<String>) -> Vec<String> {
     texts.sort_unstable_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
     let mut least: Vec<String> = Vec::new();
     for text in texts {
-        if !least.iter().any(|part| text.contains(part)) {
+        let is_bare =
+            |at: usize| !matches!(text.as_bytes().get(at.wrapping_sub(1)), Some(b'\\' | b'"'));
+        if !least.iter().any(|part| text.find(part).is_some_and(is_bare)) {
             least.push(text);
         }
     }

@@ -52,7 +52,7 @@ impl Places {
     pub(super) fn token(&mut self, param: &str, token: &str, pages: u64, rows: u64) {
         let number = token.parse().ok();
         self.named |= number.is_some() && is_place(param);
-        self.heed(!is_mark(param) && number.is_some_and(|number| counts(number, pages, rows)));
+        self.heed(number.is_some_and(|number| counts(number, pages, rows)));
     }
 
     /// A number that is one of what had come by chance is none the next time.

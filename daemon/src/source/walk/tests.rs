@@ -285,6 +285,43 @@ pub(in crate::source) fn incremental() -> Incremental {
 }
 
 #[test]
+fn what_is_cut_into_parts_has_as_many_records_as_a_partner_gives_in_each() {
+    let mut request = by_offset(Stop::Empty);
+    request.pagination.size = Some(PageSize { param: "n".to_owned(), size: 2 });
+    (request.pagination.max_records, request.pagination.max_pages) = (4, 100);
+    request.incremental = Some(Incremental { split: Some(4), ..incremental() });
+    let mut walker = Walker::new(&request);
+    let facts = |content| Facts { content, ..page(2) };
+    for part in 0..3 {
+        let next = walker.next(&Ask::First, &facts(part * 2 + 1));
+        assert_eq!(next, Ok(Onward::Page(Ask::Number(2))), "part {part}");
+        assert_eq!(walker.next(&Ask::Number(2), &facts(part * 2 + 2)), Ok(Onward::Split));
+        walker.begin_leg();
+    }
+}
+
+#[test]
+fn a_flag_may_say_how_many_follow_and_a_cursor_may_stand_in_a_link() {
+    for (said, expected) in
+        [("true", Some(true)), ("70", Some(true)), ("0", Some(false)), ("-1", None), ("?", None)]
+    {
+        assert_eq!(flag(&text(said)), expected, "{said}");
+    }
+    let (asked, _) = walk(
+        &by_cursor(Stop::Next),
+        &[
+            lead(2, text("http://inner:8000/x?open=1&p=a%2Fb%3D")),
+            lead(2, text("/x?p=c")),
+            lead(2, text("e?p=d")),
+            page(1),
+        ],
+    );
+    let by = |cursor: &str| format!("/api/v1/x?open=1&p={cursor}");
+    let first = "/api/v1/x?open=1".to_owned();
+    assert_eq!(asked, [first, by("a%2Fb%3D"), by("c"), by("e%3Fp%3Dd")], "the last is no link");
+}
+
+#[test]
 fn pages_are_counted_by_leg() {
     let mut request = by_page(Stop::Total);
     request.pagination.total = Some(Total::Pages(ScalarPath::parse("$.pages").unwrap()));

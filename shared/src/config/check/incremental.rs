@@ -13,7 +13,7 @@ use crate::{
         value::{BoundKind, ByKind, Order, Span},
     },
     feed::{Field, FieldType},
-    request::{Bound, By, Carrier, Incremental, Missing, Param, TimeFormat, Window, Writing},
+    request::{Bound, By, Carrier, Incremental, Join, Missing, Param, TimeFormat, Window, Writing},
 };
 
 /// How far a clock cursor goes back where nothing else is said: what was being written when it was read comes a little later.
@@ -48,6 +48,9 @@ pub(super) fn incremental(
     if raw.join.is_absent() && matches!(carrier, Some(Carrier::Query)) {
         stands_alone(raw, feed, report);
     }
+    if param.is_some() {
+        joins(raw, carrier, report);
+    }
     let writing = writing(raw, report);
     let window = window(raw, report);
     if let Some(at) = raw.split.here()
@@ -73,6 +76,22 @@ pub(super) fn incremental(
         split: raw.split.value().copied(),
         missing: raw.missing.or(Missing::Include)?,
     })
+}
+
+/// Refuses a `join` that would join nothing, or lose the condition that it is to join.
+fn joins(raw: &RawIncremental, carrier: Option<Carrier>, report: &mut Report<'_>) {
+    let Some(join) = raw.join.here() else { return };
+    if carrier.is_some_and(|carrier| !matches!(carrier, Carrier::Query)) {
+        let problem = "means nothing where the parameter does not stand in the query";
+        report.wrong(&join.place, problem, "take it out");
+    } else if join.value == Join::And && raw.value.is_absent() {
+        let remedy = "add `value`, such as \"{field} >= {cursor}\", or write \"repeat\" if the partner takes both";
+        report.wrong(
+            &join.place,
+            "makes one condition of two, and `value` does not say how ours is written",
+            remedy,
+        );
+    }
 }
 
 /// Refuses parameters that the feed's path has already.

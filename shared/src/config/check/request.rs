@@ -57,6 +57,13 @@ pub(super) fn request(
     let each = raw.each.checked(|at| each::each(at, raw, partner, report));
     let export = raw.export.checked(|at| export::export(at, raw, report));
     let changed = raw.changed.checked(|at| changed(&at.value, report));
+    if let (Some(at), Some(incremental)) = (raw.changed.here(), raw.incremental.here())
+        && !incremental.value.until_param.is_absent()
+    {
+        // A stretch ends before the mark was asked for: what lies between the two would wait for the next change.
+        let problem = "would pass over what came behind the end of a stretch (`until_param`)";
+        report.wrong(&at.place, problem, "take one of the two out");
+    }
     let schedule = match &raw.schedule {
         Given::Absent => Some(Schedule::Every { every: schedule::EVERY }),
         Given::Wrong => None,

@@ -28,7 +28,7 @@ table! {
         may size_param: String,
         /// The size to ask for.
         may size: u64,
-        /// `cursor`, `next_url`: a path to what leads on.
+        /// `cursor`, `next_url`: a path to what leads on; for `cursor` that may be a link which carries `param`.
         may next: String,
         /// `cursor`, `next_url`: the header of the answer that holds what leads on, in place of `next`.
         may next_header: String,

@@ -133,7 +133,7 @@ impl Cache {
         self.db.prepare_cached(sql)?.execute(params![
             feed.as_str(),
             reading.growth,
-            text_of(ended)?
+            self.beside_cursor(feed, ended)?
         ])?;
         Ok(reading.counts)
     }

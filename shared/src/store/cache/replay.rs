@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types};
 
-use super::{Cache, Ended, no_reading, parts::put_together, table::Table, text_of};
+use super::{Cache, Ended, no_reading, parts::put_together, table::Table};
 use crate::{
     id::{FeedId, RunId},
     record::{Batch, GONE, Value},
@@ -43,7 +43,7 @@ impl Cache {
         let before = reading.growth;
         reading.apply(&self.db, &kept, at)?;
         let (counts, growth) = (reading.counts, reading.growth - before);
-        let ended = text_of(&ended(counts, newer.len() as u64))?;
+        let ended = self.beside_cursor(feed, &ended(counts, newer.len() as u64))?;
         let sql = "UPDATE marsad_feed SET rows = rows + ?2, ended = ?3 WHERE feed = ?1";
         self.db.prepare_cached(sql)?.execute(params![feed.as_str(), growth, ended])?;
         Ok(Replayed { counts, newer })

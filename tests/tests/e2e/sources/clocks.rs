@@ -125,26 +125,36 @@ async fn a_cursor_that_is_to_come_is_not_waited_for() -> anyhow::Result<()> {
     };
     let by_clock = "incremental = { by = \"clock\", param = \"since\" }";
     let by_field = "incremental = { field = \"at\", param = \"since\" }";
+    let in_seconds = "fields = { id = \"text\", n = \"integer\" }\n\
+                      incremental = { field = \"n\", param = \"since\", format = \"unix\" }";
+    let row = |n: u64| json!({ "id": format!("r{n}"), "n": 1_583_020_800 + n });
+    let seconds = move |asked: &Asked| match asked.number("since") {
+        Some(since) if since > 1_600_000_000 => data(Vec::new()),
+        _ => data((0..8).map(row).collect()),
+    };
     let mut agency = Agency::start(vec![
         Case::new("clocked", by_clock, changed),
         Case::new("dated", by_field, changed),
+        Case::new("counted", in_seconds, seconds),
     ])
     .await?;
-    for feed in ["clocked", "dated"] {
+    for feed in ["clocked", "dated", "counted"] {
         agency.first(feed).await?;
     }
     agency.daemon.kill9().await?;
     let ahead = "2199-01-01T00:00:00Z";
     let cache = rusqlite::Connection::open(agency.daemon.state_dir().join("cache.db"))?;
-    cache.execute("UPDATE marsad_feed SET cursor = ?", [ahead])?;
+    cache.execute("UPDATE marsad_feed SET cursor = ? WHERE feed <> 'agency/counted'", [ahead])?;
+    cache
+        .execute("UPDATE marsad_feed SET cursor = 7226582400 WHERE feed = 'agency/counted'", [])?;
     drop(cache);
     agency.daemon.go().await?;
-    for feed in ["clocked", "dated"] {
+    for feed in ["clocked", "dated", "counted"] {
         let run = agency.again(feed).await?;
         assert_eq!(run.counts.received, 8, "{feed}: {run:#?}");
         assert!(run.reason.unwrap_or_default().contains("still to come"), "{feed}");
         let cursor = agency.cursor(feed).await?.unwrap_or_default();
-        assert!(cursor.as_str() < ahead, "{feed}: {cursor}");
+        assert!(feed == "counted" || cursor.as_str() < ahead, "{feed}: {cursor}");
         let later = agency.again(feed).await?;
         assert!(later.reason.is_none(), "{feed}: {later:#?}");
     }

@@ -287,10 +287,11 @@ async fn graphql_pages_by_its_variables_and_says_its_errors() -> anyhow::Result<
         if body["query"] != query || body["variables"]["first"] != 10 {
             return Reply::status(400);
         }
-        let from = body["variables"]["after"].as_str().map_or(0, |after| after.parse().unwrap());
+        let after = body["variables"]["after"].as_str().and_then(|after| after.strip_prefix('c'));
+        let from = after.map_or(0, |after| after.parse().unwrap());
         let page = some(from, 10, 25);
         // The last page has a cursor too: only the flag says that it is the last.
-        let info = json!({ "endCursor": page.end.to_string(), "hasNextPage": page.end < 25 });
+        let info = json!({ "endCursor": format!("c{}", page.end), "hasNextPage": page.end < 25 });
         Reply::json(&json!({ "data": { "visits": { "nodes": rows(page), "pageInfo": info } } }))
     };
     let agency = Agency::start(vec![

@@ -335,3 +335,39 @@ async fn a_count_that_is_too_low_takes_no_record_for_gone() -> anyhow::Result<()
     assert_eq!(run.counts.absent, 3, "what two reads lack, and nothing behind them has: {run:#?}");
     agency.same("estimate", 0..30)
 }
+
+/// What a partner gives behind its last page, where it counts pages or names no count there: each is an end, and none of it
+/// keeps a record that is gone.
+#[tokio::test]
+async fn what_stands_behind_the_last_page_is_an_end_however_it_is_said() -> anyhow::Result<()> {
+    let paging = "kind = \"page\", param = \"page\", start = 1, total_pages = \"$.pages\"";
+    let has = Arc::new(Mutex::new(30_u64));
+    let case = |name, more: &str| {
+        let list = Arc::clone(&has);
+        let keys = format!("pagination = {{ {paging}{more} }}\nmode = \"snapshot\"");
+        Case::new(name, &keys, move |asked| {
+            let (all, number) = (*list.lock().unwrap(), asked.number("page").unwrap());
+            let pages = all.div_ceil(10);
+            let page = |number: u64| rows(some((number - 1) * 10, 10, all));
+            Reply::json(&match name {
+                _ if number <= pages => json!({ "pages": pages, "data": page(number) }),
+                "again" => json!({ "pages": pages, "data": page(pages) }),
+                "bare" => json!({ "data": [] }),
+                _ => json!({ "pages": pages, "data": [] }),
+            })
+        })
+    };
+    let cases = ["empty", "again", "bare"].map(|name| case(name, ""));
+    let cases = cases.into_iter().chain([case("measured", ", max_pages = 3")]).collect();
+    let agency = Agency::start(cases).await?;
+    for feed in ["empty", "again", "bare", "measured"] {
+        agency.first(feed).await?;
+    }
+    *has.lock().unwrap() = 25;
+    for feed in ["empty", "again", "bare", "measured"] {
+        let run = agency.again(feed).await?;
+        assert_eq!((run.counts.absent, &run.reason), (5, &None), "{feed}: {run:#?}");
+        agency.same(feed, 0..25)?;
+    }
+    Ok(())
+}

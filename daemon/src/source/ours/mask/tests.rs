@@ -78,6 +78,22 @@ fn a_page_is_the_same_but_for_the_secret() {
 }
 
 #[test]
+fn what_escapes_a_secret_goes_with_it() {
+    for secret in ["/Abcdefghijkl12345", "\"Abcdefghijkl12345", "\\Abcdefghijkl12345"] {
+        let mask = mask(secret);
+        let json = serde_json::json!({ "k": secret }).to_string();
+        for text in [json.replace('/', "\\/"), json] {
+            let masked = mask.held(text.as_bytes(), true);
+            let read: Value = serde_json::from_slice(&masked).unwrap();
+            assert_eq!(read["k"], MARK, "{text}");
+        }
+        let csv = format!("\"{}\",1\n", secret.replace('"', "\"\""));
+        let masked = mask.held(csv.as_bytes(), false);
+        assert_eq!(masked, format!("\"{MARK}\",1\n").as_bytes(), "{csv}");
+    }
+}
+
+#[test]
 fn a_number_of_json_stays_one_value() {
     for (text, expected) in [
         (r#"{"k":971501234567}"#, r#"{"k":"secret-left-out"}"#),

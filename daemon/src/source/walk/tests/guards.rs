@@ -160,7 +160,8 @@ fn a_url_that_numbers_pages_is_known_from_one_that_does_not() {
         ("p", ["10", "20"], true),
         ("p", ["77", "3"], false),
         ("pageNumber", ["4", "7"], true),
-        ("$after", ["10", "20"], false),
+        ("$after", ["10", "20"], true),
+        ("$after", ["11", "23"], false),
     ] {
         let mut request = by_cursor(Stop::Next);
         if let Paging::Cursor { param: own, .. } = &mut request.pagination.kind {
