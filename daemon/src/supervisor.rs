@@ -206,10 +206,14 @@ impl Supervisor {
         let mut beginners = std::mem::take(&mut self.beginners).into_iter();
         loop {
             let some: Vec<_> = beginners.by_ref().take(BEGIN_EACH).collect();
-            if some.is_empty() || self.stop.is_cancelled() {
+            if some.is_empty() {
                 return Ok(());
             }
             self.prepare(&some).await?;
+            // What ends because it was stopped does not end by itself.
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
             if let Some(ended) = self.workers.try_join_next() {
                 return too_soon(ended);
             }

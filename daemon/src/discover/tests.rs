@@ -113,6 +113,22 @@ fn headers_that_lead_on_or_count_are_heard_whatever_the_body_is() {
     }
 }
 
+/// Django's `CursorPagination` behind a proxy, whose links name the inner address.
+#[test]
+fn a_link_to_another_origin_is_taken_for_what_it_carries() {
+    let text = |next: &str| {
+        format!(
+            r#"{{"next":"{next}","previous":null,"results":[{{"id":1,"name":"a"}},{{"id":2,"name":"b"}}]}}"#
+        )
+    };
+    let block = block_of(&text("http://127.0.0.1:8000/v1/things?cursor=cD0yMDI2"), "", &[]);
+    let line = "pagination = { kind = \"cursor\", param = \"cursor\", next = \"$.next\" }";
+    assert!(says(&block, line), "{block}");
+    checked(&block, "another origin");
+    let block = block_of(&text("https://p.example/v1/things?cursor=cD0yMDI2"), "", &[]);
+    assert!(says(&block, "pagination = { kind = \"next_url\", next = \"$.next\" }"), "{block}");
+}
+
 #[test]
 fn a_map_that_leads_on_is_told() {
     let text = r#"{"Items":[{"id":1},{"id":2}],"Count":2,"LastEvaluatedKey":{"id":2}}"#;

@@ -208,7 +208,8 @@ async fn what_is_no_record_ends_no_walk() -> anyhow::Result<()> {
             if after.is_some() && ill.load(Ordering::SeqCst) {
                 return Reply::text("text/plain", words);
             }
-            let from = after.or(asked.number("above")).unwrap_or(0);
+            // No number of what came: it is no place in the list.
+            let from = after.map(|after| after - 100).or(asked.number("above")).unwrap_or(0);
             let page = some(from, 5, 12);
             let reply = if feed == "table" {
                 let cells = |row: Value| {
@@ -221,7 +222,11 @@ async fn what_is_no_record_ends_no_walk() -> anyhow::Result<()> {
             } else {
                 Reply::json(&rows(page.clone()).into())
             };
-            if page.end < 12 { reply.header("X-Next", &page.end.to_string()) } else { reply }
+            if page.end < 12 {
+                reply.header("X-Next", &(page.end + 100).to_string())
+            } else {
+                reply
+            }
         })
     };
     let agency = Agency::start(cases.map(make).into()).await?;

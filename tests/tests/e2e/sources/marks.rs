@@ -5,10 +5,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use marsad_shared::{protocol::RunRow, run::Outcome};
 use marsad_tests::partner::Reply;
 use serde_json::{Value, json};
 
-use super::{Agency, Case, rows};
+use super::{Agency, Case, id, rows};
+use crate::waits;
 
 /// A walk that lacked some of it, by the partner's own count, is no reason to ask for nothing but the mark from then on.
 #[tokio::test]
@@ -16,7 +18,7 @@ async fn a_mark_is_not_kept_behind_a_read_that_was_not_all() -> anyhow::Result<(
     let breaks = Arc::new(AtomicBool::new(true));
     let broken = Arc::clone(&breaks);
     let keys = "pagination = { kind = \"link\", total = \"$.total\" }\n\
-                changed = { path = \"/list/mark\", at = \"$.mark\" }";
+                changed = { path = \"/list/mark\", at = \"$.mark\" }\nschedule = { every = \"1s\" }";
     let case = Case::new("list", keys, move |asked| {
         if asked.path.ends_with("/mark") {
             return Reply::json(&json!({ "mark": "m1" }));
@@ -33,13 +35,16 @@ async fn a_mark_is_not_kept_behind_a_read_that_was_not_all() -> anyhow::Result<(
     let agency = Agency::start(vec![case]).await?;
     let run = agency.first("list").await?;
     assert_eq!(run.counts.received, 20, "{run:#?}");
-    assert!(run.reason.unwrap_or_default().contains("there are 30 and gave 20"));
+    assert!(run.reason.as_ref().is_some_and(|why| why.contains("there are 30 and gave 20")));
     breaks.store(false, Ordering::SeqCst);
-    agency.again("list").await?;
+    let all = |run: &RunRow| run.counts.received == 30;
+    let run = waits::run(&agency.daemon, &id("list"), waits::number(&run), "all", all).await?;
+    assert_eq!((run.counts.inserted, &run.reason), (10, &None), "{run:#?}");
     agency.same("list", 0..30)?;
-    let asked = agency.asked("list").len();
-    let run = agency.again("list").await?;
-    assert_eq!(agency.asked("list").len(), asked, "now the mark is enough");
+    let pages = || agency.asked("list").iter().filter(|asked| asked.path == "/list").count();
+    let asked = pages();
+    let run = agency.ended("list", waits::number(&run)).await?;
+    assert_eq!(pages(), asked, "now the mark is enough");
     assert_eq!((run.counts.received, run.counts.unchanged), (30, 30), "{run:#?}");
     Ok(())
 }
@@ -49,7 +54,7 @@ async fn a_mark_is_not_kept_behind_a_read_that_was_not_all() -> anyhow::Result<(
 async fn a_mark_that_stands_counts_what_the_last_read_had() -> anyhow::Result<()> {
     let has = Arc::new(Mutex::new((10_u64, 1_u64)));
     let list = Arc::clone(&has);
-    let keys = "mode = \"snapshot\"\nchanged = { path = \"/list/mark\", at = \"$.mark\" }";
+    let keys = "mode = \"snapshot\"\nchanged = { path = \"/list/mark\", at = \"$.mark\" }\nschedule = { every = \"1s\" }";
     let case = Case::new("list", keys, move |asked| {
         let (many, version) = *list.lock().unwrap();
         if asked.path.ends_with("/mark") {
@@ -63,15 +68,18 @@ async fn a_mark_that_stands_counts_what_the_last_read_had() -> anyhow::Result<()
         Reply::json(&json!({ "data": data }))
     });
     let agency = Agency::start(vec![case]).await?;
-    agency.first("list").await?;
+    let first = agency.first("list").await?;
     *has.lock().unwrap() = (40, 1);
-    agency.again("list").await?;
+    let (list, grown) = (id("list"), |run: &RunRow| run.counts.inserted == 30);
+    let mut run =
+        waits::run(&agency.daemon, &list, waits::number(&first), "it has grown", grown).await?;
     for _ in 0..9 {
-        let run = agency.again("list").await?;
+        run = agency.ended("list", waits::number(&run)).await?;
         assert_eq!((run.counts.received, run.counts.unchanged), (40, 40), "{run:#?}");
     }
     *has.lock().unwrap() = (40, 2);
-    let run = agency.again("list").await?;
+    let news = |run: &RunRow| !matches!(run.outcome, Outcome::Running | Outcome::Unchanged);
+    let run = waits::run(&agency.daemon, &list, waits::number(&run), "news", news).await?;
     assert_eq!(run.counts.updated, 39, "as many as ever, and not held: {run:#?}");
     Ok(())
 }

@@ -330,7 +330,10 @@ async fn what_is_no_end_is_not_taken_for_one() -> anyhow::Result<()> {
         ("too-many-records", "more than 15 records; raise `max_records`", 20),
         ("other-origin", "another origin (http://127.0.0.1:9)", 10),
     ] {
-        let run = agency.fails(feed, Reason::RemoteFault, &[words]).await?;
+        // How much is too much, we say.
+        let is_ours = feed.starts_with("too-many");
+        let cause = if is_ours { Reason::TooLarge } else { Reason::RemoteFault };
+        let run = agency.fails(feed, cause, &[words]).await?;
         assert!(run.counts.balances(), "{feed}: {run:#?}");
         // What came whole is kept; that it was all is not believed.
         agency.same(feed, 0..kept)?;

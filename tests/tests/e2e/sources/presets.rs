@@ -150,7 +150,7 @@ async fn opendatasoft_is_read_as_far_as_it_lets_us() -> anyhow::Result<()> {
     .await?;
     agency.first("all").await?;
     agency.same("all", 0..10_000)?;
-    agency.fails("more", Reason::RemoteFault, &["more than 10000 records"]).await?;
+    agency.fails("more", Reason::TooLarge, &["more than 10000 records"]).await?;
     agency.first("split").await?;
     agency.same("split", 0..10_150)?;
     // A page repeats the last row of the one before, so that it takes one more to the 10,000th.
