@@ -136,7 +136,7 @@ impl Gate {
         }
     }
 
-    /// A person wants to know: the breaker has its try now, and a log-in too. A rest of more than [`LIFTED`] is over.
+    /// A person wants to know: the breaker has its try now, and a log-in too. A rest of more than a day is over.
     pub fn hasten(&self) {
         let now = Instant::now();
         let mut held = self.lock();
