@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use marsad_shared::{
     clock::{plus, until},
     feed::{Feed, Origin},
+    health::Reason,
     id::RunId,
     protocol::EventKind,
     run::Trigger,
@@ -92,7 +93,8 @@ impl Poller {
             state.ordered.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let back = source.gate().back();
         let puller = Puller::new(services, feed, source, files);
-        Some(Self { puller, orders, fails, unreached: false, back, next_at, redo })
+        let unreached = fails > 0 && state.cause.is_some_and(Reason::is_outage);
+        Some(Self { puller, orders, fails, unreached, back, next_at, redo })
     }
 
     /// When it is due first.

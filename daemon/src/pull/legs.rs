@@ -285,8 +285,19 @@ impl Puller {
     /// Whether a cursor is a time that is still to come, and by more than is read again anyway. None is put there but by a clock
     /// that was wrong: nothing would be read until that time has come, nor, ever, what was changed before.
     pub(super) fn is_ahead(&self, request: &Request, cursor: &str) -> bool {
+        self.is_behind(request, cursor, self.services.clock.now())
+    }
+
+    /// Whether the partner's clock stands before the cursor, where it stood once: what it dates until it is there again is
+    /// not asked for.
+    pub(super) fn has_gone_back(&self, request: &Request, cursor: &str) -> bool {
+        self.is_behind(request, cursor, self.there(self.services.clock.now()))
+    }
+
+    /// Whether a cursor is a time that lies behind `now`, and by more than is read again anyway.
+    fn is_behind(&self, request: &Request, cursor: &str, now: Timestamp) -> bool {
         let Some(incremental) = &request.incremental else { return false };
-        let most = plus(self.services.clock.now(), incremental.lookback.max(AHEAD));
+        let most = plus(now, incremental.lookback.max(AHEAD));
         match incremental.by {
             By::Clock => cursor.parse().is_ok_and(|at: Timestamp| at > most),
             By::Token(_) | By::Delta(_) => false,

@@ -162,6 +162,10 @@ pub(super) fn ahead(horizon: Option<Timestamp>, offset: SignedDuration) -> Optio
     })
 }
 
+/// What is said of a partner whose clock stands before the cursor.
+pub(super) const GONE_BACK: &str = "its clock has gone back, to before the cursor: what it dates until it is there again is not asked for; \
+    tell the partner, and once its clock is right read what is missing: marsad resync FEED --full";
+
 /// What is said of a value that is not believed as a cursor.
 pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<String> {
     let value = rule.shown(belief.doubted.as_deref()?);

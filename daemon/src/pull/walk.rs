@@ -256,6 +256,9 @@ impl Puller {
         }
         course.notes.extend(course.seen.notes(request));
         course.notes.extend(notes::ahead(course.horizon, self.source.offset()));
+        if course.since.as_deref().is_some_and(|since| self.has_gone_back(request, since)) {
+            course.notes.push(notes::GONE_BACK.to_owned());
+        }
         if let (Some(incremental), None) = (&request.incremental, &course.handle) {
             course.notes.extend(notes::no_handle(&incremental.by, course.since.as_deref()));
         }

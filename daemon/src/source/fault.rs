@@ -223,21 +223,13 @@ impl FetchError {
 
     /// Whether it says that nobody is there to answer, whatever is asked.
     pub const fn is_outage(&self) -> bool {
-        matches!(
-            self,
-            Self::Transient {
-                reason: Reason::Dns
-                    | Reason::ConnectRefused
-                    | Reason::ConnectTimeout
-                    | Reason::TlsHandshake
-                    | Reason::Http5xx
-                    | Reason::FirstByteTimeout
-                    | Reason::ReadTimeout
-                    | Reason::Truncated
-                    | Reason::GatewayFault,
-                ..
-            } | Self::Final { reason: Reason::TlsExpired | Reason::TlsUntrusted, .. }
-        )
+        match self {
+            Self::Transient { reason, .. } => reason.is_outage(),
+            Self::Final { reason, .. } => {
+                matches!(reason, Reason::TlsExpired | Reason::TlsUntrusted)
+            }
+            _ => false,
+        }
     }
 
     /// Whether it says nothing of the partner.

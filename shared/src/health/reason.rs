@@ -62,6 +62,24 @@ impl Reason {
         matches!(self, Self::Auth | Self::TlsExpired | Self::TlsUntrusted)
     }
 
+    /// Nobody is there to answer, whatever is asked.
+    pub const fn is_outage(self) -> bool {
+        matches!(
+            self,
+            Self::Dns
+                | Self::ConnectRefused
+                | Self::ConnectTimeout
+                | Self::TlsHandshake
+                | Self::TlsExpired
+                | Self::TlsUntrusted
+                | Self::Http5xx
+                | Self::FirstByteTimeout
+                | Self::ReadTimeout
+                | Self::Truncated
+                | Self::GatewayFault
+        )
+    }
+
     /// Where to look first.
     pub const fn side(self) -> Side {
         match self {

@@ -4,7 +4,9 @@ use std::{
     borrow::Cow,
     cell::Cell,
     collections::{HashMap, VecDeque},
+    iter::{Peekable, repeat_n},
     sync::{Mutex, PoisonError},
+    vec,
 };
 
 use marsad_shared::feed::{RecordsPath, ScalarPath};
@@ -168,7 +170,41 @@ impl<'a> Held<'a> {
             }
             hand(root.at(place.iter()).ok_or_else(|| nothing_at(&place.to_string()))?)?;
         }
-        items.iter().try_for_each(|_| hand(NOTHING))
+        let lacking = required.map_or(0, |required| self.without_list(path, required));
+        items.iter().map(drop).chain(repeat_n((), lacking)).try_for_each(|()| hand(NOTHING))
+    }
+
+    /// Of the items of outer lists, those that lack the list which belongs there, but for those that stand in `apart`: how many
+    /// of their records there would have been nobody knows, and that there were none neither.
+    fn without_list(&self, path: &JsonPath, Required { apart }: Required<'_>) -> usize {
+        let path = path.to_string();
+        let steps: Vec<_> = path.match_indices("[*]").map(|(at, step)| at + step.len()).collect();
+        let pairs = steps.windows(2).filter_map(|pair| match pair {
+            [outer, inner] => path.get(..*outer).zip(path.get(*outer..inner - "[*]".len())),
+            _ => None,
+        });
+        let at = |path: &str| JsonPath::parse(path).ok();
+        let lists = pairs.filter(|(_, way)| is_plain(way));
+        let lists =
+            lists.filter_map(|(outer, way)| Some((at(outer)?, at(&format!("{outer}{way}"))?)));
+        let lacking = lists.map(|(items, list)| {
+            let mut there = self.places(&list, |found| !found.is_null());
+            let mut apart = self.apart(apart);
+            let items = self.places(&items, |_| true);
+            items.filter(|item| !pass(&mut there, item) && !pass(&mut apart, item)).count()
+        });
+        lacking.sum()
+    }
+
+    /// Where there is something at `path` that counts, in the document's order.
+    fn places(&self, path: &JsonPath, counts: impl Fn(&Value) -> bool) -> Places<'_> {
+        let found = path.query_located(&self.document).into_iter();
+        let found = found.filter(|node| counts(node.node())).map(|node| node.location().clone());
+        found.collect::<Vec<_>>().into_iter().peekable()
+    }
+
+    fn apart(&self, path: Option<&JsonPath>) -> Places<'_> {
+        path.map_or_else(|| Vec::new().into_iter().peekable(), |path| self.places(path, |_| true))
     }
 
     /// The items of which each is to have something at the end of `path`, in their order: those of its last list, where plain
@@ -179,24 +215,27 @@ impl<'a> Held<'a> {
         Required { apart }: Required<'_>,
     ) -> VecDeque<NormalizedPath<'_>> {
         let path = path.to_string();
-        let items = path.rsplit_once("[*]").filter(|(_, rest)| {
-            !rest.is_empty() && !rest.contains(['?', '*', ':', ',']) && !rest.contains("..")
-        });
+        let items = path.rsplit_once("[*]").filter(|(_, rest)| is_plain(rest));
         let items = items.and_then(|(list, _)| JsonPath::parse(&format!("{list}[*]")).ok());
         let Some(items) = items else { return VecDeque::new() };
-        let places = |path: &JsonPath| {
-            let found = path.query_located(&self.document).into_iter();
-            found.map(|node| node.location().clone()).collect::<Vec<_>>()
-        };
-        // Both stand in the document's order.
-        let mut apart = apart.map(places).unwrap_or_default().into_iter().peekable();
-        let is_whole = |item: &NormalizedPath<'_>| {
-            let is_here = apart.next_if(|place| is_in(place, item)).is_some();
-            while is_here && apart.next_if(|place| is_in(place, item)).is_some() {}
-            !is_here
-        };
-        places(&items).into_iter().filter(is_whole).collect()
+        let mut apart = self.apart(apart);
+        self.places(&items, |_| true).filter(|item| !pass(&mut apart, item)).collect()
     }
+}
+
+/// Places in a document, in its order.
+type Places<'a> = Peekable<vec::IntoIter<NormalizedPath<'a>>>;
+
+/// Passes all places that are in `item`, if those are next; whether there were any.
+fn pass(places: &mut Places<'_>, item: &NormalizedPath<'_>) -> bool {
+    let is_here = places.next_if(|place| is_in(place, item)).is_some();
+    while is_here && places.next_if(|place| is_in(place, item)).is_some() {}
+    is_here
+}
+
+/// Whether names alone lead on.
+fn is_plain(way: &str) -> bool {
+    !way.is_empty() && !way.contains(['?', '*', ':', ',']) && !way.contains("..")
 }
 
 /// Whether a place is in an item, or is that itself.
@@ -328,6 +367,29 @@ mod tests {
                 "{path}: of none at all, it is another document"
             );
             assert!(records.is_empty() || records == expected, "{path}: {records:?}");
+        }
+    }
+
+    #[test]
+    fn an_item_without_its_list_is_counted() {
+        let parse = |path: &str| JsonPath::parse(path).unwrap();
+        let gone = parse("$.g[*].gone");
+        for (text, apart, expected) in [
+            (r#"{"g":[{"r":[1,2]},{"r":[]},{"r":[3]}]}"#, None, vec!["1", "2", "3"]),
+            (r#"{"g":[{"r":[1,2]},{"error":"busy"}]}"#, None, vec!["1", "2", "null"]),
+            (r#"{"g":[{"r":null},{"r":[1]},null]}"#, None, vec!["1", "null", "null"]),
+            (r#"{"g":[{"gone":[7]},{"r":[1]}]}"#, Some(&gone), vec!["1"]),
+            (r#"{"g":[{"r":[]},{}]}"#, None, vec!["null"]),
+        ] {
+            let held = Held::read(text, &NO_PLAN).unwrap();
+            let mut records = Vec::new();
+            let keep = |record: &str| {
+                records.push(record.to_owned());
+                Flow::More
+            };
+            let required = Some(Required { apart });
+            held.select(&parse("$.g[*].r[*]"), required, &mut held.root(), keep).unwrap();
+            assert_eq!(records, expected, "{text}");
         }
     }
 

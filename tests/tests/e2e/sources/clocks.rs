@@ -116,6 +116,27 @@ async fn a_stretch_ends_by_the_clock_that_its_own_answer_told() -> anyhow::Resul
     Ok(())
 }
 
+/// A partner whose clock goes back dates what it writes before the cursor: nobody can ask for that, and so it is told.
+#[tokio::test]
+async fn a_clock_that_goes_back_behind_the_cursor_is_told() -> anyhow::Result<()> {
+    let back = Arc::new(AtomicBool::new(false));
+    let has = Arc::clone(&back);
+    let keys = "incremental = { by = \"clock\", param = \"since\", lookback = \"1m\" }";
+    let agency = Agency::start(vec![Case::new("register", keys, move |_: &Asked| {
+        let minutes = if has.load(Ordering::SeqCst) { -10 } else { 0 };
+        let there = now().checked_add(SignedDuration::from_mins(minutes)).unwrap();
+        let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+        data(Vec::new()).header("date", &printer.timestamp_to_rfc9110_string(&there).unwrap())
+    })])
+    .await?;
+    agency.first("register").await?;
+    assert_eq!(agency.again("register").await?.reason, None);
+    back.store(true, Ordering::SeqCst);
+    let reason = agency.again("register").await?.reason.unwrap_or_default();
+    assert!(reason.contains("its clock has gone back, to before the cursor"), "{reason}");
+    Ok(())
+}
+
 /// A cursor that is still to come was put there by a clock that was wrong: what was changed meanwhile is read, not waited for.
 #[tokio::test]
 async fn a_cursor_that_is_to_come_is_not_waited_for() -> anyhow::Result<()> {

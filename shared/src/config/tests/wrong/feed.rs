@@ -37,6 +37,18 @@ fn of_a_feed_over_http() {
             "incremental.join: does not belong to this kind of cursor; take it out",
         ),
         (
+            "incremental = { by = \"clock\", param = \"since\", join = \"and\" }",
+            "incremental.join: makes one condition of two, and `value` does not say how ours is written; add `value`, such as \"{field} >= {cursor}\", or write \"repeat\" if the partner takes both",
+        ),
+        (
+            "incremental = { by = \"clock\", param = \"Since\", place = \"header\", join = \"repeat\" }",
+            "incremental.join: means nothing where the parameter does not stand in the query; take it out",
+        ),
+        (
+            "changed = { path = \"/m\", at = \"$.m\" }\nfields = { no = \"text\", at = \"timestamp\" }\nincremental = { field = \"at\", param = \"a\", until_param = \"b\", start = \"2020-01-01T00:00:00Z\" }",
+            "changed: would pass over what came behind the end of a stretch (`until_param`); take one of the two out",
+        ),
+        (
             "records_may_lack = true",
             "records_may_lack: means nothing where the list is all there is; take it out",
         ),
