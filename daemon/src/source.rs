@@ -21,4 +21,5 @@ pub mod places;
 pub mod proof;
 pub mod said;
 pub mod spend;
+pub mod success;
 pub mod walk;

@@ -18,6 +18,7 @@ pub use self::{
 use crate::{
     id::{ConnectionId, PartnerId},
     partner::Name,
+    request::Success,
 };
 
 /// One way to reach a partner.
@@ -104,12 +105,14 @@ impl Default for Timeouts {
 }
 
 /// How an exchange is put to a partner over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Deliver {
     pub method: DeliverMethod,
     pub path: String,
     /// Asked when an answer was lost; `{key}` stands for the Idempotency-Key. 2xx: it is there; 404: it is not.
     pub status_path: Option<String>,
+    /// What tells a receipt from an error that came with a good status; `None`: nothing but the status.
+    pub success: Option<Success>,
     /// How long after it was accepted an exchange expires.
     pub deadline: Duration,
 }

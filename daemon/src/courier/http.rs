@@ -5,7 +5,9 @@ use std::{io::Read, time::Duration};
 use marsad_shared::{
     connection::{Deliver, DeliverMethod},
     exchange::{Event, State},
+    feed::ScalarPath,
     health::{PollResult, Reason},
+    request::{OnError, Success, SuccessRule},
     store::{Originals, StoreError, ledger::Due},
 };
 use reqwest::{Method, header};
@@ -13,11 +15,13 @@ use url::Url;
 
 use super::{Answer, DOCUMENT_MAX};
 use crate::{
+    decode::{self, Flow, Plan},
     services::Services,
     source::{
-        fault::{FetchError, Transport},
+        fault::{FetchError, Transport, shown},
         gate::Pass,
-        http::HttpSource,
+        http::{HttpSource, Receipt},
+        success::{Failure, judge},
     },
 };
 
@@ -52,9 +56,14 @@ pub(super) async fn deliver(
             .body(document.clone())
     });
     let (status, error) = match sent.await {
-        Ok(status) => {
+        Ok(receipt) => {
+            let (event, words) = how.success.as_ref().map_or((Event::Accepted, None), |success| {
+                let (event, words) = read(success, &receipt);
+                (event, words.map(|words| source.clean(None, &format!("{}: {words}", shown(&url)))))
+            });
             let health = Some(PollResult::Ok { near_limit: false });
-            return Answer { health, ..Answer::new(Event::Accepted, Some(status.as_u16()), None) };
+            let status = Some(receipt.status.as_u16());
+            return Answer { health, ..Answer::new(event, status, words) };
         }
         Err(failure) => failure,
     };
@@ -72,6 +81,38 @@ pub(super) async fn deliver(
     let health =
         if event == Event::Refused { Some(PollResult::Ok { near_limit: false }) } else { health };
     Answer { retry_after, health, ..Answer::new(event, status, reason) }
+}
+
+/// What a receipt means by its own word: taken, refused, or nobody knows.
+fn read(success: &Success, receipt: &Receipt) -> (Event, Option<String>) {
+    let Receipt { status, words } = receipt;
+    let (SuccessRule::Equals { path, .. } | SuccessRule::NoError { path }) = &success.rule;
+    let plan = Plan { records: None, deletes: None, scalars: std::slice::from_ref(path) };
+    let (found, whole) = match path {
+        _ if words.is_empty() => (Vec::new(), Ok(())),
+        ScalarPath::Xml(_) => decode::xml::read(&words[..], &plan, |_, _| Flow::More),
+        _ => decode::json::page(words, &plan, |_, _| Flow::More),
+    };
+    // What cannot be read to its end may say anything.
+    let found = found.first().filter(|_| whole.is_ok()).cloned().unwrap_or_default();
+    let judged = judge(&success.rule, &found);
+    match judged.and_then(|()| whole.map_err(|_| Failure::Silent)) {
+        Ok(()) => (Event::Accepted, None),
+        Err(Failure::Silent) => {
+            let words = format!(
+                "the partner answered {status} and does not say that it took the document, so it may have it or not"
+            );
+            (Event::AnswerLost, Some(words))
+        }
+        Err(failure @ Failure::Said(_)) => {
+            let event = match success.on_error {
+                OnError::Retry => Event::Failed,
+                OnError::Fail | OnError::Ignore => Event::Refused,
+            };
+            let words = format!("the partner answered {status}, and {}", failure.words());
+            (event, Some(words))
+        }
+    }
 }
 
 /// What a failed attempt means: surely not received, perhaps received, or never to be taken.
@@ -107,9 +148,9 @@ pub(super) async fn ask(
         return Answer::unsure(None, "`deliver.status_path` makes no URL; mend it");
     };
     match source.send(pass, &url, 0, |url| source.request(Method::GET, url)).await {
-        Ok(status) => {
+        Ok(receipt) => {
             let reason = Some("the answer was lost; asked, the partner has it".to_owned());
-            Answer::new(Event::Found, Some(status.as_u16()), reason)
+            Answer::new(Event::Found, Some(receipt.status.as_u16()), reason)
         }
         Err((Some(404), _)) => {
             let reason = Some(

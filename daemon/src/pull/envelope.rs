@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{
     decode::Scalar,
-    source::{fault::FetchError, http::Answer},
+    source::{fault::FetchError, http::Answer, success::judge},
 };
 
 /// Where something may stand among what is looked for: the first that is there counts.
@@ -130,9 +130,9 @@ impl Envelope {
         let nothing = success.as_ref().is_some_and(|(found, success)| {
             found.text().is_some_and(|said| success.empty.iter().any(|empty| empty == said))
         });
-        let problem = success
-            .filter(|_| !nothing)
-            .and_then(|(found, success)| Some((success.on_error, failed(&success.rule, &found)?)));
+        let problem = success.filter(|_| !nothing).and_then(|(found, success)| {
+            Some((success.on_error, judge(&success.rule, &found).err()?.words()))
+        });
         let failed = match problem {
             None => None,
             Some((OnError::Ignore, problem)) => Some(problem),
@@ -166,22 +166,4 @@ fn spellings(path: &ScalarPath) -> Vec<ScalarPath> {
     let [name] = names.as_slice() else { return Vec::new() };
     let Some(word) = name.strip_prefix("@odata.") else { return Vec::new() };
     [format!("@{word}"), format!("odata.{word}")].map(|name| ScalarPath::Plain(vec![name])).into()
-}
-
-/// Why an answer is none, if it says so.
-fn failed(rule: &SuccessRule, found: &Scalar) -> Option<String> {
-    match (rule, found) {
-        (SuccessRule::Equals { values, .. }, Scalar::Text(text) | Scalar::Json(text)) => {
-            let good = values.iter().any(|value| value == text);
-            (!good).then(|| format!("the answer says that it failed ({text})"))
-        }
-        (SuccessRule::Equals { .. }, Scalar::Absent | Scalar::Null) => {
-            Some("the answer does not say that it succeeded".to_owned())
-        }
-        (SuccessRule::NoError { .. }, Scalar::Text(text) | Scalar::Json(text)) => {
-            let none = ["", "false", "0", "[]", "{}"].contains(&text.trim());
-            (!none).then(|| format!("the answer is an error ({text})"))
-        }
-        (SuccessRule::NoError { .. }, Scalar::Absent | Scalar::Null) => None,
-    }
 }

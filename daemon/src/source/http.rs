@@ -32,7 +32,7 @@ use super::{
     gate::{Gate, Pass, Wait},
     ours::{Mask, Ours, without},
     places::Places,
-    said::{READ_MAX, Said},
+    said::Said,
     spend::{Caller, Purse},
 };
 use crate::unpack;
@@ -42,6 +42,7 @@ mod redirect;
 mod send;
 
 pub use get::Answer;
+pub use send::Receipt;
 
 /// How long what an error says for itself may take to come.
 const WORDS_WAIT: Duration = Duration::from_secs(5);
@@ -302,19 +303,19 @@ impl HttpSource {
         self.signer.doubted_in_vain().await;
     }
 
-    /// What an answer that is no success says for itself: the begin of its body, unpacked.
-    async fn words(&self, response: &mut Response, until: Instant) -> Bytes {
+    /// What an answer says for itself: the begin of its body, unpacked, of at most `most` bytes.
+    async fn words(&self, response: &mut Response, until: Instant, most: usize) -> Bytes {
         let until = until.min(Instant::now() + self.http.timeouts.idle.min(WORDS_WAIT));
         let mut body = Vec::new();
-        while body.len() < READ_MAX
+        while body.len() < most
             && let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await
         {
             body.extend_from_slice(&chunk);
         }
-        body.truncate(READ_MAX);
+        body.truncate(most);
         let body = Bytes::from(body);
         let packing = body::packing(response.headers());
-        unpack::unpack(body.clone(), &packing, READ_MAX).unwrap_or(body)
+        unpack::unpack(body.clone(), &packing, most).unwrap_or(body)
     }
 
     /// What an answer that is no success means, with what it says for itself.

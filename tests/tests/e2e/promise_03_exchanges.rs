@@ -324,3 +324,77 @@ async fn promise_3_a_fault_or_a_log_in_page_with_a_good_status_delivers_nothing(
     }
     Ok(())
 }
+
+/// What a receipt says of itself counts, where the configuration names it: a refusal with a good status is none, and what says
+/// nothing leaves everybody in doubt.
+#[tokio::test]
+async fn promise_3_a_receipt_is_what_says_that_it_is_one() -> anyhow::Result<()> {
+    const PATH: &str = "{ path = \"$.taken\", equals = [true] }";
+    let script = Script::start(|asked| match asked.path.as_str() {
+        "/taken" => Reply::json(&serde_json::json!({"taken": true, "id": 7})),
+        "/refused" | "/busy" => {
+            Reply::json(&serde_json::json!({"taken": false, "why": "no such case"}))
+        }
+        "/xml" => Reply::text("text/xml", "<r><status code=\"E7\"/></r>"),
+        "/empty" => Reply::text("application/json", ""),
+        "/cut" => Reply::text("application/json", "{\"error\": null, \"list\": ["),
+        "/fine" => Reply::json(&serde_json::json!({"error": null})),
+        _ => Reply::text("text/plain", "thank you"),
+    })
+    .await?;
+    let cases = [
+        ("taken", PATH, State::Delivered, ""),
+        (
+            "refused",
+            PATH,
+            State::Rejected,
+            "answered 200 OK, and the answer says that it failed (false)",
+        ),
+        (
+            "busy",
+            "{ path = \"$.taken\", equals = [true], on_error = \"retry\" }",
+            State::Retrying,
+            "it failed (false)",
+        ),
+        (
+            "xml",
+            "{ path = \"r/status/@code\", equals = [\"OK\"] }",
+            State::Rejected,
+            "it failed (E7)",
+        ),
+        ("empty", PATH, State::InDoubt, "does not say that it took the document"),
+        ("words", PATH, State::InDoubt, "does not say that it took the document"),
+        (
+            "cut",
+            "{ error = \"$.error\" }",
+            State::InDoubt,
+            "does not say that it took the document",
+        ),
+        ("fine", "{ error = \"$.error\" }", State::Delivered, ""),
+    ];
+    let mut file = PartnerFile::new("social");
+    for (name, success, ..) in cases {
+        let keys = format!(
+            "base_url = \"http://{}\"\ndeliver = {{ path = \"/{name}\", success = {success} }}\n",
+            script.address()
+        );
+        file.connection(name, &keys);
+    }
+    let daemon = Daemon::start(Home::with(&[&file])?).await?;
+    let document = daemon.path().join("one.json");
+    fs::write(&document, "{}")?;
+    for (name, _, state, words) in cases {
+        let connection = format!("social/{name}");
+        let row = daemon.json(&["send", &connection, &document.to_string_lossy()]).await?;
+        let id = row["id"].as_str().unwrap_or_default().to_owned();
+        let row = daemon
+            .until(&format!("{name}: {state}"), async |_| {
+                let row = show(&daemon, &id).await?;
+                Ok((row.state == state).then_some(row))
+            })
+            .await?;
+        let reason = row.reason.unwrap_or_default();
+        assert!(reason.contains(words), "{name}: {reason}");
+    }
+    Ok(())
+}

@@ -23,6 +23,7 @@ use crate::{
         call::Call,
         fault::{FetchError, is_good, is_of_gateway, shown, unasked},
         proof,
+        said::READ_MAX,
     },
     unpack,
 };
@@ -123,7 +124,7 @@ impl HttpSource {
         }
         if !is_good(status) {
             // Apart, because it is rare: every feed's task is as large as all that it may come to wait for.
-            let words = Box::pin(self.words(&mut response, until)).await;
+            let words = Box::pin(self.words(&mut response, until, READ_MAX)).await;
             let none = call.sdmx && status == StatusCode::NOT_FOUND && theirs;
             if none && is_no_results(&words) {
                 return Ok(answer(take(response.headers_mut()), Bytes::new().into(), true));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use marsad_shared::{health::Reason, request::Body};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, timeout};
@@ -12,11 +13,21 @@ use crate::source::{
     fault::{FetchError, Transport, is_good, shown},
     gate::Pass,
     proof,
-    said::Said,
+    said::{READ_MAX, Said},
 };
 
+/// So much of a receipt is read, in bytes.
+const RECEIPT_MAX: usize = 64 * 1024;
 /// The lowest rate at which a document leaves, in bytes a second, before its answer is given up.
 const SLOWEST: u64 = 64 * 1024;
+
+/// A good status, and what stands beside it.
+#[derive(Debug)]
+pub struct Receipt {
+    pub status: StatusCode,
+    /// The begin of its body, unpacked: 64 KiB of it, and nothing where no document was handed over.
+    pub words: Bytes,
+}
 
 impl HttpSource {
     /// Hands over what `build` makes, with the right to do so, a body of `bytes`. An answer that is
@@ -30,7 +41,7 @@ impl HttpSource {
         url: &Url,
         bytes: u64,
         build: impl Fn(Url) -> RequestBuilder,
-    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+    ) -> Result<Receipt, (Option<u16>, Transport)> {
         let sent = self.hand_over(url, bytes, build).await;
         // A method that is not known is an answer, and by somebody.
         let unknown = Some(StatusCode::NOT_IMPLEMENTED.as_u16());
@@ -48,7 +59,7 @@ impl HttpSource {
         url: &Url,
         bytes: u64,
         build: impl Fn(Url) -> RequestBuilder,
-    ) -> Result<StatusCode, (Option<u16>, Transport)> {
+    ) -> Result<Receipt, (Option<u16>, Transport)> {
         let until = Instant::now() + self.http.timeouts.total;
         let mut sent = self.offer(url, bytes, &build).await?;
         // What is refused for its credentials is surely not received: it may be offered once more.
@@ -65,30 +76,25 @@ impl HttpSource {
         let Sent { mut response, .. } = sent;
         let status = response.status();
         if is_good(status) {
-            let doubt = if bytes == 0 {
-                None
-            } else {
-                Box::pin(self.doubt(&mut response, url, until)).await
+            if bytes == 0 {
+                return Ok(Receipt { status, words: Bytes::new() });
+            }
+            let words = Box::pin(self.words(&mut response, until, RECEIPT_MAX)).await;
+            return match self.doubt(&response, url, &words) {
+                None => Ok(Receipt { status, words }),
+                Some(error) => Err((Some(status.as_u16()), Transport::Lost(error))),
             };
-            return doubt
-                .map_or(Ok(status), |error| Err((Some(status.as_u16()), Transport::Lost(error))));
         }
-        let words = Box::pin(self.words(&mut response, until)).await;
+        let words = Box::pin(self.words(&mut response, until, READ_MAX)).await;
         let error = self.error(&response, url, &shown(url), &words);
         Err((Some(status.as_u16()), Transport::Lost(error)))
     }
 
     /// What speaks against a good status, where a document was handed over: a SOAP fault, or a page that wants something of
     /// whoever reads it, such as a password.
-    async fn doubt(
-        &self,
-        response: &mut Response,
-        url: &Url,
-        until: Instant,
-    ) -> Option<FetchError> {
-        let body = self.words(response, until).await;
+    fn doubt(&self, response: &Response, url: &Url, body: &[u8]) -> Option<FetchError> {
         let status = response.status();
-        let said = Said::of(response.headers(), &body, &self.ours);
+        let said = Said::of(response.headers(), body, &self.ours);
         if let Some(is_passing) = said.fault {
             let (reason, words) = (Reason::RemoteFault, said.words.unwrap_or_default());
             let text =
@@ -99,7 +105,7 @@ impl HttpSource {
                 FetchError::Final { reason, text }
             });
         }
-        is_form(&body).then(|| {
+        is_form(body).then(|| {
             let what = format!(
                 "the partner answered {status} with a page that has a form, which is no receipt"
             );

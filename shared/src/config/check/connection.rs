@@ -2,16 +2,17 @@
 
 use std::{collections::HashMap, num::NonZeroU32, time::Duration};
 
-use super::{Scope, auth::auth, headers::headers, is_path, name, span, tls::tls};
+use super::{Scope, auth::auth, headers::headers, is_path, name, path, request, span, tls::tls};
 use crate::{
     config::{
-        raw::{RawConnection, RawDeliver, RawTimeouts, RawTls},
+        raw::{RawConnection, RawDeliver, RawSuccess, RawTimeouts, RawTls},
         source::{Report, quoted},
         table::{At, Given, nearest},
         value::{Id, Location, Span},
     },
     connection::{Auth, Connection, Deliver, DeliverMethod, Folder, Http, Link, Timeouts},
     id::{ConnectionId, PartnerId},
+    request::{OnError, Success},
 };
 
 /// An answer later than this is slow where nothing else is said.
@@ -291,10 +292,23 @@ fn deliver(at: &At<RawDeliver>, report: &mut Report<'_>) -> Option<Deliver> {
         }
         keyed && is_path(at, report)
     });
+    let success = raw.success.checked(|block| receipt(block, report));
     Some(Deliver {
         method: raw.method.or(DeliverMethod::Post)?,
         path: path?.value.clone(),
         status_path: status_path.map(|at| at.value.clone()),
+        success: success.ok()?,
         deadline: deadline?,
     })
+}
+
+/// What tells a receipt. It holds no records, and so none can be left out.
+fn receipt(block: &At<RawSuccess>, report: &mut Report<'_>) -> Option<Success> {
+    block.value.empty.refuse(report, "means nothing of a document");
+    let on_error = block.value.on_error.here();
+    if let Some(at) = on_error.filter(|at| at.value == OnError::Ignore) {
+        let remedy = "write \"fail\" if the document is rejected then, \"retry\" if it is to be offered again";
+        report.wrong(&at.place, "\"ignore\" would take a refusal for a receipt", remedy);
+    }
+    request::success(block, path::of_answer, report)
 }

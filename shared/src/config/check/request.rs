@@ -8,6 +8,7 @@ use crate::{
         table::{At, Given},
         value::Pairs,
     },
+    feed::ScalarPath,
     id::PartnerId,
     request::{
         Body, Carrier, Changed, Method, OnError, OnStatus, Request, Says, Success, SuccessRule,
@@ -53,7 +54,8 @@ pub(super) fn request(
     let pagination = paging::pagination(raw, carriers, report);
     let incremental =
         raw.incremental.checked(|at| incremental::incremental(at, raw, carriers, report));
-    let success = raw.success.checked(|at| success(at, raw, report));
+    let success =
+        raw.success.checked(|at| success(at, |at, report| path::scalar(at, raw, report), report));
     let each = raw.each.checked(|at| each::each(at, raw, partner, report));
     let export = raw.export.checked(|at| export::export(at, raw, report));
     let changed = raw.changed.checked(|at| changed(&at.value, report));
@@ -207,7 +209,12 @@ pub(super) fn headers(pairs: &Pairs, report: &mut Report<'_>) -> Option<Vec<(Str
     each.collect::<Vec<_>>().into_iter().collect()
 }
 
-fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> Option<Success> {
+/// What tells a good answer from an error, whose `path` is read as `parse` has it.
+pub(super) fn success(
+    block: &At<RawSuccess>,
+    parse: impl Fn(&At<String>, &mut Report<'_>) -> Option<ScalarPath>,
+    report: &mut Report<'_>,
+) -> Option<Success> {
     let raw = &block.value;
     let on_error = raw.on_error.or(OnError::Fail)?;
     let rule = match (&raw.path, &raw.error) {
@@ -218,11 +225,11 @@ fn success(block: &At<RawSuccess>, feed: &RawFeed, report: &mut Report<'_>) -> O
             }
             raw.empty.refuse(report, "means nothing without error");
             let values = raw.equals.here()?.value.iter().map(|scalar| scalar.0.clone()).collect();
-            SuccessRule::Equals { path: path::scalar(path, feed, report)?, values }
+            SuccessRule::Equals { path: parse(path, report)?, values }
         }
         (Given::Absent, Given::Here(error)) => {
             raw.equals.refuse(report, "means nothing without path");
-            SuccessRule::NoError { path: path::scalar(error, feed, report)? }
+            SuccessRule::NoError { path: parse(error, report)? }
         }
         (Given::Wrong, _) | (_, Given::Wrong) => return None,
         _ => {

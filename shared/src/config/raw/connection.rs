@@ -1,6 +1,6 @@
 //! `[[connection]]`: how a partner is reached, and what proves who asks.
 
-use super::Name;
+use super::{Name, RawSuccess};
 use crate::{
     config::{
         table::{Or, table},
@@ -231,6 +231,9 @@ table! {
         /// Where to ask for it when an answer was lost; `{key}` stands for the Idempotency-Key. 2xx: it is there; 404:
         /// it is not. Default: nobody is asked, and it is sent again under the same key.
         may status_path: String,
+        /// What tells a receipt from an error that comes with a good status, as a feed's `success` does. `on_error`: `fail`, the
+        /// document is rejected; or `retry`. Who does not say how it went leaves it in doubt. Default: a good status is one.
+        may success: RawSuccess,
         /// How long after it was accepted a document expires. Default: `2d`.
         may deadline: Span,
     }

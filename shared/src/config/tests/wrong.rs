@@ -4,6 +4,7 @@ use super::*;
 
 mod agreement;
 mod auth;
+mod deliver;
 mod feed;
 mod field;
 mod files;
@@ -282,31 +283,6 @@ fn of_a_connection() {
             &format!("{HTTP}headers = {{ \"X-Road-Client\" = \"AE/GOV/1/m\" }}\n"),
             "redirects = true",
             "connection.api.redirects: means a redirect would be followed over X-Road; take it out",
-        ),
-        (
-            HTTP,
-            "deliver = {}",
-            "connection.api.deliver.path: is missing; add where documents are put, behind `base_url`",
-        ),
-        (
-            HTTP,
-            "deliver = { path = \"v1\" }",
-            "connection.api.deliver.path: \"v1\" does not begin with /; write what stands behind `base_url`, such as \"/v1/records\"",
-        ),
-        (
-            HTTP,
-            "deliver = { path = \"/a b\" }",
-            "connection.api.deliver.path: \"/a b\" has a #, a blank or a control character; write it percent-encoded, as %23 or %20",
-        ),
-        (
-            HTTP,
-            "deliver = { method = \"GET\", path = \"/v1\" }",
-            "connection.api.deliver.method: \"GET\" is unknown; use \"POST\" or \"PUT\"",
-        ),
-        (
-            HTTP,
-            "deliver = { path = \"/v1\", status_path = \"/v1\" }",
-            "connection.api.deliver.status_path: \"/v1\" does not say which document; put {key} where the Idempotency-Key belongs",
         ),
         (
             HTTP,

@@ -1,0 +1,45 @@
+//! Whether an answer with a good status is one, by its own word.
+
+use marsad_shared::request::SuccessRule;
+
+use crate::decode::Scalar;
+
+/// Why it is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It says that it failed.
+    Said(String),
+    /// It does not say that it succeeded.
+    Silent,
+}
+
+impl Failure {
+    /// In words.
+    pub fn words(self) -> String {
+        match self {
+            Self::Said(words) => words,
+            Self::Silent => "the answer does not say that it succeeded".to_owned(),
+        }
+    }
+}
+
+/// What `found` at the path of `rule` means.
+///
+/// # Errors
+/// [`Failure`] if the answer is none.
+pub fn judge(rule: &SuccessRule, found: &Scalar) -> Result<(), Failure> {
+    match (rule, found) {
+        (SuccessRule::Equals { values, .. }, Scalar::Text(text) | Scalar::Json(text)) => {
+            let good = values.iter().any(|value| value == text);
+            let failed = || Failure::Said(format!("the answer says that it failed ({text})"));
+            good.then_some(()).ok_or_else(failed)
+        }
+        (SuccessRule::Equals { .. }, Scalar::Absent | Scalar::Null) => Err(Failure::Silent),
+        (SuccessRule::NoError { .. }, Scalar::Text(text) | Scalar::Json(text)) => {
+            let none = ["", "false", "0", "[]", "{}"].contains(&text.trim());
+            none.then_some(())
+                .ok_or_else(|| Failure::Said(format!("the answer is an error ({text})")))
+        }
+        (SuccessRule::NoError { .. }, Scalar::Absent | Scalar::Null) => Ok(()),
+    }
+}
