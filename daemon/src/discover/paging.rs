@@ -139,7 +139,8 @@ impl<'n> Envelope<'n> {
                 _ => None,
             }
         };
-        let total = self.number(TOTAL).map(|(_, total)| total).or_else(inside);
+        // What else search engines count so are parts of themselves.
+        let total = inside().or_else(|| self.number(TOTAL).map(|(_, total)| total));
         // What a body counts may be the page alone.
         u64::try_from(total.max(header::total(self.about))?).ok()
     }

@@ -72,10 +72,15 @@ pub(super) fn next(
     let retry_in = match trouble {
         // Gone on with as soon as the daemon runs again.
         Trouble::Stopped => return now,
-        // Whatever the schedule says: nothing may be asked before, and it goes on when the wait is over.
-        Trouble::Fetch(
-            FetchError::Throttled { retry_after: Some(wait), .. } | FetchError::Held { wait, .. },
-        ) => return plus(now, (*wait).max(WAIT_LEAST)),
+        // Whatever the schedule says: nothing may be asked before, and it goes on when the wait is over. Who names a short one
+        // again and again is not ready then.
+        Trouble::Fetch(FetchError::Throttled { retry_after: Some(wait), .. }) => {
+            let least = if fails == 0 { WAIT_LEAST } else { RETRY.delay(fails, jitter(feed, 0)) };
+            return plus(now, (*wait).max(least));
+        }
+        Trouble::Fetch(FetchError::Held { wait, .. }) => {
+            return plus(now, (*wait).max(WAIT_LEAST));
+        }
         // Whatever the schedule says: it may lock us out.
         Trouble::Fetch(FetchError::Final { reason: Reason::Auth, .. }) => {
             return plus(now, refusal::wait(fails));
@@ -140,6 +145,8 @@ mod tests {
             (Some(fault(Reason::Auth)), 99, 3_600, 3_600, "up to one an hour"),
             (Some(throttled(7_200)), 0, 7_200, 7_200, "it goes on when the wait is over"),
             (Some(throttled(1)), 0, 5, 5, "and no sooner, whatever it says"),
+            (Some(throttled(1)), 1, 30, 60, "the next time it is less sure"),
+            (Some(throttled(1)), 50, 150, 300, "and in the end as with any other"),
             (Some(held(45)), 0, 45, 45, "so does what never left"),
             (Some(Trouble::NoParent("p/a".parse().unwrap())), 0, 60, 60, "another's first read"),
             (Some(Trouble::File("x".to_owned())), 9, 5, 5, "our own fault may pass at once"),

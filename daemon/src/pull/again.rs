@@ -1,7 +1,7 @@
 //! A second look at what is read whole, page by page. A record that slips from the page that comes next to the one that was
 //! just read is lacked, and lives: what a read lacks is gone only if another one had the very same records.
 
-use marsad_shared::{feed::Mode, health::Reason};
+use marsad_shared::health::Reason;
 
 use super::{
     Puller,
@@ -12,6 +12,7 @@ use super::{
     walk::Trip,
 };
 use crate::{
+    decode::DecodeError,
     source::{
         fault::FetchError,
         walk::{Ask, WalkError, Walker},
@@ -28,7 +29,7 @@ impl Puller {
         course: &mut Course,
         page: &mut Page,
     ) -> Result<(), Trouble> {
-        let is_truth = self.feed.keeping.mode == Mode::Snapshot && course.doubt().is_none();
+        let is_truth = self.is_all(trip.request, course) && course.doubt().is_none();
         if !(is_truth && course.slips.may_be() && page.piece.refused.is_empty())
             || self.columns.known().is_none()
             || trip.request.export.is_some()
@@ -73,9 +74,15 @@ impl Puller {
             let read = self.fetch(course.run.id, number, asker, &course.leg, &ask, None, stop);
             let mut page = match read.await {
                 // What some partners say behind the last page.
-                Err(Trouble::Fetch(
-                    FetchError::Gone { .. } | FetchError::Final { reason: Reason::Http4xx, .. },
-                )) if walker.is_beyond() => return Ok(met),
+                Err(
+                    Trouble::Fetch(
+                        FetchError::Gone { .. } | FetchError::Final { reason: Reason::Http4xx, .. },
+                    )
+                    // Nor does a list stand there.
+                    | Trouble::Decode {
+                        error: DecodeError::Layout(_) | DecodeError::Lacking(_), ..
+                    },
+                ) if walker.is_beyond() => return Ok(met),
                 read => read?,
             };
             self.report(self.pace(&page.answer), None).await;
@@ -92,6 +99,7 @@ impl Puller {
                 Err(
                     WalkError::NoTotal { .. }
                     | WalkError::TooMany { .. }
+                    | WalkError::Unlike { .. }
                     | WalkError::TooManyRecords { .. },
                 ) if walker.is_beyond() => None,
                 onward => onward?,

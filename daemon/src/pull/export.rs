@@ -137,6 +137,8 @@ impl Puller {
             said: Said::default(),
             url,
             filtered: 0,
+            lacks: false,
+            outline: Vec::new(),
             job: Some(ask),
             _room: Room::default(),
         })

@@ -269,7 +269,7 @@ impl Puller {
             }
             Err(trouble) => return Err(trouble),
         };
-        let Read { found, piece, bytes } = loop {
+        let Read { found, piece, bytes, outline } = loop {
             let references = self.references(&shaper).await?;
             let read = self.read(&reading, &shaper, references, number, size.most()).await;
             match (&read.piece, size.larger()) {
@@ -288,6 +288,7 @@ impl Puller {
         let said = said.rewritten(|text| self.source.unsigned(text));
         let nothing = || Piece::new(&shaper.layout, self.services.store.seed);
         let piece = if said.has_none() { Ok(nothing()) } else { piece };
+        let lacks = piece.as_ref().is_ok_and(|piece| piece.lacking.is_some());
         let piece = piece.and_then(|mut piece| match piece.lacking.take() {
             Some(text) if said.counts_some() => Err(decode::DecodeError::Layout(text)),
             _ => Ok(piece),
@@ -297,7 +298,7 @@ impl Puller {
         let said = self.shown(said, call);
         let url = self.url_hash(&call.url);
         let filtered = piece.elsewhere;
-        Ok(Page { answer, piece, said, url, filtered, job: None, _room: room })
+        Ok(Page { answer, piece, said, url, filtered, lacks, outline, job: None, _room: room })
     }
 
     /// Whether one answer need not be all there is.
@@ -353,14 +354,19 @@ impl Puller {
                 references,
                 recall: None,
             };
-            reading.page(&intake, envelope.paths(), most, &folder)
+            let mut read = reading.page(&intake, envelope.paths(), most, &folder);
+            let lacks = read.piece.as_ref().is_ok_and(|piece| piece.lacking.is_some());
+            if feed.may_lack && (number == 1 || lacks) {
+                read.outline = reading.outline();
+            }
+            read
         };
         if small {
             return read();
         }
         tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
             let what = "it could not be decoded; report this".to_owned();
-            Read { found: Vec::new(), piece: Err(decode::DecodeError::Format(what)), bytes: 0 }
+            Read::of(Vec::new(), Err(decode::DecodeError::Format(what)), 0)
         })
     }
 
@@ -410,7 +416,17 @@ impl Puller {
 
     fn without_rows(&self, answer: Answer, piece: Piece, said: Said, call: &Call) -> Page {
         let url = self.url_hash(&call.url);
-        Page { answer, piece, said, url, filtered: 0, job: None, _room: Room::default() }
+        Page {
+            answer,
+            piece,
+            said,
+            url,
+            filtered: 0,
+            lacks: false,
+            outline: Vec::new(),
+            job: None,
+            _room: Room::default(),
+        }
     }
 
     /// No rows, of no columns.

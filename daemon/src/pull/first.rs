@@ -113,16 +113,20 @@ impl Puller {
             }
         };
         let bytes = answer.body.len();
+        let is_same = answer.status == StatusCode::NOT_MODIFIED;
+        if is_same && known.is_some_and(|known| page::names_another(&answer, known)) {
+            // The walk asks without any.
+            return None;
+        }
         let same = known.filter(|known| {
             // A body of nothing is the same whatever went wrong, and so tells nothing.
             let told = page::ready(&answer, &call.url).is_ok() && !answer.body.is_empty();
-            answer.status == StatusCode::NOT_MODIFIED || told && known.body == answer.body.hash()
+            is_same || told && known.body == answer.body.hash()
         });
         Some(Ok(match same {
             Some(known) => {
                 self.report(self.pace(&answer), None).await;
-                let answered = answer.status != StatusCode::NOT_MODIFIED;
-                let anew = answered.then(|| page::validators(&answer, *url, known.rows));
+                let anew = (!is_same).then(|| page::validators(&answer, *url, known.rows));
                 let anew = anew.map(|anew| Validators {
                     etag: anew.etag.or_else(|| known.etag.clone()),
                     last_modified: anew.last_modified.or_else(|| known.last_modified.clone()),

@@ -226,12 +226,26 @@ impl Puller {
         Ok(())
     }
 
+    /// Whether a walk to its end brings all there is, so that what it lacks is gone: a snapshot; and a full read of what is
+    /// followed by delta links, which begins with all of it, by their contract (`OData` 4.01 part 1, section 11.3). Behind a lost
+    /// link nobody tells any more what was deleted meanwhile.
+    pub(super) fn is_all(&self, request: &Request, course: &Course) -> bool {
+        let by = request.incremental.as_ref().map(|incremental| &incremental.by);
+        match self.feed.keeping.mode {
+            Mode::Snapshot => true,
+            Mode::Incremental => {
+                course.errand.scope == Scope::Full && matches!(by, Some(By::Delta(_)))
+            }
+            Mode::Append => false,
+        }
+    }
+
     /// What decides about the load that a walk to its end makes.
     fn closing(&self, request: &Request, course: &mut Course, kept: &Kept, alone: bool) -> Closing {
         let keeping = &self.feed.keeping;
         let doubt = course.doubt();
-        let is_snapshot = keeping.mode == Mode::Snapshot;
-        if let Some(doubt) = doubt.filter(|_| is_snapshot) {
+        let is_all = self.is_all(request, course);
+        if let Some(doubt) = doubt.filter(|_| is_all) {
             course.notes.push(format!("what it no longer has is not taken for gone: {doubt}"));
         }
         let (run, id) = (&course.run, self.feed.id.clone());
@@ -239,7 +253,7 @@ impl Puller {
             feed: id,
             run: run.id,
             at: kept.at,
-            is_truth: is_snapshot && doubt.is_none(),
+            is_truth: is_all && doubt.is_none(),
             landing: self.landing(request, course),
             errand: course.errand.clone(),
             brake: keeping.brake,

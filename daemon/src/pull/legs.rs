@@ -40,7 +40,7 @@ const SURE: SignedDuration = SignedDuration::from_secs(8);
 pub(super) const JITTER: SignedDuration = SignedDuration::from_secs(2);
 /// A clock that goes after by more than this is wrong, and stretches of time cannot be asked for by it.
 const WRONG: SignedDuration = SignedDuration::from_hours(1);
-/// A cursor that is later than our clock by more than this came about by one that was wrong.
+/// A cursor that is later than a clock by more than this came about by one that was wrong.
 const AHEAD: Duration = Duration::from_mins(1);
 /// So many records are deleted in one transaction, so that nobody waits long for it.
 const AT_ONCE: u32 = 5_000;

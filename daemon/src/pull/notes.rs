@@ -73,6 +73,9 @@ pub(super) struct Seen {
     pub(super) nameless: u64,
     /// The greatest values of the incremental field.
     pub(super) greatest: Greatest,
+    /// The outline of the first page, of a feed whose pages may leave out their list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) outline: Vec<u64>,
 }
 
 impl Seen {

@@ -22,6 +22,29 @@ enum News {
 /// So long rows without a key may come at the end of a page before they are taken for poor records.
 const POOR: SignedDuration = SignedDuration::from_hours(24);
 
+/// A page that the one before led to, and that leaves out its list, is told from the words of an error by what stands in it
+/// besides: nothing that the first page had not. A feed that says itself what a good answer is (`success`) needs no such help.
+fn heed_outline(
+    request: &Request,
+    course: &mut Course,
+    ask: &Ask,
+    page: &Page,
+    number: u64,
+) -> Result<(), WalkError> {
+    let outline = &mut course.seen.outline;
+    if !page.lacks || *ask == Ask::First {
+        if outline.is_empty() {
+            outline.clone_from(&page.outline);
+        }
+        return Ok(());
+    }
+    let is_other = page.outline.iter().any(|name| !outline.contains(name));
+    if is_other && !outline.is_empty() && request.success.is_none() {
+        return Err(WalkError::Unlike { page: number });
+    }
+    Ok(())
+}
+
 impl Puller {
     /// Where the walk goes behind a page, which is looked through first; `None`: it was the last.
     pub(super) async fn onward(
@@ -35,6 +58,7 @@ impl Puller {
         if let Some(job) = page.job.take() {
             return Ok(Some((course.leg.clone(), job)));
         }
+        heed_outline(request, course, ask, page, walker.pages + 1)?;
         let facts = page.facts(&self.source, walker);
         course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
         course.seen.answer(&page.said);

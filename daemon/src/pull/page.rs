@@ -40,6 +40,11 @@ pub(super) struct Page {
     pub(super) url: u64,
     /// Rows that were passed over.
     pub(super) filtered: u64,
+    /// It has left out its list of records.
+    pub(super) lacks: bool,
+    /// Hashes of the names in its outermost object, of a feed whose pages may leave out their list: of the first page, and of
+    /// those without one.
+    pub(super) outline: Vec<u64>,
     /// Where an export's step leads; such a page holds no records.
     pub(super) job: Option<Ask>,
     /// The room that its rows take, given back with them.
@@ -160,8 +165,10 @@ pub(super) fn fits_one_page(request: &Request) -> bool {
     one && asks && !windowed && each.is_none() && export.is_none()
 }
 
+/// By what a walk of one `answer` is known to be the same. What came from where a redirect led is told by its body alone: its
+/// marks are that place's, and another may have the same.
 pub(super) fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
-    let kept = |mark: &str| is_short(mark).then(|| mark.to_owned());
+    let kept = |mark: &str| (answer.moved.is_none() && is_mark(mark)).then(|| mark.to_owned());
     Validators {
         url,
         etag: answer.header(header::ETAG).and_then(kept),
@@ -171,14 +178,22 @@ pub(super) fn validators(answer: &Answer, url: u64, rows: u64) -> Validators {
     }
 }
 
-/// Whether a mark of a version is kept.
-fn is_short(mark: &str) -> bool {
-    mark.len() <= MARK_MAX
+/// Whether a mark of a version is kept. `*` stands for every version (RFC 9110 section 13.1.2): whoever names it is told for
+/// ever that nothing changed.
+fn is_mark(mark: &str) -> bool {
+    mark.len() <= MARK_MAX && mark.trim() != "*"
+}
+
+/// Whether an answer that says that what is `known` is unchanged (304) names another version: then it tells nothing.
+pub(super) fn names_another(answer: &Answer, known: &Validators) -> bool {
+    let bare = |mark: &str| mark.trim().trim_start_matches("W/").to_owned();
+    let named = answer.header(header::ETAG).map(bare);
+    named.zip(known.etag.as_deref().map(bare)).is_some_and(|(theirs, ours)| theirs != ours)
 }
 
 /// Whether what was kept can be named again: an earlier version of Marsad kept longer marks.
 pub(super) fn can_be_named(known: &Validators) -> bool {
-    known.etag.iter().chain(&known.last_modified).all(|mark| is_short(mark))
+    known.etag.iter().chain(&known.last_modified).all(|mark| is_mark(mark))
 }
 
 /// When an answer says that it was changed last, if it tells it from any later one: it counts in whole seconds, and in the

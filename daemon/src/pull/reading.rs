@@ -1,6 +1,8 @@
 //! How an answer is read: in which format, from which encoding, and held or as it streams by.
 
 use std::{
+    borrow::Cow,
+    fmt,
     fs::File,
     io::{self, BufReader, Read as _, Seek as _},
     path::Path,
@@ -11,6 +13,12 @@ use marsad_shared::{
     feed::{Feed, Format, RecordsPath, ScalarPath},
     record::Layout,
 };
+
+use serde::{
+    Deserializer as _,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{page::format_of, room::Size};
 use crate::{
@@ -49,6 +57,14 @@ pub(crate) struct Read {
     pub(crate) piece: Result<Piece, DecodeError>,
     /// How long the page is, in bytes, as far as it was read.
     pub(crate) bytes: u64,
+    /// As [`Reading::outline`], where it is wanted.
+    pub(crate) outline: Vec<u64>,
+}
+
+impl Read {
+    pub(super) fn of(found: Vec<Scalar>, piece: Result<Piece, DecodeError>, bytes: u64) -> Self {
+        Self { found, piece, bytes, outline: Vec::new() }
+    }
 }
 
 impl Reading {
@@ -129,9 +145,9 @@ impl Reading {
             let found = vec![Scalar::Absent; wanted.len()];
             return match self.aside(folder) {
                 Ok((file, bytes)) => {
-                    Read { found, piece: intake.sheet(file, most, self.mask.as_deref()), bytes }
+                    Read::of(found, intake.sheet(file, most, self.mask.as_deref()), bytes)
                 }
-                Err(error) => Read { found, piece: Err(error), bytes: 0 },
+                Err(error) => Read::of(found, Err(error), 0),
             };
         }
         let ((mut found, piece), bytes) = self.bare(|source| intake.page(source, wanted, most));
@@ -139,11 +155,32 @@ impl Reading {
             found = self.beside(wanted);
         }
         match bytes {
-            Ok(bytes) => Read { found, piece, bytes },
-            Err(error) => {
-                Read { found: vec![Scalar::Absent; wanted.len()], piece: Err(error), bytes: 0 }
+            Ok(bytes) => Read::of(found, piece, bytes),
+            Err(error) => Read::of(vec![Scalar::Absent; wanted.len()], Err(error), 0),
+        }
+    }
+
+    /// Hashes of the names in its outermost object; none of what is no object of JSON. It may block.
+    pub(crate) fn outline(&self) -> Vec<u64> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Vec<u64>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry::<Cow<'_, str>, _>()? {
+                    names.push(xxh3_64(name.as_bytes()));
+                }
+                Ok(names)
             }
         }
+        let (names, _) = self
+            .text(|source| serde_json::Deserializer::from_reader(source).deserialize_map(Names));
+        names.unwrap_or_default()
     }
 
     /// What stands at the `wanted` paths, in their order; all of it is absent if it cannot be read. It may block.

@@ -214,14 +214,22 @@ impl Puller {
         if let (
             Trouble::Fetch(FetchError::Gone { status, .. }),
             Some(_),
-            Some(By::Delta(_) | By::Token(_)),
+            Some(by @ (By::Delta(_) | By::Token(_))),
         ) = (trouble, &course.since, incremental.map(|incremental| &incremental.by))
         {
-            course.notes.push(format!(
-                "the partner no longer keeps the changes since our last read ({status}): everything was read again, but \
-                 what it deleted in between is not known and stays"
-            ));
             course.begin_anew();
+            // A read of all there is is loaded beside the live table, and what this run has kept already is not.
+            if matches!(by, By::Delta(_)) && course.run.pages == 0 {
+                course.errand.scope = Scope::Full;
+            }
+            let deleted = if self.is_all(request, course) {
+                "and what it no longer has is gone"
+            } else {
+                "but what it deleted in between is not known and stays"
+            };
+            course.notes.push(format!(
+                "the partner no longer keeps the changes since our last read ({status}): everything was read again, {deleted}"
+            ));
             return Ok(true);
         }
         if !self.is_elsewhere(ask) {

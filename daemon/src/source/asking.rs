@@ -10,14 +10,14 @@ use marsad_shared::{
         TimeFormat, Writing,
     },
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
 use super::{
-    call::Call,
+    call::{Call, UNRESERVED},
     fault::shown,
     walk::{Ask, WalkError},
 };
@@ -30,9 +30,6 @@ use put::{clear_query, exact, header, joined, put};
 use step::before;
 pub use step::whole;
 use written::{from, time};
-
-/// What stands in a query as it is: nothing that any server takes for something else.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The longest URL that a partner may lead to or make us ask for, and the longest header, in bytes: twice what the most generous servers take.
 const URL_MAX: usize = 16 * 1024;
@@ -204,7 +201,7 @@ impl<'a> Asker<'a> {
         }
         // A shorter one is in any text by chance.
         if parent.len() >= PARENT_MIN {
-            let encoded = utf8_percent_encode(parent, QUERY).to_string();
+            let encoded = utf8_percent_encode(parent, UNRESERVED).to_string();
             veiled.extend([(encoded, column.clone()), (parent.clone(), column)]);
         }
         veiled
@@ -240,12 +237,12 @@ impl<'a> Asker<'a> {
             if each.is_step_of(&path) {
                 path_step(parent, what)?;
             }
-            let parent = utf8_percent_encode(parent, QUERY).to_string();
+            let parent = utf8_percent_encode(parent, UNRESERVED).to_string();
             path = path.replace(&format!("{{{}}}", each.column), &parent).into();
         }
         if let Some(id) = id {
             path_step(id, || "the id that the partner gave its export".to_owned())?;
-            path = path.replace("{id}", &utf8_percent_encode(id, QUERY).to_string()).into();
+            path = path.replace("{id}", &utf8_percent_encode(id, UNRESERVED).to_string()).into();
         }
         let text = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
         text.parse().map_err(|_| WalkError::NoUrl)
@@ -264,7 +261,9 @@ impl<'a> Asker<'a> {
             (_, url) => url,
         }
         .map_err(|error| match error {
-            WalkError::OtherOrigin { origin } => WalkError::OtherFile { origin },
+            WalkError::OtherOrigin { origin } if origin.starts_with("http") => {
+                WalkError::OtherFile { origin }
+            }
             error => error,
         })
     }

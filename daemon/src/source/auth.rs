@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use self::{
-    digest::Digest,
+    digest::{Digest, Helps},
     jwt::Issuer,
     token::{Giver, Keeper, Number},
 };
@@ -193,12 +193,15 @@ impl Signer {
     /// Hears that the partner refused a request (401) that showed `shown`. Whether signing it again can help: true once
     /// there is a challenge to answer, or a token that had been given to us has been dropped, so that it is asked for
     /// anew. A token that was
-    /// fetched for this very request is as good as the next one would be.
-    pub async fn refused(&self, shown: &Shown, answer: &HeaderMap) -> bool {
+    /// fetched for this very request is as good as the next one would be. `again`: it was signed again already; then only
+    /// what says that our answer was good and came too late can help.
+    pub async fn refused(&self, shown: &Shown, answer: &HeaderMap, again: bool) -> bool {
         match (&self.0, &shown.0) {
             (Proof::Digest(digest), What::Nonce(nonce)) => {
-                digest.challenged(answer, nonce.as_deref())
+                let helps = digest.challenged(answer, nonce.as_deref());
+                if again { helps == Helps::Late } else { helps != Helps::Not }
             }
+            _ if again => false,
             (Proof::Jwt(issuer, _), What::Token(number)) => {
                 issuer.refused(*number);
                 true

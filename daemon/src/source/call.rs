@@ -1,6 +1,7 @@
 //! A request as a feed means it, before it is signed.
 
 use marsad_shared::request::{Body, OnStatus};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use reqwest::{
     Client, Method, RequestBuilder,
     header::{CONTENT_TYPE, HeaderMap},
@@ -8,6 +9,10 @@ use reqwest::{
 use url::Url;
 
 use super::fault::shown;
+
+/// What stands in every part of a URL as it is (RFC 3986), and is taken by no server for something else.
+pub(crate) const UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is asked for.
 #[derive(Clone, Debug)]

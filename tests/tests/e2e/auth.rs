@@ -64,6 +64,16 @@ fn lets_in(headers: &HeaderMap, uri: &Uri, body: &Bytes) -> Response<Body> {
             shown("authorization").starts_with("Digest username=\"marsad\"")
                 && shown("authorization").contains("uri=\"/digest/rows\"")
         }
+        // Each answer to a challenge is good once, and another request was before us twice.
+        "/stale/rows" if !shown("authorization").contains("nonce=\"n3\"") => {
+            let answers = |n: &i32| shown("authorization").contains(&format!("nonce=\"n{n}\""));
+            let (next, stale) =
+                (1..4).find(answers).map_or((1, ""), |last| (last + 1, ", stale=true"));
+            let challenge =
+                format!("Digest realm=\"rows\", nonce=\"n{next}\", qop=\"auth\"{stale}");
+            return answer(401, &[("www-authenticate", &challenge)], &json!({}));
+        }
+        "/stale/rows" => true,
         "/jwt/rows" => shown("authorization")
             .strip_prefix("Bearer ")
             .is_some_and(|token| token.split('.').count() == 3 && token.starts_with("eyJ")),
@@ -121,6 +131,7 @@ async fn every_way_of_proving_who_we_are_is_let_in_and_shown_to_nobody() -> anyh
         ),
         ("cookie", "kind = \"api_key\", cookie = \"KEY\", key = { file = \"s\" }", ""),
         ("digest", "kind = \"digest\", user = \"marsad\", password = { file = \"s\" }", ""),
+        ("stale", "kind = \"digest\", user = \"marsad\", password = { file = \"s\" }", ""),
         (
             "jwt",
             "kind = \"jwt\", algorithm = \"HS256\", key = { file = \"s\" }, issuer = \"marsad\", claims = { office = 12 }",
@@ -141,7 +152,7 @@ async fn every_way_of_proving_who_we_are_is_let_in_and_shown_to_nobody() -> anyh
         partner(&home, id, &base, &format!("auth = {{ {auth} }}"), feed)?;
     }
     let daemon = Daemon::start(home).await?;
-    for id in ["body", "cookie", "digest", "jwt", "oauth2", "login"] {
+    for id in ["body", "cookie", "digest", "stale", "jwt", "oauth2", "login"] {
         waits::good_run(&daemon, &format!("{id}/rows"), 0).await?;
     }
     let mut found = Vec::new();

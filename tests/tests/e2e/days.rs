@@ -44,6 +44,19 @@ fn library() -> anyhow::Result<PathBuf> {
         .context("no libfaketime")
 }
 
+/// A partner whose [`FEEDS`] are read so often, over a connection with those keys.
+fn partner(script: &Script, keys: &str, every: &str) -> PartnerFile {
+    let mut file = PartnerFile::new("p");
+    file.connection("api", &format!("base_url = \"http://{}\"\n{keys}", script.address()));
+    for feed in FEEDS {
+        file.add(&format!(
+            "\n[[feed]]\nid = \"{feed}\"\nconnection = \"api\"\npath = \"/{feed}\"\nkey = [\"id\"]\n\
+             fields = {{ id = \"integer\" }}\nschedule = {{ every = \"{every}\" }}\n"
+        ));
+    }
+    file
+}
+
 /// The time at the daemon.
 async fn now(daemon: &Daemon) -> anyhow::Result<Timestamp> {
     let status: Value = daemon.client.get("status").await?;
@@ -56,15 +69,7 @@ async fn a_partner_that_is_down_for_days_is_tried_in_measure_and_told_of_once() 
 {
     let script = Script::start(|_| Reply::json(&json!([{ "id": 1 }]))).await?;
     script.die().await;
-    let mut file = PartnerFile::new("p");
-    let base = script.address();
-    file.add(&format!("\n[[connection]]\nid = \"api\"\nbase_url = \"http://{base}\"\n"));
-    for feed in FEEDS {
-        file.add(&format!(
-            "\n[[feed]]\nid = \"{feed}\"\nconnection = \"api\"\npath = \"/{feed}\"\nkey = [\"id\"]\n\
-             fields = {{ id = \"integer\" }}\nschedule = {{ every = \"{EVERY_MINUTES}m\" }}\n"
-        ));
-    }
+    let file = partner(&script, "", &format!("{EVERY_MINUTES}m"));
     let library = library()?.display().to_string();
     let home =
         Home::with(&[&file])?.environment("LD_PRELOAD", &library).environment("FAKETIME", SPEED);
@@ -107,18 +112,11 @@ async fn a_partner_that_is_back_is_read_and_handed_what_is_owed_within_a_minute(
 -> anyhow::Result<()> {
     let script = Script::start(|_| Reply::json(&json!([{ "id": 1 }]))).await?;
     script.die().await;
-    let mut file = PartnerFile::new("p");
-    let base = script.address();
-    file.add(&format!(
-        "\n[[connection]]\nid = \"api\"\nbase_url = \"http://{base}\"\n\
-         deliver = {{ method = \"POST\", path = \"/in\", deadline = \"2d\" }}\n"
-    ));
-    for feed in FEEDS {
-        file.add(&format!(
-            "\n[[feed]]\nid = \"{feed}\"\nconnection = \"api\"\npath = \"/{feed}\"\nkey = [\"id\"]\n\
-             fields = {{ id = \"integer\" }}\nschedule = {{ every = \"1d\" }}\n"
-        ));
-    }
+    let file = partner(
+        &script,
+        "deliver = { method = \"POST\", path = \"/in\", deadline = \"2d\" }\n",
+        "1d",
+    );
     let library = library()?.display().to_string();
     let home =
         Home::with(&[&file])?.environment("LD_PRELOAD", &library).environment("FAKETIME", MEASURED);

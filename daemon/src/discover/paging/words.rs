@@ -30,6 +30,7 @@ pub(super) const MAPS: &[&str] = &["lastevaluatedkey", "continue"];
 pub(super) const URLS: &[&str] = &[
     "nextlink",
     "odatanextlink",
+    "iotnextlink",
     "nexturl",
     "nextpageurl",
     "nextrecordsurl",

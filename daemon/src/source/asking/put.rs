@@ -8,11 +8,13 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, value::RawValue};
 use url::Url;
 
-use super::QUERY;
-use crate::source::{call::Call, walk::WalkError};
+use crate::source::{
+    call::{Call, UNRESERVED},
+    walk::WalkError,
+};
 
 /// What stands in the name of a parameter as it is: as in its value, and `$`, which is the mark of whole interfaces.
-const NAME: &AsciiSet = &QUERY.remove(b'$');
+const NAME: &AsciiSet = &UNRESERVED.remove(b'$');
 
 /// Puts a parameter where it travels.
 ///
@@ -42,7 +44,8 @@ pub(super) fn put(call: &mut Call, param: &Param, value: Value) -> Result<(), Wa
 }
 
 fn put_query(url: &mut Url, name: &str, value: &str) {
-    let pair = format!("{}={}", utf8_percent_encode(name, NAME), utf8_percent_encode(value, QUERY));
+    let pair =
+        format!("{}={}", utf8_percent_encode(name, NAME), utf8_percent_encode(value, UNRESERVED));
     let query = match url.query() {
         Some(there) if !there.is_empty() => format!("{there}&{pair}"),
         _ => pair,

@@ -65,6 +65,7 @@ pub(super) async fn ask(
         // Some say 200 and mean no (RFC 6749 section 5.2 has them say 400).
         return match code(&body).filter(|code| !is_ours(code)) {
             None => Ok(Answer { headers, body }),
+            Some(code) if is_passing(&code) => Err(passing(&code, url)),
             Some(code) => {
                 let what = format!("our credentials were refused: it says {code}");
                 Err(FetchError::of(Reason::Auth, url, &what))
@@ -81,14 +82,35 @@ pub(super) async fn ask(
         return Err(error);
     }
     let code = code(&body).filter(|code| !is_ours(code));
+    if let Some(code) = code.as_deref().filter(|code| is_passing(code)) {
+        return Err(passing(code, url));
+    }
     let code = code.map_or_else(String::new, |code| format!(" and says {code}"));
     let what = format!("our credentials were refused: it answered {status}{code}");
     Err(FetchError::of(Reason::Auth, url, &what))
 }
 
+fn passing(code: &str, url: &Url) -> FetchError {
+    FetchError::of(
+        Reason::RemoteFault,
+        url,
+        &format!("the token server cannot answer now: it says {code}"),
+    )
+}
+
+/// A body without the mark of its byte order, which some put before JSON too.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+}
+
+/// An error code that says nothing of our credentials (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5).
+fn is_passing(code: &str) -> bool {
+    matches!(code, "temporarily_unavailable" | "server_error" | "slow_down")
+}
+
 /// The `error` of RFC 6749, if it looks like one. Its description is free text, and stays where it is.
 fn code(body: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+    let body: Value = serde_json::from_slice(without_mark(body)).ok()?;
     let code = body.get("error")?.as_str()?;
     let is_code = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let shown = !code.is_empty() && code.len() <= CODE_MAX && code.bytes().all(is_code);
@@ -97,7 +119,11 @@ fn code(body: &[u8]) -> Option<String> {
 
 /// The answer as JSON. What is none may be the page that says that our log-in was refused: it is not tried again at once.
 pub(super) fn json(body: &[u8], url: &Url) -> Result<Value, FetchError> {
-    serde_json::from_slice(body).map_err(|_| {
+    serde_json::from_slice(without_mark(body)).map_err(|error| {
+        if error.is_eof() && !body.trim_ascii().is_empty() {
+            let what = "the answer that should hold a token ends in the middle";
+            return FetchError::of(Reason::Truncated, url, what);
+        }
         let what = "the answer that should hold a token is not JSON: a page that refuses our log-in may stand in its place";
         FetchError::of(Reason::Auth, url, what)
     })

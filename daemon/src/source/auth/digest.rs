@@ -30,6 +30,16 @@ struct Known {
     count: u32,
 }
 
+/// Whether it can help to answer a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Helps {
+    Not,
+    /// It was not answered before.
+    Anew,
+    /// The last answer was good, and its nonce too old or used by another request (RFC 7616 section 3.3).
+    Late,
+}
+
 /// What a partner wants to be answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Challenge {
@@ -75,13 +85,17 @@ impl Digest {
 
     /// Hears a refusal of a request that answered the challenge with the nonce `shown`. Whether there is one now that was
     /// not answered before: with the same one again, it is our credentials that are refused.
-    pub(super) fn challenged(&self, headers: &HeaderMap, shown: Option<&str>) -> bool {
+    pub(super) fn challenged(&self, headers: &HeaderMap, shown: Option<&str>) -> Helps {
         let lines = headers.get_all(WWW_AUTHENTICATE).iter();
         let lines = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
         let best = lines.flat_map(|line| challenges(&line)).max_by_key(|each| each.algorithm);
-        let Some(challenge) = best else { return false };
+        let Some(challenge) = best else { return Helps::Not };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let helps = shown != Some(challenge.nonce.as_str()) || challenge.stale;
+        let helps = match shown {
+            _ if challenge.stale => Helps::Late,
+            Some(nonce) if nonce == challenge.nonce => Helps::Not,
+            _ => Helps::Anew,
+        };
         // Another request may have brought the same one, and its answers are being counted.
         if known.as_ref().is_none_or(|known| known.challenge.nonce != challenge.nonce) {
             *known = Some(Known { challenge, count: 0 });
@@ -300,7 +314,8 @@ mod tests {
             client.build().unwrap().get("http://p.example/x?y=1").build().unwrap()
         };
         assert_eq!(digest.sign(&mut request()), None, "no challenge yet");
-        assert!(digest.challenged(&said(r#"Digest nonce="a", qop="auth""#), None));
+        let first = digest.challenged(&said(r#"Digest nonce="a", qop="auth""#), None);
+        assert_eq!(first, Helps::Anew);
         for count in 1..=2 {
             let mut request = request();
             assert_eq!(digest.sign(&mut request).as_deref(), Some("a"));
@@ -309,11 +324,11 @@ mod tests {
             assert!(shown.contains("uri=\"/x?y=1\"") && !shown.contains("Circle"), "{shown}");
         }
         for (line, shown, helps, why) in [
-            (r#"Digest nonce="a", qop="auth""#, "a", false, "it is our credentials"),
-            (r#"Digest nonce="b", stale=true, qop="auth""#, "a", true, "too old"),
-            (r#"Digest nonce="b", qop="auth""#, "a", true, "a newer one is known by now"),
-            (r#"Digest nonce="b", stale=TRUE, qop="auth""#, "b", true, "the server says so"),
-            ("Basic realm=\"x\"", "b", false, "nothing that we can answer"),
+            (r#"Digest nonce="a", qop="auth""#, "a", Helps::Not, "it is our credentials"),
+            (r#"Digest nonce="b", stale=true, qop="auth""#, "a", Helps::Late, "too old"),
+            (r#"Digest nonce="b", qop="auth""#, "a", Helps::Anew, "a newer one is known by now"),
+            (r#"Digest nonce="b", stale=TRUE, qop="auth""#, "b", Helps::Late, "the server says so"),
+            ("Basic realm=\"x\"", "b", Helps::Not, "nothing that we can answer"),
         ] {
             assert_eq!(digest.challenged(&said(line), Some(shown)), helps, "{why}");
         }

@@ -7,6 +7,7 @@ use marsad_shared::{
 use reqwest::{Client, header::AUTHORIZATION, header::HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use serde_json_path::JsonPath;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -86,7 +87,7 @@ impl Giver {
         let answer = ask(request, url, now.theirs, ours).await?;
         let json = answer::json(&answer.body, url)?;
         // First of all: the one that was used is of no use any more, whatever else is wrong with the answer.
-        if let (Some(kept), Some(next)) = (&mut kept, rotated(&json)) {
+        if let (Some(kept), Some(next)) = (&mut kept, rotated(&json, &self.how.token)) {
             kept.replace(next, url).await?;
         }
         let text = answer::token(&json, &self.how.token, url)?;
@@ -148,7 +149,57 @@ impl Giver {
     }
 }
 
-/// A refresh token that replaces the one that was used.
-fn rotated(json: &Value) -> Option<SecretString> {
-    json.get("refresh_token")?.as_str().filter(|text| !text.is_empty()).map(Into::into)
+/// A refresh token that replaces the one that was used: beside the token, wherever that stands, or in the answer itself.
+fn rotated(json: &Value, token: &JsonPath) -> Option<SecretString> {
+    let place = token.query_located(json).first().map(|found| found.location().to_json_pointer());
+    let around = place.as_deref().and_then(|place| place.rsplit_once('/'));
+    let beside = around.and_then(|(around, _)| json.pointer(around));
+    let next = |value: &Value| value.get("refresh_token")?.as_str().map(str::to_owned);
+    [beside, Some(json)]
+        .into_iter()
+        .flatten()
+        .filter_map(next)
+        .find(|text| !text.is_empty())
+        .map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_next_refresh_token_stands_beside_the_token() {
+        for (path, answer, expected, why) in [
+            (
+                "$.access_token",
+                json!({ "access_token": "a", "refresh_token": "r" }),
+                Some("r"),
+                "as RFC 6749 has it",
+            ),
+            (
+                "$.data.access_token",
+                json!({ "data": { "access_token": "a", "refresh_token": "r" } }),
+                Some("r"),
+                "in an envelope",
+            ),
+            (
+                "$.data.access_token",
+                json!({ "data": { "access_token": "a" }, "refresh_token": "r" }),
+                Some("r"),
+                "around it",
+            ),
+            ("$.data.t", json!({ "refresh_token": "r" }), Some("r"), "whatever else is wrong"),
+            (
+                "$.access_token",
+                json!({ "access_token": "a", "refresh_token": "" }),
+                None,
+                "nothing new",
+            ),
+        ] {
+            let next = rotated(&answer, &JsonPath::parse(path).unwrap());
+            assert_eq!(next.as_ref().map(SecretString::expose_secret), expected, "{why}");
+        }
+    }
 }

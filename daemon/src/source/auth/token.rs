@@ -153,9 +153,7 @@ impl Keeper {
 impl Keeper {
     /// Hears that something was answered well.
     pub(super) fn worked(&self, shown: Number) {
-        if matches!(*self.giver, Giver::Login(_)) {
-            self.good.store(shown.number, Ordering::Relaxed);
-        }
+        self.good.store(shown.number, Ordering::Relaxed);
     }
 
     /// Hears that an answer looks as if nobody had logged in; whether a new session may be better: the one that was shown

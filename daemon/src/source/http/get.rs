@@ -28,6 +28,10 @@ use crate::{
     unpack,
 };
 
+/// So often one request is signed at most. Twice is enough, but where each answer to a challenge may be given once and many
+/// ask at the same time.
+const SIGNED_MAX: u32 = 6;
+
 /// A good answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -94,17 +98,22 @@ impl HttpSource {
         let (url, lost) = (&call.url, |error| (None, error));
         let until = Instant::now() + self.http.timeouts.total;
         let mut sent = self.ask(call, validators).await.map_err(lost)?;
-        if sent.response.status() == StatusCode::UNAUTHORIZED
-            && self.signer.refused(&sent.shown, sent.response.headers()).await
+        let mut signed = 1;
+        while signed < SIGNED_MAX
+            && sent.response.status() == StatusCode::UNAUTHORIZED
+            && self.signer.refused(&sent.shown, sent.response.headers(), signed > 1).await
         {
+            signed += 1;
             self.gate.again(&self.who);
             sent = Box::pin(self.ask(call, validators)).await.map_err(lost)?;
-        } else if self.is_forgotten(&sent).await {
+        }
+        if signed == 1 && self.is_forgotten(&sent).await {
             self.gate.again(&self.who);
             sent = Box::pin(self.ask(call, validators)).await.map_err(lost)?;
             self.signer.tried_again(sent.response.status(), sent.response.headers()).await;
         }
         let Sent { mut response, first_byte, shown, mut moved } = sent;
+        let named = moved.is_none() && validators.is_some_and(Validators::are_asked_by);
         let (status, open_ended) = (response.status(), is_open_ended(&response));
         let session = self.signer.session(&shown);
         let mut answer = |headers, body, nothing| Answer {
@@ -132,7 +141,6 @@ impl HttpSource {
             let shown = self.shown(call, moved.as_ref());
             return Err((Some(status.as_u16()), self.error(&response, url, &shown, &words)));
         }
-        let named = validators.is_some_and(Validators::are_asked_by);
         if let Some(error) = unasked(status, response.headers(), named, url) {
             return Err((Some(status.as_u16()), error));
         }
@@ -157,15 +165,10 @@ impl HttpSource {
         if !(self.http.redirects && sent.response.status().is_redirection()) {
             return Ok(sent);
         }
-        Box::pin(self.follow(sent, call, validators)).await
+        Box::pin(self.follow(sent, call)).await
     }
 
-    async fn follow(
-        &self,
-        mut sent: Sent,
-        call: &Call,
-        validators: Option<&Validators>,
-    ) -> Result<Sent, FetchError> {
+    async fn follow(&self, mut sent: Sent, call: &Call) -> Result<Sent, FetchError> {
         let mut asked = Cow::Borrowed(call);
         for _ in 0..HOPS_MAX {
             let from = sent.moved.as_ref().unwrap_or(&call.url);
@@ -181,7 +184,8 @@ impl HttpSource {
             // What of ours stands in it is put there anew.
             let to = Url::parse(&self.unsigned(to.as_str())).unwrap_or(to);
             self.gate.toll(&self.who).await?;
-            let next = self.ask_at(&to, &asked, validators).await?;
+            // What they mark is what was asked for, and not wherever that leads to today (RFC 9110 section 8.8.3).
+            let next = self.ask_at(&to, &asked, None).await?;
             sent = Sent { moved: Some(to), ..next };
         }
         match redirect::target(&asked.method, &call.url, &sent.response) {

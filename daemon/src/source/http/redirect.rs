@@ -15,6 +15,8 @@ pub(super) const HOPS_MAX: usize = 5;
 pub(super) enum Astray {
     #[error("it redirects to {0}, where our credentials must not go")]
     Elsewhere(String),
+    #[error("it redirects to what is no URL")]
+    Nowhere,
     #[error("it redirects more than {HOPS_MAX} times")]
     Round,
     #[error(
@@ -49,7 +51,8 @@ pub(super) fn target(
     let place = response.headers().get(LOCATION).filter(|_| keeps || changes || fetches);
     // Some write letters as they are.
     let place = place.map(|place| String::from_utf8_lossy(place.as_bytes()));
-    let Some(Ok(mut to)) = place.map(|place| url.join(&place)) else { return Ok(None) };
+    let Some(place) = place else { return Ok(None) };
+    let mut to = url.join(&place).map_err(|_| Astray::Nowhere)?;
     if is_login(to.as_str()) {
         return Ok(None);
     }

@@ -64,7 +64,7 @@ impl HttpSource {
         let mut sent = self.offer(url, bytes, &build).await?;
         // What is refused for its credentials is surely not received: it may be offered once more.
         if sent.response.status() == StatusCode::UNAUTHORIZED
-            && self.signer.refused(&sent.shown, sent.response.headers()).await
+            && self.signer.refused(&sent.shown, sent.response.headers(), false).await
         {
             self.gate.again(&self.who);
             sent = self.offer(url, bytes, &build).await?;

@@ -11,11 +11,12 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose};
 use memchr::{memchr, memchr2, memmem::Finder};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use serde_json::Value;
 use url::form_urlencoded;
 
 use super::{PIECE, readings::base64};
+use crate::source::call::UNRESERVED;
 
 /// What stands in place of a secret. The sentence that errors have would part a line of CSV; this may stand wherever a name
 /// or a value may: in JSON, in a table, in a URL, and as the name of an element.
@@ -23,8 +24,10 @@ pub const MARK: &str = "secret-left-out";
 /// The same where JSON has a number.
 const QUOTED: &str = "\"secret-left-out\"";
 
-/// What URLs write as it is (RFC 3986): unreserved characters; and those that a path, or a query, may have besides.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The least of a secret that is looked for in base64 where something stands before it, in bytes: it is a part of it alone.
+const BASE64_MIN: usize = 9;
+
+/// What a path, or a query, may have besides (RFC 3986).
 const PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 const QUERY: &AsciiSet = &PATH
     .remove(b'!')
@@ -264,13 +267,22 @@ fn least(mut texts: Vec<String>) -> Vec<String> {
 /// `secret` in each writing that we look for.
 fn written(secret: &str) -> Vec<String> {
     // So much of it as makes whole groups: that begins the base64 of whatever begins with it.
-    let whole = secret.as_bytes().get(..secret.len() / 3 * 3).unwrap_or_default();
+    let whole = |from: usize| {
+        let rest = secret.as_bytes().get(from..).unwrap_or_default();
+        rest.get(..rest.len() / 3 * 3).unwrap_or_default()
+    };
     let plain = [
         secret.to_owned(),
-        general_purpose::STANDARD.encode(whole),
-        general_purpose::URL_SAFE.encode(whole),
+        general_purpose::STANDARD.encode(whole(0)),
+        general_purpose::URL_SAFE.encode(whole(0)),
     ];
-    let mut forms = Vec::new();
+    let mut forms = nested(secret);
+    // And where something stands before it, such as a name, it may begin elsewhere in a group.
+    for rest in [whole(1), whole(2)].into_iter().filter(|rest| rest.len() >= BASE64_MIN) {
+        let standard = general_purpose::STANDARD.encode(rest);
+        forms.extend([standard.replace('/', "\\/"), general_purpose::URL_SAFE.encode(rest)]);
+        forms.push(standard);
+    }
     for plain in plain {
         if !plain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
             let mut urls = in_urls(&plain);
@@ -284,6 +296,16 @@ fn written(secret: &str) -> Vec<String> {
         }
         forms.push(plain);
     }
+    forms
+}
+
+/// `secret` as a URL within a URL has it, and a document of JSON within a string of another.
+fn nested(secret: &str) -> Vec<String> {
+    let within = in_urls(secret).into_iter().filter(|form| form != secret);
+    let mut forms: Vec<_> =
+        within.map(|form| utf8_percent_encode(&form, UNRESERVED).to_string()).collect();
+    let within = in_json(secret).into_iter().filter(|form| form != secret);
+    forms.extend(within.filter_map(|form| in_json(&form).into_iter().next()));
     forms
 }
 

@@ -23,6 +23,10 @@ pub enum WalkError {
         "page {page} has a `Link` header that cannot be read, so that nobody knows whether more follows; tell the partner"
     )]
     NoLink { page: u64 },
+    #[error(
+        "page {page} leaves out its list, and holds what the first page does not: it may be an error and no last page; say in `success` what a good answer looks like"
+    )]
+    Unlike { page: u64 },
     #[error("there are more than {most} pages; raise `max_pages` if that is right")]
     TooMany { most: u64 },
     #[error(

@@ -1,6 +1,14 @@
 //! Bodies: packed in every way and under wrong labels, slow, endless, cut, unchanged, and in other notations than JSON.
 
-use std::{fmt::Write as _, io::Write as _, time::Duration};
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use encoding_rs::WINDOWS_1256;
 use flate2::{
@@ -14,7 +22,7 @@ use marsad_tests::{
 };
 use serde_json::json;
 
-use super::{Agency, Case, at, id, lines, row, rows};
+use super::{Agency, COLUMNS, Case, at, id, lines, row, rows};
 use crate::{
     waits,
     zip::{Member, zip},
@@ -259,6 +267,45 @@ async fn who_takes_no_marks_is_asked_without_them() -> anyhow::Result<()> {
     assert_eq!((run.outcome, run.counts.received), (Outcome::Unchanged, 5), "{run:#?}");
     let asked = agency.asked("strict");
     assert!(asked.iter().any(|asked| asked.header("if-none-match").is_some()));
+    Ok(())
+}
+
+/// A mark is of the place that gave it and of one version: not of wherever a redirect leads today, nor of every version (`*`);
+/// and who says that nothing changed and names another version says nothing.
+#[tokio::test]
+async fn a_mark_is_of_one_place_and_of_one_version() -> anyhow::Result<()> {
+    let later = Arc::new(AtomicBool::new(false));
+    let case = |name: &'static str, tag: fn(bool) -> &'static str| {
+        let later = Arc::clone(&later);
+        Case::new(name, "schedule = { every = \"1s\" }", move |asked| {
+            let later = later.load(Ordering::SeqCst);
+            if name == "moved" && asked.path == "/moved" {
+                let to = if later { "/moved/2" } else { "/moved/1" };
+                return Reply::status(302).header("location", to);
+            }
+            match asked.header("if-none-match") {
+                Some(_) => Reply::status(304).header("etag", tag(later)),
+                None => Reply::json(&json!({ "data": rows(0..if later { 8 } else { 5 }) }))
+                    .header("etag", tag(later)),
+            }
+        })
+    };
+    let cases = vec![
+        case("moved", |_| "\"1\""),
+        case("star", |_| "*"),
+        case("other", |later| if later { "\"v2\"" } else { "\"v1\"" }),
+    ];
+    let agency = Agency::start_with("redirects = true\n", cases).await?;
+    for feed in ["moved", "star", "other"] {
+        agency.first(feed).await?;
+        agency.same(feed, 0..5)?;
+    }
+    later.store(true, Ordering::SeqCst);
+    for feed in ["moved", "star", "other"] {
+        let all = async |_: &_| Ok((agency.rows(feed, &COLUMNS)?.len() == 8).then_some(()));
+        agency.daemon.until(&format!("{feed} is as the partner has it"), all).await?;
+        agency.same(feed, 0..8)?;
+    }
     Ok(())
 }
 

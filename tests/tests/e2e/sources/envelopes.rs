@@ -1,5 +1,10 @@
 //! What stands around the records: an answer that says of itself that it is none, and what must not pass for nothing.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use marsad_shared::{
     health::{Health, Reason},
     run::Outcome,
@@ -176,6 +181,37 @@ async fn a_list_that_is_left_out_is_empty_where_the_feed_says_so() -> anyhow::Re
     }
     let more = agency.order("counted", false).await?;
     failed("counted", &more, Reason::Schema, &["there is nothing at $.data[*]"]);
+    Ok(())
+}
+
+/// Behind a page that leads on, one without a list is the end only if it looks like one: an error that comes with a good status
+/// would end the walk for good.
+#[tokio::test]
+async fn an_error_in_place_of_a_list_that_may_lack_ends_no_walk() -> anyhow::Result<()> {
+    let keys = "records_may_lack = true\nincremental = { field = \"at\", param = \"since\" }\n\
+                pagination = { kind = \"next_url\", next = \"$.next\" }";
+    let first = || Reply::json(&json!({ "kind": "list", "data": rows(0..3), "next": "?p=2" }));
+    let failed = Arc::new(AtomicBool::new(false));
+    let agency = Agency::start(vec![
+        Case::new("errs", keys, move |asked| match asked.param("p") {
+            None => first(),
+            Some(_) if !failed.swap(true, Ordering::SeqCst) => {
+                Reply::json(&json!({ "kind": "outcome", "issue": "timed out" }))
+            }
+            Some(_) => Reply::json(&json!({ "kind": "list", "data": rows(3..5) })),
+        }),
+        Case::new("ends", keys, move |asked| match asked.param("p") {
+            None => first(),
+            Some(_) => Reply::json(&json!({ "kind": "list" })),
+        }),
+    ])
+    .await?;
+    agency.fails("errs", Reason::RemoteFault, &["page 2 leaves out its list", "success"]).await?;
+    assert_eq!(agency.cursor("errs").await?, None, "nothing was passed over");
+    agency.again("errs").await?;
+    agency.same("errs", 0..5)?;
+    agency.first("ends").await?;
+    agency.same("ends", 0..3)?;
     Ok(())
 }
 

@@ -353,18 +353,19 @@ async fn what_stands_behind_the_last_page_is_an_end_however_it_is_said() -> anyh
                 _ if number <= pages => json!({ "pages": pages, "data": page(number) }),
                 "again" => json!({ "pages": pages, "data": page(pages) }),
                 "bare" => json!({ "data": [] }),
+                "unlisted" => json!({ "pages": pages }),
                 _ => json!({ "pages": pages, "data": [] }),
             })
         })
     };
-    let cases = ["empty", "again", "bare"].map(|name| case(name, ""));
+    let cases = ["empty", "again", "bare", "unlisted"].map(|name| case(name, ""));
     let cases = cases.into_iter().chain([case("measured", ", max_pages = 3")]).collect();
     let agency = Agency::start(cases).await?;
-    for feed in ["empty", "again", "bare", "measured"] {
+    for feed in ["empty", "again", "bare", "unlisted", "measured"] {
         agency.first(feed).await?;
     }
     *has.lock().unwrap() = 25;
-    for feed in ["empty", "again", "bare", "measured"] {
+    for feed in ["empty", "again", "bare", "unlisted", "measured"] {
         let run = agency.again(feed).await?;
         assert_eq!((run.counts.absent, &run.reason), (5, &None), "{feed}: {run:#?}");
         agency.same(feed, 0..25)?;

@@ -13,7 +13,8 @@ async fn partner(requests: usize, status: u16, closed: &'static str) -> Server {
             return says(200, &[], &json!({ "id": format!("s{}", asked.0) }).to_string());
         }
         asked.1 += 1;
-        let session = request.header("x-session").map(str::to_owned);
+        let bearer = request.header("authorization").and_then(|all| all.strip_prefix("Bearer "));
+        let session = request.header("x-session").or(bearer).map(str::to_owned);
         let known = session == Some(format!("s{}", asked.0)) && asked.1 <= requests;
         if known && request.uri.path() != closed {
             return says(200, &[("content-type", "application/json")], "[]");
@@ -39,12 +40,28 @@ fn session(server: &Server, secrets: &Path) -> Arc<crate::source::http::HttpSour
     source(http(server.url("/"), Auth::Login(Box::new(login))), secrets)
 }
 
+/// The same by a token of OAuth 2, whose server stands where others log in.
+fn bearer(server: &Server, secrets: &Path) -> Arc<crate::source::http::HttpSource> {
+    let how = OAuth2 {
+        token_url: server.url("/login"),
+        token: JsonPath::parse("$.id").unwrap(),
+        ..oauth(server, Grant::ClientCredentials)
+    };
+    source(http(server.url("/"), Auth::OAuth2(Box::new(how))), secrets)
+}
+
 #[tokio::test]
 async fn a_session_that_ends_without_a_word_for_it_is_begun_anew_for_the_same_page() {
     let secrets = tempfile::tempdir().unwrap();
-    for status in [403, 419, 302, 200] {
+    let both =
+        [403, 419, 302, 200].into_iter().flat_map(|status| [(status, true), (status, false)]);
+    for (status, logs_in) in both {
         let server = partner(2, status, "").await;
-        let source = session(&server, secrets.path());
+        let source = if logs_in {
+            session(&server, secrets.path())
+        } else {
+            bearer(&server, secrets.path())
+        };
         for number in 1..=5 {
             let answer = source.get(&call(&server, &format!("/{number}")), None).await.unwrap();
             assert_eq!(answer.body.begin(), b"[]", "{status}");

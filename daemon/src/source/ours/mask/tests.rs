@@ -93,6 +93,33 @@ fn what_escapes_a_secret_goes_with_it() {
     }
 }
 
+/// One writing within another, as a partner's own log or the link of a gateway has it.
+#[test]
+fn what_is_written_within_another_writing_is_found() {
+    const SECRET: &str = "PLANTz/9+Zq/77kLmNopQr&x==";
+    let mask = mask(SECRET);
+    let json = serde_json::json!({ "k": SECRET }).to_string();
+    let url: String =
+        form_urlencoded::Serializer::new(String::new()).append_pair("k", SECRET).finish();
+    let within = format!("http://p.example/x?{url}");
+    let link: String =
+        form_urlencoded::Serializer::new(String::new()).append_pair("return", &within).finish();
+    let pair = |before: &str| general_purpose::STANDARD.encode(format!("{before}{SECRET}"));
+    for text in [
+        json.replace('/', "\\/"),
+        json.replace('&', "\\u0026"),
+        json,
+        link,
+        pair("marsad:"),
+        pair("marsa:"),
+        pair("mars:"),
+    ] {
+        let outer = serde_json::json!({ "said": text }).to_string();
+        let masked = String::from_utf8(mask.held(outer.as_bytes(), true).into_owned()).unwrap();
+        assert!(masked.contains(MARK), "{text} is shown as {masked}");
+    }
+}
+
 #[test]
 fn a_number_of_json_stays_one_value() {
     for (text, expected) in [
