@@ -68,7 +68,11 @@ pub fn read(
     let read = read.and_then(|()| wanted.complete());
     let mut scalars = wanted.scalars;
     // A fault and records that are not there are told by a document that can be read.
-    if !matches!(read, Ok(()) | Err(DecodeError::Layout(_) | DecodeError::Remote { .. })) {
+    let is_read = matches!(
+        read,
+        Ok(()) | Err(DecodeError::Layout(_) | DecodeError::Lacking(_) | DecodeError::Remote { .. })
+    );
+    if !is_read {
         scalars.fill(Scalar::Absent);
     }
     (scalars, read)
@@ -263,10 +267,12 @@ impl<'p> Wanted<'p> {
                 Some((code, text)) => format!(", and it says ({code}): {text}"),
                 None => String::new(),
             };
-            return Err(DecodeError::Layout(format!(
+            let lacks = trail.furthest > 0 && said.is_empty();
+            let text = format!(
                 "there is nothing at {}{said}; see what the answer looks like and mend `records`",
                 trail.path.text()
-            )));
+            );
+            return Err(if lacks { DecodeError::Lacking(text) } else { DecodeError::Layout(text) });
         }
         match instead {
             Some((code, text)) => Err(DecodeError::Remote { code, text, retryable: true }),

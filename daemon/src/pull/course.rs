@@ -103,6 +103,8 @@ pub(super) struct Course {
     /// Where the cursor would have gone behind the last walk from where it stands, which nothing bore out.
     looked: Option<String>,
     pub(super) best: Option<String>,
+    /// How many records of this run had that.
+    pub(super) at_best: u64,
     /// What that was when its leg began: a leg that is read again begins with it.
     pub(super) best_before: Option<String>,
     /// What the partner gave us to hand back next time.
@@ -161,6 +163,7 @@ impl Course {
             looked: look.filter(|look| look.from == position.cursor).map(|look| look.to),
             stood: position.cursor,
             best: None,
+            at_best: 0,
             best_before: None,
             handle: None,
             leg: Leg::default(),

@@ -33,6 +33,9 @@ pub(super) struct Slips {
     rose: bool,
     /// A record came twice in an earlier run of the walk.
     twice: bool,
+    /// So many records came twice because we asked for them twice: the parts of a walk that is split join where they stand.
+    #[serde(skip)]
+    asked_twice: u64,
     /// A page ended with what is no record of the feed.
     strange: bool,
     /// An earlier run began the walk: what it wrote looks like an old record to this one.
@@ -134,6 +137,11 @@ impl Slips {
         self.loose |= walker.is_loose();
     }
 
+    /// So many records of a part came with the part before it too, which ended with them.
+    pub(super) const fn ask_twice(&mut self, records: u64) {
+        self.asked_twice += records;
+    }
+
     /// A page ended with what is no record of the feed.
     pub(super) const fn end_strangely(&mut self) {
         self.strange = true;
@@ -165,7 +173,7 @@ impl Slips {
 
     /// Whether such a walk may not be all there is, where `duplicates` came.
     pub(super) fn doubts(self, duplicates: u64) -> bool {
-        self.dipped || self.blind && duplicates > 0
+        self.dipped || self.blind && duplicates > self.asked_twice
     }
 
     /// Whether a walk of `counts` brought anything to what the bank has.
@@ -179,7 +187,8 @@ impl Slips {
     /// brings nothing to what the bank has is the second look, and lets the cursor go on where nobody can tell more.
     fn holds(self, fresh: Option<bool>, counts: &Counts) -> Option<Stay> {
         let changed = self.changed(counts);
-        let twice = self.twice || counts.duplicate > 0 || self.resumed && counts.updated > 0;
+        let twice =
+            self.twice || counts.duplicate > self.asked_twice || self.resumed && counts.updated > 0;
         if self.dipped || self.blind && twice && (changed || fresh == Some(true)) {
             Some(Stay::Moved)
         } else if self.loose && changed {
@@ -213,6 +222,7 @@ mod tests {
             (resumed, Some(true), updated, Some(Stay::Moved), "the run before may have brought it"),
             (resumed, None, again, Some(Stay::Moved), "what the run before brought was new"),
             (Slips { twice: true, ..resumed }, Some(true), none, Some(Stay::Moved), "before"),
+            (Slips { asked_twice: 1, ..blind }, None, new_again, None, "we asked for it twice"),
             (Slips { dipped: true, ..blind }, Some(false), none, Some(Stay::Moved), "fewer"),
             (Slips { loose: true, ..Slips::default() }, Some(false), new, Some(Stay::Loose), ""),
             (Slips { loose: true, ..Slips::default() }, Some(false), none, None, "second look"),

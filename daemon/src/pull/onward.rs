@@ -133,11 +133,12 @@ impl Puller {
             return Ok(News::New);
         };
         let batch = &page.piece.batch;
-        if let (Some(boundary), Ask::First) = (&course.leg.boundary, ask)
-            && page.piece.refused.is_empty()
-            && !rule.holds(batch, boundary)
-        {
-            return Err(WalkError::LeftOut);
+        if let (Some(boundary), Ask::First) = (&course.leg.boundary, ask) {
+            let here = rule.many(batch, boundary);
+            if here == 0 && page.piece.refused.is_empty() {
+                return Err(WalkError::LeftOut);
+            }
+            course.slips.ask_twice(here.min(course.at_best));
         }
         if incremental.split.is_some()
             && !walker.is_going_back()
@@ -149,6 +150,10 @@ impl Puller {
         }
         let before = course.best.take();
         course.best = rule.best(before.clone(), batch);
+        if let (Some(_), Some(best)) = (incremental.split, &course.best) {
+            let had = if course.best == before { course.at_best } else { 0 };
+            course.at_best = had + rule.many(batch, best);
+        }
         if !rule.is_time() && !walker.is_going_back() {
             let rose = before.is_some() && course.best != before;
             course.slips.climb(rule.sinks(before.as_deref(), batch), rose);

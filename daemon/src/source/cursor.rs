@@ -185,10 +185,12 @@ impl CursorRule {
         self.value(batch, row).is_some_and(|value| self.compare(&value, since) == Ordering::Less)
     }
 
-    /// Whether a row of `batch` has that value.
-    pub fn holds(&self, batch: &Batch, value: &str) -> bool {
-        let is = |row| self.value(batch, row).is_some_and(|is| self.compare(&is, value).is_eq());
-        (0..batch.len()).any(is)
+    /// How many rows of `batch` have that value.
+    pub fn many(&self, batch: &Batch, value: &str) -> u64 {
+        let is = |row: &usize| {
+            self.value(batch, *row).is_some_and(|is| self.compare(&is, value).is_eq())
+        };
+        (0..batch.len()).filter(is).count() as u64
     }
 
     /// How many rows of `batch` have no value, deletions apart, which need none.

@@ -180,6 +180,8 @@ pub struct TokenLife {
 pub enum ExpiresFormat {
     /// So many seconds from now.
     Seconds,
+    /// So many milliseconds since 1970.
+    UnixMillis,
     /// A time of day as ISO 8601 has it; one without offset is of `zone`.
     Iso { zone: TimeZone },
     /// A time of day as strftime writes it; one without offset is of `zone`.

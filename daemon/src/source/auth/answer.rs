@@ -161,6 +161,11 @@ pub(super) fn life(
     };
     let life = match &how.format {
         ExpiresFormat::Seconds => seconds(found),
+        ExpiresFormat::UnixMillis => {
+            let text = found.as_str().and_then(|text| text.trim().parse().ok());
+            let at = found.as_i64().or(text).map(Timestamp::from_millisecond);
+            at.and_then(Result::ok).map(|at| from(now, at))
+        }
         ExpiresFormat::Iso { zone } => found.as_str().and_then(|text| {
             let local = || zone.to_timestamp(text.parse::<civil::DateTime>().ok()?).ok();
             // The last day that can be written is how some say that it never ends.
@@ -218,8 +223,11 @@ mod tests {
             format: format.to_owned(),
             zone: zone.clone(),
         };
-        let default = Some(300);
+        let (default, millis) = (Some(300), now.as_millisecond());
         for (format, end, expected, why) in [
+            (ExpiresFormat::UnixMillis, json!(millis + 60_000), Some(60), "as ArcGIS has it"),
+            (ExpiresFormat::UnixMillis, json!((millis + 90_000).to_string()), Some(90), "as text"),
+            (ExpiresFormat::UnixMillis, json!("soon"), None, "no number"),
             (ExpiresFormat::Seconds, json!(60), Some(60), "a number"),
             (ExpiresFormat::Seconds, json!("90"), Some(90), "a number as text"),
             (ExpiresFormat::Seconds, json!(null), default, "it does not say"),

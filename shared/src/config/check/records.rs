@@ -87,9 +87,10 @@ fn records(block: &At<RawFeed>, places: Places, report: &mut Report<'_>) -> Opti
 
 /// Whether the list of records may be left out of what stands around it.
 fn may_lack(raw: &RawFeed, report: &mut Report<'_>) -> Option<bool> {
-    let is_json = matches!(raw.format.value(), None | Some(Format::Json));
-    if !is_json {
-        raw.records_may_lack.refuse(report, "means nothing to a format that is not JSON");
+    let has_envelope = matches!(raw.format.value(), None | Some(Format::Json | Format::Xml));
+    if !has_envelope {
+        raw.records_may_lack
+            .refuse(report, "means nothing to a format that is neither JSON nor XML");
     } else if matches!(raw.records.value().map(String::as_str), None | Some("$" | "$[*]")) {
         raw.records_may_lack.refuse(report, "means nothing where the list is all there is");
     }

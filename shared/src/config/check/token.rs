@@ -130,13 +130,14 @@ fn life(raw: &RawAuth, scope: &Scope<'_>, report: &mut Report<'_>) -> Option<Tok
         Given::Wrong => None,
         Given::Here(at) => match at.value.as_str() {
             "seconds" => Some(ExpiresFormat::Seconds),
+            "unix_ms" => Some(ExpiresFormat::UnixMillis),
             "iso" => Some(ExpiresFormat::Iso { zone }),
             format if is_time_format(format) => {
                 Some(ExpiresFormat::Strftime { format: format.to_owned(), zone })
             }
             other => {
                 let problem = format!("{} is no way to write a time", quoted(other));
-                let remedy = "use \"seconds\", \"iso\", or a format such as \"%d/%m/%Y %H:%M:%S\"";
+                let remedy = "use \"seconds\", \"iso\", \"unix_ms\", or a format such as \"%d/%m/%Y %H:%M:%S\"";
                 report.wrong(&at.place, problem, remedy);
                 None
             }

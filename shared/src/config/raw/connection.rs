@@ -133,8 +133,8 @@ table! {
         may send: RawSend,
         /// `oauth2`, `login`: a JSONPath to the token's end in the answer. Default: `$.expires_in`.
         may expires: String,
-        /// `oauth2`, `login`: how the end is written: `seconds` from now, `iso` for a time of day, or a format as in
-        /// strftime. Default: `seconds`.
+        /// `oauth2`, `login`: how the end is written: `seconds` from now, `iso` for a time of day, `unix_ms`, or a format as
+        /// in strftime. Default: `seconds`.
         may expires_format: String,
         /// The certificates that TLS stands on; the same as `tls` of the connection.
         may tls: RawTls,

@@ -35,8 +35,9 @@ table! {
         /// `$.data[*]`, are read record by record, any other form holds the page in memory. Default: `$[*]`. XML: the local
         /// names that lead to a record, such as `Envelope/Body/Reply/Case`.
         may records: String,
-        /// JSON over HTTP: whether a page whose list is empty may leave it out, or have null there, as FHIR, SCIM and Protobuf
-        /// have it. The object around the list is there all the same, and no `total` says that there are records. Default: false.
+        /// JSON and XML over HTTP: whether a page whose list is empty may leave it out, or have null there, as FHIR, SCIM and
+        /// Protobuf have it. The object around the list is there all the same (of XML the outermost element), and no `total` says
+        /// that there are records. Default: false.
         may records_may_lack: bool,
         /// Where removed records stand, written as `records` is. Default: nowhere apart.
         may deletes: String,

@@ -146,6 +146,15 @@ async fn a_list_that_is_left_out_is_empty_where_the_feed_says_so() -> anyhow::Re
     );
     let deletes = format!("{lacks}\ndeletes = \"$.gone[*]\"");
     let bare = |pairs: &Value| Reply::json(pairs);
+    // As a layer of a map has it: what is around each record goes with the last of them.
+    let layer = "format = \"xml\"\nrecords = \"Layer/member/Row\"\nfields = { id = \"text\", n = \"integer\", at = \"timestamp\" }\n\
+                 pagination = { kind = \"offset\", param = \"from\", total = \"Layer/@matched\" }\nrecords_may_lack = true";
+    let member = |n: u64| {
+        format!("<member><Row><id>r{n:05}</id><n>{n}</n><at>{}</at></Row></member>", at(n))
+    };
+    let members = (0..3).map(member).collect::<Vec<_>>().concat();
+    let xml = |text: &str| Reply::text("text/xml", text);
+    let whole = xml(&format!("<Layer matched=\"3\">{members}</Layer>"));
     let good_of_3 = with(&json!({ "data": rows(0..3), "total": 3 }));
     let agency = Agency::start(vec![
         turns("left-out", lacks, bare(&json!({ "code": 0 }))),
@@ -153,6 +162,12 @@ async fn a_list_that_is_left_out_is_empty_where_the_feed_says_so() -> anyhow::Re
         turns("removed", &deletes, bare(&json!({ "code": 0, "gone": [row(1)] }))),
         turns("fails", lacks, bare(&json!({ "code": 7 }))),
         turns("other", lacks, bare(&json!({ "code": 0, "data": "busy" }))),
+        Case::new("layer", layer, move |asked| match asked.before {
+            0 => whole.clone(),
+            1 => xml("<Layer matched=\"0\"/>"),
+            2 => xml("<Layer matched=\"3\"/>"),
+            _ => xml("<Report><Exception>busy</Exception></Report>"),
+        }),
         turns("not-said", "", bare(&json!({ "code": 0 }))),
         Case::new("counted", &counted, move |asked| match asked.before {
             0 => good_of_3.clone(),
@@ -179,6 +194,14 @@ async fn a_list_that_is_left_out_is_empty_where_the_feed_says_so() -> anyhow::Re
         failed(feed, &agency.order(feed, false).await?, reason, &[words]);
         agency.same(feed, 0..3)?;
     }
+    agency.first("layer").await?;
+    let none = agency.again("layer").await?;
+    assert_eq!((none.outcome, none.counts.received), (Outcome::Unchanged, 0), "{none:#?}");
+    let more = agency.order("layer", false).await?;
+    failed("layer", &more, Reason::Schema, &["there is nothing at Layer/member/Row"]);
+    let busy = agency.order("layer", false).await?;
+    assert!(!busy.outcome.is_good(), "{busy:#?}");
+    agency.same("layer", 0..3)?;
     let more = agency.order("counted", false).await?;
     failed("counted", &more, Reason::Schema, &["there is nothing at $.data[*]"]);
     Ok(())

@@ -1,5 +1,10 @@
 //! From page to page: each way of asking, each way of ending, and what must not be taken for an end.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use marsad_shared::health::Reason;
 use serde_json::json;
 
@@ -343,12 +348,16 @@ async fn what_is_no_end_is_not_taken_for_one() -> anyhow::Result<()> {
 
 /// A partner that filters by time, sorts by it, and refuses to page on beyond 20 rows.
 fn deep(asked: &Asked, order: impl Fn(u64) -> u64) -> Reply {
+    deep_of(asked, 65, order)
+}
+
+fn deep_of(asked: &Asked, many: u64, order: impl Fn(u64) -> u64) -> Reply {
     let from = asked.number("offset").unwrap();
     if from + SIZE > 20 {
         return refused();
     }
     let since = asked.param("since").unwrap_or_default().to_owned();
-    let all: Vec<u64> = (0..65).map(order).filter(|n| super::at(*n) >= since).collect();
+    let all: Vec<u64> = (0..many).map(order).filter(|n| super::at(*n) >= since).collect();
     let total = all.len();
     let page = all.into_iter().skip(usize::try_from(from).unwrap()).take(10);
     Reply::json(&json!({ "total": total, "data": rows(page) }))
@@ -358,6 +367,8 @@ fn deep(asked: &Asked, order: impl Fn(u64) -> u64) -> Reply {
 async fn where_deep_paging_is_refused_the_walk_is_split() -> anyhow::Result<()> {
     let keys = "pagination = { kind = \"offset\", param = \"offset\", size_param = \"limit\", size = 10 }\n\
                 incremental = { field = \"at\", param = \"since\", split = 20 }";
+    let has = Arc::new(AtomicU64::new(65));
+    let list = Arc::clone(&has);
     let cases = vec![
         Case::new("split", keys, |asked| deep(asked, |n| n)),
         Case::new(
@@ -365,6 +376,10 @@ async fn where_deep_paging_is_refused_the_walk_is_split() -> anyhow::Result<()> 
             &keys.replace("size = 10", "size = 10, total = \"$.total\""),
             |asked| deep(asked, |n| n),
         ),
+        // It has more each time.
+        Case::new("split-live", keys, move |asked| {
+            deep_of(asked, list.load(Ordering::SeqCst), |n| n)
+        }),
         // Seven at a time are as good as sorted, until the page that begins behind the one before.
         Case::new("split-unsorted", keys, |asked| {
             deep(asked, |n| if n < 15 { n + 40 } else { n - 15 })
@@ -386,6 +401,12 @@ async fn where_deep_paging_is_refused_the_walk_is_split() -> anyhow::Result<()> 
         assert_eq!(second.counts.inserted + second.counts.updated, 0, "{second:#?}");
         assert_eq!(agency.cursor(feed).await?, Some(super::at(64)), "each part was cut on purpose");
     }
+    agency.first("split-live").await?;
+    has.store(67, Ordering::SeqCst);
+    agency.again("split-live").await?;
+    agency.same("split-live", 0..67)?;
+    let cursor = agency.cursor("split-live").await?;
+    assert_eq!(cursor, Some(super::at(66)), "what we asked for twice has not moved");
     agency.fails("split-unsorted", Reason::RemoteFault, &["not in ascending order"]).await?;
     agency
         .fails("split-one-value", Reason::RemoteFault, &["share one value", "raise `split`"])

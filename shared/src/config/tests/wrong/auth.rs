@@ -151,7 +151,7 @@ fn of_tokens_that_are_given() {
         ),
         (
             format!("{OAUTH}, client_secret = {{ env = \"SET\" }}, expires_format = \"later\""),
-            ".auth.expires_format: \"later\" is no way to write a time; use \"seconds\", \"iso\", or a format such as \"%d/%m/%Y %H:%M:%S\"",
+            ".auth.expires_format: \"later\" is no way to write a time; use \"seconds\", \"iso\", \"unix_ms\", or a format such as \"%d/%m/%Y %H:%M:%S\"",
         ),
         (
             format!("{OAUTH}, client_secret = {{ env = \"SET\" }}, form = {{ audience = [\"a\"] }}"),

@@ -54,7 +54,7 @@ fn of_a_feed_over_http() {
         ),
         (
             "records_may_lack = true\nformat = \"ndjson\"",
-            "records_may_lack: means nothing to a format that is not JSON; take it out",
+            "records_may_lack: means nothing to a format that is neither JSON nor XML; take it out",
         ),
         ("deleted = { field = \"op\" }", "deleted.values: is missing; add it to this block"),
         (
