@@ -249,7 +249,8 @@ async fn a_budget_is_not_granted_anew_by_every_crash() -> anyhow::Result<()> {
     file.to_partner("budget = \"60/d\"");
     let mut daemon = Daemon::start(Home::with(&[&file])?).await?;
     for _ in 0..3 {
-        let enough = (api.switch().asked() + 10).min(60);
+        // What a kill comes upon may be counted and never asked: not all 60 calls need arrive.
+        let enough = (api.switch().asked() + 10).min(50);
         let more = async |_: &Client| Ok((api.switch().asked() >= enough).then_some(()));
         daemon.until("some more calls", more).await?;
         daemon.kill9().await?;
