@@ -102,7 +102,27 @@ pub(crate) async fn polling(
     };
     let read = tokio::time::timeout(LIMIT * 4, all).await;
     read.with_context(|| format!("{count} feeds are not read in time\n{}", daemon.log()))??;
+    tokio::time::timeout(LIMIT * 4, settled(daemon.pid()?, every_s))
+        .await
+        .with_context(|| format!("{count} feeds: the daemon does not come to rest"))??;
     Ok(daemon)
+}
+
+/// Waits until the process `pid` works no less than before: what the first reads left to be written is no poll's cost.
+async fn settled(pid: u32, every_s: u64) -> anyhow::Result<()> {
+    // Of a wave that takes `every_s`, whole ones are compared.
+    let length = Duration::from_secs(every_s.max(3));
+    let mut before = f64::INFINITY;
+    loop {
+        let watched = Watched::start(pid)?;
+        tokio::time::sleep(length).await;
+        let now = watched.stop()?.cpu_s;
+        // Less by a twentieth, or by a hundredth of a second, is the machine's own unrest.
+        if now >= (before * 0.95).min(before - 0.01) {
+            return Ok(());
+        }
+        before = now;
+    }
 }
 
 fn judge(report: &mut Report, count: u32, cost: Cost) {
