@@ -196,6 +196,17 @@ pub enum Raw<'a> {
     Nested(&'a str),
 }
 
+impl Raw<'_> {
+    /// Whether it is that single value, written as JSON has it without quotes.
+    pub fn reads(&self, value: &str) -> bool {
+        match self {
+            Self::Text(text) | Self::Number(text) | Self::Iso(text) => *text == value,
+            Self::Bool(yes) => value == if *yes { "true" } else { "false" },
+            Self::Nothing | Self::Nested(_) => false,
+        }
+    }
+}
+
 /// One value that stands beside the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scalar {

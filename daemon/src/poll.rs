@@ -59,6 +59,8 @@ pub struct Poller {
     next_at: Timestamp,
     /// What a person ordered, and only a moment's trouble has kept from coming about.
     redo: Option<Box<Redo>>,
+    /// When all there is was read last, or tried in vain often enough.
+    full_at: Option<Timestamp>,
 }
 
 /// A read of all there is, or of a stretch of time, that is tried again by itself. It is kept over a restart, from before its
@@ -94,7 +96,8 @@ impl Poller {
         let back = source.gate().back();
         let puller = Puller::new(services, feed, source, files);
         let unreached = fails > 0 && state.cause.is_some_and(Reason::is_outage);
-        Some(Self { puller, orders, fails, unreached, back, next_at, redo })
+        let full_at = state.full_at;
+        Some(Self { puller, orders, fails, unreached, back, next_at, redo, full_at })
     }
 
     /// When it is due first.
@@ -215,7 +218,12 @@ impl Poller {
             }
         };
         let left = redo.as_ref().map_or(REDO, |redo| redo.left);
-        let (errand, begun) = errand(order, redo, fails);
+        let sweeps = order.is_none() && redo.is_none() && self.is_to_sweep();
+        let (mut errand, begun) = errand(order, redo, fails);
+        if sweeps {
+            errand.scope = Scope::Full;
+        }
+        let is_full = errand.scope == Scope::Full;
         let ordered = (errand.scope != Scope::Incremental).then(|| errand.clone());
         let again = ordered.map(|errand| Box::new(Redo { errand, left: left.saturating_sub(1) }));
         if let Some(again) = again.as_deref() {
@@ -246,7 +254,18 @@ impl Poller {
             self.redo = (stopped || passes && left > 0).then_some(again);
             self.keep_order(self.redo.as_deref()).await;
         }
+        if let Ok(Pulled { started_at, trouble }) = &pulled
+            && (is_full && self.redo.is_none() || self.full_at.is_none() && trouble.is_none())
+        {
+            self.full_at = Some(*started_at);
+        }
         self.settle(pulled, planned);
+    }
+
+    /// Whether all there is is due to be read.
+    fn is_to_sweep(&self) -> bool {
+        let Origin::Http(request) = &self.puller.feed.origin else { return false };
+        due::sweeps(request.sweep.as_ref(), self.puller.services.clock.now(), self.full_at)
     }
 
     /// Keeps what is to be tried again over a restart; `None`: nothing is.

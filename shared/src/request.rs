@@ -27,6 +27,8 @@ pub struct Request {
     pub export: Option<Export>,
     pub changed: Option<Changed>,
     pub schedule: Schedule,
+    /// When all of it is read, beside what changed, so that what is no longer there is found; `None`: when a person says so.
+    pub sweep: Option<Schedule>,
 }
 
 /// What a request says beside its URL.

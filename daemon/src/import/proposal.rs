@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, ISO_8859_6, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1256};
 use marsad_shared::{
-    feed::{Feed, Format, names_of},
+    feed::{Feed, FieldPath, FieldStep, Format},
     mask::holds_card,
     record::Layout,
     untrusted::show_at_most,
@@ -39,6 +39,16 @@ enum Written {
     Json,
 }
 
+/// The last name on the way to a field.
+fn last_name(from: &str) -> String {
+    let steps = FieldPath::parse(from).map(|path| path.steps).unwrap_or_default();
+    let name = |step| match step {
+        FieldStep::Name(name) => Some(name),
+        FieldStep::At(_) | FieldStep::With { .. } => None,
+    };
+    steps.into_iter().rev().find_map(name).unwrap_or_default()
+}
+
 impl Wanted {
     /// The columns of `layout`, as a file in `format` calls them; of a feed whose columns are not known yet, those of its
     /// key.
@@ -49,7 +59,7 @@ impl Wanted {
         };
         // Of a path into JSON, the last name is the column's own.
         let own = |from: &String| match written {
-            Written::Json => names_of(from).pop().unwrap_or_default(),
+            Written::Json => last_name(from),
             Written::Table => from.clone(),
         };
         let columns = match layout {

@@ -53,6 +53,19 @@ pub(super) fn first(
     }
 }
 
+/// Whether all of a feed is to be read `now`, by what its `sweep` says, if that was done last at `full_at`. A feed that was never
+/// read is read as a whole anyway.
+pub(super) fn sweeps(
+    sweep: Option<&Schedule>,
+    now: Timestamp,
+    full_at: Option<Timestamp>,
+) -> bool {
+    let (Some(sweep), Some(full_at)) = (sweep, full_at) else { return false };
+    // A clock that was set back has no say in it.
+    let last = full_at.min(now);
+    sweep.next_after(last, Some(last), 0.0) <= now
+}
+
 /// When a feed is due after a run.
 pub(super) fn next(
     schedule: &Schedule,
@@ -164,6 +177,23 @@ mod tests {
         let wait = next(&often, noon, noon, Some(&fault(Reason::Auth)), 0, "a/b");
         let wait = wait.duration_since(noon).as_secs();
         assert_eq!(wait, 300, "and so is what keeps us from being locked out");
+    }
+
+    #[test]
+    fn all_is_read_as_often_as_it_says_and_not_at_once() {
+        let (noon, daily) = (at("2026-11-24T12:00:00Z"), Schedule::Every { every: Duration::from_hours(24) });
+        let night = Schedule::cron("0 3 * * *", "UTC").unwrap();
+        for (sweep, last, expected, why) in [
+            (None, Some("2020-01-01T00:00:00Z"), false, "nobody wants it"),
+            (Some(&daily), None, false, "it is read whole for the first time"),
+            (Some(&daily), Some("2026-11-23T12:00:01Z"), false, "a second is left"),
+            (Some(&daily), Some("2026-11-23T12:00:00Z"), true, "now"),
+            (Some(&daily), Some("2026-11-24T13:00:00Z"), false, "the clock was set back"),
+            (Some(&night), Some("2026-11-24T02:59:00Z"), true, "a night has passed"),
+            (Some(&night), Some("2026-11-24T03:01:00Z"), false, "it was that night"),
+        ] {
+            assert_eq!(sweeps(sweep, noon, last.map(at)), expected, "{why}");
+        }
     }
 
     #[test]

@@ -254,6 +254,11 @@ impl Course {
             && self.best.as_deref().is_none_or(is_before)
     }
 
+    /// Whether all of it is read because that is due.
+    pub(super) fn is_swept(&self) -> bool {
+        self.errand.scope == Scope::Full && self.errand.actor.is_none()
+    }
+
     /// Whether somebody ordered just this: what it does is done with it, and it is not read once more by itself.
     pub(super) fn is_by_hand(&self) -> bool {
         self.errand.scope != Scope::Incremental

@@ -226,15 +226,16 @@ impl Puller {
         Ok(())
     }
 
-    /// Whether a walk to its end brings all there is, so that what it lacks is gone: a snapshot; and a full read of what is
-    /// followed by delta links, which begins with all of it, by their contract (`OData` 4.01 part 1, section 11.3). Behind a lost
+    /// Whether a walk to its end brings all there is, so that what it lacks is gone: a snapshot; a full read of a feed of which
+    /// the configuration says that such a read finds what is gone; and one of what is followed by delta links, which begins with all of it, by their contract (`OData` 4.01 part 1, section 11.3). Behind a lost
     /// link nobody tells any more what was deleted meanwhile.
     pub(super) fn is_all(&self, request: &Request, course: &Course) -> bool {
         let by = request.incremental.as_ref().map(|incremental| &incremental.by);
         match self.feed.keeping.mode {
             Mode::Snapshot => true,
             Mode::Incremental => {
-                course.errand.scope == Scope::Full && matches!(by, Some(By::Delta(_)))
+                course.errand.scope == Scope::Full
+                    && (matches!(by, Some(By::Delta(_))) || request.sweep.is_some())
             }
             Mode::Append => false,
         }
@@ -245,6 +246,9 @@ impl Puller {
         let keeping = &self.feed.keeping;
         let doubt = course.doubt();
         let is_all = self.is_all(request, course);
+        if course.is_swept() {
+            course.notes.push("all of it was read, to find what is gone".to_owned());
+        }
         if let Some(doubt) = doubt.filter(|_| is_all) {
             course.notes.push(format!("what it no longer has is not taken for gone: {doubt}"));
         }

@@ -44,6 +44,8 @@ pub(super) struct Reading {
     sign: DecimalSign,
     region: Region,
     values: Vec<String>,
+    /// What stands there for nothing.
+    nothing: Vec<String>,
     limits: Limits,
 }
 
@@ -63,6 +65,7 @@ impl Reading {
             sign: feed.decimal,
             region: region.and_then(|name| name.parse().ok()).unwrap_or_default(),
             values: field.rules.values.clone(),
+            nothing: field.rules.nothing.clone(),
             limits,
         }
     }
@@ -73,6 +76,10 @@ impl Reading {
     /// What the value should have been, and whether it is of another type.
     pub(super) fn put(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), (Misfit, Why)> {
         let in_row = |why| (Misfit::Row, why);
+        if !self.nothing.is_empty() && self.is_nothing(raw) {
+            row.null();
+            return Ok(());
+        }
         if let Some(what) = unfit(self.kind, raw) {
             return Err(in_row(holds(what).into()));
         }
@@ -81,6 +88,12 @@ impl Reading {
         self.take(raw, row).map_err(|why| (misfit, why))?;
         // Most columns have none, and millions of values pass here.
         if self.limits.are_none() { Ok(()) } else { self.limits.check(row.last()).map_err(in_row) }
+    }
+
+    /// Whether it is one of the values that stand for nothing, whatever white space is around it.
+    fn is_nothing(&self, raw: &Raw<'_>) -> bool {
+        let raw = if let Raw::Text(text) = raw { Raw::Text(bare(text)) } else { *raw };
+        self.nothing.iter().any(|value| raw.reads(value))
     }
 
     fn take(&self, raw: &Raw<'_>, row: &mut RowBuilder<'_>) -> Result<(), Why> {

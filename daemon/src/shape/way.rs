@@ -1,7 +1,7 @@
-//! Where a feed's columns stand in a record, and what says that the record was deleted: in JSON names and `$.a.b`, in
+//! Where a feed's columns stand in a record, and what says that the record was deleted: in JSON names and `$.a[0].b`, in
 //! XML paths of local names.
 
-use marsad_shared::feed::{Deleted, Field, FieldType, XmlPath, names_of};
+use marsad_shared::feed::{Deleted, Field, FieldPath, FieldStep, FieldType, XmlPath};
 use serde_json::value::RawValue;
 
 use super::{
@@ -22,8 +22,8 @@ pub(super) struct Ways {
 /// How to come to one value.
 #[derive(Clone, Debug)]
 enum Way {
-    /// A slot of the record, and the names on from there.
-    Json { slot: usize, rest: Vec<String> },
+    /// A slot of the record, and the way on from there.
+    Json { slot: usize, rest: Vec<FieldStep> },
     /// The same for elements and attributes; the slot's own element may have to be chosen.
     Xml { slot: usize, with: Choice, rest: Vec<(String, Choice)> },
 }
@@ -100,12 +100,9 @@ impl Ways {
             Rule::Field { way, values } => (way, values),
         };
         let found = way.text(record).map_err(untold)?;
-        let says = |text: &str| values.iter().any(|value| value == text);
         match found.raw() {
-            Raw::Text(text) | Raw::Number(text) | Raw::Iso(text) => Ok(says(text)),
-            Raw::Bool(yes) => Ok(says(if yes { "true" } else { "false" })),
-            Raw::Nothing => Ok(false),
             Raw::Nested(_) => Err(untold("holds an object or a list; mend `deleted.field`")),
+            raw => Ok(values.iter().any(|value| raw.reads(value))),
         }
     }
 
@@ -145,11 +142,15 @@ fn untold(why: &str) -> Refused {
     Refused::whole(format!("what should say whether it was deleted {why}"))
 }
 
-/// `$.a.b` goes down, anything else is one name.
+/// What is no path is one name.
 fn json(from: &str, slots: &mut Slots) -> Way {
-    let mut names = names_of(from).into_iter();
-    let slot = slots.add(names.next().unwrap_or_default());
-    Way::Json { slot, rest: names.collect() }
+    let steps = FieldPath::parse(from).map(|path| path.steps).unwrap_or_default();
+    let mut steps = steps.into_iter();
+    let name = match steps.next() {
+        Some(FieldStep::Name(name)) => name,
+        _ => from.to_owned(),
+    };
+    Way::Json { slot: slots.add(name), rest: steps.collect() }
 }
 
 /// A path of local names; what is none is the name of one element.
@@ -190,9 +191,9 @@ impl Way {
         match self {
             Self::Json { slot, rest } => {
                 let mut found = record.get(*slot);
-                for name in rest {
+                for step in rest {
                     let Some(value) = found else { return Ok(None) };
-                    found = member(value, name);
+                    found = stepped(value, step)?;
                 }
                 Ok(found)
             }
@@ -210,6 +211,39 @@ impl Way {
         }
     }
 }
+
+/// One step on from a value of JSON; nothing if it is no object, or no list, or has nothing there.
+fn stepped<'r>(
+    value: Written<'r>,
+    step: &FieldStep,
+) -> Result<Option<Written<'r>>, &'static str> {
+    let elements = || {
+        let all = serde_json::from_str::<Vec<&RawValue>>(value.get()).unwrap_or_default();
+        all.into_iter().map(Written::of).collect::<Vec<_>>()
+    };
+    match step {
+        FieldStep::Name(name) => Ok(member(value, name)),
+        FieldStep::At(at) => {
+            let elements = elements();
+            let at = if *at < 0 { elements.len().checked_add_signed(*at) } else { Some(at.unsigned_abs()) };
+            Ok(at.and_then(|at| elements.get(at).copied()))
+        }
+        FieldStep::With { names, value } => {
+            let fits = |element: &Written<'r>| {
+                let led = |at, name: &String| member(at, name);
+                let found = names.iter().try_fold(*element, led).map(raw_of);
+                found.is_some_and(|held| held.is_ok_and(|held| held.raw().reads(value)))
+            };
+            let mut fitting = elements().into_iter().filter(fits);
+            match (fitting.next(), fitting.next()) {
+                (Some(_), Some(_)) => Err(SEVERAL),
+                (first, _) => Ok(first),
+            }
+        }
+    }
+}
+
+const SEVERAL: &str = "stands more than once: several elements of its list fit the choice; choose one, as in [0], or type it \"json\"";
 
 const MANY: &str = "stands more than once; choose one by an attribute, as in Date[@calendar='hijri'], or type it \"json\"";
 

@@ -36,6 +36,9 @@ pub struct Rules {
     /// `enum`: all that may stand there.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
+    /// What stands there for nothing, as JSON writes it without quotes, and without white space around it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nothing: Vec<String>,
     /// `hijri_date`: the column of type `date` that says the same day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gregorian: Option<String>,

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::form::{Form, cells};
 use crate::{
-    feed::{Field, FieldType, XmlPath, names_of},
+    feed::{Field, FieldPath, FieldType, XmlPath},
     fold::{fold, readings},
     mask::{MASK, holds_card, mask},
     record::Layout,
@@ -111,7 +111,10 @@ fn laid(
 type Way = (Vec<String>, bool);
 
 fn json_way(from: &str) -> Way {
-    (names_of(from), true)
+    match FieldPath::parse(from) {
+        Ok(path) => (path.names(), !path.chooses()),
+        Err(_) => (vec![from.to_owned()], true),
+    }
 }
 
 fn xml_way(from: &str) -> Way {

@@ -396,6 +396,9 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     ), M::up(
         "-- What a person ordered of a feed and is not done, in the daemon's own words.
          ALTER TABLE feed_state ADD COLUMN ordered TEXT;",
+    ), M::up(
+        "-- When the last read of all there is began that came to its end; of a feed that had none, its first good run.
+         ALTER TABLE feed_state ADD COLUMN full_at INTEGER;",
     )])
 });
 

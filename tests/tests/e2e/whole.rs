@@ -19,6 +19,7 @@ mod anew;
 mod held;
 mod resync;
 mod snapshot;
+mod sweep;
 
 /// How many records a page has.
 const PAGE: usize = 10;
@@ -96,12 +97,13 @@ impl Reading {
         let shelf = Shelf::of(records);
         let asked = shelf.clone();
         let partner = Script::start(move |ask| asked.answer(ask)).await?;
+        let schedule = if keys.contains("schedule") { "" } else { "schedule = { every = \"1h\" }" };
         let mut file = PartnerFile::new("registry");
         file.connection("api", &format!("base_url = \"http://{}\"\n", partner.address()));
         file.add(&format!(
             "\n[[feed]]\nid = \"cases\"\nconnection = \"api\"\npath = \"/cases\"\nrecords = \"$.data[*]\"\nkey = [\"id\"]\n\
              pagination = {{ kind = \"page\", param = \"page\", more = \"$.more\", total = \"$.total\" }}\n\
-             schedule = {{ every = \"1h\" }}\n\
+             {schedule}\n\
              fields = {{ id = \"text\", what = \"integer\", at = \"timestamp\" }}\n{keys}\n"
         ));
         let daemon = Daemon::start(Home::with(&[&file])?).await?;

@@ -217,6 +217,11 @@ fn seconds_since_1970_are_instants_where_the_format_says_so() {
         ("1763201000.0123456789", "unix", None),
         ("1763201000250", "unix_ms", Some("\"2025-11-15T10:03:20.25Z\"")),
         ("99999999999999999", "unix_ms", None),
+        ("/Date(1763201000250)/", "unix_ms", Some("\"2025-11-15T10:03:20.25Z\"")),
+        ("/Date(1763201000250+0400)/", "unix_ms", Some("\"2025-11-15T10:03:20.25Z\"")),
+        ("/Date(-1000-0400)/", "unix_ms", Some("\"1969-12-31T23:59:59Z\"")),
+        ("/Date()/", "unix_ms", None),
+        ("/Date(1763201000250)", "unix_ms", None),
         ("2025-11-15", "unix", None),
     ] {
         let found = one(FieldType::Timestamp, Raw::Text(text), Some(format)).ok();

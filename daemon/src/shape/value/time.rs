@@ -58,10 +58,23 @@ fn is_plain_timestamp(text: &[u8]) -> bool {
     is_plain_date(date) && all_digits && two(h1, h2) < 24 && two(m1, m2) < 60 && two(s1, s2) < 60
 }
 
+/// Milliseconds since 1970, bare or as `/Date(1794816000000+0400)/`: the zone in it changes nothing (MS-OData 2.2.5.1, SAP).
+fn millis(text: &str) -> Option<Timestamp> {
+    let inner = text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/"));
+    let number = match inner {
+        None => text,
+        Some(inner) => {
+            let zone = inner.char_indices().skip(1).find(|(_, c)| matches!(c, '+' | '-'));
+            zone.map_or(Some(inner), |(at, _)| inner.get(..at))?
+        }
+    };
+    Timestamp::from_millisecond(number.parse().ok()?).ok()
+}
+
 fn instant(text: &str, format: Option<&str>, zone: &TimeZone) -> Option<Timestamp> {
     match format {
         Some("unix") => return seconds(text),
-        Some("unix_ms") => return Timestamp::from_millisecond(text.parse().ok()?).ok(),
+        Some("unix_ms") => return millis(text),
         _ => {}
     }
     let read = |text: &str| match format {

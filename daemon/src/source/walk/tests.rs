@@ -37,6 +37,7 @@ pub(in crate::source) fn request(kind: Paging, stop: Stop) -> Request {
         export: None,
         changed: None,
         schedule: Schedule::Every { every: Duration::from_mins(1) },
+        sweep: None,
     }
 }
 

@@ -46,7 +46,10 @@ pub(super) fn feed(
         Given::Wrong => None,
     };
     let fields = match &raw.fields {
-        Given::Absent => Some(Vec::new()),
+        Given::Absent => {
+            raw.nothing.refuse(report, "means nothing without fields whose values it is about");
+            Some(Vec::new())
+        }
         Given::Wrong => None,
         Given::Here(at) => field::fields(at, raw, report),
     };

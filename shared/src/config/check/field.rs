@@ -14,7 +14,7 @@ use crate::{
         source::{Place, Report, quoted},
         table::{At, Given, Or},
     },
-    feed::{COLUMNS_MAX, Field, FieldType},
+    feed::{COLUMNS_MAX, Field, FieldType, Rules},
     hijri::{HijriFormat, NoFormat},
 };
 
@@ -36,12 +36,17 @@ pub(super) fn fields(
         report.wrong(&at.place, problem, "leave out what nobody needs");
     }
     let places = Places::of(feed);
+    let nothing = match &feed.nothing {
+        Given::Absent => Vec::new(),
+        Given::Wrong => return None,
+        Given::Here(at) => rules::nothing(at),
+    };
     let mut met = HashSet::new();
     let checked: Vec<_> = fields
         .iter()
         .map(|(name, at)| {
             column(name, &at.place, &mut met, report);
-            field(name, at, places, report)
+            field(name, at, places, &nothing, report)
         })
         .collect();
     let checked: Vec<Field> = checked.into_iter().collect::<Option<_>>()?;
@@ -67,12 +72,19 @@ fn column(name: &str, place: &Place, met: &mut HashSet<String>, report: &mut Rep
     }
 }
 
-fn field(name: &str, at: &At<RawField>, places: Places, report: &mut Report<'_>) -> Option<Field> {
+fn field(
+    name: &str,
+    at: &At<RawField>,
+    places: Places,
+    nothing: &[String],
+    report: &mut Report<'_>,
+) -> Option<Field> {
     let raw = match &at.value {
         Or::Text(kind) => {
             let stands = stands(name, places, at, report);
             let whole = rules::does_without_values(*kind, &at.place, report);
-            return (stands && whole).then(|| Field::new(name, *kind));
+            let rules = Rules { nothing: rules::nothing_of(*kind, nothing), ..Rules::default() };
+            return (stands && whole).then(|| Field { rules, ..Field::new(name, *kind) });
         }
         Or::Other(raw) => raw,
     };
@@ -90,7 +102,7 @@ fn field(name: &str, at: &At<RawField>, places: Places, report: &mut Report<'_>)
         raw.zone.refuse(report, "means nothing to a type that is not timestamp");
     }
     let format = raw.format.here().filter(|at| !days || writes_days(kind, at, report));
-    let rules = rules::rules(kind, at, raw, report);
+    let rules = rules::rules(kind, at, raw, nothing, report);
     Some(Field {
         name: name.to_owned(),
         kind,

@@ -8,7 +8,7 @@ use crate::{
         source::{Report, quoted},
         table::{At, Given},
     },
-    feed::{Deleted, Format, PathError, RecordsPath, XmlPath},
+    feed::{Deleted, FieldPath, Format, PathError, RecordsPath, XmlPath},
     request::Preset,
 };
 
@@ -147,12 +147,14 @@ fn path(at: &At<String>, places: Places, report: &mut Report<'_>) -> Option<Reco
 /// Whether something can be looked for there, inside a record.
 pub(super) fn stands<T>(name: &str, places: Places, at: &At<T>, report: &mut Report<'_>) -> bool {
     match places {
-        Places::Json if name.starts_with('$') && !is_plain(name) => {
-            let problem = format!("{} is not read by this version", quoted(name));
-            let remedy = "write a path of plain names, such as \"$.child.eid\"";
-            report.wrong(&at.place, problem, remedy);
-            false
-        }
+        Places::Json => match FieldPath::parse(name) {
+            Ok(_) => true,
+            Err(error) => {
+                let remedy = "write a name, or a path such as \"$.child.eid\", \"$.partner[0]\" or \"$.ids[?@.kind=='card'].value\"";
+                wrong(at, name, &error, remedy, report);
+                false
+            }
+        },
         Places::Xml => match XmlPath::parse(name) {
             Ok(_) => true,
             Err(error) => {
@@ -161,18 +163,10 @@ pub(super) fn stands<T>(name: &str, places: Places, at: &At<T>, report: &mut Rep
                 false
             }
         },
-        Places::Json | Places::Names => true,
+        Places::Names => true,
     }
 }
 
 fn wrong<T>(at: &At<T>, text: &str, error: &PathError, remedy: &str, report: &mut Report<'_>) {
     report.wrong(&at.place, format!("{} {error}", quoted(text)), remedy);
-}
-
-/// Whether it is a path of plain names, such as `$.child.eid`.
-fn is_plain(path: &str) -> bool {
-    let plain = |name: &str| {
-        !name.is_empty() && !name.contains(['[', ']', '*', '?', '(', ')', '\'', '"', ' ', ','])
-    };
-    path.strip_prefix("$.").is_some_and(|names| names.split('.').all(plain))
 }

@@ -3,12 +3,12 @@
 use super::{Scope, incremental, is_path, paging, path, schedule};
 use crate::{
     config::{
-        raw::{RawChanged, RawFeed, RawSuccess},
+        raw::{RawChanged, RawFeed, RawSchedule, RawSuccess},
         source::Report,
         table::{At, Given},
         value::Pairs,
     },
-    feed::ScalarPath,
+    feed::{Mode, ScalarPath},
     id::PartnerId,
     request::{
         Body, Carrier, Changed, Method, OnError, OnStatus, Request, Says, Success, SuccessRule,
@@ -71,6 +71,7 @@ pub(super) fn request(
         Given::Wrong => None,
         Given::Here(at) => schedule::schedule(at, scope, report),
     };
+    let sweep = raw.sweep.checked(|at| sweep(at, raw, scope, report));
     let statuses = match &raw.statuses {
         Given::Absent => Vec::new(),
         Given::Wrong => return None,
@@ -101,7 +102,35 @@ pub(super) fn request(
         export: export.ok()?,
         changed: changed.ok()?,
         schedule: schedule?,
+        sweep: sweep.ok()?,
     }))
+}
+
+/// When all there is is read beside what changed: of a feed of which such a read is all there is.
+fn sweep(
+    at: &At<RawSchedule>,
+    raw: &RawFeed,
+    scope: &Scope<'_>,
+    report: &mut Report<'_>,
+) -> Option<Schedule> {
+    let append = raw.mode.value().is_some_and(|mode| *mode == Mode::Append);
+    let ends = raw.incremental.here().is_some_and(|at| !at.value.until_param.is_absent());
+    let problem = if raw.incremental.is_absent() {
+        Some("means nothing without incremental: all of it is read each time")
+    } else if append {
+        Some("finds what is gone, and mode = \"append\" never takes a record back")
+    } else if !raw.each.is_absent() {
+        Some("asks for one record after another (`each`), and what is lacked may be the other feed's")
+    } else if ends {
+        Some("would take for gone what changed behind the end of a stretch (`until_param`)")
+    } else {
+        None
+    };
+    if let Some(problem) = problem {
+        report.wrong(&at.place, problem, "take it out");
+        return None;
+    }
+    schedule::schedule(at, scope, report)
 }
 
 /// Refuses what means nothing to files.
@@ -121,6 +150,7 @@ pub(super) fn refuse_for_files(raw: &RawFeed, report: &mut Report<'_>) {
     raw.export.refuse(report, problem);
     raw.changed.refuse(report, problem);
     raw.schedule.refuse(report, problem);
+    raw.sweep.refuse(report, problem);
 }
 
 /// What of a request a parameter can travel in.

@@ -24,6 +24,7 @@ pub(super) fn rules(
     kind: FieldType,
     field: &At<RawField>,
     raw: &RawFieldTable,
+    common: &[String],
     report: &mut Report<'_>,
 ) -> Option<Rules> {
     let region = if kind == FieldType::Phone {
@@ -53,7 +54,23 @@ pub(super) fn rules(
     let gregorian = raw.gregorian.value().cloned();
     // What it refers to is looked for once all files have been read.
     let references = None;
-    Some(Rules { region, values, gregorian, min, max, references, pattern })
+    let nothing = match &raw.nothing {
+        Given::Absent => nothing_of(kind, common),
+        Given::Wrong => return None,
+        Given::Here(at) => nothing(at),
+    };
+    Some(Rules { region, values, nothing, gregorian, min, max, references, pattern })
+}
+
+/// What stands for nothing, without the white space around it, as it is compared.
+pub(super) fn nothing(at: &At<Vec<String>>) -> Vec<String> {
+    at.value.iter().map(|value| value.trim().to_owned()).collect()
+}
+
+/// What stands for nothing in a column of that type, of what does in all columns: yes and no are values of their own type.
+pub(super) fn nothing_of(kind: FieldType, common: &[String]) -> Vec<String> {
+    let means = |value: &&String| kind != FieldType::Boolean || !matches!(value.as_str(), "true" | "false");
+    common.iter().filter(means).cloned().collect()
 }
 
 /// The bounds, as they are written.

@@ -79,10 +79,16 @@ table! {
         may changed: RawChanged,
         /// When it is read, over HTTP. Default: every `15m`. Files are taken when they are complete.
         may schedule: RawSchedule,
+        /// With `incremental`: when all of it is read, so that what is no longer there is found, and is gone, by the brake. Each
+        /// time it is loaded beside the table and joins it in one step. Default: absence means nothing.
+        may sweep: RawSchedule,
         /// How old its data may become. Default: nothing is promised.
         may freshness: RawFreshness,
         /// The columns. Default: those of the first page or file.
         may fields: Fields,
+        /// What stands for nothing in each of the `fields` that does not say so itself, such as `["N/A", "-"]`, or `["false"]`
+        /// (which a boolean field keeps). Default: null and empty cells alone.
+        may nothing: Vec<String>,
         /// How its bytes are written. Default: by content type or file name.
         may format: Format,
         /// In which encoding its text is, where it does not begin with a mark that says so: a label of the WHATWG, such as

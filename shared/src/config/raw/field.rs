@@ -29,7 +29,7 @@ table! {
         /// Whether it is masked wherever it is shown. Default: false.
         may sensitive: bool,
         /// How a date, Hijri date or timestamp is written, as in strftime; a timestamp also as `unix` (seconds since 1970) or
-        /// `unix_ms`. A Hijri date knows `%Y`, `%m`, `%d` and `%F`. Default: ISO 8601.
+        /// `unix_ms` (as `/Date(1794816000000)/` too). A Hijri date knows `%Y`, `%m`, `%d` and `%F`. Default: ISO 8601.
         may format: String,
         /// The IANA zone of a timestamp that names none. Default: `timezone` of marsad.toml.
         may zone: Zone,
@@ -44,6 +44,9 @@ table! {
         may references: String,
         /// `enum`: all that may stand there.
         may values: Vec<String>,
+        /// What stands there for nothing, such as `["N/A", "-"]`: a value, or `false` and the like as JSON writes it. Default:
+        /// that of the feed.
+        may nothing: Vec<String>,
         /// `integer`, `decimal`, `date`, `hijri_date`, `timestamp`, `period`: the least that may stand there: a number, a
         /// day, a time, a period of which all days must be behind its first. Default: no bound.
         may min: Edge,

@@ -64,6 +64,9 @@ pub struct FeedState {
     pub next_at: Option<Timestamp>,
     /// What a person ordered and is not done, in the daemon's own words.
     pub ordered: Option<String>,
+    /// When the last read of all there is began that came to its end, held by the brake perhaps; of a feed that had none, its
+    /// first good run.
+    pub full_at: Option<Timestamp>,
 }
 
 impl Ledger {
@@ -169,13 +172,15 @@ impl Ledger {
             return Ok(());
         }
         let sql = "INSERT INTO feed_state (feed, checked_at, arrived_at, event_at, last_run, last_outcome, reason, \
-                   cause, fails, started_at, next_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                   cause, fails, started_at, next_at, full_at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?13 OR ?9 = 0, ?10, NULL)) \
                    ON CONFLICT (feed) DO UPDATE SET checked_at = coalesce(excluded.checked_at, checked_at), \
                    arrived_at = coalesce(excluded.arrived_at, arrived_at), \
                    event_at = coalesce(excluded.event_at, event_at), last_run = excluded.last_run, \
                    last_outcome = excluded.last_outcome, reason = excluded.reason, cause = excluded.cause, \
                    fails = iif(excluded.fails = 0, 0, fails + ?12), started_at = excluded.started_at, \
-                   next_at = excluded.next_at, waits = NULL";
+                   next_at = excluded.next_at, full_at = iif(?13, excluded.full_at, coalesce(full_at, excluded.full_at)), \
+                   waits = NULL";
         let good = end.outcome.is_good();
         // Of files each is one of its own.
         if !good && end.outcome != Outcome::Cancelled && start.file.is_none() {
@@ -196,6 +201,7 @@ impl Ledger {
             end.next_at.map(micros),
             // What we stopped ourselves is nobody's failure.
             i64::from(end.outcome != Outcome::Cancelled),
+            start.full && (good || end.outcome == Outcome::Held),
         ])?;
         Ok(())
     }
@@ -336,6 +342,7 @@ impl Ledger {
                 started_at: maybe_time_at(row, "started_at")?,
                 next_at: maybe_time_at(row, "next_at")?,
                 ordered: row.get("ordered")?,
+                full_at: maybe_time_at(row, "full_at")?,
             })
         });
         Ok(state.optional()?.unwrap_or_default())

@@ -49,6 +49,22 @@ fn of_a_feed_over_http() {
             "changed: would pass over what came behind the end of a stretch (`until_param`); take one of the two out",
         ),
         (
+            "sweep = { every = \"1d\" }",
+            "sweep: means nothing without incremental: all of it is read each time; take it out",
+        ),
+        (
+            "incremental = { by = \"clock\", param = \"since\" }\nsweep = { every = \"1d\" }\nmode = \"append\"",
+            "sweep: finds what is gone, and mode = \"append\" never takes a record back; take it out",
+        ),
+        (
+            "fields = { no = \"text\", at = \"timestamp\" }\nincremental = { field = \"at\", param = \"a\", until_param = \"b\", start = \"2020-01-01T00:00:00Z\" }\nsweep = { every = \"1d\" }",
+            "sweep: would take for gone what changed behind the end of a stretch (`until_param`); take it out",
+        ),
+        (
+            "nothing = [\"-\"]",
+            "nothing: means nothing without fields whose values it is about; take it out",
+        ),
+        (
             "records_may_lack = true",
             "records_may_lack: means nothing where the list is all there is; take it out",
         ),
@@ -62,8 +78,8 @@ fn of_a_feed_over_http() {
             "deleted.values: names no value; write what stands there in a deletion, such as [\"delete\"] or [\"true\"]",
         ),
         (
-            "deleted = { field = \"$.ops[0]\", values = [\"delete\"] }",
-            "deleted.field: \"$.ops[0]\" is not read by this version; write a path of plain names, such as \"$.child.eid\"",
+            "deleted = { field = \"$.ops[*]\", values = [\"delete\"] }",
+            "deleted.field: \"$.ops[*]\" chooses by something else than [0], [-1] or [?@.kind=='value'] (see character 7); write a name, or a path such as \"$.child.eid\", \"$.partner[0]\" or \"$.ids[?@.kind=='card'].value\"",
         ),
         (
             "format = \"xml\"",
@@ -389,8 +405,8 @@ fn of_columns() {
             "fields.no.from: names nothing; name where the field stands, or take it out",
         ),
         (
-            "fields = { no = { type = \"text\", from = \"$.a[0]\" } }",
-            "fields.no.from: \"$.a[0]\" is not read by this version; write a path of plain names, such as \"$.child.eid\"",
+            "fields = { no = { type = \"text\", from = \"$[0].a\" } }",
+            "fields.no.from: \"$[0].a\" begins with a choice, and a record is no list (see character 5); write a name, or a path such as \"$.child.eid\", \"$.partner[0]\" or \"$.ids[?@.kind=='card'].value\"",
         ),
         (
             "fields = { no = { type = \"text\", format = \"%d\" } }",
