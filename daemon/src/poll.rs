@@ -10,6 +10,7 @@ use marsad_shared::{
     id::RunId,
     protocol::EventKind,
     run::Trigger,
+    schedule::Schedule,
     store::{Ledger, StoreError, ledger::FeedState},
 };
 use serde::{Deserialize, Serialize};
@@ -59,8 +60,16 @@ pub struct Poller {
     next_at: Timestamp,
     /// What a person ordered, and only a moment's trouble has kept from coming about.
     redo: Option<Box<Redo>>,
-    /// When all there is was read last, or tried in vain often enough.
-    full_at: Option<Timestamp>,
+    /// Of a feed all of which is read now and then.
+    sweep: Option<Box<Sweep>>,
+}
+
+/// When all of a feed is read, beside what changed.
+#[derive(Debug)]
+struct Sweep {
+    schedule: Schedule,
+    /// When that was last, or was tried in vain often enough; `None`: the feed was never read.
+    last: Option<Timestamp>,
 }
 
 /// A read of all there is, or of a stretch of time, that is tried again by itself. It is kept over a restart, from before its
@@ -94,10 +103,11 @@ impl Poller {
         let redo: Option<Box<Redo>> =
             state.ordered.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let back = source.gate().back();
+        let sweep = |schedule: &Schedule| Sweep { schedule: schedule.clone(), last: state.full_at };
+        let sweep = request.sweep.as_ref().map(sweep).map(Box::new);
         let puller = Puller::new(services, feed, source, files);
         let unreached = fails > 0 && state.cause.is_some_and(Reason::is_outage);
-        let full_at = state.full_at;
-        Some(Self { puller, orders, fails, unreached, back, next_at, redo, full_at })
+        Some(Self { puller, orders, fails, unreached, back, next_at, redo, sweep })
     }
 
     /// When it is due first.
@@ -106,7 +116,7 @@ impl Poller {
     }
 
     /// Polls until `stop`. A partner's fault is a failed run, not an `Err`; neither is our own, which passes.
-    pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(mut self: Box<Self>, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             let wait = until(self.puller.services.clock.now(), self.next_at).min(NAP);
             let order = tokio::select! {
@@ -218,7 +228,9 @@ impl Poller {
             }
         };
         let left = redo.as_ref().map_or(REDO, |redo| redo.left);
-        let sweeps = order.is_none() && redo.is_none() && self.is_to_sweep();
+        let now = self.puller.services.clock.now();
+        let is_due = |sweep: &Sweep| due::sweeps(&sweep.schedule, now, sweep.last);
+        let sweeps = order.is_none() && redo.is_none() && self.sweep.as_deref().is_some_and(is_due);
         let (mut errand, begun) = errand(order, redo, fails);
         if sweeps {
             errand.scope = Scope::Full;
@@ -254,18 +266,12 @@ impl Poller {
             self.redo = (stopped || passes && left > 0).then_some(again);
             self.keep_order(self.redo.as_deref()).await;
         }
-        if let Ok(Pulled { started_at, trouble }) = &pulled
-            && (is_full && self.redo.is_none() || self.full_at.is_none() && trouble.is_none())
+        if let (Ok(Pulled { started_at, trouble }), Some(sweep)) = (&pulled, &mut self.sweep)
+            && (is_full && self.redo.is_none() || sweep.last.is_none() && trouble.is_none())
         {
-            self.full_at = Some(*started_at);
+            sweep.last = Some(*started_at);
         }
         self.settle(pulled, planned);
-    }
-
-    /// Whether all there is is due to be read.
-    fn is_to_sweep(&self) -> bool {
-        let Origin::Http(request) = &self.puller.feed.origin else { return false };
-        due::sweeps(request.sweep.as_ref(), self.puller.services.clock.now(), self.full_at)
     }
 
     /// Keeps what is to be tried again over a restart; `None`: nothing is.
@@ -394,11 +400,11 @@ mod tests {
 
     #[test]
     fn a_feed_that_sleeps_is_small() {
-        fn held<F>(_: impl FnOnce(Poller, CancellationToken) -> F) -> usize {
-            size_of::<F>()
+        fn held<F>(_: impl FnOnce(Box<Poller>, CancellationToken) -> F) -> usize {
+            size_of::<Poller>() + size_of::<F>()
         }
         let bytes = held(Poller::run);
         // There may be ten thousand of them, and 32 KiB for each with all that is known of it.
-        assert!(bytes <= 2_048, "{bytes} bytes of {}", size_of::<Poller>());
+        assert!(bytes <= 1_280, "{bytes} bytes of {}", size_of::<Poller>());
     }
 }

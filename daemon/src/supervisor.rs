@@ -77,7 +77,7 @@ pub struct Supervisor {
 /// A feed that has not begun yet: with what polls it, if it is one of requests.
 struct Beginner {
     feed: Arc<Feed>,
-    poller: Option<Poller>,
+    poller: Option<Box<Poller>>,
 }
 
 impl Supervisor {
@@ -296,7 +296,7 @@ impl Supervisor {
                     );
                     let planned = poller.as_ref().map(|poller| (feed.id.clone(), poller.next_at()));
                     plans.extend(planned);
-                    self.beginners.push(Beginner { feed, poller });
+                    self.beginners.push(Beginner { feed, poller: poller.map(Box::new) });
                 }
             } else {
                 let files = mine.iter().map(Arc::clone);

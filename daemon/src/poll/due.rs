@@ -53,16 +53,10 @@ pub(super) fn first(
     }
 }
 
-/// Whether all of a feed is to be read `now`, by what its `sweep` says, if that was done last at `full_at`. A feed that was never
-/// read is read as a whole anyway.
-pub(super) fn sweeps(
-    sweep: Option<&Schedule>,
-    now: Timestamp,
-    full_at: Option<Timestamp>,
-) -> bool {
-    let (Some(sweep), Some(full_at)) = (sweep, full_at) else { return false };
+/// Whether all of a feed is to be read `now`, if that was done last at `last`. One that was never read is read whole anyway.
+pub(super) fn sweeps(sweep: &Schedule, now: Timestamp, last: Option<Timestamp>) -> bool {
     // A clock that was set back has no say in it.
-    let last = full_at.min(now);
+    let Some(last) = last.map(|last| last.min(now)) else { return false };
     sweep.next_after(last, Some(last), 0.0) <= now
 }
 
@@ -184,13 +178,12 @@ mod tests {
         let (noon, daily) = (at("2026-11-24T12:00:00Z"), Schedule::Every { every: Duration::from_hours(24) });
         let night = Schedule::cron("0 3 * * *", "UTC").unwrap();
         for (sweep, last, expected, why) in [
-            (None, Some("2020-01-01T00:00:00Z"), false, "nobody wants it"),
-            (Some(&daily), None, false, "it is read whole for the first time"),
-            (Some(&daily), Some("2026-11-23T12:00:01Z"), false, "a second is left"),
-            (Some(&daily), Some("2026-11-23T12:00:00Z"), true, "now"),
-            (Some(&daily), Some("2026-11-24T13:00:00Z"), false, "the clock was set back"),
-            (Some(&night), Some("2026-11-24T02:59:00Z"), true, "a night has passed"),
-            (Some(&night), Some("2026-11-24T03:01:00Z"), false, "it was that night"),
+            (&daily, None, false, "it is read whole for the first time"),
+            (&daily, Some("2026-11-23T12:00:01Z"), false, "a second is left"),
+            (&daily, Some("2026-11-23T12:00:00Z"), true, "now"),
+            (&daily, Some("2026-11-24T13:00:00Z"), false, "the clock was set back"),
+            (&night, Some("2026-11-24T02:59:00Z"), true, "a night has passed"),
+            (&night, Some("2026-11-24T03:01:00Z"), false, "it was that night"),
         ] {
             assert_eq!(sweeps(sweep, noon, last.map(at)), expected, "{why}");
         }

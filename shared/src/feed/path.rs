@@ -506,7 +506,7 @@ mod tests {
             ("$.a[", 5, CHOICE),
             ("$.a[0", 6, CHOICE),
             ("$.a[?@.b]", 9, CHOICE),
-            ("$.a[?@.b>1]", 9, CHOICE),
+            ("$.a[?@.b>1]", 11, CHOICE),
             ("$.a[?@.b==c]", 11, CHOICE),
             ("$.a['b\\'c']", 6, CHOICE),
         ] {

@@ -53,11 +53,11 @@ fn of_a_feed_over_http() {
             "sweep: means nothing without incremental: all of it is read each time; take it out",
         ),
         (
-            "incremental = { by = \"clock\", param = \"since\" }\nsweep = { every = \"1d\" }\nmode = \"append\"",
+            "sweep = { every = \"1d\" }\nincremental = { by = \"clock\", param = \"since\" }\nmode = \"append\"",
             "sweep: finds what is gone, and mode = \"append\" never takes a record back; take it out",
         ),
         (
-            "fields = { no = \"text\", at = \"timestamp\" }\nincremental = { field = \"at\", param = \"a\", until_param = \"b\", start = \"2020-01-01T00:00:00Z\" }\nsweep = { every = \"1d\" }",
+            "sweep = { every = \"1d\" }\nfields = { no = \"text\", at = \"timestamp\" }\nincremental = { field = \"at\", param = \"a\", until_param = \"b\", start = \"2020-01-01T00:00:00Z\" }",
             "sweep: would take for gone what changed behind the end of a stretch (`until_param`); take it out",
         ),
         (
