@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn all_is_read_as_often_as_it_says_and_not_at_once() {
-        let (noon, daily) = (at("2026-11-24T12:00:00Z"), Schedule::Every { every: Duration::from_hours(24) });
+        let (noon, daily) =
+            (at("2026-11-24T12:00:00Z"), Schedule::Every { every: Duration::from_hours(24) });
         let night = Schedule::cron("0 3 * * *", "UTC").unwrap();
         for (sweep, last, expected, why) in [
             (&daily, None, false, "it is read whole for the first time"),

@@ -213,10 +213,7 @@ impl Way {
 }
 
 /// One step on from a value of JSON; nothing if it is no object, or no list, or has nothing there.
-fn stepped<'r>(
-    value: Written<'r>,
-    step: &FieldStep,
-) -> Result<Option<Written<'r>>, &'static str> {
+fn stepped<'r>(value: Written<'r>, step: &FieldStep) -> Result<Option<Written<'r>>, &'static str> {
     let elements = || {
         let all = serde_json::from_str::<Vec<&RawValue>>(value.get()).unwrap_or_default();
         all.into_iter().map(Written::of).collect::<Vec<_>>()
@@ -225,7 +222,11 @@ fn stepped<'r>(
         FieldStep::Name(name) => Ok(member(value, name)),
         FieldStep::At(at) => {
             let elements = elements();
-            let at = if *at < 0 { elements.len().checked_add_signed(*at) } else { Some(at.unsigned_abs()) };
+            let at = if *at < 0 {
+                elements.len().checked_add_signed(*at)
+            } else {
+                Some(at.unsigned_abs())
+            };
             Ok(at.and_then(|at| elements.get(at).copied()))
         }
         FieldStep::With { names, value } => {

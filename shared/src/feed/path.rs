@@ -340,7 +340,8 @@ impl<'t> Reader<'t> {
     fn quoted(&mut self) -> Result<String, PathError> {
         let quote = if self.take('\'') { '\'' } else { '"' };
         let opened = quote == '\'' || self.take('"');
-        let closed = self.rest.split_once(quote).filter(|(value, _)| opened && !value.contains('\\'));
+        let closed =
+            self.rest.split_once(quote).filter(|(value, _)| opened && !value.contains('\\'));
         let Some((value, rest)) = closed else { return Err(self.wrong(CHOICE)) };
         self.rest = rest;
         Ok(value.to_owned())
@@ -486,12 +487,13 @@ mod tests {
             ("$.address[-1].city", vec![name("address"), FieldStep::At(-1), name("city")]),
             (
                 "$.identifier[?@.system=='https://id.example/eid'].value",
-                vec![name("identifier"), with(&["system"], "https://id.example/eid"), name("value")],
+                vec![
+                    name("identifier"),
+                    with(&["system"], "https://id.example/eid"),
+                    name("value"),
+                ],
             ),
-            (
-                "$.a[?@['type'].code == \"x]\"]",
-                vec![name("a"), with(&["type", "code"], "x]")],
-            ),
+            ("$.a[?@['type'].code == \"x]\"]", vec![name("a"), with(&["type", "code"], "x]")]),
             ("$.a[? @.primary == true ].b", vec![name("a"), with(&["primary"], "true"), name("b")]),
         ] {
             assert_eq!(read(text).map(|path| path.steps), Ok(steps), "{text}");

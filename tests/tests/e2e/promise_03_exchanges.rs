@@ -1,11 +1,11 @@
 //! Promise 3: an accepted exchange survives `kill -9`, is delivered at least once under one key, and is recorded as
 //! delivered exactly once. When the answer was lost it is in doubt, and asked about before it is sent again.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use marsad_shared::{exchange::State, protocol::ExchangeRow};
 use marsad_tests::{
-    daemon::{Daemon, Home},
+    daemon::{Client, Daemon, Home},
     partner::{Desk, Fault, PartnerFile, Reply, Script},
 };
 
@@ -33,6 +33,22 @@ async fn send(daemon: &Daemon, desk: &Desk, name: &str, content: &str) -> anyhow
 
 async fn show(daemon: &Daemon, id: &str) -> anyhow::Result<ExchangeRow> {
     daemon.client.get(&format!("exchanges/{id}")).await
+}
+
+/// Hands over `document` for a connection, and gives it once it is in that state.
+async fn sent(
+    daemon: &Daemon,
+    connection: &str,
+    document: &Path,
+    state: State,
+) -> anyhow::Result<ExchangeRow> {
+    let row = daemon.json(&["send", connection, &document.to_string_lossy()]).await?;
+    let id = row["id"].as_str().unwrap_or_default().to_owned();
+    let reached = async |_: &Client| {
+        let row = show(daemon, &id).await?;
+        Ok((row.state == state).then_some(row))
+    };
+    daemon.until(&format!("{connection}: {state}"), reached).await
 }
 
 /// How often the timeline says that it was delivered.
@@ -311,15 +327,7 @@ async fn promise_3_a_fault_or_a_log_in_page_with_a_good_status_delivers_nothing(
         ("log-in", State::InDoubt, "a page that has a form, which is no receipt"),
         ("fine", State::Delivered, ""),
     ] {
-        let connection = format!("social/{name}");
-        let row = daemon.json(&["send", &connection, &document.to_string_lossy()]).await?;
-        let id = row["id"].as_str().unwrap_or_default().to_owned();
-        let row = daemon
-            .until(&format!("{name}: {state}"), async |_| {
-                let row = show(&daemon, &id).await?;
-                Ok((row.state == state).then_some(row))
-            })
-            .await?;
+        let row = sent(&daemon, &format!("social/{name}"), &document, state).await?;
         assert!(row.reason.unwrap_or_default().contains(words), "{name}");
     }
     Ok(())
@@ -384,15 +392,7 @@ async fn promise_3_a_receipt_is_what_says_that_it_is_one() -> anyhow::Result<()>
     let document = daemon.path().join("one.json");
     fs::write(&document, "{}")?;
     for (name, _, state, words) in cases {
-        let connection = format!("social/{name}");
-        let row = daemon.json(&["send", &connection, &document.to_string_lossy()]).await?;
-        let id = row["id"].as_str().unwrap_or_default().to_owned();
-        let row = daemon
-            .until(&format!("{name}: {state}"), async |_| {
-                let row = show(&daemon, &id).await?;
-                Ok((row.state == state).then_some(row))
-            })
-            .await?;
+        let row = sent(&daemon, &format!("social/{name}"), &document, state).await?;
         let reason = row.reason.unwrap_or_default();
         assert!(reason.contains(words), "{name}: {reason}");
     }

@@ -120,7 +120,9 @@ fn sweep(
     } else if append {
         Some("finds what is gone, and mode = \"append\" never takes a record back")
     } else if !raw.each.is_absent() {
-        Some("asks for one record after another (`each`), and what is lacked may be the other feed's")
+        Some(
+            "asks for one record after another (`each`), and what is lacked may be the other feed's",
+        )
     } else if ends {
         Some("would take for gone what changed behind the end of a stretch (`until_param`)")
     } else {

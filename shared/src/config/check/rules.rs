@@ -69,7 +69,8 @@ pub(super) fn nothing(at: &At<Vec<String>>) -> Vec<String> {
 
 /// What stands for nothing in a column of that type, of what does in all columns: yes and no are values of their own type.
 pub(super) fn nothing_of(kind: FieldType, common: &[String]) -> Vec<String> {
-    let means = |value: &&String| kind != FieldType::Boolean || !matches!(value.as_str(), "true" | "false");
+    let means =
+        |value: &&String| kind != FieldType::Boolean || !matches!(value.as_str(), "true" | "false");
     common.iter().filter(means).cloned().collect()
 }
 

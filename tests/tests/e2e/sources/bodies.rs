@@ -1,14 +1,6 @@
 //! Bodies: packed in every way and under wrong labels, slow, endless, cut, unchanged, and in other notations than JSON.
 
-use std::{
-    fmt::Write as _,
-    io::Write as _,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt::Write as _, io::Write as _, time::Duration};
 
 use encoding_rs::WINDOWS_1256;
 use flate2::{
@@ -22,11 +14,8 @@ use marsad_tests::{
 };
 use serde_json::json;
 
-use super::{Agency, COLUMNS, Case, at, id, lines, row, rows};
-use crate::{
-    waits,
-    zip::{Member, zip},
-};
+use super::{Agency, Case, at, id, lines, row, rows};
+use crate::zip::{Member, zip};
 
 fn plain() -> Vec<u8> {
     json!({ "data": rows(0..40) }).to_string().into_bytes()
@@ -204,130 +193,6 @@ async fn who_does_not_answer_is_seen_to_be_waited_for() -> anyhow::Result<()> {
     assert!(said.out.contains("agency/waits  schedule"), "{}", said.out);
     agency.first("waits").await?;
     assert_eq!(running(false).await?, None);
-    Ok(())
-}
-
-/// A partner that knows its own version, and answers 304 to who has it.
-fn versioned(asked: &Asked) -> Reply {
-    if asked.header("if-none-match") == Some("\"v1\"") {
-        return Reply::status(304).header("etag", "\"v1\"");
-    }
-    Reply::json(&json!({ "data": rows(0..5) })).header("etag", "\"v1\"")
-}
-
-/// The same by time of change.
-fn dated(asked: &Asked) -> Reply {
-    let changed = "Sun, 01 Mar 2020 00:00:00 GMT";
-    if asked.header("if-modified-since") == Some(changed) {
-        return Reply::status(304);
-    }
-    Reply::json(&json!({ "data": rows(0..5) })).header("last-modified", changed)
-}
-
-#[tokio::test]
-async fn what_has_not_changed_is_remembered_over_a_restart() -> anyhow::Result<()> {
-    let often = "schedule = { every = \"1s\" }";
-    let mut agency = Agency::start(vec![
-        Case::new("tagged", often, versioned),
-        Case::new("dated", often, dated),
-    ])
-    .await?;
-    for feed in ["tagged", "dated"] {
-        agency.first(feed).await?;
-    }
-    agency.daemon.kill9().await?;
-    let before = ["tagged", "dated"].map(|feed| agency.asked(feed).len());
-    agency.daemon.go().await?;
-    for (feed, before) in ["tagged", "dated"].into_iter().zip(before) {
-        agency.script.until_asked(&format!("/{feed}"), before + 1).await;
-        let asked = agency.asked(feed).remove(before);
-        let known = asked.header("if-none-match").or(asked.header("if-modified-since"));
-        assert!(known.is_some(), "the first request after the restart: {asked:?}");
-        let after = waits::last(&agency.daemon, &id(feed)).await?;
-        let run = agency.ended(feed, after).await?;
-        assert_eq!((run.outcome, run.counts.unchanged), (Outcome::Unchanged, 5), "{run:#?}");
-        assert_eq!((run.bytes, run.counts.received), (0, 5), "{run:#?}");
-        agency.same(feed, 0..5)?;
-    }
-    Ok(())
-}
-
-/// What stands before a partner may not let through what it is asked by: then it is asked without.
-#[tokio::test]
-async fn who_takes_no_marks_is_asked_without_them() -> anyhow::Result<()> {
-    let answer = |asked: &Asked| match asked.header("if-none-match") {
-        Some(_) => Reply::status(412),
-        None => Reply::json(&json!({ "data": rows(0..5) })).header("etag", "\"v1\""),
-    };
-    let agency =
-        Agency::start(vec![Case::new("strict", "schedule = { every = \"1s\" }", answer)]).await?;
-    let first = agency.first("strict").await?;
-    let after = first.id.0.unsigned_abs();
-    let run = agency.ended("strict", after).await?;
-    assert_eq!((run.outcome, run.counts.received), (Outcome::Unchanged, 5), "{run:#?}");
-    let asked = agency.asked("strict");
-    assert!(asked.iter().any(|asked| asked.header("if-none-match").is_some()));
-    Ok(())
-}
-
-/// A mark is of the place that gave it and of one version: not of wherever a redirect leads today, nor of every version (`*`);
-/// and who says that nothing changed and names another version says nothing.
-#[tokio::test]
-async fn a_mark_is_of_one_place_and_of_one_version() -> anyhow::Result<()> {
-    let later = Arc::new(AtomicBool::new(false));
-    let case = |name: &'static str, tag: fn(bool) -> &'static str| {
-        let later = Arc::clone(&later);
-        Case::new(name, "schedule = { every = \"1s\" }", move |asked| {
-            let later = later.load(Ordering::SeqCst);
-            if name == "moved" && asked.path == "/moved" {
-                let to = if later { "/moved/2" } else { "/moved/1" };
-                return Reply::status(302).header("location", to);
-            }
-            match asked.header("if-none-match") {
-                Some(_) => Reply::status(304).header("etag", tag(later)),
-                None => Reply::json(&json!({ "data": rows(0..if later { 8 } else { 5 }) }))
-                    .header("etag", tag(later)),
-            }
-        })
-    };
-    let cases = vec![
-        case("moved", |_| "\"1\""),
-        case("star", |_| "*"),
-        case("other", |later| if later { "\"v2\"" } else { "\"v1\"" }),
-    ];
-    let agency = Agency::start_with("redirects = true\n", cases).await?;
-    for feed in ["moved", "star", "other"] {
-        agency.first(feed).await?;
-        agency.same(feed, 0..5)?;
-    }
-    later.store(true, Ordering::SeqCst);
-    for feed in ["moved", "star", "other"] {
-        let all = async |_: &_| Ok((agency.rows(feed, &COLUMNS)?.len() == 8).then_some(()));
-        agency.daemon.until(&format!("{feed} is as the partner has it"), all).await?;
-        agency.same(feed, 0..8)?;
-    }
-    Ok(())
-}
-
-/// In the second in which it was given a list may change once more: its time of change is not asked by, until an answer of a
-/// later second says the same.
-#[tokio::test]
-async fn a_time_of_change_is_asked_by_once_it_is_over() -> anyhow::Result<()> {
-    let answer = |asked: &Asked| {
-        let changed = "Tue, 24 Nov 2026 10:00:00 GMT";
-        if asked.header("if-modified-since") == Some(changed) {
-            return Reply::status(304);
-        }
-        let date = if asked.before == 0 { changed } else { "Tue, 24 Nov 2026 10:01:00 GMT" };
-        let reply = Reply::json(&json!({ "data": rows(0..5) }));
-        reply.header("last-modified", changed).header("date", date)
-    };
-    let agency =
-        Agency::start(vec![Case::new("fresh", "schedule = { every = \"1s\" }", answer)]).await?;
-    agency.script.until_asked("/fresh", 3).await;
-    let known = |asked: &Asked| asked.header("if-modified-since").is_some();
-    let asked: Vec<_> = agency.asked("fresh").iter().map(known).take(3).collect();
-    assert_eq!(asked, [false, false, true]);
     Ok(())
 }
 

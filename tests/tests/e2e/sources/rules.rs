@@ -394,7 +394,10 @@ async fn what_a_field_holds_may_stand_in_a_list_and_nothing_may_be_a_word() -> a
                 json!({ "ids": [card("mrn", "77"), card("eid", "784000000000001")], "phone": "N/A", "open": false,
                         "address": [{ "city": "Kalba" }, { "city": "Dibba" }] }),
             ),
-            record(2, json!({ "partner": false, "ids": [], "phone": false, "note": " - ", "open": true })),
+            record(
+                2,
+                json!({ "partner": false, "ids": [], "phone": false, "note": " - ", "open": true }),
+            ),
             record(3, json!({ "ids": [card("eid", "1"), card("eid", "2")] })),
         ])
     };
@@ -402,12 +405,34 @@ async fn what_a_field_holds_may_stand_in_a_list_and_nothing_may_be_a_word() -> a
 fields = { id = "text", partner = { type = "integer", from = "$.partner[0]" }, eid = { type = "text", from = "$.ids[?@.system == 'eid'].value" }, city = { type = "text", from = "$.address[-1].city" }, phone = "text", note = "text", open = "boolean", at = { type = "timestamp", format = "unix_ms" } }"#;
     let agency = Agency::start(vec![Case::new("lists", keys, answer)]).await?;
     let run = agency.ended("lists", 0).await?;
-    assert_eq!((run.outcome, run.counts.inserted, run.counts.quarantined), (Outcome::Partial, 2, 1), "{run:#?}");
+    assert_eq!(
+        (run.outcome, run.counts.inserted, run.counts.quarantined),
+        (Outcome::Partial, 2, 1),
+        "{run:#?}"
+    );
     let columns = ["id", "partner", "eid", "city", "phone", "note", "open", "at"];
     let text = |text: &str| Cell::Text(text.to_owned());
     let at = || text("2026-11-16T08:00:00Z");
-    let one = vec![text("r1"), Cell::Integer(1), text("784000000000001"), text("Dibba"), Cell::Null, Cell::Null, Cell::Integer(0), at()];
-    let two = vec![text("r2"), Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Integer(1), at()];
+    let one = vec![
+        text("r1"),
+        Cell::Integer(1),
+        text("784000000000001"),
+        text("Dibba"),
+        Cell::Null,
+        Cell::Null,
+        Cell::Integer(0),
+        at(),
+    ];
+    let two = vec![
+        text("r2"),
+        Cell::Null,
+        Cell::Null,
+        Cell::Null,
+        Cell::Null,
+        Cell::Null,
+        Cell::Integer(1),
+        at(),
+    ];
     assert_eq!(agency.rows("lists", &columns)?, [one, two]);
     let said = agency.daemon.cli(&["quarantine", "--json"]).await?;
     assert!(said.out.contains("several elements of its list"), "{}", said.out);

@@ -34,14 +34,22 @@ async fn what_is_gone_is_found_by_a_read_of_all_there_is() -> anyhow::Result<()>
     reading.shelf.set(27, record(27, 20, false));
     reading.until_true("what changed comes").await?;
     let asked = reading.partner.asked("/cases");
-    let (whole, less): (Vec<_>, Vec<_>) = asked.iter().partition(|asked| asked.param("since").is_none());
-    assert!(!whole.is_empty() && !less.is_empty(), "both ways of asking: {} and {}", whole.len(), less.len());
+    let (whole, less): (Vec<_>, Vec<_>) =
+        asked.iter().partition(|asked| asked.param("since").is_none());
+    assert!(
+        !whole.is_empty() && !less.is_empty(),
+        "both ways of asking: {} and {}",
+        whole.len(),
+        less.len()
+    );
 
     // A partner that has lost most of it wipes nothing.
     let (before, truth) = (reading.living()?, reading.shelf.clone());
     let lost: Vec<_> = (10..45).collect();
     truth.take(lost.clone());
-    let held = waits::run(&reading.daemon, FEED, run.id.0.unsigned_abs(), "the brake", |run| run.waits).await?;
+    let held =
+        waits::run(&reading.daemon, FEED, run.id.0.unsigned_abs(), "the brake", |run| run.waits)
+            .await?;
     assert_eq!(reading.living()?, before, "{held:?}");
     lost.iter().filter(|n| **n != 27).for_each(|n| truth.set(*n, record(*n, 0, false)));
     truth.set(27, record(27, 20, false));
