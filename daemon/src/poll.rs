@@ -41,6 +41,10 @@ const UNTOLD: Duration = Duration::from_secs(2);
 /// The longest sleep before the clock is looked at again, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_mins(1);
 
+/// What is said of a feed until a read of all there is has told what is gone.
+const UNSWEPT: &str = "what is gone is not known: the last read of all there is (`sweep`) could not tell, and comes again when it is \
+                       due; why: marsad runs";
+
 mod due;
 
 /// The daemon stops.
@@ -117,8 +121,14 @@ impl Poller {
 
     /// Polls until `stop`. A partner's fault is a failed run, not an `Err`; neither is our own, which passes.
     pub async fn run(mut self: Box<Self>, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut seen = Timestamp::MIN;
         loop {
-            let wait = until(self.puller.services.clock.now(), self.next_at).min(NAP);
+            let now = self.puller.services.clock.now();
+            if now < seen {
+                self.heed_set_back(now);
+            }
+            seen = now;
+            let wait = until(now, self.next_at).min(NAP);
             let order = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(order) = self.orders.recv() => Some(*order),
@@ -155,6 +165,14 @@ impl Poller {
             // Apart: a task is as large as all that it may come to wait for, and of many feeds few are polled at a time.
             Box::pin(self.poll_once(order, &stop)).await;
         }
+    }
+
+    /// The clock was set back: what was planned by it as it was is not waited for.
+    fn heed_set_back(&mut self, now: Timestamp) {
+        let feed = &self.puller.feed;
+        let Origin::Http(request) = &feed.origin else { return };
+        let latest = due::latest(&request.schedule, now, self.fails, feed.id.as_str());
+        self.next_at = self.next_at.min(latest);
     }
 
     /// Somebody answers again: the feed is due soon.
@@ -233,7 +251,7 @@ impl Poller {
         let sweeps = order.is_none() && redo.is_none() && self.sweep.as_deref().is_some_and(is_due);
         let (mut errand, begun) = errand(order, redo, fails);
         if sweeps {
-            errand.scope = Scope::Full;
+            (errand.scope, errand.sweep) = (Scope::Full, true);
         }
         let is_full = errand.scope == Scope::Full;
         let ordered = (errand.scope != Scope::Incremental).then(|| errand.clone());
@@ -270,8 +288,22 @@ impl Poller {
             && (is_full && self.redo.is_none() || sweep.last.is_none() && trouble.is_none())
         {
             sweep.last = Some(*started_at);
+            let is_known = trouble.is_none() && !self.puller.undecided;
+            if is_full {
+                self.note_sweep(is_known).await;
+            }
         }
         self.settle(pulled, planned);
+    }
+
+    /// Keeps whether it is known what is gone.
+    async fn note_sweep(&self, is_known: bool) {
+        let feed = self.puller.feed.id.clone();
+        let note =
+            move |ledger: &mut Ledger| ledger.note_sweep(&feed, (!is_known).then_some(UNSWEPT));
+        if let Err(error) = self.puller.services.store.ledger.call(note).await {
+            error!(feed = %self.puller.feed.id, %error, "whether it is known what is gone could not be written down");
+        }
     }
 
     /// Keeps what is to be tried again over a restart; `None`: nothing is.
@@ -331,7 +363,7 @@ fn errand(
     };
     let errand = match redo {
         Some(redo) => Errand { trigger: Trigger::Retry, ..redo.errand },
-        None => Errand { trigger, actor, scope, hold, free },
+        None => Errand { trigger, actor, scope, hold, free, sweep: false },
     };
     (errand, begun)
 }

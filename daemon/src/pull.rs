@@ -71,6 +71,8 @@ pub struct Puller {
     reading: u64,
     /// A hash of what the records are declared to be: see [`declared`].
     declared: u64,
+    /// Whether the last read of all there is could not tell what is gone.
+    pub undecided: bool,
 }
 
 /// Who set a run going, and how far it is to read.
@@ -83,6 +85,9 @@ pub struct Errand {
     pub hold: bool,
     /// Whether a person has let it past the brake.
     pub free: bool,
+    /// Whether all there is is read because that is due (`sweep`), to find what is gone.
+    #[serde(default)]
+    pub sweep: bool,
 }
 
 /// A run that may have something to read.
@@ -162,6 +167,7 @@ impl Puller {
             first: None,
             reading,
             declared,
+            undecided: false,
         }
     }
 
@@ -280,6 +286,7 @@ impl Puller {
         stop: &CancellationToken,
     ) -> Result<Pulled, StoreError> {
         let started_at = start.at;
+        let swept = errand.sweep.then(|| notes::SWEPT.to_owned());
         let run = self.services.begin_run(start).await?;
         begun(run.id);
         let cancel = self.services.cancels.open(run.id, stop);
@@ -300,7 +307,7 @@ impl Puller {
             self.forget_reading().await;
         }
         run.start.at = started_at;
-        let ending = Ending { next_at, ..ending.noting(noted) };
+        let ending = Ending { next_at, ..ending.noting(swept).noting(noted) };
         self.count_volume(ending.outcome, run.pages, run.counts().received);
         if is_awaited(&run.start) {
             self.services.end_run(&run, ending).await?;

@@ -95,6 +95,7 @@ pub(super) fn feed(id: &str, freshness: Freshness) -> FeedRow {
         checked_at: read.then(|| ago(7200)),
         arrived_at: read.then(|| ago(90_000)),
         event_at: None,
+        unswept: None,
         deadline_at: read.then(|| ago(3600)),
         every_s: Some(3600),
         rows: 1284,

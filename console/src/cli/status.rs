@@ -147,6 +147,10 @@ fn troubles(snapshot: &Snapshot, look: &Look) -> String {
             Some(outcome @ Outcome::Held) if of_freshness(row.freshness) == Code::Ok => {
                 (Code::Warning, outcome.word(), None)
             }
+            // What is gone may be among what it has.
+            _ if row.unswept.is_some() && of_freshness(row.freshness) == Code::Ok => {
+                (Code::Warning, Outcome::Partial.word(), None)
+            }
             _ => (of_freshness(row.freshness), row.freshness.word(), row.since_at),
         };
         (code, row.id.to_string(), word, since, row.reason.as_deref())

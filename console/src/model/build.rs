@@ -181,6 +181,7 @@ pub(crate) fn feed(id: &str, freshness: Freshness) -> FeedRow {
         checked_at: checked,
         arrived_at: checked,
         event_at: None,
+        unswept: None,
         deadline_at: None,
         every_s: (freshness != Freshness::Exempt).then_some(900),
         rows: 1_284,

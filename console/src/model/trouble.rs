@@ -69,11 +69,13 @@ pub(super) fn is_behind(feed: &FeedRow) -> bool {
     !feed.paused && Weight::from(feed.freshness) > Weight::Calm
 }
 
-/// How much the last run of a feed that is fresh asks for somebody: one that is held waits until somebody comes.
+/// How much the last run of a feed that is fresh asks for somebody: one that is held waits until somebody comes, and a sweep
+/// that could not tell what is gone leaves that in the bank.
 fn of_last_run(feed: &FeedRow) -> Option<Weight> {
     match feed.last_outcome? {
-        Outcome::Failed => Some(Weight::Watch),
         Outcome::Held => Some(Weight::Warn),
+        _ if feed.unswept.is_some() => Some(Weight::Warn),
+        Outcome::Failed => Some(Weight::Watch),
         _ => None,
     }
 }
@@ -159,12 +161,15 @@ mod tests {
         failed.last_outcome = Some(Outcome::Failed);
         let mut waits = build::feed("police/wanted", Freshness::Fresh);
         waits.last_outcome = Some(Outcome::Held);
+        let mut unswept = build::feed("police/cars", Freshness::Fresh);
+        unswept.last_outcome = Some(Outcome::Unchanged);
+        unswept.unswept = Some("what is gone is not known".to_owned());
         let mut paused = build::feed("health/births", Freshness::Stale);
         paused.paused = true;
         let mut never = build::feed("education/grades", Freshness::Unknown);
         never.connection = "education/api".parse().unwrap();
         let late = build::feed("x/late", Freshness::Late);
-        let feeds = [behind, held, failed, waits, paused, late, never];
+        let feeds = [behind, held, failed, waits, unswept, paused, late, never];
         let connections = [build::connection("education/api", Health::Down)];
         let mut status = build::status();
         status.exchanges.insert("rejected".to_owned(), 2);
@@ -176,6 +181,7 @@ mod tests {
                 "connection:education/api",
                 "exchanges:rejected",
                 "run:police/wanted",
+                "run:police/cars",
                 "quarantine:courts/orders",
                 "feed:x/late",
                 "run:police/notices"

@@ -1,7 +1,7 @@
 //! The columns of each list: a heading, a width, and what a row says in it.
 
 use jiff::Timestamp;
-use marsad_shared::protocol::RunRow;
+use marsad_shared::{protocol::RunRow, run::Outcome};
 
 use crate::{
     model::{About, Label, Model, Row, View, Weight, words},
@@ -393,6 +393,7 @@ pub(super) fn state(model: &Model, row: &Row) -> String {
         Row::Trouble(trouble) => match &trouble.about {
             About::Connection(row, _) => words::health_key(row.health),
             About::Feed(row) => words::fresh_key(row.freshness),
+            About::LastRun(row) if row.unswept.is_some() => words::outcome_key(Outcome::Partial),
             About::LastRun(row) => row.last_outcome.map_or("status-failed", words::outcome_key),
             About::Held(_) => "status-held",
             About::Exchanges(state, _) => words::state_key(*state),

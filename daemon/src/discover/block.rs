@@ -77,8 +77,8 @@ impl Block {
 }
 
 fn field(column: &Column) -> String {
-    let Column { from, kind, format, sensitive, .. } = column;
-    if from.is_none() && format.is_none() && !sensitive {
+    let Column { from, kind, format, sensitive, nothing, .. } = column;
+    if from.is_none() && format.is_none() && !sensitive && !nothing {
         return quoted(kind.word());
     }
     let mut parts = vec![format!("type = {}", quoted(kind.word()))];
@@ -87,6 +87,7 @@ fn field(column: &Column) -> String {
     // Written out it is no zone that a format reads.
     let greenwich = format.as_ref().is_some_and(|format| format.ends_with("GMT"));
     parts.extend(greenwich.then(|| "zone = \"UTC\"".to_owned()));
+    parts.extend(nothing.then(|| "nothing = [\"false\"]".to_owned()));
     parts.extend(sensitive.then(|| "sensitive = true".to_owned()));
     format!("{{ {} }}", parts.join(", "))
 }
@@ -139,6 +140,7 @@ fn written(paging: &Paging) -> String {
     if let Some((name, Some(path))) = ends.iter().find(|(_, path)| path.is_some()) {
         parts.push(format!("{name} = {}", quoted(path)));
     }
+    parts.extend(paging.end.as_ref().map(|path| format!("end = {}", quoted(path))));
     format!("{{ {} }}", parts.join(", "))
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Column {
     pub(super) kind: FieldType,
     pub(super) format: Option<String>,
     pub(super) sensitive: bool,
+    /// Whether `false` stands there for nothing.
+    pub(super) nothing: bool,
     /// What a person should know of it.
     pub(super) note: Option<&'static str>,
 }
@@ -75,7 +77,12 @@ impl<'r> Table<'r> {
         for ((from, name), mut cells) in met.iter().copied().zip(values) {
             cells.resize(rows.len(), None);
             let nothing = cells.iter().flatten().all(|value| value.is_empty());
-            let below = [format!("$.{from}."), format!("{from}/")];
+            let below = [
+                format!("$.{from}."),
+                format!("$.{from}["),
+                format!("$['{from}']"),
+                format!("{from}/"),
+            ];
             let is_below = |other: &str| below.iter().any(|below| other.starts_with(below));
             // A map that is null in some records is known by what it holds in the others, as is an element.
             if nothing && met.iter().any(|(other, _)| is_below(other)) {
@@ -127,12 +134,14 @@ fn column(
     taken: &mut HashSet<String>,
 ) -> Column {
     let words = words(name);
-    let Typed { kind, format, note } = of_all(&words, cells.iter().copied().flatten());
-    let personal = matches!(kind, FieldType::EmiratesId | FieldType::Phone);
-    let sensitive = personal || is_sensitive(&words, name);
+    let typed = of_all(&words, cells.iter().copied().flatten());
+    let Typed { kind, format, note, personal, nothing } = typed;
+    let personal = personal || matches!(kind, FieldType::EmiratesId | FieldType::Phone);
+    let holds = || cells.iter().copied().flatten().any(|cell| is_about_people(cell, 0));
+    let sensitive = personal || is_sensitive(&words, name) || kind == FieldType::Json && holds();
     let own = column_name(name, plain, taken);
     let from = (from != own).then(|| from.to_owned());
-    Column { name: own, from, kind, format, sensitive, note }
+    Column { name: own, from, kind, format, sensitive, nothing, note }
 }
 
 /// A name that the bank can have: the partner's own, where it can. `plain`: what others are called, in lower case.
@@ -218,6 +227,57 @@ const PERSONAL: &[&str] = &[
     "ملاحظات",
     "ملاحظة",
 ];
+/// Words for people: what bears one is about them, whatever else it is about.
+const OF_PEOPLE: &[&str] = &[
+    "patient",
+    "student",
+    "applicant",
+    "guardian",
+    "child",
+    "children",
+    "spouse",
+    "wife",
+    "husband",
+    "mother",
+    "father",
+    "beneficiary",
+    "victim",
+    "witness",
+    "citizen",
+    "assignee",
+    "username",
+];
+/// Words for what is nobody else's business.
+const INTIMATE: &[&str] = &[
+    "ssn",
+    "mrn",
+    "visa",
+    "nationality",
+    "religion",
+    "gender",
+    "sex",
+    "salary",
+    "wage",
+    "photo",
+    "signature",
+    "fingerprint",
+    "biometric",
+    "allergy",
+    "allergies",
+    "medication",
+    "disability",
+    "disabilities",
+    "blood",
+    "bloodgroup",
+    "icd",
+    "icd10",
+    "vaccine",
+    "vaccination",
+    "diagnosis",
+    "diagnoses",
+    "death",
+    "national",
+];
 /// Words that make the name of a thing of it.
 const OF_THINGS: &[&str] = &[
     "area",
@@ -241,9 +301,50 @@ const OF_THINGS: &[&str] = &[
 ];
 
 fn is_sensitive(words: &[String], name: &str) -> bool {
-    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let national = name.contains("هوية") || name.contains("هويه");
-    national || ((has(PERSONAL) || has(PHONES)) && !has(OF_THINGS))
+    // `emails` is of several, and `mobilephone` or `homeaddress` end with what they are.
+    let is = |word: &str, list: &[&str]| {
+        let one = word.strip_suffix('s').unwrap_or(word);
+        list.contains(&word) || list.contains(&one)
+    };
+    let has = |list: &[&str]| words.iter().any(|word| is(word, list));
+    let ends = |with: &[&str]| {
+        words.iter().any(|word| {
+            let word = word.strip_suffix("es").or(word.strip_suffix('s')).unwrap_or(word);
+            with.iter().any(|end| word.ends_with(end.strip_suffix('s').unwrap_or(end)))
+        })
+    };
+    let whole = [
+        "هوية",
+        "هويه",
+        "تشخيص",
+        "جنسية",
+        "ديانة",
+        "فصيلة",
+        "إعاقة",
+        "اعاقة",
+        "موبايل",
+        "طبي",
+        "مرض",
+    ];
+    let told = whole.iter().any(|part| name.contains(part));
+    let named = has(PERSONAL) || has(PHONES) || ends(&["phone", "address", "email"]);
+    let of_things = words.iter().any(|word| OF_THINGS.contains(&word.as_str()));
+    // Whose number it is says the number alone, and mostly it is what tells records apart.
+    let number = ["id", "uuid", "guid", "key", "code", "no", "number", "ref", "reference"];
+    let is_number = words.last().is_some_and(|last| number.contains(&last.as_str()));
+    told || (has(OF_PEOPLE) && !is_number) || has(INTIMATE) || (named && !of_things)
+}
+
+/// As deep as nested values are looked through.
+const DEPTH: usize = 4;
+
+/// Whether something within a nested value is called as what is about people is, or is a card.
+fn is_about_people(node: &Node, depth: usize) -> bool {
+    let below = |node: &Node| depth < DEPTH && is_about_people(node, depth + 1);
+    let named = |name: &str| is_sensitive(&words(name), name);
+    node.members().iter().any(|(name, value)| named(name) || below(value))
+        || node.items().iter().any(below)
+        || super::form::is_card(node)
 }
 
 /// The cells of a JSON record: its members, and those of the maps among them.
@@ -254,18 +355,30 @@ pub(super) fn flatten(record: &Node) -> Row {
             continue;
         }
         let inner = value.members();
-        let plain = is_plain(name) && inner.iter().all(|(name, _)| is_plain(name));
+        let plain = can_be_led_to(name) && inner.iter().all(|(name, _)| can_be_led_to(name));
         if inner.is_empty() || !plain {
             row.push(Cell { from: name.clone(), name: name.clone(), value: value.clone() });
             continue;
         }
         row.extend(inner.iter().map(|(below, value)| Cell {
-            from: format!("$.{name}.{below}"),
+            from: way(&[name, below]),
             name: format!("{name}_{below}"),
             value: value.clone(),
         }));
     }
     row
+}
+
+/// Whether a path can lead through that name: see [`way`].
+fn can_be_led_to(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['\'', '\\']) && !name.chars().any(char::is_control)
+}
+
+/// The path into a record by these names, those in quotes that need it.
+fn way(names: &[&str]) -> String {
+    names.iter().fold("$".to_owned(), |path, name| {
+        if is_plain(name) { format!("{path}.{name}") } else { format!("{path}['{name}']") }
+    })
 }
 
 /// Whether a member is the envelope's word about a record and none of its fields.
@@ -282,27 +395,30 @@ pub(super) fn flatten_resource(record: &Node) -> Row {
         }
     }
     let attributes = record.member("attributes").map(Node::members).unwrap_or_default();
-    for (name, value) in attributes.iter().filter(|(name, _)| is_plain(name)) {
+    for (name, value) in attributes.iter().filter(|(name, _)| can_be_led_to(name)) {
         row.push(Cell {
-            from: format!("$.attributes.{name}"),
+            from: way(&["attributes", name]),
             name: name.clone(),
             value: value.clone(),
         });
     }
     let related = record.member("relationships").map(Node::members).unwrap_or_default();
-    for (name, value) in related.iter().filter(|(name, _)| is_plain(name)) {
+    for (name, value) in related.iter().filter(|(name, _)| can_be_led_to(name)) {
         let Some(data) = value.member("data") else { continue };
         let (from, column, value) = match data.member("id") {
-            Some(id) => (format!("$.relationships.{name}.data.id"), format!("{name}_id"), id),
-            None if data.is_nested() => {
-                (format!("$.relationships.{name}.data"), name.clone(), data)
-            }
+            Some(id) => (way(&["relationships", name, "data", "id"]), format!("{name}_id"), id),
+            None if data.is_nested() => (way(&["relationships", name, "data"]), name.clone(), data),
             None => continue,
         };
         row.push(Cell { from, name: column, value: value.clone() });
     }
     row
 }
+
+/// Words that end as an id does.
+const NO_IDS: &[&str] = &[
+    "valid", "invalid", "rapid", "covid", "liquid", "solid", "unpaid", "prepaid", "hybrid", "humid",
+];
 
 /// Whether a name says that it tells one record from another: 0 most, 3 least. A mere number counts within something, and may
 /// only happen to be another one in each record.
@@ -315,7 +431,13 @@ pub(super) fn identity(column: &Column) -> Option<u8> {
         || matches!(last, "no" | "number" | "key" | "ref" | "reference")
         || matches!(first, "رقم" | "معرف" | "المعرف" | "الرقم" | "رمز");
     let whose = column.kind == FieldType::EmiratesId || column.sensitive;
-    let nested = matches!(column.kind, FieldType::Json | FieldType::Decimal);
+    let nested = matches!(column.kind, FieldType::Json | FieldType::Decimal | FieldType::Boolean);
+    // `contactid`, and the codes of a list, where each record has another.
+    let joined =
+        last.len() > 4 && last.ends_with("id") && !NO_IDS.contains(&last) || last == "code";
+    if joined && !nested && !whose {
+        return Some(3);
+    }
     match (says && !nested, words.len()) {
         (true, 1) if !whose => Some(u8::from(!id)),
         (true, _) if !whose && (id || last == "no") => Some(2),

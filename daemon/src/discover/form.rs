@@ -44,11 +44,15 @@ pub(super) struct Typed {
     pub(super) kind: FieldType,
     pub(super) format: Option<String>,
     pub(super) note: Option<&'static str>,
+    /// Whether it is about people, whatever it is called.
+    pub(super) personal: bool,
+    /// Whether `false` stands there for nothing, as Odoo has it.
+    pub(super) nothing: bool,
 }
 
 impl From<FieldType> for Typed {
     fn from(kind: FieldType) -> Self {
-        Self { kind, format: None, note: None }
+        Self { kind, format: None, note: None, personal: false, nothing: false }
     }
 }
 
@@ -60,6 +64,17 @@ const SECONDS: std::ops::Range<i64> = 1_000_000_000..4_102_444_800;
 /// The type of a column with a name of these words.
 pub(super) fn of_all<'n>(words: &[String], values: impl Iterator<Item = &'n Node>) -> Typed {
     let values: Vec<_> = values.filter(|value| !value.is_empty()).collect();
+    let is_no = |value: &&&Node| **value == &Node::Bool(false);
+    let is_flag = |value: &&Node| of(value) == Form::Boolean;
+    if values.iter().any(|value| is_no(&value)) && !values.iter().all(is_flag) {
+        let rest = values.into_iter().filter(|value| *value != &Node::Bool(false));
+        return Typed { nothing: true, ..of_some(words, rest.collect()) };
+    }
+    of_some(words, values)
+}
+
+/// The same of values that are all there.
+fn of_some(words: &[String], values: Vec<&Node>) -> Typed {
     let forms: Vec<_> = values.iter().map(|value| of(value)).collect();
     let all = |is: fn(&Form) -> bool| forms.iter().all(is);
     let noted = |kind, note| Typed { note: Some(note), ..Typed::from(kind) };
@@ -79,7 +94,10 @@ pub(super) fn of_all<'n>(words: &[String], values: impl Iterator<Item = &'n Node
                 "some say that there is no card, which is nothing",
             );
         }
-        return noted(FieldType::Text, "not all of it are Emirates IDs");
+        return Typed {
+            personal: true,
+            ..noted(FieldType::Text, "not all of it are Emirates IDs")
+        };
     }
     if is_named(words, PHONES) && values.iter().all(|value| is_phone(value)) {
         return noted(
@@ -240,6 +258,11 @@ fn folded(text: &str) -> String {
         _ => c,
     };
     text.chars().filter(|c| *c != '\u{66c}').map(fold).collect()
+}
+
+/// Whether a value is an Emirates ID.
+pub(super) fn is_card(value: &Node) -> bool {
+    of(value) == Form::EmiratesId
 }
 
 fn is_emirates_id(text: &str) -> bool {

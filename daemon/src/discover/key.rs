@@ -56,6 +56,17 @@ pub(super) fn guessed(table: &Table<'_>, rows: usize) -> Option<Key> {
             "guess: together these differ in each record of the sample",
         );
     }
+    // What repeats with something beside it that differs is rather a part of the key; a count of versions is none.
+    if let Some((_, at)) = named.first().filter(|(rank, _)| *rank < 3 && rows > 1)
+        && let Some(other) = (0..table.columns.len())
+            .filter(|other| other != at && is_usable(table, *other) && !is_a_count(table, *other))
+            .find(|other| table.tells_apart(&[*at, *other]))
+    {
+        return key(
+            &[*at, other],
+            "guess: an id that repeats; together these differ in each record of the sample",
+        );
+    }
     if let Some((rank, at)) = named.first()
         && (*rank < 3 || rows < 2)
     {
@@ -67,13 +78,26 @@ pub(super) fn guessed(table: &Table<'_>, rows: usize) -> Option<Key> {
         return key(&[*at], why);
     }
     let usable: Vec<_> = (0..table.columns.len()).filter(|at| is_usable(table, *at)).collect();
-    let apart = (1..=usable.len().min(COLUMNS))
-        .filter_map(|many| usable.get(..many))
-        .find(|columns| rows > 1 && table.tells_apart(columns));
-    match apart {
-        Some(columns) => key(
-            columns,
+    let of_things = |at: &&usize| table.columns.get(**at).is_some_and(|column| !column.sensitive);
+    let things: Vec<_> = usable.iter().filter(of_things).copied().collect();
+    let apart = |usable: &[usize]| {
+        let firsts = (1..=usable.len().min(COLUMNS)).filter_map(|many| usable.get(..many));
+        firsts
+            .into_iter()
+            .find(|columns| rows > 1 && table.tells_apart(columns))
+            .map(<[usize]>::to_vec)
+    };
+    if let Some(columns) = apart(&things) {
+        return key(
+            &columns,
             "guess: no column is called an id; together these differ in each record of the sample",
+        );
+    }
+    match apart(&usable) {
+        Some(columns) => key(
+            &columns,
+            "guess, and a poor one: nothing but what is about people tells these records apart, and two of them may have the same; ask \
+             the partner what tells one record from another",
         ),
         None => key(
             usable.get(..1).unwrap_or(&[0]),
@@ -90,6 +114,13 @@ fn is_usable(table: &Table<'_>, at: usize) -> bool {
     table.is_whole(at)
         && !column.is_some_and(is_change)
         && !matches!(kind, None | Some(FieldType::Json | FieldType::Decimal | FieldType::Boolean))
+}
+
+/// Whether a column counts the versions of a record, or the records.
+fn is_a_count(table: &Table<'_>, at: usize) -> bool {
+    let words = table.columns.get(at).map(|column| words(&column.name)).unwrap_or_default();
+    let counts = ["seq", "sequence", "version", "rev", "revision", "index", "row"];
+    words.iter().any(|word| counts.contains(&word.as_str()))
 }
 
 /// Whether a column is called a number, which counts within something, and not an id.

@@ -15,7 +15,7 @@ use super::{
     node::Node,
     paging::{About, Envelope, Paging},
     sdmx,
-    style::{NoData, Style, recognise, success},
+    style::{NoData, Spot, Style, recognise, success},
     xml,
 };
 use crate::{decode, shape::infer::SAMPLE};
@@ -101,7 +101,7 @@ pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
     Ok(Found {
         format: Some("csv"),
         csv: Some((head.delimiter, head.header_row)),
-        paging: envelope.paging(),
+        paging: envelope.paging(head.rows.len()),
         of_all: of_all(envelope.total().filter(|_| whole), head.rows.len()),
         rows: head.rows,
         twice: head.twice,
@@ -175,7 +175,11 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
             Unknown::new(why, "see what the answer looks like; a login or error page may stand in its place")
         }
     })?;
-    let (style, spot) = recognise(&root).map_err(|error| no_data(&error))?;
+    let (style, spot) = match recognise(&root) {
+        // Whoever says where they stand knows better.
+        Err(NoData::Pair) if sample.records.is_some() => (Style::Rest, Spot::default()),
+        recognised => recognised.map_err(|error| no_data(&error))?,
+    };
     if style == Style::SdmxJson {
         let columns = sdmx::of_json(&root);
         return Ok(Found { columns, ..Found::of(style) });
@@ -207,7 +211,7 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         records: records_key,
         rows: rows(style, &records),
         success: (style == Style::Rest).then(|| success(&root)).flatten(),
-        paging: envelope.paging(),
+        paging: envelope.paging(here),
         more: envelope.says_more(),
         of_all: of_all(total, here),
         ..Found::of(style)
@@ -229,7 +233,7 @@ fn look_lines(sample: &Sample<'_>, text: &str) -> Found {
     Found {
         format: Some("ndjson"),
         rows,
-        paging: envelope.paging(),
+        paging: envelope.paging(lines),
         of_all: of_all(envelope.total().filter(|_| !sample.cut), lines),
         ..Found::of(Style::Ndjson)
     }
@@ -276,7 +280,7 @@ fn look_xml(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
     Ok(Found {
         format: (style == Style::Xml).then_some("xml"),
         records: Some(names.join("/")),
-        paging: envelope.paging(),
+        paging: envelope.paging(records.len()),
         more: envelope.says_more(),
         of_all: of_all(envelope.total().filter(|_| !sample.cut), records.len()),
         rows: records.into_iter().take(SAMPLE).map(xml::cells).collect(),
@@ -313,6 +317,7 @@ fn no_data(error: &NoData) -> Unknown {
         NoData::Nameless => {
             "ask for objects (datasette: ?_shape=objects), or say where the records stand, with --records"
         }
+        NoData::Pair => "say where the records stand: --records '$[1][*]'",
         NoData::Service => "sample one of its sets, such as SERVICE/Enrolments",
     };
     Unknown::new(error.to_string(), remedy)

@@ -5,7 +5,7 @@ use url::Url;
 
 use self::{
     numbers::of_query,
-    words::{END, MAPS, MORE, PAGES, PART, TOTAL, folded},
+    words::{END, LAST, MAPS, MORE, PAGES, PART, TOTAL, folded},
 };
 use super::{
     node::Node,
@@ -25,6 +25,8 @@ pub(super) struct Paging {
     pub(super) guessed: bool,
     /// Where a flag says that there is more.
     pub(super) more: Option<String>,
+    /// Where a flag says that this is the end, whatever leads on from it.
+    pub(super) end: Option<String>,
     /// Where the number of all records stands.
     pub(super) total: Option<String>,
     /// Where the number of all pages stands.
@@ -108,8 +110,8 @@ impl<'n> Envelope<'n> {
         Self { entries: Vec::new(), about, path: path::<&'n str>, nodes: false }
     }
 
-    /// How the next page is asked for; `None`: nothing says that there is one.
-    pub(super) fn paging(&self) -> Option<Paging> {
+    /// How the page behind one of `here` records is asked for; `None`: nothing says that there is one.
+    pub(super) fn paging(&self, here: usize) -> Option<Paging> {
         let mut paging = header::link(self.about)
             .or_else(|| self.graphql())
             .or_else(|| self.away())
@@ -120,11 +122,19 @@ impl<'n> Envelope<'n> {
             .or_else(|| self.numbers())
             .or_else(|| of_query(self.about.url))
             .or_else(|| self.next_number())?;
-        paging.more = self.flag(MORE).map(|(names, _)| (self.path)(names));
+        let at = |found: Option<(&[&'n str], bool)>| found.map(|(names, _)| (self.path)(names));
+        paging.more = at(self.flag(MORE));
         if matches!(paging.kind, Kind::Page { .. } | Kind::Offset { .. }) {
-            let count = |names| self.number(names).map(|(names, _)| (self.path)(names));
-            paging.total = count(TOTAL);
-            paging.total_pages = count(PAGES);
+            // A count that is no more than what came may be that of the page.
+            let here = i64::try_from(here).unwrap_or(i64::MAX);
+            let counts = |(names, count): &(&[&str], i64)| {
+                *count > here && !names.iter().any(|name| ["summary", "facets"].contains(name))
+            };
+            let total = TOTAL.iter().find_map(|name| self.number(&[name]).filter(counts));
+            paging.total = total.map(|(names, _)| (self.path)(names));
+            paging.total_pages = self.number(PAGES).map(|(names, _)| (self.path)(names));
+        } else if paging.more.is_none() {
+            paging.end = at(self.flag(LAST).filter(|(_, is_last)| !is_last));
         }
         Some(paging)
     }
@@ -185,6 +195,11 @@ impl<'n> Envelope<'n> {
     }
 }
 
+/// How many records the address asked for at most, if it says so.
+pub(super) fn most_asked(url: Option<&Url>) -> Option<i64> {
+    numbers::asked(url, words::SIZES).map(|(_, most)| most)
+}
+
 /// All names and values down to [`DEPTH`], those further out first.
 fn entries(root: &Node) -> Vec<(Vec<&str>, &Node)> {
     let mut entries = Vec::new();
@@ -209,7 +224,15 @@ fn entries(root: &Node) -> Vec<(Vec<&str>, &Node)> {
 
 impl Paging {
     fn known(kind: Kind) -> Self {
-        Self { kind, guessed: false, more: None, total: None, total_pages: None, size: None }
+        Self {
+            kind,
+            guessed: false,
+            more: None,
+            end: None,
+            total: None,
+            total_pages: None,
+            size: None,
+        }
     }
 
     fn guess(kind: Kind) -> Self {
@@ -235,7 +258,7 @@ mod tests {
     fn found(text: &str, about: About<'_>) -> Option<Paging> {
         let root: Node = serde_json::from_str(text).unwrap();
         let (_, spot) = recognise(&root).unwrap();
-        Envelope::of_json(&root, &spot, about).paging()
+        Envelope::of_json(&root, &spot, about).paging(spot.records(&root).len())
     }
 
     fn next_url(next: &str) -> Kind {

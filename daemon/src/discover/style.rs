@@ -105,6 +105,8 @@ pub(super) enum NoData {
     Nameless,
     #[error("it lists what an OData service has, and holds no records itself")]
     Service,
+    #[error("it is a list of two: what is said of the page, and the records")]
+    Pair,
 }
 
 /// Looks at a JSON document as a whole.
@@ -133,6 +135,17 @@ pub(super) fn recognise(root: &Node) -> Result<(Style, Spot), NoData> {
     // What else it lists is not what was asked for.
     if USUAL.iter().filter_map(|name| root.member(name)).any(is_nameless) || is_nameless(root) {
         return Err(NoData::Nameless);
+    }
+    if let Node::List(items) = root
+        && let [Node::Map(_), records @ Node::List(_)] = items.as_slice()
+        && records.is_records()
+    {
+        return Err(NoData::Pair);
+    }
+    if root.member("resourceType").and_then(Node::text) == Some("Bundle")
+        && root.member("entry").is_none()
+    {
+        return Err(NoData::NoRecords);
     }
     match largest(root) {
         Some(names) => Ok((Style::Rest, Spot { names, ..Spot::default() })),
@@ -261,6 +274,9 @@ const BESIDE: &[&str] =
 /// What a list is often called that holds the records, where it holds none just now.
 const USUAL: &[&str] = &["data", "items", "results", "records", "value", "rows", "content"];
 
+/// Others, which are known by them where they are empty.
+const OTHERS: &[&str] = &["Resources", "features", "entry", "entries", "issues", "members"];
+
 /// Names down to the largest list of objects; of like ones, the one that is met first.
 fn largest(root: &Node) -> Option<Vec<String>> {
     if let Node::List(items) = root {
@@ -291,7 +307,7 @@ fn largest(root: &Node) -> Option<Vec<String>> {
     best.map(|(_, names)| names).or_else(|| {
         let empty =
             |name: &&&str| matches!(root.member(name), Some(Node::List(items)) if items.is_empty());
-        USUAL.iter().find(empty).map(|name| vec![(*name).to_owned()])
+        USUAL.iter().chain(OTHERS).find(empty).map(|name| vec![(*name).to_owned()])
     })
 }
 

@@ -13,6 +13,7 @@ use crate::{
     shape::{Shaper, infer::SAMPLE},
 };
 
+mod apis;
 mod samples;
 mod text;
 
@@ -266,7 +267,7 @@ fn what_an_address_asks_by_is_written_as_it_asks() {
             "?start_time=0",
             [
                 "path = \"/v1/things?start_time=0\"",
-                "pagination = { kind = \"cursor\", param = \"cursor\", next = \"$.after_cursor\", replaces = [\"start_time\"] }",
+                "pagination = { kind = \"cursor\", param = \"cursor\", next = \"$.after_cursor\", replaces = [\"start_time\"], end = \"$.end_of_stream\" }",
             ],
         ),
         (

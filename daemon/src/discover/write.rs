@@ -9,7 +9,8 @@ use super::{
     column::{Column, Table, deletion, is_change},
     key::{self, Key},
     look::Found,
-    paging::{Kind, Paging},
+    node::Node,
+    paging::{Kind, Paging, most_asked},
     style::Style,
 };
 
@@ -62,7 +63,7 @@ pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
     write_sheet(found, &mut block, &mut notes);
     block.key(&key);
     if !sample.place.is_folder() {
-        write_paging(found, is_capped(sample, found), &mut block);
+        write_paging(sample, found, &mut block);
         write_incremental(found, &columns, since.as_deref(), &mut block);
     }
     write_deletions(found, &table, &mut block);
@@ -180,9 +181,10 @@ fn is_capped(sample: &Sample<'_>, found: &Found) -> bool {
     found.style == Style::Odata && names.any(|(name, _)| CAPS.contains(&name.as_ref()))
 }
 
-fn write_paging(found: &Found, capped: bool, block: &mut Block) {
+fn write_paging(sample: &Sample<'_>, found: &Found, block: &mut Block) {
     let left = found.left();
-    if capped {
+    let asked = most_asked(sample.place.url()).and_then(|most| usize::try_from(most).ok());
+    if is_capped(sample, found) {
         if let Left::Counted { total, here } = left {
             block.say(&format!(
                 "The answer holds {here} of {total} records, as its address asked for."
@@ -205,6 +207,11 @@ fn write_paging(found: &Found, capped: bool, block: &mut Block) {
         (Left::Nothing, _) if found.style.pages() => {}
         (Left::Nothing, Some(paging)) => block.paging(paging),
         (Left::Nothing, None) if found.style.is_one_answer() => {}
+        (Left::Nothing, None) if found.rows.len() > 1 && asked == Some(found.rows.len()) => block.say(&format!(
+            "The address asks for {0} records at most, and {0} came: there are more behind them, it seems. Say how to ask for them, \
+             `pagination`.",
+            found.rows.len()
+        )),
         (Left::Nothing, None) => block.say(
             "Nothing in the answer leads to a second page. If there are more, say how to ask for them: `pagination`.",
         ),
@@ -295,6 +302,7 @@ impl Found {
                 kind,
                 format: None,
                 sensitive: false,
+                nothing: false,
                 note: None,
             };
             let text = |name| of(name, FieldType::Text);
@@ -318,6 +326,15 @@ impl Found {
                 why: "guess: the sample holds no record to tell from",
             })
         };
-        (table.columns.clone(), key)
+        let mut columns = table.columns.clone();
+        for (at, column) in columns.iter_mut().enumerate() {
+            let is_text = |cell: &Option<&Node>| matches!(cell, Some(Node::Text(_)));
+            let names = column.kind == FieldType::Integer && key.columns.contains(&column.name);
+            if names && table.cells(at).iter().any(is_text) {
+                // What is written as text may be a name that begins with a zero, in a record that did not come yet.
+                column.kind = FieldType::Text;
+            }
+        }
+        (columns, key)
     }
 }

@@ -269,6 +269,10 @@ pub(super) fn cells(record: &Element) -> Row {
         if row.iter().any(|cell: &Cell| cell.from == from) {
             continue;
         }
+        if by.is_none() && twins.len() > 1 {
+            row.push(Cell { from, name: column, value: Node::List(Vec::new()) });
+            continue;
+        }
         for (name, value) in child.attributes.iter().filter(|(name, _)| Some(name) != by) {
             row.push(cell(format!("{from}/@{name}"), format!("{column}_{name}"), value));
         }
@@ -285,7 +289,12 @@ fn add(element: &Element, from: String, column: String, row: &mut Row) {
     }
     for below in &element.children {
         let (from, column) = (format!("{from}/{}", below.name), format!("{column}_{}", below.name));
-        add(below, from, column, row);
+        let twins = element.children.iter().filter(|twin| twin.name == below.name).count();
+        if twins == 1 {
+            add(below, from, column, row);
+        } else if row.iter().all(|cell: &Cell| cell.from != from) {
+            row.push(Cell { from, name: column, value: Node::List(Vec::new()) });
+        }
     }
 }
 

@@ -55,9 +55,15 @@ pub(super) fn first(
 
 /// Whether all of a feed is to be read `now`, if that was done last at `last`. One that was never read is read whole anyway.
 pub(super) fn sweeps(sweep: &Schedule, now: Timestamp, last: Option<Timestamp>) -> bool {
-    // A clock that was set back has no say in it.
-    let Some(last) = last.map(|last| last.min(now)) else { return false };
-    sweep.next_after(last, Some(last), 0.0) <= now
+    // A time that is still to come was written down by a clock that was wrong.
+    last.is_some_and(|last| last > now || sweep.next_after(last, Some(last), 0.0) <= now)
+}
+
+/// The latest that a feed with `fails` failed runs may be due, seen from `now`; but for a wait that the partner named, which its
+/// connection keeps to by itself.
+pub(super) fn latest(schedule: &Schedule, now: Timestamp, fails: u32, feed: &str) -> Timestamp {
+    let scheduled = schedule.next_after(now, Some(now), jitter(feed, 0));
+    if fails == 0 { scheduled } else { scheduled.max(plus(now, refusal::wait(fails))) }
 }
 
 /// When a feed is due after a run.
@@ -174,6 +180,22 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_set_back_is_waited_for_no_longer_than_any_other() {
+        let (noon, hourly) =
+            (at("2026-11-24T12:00:00Z"), Schedule::Every { every: Duration::from_hours(1) });
+        let often = Schedule::Every { every: Duration::from_secs(10) };
+        for (schedule, fails, expected, why) in [
+            (&hourly, 0, 3_600, "an interval"),
+            (&often, 0, 10, "a short one"),
+            (&often, 1, 600, "a log-in that was refused is not repeated sooner for it"),
+            (&hourly, 1, 3_600, "the longer of the two"),
+        ] {
+            let waits = latest(schedule, noon, fails, "a/b").duration_since(noon).as_secs();
+            assert_eq!(waits, expected, "{why}");
+        }
+    }
+
+    #[test]
     fn all_is_read_as_often_as_it_says_and_not_at_once() {
         let (noon, daily) =
             (at("2026-11-24T12:00:00Z"), Schedule::Every { every: Duration::from_hours(24) });
@@ -182,7 +204,7 @@ mod tests {
             (&daily, None, false, "it is read whole for the first time"),
             (&daily, Some("2026-11-23T12:00:01Z"), false, "a second is left"),
             (&daily, Some("2026-11-23T12:00:00Z"), true, "now"),
-            (&daily, Some("2026-11-24T13:00:00Z"), false, "the clock was set back"),
+            (&daily, Some("2026-11-24T13:00:00Z"), true, "the clock was set back"),
             (&night, Some("2026-11-24T02:59:00Z"), true, "a night has passed"),
             (&night, Some("2026-11-24T03:01:00Z"), false, "it was that night"),
         ] {

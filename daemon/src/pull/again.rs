@@ -45,7 +45,12 @@ impl Puller {
         if repeated || !self.services.store.cache.call(move |cache| cache.lacks(&feed)).await? {
             return Ok(());
         }
-        match self.read_again(trip, course).await {
+        // The rows that are kept are those of the first read, and so is where the cursor goes.
+        let (trail, total) = (course.set_aside(), course.run.total);
+        let met = self.read_again(trip, course).await;
+        course.take_up(trail);
+        course.run.total = total;
+        match met {
             Ok(met) if met == course.met => {}
             Ok(_) => {
                 course.doubted = true;
@@ -64,7 +69,7 @@ impl Puller {
     /// Reads all pages, and gives what was met on them.
     async fn read_again(&self, trip: &Trip<'_>, course: &mut Course) -> Result<Met, Trouble> {
         let Trip { request, asker, stop } = *trip;
-        (course.legs, course.run.total) = (1, None);
+        course.run.total = None;
         self.begin(request, course).await?;
         // Nobody takes a count for an end that lacks a record.
         let mut walker = Walker::new(request).beyond_count();

@@ -12,7 +12,7 @@ use marsad_shared::{
     },
 };
 
-use super::{Errand, landing::Landing};
+use super::{Errand, course::is_beside_cursor, landing::Landing};
 use crate::{run::Outside, services::Scope};
 
 /// All that decides about a load, on its way to the cache.
@@ -45,6 +45,8 @@ pub(super) enum Settled {
     Joined { odd: Option<String>, superseded: Option<RunId> },
     /// It waits for a person, in place of what waited before.
     Held { reason: String, replaced: Option<RunId> },
+    /// The brake has stopped a sweep, of which nothing is kept.
+    Braked { reason: String },
     /// Every row was refused: there is nothing to join.
     Nothing,
 }
@@ -80,6 +82,15 @@ impl Closing {
         self.last.ended.counts = counts;
         self.last.validators = self.last.validators.take().map(|known| known.of(counts.received));
         let settled = match verdict {
+            // What lives may come again by its changes while it waits, and nobody would see that: it is not kept.
+            Verdict::Hold(why) if self.errand.sweep => Settled::Braked {
+                reason: format!(
+                    "{why}. It would {}; nothing of it is in the bank, and nothing waits. Ask the partner, and if that is right: \
+                     marsad resync {} --full, which can be released",
+                    does(&counts),
+                    self.feed
+                ),
+            },
             Verdict::Hold(why) => self.hold(cache, &counts, Some(why))?,
             Verdict::Free | Verdict::Odd(_) if self.errand.hold => {
                 self.hold(cache, &counts, None)?
@@ -117,22 +128,22 @@ impl Closing {
             ),
         };
         self.forget_job(cache)?;
-        let is_window = self.is_window();
+        let stays = self.is_beside_cursor();
         let Last { cursor, ended, .. } = self.last;
         let (stood, counts) = (self.landing.stood, *counts);
-        let cursor = if is_window { stood.clone() } else { cursor };
+        let cursor = if stays { stood.clone() } else { cursor };
         let holding = Holding { reason: reason.clone(), by_brake, counts, stood, cursor, ended };
         let replaced = cache.hold(&self.feed, self.at, holding)?;
         Ok(Settled::Held { reason, replaced })
     }
 
-    /// Whether it is a stretch of time, by which the cursor does not move.
-    fn is_window(&self) -> bool {
-        matches!(self.errand.scope, Scope::Window { .. })
+    /// Whether the cursor does not move by it.
+    const fn is_beside_cursor(&self) -> bool {
+        is_beside_cursor(&self.errand)
     }
 
     fn forget_job(&self, cache: &mut Cache) -> Result<(), StoreError> {
-        if self.is_window() { Ok(()) } else { cache.forget_job(&self.feed, self.run) }
+        if self.is_beside_cursor() { Ok(()) } else { cache.forget_job(&self.feed, self.run) }
     }
 
     pub(super) fn join(
@@ -140,13 +151,16 @@ impl Closing {
         cache: &mut Cache,
         odd: Option<String>,
     ) -> Result<Settled, StoreError> {
-        let is_window = self.is_window();
+        let (stays, all) = (self.is_beside_cursor(), self.errand.scope == Scope::Full);
         let Self { feed, at, last, .. } = self;
-        if is_window {
+        if stays {
             cache.finish_window(&feed, at, &last.ended)?;
+        } else {
+            cache.finish_walk(&feed, at, &last)?;
+        }
+        if stays && !all {
             return Ok(Settled::Joined { odd, superseded: None });
         }
-        cache.finish_walk(&feed, at, &last)?;
         let superseded = cache.drop_held(&feed)?;
         Ok(Settled::Joined { odd, superseded })
     }

@@ -30,6 +30,12 @@ use crate::{
     trouble::Trouble,
 };
 
+/// Whether the cursor stays where it is, whatever comes: a stretch of time is not all that changed since, and a sweep may pass
+/// what is changed while it goes on.
+pub(super) const fn is_beside_cursor(errand: &Errand) -> bool {
+    errand.sweep || matches!(errand.scope, Scope::Window { .. })
+}
+
 /// How long what a partner gave us to go on with is tried, once nothing comes of it any more.
 const WALK_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
@@ -87,6 +93,8 @@ pub(super) struct Course {
     mode: Mode,
     /// Something shows that it may not be all there is.
     pub(super) doubted: bool,
+    /// It was to find what is gone, and could not tell.
+    pub(super) undecided: bool,
     /// What the runs before it brought, of a feed that is read whole each time.
     pub(super) earlier: Vec<Volume>,
     /// What became of its load.
@@ -133,6 +141,20 @@ pub(super) struct Course {
     resumed: Option<Timestamp>,
 }
 
+/// The way that a walk has gone, which says where the cursor goes.
+pub(super) struct Trail {
+    best: Option<String>,
+    at_best: u64,
+    best_before: Option<String>,
+    handle: Option<String>,
+    leg: Leg,
+    legs: u64,
+    horizon: Option<Timestamp>,
+    refused_legs: u64,
+    slips: Slips,
+    seen: Seen,
+}
+
 impl Course {
     /// A walk of `run` that asks for what `of` is a hash of: from the cursor of `position`, or from the beginning.
     pub(super) fn begin(
@@ -154,6 +176,7 @@ impl Course {
             full,
             mode,
             doubted: false,
+            undecided: false,
             earlier: Vec::new(),
             settled: None,
             errand,
@@ -222,6 +245,42 @@ impl Course {
         }
     }
 
+    /// Leaves the way that was gone, so that another read of the same can begin: what is found on that leads nowhere.
+    pub(super) fn set_aside(&mut self) -> Trail {
+        Trail {
+            best: self.best.take(),
+            at_best: std::mem::take(&mut self.at_best),
+            best_before: self.best_before.take(),
+            handle: self.handle.take(),
+            leg: std::mem::take(&mut self.leg),
+            legs: std::mem::replace(&mut self.legs, 1),
+            horizon: self.horizon.take(),
+            refused_legs: std::mem::take(&mut self.refused_legs),
+            slips: std::mem::take(&mut self.slips),
+            seen: std::mem::take(&mut self.seen),
+        }
+    }
+
+    /// Takes the way up again that was set aside.
+    pub(super) fn take_up(&mut self, trail: Trail) {
+        let Trail {
+            best,
+            at_best,
+            best_before,
+            handle,
+            leg,
+            legs,
+            horizon,
+            refused_legs,
+            slips,
+            seen,
+        } = trail;
+        (self.best, self.at_best, self.best_before, self.handle) =
+            (best, at_best, best_before, handle);
+        (self.leg, self.legs, self.horizon) = (leg, legs, horizon);
+        (self.refused_legs, self.slips, self.seen) = (refused_legs, slips, seen);
+    }
+
     /// Everything is read again.
     pub(super) fn begin_anew(&mut self) {
         (self.since, self.best, self.best_before, self.handle) = (None, None, None, None);
@@ -255,8 +314,8 @@ impl Course {
     }
 
     /// Whether all of it is read because that is due.
-    pub(super) fn is_swept(&self) -> bool {
-        self.errand.scope == Scope::Full && self.errand.actor.is_none()
+    pub(super) const fn is_swept(&self) -> bool {
+        self.errand.sweep
     }
 
     /// Whether somebody ordered just this: what it does is done with it, and it is not read once more by itself.
@@ -289,6 +348,8 @@ impl Course {
     pub(super) fn doubt(&self) -> Option<&'static str> {
         if self.run.refused > 0 {
             Some("rows were refused, and nobody knows whose they are")
+        } else if self.run.filtered > 0 {
+            Some("rows were left out, and whose they are is not looked at")
         } else if self.doubted || self.slips.doubts(0) || self.seen.ignored > 0 {
             Some("it may not be all there is")
         } else {

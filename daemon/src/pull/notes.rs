@@ -56,6 +56,7 @@ pub(super) const REPEATS: &str = "what the partner gave us to ask with next time
     cursor stays; tell the partner";
 
 /// Why nothing is gone, where a second read was to confirm it.
+pub(super) const SWEPT: &str = "all of it was read (`sweep`), to find what is gone";
 pub(super) const OTHERS: &str = "a record of the bank was missing, and all pages were read once more: the second read had other records than the first. \
     They move while they are read; if this goes on, read at a quieter time, or by offset with pages that overlap";
 
@@ -130,7 +131,7 @@ pub(super) fn no_handle(by: &By, since: Option<&str>) -> Option<String> {
     let then = match since {
         Some(_) => "the cursor stays, and the same is read again next time",
         None => {
-            "all of it is read each time, and what is deleted is seen with mode = \"snapshot\" alone"
+            "all of it is read each time, and what is deleted is seen with mode = \"snapshot\" or `sweep` alone"
         }
     };
     Some(format!("the partner gave nothing to ask for changes with (`incremental.{key}`): {then}"))
@@ -180,17 +181,32 @@ pub(super) fn doubt(rule: &CursorRule, field: &str, belief: &Belief) -> Option<S
     Some(format!("a record has {value} in {field}: {what}"))
 }
 
-/// What is said where nothing stands at the cursor any more, or behind it.
-pub(super) fn lost(rule: &CursorRule, cursor: &str, feed: &FeedId, refused: u64) -> String {
+/// What is said where nothing stands at the cursor any more, or behind it. `sweeps`: all of it is read now and then.
+pub(super) fn lost(
+    rule: &CursorRule,
+    cursor: &str,
+    feed: &FeedId,
+    refused: u64,
+    sweeps: bool,
+) -> String {
     let whose = if refused > 0 {
         "it is among the rows that were refused, was deleted"
     } else {
         "it was deleted"
     };
+    let then = if sweeps {
+        format!(
+            "What it has instead comes, and what it lost goes, with the next read of all there is (`sweep`), or now: marsad resync {feed} --full"
+        )
+    } else {
+        format!(
+            "What it has instead comes with marsad resync {feed} --full, and what it lost stays in the bank: \
+             only where each read is all there is (mode = \"snapshot\"), or all is read now and then (`sweep`), is that told"
+        )
+    };
     format!(
         "the record that stood at {} no longer comes, nor one behind it: {whose}, or the partner went back to \
-         an earlier state; ask it. What it has instead comes with marsad resync {feed} --full, and what it lost stays in the bank: \
-         only where each read is all there is (mode = \"snapshot\") is that told",
+         an earlier state; ask it. {then}",
         rule.shown(cursor)
     )
 }

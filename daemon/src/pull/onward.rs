@@ -61,6 +61,9 @@ impl Puller {
         heed_outline(request, course, ask, page, walker.pages + 1)?;
         let facts = page.facts(&self.source, walker);
         course.refused_legs += u64::from(page.answer.nothing || page.said.failed.is_some());
+        // Where the partner led us itself, what a status says is no end of all there is.
+        course.doubted |=
+            page.answer.nothing && matches!(ask, Ask::Token(_) | Ask::Value(_) | Ask::Url(_));
         course.seen.answer(&page.said);
         if let Some(handle) = page.said.handle.text() {
             course.handle = Some(handle.to_owned());

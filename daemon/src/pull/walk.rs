@@ -88,6 +88,7 @@ impl Puller {
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         // What is committed is known; what became of anything else is read in the bank.
+        self.undecided = course.undecided;
         self.position = course.stands.filter(|_| ended.is_ok());
         (course.run, ended)
     }
@@ -267,7 +268,8 @@ impl Puller {
         if course.since.as_deref().is_some_and(|since| self.has_gone_back(request, since)) {
             course.notes.push(notes::GONE_BACK.to_owned());
         }
-        if let (Some(incremental), None) = (&request.incremental, &course.handle) {
+        let stays = course.is_swept();
+        if let (Some(incremental), None, false) = (&request.incremental, &course.handle, stays) {
             course.notes.extend(notes::no_handle(&incremental.by, course.since.as_deref()));
         }
         if let Some(handle) = &course.handle
@@ -276,15 +278,15 @@ impl Puller {
             course.notes.push(notes::REPEATS.to_owned());
         }
         let counts = course.run.counts();
-        let stay = self.landing(request, course).of(&counts).stay;
+        let stay = self.landing(request, course).of(&counts).stay.filter(|_| !stays);
         course.notes.extend(stay.map(|stay| notes::stay(stay, request)));
         if let (Some(_), true, Some(stay)) =
-            (&request.incremental, course.is_by_hand(), course.slips.unproven())
+            (&request.incremental, course.is_by_hand() && !stays, course.slips.unproven())
         {
             course.notes.push(notes::unproven(stay, &self.feed.id));
         }
         course.notes.extend(self.doubt(request, course));
-        course.notes.extend(self.lost(course).await?);
+        course.notes.extend(self.lost(request, course).await?);
         let held = match course.settled.take() {
             Some(settled) => self.heed(course, settled).await?,
             None => match course.verdict(&self.feed, &counts) {
@@ -331,6 +333,10 @@ impl Puller {
             // None that is large is left so.
             Settled::Nothing | Settled::Large(..) => (None, None),
             Settled::Held { reason, replaced } => (Some(Ending::held(reason)), replaced),
+            Settled::Braked { reason } => {
+                course.undecided = true;
+                (Some(Ending { waits: false, ..Ending::held(reason) }), None)
+            }
             Settled::Joined { odd, superseded } => {
                 course.notes.extend(odd);
                 (None, superseded)
@@ -369,13 +375,14 @@ impl Puller {
     }
 
     /// What is said of a partner that went back behind the cursor.
-    async fn lost(&self, course: &Course) -> Result<Option<String>, StoreError> {
+    async fn lost(&self, request: &Request, course: &Course) -> Result<Option<String>, StoreError> {
         let rule = self.rule().filter(|rule| course.has_lost(rule));
         let (Some(rule), Some(since)) = (rule, &course.since) else { return Ok(None) };
         // One that the partner said is deleted is not lost.
         let (feed, column, value) = (self.feed.id.clone(), rule.column(), since.clone());
         let read = self.services.readers.read(move |reader| reader.lives_at(&feed, column, &value));
-        Ok(read.await?.then(|| notes::lost(&rule, since, &self.feed.id, course.run.refused)))
+        let (refused, sweeps) = (course.run.refused, request.sweep.is_some());
+        Ok(read.await?.then(|| notes::lost(&rule, since, &self.feed.id, refused, sweeps)))
     }
 
     async fn forget_walk(&self) -> Result<(), StoreError> {

@@ -197,6 +197,9 @@ pub struct FeedRow {
     pub cursor: Option<String>,
     pub last_run: Option<RunId>,
     pub last_outcome: Option<Outcome>,
+    /// Why it is not known what is gone, of a feed all of which is read now and then.
+    #[serde(default)]
+    pub unswept: Option<String>,
     pub next_at: Option<Timestamp>,
     pub paused: bool,
     /// What it has in quarantine.

@@ -398,7 +398,9 @@ pub(super) static LEDGER: LazyLock<Migrations<'static>> = LazyLock::new(|| {
          ALTER TABLE feed_state ADD COLUMN ordered TEXT;",
     ), M::up(
         "-- When the last read of all there is began that came to its end; of a feed that had none, its first good run.
-         ALTER TABLE feed_state ADD COLUMN full_at INTEGER;",
+         ALTER TABLE feed_state ADD COLUMN full_at INTEGER;
+         -- Why it is not known what is gone: what the last read of all there is said, if it could not tell.
+         ALTER TABLE feed_state ADD COLUMN unswept TEXT;",
     )])
 });
 

@@ -99,7 +99,7 @@ pub(super) fn written(forms: &[Form]) -> Typed {
             let local = times && !way.ends_with("GMT") && !way.ends_with("%z");
             let note =
                 local.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
-            Typed { kind, format: Some((*way).to_owned()), note }
+            Typed { format: Some((*way).to_owned()), note, ..kind.into() }
         }
         [] => FieldType::Text.into(),
         _ => Typed {
@@ -122,5 +122,5 @@ pub(super) fn hijri(forms: &[Form]) -> Typed {
             (FieldType::Text, None, Some(note))
         }
     };
-    Typed { kind, format, note }
+    Typed { format, note, ..kind.into() }
 }

@@ -32,7 +32,11 @@ impl<'n> Envelope<'n> {
             value.items().iter().any(|item| is(&item))
         };
         for (names, value) in lists {
-            for (rel, to) in [("rel", "href"), ("relation", "url")] {
+            let has = |to: &str| value.items().iter().any(|item| item.member(to).is_some());
+            let ways = ["rel", "relation"].into_iter().flat_map(|rel| {
+                ["href", "url", "uri"].into_iter().filter(|to| has(to)).map(move |to| (rel, to))
+            });
+            for (rel, to) in ways {
                 let next = format!("{}[?(@.{rel} == 'next')].{to}", (self.path)(names));
                 let next = Next::Body(next);
                 if of(value, rel, &["next"]) {
@@ -97,7 +101,10 @@ impl<'n> Envelope<'n> {
             let name = names.last().copied().unwrap_or_default();
             let told = self.told(names);
             let guessed = told.is_none();
-            let param = told.unwrap_or_else(|| param_of(name));
+            // As Jira has it, which is asked by what it calls it.
+            let same = folded(name) == "nextpagetoken" && self.flag(&["islast"]).is_some();
+            let usual = || if same { name.to_owned() } else { param_of(name) };
+            let param = told.unwrap_or_else(usual);
             let kind = Kind::Cursor { param, next: at(names), replaces: self.replaced(name) };
             return Some(Paging { guessed, ..Paging::known(kind) });
         }

@@ -20,7 +20,9 @@ impl Envelope<'_> {
                 _ => None,
             }
         };
-        let (size, _) = (beside("size")?, beside("totalPages")?);
+        let size = beside("size")?;
+        // A slice counts what is on it, and no pages in all.
+        beside("totalPages").or_else(|| beside("numberOfElements"))?;
         let (page, sized) = (asked(self.about.url, NUMBERS), asked(self.about.url, SIZES));
         let guessed = page.is_none();
         let param = page.map_or_else(|| "page".to_owned(), |(name, _)| name);
@@ -47,7 +49,9 @@ impl Envelope<'_> {
             // The first record has number 0, or 1 as SCIM has it.
             let start = start(known.as_ref().map_or(now, |(_, asked)| *asked), size.as_ref());
             let guessed = known.is_none();
-            let param = known.map(|(name, _)| name).or_else(|| name(names))?;
+            // As CouchDB has it, which says where it is by another name than it is asked by.
+            let couch = self.number(&["totalrows"]).is_some().then(|| "skip".to_owned());
+            let param = known.map(|(name, _)| name).or(couch).or_else(|| name(names))?;
             (Kind::Offset { param, start }, guessed)
         } else {
             let (names, now) = self.number(NUMBERS)?;
@@ -55,7 +59,10 @@ impl Envelope<'_> {
             // Not asked for any page, we were given the first.
             let start = if known.is_none() { now } else { 1 };
             let guessed = known.is_none();
-            let param = known.map(|(name, _)| name).or_else(|| name(names))?;
+            let usual = |name: String| {
+                if folded(&name) == "currentpage" { "page".to_owned() } else { name }
+            };
+            let param = known.map(|(name, _)| name).or_else(|| name(names).map(usual))?;
             (Kind::Page { param, start: start.clamp(0, 1) }, guessed)
         };
         Some(Paging { guessed, size, ..Paging::known(kind) })

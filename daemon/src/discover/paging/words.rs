@@ -25,6 +25,8 @@ pub(super) const MORE: &[&str] = &[
 pub(super) const PART: &[&str] = &["exceededtransferlimit", "truncated", "partial"];
 /// Flags that say whether this is the end.
 pub(super) const END: &[&str] = &["done", "islast", "lastpage", "complete", "end", "endofstream"];
+/// Those of them that are false on each page but the last.
+pub(super) const LAST: &[&str] = &["endofstream", "islast", "lastpage", "done"];
 /// Maps that are there where more follows, each with several parts of which what leads on is made.
 pub(super) const MAPS: &[&str] = &["lastevaluatedkey", "continue"];
 pub(super) const URLS: &[&str] = &[

@@ -114,7 +114,10 @@ fn sweep(
     report: &mut Report<'_>,
 ) -> Option<Schedule> {
     let append = raw.mode.value().is_some_and(|mode| *mode == Mode::Append);
-    let ends = raw.incremental.here().is_some_and(|at| !at.value.until_param.is_absent());
+    let incremental = raw.incremental.here().map(|at| &at.value);
+    let ends = incremental.is_some_and(|incremental| !incremental.until_param.is_absent());
+    let begins = incremental.is_some_and(|incremental| !incremental.start.is_absent());
+    let splits = incremental.is_some_and(|incremental| !incremental.split.is_absent());
     let problem = if raw.incremental.is_absent() {
         Some("means nothing without incremental: all of it is read each time")
     } else if append {
@@ -125,6 +128,10 @@ fn sweep(
         )
     } else if ends {
         Some("would take for gone what changed behind the end of a stretch (`until_param`)")
+    } else if begins {
+        Some("would take for gone what is older than `start`")
+    } else if splits {
+        Some("would take for gone what has no value by which the walk is split (`split`)")
     } else {
         None
     };

@@ -348,6 +348,13 @@ impl Ledger {
         Ok(state.optional()?.unwrap_or_default())
     }
 
+    /// Keeps why it is not known what is gone of a feed; `None`: it is.
+    pub fn note_sweep(&mut self, feed: &FeedId, unswept: Option<&str>) -> Result<(), StoreError> {
+        let sql = "UPDATE feed_state SET unswept = ?2 WHERE feed = ?1";
+        self.db.prepare_cached(sql)?.execute(params![feed.as_str(), unswept])?;
+        Ok(())
+    }
+
     /// Keeps what a person ordered of a feed until it is done; `None`: it is.
     pub fn keep_order(&mut self, feed: &FeedId, order: Option<&str>) -> Result<(), StoreError> {
         let sql = "INSERT INTO feed_state (feed, ordered) VALUES (?, ?) \

@@ -345,6 +345,7 @@ struct State {
     next_at: Option<Timestamp>,
     /// Why it is due and not read.
     waits: Option<String>,
+    unswept: Option<String>,
 }
 
 impl State {
@@ -358,6 +359,7 @@ impl State {
             reason: row.get("reason")?,
             next_at: maybe_time_at(row, "next_at")?,
             waits: row.get("waits")?,
+            unswept: row.get("unswept")?,
         })
     }
 }
@@ -379,7 +381,7 @@ fn feed_row(
         (Freshness::Fresh | Freshness::Due, _)
             if state.last_outcome.is_some_and(crate::run::Outcome::is_good) =>
         {
-            None
+            state.unswept.clone()
         }
         (_, reason) => reason,
     };
@@ -400,6 +402,7 @@ fn feed_row(
         cursor: None,
         last_run: state.last_run,
         last_outcome: state.last_outcome,
+        unswept: state.unswept,
         next_at: state.next_at,
         paused: false,
         drift: Vec::new(),

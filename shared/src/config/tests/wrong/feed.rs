@@ -61,6 +61,10 @@ fn of_a_feed_over_http() {
             "sweep: would take for gone what changed behind the end of a stretch (`until_param`); take it out",
         ),
         (
+            "sweep = { every = \"1d\" }\nfields = { no = \"text\", at = \"timestamp\" }\nincremental = { field = \"at\", param = \"a\", start = \"2020-01-01T00:00:00Z\" }",
+            "sweep: would take for gone what is older than `start`; take it out",
+        ),
+        (
             "nothing = [\"-\"]",
             "nothing: means nothing without fields whose values it is about; take it out",
         ),
