@@ -185,6 +185,13 @@ fn identity(
             "is not the key of the certificate in `cert`",
             "put the two that belong together; ours is the first certificate of `cert`",
         )),
+        // Small authorities make those that say nothing of a version (openssl x509 -req without extensions).
+        Err(rustls::Error::InvalidCertificate(_)) => Err(bad(
+            Part::Cert,
+            &identity.cert,
+            "holds a certificate that TLS cannot use, of version 1 perhaps",
+            "have it issued anew as version 3, with extensions",
+        )),
         Err(_) => Err(bad(
             Part::Key,
             &identity.key,

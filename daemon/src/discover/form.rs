@@ -68,13 +68,13 @@ pub(super) fn of_all<'n>(words: &[String], values: impl Iterator<Item = &'n Node
     let is_flag = |value: &&Node| of(value) == Form::Boolean;
     if values.iter().any(|value| is_no(&value)) && !values.iter().all(is_flag) {
         let rest = values.into_iter().filter(|value| *value != &Node::Bool(false));
-        return Typed { nothing: true, ..of_some(words, rest.collect()) };
+        return Typed { nothing: true, ..of_some(words, &rest.collect::<Vec<_>>()) };
     }
-    of_some(words, values)
+    of_some(words, &values)
 }
 
 /// The same of values that are all there.
-fn of_some(words: &[String], values: Vec<&Node>) -> Typed {
+fn of_some(words: &[String], values: &[&Node]) -> Typed {
     let forms: Vec<_> = values.iter().map(|value| of(value)).collect();
     let all = |is: fn(&Form) -> bool| forms.iter().all(is);
     let noted = |kind, note| Typed { note: Some(note), ..Typed::from(kind) };

@@ -328,9 +328,9 @@ impl Found {
         };
         let mut columns = table.columns.clone();
         for (at, column) in columns.iter_mut().enumerate() {
-            let is_text = |cell: &Option<&Node>| matches!(cell, Some(Node::Text(_)));
+            let is_text = |cell: Option<&Node>| matches!(cell, Some(Node::Text(_)));
             let names = column.kind == FieldType::Integer && key.columns.contains(&column.name);
-            if names && table.cells(at).iter().any(is_text) {
+            if names && table.cells(at).iter().copied().any(is_text) {
                 // What is written as text may be a name that begins with a zero, in a record that did not come yet.
                 column.kind = FieldType::Text;
             }

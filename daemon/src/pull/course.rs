@@ -91,10 +91,8 @@ pub(super) struct Course {
     /// Everything is read, from the very beginning.
     pub(super) full: bool,
     mode: Mode,
-    /// Something shows that it may not be all there is.
+    /// Something shows that it may not be all there is, or it cannot tell what is gone.
     pub(super) doubted: bool,
-    /// It was to find what is gone, and could not tell.
-    pub(super) undecided: bool,
     /// What the runs before it brought, of a feed that is read whole each time.
     pub(super) earlier: Vec<Volume>,
     /// What became of its load.
@@ -176,7 +174,6 @@ impl Course {
             full,
             mode,
             doubted: false,
-            undecided: false,
             earlier: Vec::new(),
             settled: None,
             errand,

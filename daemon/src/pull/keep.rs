@@ -157,7 +157,7 @@ impl Puller {
                 };
                 let (cached, settled) = cache.call_alone(close).await?;
                 let doubts = is_truth && course.slips.doubts(cached.duplicate);
-                course.undecided |= doubts;
+                course.doubted |= doubts;
                 course.notes.extend(doubts.then(|| GONE_IN_DOUBT.to_owned()));
                 course.run.cached = cached;
                 course.settled = Some(settled);
@@ -248,7 +248,7 @@ impl Puller {
         let doubt = course.doubt();
         let is_all = self.is_all(request, course);
         if let Some(doubt) = doubt.filter(|_| is_all) {
-            course.undecided = true;
+            course.doubted = true;
             course.notes.push(format!("what it no longer has is not taken for gone: {doubt}"));
         }
         let (run, id) = (&course.run, self.feed.id.clone());

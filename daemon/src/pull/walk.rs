@@ -88,7 +88,7 @@ impl Puller {
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         // What is committed is known; what became of anything else is read in the bank.
-        self.undecided = course.undecided;
+        self.undecided = course.doubted;
         self.position = course.stands.filter(|_| ended.is_ok());
         (course.run, ended)
     }
@@ -334,8 +334,8 @@ impl Puller {
             Settled::Nothing | Settled::Large(..) => (None, None),
             Settled::Held { reason, replaced } => (Some(Ending::held(reason)), replaced),
             Settled::Braked { reason } => {
-                course.undecided = true;
-                (Some(Ending { waits: false, ..Ending::held(reason) }), None)
+                course.doubted = true;
+                (Some(Ending::held(reason)), None)
             }
             Settled::Joined { odd, superseded } => {
                 course.notes.extend(odd);

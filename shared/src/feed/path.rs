@@ -254,7 +254,7 @@ impl<'t> Reader<'t> {
         let mut steps = Vec::new();
         while !self.rest.is_empty() {
             let step = if self.take('.') {
-                FieldStep::Name(self.dotted()?)
+                FieldStep::Name(self.dotted(&[])?)
             } else if self.take('[') {
                 self.bracket()?
             } else {
@@ -268,10 +268,11 @@ impl<'t> Reader<'t> {
         Ok(FieldPath { steps })
     }
 
-    /// A name behind a point: whatever has no meaning of its own in a JSONPath.
-    fn dotted(&mut self) -> Result<String, PathError> {
-        let special = ['.', '[', ']', '*', '?', '(', ')', '\'', '"', ' ', ',', '=', '@'];
-        let end = self.rest.find(special).unwrap_or(self.rest.len());
+    /// A name behind a point, up to what has a meaning of its own in a JSONPath, or to one of `ends`.
+    fn dotted(&mut self, ends: &[char]) -> Result<String, PathError> {
+        let special = ['.', '[', ']', '*', '?', '(', ')', '\'', '"', ' ', ','];
+        let is_end = |c: char| special.contains(&c) || ends.contains(&c);
+        let end = self.rest.find(is_end).unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
         if name.is_empty() {
             return Err(self.wrong(NO_FIELD));
@@ -305,7 +306,7 @@ impl<'t> Reader<'t> {
         let mut names = Vec::new();
         loop {
             if self.take('.') {
-                names.push(self.dotted()?);
+                names.push(self.dotted(&['='])?);
             } else if self.take('[') {
                 names.push(self.quoted()?);
                 if !self.take(']') {
@@ -482,6 +483,7 @@ mod tests {
             ("$", vec![name("$")]),
             ("$id", vec![name("$id")]),
             ("$.a.b-c", vec![name("a"), name("b-c")]),
+            ("$.dcat:url.@id", vec![name("dcat:url"), name("@id")]),
             ("$['a b'].c", vec![name("a b"), name("c")]),
             ("$.partner_id[0]", vec![name("partner_id"), FieldStep::At(0)]),
             ("$.address[-1].city", vec![name("address"), FieldStep::At(-1), name("city")]),

@@ -306,7 +306,10 @@ async fn what_leads_on_in_a_header_or_in_xml_is_followed_to_its_end() -> anyhow:
         waits::good_run(&daemon, &feed, 0).await?;
         let rows = bank::rows(&daemon.state_dir(), &feed, &["id", no])?;
         let all = [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3)];
-        let all = all.map(|(id, no)| [Cell::Integer(id), Cell::Integer(no)]);
+        // What is written as text, as all of XML is, stays a name where it is the key.
+        let written = feed.ends_with("tokens") || feed.ends_with("oai") || feed.ends_with("links");
+        let name = |id: i64| if written { Cell::Text(id.to_string()) } else { Cell::Integer(id) };
+        let all = all.map(|(id, no)| [name(id), Cell::Integer(no)]);
         assert_eq!(rows, all, "{feed}");
     }
     Ok(())

@@ -233,9 +233,10 @@ impl Ledger {
         Ok(found.optional()?)
     }
 
-    /// Whether the brake held a run of the feed and nobody has decided yet, and no later read has been good.
+    /// Whether the brake held a run of the feed and nobody has decided yet, and no later read has been good. A read of all there
+    /// is of which nothing is kept waits for nobody.
     pub fn waits(&self, feed: &FeedId, run: RunId) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM runs WHERE id = ?2 AND feed = ?1 AND outcome = 'held' AND cause IS NULL AND NOT EXISTS \
+        let sql = "SELECT 1 FROM runs WHERE id = ?2 AND feed = ?1 AND outcome = 'held' AND cause IS NULL AND NOT full AND NOT EXISTS \
                    (SELECT 1 FROM runs WHERE feed = ?1 AND id > ?2 AND outcome IN ('succeeded', 'partial', 'unchanged') \
                    AND trigger <> 'replay' AND (pages > 0 OR file IS NOT NULL))";
         Ok(self.db.prepare_cached(sql)?.exists(params![feed.as_str(), run.0])?)

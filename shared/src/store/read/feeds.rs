@@ -377,11 +377,18 @@ fn feed_row(
     let reason = match (freshness, state.waits.or(state.reason)) {
         (_, reason @ Some(_)) if waits => reason,
         (Freshness::Unknown, None) => Some("never read".to_owned()),
+        // What is gone may be among what is fresh.
+        (Freshness::Fresh | Freshness::Due | Freshness::Exempt, _)
+            if state.unswept.is_some()
+                && state.last_outcome.is_some_and(crate::run::Outcome::is_good) =>
+        {
+            state.unswept.clone()
+        }
         // A reason that did not keep the run from being good is told with the run.
         (Freshness::Fresh | Freshness::Due, _)
             if state.last_outcome.is_some_and(crate::run::Outcome::is_good) =>
         {
-            state.unswept.clone()
+            None
         }
         (_, reason) => reason,
     };

@@ -15,6 +15,10 @@ fn pair() -> (String, String) {
 const ENCRYPTED: &str = include_str!("encrypted.test.key");
 const OF_ENCRYPTED: &str = include_str!("encrypted.test.pem");
 
+/// A certificate of version 1, as `openssl x509 -req` makes it without extensions, and its key.
+const VERSION_1: &str = include_str!("version1.test.pem");
+const OF_VERSION_1: &str = include_str!("version1.test.key");
+
 fn folder(tls: &str) -> Folder {
     let text = format!("{PARTNER}{HTTP}tls = {{ {tls} }}\n");
     let folder = Folder::new("", &[("courts", &text)]);
@@ -24,6 +28,8 @@ fn folder(tls: &str) -> Folder {
         ("our.key", &key, 0o600),
         ("other.key", &other, 0o600),
         ("open.key", &key, 0o640),
+        ("first.pem", VERSION_1, 0o644),
+        ("first.key", OF_VERSION_1, 0o600),
         ("locked.key", ENCRYPTED, 0o600),
         ("locked.pem", OF_ENCRYPTED, 0o644),
         ("right.secret", "open sesame\n", 0o600),
@@ -56,6 +62,10 @@ fn of_the_files_of_tls() {
         (
             "ca = \"text.pem\"",
             ".ca: text.pem holds no certificate in PEM form; put it there as text that begins with -----BEGIN CERTIFICATE-----",
+        ),
+        (
+            "cert = \"first.pem\", key = \"first.key\"",
+            ".cert: first.pem holds a certificate that TLS cannot use, of version 1 perhaps; have it issued anew as version 3, with extensions",
         ),
         ("ca = \"cut.pem\"", ".ca: cut.pem is broken PEM; copy it there anew, whole"),
         (
