@@ -332,7 +332,10 @@ impl Puller {
         let (ending, over) = match settled {
             // None that is large is left so.
             Settled::Nothing | Settled::Large(..) => (None, None),
-            Settled::Held { reason, replaced } => (Some(Ending::held(reason)), replaced),
+            Settled::Held { reason, replaced } => {
+                course.doubted = true;
+                (Some(Ending::held(reason)), replaced)
+            }
             Settled::Braked { reason } => {
                 course.doubted = true;
                 (Some(Ending::held(reason)), None)

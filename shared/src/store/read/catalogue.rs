@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::Config,
     connection::{Connection, Link},
-    feed::Feed,
+    feed::{Feed, Origin},
     freshness::Promise,
     id::{ConnectionId, FeedId},
     partner::{Name, Partner},
@@ -36,6 +36,9 @@ pub struct FeedCard {
     pub name: Name,
     pub connection: ConnectionId,
     pub promise: Option<Promise>,
+    /// Whether all of it is read now and then (`sweep`).
+    #[serde(default)]
+    pub sweeps: bool,
 }
 
 impl Entry {
@@ -94,6 +97,10 @@ impl FeedCard {
             name: feed.name.clone(),
             connection: feed.connection.clone(),
             promise: feed.promise,
+            sweeps: match &feed.origin {
+                Origin::Http(request) => request.sweep.is_some(),
+                Origin::Files(_) => false,
+            },
         }
     }
 }

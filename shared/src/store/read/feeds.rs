@@ -374,22 +374,20 @@ fn feed_row(
     let promise = card.promise.as_ref();
     let freshness = freshness::judge(now, state.checked_at, promise);
     let waits = state.waits.is_some();
+    // What was said of a sweep that is no longer wanted is over.
+    let unswept = state.unswept.filter(|_| card.sweeps);
+    let is_good = state.last_outcome.is_some_and(crate::run::Outcome::is_good);
     let reason = match (freshness, state.waits.or(state.reason)) {
         (_, reason @ Some(_)) if waits => reason,
         (Freshness::Unknown, None) => Some("never read".to_owned()),
         // What is gone may be among what is fresh.
-        (Freshness::Fresh | Freshness::Due | Freshness::Exempt, _)
-            if state.unswept.is_some()
-                && state.last_outcome.is_some_and(crate::run::Outcome::is_good) =>
+        (Freshness::Fresh | Freshness::Due | Freshness::Late | Freshness::Exempt, _)
+            if is_good && unswept.is_some() =>
         {
-            state.unswept.clone()
+            unswept.clone()
         }
         // A reason that did not keep the run from being good is told with the run.
-        (Freshness::Fresh | Freshness::Due, _)
-            if state.last_outcome.is_some_and(crate::run::Outcome::is_good) =>
-        {
-            None
-        }
+        (Freshness::Fresh | Freshness::Due, _) if is_good => None,
         (_, reason) => reason,
     };
     FeedRow {
@@ -409,7 +407,7 @@ fn feed_row(
         cursor: None,
         last_run: state.last_run,
         last_outcome: state.last_outcome,
-        unswept: state.unswept,
+        unswept,
         next_at: state.next_at,
         paused: false,
         drift: Vec::new(),

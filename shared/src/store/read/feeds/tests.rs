@@ -28,6 +28,7 @@ fn reader(folder: &std::path::Path) -> Reader {
                 name: Name::default(),
                 connection: format!("{}/api", feed.partner()).parse().unwrap(),
                 promise: Some(Promise::every(Duration::from_mins(5))),
+                sweeps: feed.partner().as_str() == "courts",
             })
         });
         ledger.set_catalogue(&cards.collect::<Vec<_>>())?;
@@ -52,6 +53,7 @@ fn reader(folder: &std::path::Path) -> Reader {
                 came_at: None,
             };
             ledger.record_run(&start, &end)?;
+            ledger.note_sweep(&start.feed, Some("what is gone is not known"))?;
         }
         Ok(())
     });
@@ -100,6 +102,17 @@ fn feeds_are_those_that_were_asked_for_in_the_order_of_their_ids() {
         let rows = reader.feeds(&query, at(960)).unwrap();
         let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
         assert_eq!(ids, expected, "{why}");
+    }
+}
+
+#[test]
+fn what_a_sweep_could_not_tell_is_said_of_a_feed_that_has_one() {
+    let temp = tempfile::tempdir().unwrap();
+    let reader = reader(&temp.path().join("state"));
+    let rows = reader.feeds(&ListQuery::default(), at(960)).unwrap();
+    for row in rows.iter().filter(|row| row.id.as_str().ends_with("/a")) {
+        let said = (row.id.partner().as_str() == "courts").then_some("what is gone is not known");
+        assert_eq!((row.unswept.as_deref(), row.reason.as_deref()), (said, said), "{}", row.id);
     }
 }
 
