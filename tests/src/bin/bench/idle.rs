@@ -43,7 +43,7 @@ pub(crate) async fn run(
         judge(&mut report, count, cost);
         let poll_us = cost.cpu_s * 1e6 / f64::from(u32::try_from(polls)?.max(1));
         report.note(format!(
-            "marsad {count}: all read {read_s:.1} s after its first start; {polls} polls, {poll_us:.0} us of CPU each"
+            "marsad {count}: all read, and at rest, {read_s:.1} s after its first start; {polls} polls, {poll_us:.0} us of CPU each"
         ));
         each.push((count, poll_us));
         report.add(&format!("marsad {count}"), cost);
