@@ -14,6 +14,7 @@ mod look;
 mod node;
 mod packed;
 mod paging;
+mod personal;
 mod place;
 mod sdmx;
 mod style;

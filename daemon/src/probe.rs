@@ -6,6 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use marsad_shared::{
     clock::{plus, until},
     feed::{Feed, Origin},
@@ -56,6 +57,7 @@ impl Probe {
     /// Measures until `stop`.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let began = self.services.clock.now();
+        let mut measured: Option<(Timestamp, Instant)> = None;
         loop {
             let now = self.services.clock.now();
             let standing = self.services.health.standing(&self.source.id);
@@ -64,13 +66,22 @@ impl Probe {
                 Some(standing) if !self.has_feeds => standing.next_probe_after(&limits),
                 _ => limits.interval,
             };
-            let heard =
-                standing.and_then(|standing| standing.last_result_at).filter(|at| *at <= now);
-            let due = plus(heard.unwrap_or(began), wait.saturating_add(SLACK));
-            let wait = in_turn(until(now, due), self.source.gate().try_at(), Instant::now());
+            let heard = standing.and_then(|standing| standing.last_result_at);
+            let last = last_of(now, heard, measured.map(|(at, _)| at)).unwrap_or(began);
+            let due = plus(last, wait.saturating_add(SLACK));
+            let at = Instant::now();
+            let wait = in_turn(until(now, due), self.source.gate().try_at(), at);
+            // Whatever comes of one, the next is no sooner.
+            let pause =
+                measured.map_or(Duration::ZERO, |(_, last)| TRY_NAP.saturating_sub(at - last));
+            let wait = wait.max(pause);
             let held = self.source.held();
             if wait.is_zero() && held.is_none() {
                 self.measure().await;
+                if stop.is_cancelled() {
+                    return Ok(());
+                }
+                measured = Some((self.services.clock.now(), Instant::now()));
                 continue;
             }
             let nap = if self.source.gate().is_broken() { TRY_NAP } else { NAP };
@@ -100,6 +111,16 @@ impl Probe {
     }
 }
 
+/// When the connection was measured last, as far as the clock has come: by whomever (`heard`), or by us, which may have told
+/// nothing of the partner.
+fn last_of(
+    now: Timestamp,
+    heard: Option<Timestamp>,
+    measured: Option<Timestamp>,
+) -> Option<Timestamp> {
+    heard.into_iter().chain(measured).filter(|at| *at <= now).max()
+}
+
 /// How long until a probe is due: as its own interval says, and as a breaker's try that no feed comes for. A feed that is
 /// due has the try before us.
 fn in_turn(due_in: Duration, try_at: Option<Instant>, now: Instant) -> Duration {
@@ -117,6 +138,20 @@ fn reached(status: Option<u16>, error: &FetchError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_measurement_that_tells_nothing_of_the_partner_is_one_all_the_same() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        for (heard, measured, expected, why) in [
+            (None, None, None, "never"),
+            (None, Some(at(90)), Some(at(90)), "our own proxy failed"),
+            (Some(at(80)), Some(at(90)), Some(at(90)), "and fails now"),
+            (Some(at(95)), Some(at(90)), Some(at(95)), "a feed came since"),
+            (Some(at(105)), Some(at(90)), Some(at(90)), "the clock was set back"),
+        ] {
+            assert_eq!(last_of(at(100), heard, measured), expected, "{why}");
+        }
+    }
 
     #[test]
     fn a_probe_is_the_breakers_try_where_no_feed_comes_for_it() {

@@ -32,6 +32,7 @@ use crate::{
 };
 
 mod again;
+mod ahead;
 mod close;
 mod course;
 pub(crate) mod envelope;
@@ -73,6 +74,8 @@ pub struct Puller {
     declared: u64,
     /// Whether the last read of all there is could not tell what is gone.
     pub undecided: bool,
+    /// Whether what the walk under way has read is lost where it breaks off.
+    starts_over: bool,
 }
 
 /// Who set a run going, and how far it is to read.
@@ -168,6 +171,7 @@ impl Puller {
             reading,
             declared,
             undecided: false,
+            starts_over: false,
         }
     }
 

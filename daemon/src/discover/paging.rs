@@ -118,6 +118,8 @@ impl<'n> Envelope<'n> {
             .or_else(|| header::next(self.about))
             .or_else(|| self.next())
             .or_else(|| self.listed())
+            .or_else(|| self.arcgis())
+            .or_else(|| self.stripe())
             .or_else(|| self.spring())
             .or_else(|| self.numbers())
             .or_else(|| of_query(self.about.url))

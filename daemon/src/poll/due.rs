@@ -125,6 +125,7 @@ pub(super) fn back(now: Timestamp, random: f64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::gate::HeldBy;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -139,7 +140,7 @@ mod tests {
 
     fn held(seconds: u64) -> Trouble {
         let wait = Duration::from_secs(seconds);
-        Trouble::Fetch(FetchError::Held { wait, by_breaker: true, text: String::new() })
+        Trouble::Fetch(FetchError::Held { wait, by: HeldBy::Breaker, text: String::new() })
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     notes,
     onward::checked,
     page::Page,
+    room::Room,
     walk::Trip,
 };
 use crate::{
@@ -39,7 +40,8 @@ impl Puller {
         let emptied = page.piece.batch.another();
         let rows = std::mem::replace(&mut page.piece.batch, emptied);
         course.run.filled.add(&rows);
-        self.load_rows(course, rows, None).await?;
+        self.load_rows(course, (rows, Room::default()), None).await?;
+        self.hear_all(course).await?;
         let feed = self.feed.id.clone();
         let repeated = course.slips.doubts(course.run.cached.duplicate);
         if repeated || !self.services.store.cache.call(move |cache| cache.lacks(&feed)).await? {

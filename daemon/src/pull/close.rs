@@ -154,7 +154,7 @@ impl Closing {
         let (stays, all) = (self.is_beside_cursor(), self.errand.scope == Scope::Full);
         let Self { feed, at, last, .. } = self;
         if stays {
-            cache.finish_window(&feed, at, &last.ended)?;
+            cache.finish_beside_cursor(&feed, at, &last.ended)?;
         } else {
             cache.finish_walk(&feed, at, &last)?;
         }

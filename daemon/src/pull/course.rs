@@ -1,5 +1,7 @@
 //! One walk under way: where it stands, in this run and behind a restart.
 
+use std::collections::VecDeque;
+
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     brake::{Found, Verdict, Volume},
@@ -8,7 +10,10 @@ use marsad_shared::{
     record::Batch,
     request::{Incremental, Request},
     run::Counts,
-    store::cache::{Position, Validators, Walk},
+    store::{
+        cache::{Position, Validators, Walk},
+        writer::Handed,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +134,8 @@ pub(super) struct Course {
     pub(super) met: Met,
     /// Whether the cache knows of the run.
     pub(super) opened: bool,
+    /// Pages on their way into the bank, the oldest first: nobody knows yet that they are there.
+    pub(super) handed: VecDeque<Handed<(Counts, Option<Position>)>>,
     /// Where the feed stands behind its last page, once that is in the bank and the cache has forgotten the run.
     pub(super) stands: Option<Position>,
     /// What somebody should know of a walk that went well.
@@ -194,6 +201,7 @@ impl Course {
             slips: Slips::default(),
             met: Met::default(),
             opened: false,
+            handed: VecDeque::new(),
             stands: None,
             notes: Vec::new(),
             seen: Seen::default(),

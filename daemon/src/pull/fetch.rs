@@ -33,8 +33,9 @@ use crate::{
         asking::{Asker, Leg},
         call::Call,
         fault::FetchError,
+        gate::HeldBy,
         http::{Answer, HttpSource},
-        manners::PATIENCE,
+        manners::{PATIENCE, PATIENCE_MIDWAY},
         walk::Ask,
     },
     trouble::Trouble,
@@ -45,18 +46,18 @@ const TRIES: u32 = 4;
 /// The waits between those tries.
 const RETRY: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
 
-/// How often one thing was tried, and how long it may still be waited for.
+/// How often one thing was tried, and how long it was waited for.
 #[derive(Debug)]
 pub(super) struct Tries {
     tried: u32,
-    patience: Duration,
+    waited: Duration,
     /// What went wrong last.
     last: Option<Trouble>,
 }
 
 impl Tries {
     pub(super) const fn new() -> Self {
-        Self { tried: 0, patience: PATIENCE, last: None }
+        Self { tried: 0, waited: Duration::ZERO, last: None }
     }
 }
 
@@ -199,16 +200,22 @@ impl Puller {
         number: u64,
         stop: &CancellationToken,
     ) -> Result<(), Trouble> {
+        let patience = self.patience(number);
         let wait = match trouble {
             // Nothing was asked, so nothing was tried. What went wrong before says more than that we wait.
-            Trouble::Fetch(FetchError::Held { wait, by_breaker, text }) => {
-                // The breaker's tries are made one a run, so that each is heard of.
-                let left = tries.patience.checked_sub(wait).filter(|_| !by_breaker);
-                let Some(left) = left else {
-                    let held = || FetchError::Held { wait, by_breaker, text }.into();
-                    return Err(tries.last.take().unwrap_or_else(held));
+            Trouble::Fetch(FetchError::Held { wait, by, text }) => {
+                let waits = match by {
+                    // Its tries are made one a run, so that each is heard of.
+                    HeldBy::Breaker => false,
+                    // Its turns are for whoever has begun: each that begins anew would need as many.
+                    HeldBy::Limit if number > 1 => true,
+                    HeldBy::Limit | HeldBy::Partner => tries.waited + wait <= patience,
                 };
-                tries.patience = left;
+                if !waits {
+                    let held = || FetchError::Held { wait, by, text }.into();
+                    return Err(tries.last.take().unwrap_or_else(held));
+                }
+                tries.waited += wait;
                 wait
             }
             trouble => {
@@ -217,7 +224,7 @@ impl Puller {
                 let wait = match &trouble {
                     Trouble::Fetch(FetchError::Throttled { retry_after, .. }) => {
                         Some(retry_after.unwrap_or(Duration::from_secs(1)))
-                            .filter(|wait| *wait <= PATIENCE)
+                            .filter(|wait| *wait <= patience)
                     }
                     _ if trouble.is_transient() => {
                         Some(RETRY.delay(tries.tried, jitter(self.feed.id.as_str(), seed)))
@@ -230,6 +237,11 @@ impl Puller {
             }
         };
         stop.run_until_cancelled(sleep(wait)).await.ok_or(Trouble::Stopped)
+    }
+
+    /// How long the page of that number is waited for.
+    fn patience(&self, number: u64) -> Duration {
+        if number > 1 && self.starts_over { PATIENCE_MIDWAY } else { PATIENCE }
     }
 
     /// Decodes, shapes and checks one answer.

@@ -14,6 +14,7 @@ use crate::{
         asking::{Asker, Leg},
         call::Call,
         fault::FetchError,
+        gate::HeldBy,
         http::Answer,
         manners::PATIENCE,
         walk::Ask,
@@ -188,9 +189,9 @@ impl Puller {
     /// Whether asking again may help, and will be allowed soon: the breaker may just have opened.
     fn may_ask_again(&self, error: &FetchError) -> bool {
         match error {
-            FetchError::Held { wait, by_breaker, .. } => !by_breaker && *wait <= PATIENCE,
+            FetchError::Held { wait, by, .. } => *by != HeldBy::Breaker && *wait <= PATIENCE,
             FetchError::Transient { .. } | FetchError::Gone { .. } => {
-                self.source.held().is_none_or(|held| !held.is_breaker && held.wait <= PATIENCE)
+                self.source.held().is_none_or(|held| !held.is_breaker() && held.wait <= PATIENCE)
             }
             _ => false,
         }

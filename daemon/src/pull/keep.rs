@@ -22,6 +22,7 @@ use super::{
     landing::{Landed, Landing},
     legs::JITTER,
     page::{self, Page},
+    room::Room,
 };
 use crate::{
     intake::Piece,
@@ -68,6 +69,7 @@ impl Puller {
             piece: Piece { batch, refused, beside, misfits, .. },
             url,
             filtered,
+            _room: room,
             ..
         } = page;
         let rows = (batch.len() + refused.len()) as u64 + filtered;
@@ -95,6 +97,7 @@ impl Puller {
         let (alone, last) =
             (matches!(behind, Behind::Last { alone: true }), matches!(behind, Behind::Last { .. }));
         let hurried = !alone || is_awaited(&course.run.start);
+        let goes_on = matches!(behind, Behind::More(_));
         let counted = course.run.count_refused(refused.len());
         let clean = course.run.refused == 0 && course.seen.ignored == 0;
         self.services.refuse(&course.run, refused).await?;
@@ -102,7 +105,7 @@ impl Puller {
         let at = self.services.clock.now();
         let kept = Kept { answer, url, rows, pages, clean, at };
         if course.is_beside() {
-            return self.load(request, course, &kept, batch, behind).await;
+            return self.load(request, course, &kept, (batch, room), behind).await;
         }
         let end = self.page_end(request, course, &kept, behind);
         let (feed, run) = (self.feed.id.clone(), course.run.id);
@@ -112,6 +115,7 @@ impl Puller {
         let brake = self.feed.keeping.brake;
         let (free, before) = (course.errand.free, course.before);
         let apply = move |cache: &mut Cache| {
+            let _room = room;
             if opens {
                 cache.begin_pages(&feed, run, manner)?;
             }
@@ -129,6 +133,9 @@ impl Puller {
             cache.end(&feed)?;
             Ok((counts, Some(cache.position(&feed)?)))
         };
+        if goes_on {
+            return Ok(self.put(course, apply).await?);
+        }
         let cache = &self.services.store.cache;
         (course.run.cached, course.stands) =
             if hurried { cache.call(apply).await? } else { cache.call_unhurried(apply).await? };
@@ -142,7 +149,7 @@ impl Puller {
         request: &Request,
         course: &mut Course,
         kept: &Kept,
-        batch: Batch,
+        (batch, room): (Batch, Room),
         behind: Behind,
     ) -> Result<(), Trouble> {
         match behind {
@@ -169,7 +176,7 @@ impl Puller {
                 let job = (is_snapshot && matches!(next.ask, Ask::Job(_)))
                     .then(|| walk_of(course, kept, &next))
                     .filter(|walk| self.may_keep(&walk.next));
-                self.load_rows(course, batch, job).await?;
+                self.load_rows(course, (batch, room), job).await?;
             }
             // Nothing of it is kept.
             Behind::Broken => {}
@@ -178,25 +185,25 @@ impl Puller {
         Ok(())
     }
 
-    /// Loads rows beside the live table; with them it is kept that they were ordered, where they were.
+    /// Hands rows over that are loaded beside the live table; with them it is kept that they were ordered, where they were.
     pub(super) async fn load_rows(
         &self,
         course: &mut Course,
-        batch: Batch,
+        (batch, room): (Batch, Room),
         job: Option<Walk>,
     ) -> Result<(), StoreError> {
         let (feed, at) = (self.feed.id.clone(), self.services.clock.now());
         let begin = self.begin_load(course);
         course.met.add(&batch);
         let load = move |cache: &mut Cache| {
+            let _room = room;
             begin(cache)?;
             if let Some(walk) = job {
                 cache.keep_walk(&feed, &walk)?;
             }
-            cache.load(&feed, &batch, at)
+            Ok((cache.load(&feed, &batch, at)?, None))
         };
-        course.run.cached = self.services.store.cache.call(load).await?;
-        Ok(())
+        self.put(course, load).await
     }
 
     /// Begins the load of a walk with what it brings first.

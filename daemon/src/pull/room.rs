@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 /// that no other page waits for one.
 const MIDDLES: usize = 8;
 const GIANTS: usize = 1;
+/// So many pages are on their way into the bank ahead of what is known to be there, over all feeds: one commit does for them
+/// all. Where many feeds are read they share commits anyway.
+pub(super) const AHEAD: usize = 4;
 
 /// How much room a page needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +63,7 @@ impl Size {
 pub struct Rooms {
     middles: Arc<Semaphore>,
     giants: Arc<Semaphore>,
+    ahead: Arc<Semaphore>,
 }
 
 /// Room for one page, as long as it is kept.
@@ -73,6 +77,7 @@ impl Default for Rooms {
         Self {
             middles: Arc::new(Semaphore::new(MIDDLES)),
             giants: Arc::new(Semaphore::new(GIANTS)),
+            ahead: Arc::new(Semaphore::new(AHEAD)),
         }
     }
 }
@@ -88,6 +93,11 @@ impl Rooms {
         // It is never closed.
         let permit = stop.run_until_cancelled(Arc::clone(room).acquire_owned()).await?.ok()?;
         Some(Room(Some(permit)))
+    }
+
+    /// Room for a page behind one of which it is not known yet that it is in the bank; `None`: there is none now.
+    pub(crate) fn ahead(&self) -> Option<Room> {
+        Arc::clone(&self.ahead).try_acquire_owned().ok().map(|permit| Room(Some(permit)))
     }
 }
 

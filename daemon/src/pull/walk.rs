@@ -77,6 +77,7 @@ impl Puller {
         }
         let mut course =
             Course::begin(run, self.feed.keeping.mode, errand, of, position, head.mark);
+        self.starts_over = course.is_beside();
         let (walker, ask) = match resumed {
             Some((walk, next)) => {
                 course.resume(&walk, &next);
@@ -87,6 +88,8 @@ impl Puller {
             None => (Walker::new(request), None),
         };
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
+        // Of one that broke off, what it had handed over counts, as far as it is in the bank; why it broke off is said already.
+        let _ = self.hear_all(&mut course).await;
         // What is committed is known; what became of anything else is read in the bank.
         self.undecided = course.doubted;
         self.position = course.stands.filter(|_| ended.is_ok());
@@ -118,6 +121,7 @@ impl Puller {
             let page = match read {
                 Ok(page) => page,
                 Err(trouble) => {
+                    self.hear_all(course).await?;
                     if !Box::pin(self.begins_anew(request, course, (&asker, &ask), &trouble))
                         .await?
                     {
@@ -155,6 +159,9 @@ impl Puller {
             onward.and_then(|next| checked(asker, course, (ask, page.answer.moved.as_ref()), next));
         let number = walker.pages;
         course.run.total = walker.total();
+        if !matches!(onward, Ok(Some(_))) {
+            self.hear_all(course).await?;
+        }
         let (leg, next) = match onward {
             Ok(Some(next)) => next,
             Ok(None) => {
@@ -192,6 +199,7 @@ impl Puller {
         let following = if matches!(next, Ask::Job(_)) {
             // Kept before anything comes of it: what was ordered is not ordered again.
             keep.await?;
+            self.hear_all(course).await?;
             fetch.await
         } else {
             // While one page is kept, the next is fetched and read.

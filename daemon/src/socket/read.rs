@@ -54,7 +54,7 @@ impl Api {
             row.overlays.push("breaker".to_owned());
         }
         if let Some(held) = source.held() {
-            if !held.is_breaker {
+            if !held.is_breaker() {
                 row.overlays.push("waiting".to_owned());
             }
             (row.wait_until_at, row.wait_reason) = (Some(held.until), Some(held.why));

@@ -24,6 +24,7 @@ use self::{
 };
 use super::{
     client::Forbidden,
+    gate::HeldBy,
     manners,
     said::{Front, Said},
 };
@@ -41,7 +42,7 @@ pub enum FetchError {
     Throttled { retry_after: Option<Duration>, text: String },
     /// Nothing was asked: what the partner asked for, its budget or the breaker comes first, for so long.
     #[error("{text}; nothing is lost, Marsad goes on by itself")]
-    Held { wait: Duration, by_breaker: bool, text: String },
+    Held { wait: Duration, by: HeldBy, text: String },
     /// Time may cure it: the same is tried again.
     #[error("{text}")]
     Transient { reason: Reason, text: String },

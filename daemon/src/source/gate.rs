@@ -48,7 +48,7 @@ pub use back::Back;
 use back::Horn;
 use crowd::Crowd;
 use pass::seconds;
-pub use pass::{Pass, Wait};
+pub use pass::{HeldBy, Pass, Wait};
 use refusal::Refusals;
 use turn::Turnstile;
 

@@ -322,6 +322,10 @@ impl Cache {
 
     /// Puts a page's records and the position behind it into the cache: both, or neither. Gives the run's counts so
     /// far, which hold only what reached the cache.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] behind [`Self::begin_pages`] or a page of the same run that was taken back: what stands on
+    /// it is not kept either.
     pub fn apply_page(
         &mut self,
         feed: &FeedId,
@@ -457,6 +461,11 @@ impl Database for Cache {
 
     fn stands(&self) -> bool {
         !self.db.is_autocommit()
+    }
+
+    fn rest(&mut self) {
+        // Of pages that could not be given back, nothing is lost.
+        let _ = self.db.release_memory();
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use nix::unistd::{AccessFlags, access};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{StoreError, ledger::time_at, schema, state_dir};
@@ -56,8 +57,14 @@ impl Reader {
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
         let open = |name: &str| {
             let file = state_dir.join(name);
-            if let Err(error) = std::fs::File::open(&file) {
-                return Err(StoreError::Folder(format!("cannot read {}: {error}", file.display())));
+            // Asked, and not opened: where the daemon itself closes a file, the system takes all locks of the process from it,
+            // and with them SQLite's own.
+            if let Err(error) = access(&file, AccessFlags::R_OK) {
+                return Err(StoreError::Folder(format!(
+                    "cannot read {}: {}",
+                    file.display(),
+                    error.desc()
+                )));
             }
             schema::open_to_read(&file)
         };

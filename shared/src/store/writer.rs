@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::StoreError;
@@ -21,6 +21,8 @@ pub const LINGER: Duration = Duration::from_millis(250);
 /// As long at most may lie what nobody waits for and nobody misses: what many small writes share, the same pages and one
 /// commit, costs the less the more of them there are.
 pub const LINGER_IDLY: Duration = Duration::from_secs(1);
+/// After so long without work a database rests: what was read or written once is not kept in memory for good.
+const REST: Duration = Duration::from_secs(10);
 /// Enough for a burst of small writes; a bulk load fills it and is slowed to the disk's pace.
 const QUEUE: usize = 1_024;
 /// When so many are in the queue, the writer takes them out of it, whether or not it commits yet.
@@ -46,6 +48,8 @@ pub trait Database: Send + 'static {
     /// Whether the transaction that [`Self::begin`] began is still there. A database may end it by itself, and take back
     /// all that was done in it, as SQLite does when the disk is full.
     fn stands(&self) -> bool;
+    /// Gives back the memory that it needs for nothing but work, since there is none.
+    fn rest(&mut self);
 }
 
 type Work<D> = Box<dyn FnOnce(&mut D) -> Result<(), StoreError> + Send>;
@@ -85,6 +89,20 @@ pub struct Writer<D> {
     queue: mpsc::Sender<Job<D>>,
     bell: Arc<Bell>,
     thread: thread::JoinHandle<()>,
+}
+
+/// Work that was handed over, and may not be done yet.
+#[derive(Debug)]
+pub struct Handed<R>(oneshot::Receiver<Result<R, StoreError>>);
+
+impl<R> Handed<R> {
+    /// Returns when it is durable.
+    ///
+    /// # Errors
+    /// What the work says, or what the commit says; then nothing of it has happened.
+    pub async fn hear(self) -> Result<R, StoreError> {
+        self.0.await.map_err(|_| StoreError::Closed)?
+    }
 }
 
 impl<D: Database> Writer<D> {
@@ -127,10 +145,24 @@ impl<D: Database> Writer<D> {
         R: Send + 'static,
         F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
     {
+        self.hand(work).await?.hear().await
+    }
+
+    /// Hands `work` over, which is begun at once, and returns before it is done: whoever has more of it hands that over
+    /// meanwhile, and one commit does for all that is waiting. Work is done in the order in which it was handed over; what
+    /// stands on earlier work must find out by itself whether that was taken back.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] if there is no writer any more.
+    pub async fn hand<R, F>(&self, work: F) -> Result<Handed<R>, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut D) -> Result<R, StoreError> + Send + 'static,
+    {
         let (job, answer) = question(work);
         self.queue.send(job).await.map_err(|_| StoreError::Closed)?;
         self.bell.rung.notify_one();
-        answer.await.map_err(|_| StoreError::Closed)?
+        Ok(Handed(answer))
     }
 
     /// As [`Self::call`], in a transaction of its own: of work without bounds what it might have to take back need not be
@@ -242,10 +274,25 @@ where
 async fn drive<D: Database>(mut database: D, mut jobs: mpsc::Receiver<Job<D>>, bell: &Bell) {
     let mut group = Vec::new();
     let mut next = Instant::now();
-    while jobs.recv_many(&mut group, GROUP).await > 0 {
+    while wait(&mut database, &mut jobs, &mut group).await > 0 {
         linger(&mut jobs, &mut group, next, bell).await;
         commit(&mut database, &mut group);
         next = Instant::now() + LINGER;
+    }
+}
+
+/// Waits for work and takes what there is; gives how much: none where there will be none any more.
+async fn wait<D: Database>(
+    database: &mut D,
+    jobs: &mut mpsc::Receiver<Job<D>>,
+    group: &mut Vec<Job<D>>,
+) -> usize {
+    match timeout(REST, jobs.recv_many(group, GROUP)).await {
+        Ok(taken) => taken,
+        Err(_) => {
+            database.rest();
+            jobs.recv_many(group, GROUP).await
+        }
     }
 }
 

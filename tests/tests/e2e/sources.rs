@@ -8,6 +8,7 @@ mod disorder;
 mod each_and_body;
 mod envelopes;
 mod exports;
+mod fields;
 mod incremental;
 mod marks;
 mod moving;

@@ -82,6 +82,16 @@ impl<'n> Envelope<'n> {
         })
     }
 
+    /// As Stripe has it: lists that call themselves one, and are asked for what stands behind the last record that came.
+    pub(super) fn stripe(&self) -> Option<Paging> {
+        self.find(&["object"]).filter(|(_, what)| what.text() == Some("list"))?;
+        let (names, _) = self.flag(&["hasmore"])?;
+        let (_, around) = names.split_last()?;
+        let next = Next::Body(format!("{}[-1].id", (self.path)(&[around, &["data"]].concat())));
+        let param = "starting_after".to_owned();
+        Some(Paging::guess(Kind::Cursor { param, next, replaces: Vec::new() }))
+    }
+
     pub(super) fn graphql(&self) -> Option<Paging> {
         let (names, _) = self.find(&["endcursor"]).filter(|_| self.nodes)?;
         Some(Paging::guess(Kind::BodyCursor { next: (self.path)(names) }))

@@ -31,6 +31,16 @@ impl Envelope<'_> {
         Some(Paging { guessed, size: Some(size), ..Paging::known(kind) })
     }
 
+    /// A query of `ArcGIS`, which says what names its records, and that there is more only where there is.
+    pub(super) fn arcgis(&self) -> Option<Paging> {
+        self.find(&["exceededtransferlimit", "objectidfieldname"])?;
+        let asked = |name: &str| asked(self.about.url, &[&folded(name)]);
+        let (param, size) = ("resultOffset", asked("resultRecordCount"));
+        let guessed = asked(param).is_none();
+        let kind = Kind::Offset { param: param.to_owned(), start: 0 };
+        Some(Paging { guessed, size, ..Paging::known(kind) })
+    }
+
     /// Numbers of pages or of records, as the answer repeats them.
     pub(super) fn numbers(&self) -> Option<Paging> {
         let asked = |names: &[&str]| asked(self.about.url, names);

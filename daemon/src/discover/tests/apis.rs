@@ -52,6 +52,24 @@ fn what_leads_on_is_not_taken_for_what_does_not() {
             r#"pagination = { kind = "page", param = "page" }"#,
             "what says which page it is",
         ),
+        (
+            r#"{"objectIdFieldName":"OBJECTID","features":[{"attributes":{"OBJECTID":1}},{"attributes":{"OBJECTID":2}}],"exceededTransferLimit":true}"#,
+            "?where=1%3D1&f=json",
+            r#"pagination = { kind = "offset", param = "resultOffset" }"#,
+            "ArcGIS, whose flag is missing on its last page",
+        ),
+        (
+            r#"{"features":[{"attributes":{"OBJECTID":1}},{"attributes":{"OBJECTID":2}}],"objectIdFieldName":"OBJECTID"}"#,
+            "?f=json&resultOffset=0&resultRecordCount=2",
+            r#"pagination = { kind = "offset", param = "resultOffset", size_param = "resultRecordCount", size = 2 }"#,
+            "the same, asked for its first page",
+        ),
+        (
+            r#"{"object":"list","url":"/v1/payouts","has_more":true,"data":[{"id":"a"},{"id":"b"}]}"#,
+            "?limit=2",
+            r#"pagination = { kind = "cursor", param = "starting_after", next = "$.data[-1].id", more = "$.has_more" }"#,
+            "Stripe",
+        ),
     ] {
         assert_eq!(pagination(text, query), expected, "{why}");
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use marsad_shared::clock::until;
 use tokio::time::Instant;
 
-use super::{Gate, Held, LIFTED, Pass, Wait, crowd::Place};
+use super::{Gate, Held, HeldBy, LIFTED, Pass, Wait, crowd::Place};
 use crate::source::{breaker::Verdict, spend::Caller};
 
 impl Gate {
@@ -16,7 +16,7 @@ impl Gate {
         let wait = self.waits(&self.lock(), who, Instant::now(), at);
         let turnstile = self.turnstile.as_ref();
         let line = turnstile.and_then(|turnstile| Some((turnstile.too_long()?, turnstile.why())));
-        longest([wait, line.map(|(wait, why)| Wait::imposed(wait, at, why))])
+        longest([wait, line.map(|(wait, why)| limited(wait, at, why))])
     }
 
     /// Lets a request of `who` out, once the rate limit has its turn and not too many others are under way.
@@ -66,7 +66,7 @@ impl Gate {
         let at = self.clock.now();
         match Box::pin(self.closing.run_until_cancelled(turnstile.turn())).await {
             Some(Ok(())) => Ok(()),
-            Some(Err(wait)) => Err(Wait::imposed(wait, at, turnstile.why())),
+            Some(Err(wait)) => Err(limited(wait, at, turnstile.why())),
             None => Err(self.stops()),
         }
     }
@@ -82,7 +82,7 @@ impl Gate {
         });
         let breaker = match held.breaker.look(who, now) {
             Verdict::Wait(time) => {
-                Some(Wait { is_breaker: true, ..Wait::imposed(time, at, held.broken()) })
+                Some(Wait { by: HeldBy::Breaker, ..Wait::imposed(time, at, held.broken()) })
             }
             Verdict::Go | Verdict::Try => None,
         };
@@ -133,6 +133,11 @@ impl Gate {
         };
         Err(Wait { until: spent.renews, ..Wait::imposed(until(at, spent.renews), at, spent.why) })
     }
+}
+
+/// A wait that our rate limit asks for.
+fn limited(wait: Duration, at: Timestamp, why: String) -> Wait {
+    Wait { by: HeldBy::Limit, ..Wait::imposed(wait, at, why) }
 }
 
 fn longest(waits: impl IntoIterator<Item = Option<Wait>>) -> Option<Wait> {

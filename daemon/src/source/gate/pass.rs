@@ -9,28 +9,43 @@ use tokio::time::Instant;
 use super::{Gate, crowd::Place};
 use crate::source::{fault::FetchError, spend::Caller};
 
+/// Who keeps a request back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldBy {
+    /// Our own breaker.
+    Breaker,
+    /// The connection's `rate_limit`.
+    Limit,
+    /// The partner, or what else we agreed with it.
+    Partner,
+}
+
 /// Why a request may not leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wait {
     pub wait: Duration,
     /// By our clock.
     pub until: Timestamp,
-    /// Whether our breaker says so, and not the partner or what we agreed with it.
-    pub is_breaker: bool,
+    pub by: HeldBy,
     /// In words.
     pub why: String,
 }
 
 impl Wait {
-    /// A wait of `wait` from `at` on, which somebody or something else than our breaker asks for.
+    /// A wait of `wait` from `at` on, which the partner asks for, or what we agreed with it.
     pub(super) fn imposed(wait: Duration, at: Timestamp, why: String) -> Self {
-        Self { wait, until: plus(at, wait), is_breaker: false, why }
+        Self { wait, until: plus(at, wait), by: HeldBy::Partner, why }
+    }
+
+    /// Whether our breaker says so.
+    pub fn is_breaker(&self) -> bool {
+        self.by == HeldBy::Breaker
     }
 }
 
 impl From<Wait> for FetchError {
     fn from(held: Wait) -> Self {
-        Self::Held { wait: held.wait, by_breaker: held.is_breaker, text: held.to_string() }
+        Self::Held { wait: held.wait, by: held.by, text: held.to_string() }
     }
 }
 

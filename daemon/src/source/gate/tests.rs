@@ -55,7 +55,7 @@ async fn a_rest_holds_everybody_and_a_shorter_one_does_not_end_it() {
     for who in [feed("a"), Caller::Deliveries, Caller::Probes] {
         let held = gate.look(&who).unwrap();
         assert_eq!(
-            (held.wait, held.why.as_str(), held.is_breaker),
+            (held.wait, held.why.as_str(), held.is_breaker()),
             (60 * SECOND, "wait 60 s", false)
         );
         assert_eq!(held.to_string(), "waiting until 2026-11-24T12:01:00Z: wait 60 s");
@@ -142,7 +142,7 @@ async fn only_outages_open_the_breaker_and_never_what_one_feed_is_refused() {
         assert!(passes(&gate, &feed("a"), Some(&fault(Reason::ConnectRefused))).await);
     }
     let held = gate.look(&Caller::Deliveries).unwrap();
-    assert!(held.is_breaker && held.why.contains("the last: http://p.example/x"), "{held:?}");
+    assert!(held.is_breaker() && held.why.contains("the last: http://p.example/x"), "{held:?}");
     assert!((2..=5).contains(&held.wait.as_secs()), "{held:?}");
 }
 
@@ -178,7 +178,7 @@ async fn a_try_that_says_nothing_is_given_back() {
     let ours = gate.pass(&feed("c")).await.unwrap();
     ours.end(Some(&fault(Reason::Disk)));
     assert!(
-        gate.look(&feed("b")).is_some_and(|held| held.is_breaker),
+        gate.look(&feed("b")).is_some_and(|held| held.is_breaker()),
         "our own fault closes nothing"
     );
     advance(2 * SECOND).await;

@@ -2,7 +2,7 @@
 //! long: whoever would is told how long it is.
 
 use std::{
-    num::NonZeroU32,
+    collections::VecDeque,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -10,10 +10,6 @@ use std::{
     time::Duration,
 };
 
-use governor::{
-    DefaultDirectRateLimiter, Quota, RateLimiter,
-    clock::{Clock as _, DefaultClock},
-};
 use marsad_shared::connection::RateLimit;
 use tokio::time::{Instant, sleep};
 
@@ -22,11 +18,10 @@ use crate::source::manners::PATIENCE;
 /// The turnstile of a connection with a rate limit.
 #[derive(Debug)]
 pub(super) struct Turnstile {
-    limiter: DefaultDirectRateLimiter,
-    clock: DefaultClock,
     limit: RateLimit,
-    /// Who holds it is the next.
-    line: tokio::sync::Mutex<()>,
+    /// When those left that still count, the oldest first; who holds it is the next. Within any stretch of the period no more
+    /// leave than the limit says, wherever the partner's own periods begin.
+    line: tokio::sync::Mutex<VecDeque<Instant>>,
     /// How many stand in the line, with the one who holds it.
     standing: AtomicU32,
     /// When the next one may leave, as far as is known; in the past: now.
@@ -41,15 +36,7 @@ struct Standing<'t> {
 
 impl Turnstile {
     pub(super) fn new(limit: RateLimit) -> Self {
-        let burst = limit.requests;
-        // A period of nothing cannot be configured: both parts are checked to be more.
-        let quota = Quota::with_period(limit.per / burst.get())
-            .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN));
-        let clock = DefaultClock::default();
-        let limiter = RateLimiter::direct_with_clock(quota.allow_burst(burst), clock.clone());
         Self {
-            limiter,
-            clock,
             limit,
             line: tokio::sync::Mutex::default(),
             standing: AtomicU32::new(0),
@@ -71,15 +58,19 @@ impl Turnstile {
         if let Some(wait) = self.expected(standing.ahead) {
             return Err(wait);
         }
-        let _first = self.line.lock().await;
-        while let Err(not_yet) = self.limiter.check() {
-            let wait = not_yet.wait_time_from(self.clock.now());
+        let mut left = self.line.lock().await;
+        if left.len() >= self.limit.requests.get() as usize
+            && let Some(oldest) = left.front()
+        {
+            let wait = (*oldest + self.limit.per).saturating_duration_since(Instant::now());
             *self.next() = Some(Instant::now() + wait);
             if wait > PATIENCE {
                 return Err(wait);
             }
             sleep(wait).await;
+            left.pop_front();
         }
+        left.push_back(Instant::now());
         Ok(())
     }
 
@@ -113,5 +104,41 @@ impl<'t> Standing<'t> {
 impl Drop for Standing<'_> {
     fn drop(&mut self) {
         self.turnstile.standing.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn in_no_stretch_of_the_period_more_leave_than_the_limit_says() {
+        let (most, per) = (3, Duration::from_secs(10));
+        let requests = NonZeroU32::new(most).unwrap();
+        let turnstile = Turnstile::new(RateLimit { requests, per });
+        let mut left = Vec::new();
+        for gap in [0, 0, 0, 0, 4, 1, 0, 25, 0, 0, 0, 0, 0] {
+            sleep(Duration::from_secs(gap)).await;
+            turnstile.turn().await.unwrap();
+            left.push(Instant::now());
+        }
+        for window in left.windows(most as usize + 1) {
+            assert!(window[3] - window[0] >= per, "{left:?}");
+        }
+        let whole = *left.last().unwrap() - left[0];
+        assert!(whole < Duration::from_secs(70), "and nobody waits for nothing: {whole:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_would_wait_long_is_told_how_long() {
+        let requests = NonZeroU32::new(1).unwrap();
+        let turnstile = Turnstile::new(RateLimit { requests, per: Duration::from_secs(60) });
+        assert_eq!((turnstile.turn().await, turnstile.too_long()), (Ok(()), None));
+        assert_eq!(turnstile.turn().await, Err(Duration::from_secs(60)));
+        assert_eq!(turnstile.too_long(), Some(Duration::from_secs(60)), "without standing in line");
+        sleep(Duration::from_secs(45)).await;
+        assert_eq!((turnstile.turn().await, turnstile.too_long()), (Ok(()), None));
     }
 }

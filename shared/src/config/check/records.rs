@@ -146,24 +146,23 @@ fn path(at: &At<String>, places: Places, report: &mut Report<'_>) -> Option<Reco
 
 /// Whether something can be looked for there, inside a record.
 pub(super) fn stands<T>(name: &str, places: Places, at: &At<T>, report: &mut Report<'_>) -> bool {
-    match places {
-        Places::Json => match FieldPath::parse(name) {
-            Ok(_) => true,
-            Err(error) => {
-                let remedy = "write a name, or a path such as \"$.child.eid\", \"$.partner[0]\" or \"$.ids[?@.kind=='card'].value\"";
-                wrong(at, name, &error, remedy, report);
-                false
-            }
-        },
-        Places::Xml => match XmlPath::parse(name) {
-            Ok(_) => true,
-            Err(error) => {
-                let remedy = "write one such as \"Kind\", \"@id\", \"Area/@code\" or \"Date[@calendar='hijri']\"";
-                wrong(at, name, &error, remedy, report);
-                false
-            }
-        },
-        Places::Names => true,
+    let (read, remedy) = match places {
+        Places::Json => (
+            FieldPath::parse(name).map(drop),
+            "write a name, or a path such as \"$.child.eid\", \"$.partner[0]\" or \"$.ids[?@.kind=='card'].value\"",
+        ),
+        Places::Xml => (
+            XmlPath::parse(name).map(drop),
+            "write one such as \"Kind\", \"@id\", \"Area/@code\" or \"Date[@calendar='hijri']\"",
+        ),
+        Places::Names => return true,
+    };
+    match read {
+        Ok(()) => true,
+        Err(error) => {
+            wrong(at, name, &error, remedy, report);
+            false
+        }
     }
 }
 

@@ -121,8 +121,9 @@ impl Cache {
         Ok(reading.counts)
     }
 
-    /// Joins what was loaded of a stretch of time: the cursor, and a walk that is open, stay as they are.
-    pub fn finish_window(
+    /// Joins what was loaded beside the cursor's way, a stretch of time or all there is: the cursor, and a walk that is open, stay as
+    /// they are.
+    pub fn finish_beside_cursor(
         &mut self,
         feed: &FeedId,
         at: Timestamp,

@@ -323,4 +323,5 @@ proptest! {
     }
 }
 
+mod ahead;
 mod whole;
