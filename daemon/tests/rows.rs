@@ -14,6 +14,8 @@ use marsad_shared::{
 };
 use reading::{feed, lines, page};
 
+#[path = "rows/lacking.rs"]
+mod lacking;
 mod reading;
 #[path = "rows/recalled.rs"]
 mod recalled;

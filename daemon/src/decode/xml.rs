@@ -107,6 +107,12 @@ struct Wanted<'p> {
     scalars: Vec<Scalar>,
     /// Whether there was a record, or one that is gone.
     found: bool,
+    /// Records in the innermost open element that may hold some.
+    within: u64,
+    /// How many are open with an element that holds an error, and no record so far.
+    erring: Option<usize>,
+    /// How many elements had an error where their records belong.
+    lacking: usize,
     /// What is said in place of records: in which element, and its words.
     instead: Option<(String, String)>,
     /// Text of it that may go on: it comes in pieces, wherever a character was written by its name.
@@ -127,6 +133,8 @@ const ERRORS: [&str; 9] = [
 ];
 /// What they hold where there is none.
 const NOTHING_SAID: [&str; 3] = ["", "0", "false"];
+/// What is handed on of an element that has an error where its records belong.
+const LACKING: &str = "null";
 /// As much of what is said in place of records is kept, in bytes.
 const INSTEAD_MAX: usize = 400;
 
@@ -153,7 +161,16 @@ impl<'p> Wanted<'p> {
             }
         }
         let scalars = vec![Scalar::Absent; plan.scalars.len()];
-        Ok(Self { trails, scalars, found: false, instead: None, saying: None })
+        Ok(Self {
+            trails,
+            scalars,
+            found: false,
+            within: 0,
+            erring: None,
+            lacking: 0,
+            instead: None,
+            saying: None,
+        })
     }
 
     /// An element opens inside `depth` others. Whether it is a record, and the scalars of which it is the text.
@@ -168,12 +185,16 @@ impl<'p> Wanted<'p> {
             trail.followed = depth + 1;
             trail.furthest = trail.furthest.max(trail.followed);
             if trail.path.steps.len() > trail.followed {
+                if trail.goal == Goal::Record(Standing::Here) {
+                    self.within = 0;
+                }
                 continue;
             }
             match trail.goal {
                 Goal::Record(standing) => {
                     record = record.or(Some(standing));
-                    self.found = true;
+                    (self.found, self.erring) = (true, None);
+                    self.within += 1;
                 }
                 Goal::Scalar(number) => {
                     let Some(slot) = self.scalars.get_mut(number) else { continue };
@@ -202,6 +223,10 @@ impl<'p> Wanted<'p> {
         for trail in &mut self.trails {
             trail.followed = trail.followed.min(depth);
         }
+        if self.erring.is_some_and(|open| depth < open) {
+            self.erring = None;
+            self.lacking += 1;
+        }
     }
 
     fn text(&mut self, number: usize, text: &str) {
@@ -214,11 +239,22 @@ impl<'p> Wanted<'p> {
     /// stand in their place.
     fn aside(&mut self, text: &str, open: &[Open]) {
         let records = self.trails.iter().find(|trail| trail.goal == Goal::Record(Standing::Here));
-        let Some(records) = records.filter(|_| !self.found) else { return };
-        let around = records.path.steps.len() - 1;
-        let belongs = records.followed == around && open.len() == around;
+        let Some(records) = records else { return };
+        let (around, followed) = (records.path.steps.len() - 1, records.followed);
+        let belongs = followed == around && open.len() == around;
         let is_error =
             |open: &&Open| ERRORS.iter().any(|name| open.name.eq_ignore_ascii_case(name));
+        // One of several that may hold records: that it has none is told by its error.
+        let is_one = (2..=around).contains(&followed) && self.within == 0;
+        if is_one
+            && !NOTHING_SAID.contains(&text.trim())
+            && open.iter().skip(followed).any(|open| is_error(&open))
+        {
+            self.erring = Some(followed);
+        }
+        if self.found {
+            return;
+        }
         let place = match open.iter().find(is_error) {
             None if belongs => open.last(),
             place => place,
@@ -328,9 +364,16 @@ impl<R: BufRead> Walk<R> {
                 }
                 Next::Text(text) => self.text(&text, wanted),
                 Next::Close => self.close(wanted),
-                Next::End => return Ok(()),
+                Next::End => break,
             }
         }
+        // Of a document without any record it is told as a whole.
+        for _ in 0..if wanted.found { wanted.lacking } else { 0 } {
+            if each(LACKING, Standing::Here) == Flow::Stop {
+                return Err(DecodeError::Stopped);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the open elements are an envelope and its body.

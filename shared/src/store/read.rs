@@ -223,6 +223,27 @@ mod tests {
     use crate::id::RunId;
 
     #[test]
+    fn who_reads_beside_the_daemon_takes_no_lock_from_it() {
+        use std::os::unix::fs::MetadataExt as _;
+        let temp = tempfile::tempdir().unwrap();
+        let store = crate::store::Store::open(temp.path()).unwrap();
+        // As SQLite itself has them: who loses them has its log deleted by whoever opens the file next.
+        let locked = || {
+            let all = std::fs::read_to_string("/proc/locks").unwrap();
+            [state_dir::CACHE, state_dir::LEDGER].map(|name| {
+                let file = std::fs::metadata(temp.path().join(name)).unwrap();
+                all.contains(&format!(":{} ", file.ino()))
+            })
+        };
+        assert_eq!(locked(), [true, true]);
+        let readers = [(); 2].map(|()| Reader::open(temp.path()).unwrap());
+        assert_eq!(locked(), [true, true], "while they read");
+        drop(readers);
+        assert_eq!(locked(), [true, true], "nor when they are done");
+        store.close();
+    }
+
+    #[test]
     fn a_page_of_a_list_that_counts_downwards_is_found_from_either_side() {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(

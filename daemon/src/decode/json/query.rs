@@ -22,6 +22,7 @@ use crate::decode::{DecodeError, Flow, Plan, Scalar, Standing};
 use build::{Build, Paths};
 
 mod build;
+mod steps;
 
 /// What such a document may weigh in memory, in bytes, by what its signs cost there ([`weight_of`]).
 const BUILT_WEIGHT: usize = 128 * 1024 * 1024;
@@ -178,22 +179,38 @@ impl<'a> Held<'a> {
     /// of their records there would have been nobody knows, and that there were none neither.
     fn without_list(&self, path: &JsonPath, Required { apart }: Required<'_>) -> usize {
         let path = path.to_string();
-        let steps: Vec<_> = path.match_indices("[*]").map(|(at, step)| at + step.len()).collect();
-        let pairs = steps.windows(2).filter_map(|pair| match pair {
-            [outer, inner] => path.get(..*outer).zip(path.get(*outer..inner - "[*]".len())),
+        let at = |path: Option<&str>| JsonPath::parse(path?).ok();
+        let lists = steps::lists(&path);
+        // Lists right within lists: the items themselves are to be some.
+        let is_item = |outer: &steps::List, inner: &steps::List| outer.end == inner.start;
+        let pairs = lists.windows(2).filter_map(|pair| match pair {
+            [outer, inner] if inner.is_led_to && !is_item(outer, inner) => {
+                Some((at(path.get(..outer.end))?, at(path.get(..inner.start))?))
+            }
             _ => None,
         });
-        let at = |path: &str| JsonPath::parse(path).ok();
-        let lists = pairs.filter(|(_, way)| is_plain(way));
-        let lists =
-            lists.filter_map(|(outer, way)| Some((at(outer)?, at(&format!("{outer}{way}"))?)));
-        let lacking = lists.map(|(items, list)| {
+        let lacking = pairs.map(|(items, list)| {
             let mut there = self.places(&list, |found| !found.is_null());
             let mut apart = self.apart(apart);
-            let items = self.places(&items, |_| true);
+            let items = self.items_at(&items).into_iter();
             items.filter(|item| !pass(&mut there, item) && !pass(&mut apart, item)).count()
         });
-        lacking.sum()
+        let within = lists.windows(2).filter_map(|pair| match pair {
+            [outer, inner] if is_item(outer, inner) => at(path.get(..inner.start)),
+            _ => None,
+        });
+        let null = within.map(|items| self.places(&items, Value::is_null).count());
+        lacking.sum::<usize>() + null.sum::<usize>()
+    }
+
+    /// Where items stand, in the document's order. Of the members of an object a mere value is none: it stands beside them.
+    fn items_at(&self, path: &JsonPath) -> Vec<NormalizedPath<'_>> {
+        let found = path.query_located(&self.document).into_iter();
+        let found = found.filter(|node| {
+            let of_object = matches!(node.location().iter().last(), Some(PathElement::Name(_)));
+            !of_object || node.node().is_null() || node.node().is_object() || node.node().is_array()
+        });
+        found.map(|node| node.location().clone()).collect()
     }
 
     /// Where there is something at `path` that counts, in the document's order.
@@ -215,11 +232,12 @@ impl<'a> Held<'a> {
         Required { apart }: Required<'_>,
     ) -> VecDeque<NormalizedPath<'_>> {
         let path = path.to_string();
-        let items = path.rsplit_once("[*]").filter(|(_, rest)| is_plain(rest));
-        let items = items.and_then(|(list, _)| JsonPath::parse(&format!("{list}[*]")).ok());
-        let Some(items) = items else { return VecDeque::new() };
+        let items = steps::last_list(&path).and_then(|list| path.get(..list.end));
+        let Some(items) = items.and_then(|items| JsonPath::parse(items).ok()) else {
+            return VecDeque::new();
+        };
         let mut apart = self.apart(apart);
-        self.places(&items, |_| true).filter(|item| !pass(&mut apart, item)).collect()
+        self.items_at(&items).into_iter().filter(|item| !pass(&mut apart, item)).collect()
     }
 }
 
@@ -231,11 +249,6 @@ fn pass(places: &mut Places<'_>, item: &NormalizedPath<'_>) -> bool {
     let is_here = places.next_if(|place| is_in(place, item)).is_some();
     while is_here && places.next_if(|place| is_in(place, item)).is_some() {}
     is_here
-}
-
-/// Whether names alone lead on.
-fn is_plain(way: &str) -> bool {
-    !way.is_empty() && !way.contains(['?', '*', ':', ',']) && !way.contains("..")
 }
 
 /// Whether a place is in an item, or is that itself.
