@@ -9,6 +9,7 @@ use marsad_shared::{
     drift::Drift,
     feed::{RecordsPath, ScalarPath},
     health::Reason,
+    mask::of_people,
 };
 
 pub use marsad_shared::quarantine::Standing;
@@ -54,7 +55,7 @@ pub enum DecodeError {
     #[error("{0}")]
     Encoding(String),
     /// What came in place of the records is the partner's own word of an error.
-    #[error("the {} answers with an error ({code}): {text}; {}", answerer(code), remedy(code, *retryable))]
+    #[error("the {} answers with an error ({code}): {}; {}", answerer(code), of_people(text), remedy(code, *retryable))]
     Remote { code: String, text: String, retryable: bool },
     /// It would delete more than one record at a time, which waits for a person.
     #[error("{0}")]

@@ -1,5 +1,7 @@
 //! What stands for a value that may not be seen.
 
+use std::borrow::Cow;
+
 use crate::feed::FieldType;
 
 /// What stands in a value's place.
@@ -34,6 +36,72 @@ pub fn holds_card(text: &str) -> bool {
     digits.split(' ').any(fits)
 }
 
+/// So many digits that belong together may be somebody's number: that of a telephone, or of a card.
+const NUMBER_MIN: usize = 9;
+
+/// A text of somebody else's, for people to read, without what may tell who it is about: long numbers and addresses of
+/// mail. A name is not known for one.
+pub fn of_people(text: &str) -> Cow<'_, str> {
+    let is_joint = |c: char| is_between(c) && !matches!(c, ':' | '=' | '\'');
+    // Behind a day comes its hour, and no part of a number.
+    let is_day = |begin: usize, end: usize| {
+        let day = text.get(begin..end).unwrap_or_default().as_bytes();
+        day.len() == 10 && day.get(4) == Some(&b'-') && day.get(7) == Some(&b'-')
+    };
+    let mut spans: Vec<(usize, usize)> = Vec::new();
+    // From the first digit of a number to behind its last; how many it has; and whether it began within a word.
+    let mut number: Option<(usize, usize, usize)> = None;
+    let mut parts = 0;
+    for (at, c) in text.char_indices() {
+        let behind = at + c.len_utf8();
+        match (&mut number, digit(c)) {
+            (Some((_, end, count)), Some(_)) => {
+                (*end, *count) = (behind, *count + 1);
+                parts = 0;
+            }
+            (None, Some(_)) => (number, parts) = (Some((at, behind, 1)), 0),
+            // One sign, or a bracket with a space, may stand between the parts of a number.
+            (Some((begin, end, _)), None)
+                if is_joint(c) && parts < 2 && !(c == ' ' && is_day(*begin, *end)) =>
+            {
+                parts += 1;
+            }
+            (Some((begin, end, count)), None) => {
+                if *count >= NUMBER_MIN {
+                    spans.push((*begin, *end));
+                }
+                number = None;
+            }
+            (None, None) => {}
+        }
+    }
+    spans.extend(number.filter(|(_, _, count)| *count >= NUMBER_MIN).map(|(a, b, _)| (a, b)));
+    let mut begin = 0;
+    for word in text.split_inclusive(char::is_whitespace) {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_mail =
+            bare.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+        if is_mail && let Some(at) = word.find(bare) {
+            spans.push((begin + at, begin + at + bare.len()));
+        }
+        begin += word.len();
+    }
+    if spans.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    spans.sort_unstable();
+    let (mut masked, mut from) = (String::new(), 0);
+    for (begin, end) in spans {
+        if begin >= from {
+            masked.push_str(text.get(from..begin).unwrap_or_default());
+            masked.push_str(MASK);
+        }
+        from = from.max(end);
+    }
+    masked.push_str(text.get(from..).unwrap_or_default());
+    Cow::Owned(masked)
+}
+
 /// The digits of a text that is an Emirates ID and nothing else.
 fn card(text: &str) -> Option<String> {
     let text = text.trim();
@@ -65,6 +133,27 @@ fn is_between(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_partner_says_is_shown_without_whom_it_is_about() {
+        for (text, expected) in [
+            ("784-1985-1234567-1 has no file", "••• has no file"),
+            ("no file for 784198512345671", "no file for •••"),
+            ("mobile +971 50 123 4567, call", "mobile +•••, call"),
+            ("٧٨٤١٩٨٥١٢٣٤٥٦٧١ غير موجود", "••• غير موجود"),
+            ("sent to m.ali@mail.example.", "sent to •••."),
+            ("line 12, column 345 of 99999999", "line 12, column 345 of 99999999"),
+            ("since 2026-11-28T10:20:30Z", "since 2026-11-28T10:20:30Z"),
+            (
+                "ORA-00942: table (or view) 1, 2, 3 is missing",
+                "ORA-00942: table (or view) 1, 2, 3 is missing",
+            ),
+            ("user @ host", "user @ host"),
+            ("down since 2026-11-28 10:20:30", "down since 2026-11-28 10:20:30"),
+        ] {
+            assert_eq!(of_people(text), expected);
+        }
+    }
 
     #[test]
     fn an_emirates_id_keeps_three_digits_and_nothing_else_keeps_any() {

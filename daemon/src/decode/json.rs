@@ -8,6 +8,7 @@ use std::{
 
 use super::{DEPTH_MAX, DecodeError, Flow, Plan, ROW_MAX, Scalar, Standing, Text};
 
+mod error;
 mod name;
 mod object;
 mod query;
@@ -15,6 +16,7 @@ mod scan;
 mod strict;
 mod walk;
 
+pub(crate) use error::error_in;
 pub(crate) use name::Name;
 pub(crate) use object::{Object, Written};
 use query::built;

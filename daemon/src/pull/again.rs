@@ -2,6 +2,7 @@
 //! just read is lacked, and lives: what a read lacks is gone only if another one had the very same records.
 
 use marsad_shared::health::Reason;
+use tokio::time::Instant;
 
 use super::{
     Puller,
@@ -53,10 +54,11 @@ impl Puller {
         course.take_up(trail);
         course.run.total = total;
         match met {
-            Ok(met) if met == course.met => {}
-            Ok(_) => {
+            Ok(Some(met)) if met == course.met => {}
+            Ok(met) => {
                 course.doubted = true;
-                course.notes.push(notes::OTHERS.to_owned());
+                let why = if met.is_some() { notes::OTHERS } else { notes::CACHED };
+                course.notes.push(why.to_owned());
             }
             Err(trouble @ (Trouble::Store(_) | Trouble::Stopped)) => return Err(trouble),
             Err(trouble) => {
@@ -68,9 +70,14 @@ impl Puller {
         Ok(())
     }
 
-    /// Reads all pages, and gives what was met on them.
-    async fn read_again(&self, trip: &Trip<'_>, course: &mut Course) -> Result<Met, Trouble> {
+    /// Reads all pages, and gives what was met on them; `None`: one of them came out of a cache, and had lain there since before.
+    async fn read_again(
+        &self,
+        trip: &Trip<'_>,
+        course: &mut Course,
+    ) -> Result<Option<Met>, Trouble> {
         let Trip { request, asker, stop } = *trip;
+        let (asker, began) = (&asker.clone().past_caches(), Instant::now());
         course.run.total = None;
         self.begin(request, course).await?;
         // Nobody takes a count for an end that lacks a record.
@@ -89,10 +96,13 @@ impl Puller {
                     | Trouble::Decode {
                         error: DecodeError::Layout(_) | DecodeError::Lacking(_), ..
                     },
-                ) if walker.is_beyond() => return Ok(met),
+                ) if walker.is_beyond() => return Ok(Some(met)),
                 read => read?,
             };
-            self.report(self.pace(&page.answer), None).await;
+            if page.answer.age() > began.elapsed() {
+                return Ok(None);
+            }
+            course.good.push_back(self.pace(&page.answer));
             let was_beyond = walker.is_beyond();
             let onward = self.onward(request, course, &mut walker, &ask, &mut page).await;
             let onward = onward
@@ -100,7 +110,7 @@ impl Puller {
             let onward = match onward {
                 // Some give their last page again, and all that was counted is there.
                 Err(WalkError::SamePage { .. } | WalkError::Circle { .. }) if was_beyond => {
-                    return Ok(met);
+                    return Ok(Some(met));
                 }
                 // Some count nothing behind it; and a measure of ours may be just what was counted.
                 Err(
@@ -115,7 +125,7 @@ impl Puller {
             course.run.bytes += page.answer.body.len();
             met.add(&page.piece.batch);
             self.services.show_progress(&course.run);
-            let Some((leg, next)) = onward else { return Ok(met) };
+            let Some((leg, next)) = onward else { return Ok(Some(met)) };
             (course.leg, ask) = (leg, next);
         }
     }

@@ -47,7 +47,17 @@ impl Puller {
         let Some(handed) = course.handed.pop_front() else { return Ok(false) };
         (course.run.cached, course.stands) = handed.hear().await?;
         self.services.show_progress(&course.run);
+        if let Some(result) = course.good.pop_front() {
+            self.report(result, None).await;
+        }
         Ok(true)
+    }
+
+    /// Tells what is left to tell of pages that came well.
+    pub(super) async fn tell_good(&self, course: &mut Course) {
+        while let Some(result) = course.good.pop_front() {
+            self.report(result, None).await;
+        }
     }
 
     /// Waits until all pages on their way are in the bank.

@@ -1,12 +1,12 @@
 //! One walk under way: where it stands, in this run and behind a restart.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::{
     brake::{Found, Verdict, Volume},
     feed::{Feed, Mode},
-    health::Reason,
+    health::{PollResult, Reason},
     record::Batch,
     request::{Incremental, Request},
     run::Counts,
@@ -122,6 +122,8 @@ pub(super) struct Course {
     pub(super) handle: Option<String>,
     /// When the walk began, in an earlier run perhaps.
     pub(super) began_at: Timestamp,
+    /// Of when the oldest of its answers was, where one came out of a cache.
+    as_of: Option<Timestamp>,
     pub(super) leg: Leg,
     pub(super) legs: u64,
     pub(super) horizon: Option<Timestamp>,
@@ -136,6 +138,9 @@ pub(super) struct Course {
     pub(super) opened: bool,
     /// Pages on their way into the bank, the oldest first: nobody knows yet that they are there.
     pub(super) handed: VecDeque<Handed<(Counts, Option<Position>)>>,
+    /// What pages that came well say of the connection, the oldest first: it is told once they are in the bank, for where nothing
+    /// can be kept it is we who fail.
+    pub(super) good: VecDeque<PollResult>,
     /// Where the feed stands behind its last page, once that is in the bank and the cache has forgotten the run.
     pub(super) stands: Option<Position>,
     /// What somebody should know of a walk that went well.
@@ -177,6 +182,7 @@ impl Course {
         Self {
             since: position.cursor.clone().filter(|_| !full),
             began_at: run.start.at,
+            as_of: None,
             run,
             full,
             mode,
@@ -202,6 +208,7 @@ impl Course {
             met: Met::default(),
             opened: false,
             handed: VecDeque::new(),
+            good: VecDeque::new(),
             stands: None,
             notes: Vec::new(),
             seen: Seen::default(),
@@ -345,8 +352,29 @@ impl Course {
             stood: self.stood.clone(),
             moved,
             waits: !self.is_by_hand(),
-            looked: self.looked.clone(),
+            // What was in a cache before this walk began may be what the last one saw.
+            looked: self.looked.clone().filter(|_| self.told_from() == self.began_at),
         }
+    }
+
+    /// Hears of an answer that came now, and had lain in caches for so long.
+    pub(super) fn hear_age(&mut self, now: Timestamp, age: Duration) {
+        if !age.is_zero() {
+            let of = now
+                .saturating_sub(SignedDuration::try_from(age).unwrap_or_default())
+                .unwrap_or(now);
+            self.as_of = Some(self.as_of.map_or(of, |as_of| as_of.min(of)));
+        }
+    }
+
+    /// From when on something may have changed of which it tells nothing: since it began, or since the oldest of its answers.
+    pub(super) fn told_from(&self) -> Timestamp {
+        self.as_of.map_or(self.began_at, |as_of| as_of.min(self.began_at))
+    }
+
+    /// Whether caches are to be passed by: what nothing bore out is read once more.
+    pub(super) fn confirms(&self) -> bool {
+        self.looked.is_some()
     }
 
     /// Why what it lacks is not gone, if something shows that it may not be all there is.

@@ -1,7 +1,10 @@
 //! An export: ordered, asked after until it is ready, and deleted at the partner's once it was read, or taken back
 //! where nothing comes of it.
 
+use std::time::Duration;
+
 use marsad_shared::{
+    backoff::Backoff,
     feed::{Origin, ScalarPath},
     health::Reason,
     id::RunId,
@@ -18,6 +21,7 @@ use super::{
 use crate::{
     decode::{self, Scalar},
     intake::Piece,
+    jitter::jitter,
     source::{
         asking::{Asker, Leg},
         call::Call,
@@ -27,6 +31,10 @@ use crate::{
     },
     trouble::Trouble,
 };
+
+/// How often it is tried to delete an export that was read, and the waits between.
+const CLEARINGS: u32 = 3;
+const CLEARING: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
 
 impl Puller {
     /// Orders an export.
@@ -144,13 +152,31 @@ impl Puller {
         })
     }
 
-    /// Deletes an export at the partner's once it has been read. If that fails the partner keeps it, and nothing is lost.
-    pub(super) async fn clear_away(&self, asker: &Asker<'_>, ask: &Ask) {
-        let Some(export) = self.export() else { return };
-        let (Some(path), Ask::File { id, .. }) = (&export.delete, ask) else { return };
-        if let Err(error) = self.end_export(asker, Method::DELETE, path, id).await {
-            let feed = &self.feed.id;
-            tracing::warn!(%feed, %error, "an export was read and could not be deleted at the partner's");
+    /// Deletes an export at the partner's once it has been read. If that fails each time, the partner keeps it, which is said;
+    /// nothing is lost.
+    pub(super) async fn clear_away(
+        &self,
+        asker: &Asker<'_>,
+        ask: &Ask,
+        stop: &CancellationToken,
+    ) -> Option<String> {
+        let export = self.export()?;
+        let (Some(path), Ask::File { id, .. }) = (&export.delete, ask) else { return None };
+        let mut tried = 1;
+        loop {
+            let error = self.end_export(asker, Method::DELETE, path, id).await.err()?;
+            let wait = CLEARING.delay(tried, jitter(self.feed.id.as_str(), u64::from(tried)));
+            let goes_on =
+                tried < CLEARINGS && stop.run_until_cancelled(sleep(wait)).await.is_some();
+            if !goes_on {
+                let feed = &self.feed.id;
+                tracing::warn!(%feed, %error, "an export was read and could not be deleted at the partner's");
+                return Some(format!(
+                    "the export was read, and could not be deleted at the partner's, who keeps it ({error}); if that goes on, have it \
+                     deleted there"
+                ));
+            }
+            tried += 1;
         }
     }
 
@@ -196,8 +222,12 @@ impl Puller {
         let pass = self.source.pass().await?;
         let end = |url| self.source.request(method.clone(), url);
         let ended = self.source.send(pass, &url, 0, end).await;
-        ended.map(drop).map_err(|(_, error)| {
-            error.fetch().clone().rewritten(|text| self.source.clean(None, text))
-        })
+        match ended {
+            // It is gone: an earlier try was done, and its answer did not come.
+            Ok(_) | Err((Some(404 | 410), _)) => Ok(()),
+            Err((_, error)) => {
+                Err(error.fetch().clone().rewritten(|text| self.source.clean(None, text)))
+            }
+        }
     }
 }

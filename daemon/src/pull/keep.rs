@@ -402,7 +402,7 @@ impl Puller {
             // Nobody knows what the answers that were left out would have held.
             return course.stood.clone();
         }
-        let began_at = self.there(course.began_at);
+        let began_at = self.there(course.told_from());
         match incremental.by {
             By::Clock => {
                 // Never back: a clock that was set is no reason to lose our place.
@@ -425,7 +425,7 @@ impl Puller {
                     (Some(horizon), Some(window)) => {
                         // What its answers have told of its clock meanwhile counts too, but for what any measure is off by.
                         let zone = &incremental.writing.zone;
-                        let known = self.horizon(window, zone, course.began_at);
+                        let known = self.horizon(window, zone, course.told_from());
                         let is_off = horizon.duration_since(known) <= JITTER;
                         let horizon = if is_off { horizon } else { horizon.min(known) };
                         let stood = course.since.as_deref().and_then(|since| since.parse().ok());
@@ -444,7 +444,7 @@ impl Puller {
             return Some(false);
         }
         let newest = self.rule()?.event_at(course.best.as_deref())?;
-        Some(newest >= self.there(course.began_at))
+        Some(newest >= self.there(course.told_from()))
     }
 
     /// The newest time inside the data that is not to come, where the cursor is one.

@@ -23,7 +23,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{page::format_of, room::Size};
 use crate::{
     archive,
-    decode::{DecodeError, Scalar, charset::Charset, sdmx},
+    decode::{DecodeError, Scalar, charset::Charset, json::error_in, sdmx},
     intake::{self, Intake, Piece, Source},
     shape::odata,
     source::{
@@ -154,10 +154,23 @@ impl Reading {
         if found.iter().filter_map(Scalar::text).any(|text| text.contains(MARK)) {
             found = self.beside(wanted);
         }
+        let lacks = match &piece {
+            Ok(piece) => piece.lacking.is_some(),
+            Err(error) => matches!(error, DecodeError::Layout(_) | DecodeError::Lacking(_)),
+        };
+        let instead = if lacks { self.error() } else { None };
+        let piece = instead.map_or(piece, Err);
         match bytes {
             Ok(bytes) => Read::of(found, piece, bytes),
             Err(error) => Read::of(vec![Scalar::Absent; wanted.len()], Err(error), 0),
         }
+    }
+
+    /// The error that it is, if it says so in JSON: none that is large is one alone.
+    fn error(&self) -> Option<DecodeError> {
+        let mark = self.charset.and_then(Charset::plain)?;
+        let text = self.body.held()?.get(mark..)?;
+        (self.format == Format::Json).then(|| error_in(text))?
     }
 
     /// Hashes of the names in its outermost object; none of what is no object of JSON. It may block.

@@ -90,6 +90,14 @@ impl Puller {
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         // Of one that broke off, what it had handed over counts, as far as it is in the bank; why it broke off is said already.
         let _ = self.hear_all(&mut course).await;
+        match &ended {
+            Err(trouble @ Trouble::Store(_))
+                if matches!(trouble.result(), PollResult::Local(_)) =>
+            {
+                self.report(trouble.result(), Some(trouble.text())).await;
+            }
+            _ => self.tell_good(&mut course).await,
+        }
         // What is committed is known; what became of anything else is read in the bank.
         self.undecided = course.doubted;
         self.position = course.stands.filter(|_| ended.is_ok());
@@ -107,6 +115,7 @@ impl Puller {
     ) -> Result<Ending, Trouble> {
         let (base, feed) = (self.source.http.base_url.clone(), Arc::clone(&self.feed));
         let asker = Asker::new(&base, &feed, request);
+        let asker = if course.confirms() { asker.past_caches() } else { asker };
         let mut ask = match ask {
             Some(ask) => ask,
             None => match self.begin(request, course).await? {
@@ -122,6 +131,7 @@ impl Puller {
                 Ok(page) => page,
                 Err(trouble) => {
                     self.hear_all(course).await?;
+                    self.tell_good(course).await;
                     if !Box::pin(self.begins_anew(request, course, (&asker, &ask), &trouble))
                         .await?
                     {
@@ -152,8 +162,9 @@ impl Puller {
     ) -> Result<ControlFlow<Ending, (Ask, Result<Page, Trouble>)>, Trouble> {
         let Trip { request, asker, stop } = *trip;
         if !self.is_elsewhere(ask) {
-            self.report(self.pace(&page.answer), None).await;
+            course.good.push_back(self.pace(&page.answer));
         }
+        course.hear_age(self.services.clock.now(), page.answer.age());
         let onward = self.onward(request, course, walker, ask, &mut page).await;
         let onward =
             onward.and_then(|next| checked(asker, course, (ask, page.answer.moved.as_ref()), next));
@@ -176,7 +187,7 @@ impl Puller {
                 }
                 self.keep(request, course, page, number, behind).await?;
                 self.join_large(course, stop).await?;
-                self.clear_away(asker, ask).await;
+                course.notes.extend(self.clear_away(asker, ask, stop).await);
                 if !matches!(course.settled, Some(Settled::Held { .. })) {
                     self.delete_orphans(request, course).await?;
                 }
@@ -186,6 +197,7 @@ impl Puller {
                 self.keep(request, course, page, number, Behind::Broken).await?;
                 self.take_back(asker, ask).await;
                 let error = Trouble::from(error).rewritten(|text| self.source.clean(None, text));
+                self.tell_good(course).await;
                 if !self.is_elsewhere(ask) {
                     self.report(error.result(), Some(error.text())).await;
                 }

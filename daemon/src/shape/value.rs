@@ -200,7 +200,9 @@ impl Reading {
             }
             FieldType::Date => "is not a date (YYYY-MM-DD, or as its `format` says)".into(),
             FieldType::HijriDate => NoHijriDate.to_string().into(),
-            FieldType::Timestamp => "is not a time (ISO 8601, or as its `format` says)".into(),
+            FieldType::Timestamp => {
+                "is not a time before 9999-12-30 (ISO 8601, or as its `format` says); what stands for no end, `nothing` of the field takes for none".into()
+            },
             FieldType::Period => NoPeriod.to_string().into(),
             FieldType::EmiratesId => {
                 "is not an Emirates ID (15 digits, 784 first, check digit last; one digit all through means no card)".into()

@@ -11,7 +11,7 @@ use marsad_shared::{
     },
 };
 use percent_encoding::utf8_percent_encode;
-use reqwest::header::HeaderValue;
+use reqwest::header::{CACHE_CONTROL, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
@@ -61,6 +61,8 @@ pub struct Asker<'a> {
     counts: bool,
     /// Whether a service of SDMX is asked.
     sdmx: bool,
+    /// Whether caches on the way are asked to ask in their turn.
+    past_caches: bool,
 }
 
 impl<'a> Asker<'a> {
@@ -75,7 +77,20 @@ impl<'a> Asker<'a> {
             let from = field.and_then(|field| field.from.first()).map_or(column, String::as_str);
             Cow::Borrowed(from.rsplit(['.', '/']).next().unwrap_or(from))
         });
-        Self { request, base, field, counts, sdmx: feed.format == Some(Format::Sdmx) }
+        Self {
+            request,
+            base,
+            field,
+            counts,
+            sdmx: feed.format == Some(Format::Sdmx),
+            past_caches: false,
+        }
+    }
+
+    /// The same, for what must be as it is now: no cache on the way is to answer by itself (RFC 9111 section 5.2.1.4).
+    #[must_use]
+    pub fn past_caches(self) -> Self {
+        Self { past_caches: true, ..self }
     }
 
     /// What is asked where `ask` stands in `leg`.
@@ -95,6 +110,9 @@ impl<'a> Asker<'a> {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
         };
+        if self.past_caches {
+            call.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
         for (name, value) in &says.headers {
             header(&mut call.headers, name, value)?;
         }

@@ -345,7 +345,7 @@ fn classify(error: &reqwest::Error, body: bool) -> Found {
         return Found::new(Reason::Http4xx, show_at_most(&what, 200));
     }
     let mut deepest = String::new();
-    let mut io = None;
+    let (mut io, mut named) = (None, false);
     for cause in causes(error) {
         deepest = cause.to_string();
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
@@ -364,9 +364,14 @@ fn classify(error: &reqwest::Error, body: bool) -> Found {
         if let Some((_, what)) = FLOODS.iter().find(|(flood, _)| deepest.contains(flood)) {
             return Found::new(Reason::TooLarge, *what);
         }
-        if deepest.contains("dns error") || deepest.contains("failed to lookup address") {
-            return Found::new(Reason::Dns, "the host's name is not found");
+        // Nobody was there to ask, which says nothing of the name.
+        if deepest.contains("emporary failure in name resolution") {
+            return Found::new(Reason::Resolver, "no name server answers");
         }
+        named |= deepest.contains("dns error") || deepest.contains("failed to lookup address");
+    }
+    if named {
+        return Found::new(Reason::Dns, "the host's name is not found");
     }
     if error.is_timeout() {
         return if body {
@@ -433,7 +438,10 @@ const fn remedy(reason: Reason) -> &'static str {
         Reason::TlsExpired => "ask the partner for a new certificate",
         Reason::Auth => "check the credentials, or ask the partner to let us in",
         Reason::Http4xx => "check path and parameters against the partner's documentation",
-        Reason::Network | Reason::Resolver => "check our own network; the partner is not to blame",
+        Reason::Network => "check our own network; the partner is not to blame",
+        Reason::Resolver => {
+            "check our resolver (/etc/resolv.conf) and the way to it; the partner is not to blame"
+        }
         Reason::Disk | Reason::DbBusy | Reason::Clock => {
             "mend it here; the partner is not to blame"
         }

@@ -22,7 +22,7 @@ pub const GUESS_MAX: Duration = Duration::from_hours(7 * 24);
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// What a walk that would begin anew sits out where it is, as long as quotas of an hour take: whoever breaks off then, reads
 /// the same pages for ever and never comes to the last.
-pub const PATIENCE_MIDWAY: Duration = Duration::from_secs(3_660);
+pub const PATIENCE_MIDWAY: Duration = Duration::from_mins(61);
 /// So few requests left are spread over the time that is left.
 const FEW: u64 = 2;
 /// And so is less than one in so many of those that there are in all.

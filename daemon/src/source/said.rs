@@ -4,7 +4,7 @@
 use std::{io::Read as _, time::Duration};
 
 use flate2::read::MultiGzDecoder;
-use marsad_shared::untrusted::settled_at_most;
+use marsad_shared::{mask::of_people, untrusted::settled_at_most};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use serde_json::Value;
 use url::Url;
@@ -84,7 +84,7 @@ impl Said {
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         // In the whole body: half a secret is one too.
         let safe = words.filter(|words| !ours.is_in(text) && !ours.is_in(words));
-        let words = safe.map(|words| settled_at_most(words, SHOWN_MAX));
+        let words = safe.map(|words| settled_at_most(&of_people(words), SHOWN_MAX));
         let front = FRONTS.iter().find(|(said, _)| text.contains(said)).map(|(_, front)| *front);
         let leads = leads(headers, |text| ours.is_in(text));
         let safe = |code: &String| !ours.is_in(code);

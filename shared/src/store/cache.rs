@@ -462,11 +462,6 @@ impl Database for Cache {
     fn stands(&self) -> bool {
         !self.db.is_autocommit()
     }
-
-    fn rest(&mut self) {
-        // Of pages that could not be given back, nothing is lost.
-        let _ = self.db.release_memory();
-    }
 }
 
 impl Cache {

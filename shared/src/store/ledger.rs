@@ -113,11 +113,6 @@ impl Database for Ledger {
     fn stands(&self) -> bool {
         !self.db.is_autocommit()
     }
-
-    fn rest(&mut self) {
-        // Of pages that could not be given back, nothing is lost.
-        let _ = self.db.release_memory();
-    }
 }
 
 /// A time as the store keeps it: microseconds of UTC.

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use super::StoreError;
@@ -21,8 +21,6 @@ pub const LINGER: Duration = Duration::from_millis(250);
 /// As long at most may lie what nobody waits for and nobody misses: what many small writes share, the same pages and one
 /// commit, costs the less the more of them there are.
 pub const LINGER_IDLY: Duration = Duration::from_secs(1);
-/// After so long without work a database rests: what was read or written once is not kept in memory for good.
-const REST: Duration = Duration::from_secs(10);
 /// Enough for a burst of small writes; a bulk load fills it and is slowed to the disk's pace.
 const QUEUE: usize = 1_024;
 /// When so many are in the queue, the writer takes them out of it, whether or not it commits yet.
@@ -48,8 +46,6 @@ pub trait Database: Send + 'static {
     /// Whether the transaction that [`Self::begin`] began is still there. A database may end it by itself, and take back
     /// all that was done in it, as SQLite does when the disk is full.
     fn stands(&self) -> bool;
-    /// Gives back the memory that it needs for nothing but work, since there is none.
-    fn rest(&mut self);
 }
 
 type Work<D> = Box<dyn FnOnce(&mut D) -> Result<(), StoreError> + Send>;
@@ -274,25 +270,10 @@ where
 async fn drive<D: Database>(mut database: D, mut jobs: mpsc::Receiver<Job<D>>, bell: &Bell) {
     let mut group = Vec::new();
     let mut next = Instant::now();
-    while wait(&mut database, &mut jobs, &mut group).await > 0 {
+    while jobs.recv_many(&mut group, GROUP).await > 0 {
         linger(&mut jobs, &mut group, next, bell).await;
         commit(&mut database, &mut group);
         next = Instant::now() + LINGER;
-    }
-}
-
-/// Waits for work and takes what there is; gives how much: none where there will be none any more.
-async fn wait<D: Database>(
-    database: &mut D,
-    jobs: &mut mpsc::Receiver<Job<D>>,
-    group: &mut Vec<Job<D>>,
-) -> usize {
-    match timeout(REST, jobs.recv_many(group, GROUP)).await {
-        Ok(taken) => taken,
-        Err(_) => {
-            database.rest();
-            jobs.recv_many(group, GROUP).await
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! each behaviour, and rows at the partner and in the bank compared one by one.
 
 mod bodies;
+mod caches;
 mod clocks;
 mod conformance;
 mod disorder;

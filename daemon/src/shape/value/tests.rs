@@ -181,6 +181,8 @@ fn a_time_is_of_its_zone_or_of_none() {
         (london, "2026-03-05T10:00:59Z", None, Some("2026-03-05T10:00:59Z"), "the one before it"),
         (london, "2026-03-05T10:59:60", None, None, "behind a minute like it"),
         (london, "0000-01-01T00:00:00Z", None, None, "a year that there was not"),
+        (london, "2026-03-05T10:00:00+14:00", None, Some("2026-03-04T20:00:00Z"), "the farthest"),
+        (london, "2026-03-05T10:00:00-25:00", None, None, "no clock is a day from UTC"),
     ] {
         let expected = expected.map(|text| format!("{text:?}"));
         assert_eq!(at(zone, text, format), expected, "{text}: {why}");

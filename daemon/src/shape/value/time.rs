@@ -98,12 +98,22 @@ fn iso(text: &str, zone: &TimeZone) -> Option<Timestamp> {
         return has_year(named.date()).map(|_| named.timestamp());
     }
     if let Ok(instant) = text.parse::<Timestamp>() {
+        if is_far_off(text) {
+            return None;
+        }
         return has_year(instant.to_zoned_datetime(TimeZone::UTC).date()).map(|_| instant);
     }
     match text.parse::<civil::Date>() {
         Ok(day) if text.len() == 10 => begin(day, zone),
         _ => local(text.parse().ok()?, zone),
     }
+}
+
+/// Whether it is a day or more from UTC, which no clock is (RFC 3339 section 5.6).
+fn is_far_off(text: &str) -> bool {
+    let time = text.get(10..).unwrap_or_default();
+    let offset = time.rsplit_once(['+', '-']).and_then(|(_, offset)| offset.get(..2));
+    offset.and_then(|hours| hours.parse().ok()).is_some_and(|hours: u8| hours > 23)
 }
 
 fn formatted(text: &str, format: &str, zone: &TimeZone) -> Option<Timestamp> {

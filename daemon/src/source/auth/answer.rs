@@ -6,6 +6,7 @@ use bytes::Bytes;
 use jiff::{Timestamp, civil, tz::TimeZone};
 use marsad_shared::{
     connection::{ExpiresFormat, TokenLife},
+    feed::ScalarPath,
     health::Reason,
 };
 use reqwest::{RequestBuilder, header::HeaderMap};
@@ -19,7 +20,10 @@ use super::super::{
     fault::{FetchError, is_good, without_echo},
     said::Said,
 };
-use crate::unpack::unpack;
+use crate::{
+    decode::{self, Flow, Plan, Scalar},
+    unpack::unpack,
+};
 
 /// How long a token server may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -129,18 +133,37 @@ pub(super) fn json(body: &[u8], url: &Url) -> Result<Value, FetchError> {
     })
 }
 
-/// The token in it.
-pub(super) fn token(json: &Value, path: &JsonPath, url: &Url) -> Result<SecretString, FetchError> {
+/// The token in it, of which `body` is the text.
+pub(super) fn token(
+    json: &Value,
+    body: &[u8],
+    path: &JsonPath,
+    url: &Url,
+) -> Result<SecretString, FetchError> {
     // The number of a session is as good.
     let text = path.query(json).first().and_then(|found| match found {
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        Value::Number(_) => as_written(body, path),
         _ => None,
     });
     text.filter(|text| !text.is_empty()).map(Into::into).ok_or_else(|| {
         let what = format!("the answer holds no token at {path}");
         FetchError::of(Reason::Auth, url, &what)
     })
+}
+
+/// A number as it was written: one that is too long for any of ours is a name all the same.
+fn as_written(body: &[u8], path: &JsonPath) -> Option<String> {
+    let scalars = [ScalarPath::from(path.clone())];
+    let plan = Plan { records: None, deletes: None, scalars: &scalars };
+    match decode::json::page(without_mark(body), &plan, |_, _| Flow::More) {
+        (found, Ok(())) => found.into_iter().find_map(|found| match found {
+            Scalar::Json(number) => Some(number),
+            _ => None,
+        }),
+        _ => None,
+    }
 }
 
 /// How an end begins that never comes.
@@ -212,7 +235,25 @@ fn instant(text: &str, format: &str, zone: &TimeZone) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret as _;
     use serde_json::json;
+
+    #[test]
+    fn a_token_that_is_a_number_is_the_number_that_was_written() {
+        let url = "https://p.example/login".parse().unwrap();
+        for (number, path) in [
+            ("7", "$.session.id"),
+            ("-12", "$.session.id"),
+            ("784000000000001123456", "$.session.id"),
+            ("784000000000001123456", "$..id"),
+        ] {
+            let body = format!("\u{feff}{{\"session\": {{\"id\": {number}}}}}");
+            let read = json(body.as_bytes(), &url).unwrap();
+            let path = JsonPath::parse(path).unwrap();
+            let token = token(&read, body.as_bytes(), &path, &url).unwrap();
+            assert_eq!(token.expose_secret(), number, "{path}");
+        }
+    }
 
     #[test]
     fn a_tokens_life_is_read_as_it_is_written_and_never_for_ever() {

@@ -39,7 +39,7 @@ pub(super) async fn give(how: &Login, client: &Client, now: Timestamp) -> Result
     let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let text = match &how.token {
         TokenPlace::Path(path) => {
-            answer::token(&answer::json(&answer.body, &how.url)?, path, &how.url)?
+            answer::token(&answer::json(&answer.body, &how.url)?, &answer.body, path, &how.url)?
         }
         TokenPlace::Header(name) => {
             let value = answer.headers.get(name).and_then(|value| value.to_str().ok());

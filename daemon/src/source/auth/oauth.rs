@@ -90,7 +90,7 @@ impl Giver {
         if let (Some(kept), Some(next)) = (&mut kept, rotated(&json, &self.how.token)) {
             kept.replace(next, url).await?;
         }
-        let text = answer::token(&json, &self.how.token, url)?;
+        let text = answer::token(&json, &answer.body, &self.how.token, url)?;
         let life = answer::life(&json, &self.how.life, now.theirs, url)?;
         Ok(Gift { text, life })
     }

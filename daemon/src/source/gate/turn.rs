@@ -134,10 +134,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_would_wait_long_is_told_how_long() {
         let requests = NonZeroU32::new(1).unwrap();
-        let turnstile = Turnstile::new(RateLimit { requests, per: Duration::from_secs(60) });
+        let turnstile = Turnstile::new(RateLimit { requests, per: Duration::from_mins(1) });
         assert_eq!((turnstile.turn().await, turnstile.too_long()), (Ok(()), None));
-        assert_eq!(turnstile.turn().await, Err(Duration::from_secs(60)));
-        assert_eq!(turnstile.too_long(), Some(Duration::from_secs(60)), "without standing in line");
+        assert_eq!(turnstile.turn().await, Err(Duration::from_mins(1)));
+        assert_eq!(turnstile.too_long(), Some(Duration::from_mins(1)), "without standing in line");
         sleep(Duration::from_secs(45)).await;
         assert_eq!((turnstile.turn().await, turnstile.too_long()), (Ok(()), None));
     }

@@ -56,6 +56,12 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// How long it had lain in caches on the way (RFC 9111 section 5.1): what it holds may be as old. Not all caches say so.
+    pub fn age(&self) -> Duration {
+        let age = self.header(header::AGE).and_then(|age| age.trim().parse().ok());
+        Duration::from_secs(age.map_or(0, |age: u32| age.into()))
+    }
+
     /// Every `Link` header as one (RFC 9110 section 5.3), whatever characters its targets hold.
     pub fn link(&self) -> Option<String> {
         let lines = self.headers.get_all(header::LINK).iter();

@@ -5,6 +5,7 @@
 
 use std::{
     borrow::Cow,
+    fmt::Write as _,
     io::{self, BufRead, Read},
     ops::Range,
 };
@@ -44,6 +45,11 @@ const QUERY: &AsciiSet = &PATH
     .remove(b':')
     .remove(b'@')
     .remove(b'?');
+
+/// What `encodeURIComponent` and `encodeURI` leave as it is (ECMA-262, section 19.2.6).
+const COMPONENT: &AsciiSet =
+    &UNRESERVED.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*');
+const WHOLE: &AsciiSet = &QUERY.remove(b'#');
 
 /// What our secrets look like in data.
 #[derive(Debug)]
@@ -311,9 +317,12 @@ fn nested(secret: &str) -> Vec<String> {
 
 /// `text` as parts of URLs have it, its digits in capitals and in small letters.
 fn in_urls(text: &str) -> Vec<String> {
-    let mut forms =
-        [UNRESERVED, PATH, QUERY].map(|set| utf8_percent_encode(text, set).to_string()).to_vec();
+    let mut forms = [UNRESERVED, PATH, QUERY, COMPONENT, WHOLE]
+        .map(|set| utf8_percent_encode(text, set).to_string())
+        .to_vec();
     forms.push(form_urlencoded::byte_serialize(text.as_bytes()).collect());
+    // As programs write forms that leave no more as it is than URLs do.
+    forms.push(utf8_percent_encode(text, UNRESERVED).to_string().replace("%20", "+"));
     let small = |form: &String| {
         let mut parts = form.split('%');
         let mut small = parts.next().unwrap_or_default().to_owned();
@@ -347,6 +356,29 @@ fn in_json(text: &str) -> Vec<String> {
             forms.push(form);
         }
     }
+    if !text.is_ascii() {
+        // And many whatever is not of ASCII, in the units of UTF-16.
+        let units = |form: &String, large: bool| {
+            let mut ascii = String::new();
+            for c in form.chars() {
+                if c.is_ascii() {
+                    ascii.push(c);
+                    continue;
+                }
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = if large {
+                        write!(ascii, "\\u{unit:04X}")
+                    } else {
+                        write!(ascii, "\\u{unit:04x}")
+                    };
+                }
+            }
+            ascii
+        };
+        let all = forms.iter().flat_map(|form| [units(form, false), units(form, true)]);
+        let all: Vec<_> = all.collect();
+        forms.extend(all);
+    }
     forms
 }
 
@@ -357,10 +389,21 @@ fn in_xml(text: &str) -> Vec<String> {
     let mut forms = Vec::new();
     for quote in ["&quot;", "&#34;"] {
         let quotes = more.replace('"', quote);
-        forms.extend(["&apos;", "&#39;", "&#x27;"].map(|by| quotes.replace('\'', by)));
+        forms.extend(["&apos;", "&#39;", "&#039;", "&#x27;"].map(|by| quotes.replace('\'', by)));
         forms.push(quotes);
     }
     forms.extend([least, more]);
+    if !text.is_ascii() {
+        let numbers = |form: &String, number: fn(u32) -> String| {
+            let each = |c: char| if c.is_ascii() { c.to_string() } else { number(u32::from(c)) };
+            form.chars().map(each).collect::<String>()
+        };
+        let ways: [fn(u32) -> String; 3] =
+            [|c| format!("&#{c};"), |c| format!("&#x{c:x};"), |c| format!("&#x{c:X};")];
+        let all: Vec<_> =
+            forms.iter().flat_map(|form| ways.map(|number| numbers(form, number))).collect();
+        forms.extend(all);
+    }
     forms
 }
 

@@ -91,12 +91,22 @@ pub(super) fn request(
     if let Some(Says { body: Body::Json(json), .. }) = &says {
         body::has_room(json, raw, report);
     }
+    // Its errors come with a good status, beside what there is of the data (GraphQL, October 2021, section 7.1).
+    let of_graphql = || {
+        let Some(Says { body: Body::Json(json), .. }) = &says else { return None };
+        json.get("query").is_some_and(serde_json::Value::is_string).then(|| Success {
+            rule: SuccessRule::NoError { path: ScalarPath::Plain(vec!["errors".to_owned()]) },
+            empty: Vec::new(),
+            on_error: OnError::Fail,
+        })
+    };
+    let of_graphql = of_graphql();
     Some(Unaddressed(Request {
         path: String::new(),
         says: says?,
         pagination: pagination?,
         incremental: incremental.ok()?,
-        success: success.ok()?,
+        success: success.ok()?.or(of_graphql),
         statuses,
         each: each.ok()?,
         export: export.ok()?,

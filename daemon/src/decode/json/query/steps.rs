@@ -65,7 +65,6 @@ fn step(rest: &str) -> Option<(Kind, usize)> {
             _ if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
             (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => (quote, names) = (Some(c), true),
             (None, '[' | '(') => depth += 1,
             (None, ')') => depth = depth.saturating_sub(1),
@@ -109,7 +108,7 @@ mod tests {
         ] {
             let path = JsonPath::parse(text).unwrap().to_string();
             let found = lists(&path);
-            let last_is = last_list(&path).map(|list| path[..list.end].to_owned());
+            let last_is = last_list(&path).map(|list| path.get(..list.end).unwrap().to_owned());
             if expected == "a b" {
                 assert_eq!(found.len(), 2, "{path}: {found:?}");
                 assert_eq!(
@@ -122,7 +121,11 @@ mod tests {
             let starts: Vec<_> = found
                 .iter()
                 .map(|list| {
-                    format!("{}{}", if list.is_led_to { "" } else { "!" }, &path[..list.start])
+                    format!(
+                        "{}{}",
+                        if list.is_led_to { "" } else { "!" },
+                        path.get(..list.start).unwrap()
+                    )
                 })
                 .collect();
             let wanted: Vec<_> = expected

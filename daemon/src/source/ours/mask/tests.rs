@@ -57,6 +57,26 @@ fn a_secret_is_hidden_in_each_writing() {
 }
 
 #[test]
+fn a_secret_of_other_letters_is_hidden_in_each_writing() {
+    for (secret, text, why) in [
+        ("Pässwort-4711-geheim", r"P\u00e4sswort-4711-geheim", "as Python and PHP write JSON"),
+        ("Pässwort-4711-geheim", r"P\u00E4sswort-4711-geheim", "as .NET does"),
+        ("كلمة-السر-1234", r"\u0643\u0644\u0645\u0629-\u0627\u0644\u0633\u0631-1234", "Arabic"),
+        ("key-🔑-12345678", r"key-\ud83d\udd11-12345678", "two units of UTF-16"),
+        (r#"kb"é<12345678"#, r#"kb\"\u00e9<12345678"#, "with what is escaped by itself"),
+        ("Pässwort-4711-geheim", "P&#228;sswort-4711-geheim", "XML by numbers"),
+        ("Pässwort-4711-geheim", "P&#xE4;sswort-4711-geheim", "and in hex"),
+        ("it's-a-K3y!-4711&x", "it's-a-K3y!-4711%26x", "encodeURIComponent"),
+        ("it's-a-K3y!-4711&x", "it&#039;s-a-K3y!-4711&amp;x", "htmlspecialchars"),
+        ("two words*12345&x", "two+words%2A12345%26x", "quote_plus"),
+        ("a#b&c 1234567890", "a#b&c%201234567890", "encodeURI"),
+    ] {
+        let found = masked(secret, &format!("a {text} b"), false);
+        assert_eq!(found, format!("a {MARK} b"), "{why}: {text}");
+    }
+}
+
+#[test]
 fn a_page_is_the_same_but_for_the_secret() {
     for (text, expected) in [
         (
