@@ -17,9 +17,6 @@ use tracing_subscriber::EnvFilter;
 
 /// How long threads that block may hold up the end of the process.
 const LAST_WAIT: Duration = Duration::from_secs(2);
-/// Threads on which tasks run. One keeps up with tens of thousands of polls a second, and two would spend a quarter of them
-/// waking each other (`bench poll`): what takes long, or may hang, has threads of its own.
-const WORKERS: usize = 1;
 
 /// Marsad's daemon: brings what partners publish into the information bank, and delivers what is owed to them.
 #[derive(Debug, Parser)]
@@ -72,8 +69,9 @@ fn main() -> ExitCode {
         return complain(&error);
     }
     close_to_others();
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+    // All tasks run on this thread. One keeps up with tens of thousands of polls a second, and two would spend a quarter of them
+    // waking each other (`bench poll`): what takes long, or may hang, has threads of its own.
+    let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_name("marsadd")
         .build()

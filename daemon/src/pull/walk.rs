@@ -10,7 +10,7 @@ use marsad_shared::{
     feed::Mode,
     health::{PollResult, Reason},
     request::{By, Request},
-    run::Outcome,
+    run::{Counts, Outcome},
     store::{StoreError, cache::Position},
 };
 use tokio_util::sync::CancellationToken;
@@ -90,6 +90,10 @@ impl Puller {
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         // Of one that broke off, what it had handed over counts, as far as it is in the bank; why it broke off is said already.
         let _ = self.hear_all(&mut course).await;
+        if ended.is_err() && course.is_beside() {
+            // Nothing of it has joined the bank.
+            course.run.cached = Counts::default();
+        }
         match &ended {
             Err(trouble @ Trouble::Store(_))
                 if matches!(trouble.result(), PollResult::Local(_)) =>
