@@ -116,6 +116,7 @@ impl<'n> Envelope<'n> {
             .or_else(|| self.graphql())
             .or_else(|| self.away())
             .or_else(|| header::next(self.about))
+            .or_else(|| header::numbers(self.about))
             .or_else(|| self.next())
             .or_else(|| self.listed())
             .or_else(|| self.arcgis())

@@ -134,6 +134,12 @@ impl FetchError {
         Found::new(reason, what).at(url)
     }
 
+    /// Our credentials are refused at `url`, and what helps is known.
+    pub fn refused(url: &Url, what: &str, remedy: Option<&'static str>) -> Self {
+        let found = Found::new(Reason::Auth, what);
+        remedy.map_or(found.clone(), |remedy| found.remedy(remedy)).at(url)
+    }
+
     fn with_text(reason: Reason, text: String) -> Self {
         if reason.is_local() {
             Self::Local { reason, text }
@@ -196,7 +202,10 @@ impl FetchError {
                 let text = Self::of(Reason::Http4xx, url, &what).to_string();
                 Self::Gone { status: gone, text }
             }
-            400..500 => Self::of(Reason::Http4xx, url, &what),
+            status @ 400..500 => {
+                let found = Found::new(Reason::Http4xx, what);
+                remedy_of(status).map_or(found.clone(), |remedy| found.remedy(remedy)).at(url)
+            }
             _ => Self::of(Reason::Http5xx, url, &what),
         }
     }
@@ -423,6 +432,20 @@ fn front(said: &Said, what: &str) -> Found {
         _ => Found::new(Reason::Auth, format!("{what}: it misses a certificate of ours"))
             .remedy("ask the partner for one, and put it into `tls.cert` and `tls.key`"),
     }
+}
+
+/// What to do about a status that tells more than its kind.
+const fn remedy_of(status: u16) -> Option<&'static str> {
+    Some(match status {
+        402 | 451 => "ask whoever agreed with the partner: it is no fault of technology",
+        405 => "ask the partner which method it takes there (`method`)",
+        406 | 415 => {
+            "ask the partner which format it speaks there (`headers`: Accept, Content-Type)"
+        }
+        409 | 423 => "ask the partner what it is busy with, if it stays",
+        413 | 414 | 431 => "ask for less at a time (`size`, or shorter stretches)",
+        _ => return None,
+    })
 }
 
 /// What to do about a reason, in a few words.

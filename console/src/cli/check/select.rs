@@ -12,7 +12,7 @@ use super::{
     report::{Item, SUMMARY},
     verdict::{of_connection, of_freshness},
 };
-use crate::cli::when::span;
+use crate::{cli::when::span, text};
 
 /// How long the oldest pending exchange may wait, in seconds: a warning, and an alert.
 const QUEUE: (u32, u32) = (600, 3600);
@@ -162,12 +162,13 @@ fn item(
     let age = at.map(|at| u64::try_from(since(now, at)).unwrap_or_default());
     let for_ = age.map(|age| format!(" for {}", span(age))).unwrap_or_default();
     let head = format!("{word}{for_}");
-    let with = |most: usize| match reason {
+    let with = |reason: Option<&str>, most: usize| match reason {
         Some(reason) => format!("{head}: {}", show_at_most(reason, most)),
         None => head.clone(),
     };
     let room = SUMMARY.saturating_sub(id.len() + head.len() + 3).max(LEAST);
-    let (output, brief) = (with(REASON), with(room));
+    // Where there is little room, the address is whose it is.
+    let (output, brief) = (with(reason, REASON), with(reason.map(text::gist), room));
     Item {
         id,
         kind,

@@ -1,9 +1,11 @@
 //! What the headers of an answer say: what leads on, and how many records there are in all.
 
+use serde_json::Value;
+
 use super::{
     About, Kind, Next, Paging,
     numbers::asked,
-    words::{NUMBERS, folded, is_address},
+    words::{NUMBERS, SIZES, folded, is_address},
 };
 
 /// Headers that lead on, as [`plain`] gives their names, each with the parameter that its value is most likely for.
@@ -53,6 +55,22 @@ pub(super) fn next(about: About<'_>) -> Option<Paging> {
     Some(Paging::guess(Kind::Cursor { param, next, replaces: Vec::new() }))
 }
 
+/// A header that tells in JSON which page it is (`X-Pagination`).
+pub(super) fn numbers(about: About<'_>) -> Option<Paging> {
+    let told = in_json(about)?;
+    ["page", "next_page"].iter().find_map(|name| told.get(*name)?.as_i64())?;
+    let known = asked(about.url, NUMBERS);
+    let guessed = known.is_none();
+    let param = known.map_or_else(|| "page".to_owned(), |(name, _)| name);
+    let start = told.get("first_page").and_then(Value::as_i64).unwrap_or(1).clamp(0, 1);
+    let size = asked(about.url, SIZES);
+    Some(Paging { guessed, size, ..Paging::known(Kind::Page { param, start }) })
+}
+
+fn in_json(about: About<'_>) -> Option<Value> {
+    serde_json::from_str(value(about, "x-pagination")?).ok()
+}
+
 /// What that header holds.
 pub(super) fn next_value(about: About<'_>) -> Option<&str> {
     leading(about).map(|(_, value, _)| value)
@@ -62,6 +80,7 @@ pub(super) fn next_value(about: About<'_>) -> Option<&str> {
 pub(super) fn total(about: About<'_>) -> Option<i64> {
     let counted = about.headers.iter().find(|(name, _)| TOTAL.contains(&plain(name).as_str()));
     let counted = counted.and_then(|(_, value)| value.trim().parse().ok());
+    let counted = counted.or_else(|| in_json(about)?.get("total")?.as_i64());
     // Of what was given as a part, as in `items 0-19/100`; of bytes it is another count.
     counted.or_else(|| {
         let range = value(about, "content-range").filter(|range| !range.starts_with("bytes"))?;
@@ -129,6 +148,13 @@ mod tests {
             let found = next(About { headers: &headers, url }).unwrap_or_else(|| panic!("{name}"));
             assert_eq!((found.kind, found.guessed), (kind, guessed), "{name}: {value}");
         }
+        let told =
+            r#"{"total": 133, "total_pages": 14, "first_page": 1, "page": 1, "next_page": 2}"#;
+        let headers = [("x-pagination".to_owned(), told.to_owned())];
+        let about = About { headers: &headers, url: Some(&url) };
+        let page = Kind::Page { param: "pageNumber".to_owned(), start: 1 };
+        assert_eq!(numbers(about).map(|found| found.kind), Some(page));
+        assert_eq!(total(about), Some(133));
         let headers = [("next-update".to_owned(), "/x".to_owned())];
         assert_eq!(next(About { headers: &headers, url: None }), None);
     }

@@ -72,7 +72,7 @@ pub(super) async fn ask(
             Some(code) if is_passing(&code) => Err(passing(&code, url)),
             Some(code) => {
                 let what = format!("our credentials were refused: it says {code}");
-                Err(FetchError::of(Reason::Auth, url, &what))
+                Err(FetchError::refused(url, &what, remedy(&code)))
             }
         };
     }
@@ -89,9 +89,24 @@ pub(super) async fn ask(
     if let Some(code) = code.as_deref().filter(|code| is_passing(code)) {
         return Err(passing(code, url));
     }
+    let remedy = code.as_deref().and_then(remedy);
     let code = code.map_or_else(String::new, |code| format!(" and says {code}"));
     let what = format!("our credentials were refused: it answered {status}{code}");
-    Err(FetchError::of(Reason::Auth, url, &what))
+    Err(FetchError::refused(url, &what, remedy))
+}
+
+/// What helps against a refusal that says why (RFC 6749 section 5.2).
+fn remedy(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "invalid_scope" => "mend `scope`, or ask the partner which ones we may have",
+        "invalid_grant" => {
+            "what was shown is good no longer: ask the partner for a new one (refresh token, password), and compare the clocks"
+        }
+        "unauthorized_client" | "unsupported_grant_type" => {
+            "ask the partner which `grant` our client may use"
+        }
+        _ => return None,
+    })
 }
 
 fn passing(code: &str, url: &Url) -> FetchError {

@@ -44,6 +44,20 @@ fn a_status_says_whether_time_may_cure_it() {
 }
 
 #[test]
+fn a_status_that_tells_more_than_its_kind_says_what_to_do() {
+    for (status, remedy) in [
+        (404, "check path and parameters against the partner's documentation"),
+        (405, "ask the partner which method it takes there (`method`)"),
+        (406, "ask the partner which format it speaks there (`headers`: Accept, Content-Type)"),
+        (413, "ask for less at a time (`size`, or shorter stretches)"),
+        (451, "ask whoever agreed with the partner: it is no fault of technology"),
+    ] {
+        let (_, told) = of(status, &[]).unwrap().parted();
+        assert_eq!(told, remedy, "{status}");
+    }
+}
+
+#[test]
 fn a_gateways_error_is_not_the_partners_and_a_spent_quota_is_no_refusal() {
     let code = ("x-road-error", "Server.ClientProxy.NetworkError\u{9b}");
     let gateway = of(500, &[code]).unwrap();
