@@ -51,7 +51,7 @@ pub(crate) mod room;
 mod walk;
 
 use envelope::Envelope;
-use first::{First, Head, Seen};
+use first::{First, Head, Same, Seen};
 
 /// What pulls the pages of one feed. It alone moves the feed's position, and so remembers it between runs.
 pub struct Puller {
@@ -216,13 +216,13 @@ impl Puller {
             seen
         };
         let head = match seen {
-            Some(Ok(Seen::Unchanged(rows, bytes, anew))) => {
+            Some(Ok(Seen::Unchanged(Same { rows, bytes, anew, as_of }))) => {
                 // In memory alone: behind a restart it says the same again.
                 let validators = anew.or(position.validators);
                 self.position = Some(Position { validators, ..position });
                 Box::pin(self.columns.pass(&self.services)).await?;
                 let next_at = Some(plan(started_at, None));
-                let ending = Ending { next_at, ..Ending::unchanged(None) };
+                let ending = Ending { next_at, came_at: as_of, ..Ending::unchanged(None) };
                 let counts = Counts { received: rows, unchanged: rows, ..Counts::default() };
                 let end = ending.at(self.services.clock.now(), 1, bytes, counts);
                 self.count_volume(end.outcome, end.pages, rows);

@@ -74,7 +74,7 @@ pub struct Ending {
     pub next_at: Option<Timestamp>,
     /// What it counted waits beside the bank, and is not in it.
     pub waits: bool,
-    /// Of a file that the brake held and a person let in: when it came.
+    /// Of when what it read is, where that was not now: see [`RunEnd::came_at`].
     pub came_at: Option<Timestamp>,
 }
 

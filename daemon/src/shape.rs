@@ -10,7 +10,7 @@ use marsad_shared::{
     drift::Change,
     feed::{Deleted, Feed, Field, Format, Origin, Reference},
     partner::Cover,
-    record::{Batch, Layout, RowBuilder, Value},
+    record::{Batch, Layout, RowBuilder, Spelling, Value},
 };
 
 use crate::decode::{DecodeError, FIELD_MAX, Raw, Standing};
@@ -267,7 +267,14 @@ impl Shaper {
                 continue;
             };
             let put = held.map_err(|why| (Misfit::Row, Why::Borrowed(why)));
-            let put = put.and_then(|held| column.put(&held.raw(), &mut row));
+            let put = put.and_then(|held| {
+                if self.cursor == Some(at)
+                    && let Raw::Text(text) = held.raw()
+                {
+                    beside.spelling = beside.spelling.with(Spelling::of(text));
+                }
+                column.put(&held.raw(), &mut row)
+            });
             if let Err((misfit, why)) = put {
                 let mut keys = self.columns.iter().enumerate().filter(|(_, column)| column.key);
                 let lacks = |(at, column)| matches!(raw(at, column), Ok(Held::Raw(Raw::Nothing)));

@@ -11,8 +11,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::feed::FieldType;
 
 mod layout;
+mod spelling;
 
 pub use layout::{Layout, NoSuchKey, NoSuchVersion};
+pub use spelling::Spelling;
 
 /// One value. Text is a range of its batch's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

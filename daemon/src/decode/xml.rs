@@ -17,9 +17,6 @@ mod fault;
 mod strict;
 pub(super) mod tags;
 
-/// The name of an element's own text, where it has attributes or children beside it.
-pub const TEXT: &str = "#text";
-
 /// Whether a document that begins with `begin` says itself in which encoding it is, or says that wrongly.
 pub fn declares_encoding(begin: &[u8]) -> bool {
     !matches!(bytes::declared(begin), Ok(None))

@@ -7,7 +7,7 @@ use marsad_shared::{
     brake::{Found, Verdict, Volume},
     feed::{Feed, Mode},
     health::{PollResult, Reason},
-    record::Batch,
+    record::{Batch, Spelling},
     request::{Incremental, Request},
     run::Counts,
     store::{
@@ -89,6 +89,12 @@ impl Before {
     }
 }
 
+/// Of when an answer is that came now and had lain in caches for so long; `None`: in none.
+pub(super) fn as_of(now: Timestamp, age: Duration) -> Option<Timestamp> {
+    let age = SignedDuration::try_from(age).ok().filter(|age| !age.is_zero())?;
+    now.checked_sub(age).ok()
+}
+
 /// One walk under way.
 pub(super) struct Course {
     pub(super) run: Run,
@@ -111,6 +117,8 @@ pub(super) struct Course {
     confirmed: Option<String>,
     /// What the feed's records were declared to be when its cursor came about; `None`: nobody knows.
     pub(super) declared: Option<u64>,
+    /// How the partner writes the times of its cursor, as far as is known.
+    pub(super) spelling: Spelling,
     /// Where the cursor would have gone behind the last walk from where it stands, which nothing bore out.
     looked: Option<String>,
     pub(super) best: Option<String>,
@@ -123,7 +131,7 @@ pub(super) struct Course {
     /// When the walk began, in an earlier run perhaps.
     pub(super) began_at: Timestamp,
     /// Of when the oldest of its answers was, where one came out of a cache.
-    as_of: Option<Timestamp>,
+    pub(super) as_of: Option<Timestamp>,
     pub(super) leg: Leg,
     pub(super) legs: u64,
     pub(super) horizon: Option<Timestamp>,
@@ -176,9 +184,10 @@ impl Course {
         mark: Option<Validators>,
     ) -> Self {
         let full = errand.scope == Scope::Full;
-        let (confirmed, look, declared) = position
-            .ended
-            .map_or((None, None, None), |ended| (ended.confirmed, ended.look, ended.declared));
+        let (confirmed, look, declared, spelling) =
+            position.ended.map_or_else(Default::default, |ended| {
+                (ended.confirmed, ended.look, ended.declared, ended.spelling)
+            });
         Self {
             since: position.cursor.clone().filter(|_| !full),
             began_at: run.start.at,
@@ -193,6 +202,7 @@ impl Course {
             of,
             confirmed,
             declared,
+            spelling,
             looked: look.filter(|look| look.from == position.cursor).map(|look| look.to),
             stood: position.cursor,
             best: None,
@@ -357,14 +367,15 @@ impl Course {
         }
     }
 
+    /// Hears how the partner writes its times: what is asked for next is written so.
+    pub(super) fn hear_spelling(&mut self, spelling: Spelling) {
+        self.spelling = self.spelling.with(spelling);
+        self.leg.spelling = self.spelling;
+    }
+
     /// Hears of an answer that came now, and had lain in caches for so long.
     pub(super) fn hear_age(&mut self, now: Timestamp, age: Duration) {
-        if !age.is_zero() {
-            let of = now
-                .saturating_sub(SignedDuration::try_from(age).unwrap_or_default())
-                .unwrap_or(now);
-            self.as_of = Some(self.as_of.map_or(of, |as_of| as_of.min(of)));
-        }
+        self.as_of = [self.as_of, as_of(now, age)].into_iter().flatten().min();
     }
 
     /// From when on something may have changed of which it tells nothing: since it began, or since the oldest of its answers.

@@ -1,13 +1,15 @@
 //! The first look of a run: whether anything changed since the last one. Mostly nothing did, and then it is all there is.
 
+use jiff::Timestamp;
 use marsad_shared::{
     health::Reason,
+    record::Spelling,
     request::{Changed, Request},
     store::cache::{Position, Validators},
 };
 use reqwest::StatusCode;
 
-use super::{Puller, page, reading::Reading};
+use super::{Puller, course::as_of, page, reading::Reading};
 use crate::{
     decode::Scalar,
     source::{
@@ -25,6 +27,8 @@ use crate::{
 pub(super) struct First {
     /// From where it begins.
     since: Option<String>,
+    /// How the partner writes its times.
+    spelling: Spelling,
     call: Call,
     /// A hash of its URL, and of how the answer is read.
     url: u64,
@@ -42,10 +46,20 @@ pub(super) struct Head {
 /// What a first look found.
 #[expect(clippy::large_enum_variant, reason = "there is one a run")]
 pub(super) enum Seen {
-    /// The same rows and how many bytes it took to learn that; and by what the next answer is known, where this one says it
-    /// better.
-    Unchanged(u64, u64, Option<Validators>),
+    /// The same rows.
+    Unchanged(Same),
     New(Head),
+}
+
+/// What is known where nothing has changed.
+pub(super) struct Same {
+    pub(super) rows: u64,
+    /// How many bytes it took to learn that.
+    pub(super) bytes: u64,
+    /// By what the next answer is known, where this one says it better.
+    pub(super) anew: Option<Validators>,
+    /// Of when the answer is, if it had lain in a cache.
+    pub(super) as_of: Option<Timestamp>,
 }
 
 impl Puller {
@@ -71,10 +85,11 @@ impl Puller {
             // The walk begins elsewhere.
             return None;
         }
+        let spelling = position.ended.as_ref().map_or_else(Spelling::default, |ended| ended.spelling);
         let since = self.since(request, position.cursor.as_deref());
-        let first = match self.first.take().filter(|first| first.since == since) {
+        let first = match self.first.take().filter(|first| first.since == since && first.spelling == spelling) {
             Some(first) => first,
-            None => Box::new(self.first(request, since)?),
+            None => Box::new(self.first(request, since, spelling)?),
         };
         let seen = self.compared(&first, position.validators.as_ref()).await;
         self.first = Some(first);
@@ -82,12 +97,17 @@ impl Puller {
     }
 
     /// What is asked first where the walk begins at `since`; `None`: the walk itself says why it cannot be asked.
-    fn first(&self, request: &Request, since: Option<String>) -> Option<First> {
-        let leg = Leg { since: since.clone(), ..Leg::default() };
+    fn first(
+        &self,
+        request: &Request,
+        since: Option<String>,
+        spelling: Spelling,
+    ) -> Option<First> {
+        let leg = Leg { since: since.clone(), spelling, ..Leg::default() };
         let base = &self.source.http.base_url;
         let call = Asker::new(base, &self.feed, request).call(&leg, &Ask::First).ok()?;
         let url = self.url_hash(&call.url);
-        Some(First { since, call, url })
+        Some(First { since, spelling, call, url })
     }
 
     /// Asks, and compares the answer with what is `known` of the last one.
@@ -133,7 +153,12 @@ impl Puller {
                     last_modified: anew.last_modified.or_else(|| known.last_modified.clone()),
                     ..anew
                 });
-                Seen::Unchanged(known.rows, bytes, anew.filter(|anew| anew != known))
+                Seen::Unchanged(Same {
+                    rows: known.rows,
+                    bytes,
+                    anew: anew.filter(|anew| anew != known),
+                    as_of: as_of(self.services.clock.now(), answer.age()),
+                })
             }
             // How it went is reported once it has been read.
             None => Seen::New(Head { answer: Some(answer), mark: None }),
@@ -180,7 +205,9 @@ impl Puller {
         self.report(self.pace(&answer), None).await;
         Ok(match &position.validators {
             Some(known) if (known.url, &known.etag) == (mark.url, &mark.etag) => {
-                Seen::Unchanged(known.rows, answer.body.len(), None)
+                let as_of = as_of(self.services.clock.now(), answer.age());
+                let (rows, bytes) = (known.rows, answer.body.len());
+                Seen::Unchanged(Same { rows, bytes, anew: None, as_of })
             }
             _ => Seen::New(Head { answer: None, mark: Some(mark) }),
         })

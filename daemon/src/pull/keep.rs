@@ -285,6 +285,7 @@ impl Puller {
                     confirmed: course.confirmed_cursor(),
                     look: None,
                     declared: Some(self.declared),
+                    spelling: course.spelling,
                 },
             },
         }
@@ -312,7 +313,7 @@ impl Puller {
             _ => None,
         };
         let confirmed = course.confirmed_cursor();
-        let (stood, ours) = (course.declared, self.declared);
+        let (stood, ours, spelling) = (course.declared, self.declared, course.spelling);
         let judged = course.scale(&self.feed);
         let next = match behind {
             // Our own words always make JSON.
@@ -361,6 +362,7 @@ impl Puller {
                             confirmed,
                             look,
                             declared,
+                            spelling,
                         },
                     })
                 }

@@ -79,7 +79,8 @@ impl Puller {
                     .to_owned(),
             );
         }
-        course.leg = Leg { since: self.since(request, course.since.as_deref()), ..Leg::default() };
+        let since = self.since(request, course.since.as_deref());
+        course.leg = Leg { since, spelling: course.spelling, ..Leg::default() };
         if let Some(each) = &request.each {
             let parent = each.feed.clone();
             let read = self.services.store.cache.call(move |cache| cache.position(&parent)).await?;

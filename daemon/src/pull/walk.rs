@@ -90,8 +90,9 @@ impl Puller {
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         // Of one that broke off, what it had handed over counts, as far as it is in the bank; why it broke off is said already.
         let _ = self.hear_all(&mut course).await;
-        if ended.is_err() && course.is_beside() {
-            // Nothing of it has joined the bank.
+        let has_joined = matches!(course.settled, Some(Settled::Joined { .. }));
+        if ended.is_err() && course.is_beside() && !has_joined {
+            // Nothing of it is in the bank.
             course.run.cached = Counts::default();
         }
         match &ended {
@@ -105,7 +106,7 @@ impl Puller {
         // What is committed is known; what became of anything else is read in the bank.
         self.undecided = course.doubted;
         self.position = course.stands.filter(|_| ended.is_ok());
-        (course.run, ended)
+        (course.run, ended.map(|ending| Ending { came_at: course.as_of, ..ending }))
     }
 
     async fn pages(
@@ -169,6 +170,7 @@ impl Puller {
             course.good.push_back(self.pace(&page.answer));
         }
         course.hear_age(self.services.clock.now(), page.answer.age());
+        course.hear_spelling(page.piece.beside.spelling);
         let onward = self.onward(request, course, walker, ask, &mut page).await;
         let onward =
             onward.and_then(|next| checked(asker, course, (ask, page.answer.moved.as_ref()), next));

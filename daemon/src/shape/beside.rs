@@ -7,6 +7,7 @@ use marsad_shared::{
     feed::{Deleted, Feed, FieldType},
     mask::{MASK, holds_card},
     partner::Cover,
+    record::Spelling,
     untrusted::settled_at_most,
 };
 
@@ -26,6 +27,8 @@ pub struct Beside {
     structures: BTreeSet<String>,
     /// By Hijri column: rows whose day is the one before or behind that of the other calendar.
     days_off: BTreeMap<String, u64>,
+    /// How the times of the feed's cursor are written.
+    pub spelling: Spelling,
     looks: Looks,
 }
 
@@ -120,6 +123,7 @@ impl Beside {
         for name in &other.structures {
             self.note_structure(name);
         }
+        self.spelling = self.spelling.with(other.spelling);
         for (column, rows) in other.days_off {
             *self.days_off.entry(column).or_default() += rows;
         }

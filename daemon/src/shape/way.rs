@@ -1,7 +1,7 @@
 //! Where a feed's columns stand in a record, and what says that the record was deleted: in JSON names and `$.a[0].b`, in
 //! XML paths of local names.
 
-use marsad_shared::feed::{Deleted, Field, FieldPath, FieldStep, FieldType, XmlPath};
+use marsad_shared::feed::{Deleted, Field, FieldPath, FieldStep, FieldType, OWN_TEXT, XmlPath};
 use serde_json::value::RawValue;
 
 use super::{
@@ -282,7 +282,7 @@ const MIXED: &str = "has elements in it: its text is not whole; have the partner
 fn xml_text(value: Written<'_>) -> Result<Held<'_>, &'static str> {
     let held = match value.get().as_bytes().first() {
         Some(b'[') => return Err(MANY),
-        Some(b'{') => match member(value, xml::TEXT) {
+        Some(b'{') => match member(value, OWN_TEXT) {
             Some(_) if xml::has_elements(value.get()) => return Err(MIXED),
             Some(text) => raw_of(text)?,
             None if xml::has_elements(value.get()) => raw_of(value)?,

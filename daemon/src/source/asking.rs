@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use marsad_shared::{
     feed::{Feed, FieldType, Format},
+    record::Spelling,
     request::{
         Body, By, Carrier, Incremental, Join, Method, PageSize, Pagination, Paging, Param, Request,
         TimeFormat, Writing,
@@ -48,6 +49,9 @@ pub struct Leg {
     /// Where a walk was split: what stands at `since`, and has to come again.
     #[serde(default)]
     pub boundary: Option<String>,
+    /// How the partner writes the times of its cursor.
+    #[serde(default, skip_serializing_if = "Spelling::is_ours")]
+    pub spelling: Spelling,
 }
 
 /// Asks for the pages of one feed.
@@ -308,7 +312,7 @@ impl<'a> Asker<'a> {
                 incremental.param.as_ref().filter(|param| !(led && self.leads_on_by(param)));
             if let (Some(param), Some(since)) = (param, since) {
                 let since = from(incremental, since);
-                let value = self.written(&incremental.writing, &since);
+                let value = self.written(&incremental.writing, &since, leg.spelling);
                 put(call, param, self.value(incremental, value))?;
             }
             if let (Some(window), Some(until), Some(param)) =
@@ -316,7 +320,7 @@ impl<'a> Asker<'a> {
             {
                 let zone = &incremental.writing.zone;
                 let until = before(until, window.granularity, zone);
-                let value = time(&incremental.writing, until);
+                let value = time(&incremental.writing, until, leg.spelling);
                 let param = Param { name: window.until.clone(), carrier: param.carrier };
                 put(call, &param, self.value(incremental, value))?;
             }
@@ -359,9 +363,9 @@ impl<'a> Asker<'a> {
     }
 
     /// The cursor as the partner takes it.
-    fn written(&self, writing: &Writing, since: &str) -> String {
+    fn written(&self, writing: &Writing, since: &str, spelling: Spelling) -> String {
         let value = match since.parse::<Timestamp>() {
-            Ok(at) => time(writing, at),
+            Ok(at) => time(writing, at, spelling),
             Err(_) => since.to_owned(),
         };
         match &writing.template {

@@ -145,6 +145,10 @@ fn is_shorthand(name: &str) -> bool {
     name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit())
 }
 
+/// The name of an element's own text, where it has attributes or children beside it: of the record itself, it is a way to a
+/// value.
+pub const OWN_TEXT: &str = "#text";
+
 impl XmlPath {
     /// Reads `Name/Name[@attribute='value']/@attribute`; `@attribute` alone is one of the record itself.
     ///

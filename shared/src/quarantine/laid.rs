@@ -13,14 +13,11 @@ use serde_json::value::RawValue;
 
 use super::form::{Form, cells};
 use crate::{
-    feed::{Field, FieldPath, FieldType, XmlPath},
+    feed::{Field, FieldPath, FieldType, OWN_TEXT, XmlPath},
     fold::{fold, readings},
     mask::{MASK, holds_card, mask},
     record::Layout,
 };
-
-/// The name of an XML element's own text, beside its attributes and children.
-const OWN_TEXT: &str = "#text";
 
 /// One value of an original.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use super::{StoreError, schema, writer::Database};
 use crate::{
     feed::{Keeping, Mode},
     id::{FeedId, RunId},
-    record::{Batch, Layout},
+    record::{Batch, Layout, Spelling},
     run::Counts,
 };
 
@@ -95,6 +95,9 @@ pub struct Ended {
     /// What the feed's records were declared to be, as a hash; `None`: nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<u64>,
+    /// How the partner writes the times of its cursor.
+    #[serde(default, skip_serializing_if = "Spelling::is_ours")]
+    pub spelling: Spelling,
 }
 
 /// A walk that nothing bore out: its cursor goes on once another one from the same place has come to its end.
@@ -118,6 +121,7 @@ impl Ended {
             confirmed: None,
             look: None,
             declared: None,
+            spelling: Spelling { fraction: 0, offset: false },
         }
     }
 }
@@ -367,10 +371,11 @@ impl Cache {
 
     /// What a run has done that moves no cursor, to be written down: what belongs to the cursor stays as it was.
     fn beside_cursor(&self, feed: &FeedId, ended: &Ended) -> Result<String, StoreError> {
-        let Some(Ended { confirmed, look, declared, .. }) = self.position(feed)?.ended else {
+        let Some(Ended { confirmed, look, declared, spelling, .. }) = self.position(feed)?.ended
+        else {
             return text_of(ended);
         };
-        text_of(&Ended { confirmed, look, declared, ..ended.clone() })
+        text_of(&Ended { confirmed, look, declared, spelling, ..ended.clone() })
     }
 
     /// Keeps where a walk stands of which nothing has come yet.

@@ -16,6 +16,7 @@ mod moving;
 mod paging;
 mod presets;
 mod rules;
+mod spelling;
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,9 @@
 //! name in several namespaces, the one without a prefix is `"@name"`, and the others are left out; several with prefixes
 //! are one if they say the same, and else a name that stands twice.
 
-use super::{TEXT, tags::Tag};
+use marsad_shared::feed::OWN_TEXT;
+
+use super::tags::Tag;
 
 /// The most elements and attributes of one record: each takes memory, however short it is.
 pub(super) const PARTS_MAX: usize = 100_000;
@@ -97,7 +99,7 @@ impl Element {
             }
         }
         if !self.text.trim().is_empty() {
-            name("", TEXT, json);
+            name("", OWN_TEXT, json);
             string(&self.text, json);
         }
         json.push('}');

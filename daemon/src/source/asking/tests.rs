@@ -120,8 +120,7 @@ fn a_stretch_of_time_has_an_end_that_belongs_to_it_or_not() {
     let leg = Leg {
         since: Some("2026-11-24T00:00:00Z".to_owned()),
         until: Some("2026-11-25T00:00:00Z".parse().unwrap()),
-        parent: None,
-        boundary: None,
+        ..Leg::default()
     };
     for (granularity, end) in [(0, "2026-11-25T00%3A00%3A00Z"), (1, "2026-11-24T23%3A59%3A59Z")] {
         let window = Some(window(Duration::from_secs(granularity)));

@@ -5,10 +5,13 @@ use std::borrow::Cow;
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Date, DateTime},
-    fmt::strtime,
+    fmt::{strtime, temporal::DateTimePrinter},
     tz::{Offset, TimeZone},
 };
-use marsad_shared::request::{Bound, Incremental, TimeFormat, Writing};
+use marsad_shared::{
+    record::Spelling,
+    request::{Bound, Incremental, TimeFormat, Writing},
+};
 
 /// From where a partner is asked for what stands at `since` and beyond.
 pub(super) fn from<'s>(incremental: &Incremental, since: &'s str) -> Cow<'s, str> {
@@ -28,10 +31,10 @@ pub(super) fn from<'s>(incremental: &Incremental, since: &'s str) -> Cow<'s, str
     day.map_or(since.into(), |day| day.to_string().into())
 }
 
-/// A time as the partner takes it.
-pub(super) fn time(writing: &Writing, at: Timestamp) -> String {
+/// A time as the partner takes it; where the configuration does not say how, as it writes its own.
+pub(super) fn time(writing: &Writing, at: Timestamp, spelling: Spelling) -> String {
     match &writing.time {
-        TimeFormat::Rfc3339 if writing.zone == TimeZone::UTC => at.to_string(),
+        TimeFormat::Rfc3339 if writing.zone == TimeZone::UTC => spelled(at, spelling),
         TimeFormat::Rfc3339 => {
             at.to_zoned_datetime(writing.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
         }
@@ -41,6 +44,16 @@ pub(super) fn time(writing: &Writing, at: Timestamp) -> String {
         TimeFormat::Pattern(pattern) => strtime::format(pattern, earliest(&writing.zone, at))
             .or_else(|_| strtime::format(pattern, &at.to_zoned_datetime(writing.zone.clone())))
             .unwrap_or_else(|_| at.to_string()),
+    }
+}
+
+/// A time of UTC in that spelling. What it has no digits for is left out, and so lies at or before `at`.
+fn spelled(at: Timestamp, Spelling { fraction, offset }: Spelling) -> String {
+    let printer = DateTimePrinter::new().precision((fraction > 0).then_some(fraction));
+    if offset {
+        printer.timestamp_with_offset_to_string(&at, Offset::UTC)
+    } else {
+        printer.timestamp_to_string(&at)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         source::{Report, quoted},
         table::{At, Given},
     },
-    feed::{Deleted, FieldPath, Format, PathError, RecordsPath, XmlPath},
+    feed::{Deleted, FieldPath, Format, OWN_TEXT, PathError, RecordsPath, XmlPath},
     request::Preset,
 };
 
@@ -151,9 +151,10 @@ pub(super) fn stands<T>(name: &str, places: Places, at: &At<T>, report: &mut Rep
             FieldPath::parse(name).map(drop),
             "write a name, or a path such as \"$.child.eid\", \"$.partner[0]\" or \"$.ids[?@.kind=='card'].value\"",
         ),
+        Places::Xml if name == OWN_TEXT => return true,
         Places::Xml => (
             XmlPath::parse(name).map(drop),
-            "write one such as \"Kind\", \"@id\", \"Area/@code\" or \"Date[@calendar='hijri']\"",
+            "write one such as \"Kind\", \"@id\", \"Area/@code\" or \"Date[@calendar='hijri']\", or \"#text\" for the record's own text",
         ),
         Places::Names => return true,
     };

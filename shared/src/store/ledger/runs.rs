@@ -43,7 +43,8 @@ pub struct RunEnd {
     pub next_at: Option<Timestamp>,
     /// What it counted waits beside the bank, and is not in it.
     pub waits: bool,
-    /// Of a file that the brake held and a person let in: when it came.
+    /// Of when what it read is, where that was not now: an answer that had lain in a cache, a file that the brake held and a
+    /// person let in.
     pub came_at: Option<Timestamp>,
 }
 
@@ -174,7 +175,8 @@ impl Ledger {
         let sql = "INSERT INTO feed_state (feed, checked_at, arrived_at, event_at, last_run, last_outcome, reason, \
                    cause, fails, started_at, next_at, full_at) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?13 OR ?9 = 0, ?10, NULL)) \
-                   ON CONFLICT (feed) DO UPDATE SET checked_at = coalesce(excluded.checked_at, checked_at), \
+                   ON CONFLICT (feed) DO UPDATE SET \
+                   checked_at = coalesce(iif(?14, max(checked_at, excluded.checked_at), NULL), excluded.checked_at, checked_at), \
                    arrived_at = coalesce(excluded.arrived_at, arrived_at), \
                    event_at = coalesce(excluded.event_at, event_at), last_run = excluded.last_run, \
                    last_outcome = excluded.last_outcome, reason = excluded.reason, cause = excluded.cause, \
@@ -182,6 +184,7 @@ impl Ledger {
                    next_at = excluded.next_at, full_at = iif(?13, excluded.full_at, coalesce(full_at, excluded.full_at)), \
                    waits = NULL";
         let good = end.outcome.is_good();
+        let as_of = end.came_at.unwrap_or(end.at);
         // Of files each is one of its own.
         if !good && end.outcome != Outcome::Cancelled && start.file.is_none() {
             self.fold(id, &start.feed, end)?;
@@ -189,8 +192,8 @@ impl Ledger {
         self.db.prepare_cached(sql)?.execute(params![
             start.feed.as_str(),
             // Looking through a folder reads nothing, and makes nothing fresh.
-            (good && (end.pages > 0 || start.file.is_some())).then(|| micros(end.at)),
-            (end.counts.changed() > 0 && !end.waits).then(|| micros(end.at)),
+            (good && (end.pages > 0 || start.file.is_some())).then(|| micros(as_of)),
+            (end.counts.changed() > 0 && !end.waits).then(|| micros(as_of)),
             end.event_at.map(micros),
             id.0,
             end.outcome.word(),
@@ -202,6 +205,8 @@ impl Ledger {
             // What we stopped ourselves is nobody's failure.
             i64::from(end.outcome != Outcome::Cancelled),
             start.full && (good || end.outcome == Outcome::Held),
+            // What came out of a cache takes nothing from what came later.
+            end.came_at.is_some(),
         ])?;
         Ok(())
     }

@@ -1,11 +1,17 @@
 //! Answers that are older than they look, and partners that let nobody read at once.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use jiff::{SignedDuration, Timestamp};
 use marsad_shared::clock::{Clock as _, SystemClock};
 use marsad_tests::partner::Reply;
 use serde_json::json;
 
-use super::{Agency, Case, rows};
+use super::{Agency, Case, id, rows};
+use crate::waits;
 
 const SIZE: u64 = 5;
 
@@ -78,5 +84,33 @@ async fn what_would_begin_anew_waits_where_it_is() -> anyhow::Result<()> {
     agency.same("slow", 0..10)?;
     let pages: Vec<_> = agency.asked("slow").iter().map(|asked| asked.number("page")).collect();
     assert_eq!(pages, [Some(1), Some(2), Some(2)], "no page is read twice");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_feed_is_as_fresh_as_what_the_cache_had() -> anyhow::Result<()> {
+    let age = Arc::new(AtomicU64::new(3_600));
+    let cache = Arc::clone(&age);
+    let aged = Case::new("aged", "schedule = { every = \"1s\" }", move |asked| {
+        let age = cache.load(Ordering::SeqCst).to_string();
+        // By its mark it is the same, and one in three times by its bytes alone.
+        let is_same = asked.header("if-none-match").is_some() && asked.before % 3 != 0;
+        let reply = Reply::json(&json!({ "data": rows(0..3) }));
+        let reply = if is_same { Reply::status(304) } else { reply };
+        reply.header("etag", "\"one\"").header("age", &age)
+    });
+    let agency = Agency::start(vec![aged]).await?;
+    let mut last = waits::number(&agency.first("aged").await?);
+    // What came out of a cache takes nothing from what was read later.
+    for (says, least) in [(3_600, 3_600), (1_800, 1_800), (0, 0), (600, 0)] {
+        age.store(says, Ordering::SeqCst);
+        // The first of them may have been asked before.
+        for _ in 0..2 {
+            last = waits::number(&agency.ended("aged", last).await?);
+        }
+        let checked_at = agency.daemon.client.feed(&id("aged")).await?.checked_at.unwrap();
+        let is = SystemClock.now().duration_since(checked_at).as_secs();
+        assert!((least..least + 60).contains(&is), "{says}: {is}");
+    }
     Ok(())
 }
