@@ -48,6 +48,7 @@ pub(crate) mod page;
 pub(crate) mod reading;
 mod replay;
 pub(crate) mod room;
+pub(crate) mod start;
 mod walk;
 
 use envelope::Envelope;
@@ -256,7 +257,7 @@ impl Puller {
     ) -> Option<Option<Result<Seen, FetchError>>> {
         let services = Arc::clone(&self.services);
         let mut look = pin!(stop.run_until_cancelled(self.unchanged(request, position)));
-        if let Ok(seen) = timeout(LONG, &mut look).await {
+        if let Ok(seen) = timeout(LONG, services.starts.take(&mut look)).await {
             return seen;
         }
         let tell = || {

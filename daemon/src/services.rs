@@ -21,8 +21,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    books::Books, cancels::Cancels, events::Events, finished::Finished, health::HealthBoard,
-    progress::ProgressBoard, pull::room::Rooms, readers::Readers, source::http::HttpSource,
+    books::Books,
+    cancels::Cancels,
+    events::Events,
+    finished::Finished,
+    health::HealthBoard,
+    progress::ProgressBoard,
+    pull::{room::Rooms, start::Starts},
+    readers::Readers,
+    source::http::HttpSource,
 };
 
 /// The handles that workers share.
@@ -41,6 +48,8 @@ pub struct Services {
     pub books: Books,
     /// Room for large pages, over all feeds.
     pub rooms: Rooms,
+    /// The turns of feeds that begin at the same time.
+    pub starts: Starts,
     /// When the ledger's writer last answered the heartbeat, in milliseconds since 1970; 0: never.
     pub beat_ms: AtomicI64,
 }

@@ -49,7 +49,7 @@ use crate::{
     poll::Poller,
     probe::Probe,
     progress::ProgressBoard,
-    pull::room::Rooms,
+    pull::{room::Rooms, start::Starts},
     readers::Readers,
     run::Ending,
     services::{Bells, Orders, Routes, Services},
@@ -104,6 +104,7 @@ impl Supervisor {
             routes: Routes::default(),
             books: Books::default(),
             rooms: Rooms::default(),
+            starts: Starts::default(),
             beat_ms: AtomicI64::new(0),
         });
         let (workers, beginners) = (JoinSet::new(), Vec::new());

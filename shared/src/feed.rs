@@ -17,7 +17,9 @@ mod path;
 
 pub use field::{Field, FieldType, Reference, Rules};
 pub use keeping::{History, Keeping, Mode};
-pub use path::{FieldPath, FieldStep, OWN_TEXT, PathError, RecordsPath, ScalarPath, XmlPath, XmlStep};
+pub use path::{
+    FieldPath, FieldStep, OWN_TEXT, PathError, RecordsPath, ScalarPath, XmlPath, XmlStep,
+};
 
 /// The most columns of a feed: SQLite's own limit is 2,000, and the bank's come beside them.
 pub const COLUMNS_MAX: usize = 1_900;

@@ -85,9 +85,14 @@ impl Puller {
             // The walk begins elsewhere.
             return None;
         }
-        let spelling = position.ended.as_ref().map_or_else(Spelling::default, |ended| ended.spelling);
+        let spelling =
+            position.ended.as_ref().map_or_else(Spelling::default, |ended| ended.spelling);
         let since = self.since(request, position.cursor.as_deref());
-        let first = match self.first.take().filter(|first| first.since == since && first.spelling == spelling) {
+        let first = match self
+            .first
+            .take()
+            .filter(|first| first.since == since && first.spelling == spelling)
+        {
             Some(first) => first,
             None => Box::new(self.first(request, since, spelling)?),
         };
@@ -97,12 +102,7 @@ impl Puller {
     }
 
     /// What is asked first where the walk begins at `since`; `None`: the walk itself says why it cannot be asked.
-    fn first(
-        &self,
-        request: &Request,
-        since: Option<String>,
-        spelling: Spelling,
-    ) -> Option<First> {
+    fn first(&self, request: &Request, since: Option<String>, spelling: Spelling) -> Option<First> {
         let leg = Leg { since: since.clone(), spelling, ..Leg::default() };
         let base = &self.source.http.base_url;
         let call = Asker::new(base, &self.feed, request).call(&leg, &Ask::First).ok()?;

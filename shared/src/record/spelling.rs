@@ -25,10 +25,7 @@ impl Spelling {
     /// That which does for both.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
-        Self {
-            fraction: self.fraction.max(other.fraction),
-            offset: self.offset || other.offset,
-        }
+        Self { fraction: self.fraction.max(other.fraction), offset: self.offset || other.offset }
     }
 
     /// Whether it is as the bank writes times.
