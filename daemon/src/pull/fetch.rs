@@ -75,6 +75,20 @@ fn expired(trouble: Trouble) -> Trouble {
     }
 }
 
+/// Where the partner itself led us there, it is not our path that is to be checked.
+fn led(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Fetch(error @ FetchError::Final { reason: Reason::Http4xx, .. }) => {
+            let (what, _) = error.parted();
+            let text = format!(
+                "{what}: the page before led there; tell the partner, or compare `pagination` with its documentation"
+            );
+            Trouble::Fetch(FetchError::Final { reason: Reason::Http4xx, text })
+        }
+        trouble => trouble,
+    }
+}
+
 impl Puller {
     /// What `ask` leads to; `first` is the answer to the first time, if it was asked already.
     #[expect(
@@ -125,6 +139,7 @@ impl Puller {
             (Some(_), Ask::File { .. }) => {
                 self.page(run, number, call, first, stop).await.map_err(expired)
             }
+            (_, Ask::Url(_)) => self.page(run, number, call, first, stop).await.map_err(led),
             _ => self.page(run, number, call, first, stop).await,
         }
     }

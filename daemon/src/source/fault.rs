@@ -1,6 +1,7 @@
 //! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
 
 mod causes;
+mod remedy;
 mod tls;
 
 use std::{borrow::Cow, io::ErrorKind as Kind, time::Duration};
@@ -20,6 +21,7 @@ use url::Url;
 pub use self::tls::peer_until;
 use self::{
     causes::{cause, causes},
+    remedy::{remedy, remedy_of},
     tls::of_tls,
 };
 use super::{
@@ -347,6 +349,9 @@ const FLOODS: [(&str, &str); 3] = [
     ),
 ];
 
+/// What the client says of an answer that does not begin as one.
+const NO_HTTP: [&str; 2] = ["invalid HTTP version parsed", "invalid HTTP status-code parsed"];
+
 fn classify(error: &reqwest::Error, body: bool) -> Found {
     if error.is_builder() {
         let cause = causes(error).last().map_or_else(|| error.to_string(), ToString::to_string);
@@ -376,6 +381,10 @@ fn classify(error: &reqwest::Error, body: bool) -> Found {
         // Nobody was there to ask, which says nothing of the name.
         if deepest.contains("emporary failure in name resolution") {
             return Found::new(Reason::Resolver, "no name server answers");
+        }
+        if NO_HTTP.iter().any(|said| deepest.contains(said)) {
+            return Found::new(Reason::Truncated, "what answers there does not speak HTTP")
+                .remedy("check the port in base_url, and whether https:// is meant");
         }
         named |= deepest.contains("dns error") || deepest.contains("failed to lookup address");
     }
@@ -431,48 +440,6 @@ fn front(said: &Said, what: &str) -> Found {
         .remedy("check who made it and until when it is good, or ask the partner to let it in"),
         _ => Found::new(Reason::Auth, format!("{what}: it misses a certificate of ours"))
             .remedy("ask the partner for one, and put it into `tls.cert` and `tls.key`"),
-    }
-}
-
-/// What to do about a status that tells more than its kind.
-const fn remedy_of(status: u16) -> Option<&'static str> {
-    Some(match status {
-        402 | 451 => "ask whoever agreed with the partner: it is no fault of technology",
-        405 => "ask the partner which method it takes there (`method`)",
-        406 | 415 => {
-            "ask the partner which format it speaks there (`headers`: Accept, Content-Type)"
-        }
-        409 | 423 => "ask the partner what it is busy with, if it stays",
-        413 | 414 | 431 => "ask for less at a time (`size`, or shorter stretches)",
-        _ => return None,
-    })
-}
-
-/// What to do about a reason, in a few words.
-const fn remedy(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Dns => "check the name in base_url and our resolver",
-        Reason::ConnectRefused | Reason::ConnectTimeout => {
-            "ask the partner whether the service runs; it is tried again"
-        }
-        Reason::TlsHandshake | Reason::TlsUntrusted => {
-            "compare the partner's certificate with what was agreed"
-        }
-        Reason::TlsExpired => "ask the partner for a new certificate",
-        Reason::Auth => "check the credentials, or ask the partner to let us in",
-        Reason::Http4xx => "check path and parameters against the partner's documentation",
-        Reason::Network => "check our own network; the partner is not to blame",
-        Reason::Resolver => {
-            "check our resolver (/etc/resolv.conf) and the way to it; the partner is not to blame"
-        }
-        Reason::Disk | Reason::DbBusy | Reason::Clock => {
-            "mend it here; the partner is not to blame"
-        }
-        Reason::GatewayFault => {
-            "tell whoever runs the gateway: the partner behind it may not be to blame"
-        }
-        Reason::TooLarge => "ask for smaller pages (`size`)",
-        _ => "it is tried again; if it stays, tell the partner",
     }
 }
 

@@ -4,31 +4,28 @@
 use std::{io::Read as _, time::Duration};
 
 use flate2::read::MultiGzDecoder;
-use marsad_shared::{mask::of_people, untrusted::settled_at_most};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
+use marsad_shared::{feed::ScalarPath, mask::of_people, untrusted::settled_at_most};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, WWW_AUTHENTICATE};
 use serde_json::Value;
 use url::Url;
 
 use super::{fault::shown, manners::retry_after_in, ours::Ours};
-use crate::decode::{self, DecodeError, Flow, Plan};
+use crate::decode::{self, DecodeError, Flow, Plan, Scalar};
 
 /// So much of an error's body is read, in bytes.
 pub const READ_MAX: usize = 4 * 1024;
 /// So much of it is shown, in characters.
 const SHOWN_MAX: usize = 200;
 
-/// Where the words stand in JSON, the most telling first: problem details (RFC 9457), JSON:API, CKAN, OAuth, and what
+/// Where the words stand in XML, the most telling first: problem details (RFC 9457), `OData` 2, stores of files, and what
 /// frameworks do by themselves.
-const WORDS: [&str; 9] = [
-    "/detail",
-    "/errors/0/detail",
-    "/error/message",
-    "/error_description",
-    "/errors/0/title",
-    "/errors/0/message",
-    "/message",
-    "/title",
-    "/error",
+const XML_WORDS: [&str; 6] = [
+    "problem/detail",
+    "problem/title",
+    "error/message",
+    "Error/Message",
+    "Map/message",
+    "Response/Message",
 ];
 
 /// What an error's body says.
@@ -76,15 +73,17 @@ impl Said {
         let json: Option<Value> = serde_json::from_str(text).ok();
         let retry_after = json.as_ref().and_then(retry_after_in);
         let fault = if json.is_none() { fault(text) } else { None };
-        let words = match &json {
-            Some(json) => WORDS.iter().find_map(|at| json.pointer(at)?.as_str()),
-            None if is_plain(kind, text) => text.lines().next(),
-            None => fault.as_ref().map(|fault| fault.words.as_str()),
+        let words = match (&json, &fault) {
+            (Some(json), _) => decode::json::words_of(json),
+            (None, Some(fault)) => Some(fault.words.clone()),
+            (None, None) if is_plain(kind, text) => text.lines().next().map(str::to_owned),
+            (None, None) => in_xml(text),
         };
-        let words = words.map(str::trim).filter(|words| !words.is_empty());
+        let words = words.or_else(|| challenge(headers));
+        let words = words.map(|words| words.trim().to_owned()).filter(|words| !words.is_empty());
         // In the whole body: half a secret is one too.
         let safe = words.filter(|words| !ours.is_in(text) && !ours.is_in(words));
-        let words = safe.map(|words| settled_at_most(&of_people(words), SHOWN_MAX));
+        let words = safe.map(|words| settled_at_most(&of_people(&words), SHOWN_MAX));
         let front = FRONTS.iter().find(|(said, _)| text.contains(said)).map(|(_, front)| *front);
         let leads = leads(headers, |text| ours.is_in(text));
         let safe = |code: &String| !ours.is_in(code);
@@ -132,6 +131,26 @@ fn fault(text: &str) -> Option<Fault> {
         }
         _ => None,
     }
+}
+
+/// The words of an error that is a document of XML.
+fn in_xml(text: &str) -> Option<String> {
+    if !text.trim_start().starts_with('<') {
+        return None;
+    }
+    let paths: Vec<_> = XML_WORDS.iter().filter_map(|path| ScalarPath::parse(path).ok()).collect();
+    let plan = Plan { records: None, deletes: None, scalars: &paths };
+    let (found, _) = decode::xml::read(text.as_bytes(), &plan, |_, _| Flow::More);
+    found.iter().find_map(Scalar::text).map(str::to_owned)
+}
+
+/// Why who asks is not let in, as the header says it that asks for a proof (RFC 6750 section 3).
+fn challenge(headers: &HeaderMap) -> Option<String> {
+    let challenge = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    ["error_description=\"", "error=\""].iter().find_map(|name| {
+        let (_, said) = challenge.split_once(name)?;
+        said.split('"').next().map(str::to_owned)
+    })
 }
 
 /// As much of a body as it was before `gzip`, up to [`READ_MAX`]; all of what is not packed.
@@ -218,13 +237,68 @@ mod tests {
                 "a fault",
             ),
             ("application/json", r#"{"detail":"cut o"#, None, "half a document"),
-            ("application/json", r#"{"detail":["a"]}"#, None, "no words"),
+            ("application/json", r#"{"detail":["a"]}"#, Some("a"), "a list of words"),
+            ("application/json", r#"{"detail":[7]}"#, None, "no words"),
+            (
+                "application/json",
+                r#"{"detail":[{"loc":["query","limit"],"msg":"must be at most 100","type":"le"}]}"#,
+                Some("query.limit: must be at most 100"),
+                "FastAPI",
+            ),
+            (
+                "application/json",
+                r#"{"error":{"code":"","message":{"lang":"en","value":"no such set"}}}"#,
+                Some("no such set"),
+                "OData 2",
+            ),
+            (
+                "application/fhir+json",
+                r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","diagnostics":"no such type"}]}"#,
+                Some("no such type"),
+                "FHIR",
+            ),
+            (
+                "application/problem+xml",
+                "<problem xmlns='urn:ietf:rfc:7807'><title>Gone</title><detail>moved in May</detail></problem>",
+                Some("moved in May"),
+                "problem details in XML",
+            ),
+            (
+                "application/xml",
+                "<?xml version='1.0'?><error><code/><message xml:lang='ar'>غير متاح</message></error>",
+                Some("غير متاح"),
+                "OData 2 in XML",
+            ),
             ("text/plain", "   ", None, "nothing"),
         ] {
             assert_eq!(words(kind, body.as_bytes()).as_deref(), expected, "{why}");
         }
         assert_eq!(words("text/plain", b"\xff\xfe"), None);
         assert_eq!(words("text/plain", b"good \xff").as_deref(), Some("good"));
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_told_why_by_the_header_alone() {
+        let ours = Ours::of(&Auth::Bearer { token: "s3cret/=\"x".into() });
+        for (challenge, expected) in [
+            (
+                "Bearer realm=\"api\", error=\"invalid_token\", error_description=\"The token expired\"",
+                Some("The token expired"),
+            ),
+            ("Bearer error=\"insufficient_scope\"", Some("insufficient_scope")),
+            ("Bearer error_description=\"no s3cret%2F%3D%22x here\"", None),
+            ("Basic realm=\"api\"", None),
+        ] {
+            let headers = [(WWW_AUTHENTICATE, challenge.parse().unwrap())].into_iter().collect();
+            assert_eq!(Said::of(&headers, b"", &ours).words.as_deref(), expected, "{challenge}");
+        }
+        let headers = [
+            (WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"".parse().unwrap()),
+            (CONTENT_TYPE, "application/json".parse().unwrap()),
+        ];
+        let headers = headers.into_iter().collect();
+        let said = Said::of(&headers, br#"{"message":"Token revoked"}"#, &ours);
+        assert_eq!(said.words.as_deref(), Some("Token revoked"), "the body says more");
     }
 
     #[test]

@@ -91,6 +91,9 @@ pub(super) fn read_file(file: &Path, most: u64) -> io::Result<(Vec<u8>, Metadata
     let opened: File =
         OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(file)?;
     let about = opened.metadata()?;
+    if about.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
     if !about.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

@@ -1,6 +1,6 @@
 //! A document that says of itself that it is an error, in place of the records that should be in it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::decode::DecodeError;
 
@@ -13,17 +13,28 @@ const VERDICTS: [&str; 4] = ["status", "result", "state", "code"];
 const WRONG: [&str; 6] = ["error", "fail", "failed", "failure", "ko", "nok"];
 /// Members that are false where it went wrong.
 const FLAGS: [&str; 4] = ["success", "ok", "succeeded", "isSuccess"];
-/// Where the words of an error stand, the most telling first.
-const WORDS: [&str; 9] = [
-    "message",
+/// Where the words of an error stand, the most telling first: problem details (RFC 9457), `OAuth`, JSON:API, `OData`, FHIR, and what
+/// frameworks do by themselves.
+const WORDS: [&str; 19] = [
     "detail",
     "error_description",
     "errorMessage",
-    "description",
-    "title",
+    "message",
     "Message",
     "msg",
+    "description",
+    "diagnostics",
+    "details",
     "reason",
+    "errors",
+    "error",
+    "issue",
+    "fault",
+    "faultstring",
+    "exception",
+    "title",
+    "text",
+    "value",
 ];
 
 /// The error that a document without records is, if it says so. Of what may be empty the partner's own word goes before what
@@ -32,7 +43,8 @@ pub(crate) fn error_in(body: &[u8]) -> Option<DecodeError> {
     if body.len() > ERROR_MAX {
         return None;
     }
-    let Value::Object(members) = serde_json::from_slice(body).ok()? else { return None };
+    let document = serde_json::from_slice(body).ok()?;
+    let Value::Object(members) = &document else { return None };
     let says = ERRORS.iter().find_map(|name| Some((*name, members.get(*name)?)));
     let says = says.filter(|(_, value)| !is_nothing(value));
     let wrong = |value: &Value| {
@@ -41,7 +53,7 @@ pub(crate) fn error_in(body: &[u8]) -> Option<DecodeError> {
     let judged = VERDICTS.iter().find(|name| members.get(**name).is_some_and(wrong));
     let flagged = FLAGS.iter().find(|name| members.get(**name) == Some(&Value::Bool(false)));
     let code = says.map(|(name, _)| name).or(judged.copied()).or(flagged.copied())?;
-    let words = says.and_then(|(_, value)| words(value)).or_else(|| words_of(&members));
+    let words = says.and_then(|(_, value)| words_of(value)).or_else(|| words_of(&document));
     let text = words.unwrap_or_else(|| "it says no more".to_owned());
     Some(DecodeError::Remote { code: code.to_owned(), text, retryable: true })
 }
@@ -57,19 +69,21 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// The words of what an error holds: its own, or those of the first of several.
-fn words(value: &Value) -> Option<String> {
+/// The words of what an error holds, however deep they stand: its own, or those of the first of several; with where in the
+/// request it is, if they say so (`loc`, as FastAPI has it).
+pub(crate) fn words_of(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.trim().to_owned()),
-        Value::Array(items) => words(items.first()?),
-        Value::Object(members) => words_of(members),
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Value::Array(items) => words_of(items.first()?),
+        Value::Object(members) => {
+            let words = WORDS.iter().find_map(|name| words_of(members.get(*name)?))?;
+            let place = members.get("loc").and_then(Value::as_array).map(Vec::as_slice);
+            let steps: Vec<_> =
+                place.unwrap_or_default().iter().filter_map(Value::as_str).collect();
+            Some(if steps.is_empty() { words } else { format!("{}: {words}", steps.join(".")) })
+        }
         _ => None,
     }
-}
-
-fn words_of(members: &Map<String, Value>) -> Option<String> {
-    let text = |name: &&str| members.get(*name)?.as_str().map(str::trim);
-    WORDS.iter().filter_map(text).find(|text| !text.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]

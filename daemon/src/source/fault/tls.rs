@@ -19,8 +19,8 @@ pub(super) fn of_tls(error: &Error) -> Found {
     match error {
         Error::InvalidCertificate(bad) => of_certificate(bad),
         Error::AlertReceived(alert) if is_about_ours(*alert) => {
-            let what = "the partner does not take our certificate (`tls.cert`), or misses one";
-            Found::new(Reason::Auth, format!("{what} (alert {alert:?})"))
+            let (what, remedy) = of_ours(*alert);
+            Found::new(Reason::Auth, format!("{what} (alert {alert:?})")).remedy(remedy)
         }
         Error::AlertReceived(Alert::ProtocolVersion)
         | Error::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13) => {
@@ -133,6 +133,32 @@ fn name_of(presented: &str) -> &str {
 fn is_named(host: &str, presented: &[String]) -> bool {
     let Ok(address) = host.parse::<IpAddr>() else { return false };
     presented.iter().any(|name| name_of(name).parse() == Ok(address))
+}
+
+/// What an alert says of the certificate that we showed, or did not show, and what to do about it.
+const fn of_ours(alert: Alert) -> (&'static str, &'static str) {
+    match alert {
+        Alert::CertificateExpired => (
+            "the partner says that our certificate (`tls.cert`) is no longer good, or not yet",
+            "check until when it is good and have it renewed, or compare our clock with the partner's",
+        ),
+        Alert::CertificateRequired | Alert::NoCertificate => (
+            "the partner misses a certificate of ours",
+            "ask the partner for one, and put it into `tls.cert` and `tls.key`",
+        ),
+        Alert::UnknownCA | Alert::CertificateUnknown => (
+            "the partner does not know who made our certificate (`tls.cert`)",
+            "ask the partner whose it takes, and put the whole chain into `tls.cert`",
+        ),
+        Alert::CertificateRevoked => (
+            "the partner says that our certificate (`tls.cert`) was revoked",
+            "ask the partner for a new one",
+        ),
+        _ => (
+            "the partner does not take our certificate (`tls.cert`), or misses one",
+            "check who made it and until when it is good, or ask the partner to let it in",
+        ),
+    }
 }
 
 /// Whether an alert speaks of the certificate that we showed, or did not show.
@@ -274,7 +300,18 @@ mod tests {
     fn each_handshake_that_fails_says_whom_to_ask_for_what() {
         use rustls::InvalidMessage;
         for (error, reason, parts) in [
-            (Error::AlertReceived(Alert::CertificateRequired), Reason::Auth, &["tls.cert"][..]),
+            (
+                Error::AlertReceived(Alert::CertificateRequired),
+                Reason::Auth,
+                &["misses a certificate of ours", "tls.cert"][..],
+            ),
+            (Error::AlertReceived(Alert::CertificateExpired), Reason::Auth, &["have it renewed"]),
+            (
+                Error::AlertReceived(Alert::UnknownCA),
+                Reason::Auth,
+                &["who made our", "whole chain"],
+            ),
+            (Error::AlertReceived(Alert::AccessDenied), Reason::Auth, &["does not take our"]),
             (
                 Error::AlertReceived(Alert::ProtocolVersion),
                 Reason::TlsHandshake,

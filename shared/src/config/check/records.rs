@@ -154,7 +154,7 @@ pub(super) fn stands<T>(name: &str, places: Places, at: &At<T>, report: &mut Rep
         Places::Xml if name == OWN_TEXT => return true,
         Places::Xml => (
             XmlPath::parse(name).map(drop),
-            "write one such as \"Kind\", \"@id\", \"Area/@code\" or \"Date[@calendar='hijri']\", or \"#text\" for the record's own text",
+            "write one such as \"Kind\", \"@id\", \"Area/@code\", \"Date[@calendar='hijri']\" or \"#text\" (the record's own text)",
         ),
         Places::Names => return true,
     };

@@ -133,6 +133,11 @@ fn of_file(
             report.wrong(place, format!("{named} does not exist"), remedy);
             return None;
         }
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            let remedy = "name the file in it that holds the secret";
+            report.wrong(place, format!("{named} is a folder"), remedy);
+            return None;
+        }
         Err(error) => {
             let remedy = format!("let the daemon read it; it should be its own: chmod 600 {named}");
             report.wrong(place, format!("{named} cannot be read ({error})"), remedy);

@@ -435,6 +435,19 @@ fn of_secrets_that_are_not_there_or_open_to_others() {
 }
 
 #[test]
+fn a_folder_is_no_secret() {
+    let auth = "auth = { kind = \"bearer\", token = { file = \"secrets\" } }\n";
+    let folder = Folder::new("", &[("courts", &format!("{PARTNER}{HTTP}{auth}"))]);
+    fs::create_dir(folder.path().join("partners.d/secrets")).unwrap();
+    assert_eq!(
+        folder.said(),
+        [
+            "partners.d/courts.toml:6: connection.api.auth.token.file: partners.d/secrets is a folder; name the file in it that holds the secret"
+        ]
+    );
+}
+
+#[test]
 fn files_without_measure_are_survived() {
     let deep = format!("a = {}", "[".repeat(100_000));
     let wide = (1..=20_000).map(|n| format!("key{n} = {n}\n")).collect::<Vec<_>>().concat();
@@ -493,7 +506,7 @@ fn across_files() {
     assert_eq!(
         folder.said(),
         [
-            "partners.d/d.toml:1: file: cannot be read (it is not a regular file); let it be a text file that the daemon may read",
+            "partners.d/d.toml:1: file: cannot be read (is a directory); let it be a text file that the daemon may read",
             "partners.d/e.toml:1: file: cannot be read (byte 6 is not UTF-8); let it be a text file that the daemon may read",
         ]
     );

@@ -35,7 +35,7 @@ fn of_a_feed_of_files() {
         ),
         (
             "format = \"xml\"\nrecords = \"A/B\"\nfields = { no = { type = \"text\", from = \"$.a\" } }",
-            "fields.no.from: \"$.a\" is not a path of local names (see character 1); write one such as \"Kind\", \"@id\", \"Area/@code\" or \"Date[@calendar='hijri']\"",
+            "fields.no.from: \"$.a\" is not a path of local names (see character 1); write one such as \"Kind\", \"@id\", \"Area/@code\", \"Date[@calendar='hijri']\" or \"#text\" (the record's own text)",
         ),
         (
             "schedule = { every = \"1h\" }",
