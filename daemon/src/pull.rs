@@ -257,7 +257,10 @@ impl Puller {
     ) -> Option<Option<Result<Seen, FetchError>>> {
         let services = Arc::clone(&self.services);
         let mut look = pin!(stop.run_until_cancelled(self.unchanged(request, position)));
-        if let Ok(seen) = timeout(LONG, services.starts.take(&mut look)).await {
+        if let Some(seen) = stop.run_until_cancelled(services.starts.begin(&mut look)).await? {
+            return seen;
+        }
+        if let Ok(seen) = timeout(LONG, &mut look).await {
             return seen;
         }
         let tell = || {

@@ -4,14 +4,12 @@
 
 use std::time::Duration;
 
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
-};
+use tokio::{sync::Semaphore, time::timeout};
 
 /// So many begin at the same time.
-const AT_ONCE: usize = 128;
-/// Longer than this nobody holds others up: it waits for its partner then, and not for us.
+const AT_ONCE: usize = 64;
+/// Longer than this nobody holds others up: it waits for its partner then, and not for us. Many times as long as it takes us to
+/// see so many through, or a machine that is slow for a moment would let all of them begin.
 const TURN: Duration = Duration::from_millis(25);
 
 /// The starts of all feeds.
@@ -27,17 +25,12 @@ impl Default for Starts {
 }
 
 impl Starts {
-    /// Begins `work` when it is its turn, in the order of asking, and does it to its end; others begin behind it as soon as it
-    /// has had its turn, or is done.
-    pub(super) async fn take<F: Future + Unpin>(&self, mut work: F) -> F::Output {
+    /// Begins `work` when it is its turn, in the order of asking, and does it as long as that goes; `None`: it goes on, and
+    /// holds nobody up.
+    pub(super) async fn begin<F: Future + Unpin>(&self, work: &mut F) -> Option<F::Output> {
         // It is never closed.
-        let turn: Option<SemaphorePermit<'_>> = self.free.acquire().await.ok();
-        let done = timeout(TURN, &mut work).await;
-        drop(turn);
-        match done {
-            Ok(done) => done,
-            Err(_) => work.await,
-        }
+        let _turn = self.free.acquire().await.ok();
+        timeout(TURN, work).await.ok()
     }
 }
 
@@ -62,14 +55,18 @@ mod tests {
                     begun.add_permits(1);
                     end.notified().await;
                 };
-                starts.take(pin!(work)).await;
+                let mut work = pin!(work);
+                if starts.begin(&mut work).await.is_none() {
+                    work.await;
+                }
             });
         }
         let all = u32::try_from(AT_ONCE).unwrap();
         begun.acquire_many(all).await.unwrap().forget();
         let before = Instant::now();
-        assert!(starts.take(pin!(async {})).now_or_never().is_none(), "all turns are taken");
-        starts.take(pin!(async {})).await;
+        let mut quick = pin!(async {});
+        assert!(starts.begin(&mut quick).now_or_never().is_none(), "all turns are taken");
+        assert_eq!(starts.begin(&mut quick).await, Some(()));
         assert_eq!(before.elapsed(), TURN, "they have had theirs, and go on");
         assert_eq!(slow.len(), AT_ONCE);
         end.notify_waiters();
