@@ -268,12 +268,14 @@ impl Shaper {
             };
             let put = held.map_err(|why| (Misfit::Row, Why::Borrowed(why)));
             let put = put.and_then(|held| {
+                column.put(&held.raw(), &mut row)?;
                 if self.cursor == Some(at)
                     && let Raw::Text(text) = held.raw()
+                    && let Some(spelling) = Spelling::of(text)
                 {
-                    beside.spelling = beside.spelling.with(Spelling::of(text));
+                    beside.note_spelling(spelling);
                 }
-                column.put(&held.raw(), &mut row)
+                Ok(())
             });
             if let Err((misfit, why)) = put {
                 let mut keys = self.columns.iter().enumerate().filter(|(_, column)| column.key);

@@ -43,6 +43,8 @@ pub(super) struct Found {
     pub(super) deleted: Option<String>,
     /// How many records there are, and how many of them the sample holds, where it says that these are not all.
     pub(super) of_all: Option<(u64, usize)>,
+    /// Where it says how many there are.
+    pub(super) counted: Option<String>,
     /// Where it says that there is more.
     pub(super) more: Option<String>,
     /// Names that a header has twice.
@@ -214,6 +216,7 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         paging: envelope.paging(here),
         more: envelope.says_more(),
         of_all: of_all(total, here),
+        counted: envelope.counted(),
         ..Found::of(style)
     })
 }
@@ -283,6 +286,7 @@ fn look_xml(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         paging: envelope.paging(records.len()),
         more: envelope.says_more(),
         of_all: of_all(envelope.total().filter(|_| !sample.cut), records.len()),
+        counted: envelope.counted(),
         rows: records.into_iter().take(SAMPLE).map(xml::cells).collect(),
         deletes: removed,
         success: status
@@ -383,6 +387,7 @@ impl Found {
             deletes: None,
             deleted: None,
             of_all: None,
+            counted: None,
             more: None,
             twice: Vec::new(),
             success: None,

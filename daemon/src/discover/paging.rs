@@ -144,18 +144,23 @@ impl<'n> Envelope<'n> {
 
     /// How many records there are in all, if the answer says so.
     pub(super) fn total(&self) -> Option<u64> {
-        let inside = || {
-            // As search engines have it: a number, and how exact that is.
-            let is = |(names, _): &&(Vec<&str>, &Node)| matches!(names.as_slice(), [.., total, "value"] if folded(total) == "total");
-            match self.entries.iter().find(is)? {
-                (_, Node::Integer(number)) => Some(*number),
-                _ => None,
-            }
-        };
-        // What else search engines count so are parts of themselves.
-        let total = inside().or_else(|| self.number(TOTAL).map(|(_, total)| total));
         // What a body counts may be the page alone.
-        u64::try_from(total.max(header::total(self.about))?).ok()
+        let said = self.counts().map(|(_, total)| total);
+        u64::try_from(said.max(header::total(self.about))?).ok()
+    }
+
+    /// Where the document says how many records there are in all.
+    pub(super) fn counted(&self) -> Option<String> {
+        self.counts().map(|(names, _)| (self.path)(names))
+    }
+
+    fn counts(&self) -> Option<(&[&'n str], i64)> {
+        // As search engines have it: a number, and how exact that is. What else they count so are parts of themselves.
+        let is = |(names, _): &&(Vec<&str>, &Node)| matches!(names.as_slice(), [.., total, "value"] if folded(total) == "total");
+        match self.entries.iter().find(is) {
+            Some((names, Node::Integer(number))) => Some((names, *number)),
+            _ => self.number(TOTAL),
+        }
     }
 
     /// Where the document says that there is more, or that this is not the end.

@@ -187,6 +187,7 @@ fn xml_leads_on_by_an_element_an_attribute_or_a_link() {
             "",
             vec![
                 "# The answer holds 2 of 9 records, and nothing in it leads to the others: say how to ask for them, `pagination`.",
+                "pagination = { kind = \"none\", total = \"R/Total\" }",
             ],
         ),
         (

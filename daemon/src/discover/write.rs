@@ -195,10 +195,19 @@ fn write_paging(sample: &Sample<'_>, found: &Found, block: &mut Block) {
         );
     }
     match (left, &found.paging) {
-        (Left::Counted { total, here }, _) => block.say(&format!(
-            "The answer holds {here} of {total} records, and nothing in it leads to the others: say how to ask for them, \
-             `pagination`."
-        )),
+        (Left::Counted { total, here }, _) => {
+            block.say(&format!(
+                "The answer holds {here} of {total} records, and nothing in it leads to the others: say how to ask for them, \
+                 `pagination`."
+            ));
+            // Until then each run says what it lacks.
+            if let Some(total) = found.counted.as_ref().filter(|_| found.style.preset().is_none()) {
+                block.line(&format!(
+                    "pagination = {{ kind = \"none\", total = {} }}",
+                    quoted(total)
+                ));
+            }
+        }
         (Left::Said(more), _) => block.say(&format!(
             "The answer says that there is more ({more}), and not how it is asked for: without `pagination` only its first page is \
              read."

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use marsad_shared::feed::OWN_TEXT;
 use quick_xml::{
     Reader,
     escape::resolve_predefined_entity,
@@ -131,14 +132,14 @@ impl Element {
     }
 
     /// Whether it holds more than one value, and is not a link to something else.
-    fn is_record(&self) -> bool {
+    fn is_record(&self, may_be_text: bool) -> bool {
         let blank = self.text.trim().is_empty();
         if self.children.is_empty() && self.attribute("rel").is_some() {
             return false;
         }
         !self.children.is_empty() && blank
             || self.attributes.len() > 1
-            || (self.attributes.len() == 1 && blank)
+            || (self.attributes.len() == 1 && (blank || may_be_text))
     }
 }
 
@@ -152,8 +153,13 @@ pub(super) fn is_envelope(root: &Element) -> bool {
     root.name == "Envelope" && root.child("Body").is_some()
 }
 
-/// Names down to the elements that come most often side by side; of like ones, the outermost that come first.
+/// Names down to the elements that come most often side by side; of like ones, the outermost that come first. Where nothing else
+/// is there, a text with an attribute is a record too, as in lists of codes.
 pub(super) fn records(root: &Element) -> Option<Vec<String>> {
+    most_often(root, false).or_else(|| most_often(root, true))
+}
+
+fn most_often(root: &Element, may_be_text: bool) -> Option<Vec<String>> {
     let mut best: Option<(usize, Vec<String>)> = None;
     let mut level = vec![(vec![root.name.clone()], root)];
     for _ in 0..DEPTH {
@@ -163,7 +169,8 @@ pub(super) fn records(root: &Element) -> Option<Vec<String>> {
             for child in element.children.iter().filter(|child| !header || child.name == "Body") {
                 let mut names: Vec<String> = names.clone();
                 names.push(child.name.clone());
-                let same = |other: &&Element| other.name == child.name && other.is_record();
+                let same =
+                    |other: &&Element| other.name == child.name && other.is_record(may_be_text);
                 let many = element.children.iter().filter(same).count();
                 let body = header && child.name == "Body";
                 if !body && many > 0 && best.as_ref().is_none_or(|(most, _)| many > *most) {
@@ -250,6 +257,9 @@ pub(super) fn cells(record: &Element) -> Row {
         row.push(cell(format!("@{name}"), name.clone(), value));
     }
     if record.children.is_empty() {
+        if !record.text.trim().is_empty() {
+            row.push(cell(OWN_TEXT.to_owned(), "text".to_owned(), &record.text));
+        }
         return row;
     }
     for child in &record.children {

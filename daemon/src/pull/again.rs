@@ -94,7 +94,10 @@ impl Puller {
                     )
                     // Nor does a list stand there.
                     | Trouble::Decode {
-                        error: DecodeError::Layout(_) | DecodeError::Lacking(_), ..
+                        error: DecodeError::Layout(_)
+                        | DecodeError::Lacking(_)
+                        | DecodeError::Remote { .. },
+                        ..
                     },
                 ) if walker.is_beyond() => return Ok(Some(met)),
                 read => read?,

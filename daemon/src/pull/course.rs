@@ -71,6 +71,12 @@ pub(super) struct Next {
     /// The greatest value that had come when its leg began.
     #[serde(default)]
     pub(super) best_before: Option<String>,
+    /// Of when the oldest of its answers was, where one came out of a cache.
+    #[serde(default)]
+    pub(super) as_of: Option<Timestamp>,
+    /// How the partner writes the times of its cursor, as far as is known.
+    #[serde(default)]
+    pub(super) spelling: Option<Spelling>,
 }
 
 /// What earlier runs of a walk did to the records that lived when it began.
@@ -108,6 +114,8 @@ pub(super) struct Course {
     pub(super) earlier: Vec<Volume>,
     /// What became of its load.
     pub(super) settled: Option<Settled>,
+    /// Whether that has joined the bank.
+    pub(super) joined: bool,
     pub(super) of: u64,
     /// Where the cursor stands in the bank, whatever is asked for.
     pub(super) stood: Option<String>,
@@ -117,8 +125,9 @@ pub(super) struct Course {
     confirmed: Option<String>,
     /// What the feed's records were declared to be when its cursor came about; `None`: nobody knows.
     pub(super) declared: Option<u64>,
-    /// How the partner writes the times of its cursor, as far as is known.
-    pub(super) spelling: Spelling,
+    /// How the partner writes the times of its cursor, as far as is known: what is asked for next is written so. How this leg is
+    /// asked for stands in it.
+    pub(super) spelling: Option<Spelling>,
     /// Where the cursor would have gone behind the last walk from where it stands, which nothing bore out.
     looked: Option<String>,
     pub(super) best: Option<String>,
@@ -198,6 +207,7 @@ impl Course {
             doubted: false,
             earlier: Vec::new(),
             settled: None,
+            joined: false,
             errand,
             of,
             confirmed,
@@ -234,6 +244,7 @@ impl Course {
         (self.began_at, self.resumed) = (walk.began_at, Some(walk.at));
         (self.leg, self.legs, self.horizon) = (next.leg.clone(), next.legs, next.horizon);
         self.best_before.clone_from(&next.best_before);
+        (self.as_of, self.spelling) = (next.as_of, next.spelling.or(self.spelling));
         (self.refused_legs, self.seen) = (next.refused_legs, next.seen.clone());
         self.slips = next.slips;
         self.slips.resume(walk.counts.duplicate > 0);
@@ -264,6 +275,8 @@ impl Course {
             before: self.before,
             slips: self.slips,
             best_before: self.best_before.clone(),
+            as_of: self.as_of,
+            spelling: self.spelling,
         }
     }
 
@@ -367,10 +380,17 @@ impl Course {
         }
     }
 
-    /// Hears how the partner writes its times: what is asked for next is written so.
-    pub(super) fn hear_spelling(&mut self, spelling: Spelling) {
-        self.spelling = self.spelling.with(spelling);
-        self.leg.spelling = self.spelling;
+    /// Its load is settled.
+    pub(super) fn settle(&mut self, settled: Settled) {
+        self.joined = matches!(settled, Settled::Joined { .. });
+        self.settled = Some(settled);
+    }
+
+    /// Hears how the partner writes its times. What is under way is asked for as it was: a partner's token may be good for the
+    /// very same parameters alone, and where one stretch of time ends the next one begins.
+    pub(super) fn hear_spelling(&mut self, spelling: Option<Spelling>) {
+        let Some(spelling) = spelling else { return };
+        self.spelling = Some(self.spelling.map_or(spelling, |known| known.followed_by(spelling)));
     }
 
     /// Hears of an answer that came now, and had lain in caches for so long.

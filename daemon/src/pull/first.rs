@@ -85,8 +85,7 @@ impl Puller {
             // The walk begins elsewhere.
             return None;
         }
-        let spelling =
-            position.ended.as_ref().map_or_else(Spelling::default, |ended| ended.spelling);
+        let spelling = position.ended.as_ref().and_then(|ended| ended.spelling).unwrap_or_default();
         let since = self.since(request, position.cursor.as_deref());
         let first = match self
             .first

@@ -167,7 +167,7 @@ impl Puller {
                 course.doubted |= doubts;
                 course.notes.extend(doubts.then(|| GONE_IN_DOUBT.to_owned()));
                 course.run.cached = cached;
-                course.settled = Some(settled);
+                course.settle(settled);
             }
             Behind::More(next) => {
                 // What was ordered is not ordered again, over a restart too; nothing has come of it yet.
@@ -227,7 +227,7 @@ impl Puller {
             Some(Settled::Large(closing, odd)) => {
                 self.services.write_anew(&self.feed.id, stop).await?;
                 let join = move |cache: &mut Cache| closing.join(cache, odd);
-                course.settled = Some(self.services.store.cache.call_alone(join).await?);
+                course.settle(self.services.store.cache.call_alone(join).await?);
             }
             settled => course.settled = settled,
         }

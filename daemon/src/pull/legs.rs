@@ -80,7 +80,7 @@ impl Puller {
             );
         }
         let since = self.since(request, course.since.as_deref());
-        course.leg = Leg { since, spelling: course.spelling, ..Leg::default() };
+        course.leg = Leg { since, spelling: course.spelling.unwrap_or_default(), ..Leg::default() };
         if let Some(each) = &request.each {
             let parent = each.feed.clone();
             let read = self.services.store.cache.call(move |cache| cache.position(&parent)).await?;

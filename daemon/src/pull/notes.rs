@@ -55,13 +55,14 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
 pub(super) const REPEATS: &str = "what the partner gave us to ask with next time repeats a secret of ours, and is not kept: the \
     cursor stays; tell the partner";
 
-/// Why nothing is gone, where a second read was to confirm it.
+/// Why a run read more than what changed.
 pub(super) const SWEPT: &str = "all of it was read (`sweep`), to find what is gone";
+/// Why nothing is gone, where a second read was to confirm it.
 pub(super) const OTHERS: &str = "a record of the bank was missing, and all pages were read once more: the second read had other records than the first. \
     They move while they are read; if this goes on, read at a quieter time, or by offset with pages that overlap";
 
 /// The same, where it could not.
-pub(super) const CACHED: &str = "a record of the bank was missing, and all pages were asked for once more: what came then had lain in a cache since before     (`Age`), and tells nothing. Have the partner keep the feed's answers out of caches, or ask where there is none";
+pub(super) const CACHED: &str = "a record of the bank was missing, and all pages were asked for once more: what came then had lain in a cache since before (`Age`), and tells nothing. Have the partner keep the feed's answers out of caches, or ask where there is none";
 
 /// What was met so far, in all runs of the walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -190,7 +190,10 @@ fn split(
     let incremental = request.incremental.as_ref();
     let inclusive = incremental.is_some_and(|incremental| incremental.bound == Bound::Inclusive);
     let boundary = best.clone().filter(|_| inclusive);
-    Ok((Leg { since: best, boundary, ..course.leg.clone() }, Ask::First))
+    // Where a stretch has an end, what follows begins there, and is written alike.
+    let known = course.spelling.filter(|_| course.leg.until.is_none());
+    let spelling = known.unwrap_or(course.leg.spelling);
+    Ok((Leg { since: best, boundary, spelling, ..course.leg.clone() }, Ask::First))
 }
 
 /// Where the walk goes, made sure of before anything is kept of it: what leads nowhere, or elsewhere, is not stored.

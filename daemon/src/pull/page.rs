@@ -275,6 +275,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: bytes::Bytes::from_static(body.as_bytes()).into(),
             first_byte: Duration::ZERO,
+            came: tokio::time::Instant::now(),
             nothing: false,
             moved: None,
             session: None,

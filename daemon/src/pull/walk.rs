@@ -90,8 +90,7 @@ impl Puller {
         let ended = self.pages(request, &mut course, walker, ask, head.answer, stop).await;
         // Of one that broke off, what it had handed over counts, as far as it is in the bank; why it broke off is said already.
         let _ = self.hear_all(&mut course).await;
-        let has_joined = matches!(course.settled, Some(Settled::Joined { .. }));
-        if ended.is_err() && course.is_beside() && !has_joined {
+        if ended.is_err() && course.is_beside() && !course.joined {
             // Nothing of it is in the bank.
             course.run.cached = Counts::default();
         }

@@ -27,8 +27,8 @@ pub struct Beside {
     structures: BTreeSet<String>,
     /// By Hijri column: rows whose day is the one before or behind that of the other calendar.
     days_off: BTreeMap<String, u64>,
-    /// How the times of the feed's cursor are written.
-    pub spelling: Spelling,
+    /// How the times of the feed's cursor are written; `None`: none was met.
+    pub spelling: Option<Spelling>,
     looks: Looks,
 }
 
@@ -101,6 +101,11 @@ impl Beside {
         }
     }
 
+    /// A time of the feed's cursor is written so.
+    pub(super) fn note_spelling(&mut self, spelling: Spelling) {
+        self.spelling = Some(self.spelling.map_or(spelling, |known| known.with(spelling)));
+    }
+
     /// All names, with what was met under them.
     pub fn names(&self) -> impl Iterator<Item = (&str, &Met)> {
         self.names.iter().map(|(name, met)| (name.as_str(), met))
@@ -123,7 +128,9 @@ impl Beside {
         for name in &other.structures {
             self.note_structure(name);
         }
-        self.spelling = self.spelling.with(other.spelling);
+        if let Some(spelling) = other.spelling {
+            self.note_spelling(spelling);
+        }
         for (column, rows) in other.days_off {
             *self.days_off.entry(column).or_default() += rows;
         }

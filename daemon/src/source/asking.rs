@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use marsad_shared::{
     feed::{Feed, FieldType, Format},
     record::Spelling,
     request::{
         Body, By, Carrier, Incremental, Join, Method, PageSize, Pagination, Paging, Param, Request,
-        TimeFormat, Writing,
+        TimeFormat,
     },
 };
 use percent_encoding::utf8_percent_encode;
@@ -30,7 +30,7 @@ mod written;
 use put::{clear_query, exact, header, joined, put};
 use step::before;
 pub use step::whole;
-use written::{from, time};
+use written::{End, Own, from, time};
 
 /// The longest URL that a partner may lead to or make us ask for, and the longest header, in bytes: twice what the most generous servers take.
 const URL_MAX: usize = 16 * 1024;
@@ -49,7 +49,7 @@ pub struct Leg {
     /// Where a walk was split: what stands at `since`, and has to come again.
     #[serde(default)]
     pub boundary: Option<String>,
-    /// How the partner writes the times of its cursor.
+    /// How the partner writes the times of its cursor, as far as was known when it began.
     #[serde(default, skip_serializing_if = "Spelling::is_ours")]
     pub spelling: Spelling,
 }
@@ -61,8 +61,13 @@ pub struct Asker<'a> {
     base: &'a Url,
     /// What the partner calls the incremental field.
     field: Option<Cow<'a, str>>,
-    /// Whether that holds numbers.
+    /// The zone of its times that name none, where the field says it.
+    zone: Option<&'a str>,
+    /// The same where only the feed does.
+    feed_zone: &'a TimeZone,
+    /// Whether that holds numbers, or text.
     counts: bool,
+    is_text: bool,
     /// Whether a service of SDMX is asked.
     sdmx: bool,
     /// Whether caches on the way are asked to ask in their turn.
@@ -74,8 +79,8 @@ impl<'a> Asker<'a> {
     pub fn new(base: &'a Url, feed: &'a Feed, request: &'a Request) -> Self {
         let column = request.incremental.as_ref().and_then(|incremental| incremental.by.field());
         let declared = |column| feed.fields.iter().find(|field| field.name == column);
-        let counts =
-            column.and_then(declared).is_some_and(|field| field.kind == FieldType::Integer);
+        let is = |kind| column.and_then(declared).is_some_and(|field| field.kind == kind);
+        let (counts, is_text) = (is(FieldType::Integer), is(FieldType::Text));
         let field = column.map(|column| {
             let field = declared(column);
             let from = field.and_then(|field| field.from.first()).map_or(column, String::as_str);
@@ -85,7 +90,10 @@ impl<'a> Asker<'a> {
             request,
             base,
             field,
+            zone: column.and_then(declared).and_then(|field| field.zone.as_deref()),
+            feed_zone: &feed.zone,
             counts,
+            is_text,
             sdmx: feed.format == Some(Format::Sdmx),
             past_caches: false,
         }
@@ -312,7 +320,7 @@ impl<'a> Asker<'a> {
                 incremental.param.as_ref().filter(|param| !(led && self.leads_on_by(param)));
             if let (Some(param), Some(since)) = (param, since) {
                 let since = from(incremental, since);
-                let value = self.written(&incremental.writing, &since, leg.spelling);
+                let value = self.written(incremental, &since, leg);
                 put(call, param, self.value(incremental, value))?;
             }
             if let (Some(window), Some(until), Some(param)) =
@@ -320,7 +328,7 @@ impl<'a> Asker<'a> {
             {
                 let zone = &incremental.writing.zone;
                 let until = before(until, window.granularity, zone);
-                let value = time(&incremental.writing, until, leg.spelling);
+                let value = time(&incremental.writing, until, &self.own(leg), End::Until);
                 let param = Param { name: window.until.clone(), carrier: param.carrier };
                 put(call, &param, self.value(incremental, value))?;
             }
@@ -363,10 +371,15 @@ impl<'a> Asker<'a> {
     }
 
     /// The cursor as the partner takes it.
-    fn written(&self, writing: &Writing, since: &str, spelling: Spelling) -> String {
-        let value = match since.parse::<Timestamp>() {
-            Ok(at) => time(writing, at, spelling),
-            Err(_) => since.to_owned(),
+    fn written(&self, incremental: &Incremental, since: &str, leg: &Leg) -> String {
+        let writing = &incremental.writing;
+        // What is no time to us goes back as it came, whatever it looks like.
+        let is_theirs = matches!(incremental.by, By::Token(_) | By::Delta(_))
+            || self.is_text && writing.time == TimeFormat::Rfc3339;
+        let at = since.parse::<Timestamp>().ok().filter(|_| !is_theirs);
+        let value = match at {
+            Some(at) => time(writing, at, &self.own(leg), End::From),
+            None => since.to_owned(),
         };
         match &writing.template {
             None => value,
@@ -374,6 +387,13 @@ impl<'a> Asker<'a> {
                 .replace("{field}", self.field.as_deref().unwrap_or_default())
                 .replace("{cursor}", &value),
         }
+    }
+
+    /// How the partner writes its own times, as far as is known in `leg`.
+    fn own(&self, leg: &Leg) -> Own {
+        let named = self.zone.filter(|_| leg.spelling.local);
+        let named = named.and_then(|name| TimeZone::get(name).ok());
+        Own { spelling: leg.spelling, zone: named.unwrap_or_else(|| self.feed_zone.clone()) }
     }
 
     /// Whether a page is led on from by that very parameter.

@@ -349,6 +349,14 @@ const FLOODS: [(&str, &str); 3] = [
     ),
 ];
 
+/// What is said where no name server tells whether there is such a host.
+pub const UNTOLD: &str = "no name server answers, or none can tell";
+
+/// Whether the system says so: ours may be away, or that of the partner's own names.
+pub fn is_untold(error: &str) -> bool {
+    error.contains("emporary failure in name resolution")
+}
+
 /// What the client says of an answer that does not begin as one.
 const NO_HTTP: [&str; 2] = ["invalid HTTP version parsed", "invalid HTTP status-code parsed"];
 
@@ -378,9 +386,8 @@ fn classify(error: &reqwest::Error, body: bool) -> Found {
         if let Some((_, what)) = FLOODS.iter().find(|(flood, _)| deepest.contains(flood)) {
             return Found::new(Reason::TooLarge, *what);
         }
-        // Nobody was there to ask, which says nothing of the name.
-        if deepest.contains("emporary failure in name resolution") {
-            return Found::new(Reason::Resolver, "no name server answers");
+        if is_untold(&deepest) {
+            return Found::new(Reason::Resolver, UNTOLD);
         }
         if NO_HTTP.iter().any(|said| deepest.contains(said)) {
             return Found::new(Reason::Truncated, "what answers there does not speak HTTP")

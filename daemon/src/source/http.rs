@@ -73,6 +73,7 @@ pub struct HttpSource {
 struct Sent {
     response: Response,
     first_byte: Duration,
+    came: Instant,
     shown: Shown,
     /// Where it was asked for in the end, if the partner led us there.
     moved: Option<Url>,

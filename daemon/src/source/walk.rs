@@ -403,7 +403,13 @@ impl<'a> Walker<'a> {
         let page = self.pages;
         let pagination = &self.request.pagination;
         if matches!(pagination.kind, Paging::None) || facts.nothing {
-            return Ok(true);
+            let is_counted = pagination.total.is_some() && !facts.nothing;
+            let said = is_counted.then(|| number(&facts.total).ok_or(WalkError::NoTotal { page }));
+            let got = facts.rows;
+            return match said.transpose()? {
+                Some(said) if said > got => Err(WalkError::Unpaged { said, got }),
+                _ => Ok(true),
+            };
         }
         if pagination.total.is_some()
             && let Some(total) = number(&facts.total)

@@ -23,7 +23,7 @@ use crate::{
         asking::{Asker, Leg},
         call::Call,
         client::allowed,
-        fault::FetchError,
+        fault::{FetchError, UNTOLD, is_untold},
         http::{Answer, HttpSource},
         walk::Ask,
     },
@@ -154,8 +154,8 @@ async fn resolve(trial: &mut Trial, base: &Url, proxy: Option<&Url>) -> Option<V
     };
     let found = match timeout(PROBE, lookup_host((host, port))).await {
         Ok(Ok(found)) => found.collect::<Vec<_>>(),
-        Ok(Err(error)) if error.to_string().contains("emporary failure") => {
-            let error = FetchError::of(Reason::Resolver, base, "no name server answers");
+        Ok(Err(error)) if is_untold(&error.to_string()) => {
+            let error = FetchError::of(Reason::Resolver, base, UNTOLD);
             trial.fault(TestStep::Resolve, began, &error);
             return None;
         }

@@ -95,9 +95,9 @@ pub struct Ended {
     /// What the feed's records were declared to be, as a hash; `None`: nobody said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<u64>,
-    /// How the partner writes the times of its cursor.
-    #[serde(default, skip_serializing_if = "Spelling::is_ours")]
-    pub spelling: Spelling,
+    /// How the partner writes the times of its cursor; `None`: nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spelling: Option<Spelling>,
 }
 
 /// A walk that nothing bore out: its cursor goes on once another one from the same place has come to its end.
@@ -121,7 +121,7 @@ impl Ended {
             confirmed: None,
             look: None,
             declared: None,
-            spelling: Spelling { fraction: 0, offset: false },
+            spelling: None,
         }
     }
 }

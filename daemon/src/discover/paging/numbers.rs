@@ -51,9 +51,13 @@ impl Envelope<'_> {
             }
             _ => names.last().map(|name| bare(name).to_owned()),
         };
+        // Feathers takes whatever does not begin so for a filter, which leaves nothing.
+        let has = |name: &&str| self.entries.iter().any(|(names, _)| names.as_slice() == [*name]);
+        let is_feathers = ["total", "limit", "skip", "data"].iter().all(has);
+        let asked_by = |name: String| if is_feathers { format!("${name}") } else { name };
         let size = self.number(SIZES).filter(|(_, size)| *size > 0);
-        let size =
-            asked(SIZES).or_else(|| size.and_then(|(names, size)| Some((name(names)?, size))));
+        let size = asked(SIZES)
+            .or_else(|| size.and_then(|(names, size)| Some((asked_by(name(names)?), size))));
         let (kind, guessed) = if let Some((names, now)) = self.number(OFFSETS) {
             let known = asked(OFFSETS);
             // The first record has number 0, or 1 as SCIM has it.
@@ -61,7 +65,8 @@ impl Envelope<'_> {
             let guessed = known.is_none();
             // As CouchDB has it, which says where it is by another name than it is asked by.
             let couch = self.number(&["totalrows"]).is_some().then(|| "skip".to_owned());
-            let param = known.map(|(name, _)| name).or(couch).or_else(|| name(names))?;
+            let param =
+                known.map(|(name, _)| name).or(couch).or_else(|| name(names).map(asked_by))?;
             (Kind::Offset { param, start }, guessed)
         } else {
             let (names, now) = self.number(NUMBERS)?;

@@ -37,13 +37,13 @@ fn a_link_does_not_say_who_we_are() {
 #[test]
 fn the_cursor_is_written_as_the_partner_takes_it() {
     let since = |at: &str| Leg { since: Some(at.to_owned()), ..Leg::default() };
-    let dubai = || jiff::tz::TimeZone::get("Asia/Dubai").unwrap();
+    let dubai = || TimeZone::get("Asia/Dubai").unwrap();
     let writing = |template: Option<&str>, time, zone| Writing {
         template: template.map(str::to_owned),
         time,
         zone,
     };
-    let utc = jiff::tz::TimeZone::UTC;
+    let utc = TimeZone::UTC;
     let noon = "2026-11-24T12:00:00Z";
     for (writing, cursor, expected) in [
         (writing(None, TimeFormat::Rfc3339, utc.clone()), noon, "2026-11-24T12%3A00%3A00Z"),
@@ -76,7 +76,7 @@ fn a_condition_of_the_feeds_own_goes_on_beside_the_cursor() {
     let writing = Writing {
         template: Some("{field} ge {cursor}".to_owned()),
         time: TimeFormat::Rfc3339,
-        zone: jiff::tz::TimeZone::UTC,
+        zone: TimeZone::UTC,
     };
     let own = "open%20eq%201%20or%20a%20eq%202";
     let ours = "ModifiedOn%20ge%202026-11-24T12%3A00%3A00Z";

@@ -31,10 +31,25 @@ pub(super) fn from<'s>(incremental: &Incremental, since: &'s str) -> Cow<'s, str
     day.map_or(since.into(), |day| day.to_string().into())
 }
 
+/// How a partner writes its own times.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    pub(super) spelling: Spelling,
+    /// Of those that name none.
+    pub(super) zone: TimeZone,
+}
+
+/// Which end of what is asked for a time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    From,
+    Until,
+}
+
 /// A time as the partner takes it; where the configuration does not say how, as it writes its own.
-pub(super) fn time(writing: &Writing, at: Timestamp, spelling: Spelling) -> String {
+pub(super) fn time(writing: &Writing, at: Timestamp, own: &Own, end: End) -> String {
     match &writing.time {
-        TimeFormat::Rfc3339 if writing.zone == TimeZone::UTC => spelled(at, spelling),
+        TimeFormat::Rfc3339 if writing.zone == TimeZone::UTC => spelled(at, own, end),
         TimeFormat::Rfc3339 => {
             at.to_zoned_datetime(writing.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
         }
@@ -47,14 +62,33 @@ pub(super) fn time(writing: &Writing, at: Timestamp, spelling: Spelling) -> Stri
     }
 }
 
-/// A time of UTC in that spelling. What it has no digits for is left out, and so lies at or before `at`.
-fn spelled(at: Timestamp, Spelling { fraction, offset }: Spelling) -> String {
-    let printer = DateTimePrinter::new().precision((fraction > 0).then_some(fraction));
-    if offset {
+/// A time in the partner's own spelling. Where one instant may be written in two ways, in whole seconds and with a fraction, the
+/// one is taken that leaves nothing out where texts are compared: `Z` is greater than any digit, and `+`, or nothing at all, less.
+fn spelled(at: Timestamp, own: &Own, end: End) -> String {
+    let Spelling { fraction, offset, local, space } = own.spelling;
+    let is_long = (offset || local) == (end == End::Until);
+    // Nothing is cut off at the end of a stretch: the next one begins there.
+    let fraction = if end == End::Until { fraction.max(digits(at)) } else { fraction };
+    let printer = DateTimePrinter::new()
+        .precision((is_long && fraction > 0).then_some(fraction))
+        .separator(if space { b' ' } else { b'T' });
+    if local {
+        printer.datetime_to_string(&earliest(&own.zone, at))
+    } else if offset {
         printer.timestamp_with_offset_to_string(&at, Offset::UTC)
     } else {
         printer.timestamp_to_string(&at)
     }
+}
+
+/// How many digits a time has behind the second.
+fn digits(at: Timestamp) -> u8 {
+    let mut rest = at.subsec_nanosecond().unsigned_abs();
+    let mut digits = 9;
+    while digits > 0 && rest.is_multiple_of(10) {
+        (rest, digits) = (rest / 10, digits - 1);
+    }
+    digits
 }
 
 /// What the clocks of that zone show at `at`, and where they are set within the hour the earlier of what they show before and

@@ -40,6 +40,8 @@ pub struct Answer {
     pub body: Body,
     /// From the request to the head of the answer.
     pub first_byte: Duration,
+    /// When its head came.
+    pub came: Instant,
     /// It says, to this feed, that there are no records, whatever it brings.
     pub nothing: bool,
     /// Where it was asked for in the end, if the partner led us there.
@@ -56,10 +58,12 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// How long it had lain in caches on the way (RFC 9111 section 5.1): what it holds may be as old. Not all caches say so.
+    /// How old it is by now, if it had lain in caches on the way (RFC 9111 section 5.1): what it holds may be as old. Nothing
+    /// where no cache says so, and not all do.
     pub fn age(&self) -> Duration {
-        let age = self.header(header::AGE).and_then(|age| age.trim().parse().ok());
-        Duration::from_secs(age.map_or(0, |age: u32| age.into()))
+        let age = self.header(header::AGE).and_then(|age| age.trim().parse::<u32>().ok());
+        let age = age.filter(|age| *age > 0).map(|age| Duration::from_secs(age.into()));
+        age.map_or(Duration::ZERO, |age| age.saturating_add(self.came.elapsed()))
     }
 
     /// Every `Link` header as one (RFC 9110 section 5.3), whatever characters its targets hold.
@@ -118,7 +122,7 @@ impl HttpSource {
             sent = Box::pin(self.ask(call, validators)).await.map_err(lost)?;
             self.signer.tried_again(sent.response.status(), sent.response.headers()).await;
         }
-        let Sent { mut response, first_byte, shown, mut moved } = sent;
+        let Sent { mut response, first_byte, came, shown, mut moved } = sent;
         let named = moved.is_none() && validators.is_some_and(Validators::are_asked_by);
         let (status, open_ended) = (response.status(), is_open_ended(&response));
         let session = self.signer.session(&shown);
@@ -127,6 +131,7 @@ impl HttpSource {
             headers,
             body,
             first_byte,
+            came,
             nothing,
             moved: moved.take(),
             session,
@@ -239,7 +244,7 @@ impl HttpSource {
         let response = self.met(sent).map_err(|error| self.lost(error, url))?;
         let first_byte = began.elapsed();
         self.gate.hear(response.status(), response.headers(), first_byte);
-        Ok(Sent { response, first_byte, shown, moved: None })
+        Ok(Sent { response, first_byte, came: Instant::now(), shown, moved: None })
     }
 }
 

@@ -141,7 +141,7 @@ impl HttpSource {
         })?;
         let first_byte = began.elapsed();
         self.gate.hear(response.status(), response.headers(), first_byte);
-        Ok(Sent { response, first_byte, shown, moved: None })
+        Ok(Sent { response, first_byte, came: Instant::now(), shown, moved: None })
     }
 }
 

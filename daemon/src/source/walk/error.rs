@@ -27,6 +27,10 @@ pub enum WalkError {
         "page {page} leaves out its list, and holds what the first page does not: it may be an error and no last page; say in `success` what a good answer looks like"
     )]
     Unlike { page: u64 },
+    #[error(
+        "the partner says that there are {said} and gave {got}, and nothing says how to ask for the others; say it in `pagination`"
+    )]
+    Unpaged { said: u64, got: u64 },
     #[error("there are more than {most} pages; raise `max_pages` if that is right")]
     TooMany { most: u64 },
     #[error(

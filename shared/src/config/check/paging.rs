@@ -225,7 +225,6 @@ fn refuse_others(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>)
         raw.size_param.refuse(report, problem);
         raw.more.refuse(report, problem);
         raw.end.refuse(report, problem);
-        raw.total.refuse(report, problem);
         raw.total_pages.refuse(report, problem);
     }
 }

@@ -176,8 +176,8 @@ impl Ledger {
                    cause, fails, started_at, next_at, full_at) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?13 OR ?9 = 0, ?10, NULL)) \
                    ON CONFLICT (feed) DO UPDATE SET \
-                   checked_at = coalesce(iif(?14, max(checked_at, excluded.checked_at), NULL), excluded.checked_at, checked_at), \
-                   arrived_at = coalesce(excluded.arrived_at, arrived_at), \
+                   checked_at = coalesce(iif(checked_at <= ?14, max(checked_at, excluded.checked_at), NULL), excluded.checked_at, checked_at), \
+                   arrived_at = coalesce(iif(arrived_at <= ?14, max(arrived_at, excluded.arrived_at), NULL), excluded.arrived_at, arrived_at), \
                    event_at = coalesce(excluded.event_at, event_at), last_run = excluded.last_run, \
                    last_outcome = excluded.last_outcome, reason = excluded.reason, cause = excluded.cause, \
                    fails = iif(excluded.fails = 0, 0, fails + ?12), started_at = excluded.started_at, \
@@ -205,8 +205,8 @@ impl Ledger {
             // What we stopped ourselves is nobody's failure.
             i64::from(end.outcome != Outcome::Cancelled),
             start.full && (good || end.outcome == Outcome::Held),
-            // What came out of a cache takes nothing from what came later.
-            end.came_at.is_some(),
+            // What came out of a cache takes nothing from what came later, unless a clock was wrong that put that there.
+            end.came_at.map(|_| micros(end.at)),
         ])?;
         Ok(())
     }

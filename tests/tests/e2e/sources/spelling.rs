@@ -1,6 +1,6 @@
 //! Partners that compare the times of their rows as texts.
 
-use marsad_tests::partner::Cell;
+use marsad_tests::partner::{Cell, Reply};
 use serde_json::json;
 
 use super::{Agency, Case, incremental::data};
@@ -21,7 +21,7 @@ fn case(feed: &'static str, rows: &'static Rows) -> Case {
 
 #[tokio::test]
 async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()> {
-    let cases: [(&str, &Rows, &str); 4] = [
+    let cases: [(&str, &Rows, &str); 5] = [
         (
             "millis",
             &[
@@ -47,9 +47,16 @@ async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()>
             &[
                 ("2020-03-01T00:00:06.250000+00:00", 0),
                 ("2020-03-01T00:00:07+00:00", 0),
-                ("2020-03-01T00:00:07.000001+00:00", 1),
+                ("2020-03-01T00:00:07+00:00", 1),
+                ("2020-03-01T00:00:07.000001+00:00", 2),
             ],
-            "2020-03-01T00:00:07.000001+00:00",
+            "2020-03-01T00:00:07+00:00",
+        ),
+        // As SQLite's `datetime` and MySQL write: no zone, and a space.
+        (
+            "local",
+            &[("2020-03-01 00:00:07", 0), ("2020-03-01 00:00:07", 1), ("2020-03-01 00:00:08", 2)],
+            "2020-03-01 00:00:07",
         ),
         (
             "whole",
@@ -67,6 +74,70 @@ async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()>
         assert_eq!(agency.rows(feed, &["id"])?, wanted, "{feed}");
         let asked = agency.asked(feed);
         assert_eq!(asked.last().unwrap().param("since"), Some(last), "{feed}");
+    }
+    Ok(())
+}
+
+/// A partner that writes the time of its own zone, and knows no other.
+#[tokio::test]
+async fn who_names_no_zone_is_asked_in_that_of_its_field() -> anyhow::Result<()> {
+    let keys = "incremental = { field = \"at\", param = \"since\" }\n\
+                fields = { id = \"text\", n = \"integer\", at = { type = \"timestamp\", zone = \"America/New_York\" } }";
+    // Five hours behind UTC then: what is asked for in UTC passes over all that comes.
+    let case = Case::new("local", keys, |asked| {
+        let since = asked.param("since").unwrap_or_default();
+        let rows = ["2020-03-01T00:00:07.5", "2020-03-01T00:10:00"];
+        let there = rows.iter().take(asked.before + 1).enumerate();
+        let there = there.filter(|(_, at)| **at >= since);
+        data(there.map(|(n, at)| json!({ "id": n.to_string(), "n": n, "at": at })).collect())
+    });
+    let agency = Agency::start(vec![case]).await?;
+    agency.first("local").await?;
+    agency.again("local").await?;
+    let at = |text: &str| vec![Cell::Text(text.to_owned())];
+    let wanted = vec![at("2020-03-01T05:00:07.5Z"), at("2020-03-01T05:10:00Z")];
+    assert_eq!(agency.rows("local", &["at"])?, wanted);
+    let asked = agency.asked("local");
+    assert_eq!(asked.last().unwrap().param("since"), Some("2020-03-01T00:00:07.5"));
+    Ok(())
+}
+
+/// A token may be good for the very same parameters alone: a walk is asked for as it began.
+#[tokio::test]
+async fn a_walk_under_way_is_asked_for_as_it_began() -> anyhow::Result<()> {
+    let keys = "incremental = { field = \"at\", param = \"since\", start = \"2020-01-01T00:00:00Z\" }\n\
+                pagination = { kind = \"cursor\", param = \"p\", next = \"$.next\" }";
+    let case = Case::new("pages", keys, |asked| {
+        let row = |n: &str| json!({ "id": n, "n": 1, "at": format!("2020-03-01T00:00:0{n}.123Z") });
+        match asked.param("p") {
+            None => Reply::json(&json!({ "data": [row("1")], "next": "two" })),
+            Some(_) if asked.param("since") != Some("2020-01-01T00:00:00Z") => Reply::status(400),
+            Some(_) => Reply::json(&json!({ "data": [row("2")] })),
+        }
+    });
+    let agency = Agency::start(vec![case]).await?;
+    let run = agency.first("pages").await?;
+    assert_eq!(run.counts.inserted, 2, "{run:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_goes_back_as_it_came_whatever_it_looks_like() -> anyhow::Result<()> {
+    let token = "2020-03-01T04:00:07.000+04:00";
+    let keys = "incremental = { by = \"token\", token = \"$.token\", param = \"since\" }";
+    let text = "incremental = { field = \"text\", param = \"since\" }\nfields = { id = \"text\", n = \"integer\", text = \"text\" }";
+    let agency = Agency::start(vec![
+        Case::new("token", keys, move |_| {
+            Reply::json(&json!({ "token": token, "data": [{ "id": "a", "n": 1, "at": "2020-03-01T00:00:07Z" }] }))
+        }),
+        Case::new("text", text, move |_| data(vec![json!({ "id": "a", "n": 1, "text": token })])),
+    ])
+    .await?;
+    for feed in ["token", "text"] {
+        agency.first(feed).await?;
+        agency.again(feed).await?;
+        let asked = agency.asked(feed);
+        assert_eq!(asked.last().unwrap().param("since"), Some(token), "{feed}");
     }
     Ok(())
 }
