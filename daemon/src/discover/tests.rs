@@ -183,6 +183,15 @@ fn xml_leads_on_by_an_element_an_attribute_or_a_link() {
             ],
         ),
         (
+            "<areas><area code='10'>Sharjah</area><area code='11'>كلباء</area></areas>".to_owned(),
+            "",
+            vec![
+                "records = \"areas/area\"",
+                "code = { type = \"text\", from = \"@code\" }",
+                "text = { type = \"text\", from = \"#text\" }",
+            ],
+        ),
+        (
             format!("<R><Total>9</Total>{rows}</R>"),
             "",
             vec![

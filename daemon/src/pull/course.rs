@@ -102,6 +102,10 @@ pub(super) fn as_of(now: Timestamp, age: Duration) -> Option<Timestamp> {
 }
 
 /// One walk under way.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that the walk comes upon"
+)]
 pub(super) struct Course {
     pub(super) run: Run,
     pub(super) errand: Errand,

@@ -65,9 +65,8 @@ pub struct Asker<'a> {
     zone: Option<&'a str>,
     /// The same where only the feed does.
     feed_zone: &'a TimeZone,
-    /// Whether that holds numbers, or text.
-    counts: bool,
-    is_text: bool,
+    /// What that is declared to hold.
+    kind: Option<FieldType>,
     /// Whether a service of SDMX is asked.
     sdmx: bool,
     /// Whether caches on the way are asked to ask in their turn.
@@ -79,8 +78,7 @@ impl<'a> Asker<'a> {
     pub fn new(base: &'a Url, feed: &'a Feed, request: &'a Request) -> Self {
         let column = request.incremental.as_ref().and_then(|incremental| incremental.by.field());
         let declared = |column| feed.fields.iter().find(|field| field.name == column);
-        let is = |kind| column.and_then(declared).is_some_and(|field| field.kind == kind);
-        let (counts, is_text) = (is(FieldType::Integer), is(FieldType::Text));
+        let kind = column.and_then(declared).map(|field| field.kind);
         let field = column.map(|column| {
             let field = declared(column);
             let from = field.and_then(|field| field.from.first()).map_or(column, String::as_str);
@@ -92,8 +90,7 @@ impl<'a> Asker<'a> {
             field,
             zone: column.and_then(declared).and_then(|field| field.zone.as_deref()),
             feed_zone: &feed.zone,
-            counts,
-            is_text,
+            kind,
             sdmx: feed.format == Some(Format::Sdmx),
             past_caches: false,
         }
@@ -375,7 +372,7 @@ impl<'a> Asker<'a> {
         let writing = &incremental.writing;
         // What is no time to us goes back as it came, whatever it looks like.
         let is_theirs = matches!(incremental.by, By::Token(_) | By::Delta(_))
-            || self.is_text && writing.time == TimeFormat::Rfc3339;
+            || self.kind == Some(FieldType::Text) && writing.time == TimeFormat::Rfc3339;
         let at = since.parse::<Timestamp>().ok().filter(|_| !is_theirs);
         let value = match at {
             Some(at) => time(writing, at, &self.own(leg), End::From),
@@ -411,7 +408,7 @@ impl<'a> Asker<'a> {
         }
         let counts = match writing.time {
             TimeFormat::UnixSeconds | TimeFormat::UnixMillis => true,
-            TimeFormat::Rfc3339 | TimeFormat::Pattern(_) => self.counts,
+            TimeFormat::Rfc3339 | TimeFormat::Pattern(_) => self.kind == Some(FieldType::Integer),
         };
         let value = match by {
             By::Token(_) if written.starts_with(['[', '{']) => exact(&written),

@@ -70,7 +70,7 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// The words of what an error holds, however deep they stand: its own, or those of the first of several; with where in the
-/// request it is, if they say so (`loc`, as FastAPI has it).
+/// request it is, if they say so (`loc`, as `FastAPI` has it).
 pub(crate) fn words_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),

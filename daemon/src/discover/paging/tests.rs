@@ -259,3 +259,15 @@ fn the_address_and_the_link_header_tell_the_rest() {
     let days = About { headers: &[], url: Some(&url) };
     assert_eq!(found(r#"[{"id":1}]"#, days), None, "a day is no number of records");
 }
+
+#[test]
+fn what_feathers_asks_by_has_a_sign_before_its_name() {
+    for (text, param, size) in [
+        (r#"{"total":5,"limit":3,"skip":0,"data":[{"a":1}]}"#, "$skip", "$limit"),
+        (r#"{"total":5,"limit":3,"skip":0,"posts":[{"a":1}]}"#, "skip", "limit"),
+    ] {
+        let paging = found(text, About::default()).unwrap();
+        assert_eq!(paging.kind, Kind::Offset { param: param.to_owned(), start: 0 }, "{text}");
+        assert_eq!(paging.size, Some((size.to_owned(), 3)), "{text}");
+    }
+}

@@ -442,3 +442,26 @@ async fn a_link_that_leads_nowhere_is_the_partners() -> anyhow::Result<()> {
     agency.fails("led", Reason::Http4xx, &words).await?;
     agency.same("led", 0..3)
 }
+
+#[tokio::test]
+async fn what_is_one_page_by_its_total_is_no_part_of_more() -> anyhow::Result<()> {
+    let keys = "pagination = { kind = \"none\", total = \"$.total\" }";
+    let case = |feed, total: Option<u64>| {
+        Case::new(feed, keys, move |_| Reply::json(&json!({ "data": rows(0..3), "total": total })))
+    };
+    let agency = Agency::start(vec![
+        case("all", Some(3)),
+        case("fewer", Some(2)),
+        case("part", Some(250)),
+        case("untold", None),
+    ])
+    .await?;
+    for feed in ["all", "fewer"] {
+        agency.first(feed).await?;
+        agency.same(feed, 0..3)?;
+    }
+    let words = ["there are 250 and gave 3", "nothing says how to ask for the others"];
+    agency.fails("part", Reason::RemoteFault, &words).await?;
+    agency.fails("untold", Reason::RemoteFault, &["does not say how much there is"]).await?;
+    Ok(())
+}
