@@ -348,7 +348,7 @@ impl Importer {
         let trouble = match settled {
             Ok(note) => {
                 let noted = desk.columns.note(&self.services, &run, &[]).await;
-                let ending = Ending::of_whole(&run.counts()).noting(note);
+                let ending = Ending::of_whole(&run).noting(note);
                 let ending = ending.noting(std::mem::take(&mut run.remarks));
                 let ending = ending.noting(run.beside.notes(&desk.feed.cover)).noting(noted);
                 self.services.end_run(&run, ending).await?;
@@ -448,7 +448,7 @@ impl Importer {
         let ended = if order.scope == Scope::Full {
             desk.read_again(&self.services, &mut run, cancel.stop())
                 .await
-                .map(|note| Ending::of_whole(&run.counts()).noting(note))
+                .map(|note| Ending::of_whole(&run).noting(note))
                 .map(|ending| ending.noting(run.beside.notes(&desk.feed.cover)))
         } else {
             let reason = Some(

@@ -34,6 +34,8 @@ pub struct Run {
     pub cached: Counts,
     /// Rows that went to quarantine.
     pub refused: u64,
+    /// Why the first of them did.
+    first_refused: Option<String>,
     /// Rows that a rule of the feed passed over.
     pub filtered: u64,
     /// How many rows there will be, where the partner says so.
@@ -95,12 +97,17 @@ impl Ending {
 
     /// As [`Self::of_balance`], of a run that read all there is: where every row was refused, nothing of it is good, and
     /// all of it waits for a person.
-    pub fn of_whole(counts: &Counts) -> Self {
+    pub fn of_whole(run: &Run) -> Self {
+        let counts = &run.counts();
         if counts.received == 0 || counts.quarantined < counts.received {
             return Self::of_balance(counts);
         }
+        // What to do about one row is another matter.
+        let first = run.first_refused.as_deref().and_then(|reason| reason.split("; ").next());
+        let first =
+            first.map_or_else(String::new, |reason| format!(", the first because {reason}"));
         let reason = format!(
-            "every one of {} rows was refused; compare the layout with the feed's fields, mend it and resync",
+            "every one of {} rows was refused{first}; compare the layout with the feed's fields, mend it and resync",
             counts.received
         );
         Self { outcome: Outcome::Held, reason: Some(reason), ..Self::of_balance(counts) }
@@ -162,6 +169,7 @@ impl Run {
             bytes: 0,
             cached: Counts::default(),
             refused: 0,
+            first_refused: None,
             filtered: 0,
             total: None,
             beside: Beside::default(),
@@ -249,8 +257,11 @@ impl Run {
     ///
     /// # Errors
     /// [`DecodeError::TooManyRefused`] beyond [`REFUSED_MAX`] of one run.
-    pub fn count_refused(&mut self, refused: usize) -> Result<(), DecodeError> {
-        self.refused += refused as u64;
+    pub fn count_refused(&mut self, refused: &[Refusal]) -> Result<(), DecodeError> {
+        self.refused += refused.len() as u64;
+        if let (None, Some(first)) = (&self.first_refused, refused.first()) {
+            self.first_refused = Some(first.reason.clone());
+        }
         if self.refused > REFUSED_MAX {
             Err(DecodeError::TooManyRefused(REFUSED_MAX))
         } else {

@@ -396,7 +396,7 @@ async fn refuse(
     run: &mut Run,
     Piece { batch, refused, .. }: Piece,
 ) -> Result<Batch, Trouble> {
-    let counted = run.count_refused(refused.len());
+    let counted = run.count_refused(&refused);
     services.refuse(run, refused).await?;
     counted.map_err(|error| Trouble::decode("the file", error))?;
     Ok(batch)

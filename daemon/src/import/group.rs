@@ -225,7 +225,7 @@ impl Importer {
                 let mut ended = Vec::with_capacity(runs.len());
                 for (run, odd) in runs.iter().zip(said) {
                     let drift = desk.columns.note(services, run, &[]).await;
-                    let ending = Ending::of_whole(&run.counts()).noting(odd);
+                    let ending = Ending::of_whole(run).noting(odd);
                     let ending = ending.noting(run.beside.notes(&desk.feed.cover)).noting(drift);
                     ended.push((run, ending));
                 }

@@ -214,7 +214,7 @@ async fn read(
         warn!(feed = %desk.feed.id, %error, "what a replay had loaded could not be dropped");
     }
     match settled {
-        Ok(note) => Ok(Read::Had(Ending::of_whole(&run.counts()).noting(note))),
+        Ok(note) => Ok(Read::Had(Ending::of_whole(run).noting(note))),
         Err(
             trouble @ (Trouble::Decode { .. }
             | Trouble::Store(StoreError::Layout(_) | StoreError::Braked(_))),

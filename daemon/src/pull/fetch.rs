@@ -219,18 +219,22 @@ impl Puller {
         let wait = match trouble {
             // Nothing was asked, so nothing was tried. What went wrong before says more than that we wait.
             Trouble::Fetch(FetchError::Held { wait, by, text }) => {
+                // Its turns are for whoever has begun: each that begins anew would need as many.
+                let is_its_turn = by == HeldBy::Limit && number > 1;
                 let waits = match by {
                     // Its tries are made one a run, so that each is heard of.
                     HeldBy::Breaker => false,
-                    // Its turns are for whoever has begun: each that begins anew would need as many.
-                    HeldBy::Limit if number > 1 => true,
-                    HeldBy::Limit | HeldBy::Partner => tries.waited + wait <= patience,
+                    HeldBy::Limit | HeldBy::Partner => {
+                        is_its_turn || tries.waited + wait <= patience
+                    }
                 };
                 if !waits {
                     let held = || FetchError::Held { wait, by, text }.into();
                     return Err(tries.last.take().unwrap_or_else(held));
                 }
-                tries.waited += wait;
+                if !is_its_turn {
+                    tries.waited += wait;
+                }
                 wait
             }
             trouble => {

@@ -98,7 +98,7 @@ impl Puller {
             (matches!(behind, Behind::Last { alone: true }), matches!(behind, Behind::Last { .. }));
         let hurried = !alone || is_awaited(&course.run.start);
         let goes_on = matches!(behind, Behind::More(_));
-        let counted = course.run.count_refused(refused.len());
+        let counted = course.run.count_refused(&refused);
         let clean = course.run.refused == 0 && course.seen.ignored == 0;
         self.services.refuse(&course.run, refused).await?;
         counted.map_err(|error| Trouble::decode("the run", error))?;

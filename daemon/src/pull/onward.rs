@@ -145,14 +145,18 @@ impl Puller {
         }
         if incremental.split.is_some()
             && !walker.is_going_back()
+            && !walker.is_again()
             && let (Some(before), Some(least)) = (&course.best, rule.least(batch))
             && rule.compare(&least, before).is_lt()
         {
             // What lies between would be lost where the walk is split.
             return Err(WalkError::Unsorted { page: walker.pages });
         }
-        let before = course.best.take();
-        course.best = rule.best(before.clone(), batch);
+        let before = course.best.clone();
+        // What does not join is read again, and stands behind what comes before it then.
+        if !walker.is_going_back() {
+            course.best = rule.best(course.best.take(), batch);
+        }
         if let (Some(_), Some(best)) = (incremental.split, &course.best) {
             let had = if course.best == before { course.at_best } else { 0 };
             course.at_best = had + rule.many(batch, best);

@@ -20,6 +20,7 @@ use super::{
     close::Settled,
     course::{Course, Next},
     keep::Behind,
+    landing::Stay,
     notes,
     onward::checked,
     page::Page,
@@ -303,7 +304,10 @@ impl Puller {
             course.notes.push(notes::REPEATS.to_owned());
         }
         let counts = course.run.counts();
-        let stay = self.landing(request, course).of(&counts).stay.filter(|_| !stays);
+        // Where every row is refused, that is said in their own words.
+        let is_told = |stay: &Stay| *stay == Stay::Strange && counts.quarantined == counts.received;
+        let stay = self.landing(request, course).of(&counts).stay;
+        let stay = stay.filter(|stay| !stays && !is_told(stay));
         course.notes.extend(stay.map(|stay| notes::stay(stay, request)));
         if let (Some(_), true, Some(stay)) =
             (&request.incremental, course.is_by_hand() && !stays, course.slips.unproven())
@@ -341,7 +345,7 @@ impl Puller {
         }
         let event_at = self.event_at(request, course);
         let ending = if course.since.is_none() {
-            Ending::of_whole(&counts)
+            Ending::of_whole(&course.run)
         } else {
             Ending::of_balance(&counts)
         };

@@ -357,8 +357,12 @@ pub fn is_untold(error: &str) -> bool {
     error.contains("emporary failure in name resolution")
 }
 
-/// What the client says of an answer that does not begin as one.
-const NO_HTTP: [&str; 2] = ["invalid HTTP version parsed", "invalid HTTP status-code parsed"];
+/// What the client says of an answer that does not begin as one, or that came before anything was asked.
+const NO_HTTP: [&str; 3] = [
+    "invalid HTTP version parsed",
+    "invalid HTTP status-code parsed",
+    "received unexpected message from connection",
+];
 
 fn classify(error: &reqwest::Error, body: bool) -> Found {
     if error.is_builder() {

@@ -146,9 +146,10 @@ fn in_xml(text: &str) -> Option<String> {
 
 /// Why who asks is not let in, as the header says it that asks for a proof (RFC 6750 section 3).
 fn challenge(headers: &HeaderMap) -> Option<String> {
-    let challenge = headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    let all = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|line| line.to_str().ok());
+    let all = all.collect::<Vec<_>>().join(", ");
     ["error_description=\"", "error=\""].iter().find_map(|name| {
-        let (_, said) = challenge.split_once(name)?;
+        let (_, said) = all.split_once(name)?;
         said.split('"').next().map(str::to_owned)
     })
 }

@@ -3,7 +3,7 @@
 use marsad_shared::{mask::of_people, request::SuccessRule};
 use serde_json::Value;
 
-use crate::decode::Scalar;
+use crate::decode::{self, Scalar};
 
 /// Why it is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +47,9 @@ pub fn judge(rule: &SuccessRule, found: &Scalar) -> Result<(), Failure> {
     }
 }
 
-/// The words of an error: where it is a list or an object that has some, those of the first.
+/// The words of an error, or all of it where it has none of its own.
 fn words_of(text: &str) -> String {
     let json: Option<Value> = serde_json::from_str(text).ok();
-    let words = ["/0/message", "/0/detail", "/0/title", "/message", "/detail", "/title"];
-    let words =
-        json.as_ref().and_then(|json| words.iter().find_map(|at| json.pointer(at)?.as_str()));
-    of_people(words.unwrap_or(text)).into_owned()
+    let words = json.as_ref().and_then(decode::json::words_of);
+    of_people(words.as_deref().unwrap_or(text)).into_owned()
 }

@@ -92,6 +92,10 @@ pub enum Onward {
 
 /// A walk over the pages of one leg of a feed.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that the walk comes upon"
+)]
 pub struct Walker<'a> {
     request: &'a Request,
     asked: HashSet<u64>,
@@ -104,6 +108,10 @@ pub struct Walker<'a> {
     empty: u32,
     /// Whether the last one led on to itself.
     stays: bool,
+    /// How far this leg has come, as a place among its records; and whether the last page begins before that, because the walk
+    /// had gone back.
+    furthest: u64,
+    again: bool,
     /// Whether it goes on behind the end by the partner's count, and whether that has come.
     beyond: bool,
     counted: bool,
@@ -127,6 +135,8 @@ impl<'a> Walker<'a> {
             last_keys: (None, 0),
             empty: 0,
             stays: false,
+            furthest: 0,
+            again: false,
             beyond: false,
             counted: false,
             pages: 0,
@@ -164,6 +174,7 @@ impl<'a> Walker<'a> {
         self.came.clear();
         self.last_content = None;
         self.last_keys = (None, 0);
+        self.furthest = 0;
         self.stand = Stand::default();
     }
 
@@ -186,6 +197,11 @@ impl<'a> Walker<'a> {
     /// Whether the last page was asked for by going back, or sends the walk back.
     pub fn is_going_back(&self) -> bool {
         self.joint.is_going_back()
+    }
+
+    /// Whether the last page begins before the end of what came, because the walk had gone back.
+    pub fn is_again(&self) -> bool {
+        self.again
     }
 
     /// Rows of the last page that had come with the one before, as [`Facts::marks`] names them.
@@ -276,6 +292,9 @@ impl<'a> Walker<'a> {
         self.pages += 1;
         self.asked.insert(hash(ask));
         self.guard_content(facts)?;
+        let begin = if let Ask::Number(number) = ask { *number } else { 0 };
+        self.again =
+            self.joint.overlaps() && begin + self.joint.overlap(facts, &self.stand) < self.furthest;
         let joined = self.joint.join(ask, facts, &mut self.stand);
         let repeated = match joined {
             Joined::Yes { repeated } => repeated,
@@ -287,6 +306,7 @@ impl<'a> Walker<'a> {
             }
             Joined::No => return self.back(ask, facts),
         };
+        self.furthest = self.furthest.max(begin + facts.rows);
         let fresh = facts.rows.saturating_sub(repeated);
         self.rows += fresh;
         self.stand.rows += fresh;

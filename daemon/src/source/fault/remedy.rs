@@ -19,7 +19,7 @@ pub(super) const fn remedy_of(status: u16) -> Option<&'static str> {
 /// What to do about a reason, in a few words.
 pub(super) const fn remedy(reason: Reason) -> &'static str {
     match reason {
-        Reason::Dns => "check the name in base_url and our resolver",
+        Reason::Dns => "check the name (base_url, token_url) and our resolver",
         Reason::ConnectRefused | Reason::ConnectTimeout => {
             "ask the partner whether the service runs; it is tried again"
         }

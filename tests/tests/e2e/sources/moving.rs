@@ -372,3 +372,29 @@ async fn what_stands_behind_the_last_page_is_an_end_however_it_is_said() -> anyh
     }
     Ok(())
 }
+
+/// Where a record has moved, the walk goes back some pages and comes on again: that is no disorder of the partner's.
+#[tokio::test]
+async fn going_back_is_no_disorder_where_a_walk_is_split() -> anyhow::Result<()> {
+    let register = Register::new();
+    let keys = format!(
+        "pagination = {{ {OFFSET}, size_param = \"limit\", size = {SIZE} }}\n\
+         incremental = {{ field = \"at\", param = \"since\", split = 200 }}"
+    );
+    let there = register.clone();
+    let case = Case::new("split", &keys, move |asked| {
+        there.page(asked, asked.number("offset").unwrap(), |rows, n| {
+            // The first rows are changed while the third page is on its way.
+            if n == 1 {
+                for (row, at) in rows.iter_mut().take(3) {
+                    *at = 100 + *row;
+                }
+            }
+        })
+    });
+    let agency = Agency::start(vec![case]).await?;
+    let run = agency.first("split").await?;
+    assert_eq!(run.outcome, Outcome::Succeeded, "{run:#?}");
+    assert_eq!(agency.rows("split", &COLUMNS)?, register.kept());
+    Ok(())
+}
