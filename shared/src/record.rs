@@ -14,7 +14,7 @@ mod layout;
 mod spelling;
 
 pub use layout::{Layout, NoSuchKey, NoSuchVersion};
-pub use spelling::Spelling;
+pub use spelling::{OffsetForm, Spelling, Zone};
 
 /// One value. Text is a range of its batch's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

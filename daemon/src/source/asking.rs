@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::{Timestamp, tz::TimeZone};
 use marsad_shared::{
     feed::{Feed, FieldType, Format},
-    record::Spelling,
+    record::{Spelling, Zone},
     request::{
         Body, By, Carrier, Incremental, Join, Method, PageSize, Pagination, Paging, Param, Request,
         TimeFormat,
@@ -388,7 +388,7 @@ impl<'a> Asker<'a> {
 
     /// How the partner writes its own times, as far as is known in `leg`.
     fn own(&self, leg: &Leg) -> Own {
-        let named = self.zone.filter(|_| leg.spelling.local);
+        let named = self.zone.filter(|_| leg.spelling.zone == Zone::Unnamed);
         let named = named.and_then(|name| TimeZone::get(name).ok());
         Own { spelling: leg.spelling, zone: named.unwrap_or_else(|| self.feed_zone.clone()) }
     }

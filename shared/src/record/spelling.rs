@@ -10,15 +10,75 @@ pub struct Spelling {
     /// Digits behind the second: the most that any had, and at most 9.
     #[serde(default)]
     pub fraction: u8,
-    /// Whether UTC is written `+00:00`, and not `Z`.
+    /// The fewest that any had.
     #[serde(default)]
-    pub offset: bool,
-    /// Whether they name no zone: they are of that of their field.
+    pub fewest: u8,
+    /// How they name their zone.
     #[serde(default)]
-    pub local: bool,
+    pub zone: Zone,
     /// Whether a space stands between day and time, and no `T`.
     #[serde(default)]
     pub space: bool,
+}
+
+/// How times name their zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Zone {
+    /// UTC, by a `Z`.
+    #[default]
+    Zulu,
+    /// By what it is before UTC, UTC itself too.
+    Offset { minutes: i16, form: OffsetForm },
+    /// Not at all: they are of that of their field.
+    Unnamed,
+}
+
+/// How an offset is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OffsetForm {
+    #[serde(rename = "+hh")]
+    Hours,
+    #[serde(rename = "+hhmm")]
+    Plain,
+    #[serde(rename = "+hh:mm")]
+    Colon,
+}
+
+impl Zone {
+    /// That of a time of day with what stands behind it. What no one writes is taken for UTC.
+    fn of(time: &str) -> Self {
+        let time = time.split_once('[').map_or(time, |(time, _)| time);
+        let Some(at) = time.find(['+', '-']) else {
+            return if time.ends_with(['Z', 'z']) { Self::Zulu } else { Self::Unnamed };
+        };
+        let (sign, digits) = time.split_at(at).1.split_at(1);
+        let form = match digits.len() {
+            2 => OffsetForm::Hours,
+            4 => OffsetForm::Plain,
+            5 if digits.get(2..3) == Some(":") => OffsetForm::Colon,
+            _ => return Self::Zulu,
+        };
+        let number = |part: Option<&str>| part.and_then(|part| part.parse::<u8>().ok());
+        let hours = number(digits.get(..2));
+        let minutes = number(digits.get(digits.len().max(4) - 2..)).filter(|_| digits.len() > 2);
+        let Some(hours) = hours.filter(|_| digits.len() == 2 || minutes.is_some()) else {
+            return Self::Zulu;
+        };
+        let minutes = i16::from(hours) * 60 + i16::from(minutes.unwrap_or(0));
+        Self::Offset { minutes: if sign == "-" { -minutes } else { minutes }, form }
+    }
+
+    /// That which leaves nothing out where texts are compared, if some times are written in one and some in the other: a zone
+    /// that is named by one is understood, the clock that shows less is the earlier one, and `Z` is greater than `+`.
+    fn with(self, other: Self) -> Self {
+        let order = |zone| match zone {
+            Self::Offset { minutes, .. } => (minutes, 0),
+            Self::Zulu => (0, 1),
+            Self::Unnamed => (i16::MAX, 2),
+        };
+        if order(other) < order(self) { other } else { self }
+    }
 }
 
 impl Spelling {
@@ -31,34 +91,36 @@ impl Spelling {
         }
         let digits = |fraction: &str| fraction.bytes().take_while(u8::is_ascii_digit).count();
         let fraction = time.split_once('.').map_or(0, |(_, fraction)| digits(fraction).min(9));
-        Some(Self {
-            fraction: u8::try_from(fraction).unwrap_or(0),
-            offset: time.ends_with("+00:00"),
-            local: !time.contains(['Z', 'z', '+', '-', '[']),
-            space: between == " ",
-        })
+        let fraction = u8::try_from(fraction).unwrap_or(0);
+        Some(Self { fraction, fewest: fraction, zone: Zone::of(time), space: between == " " })
     }
 
-    /// That which does for both: a zone that is named by one is understood.
+    /// That which does for both.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
         Self {
-            fraction: self.fraction.max(other.fraction),
-            offset: self.offset || other.offset,
-            local: self.local && other.local,
+            zone: self.zone.with(other.zone),
             space: self.space || other.space,
+            ..self.digits_with(other)
         }
+    }
+
+    const fn digits_with(self, other: Self) -> Self {
+        let fraction = if self.fraction > other.fraction { self.fraction } else { other.fraction };
+        let fewest = if self.fewest < other.fewest { self.fewest } else { other.fewest };
+        Self { fraction, fewest, ..self }
     }
 
     /// What is known once a later page has this one: it may be another by now, and its digits may only happen to be fewer.
     #[must_use]
     pub fn followed_by(self, later: Self) -> Self {
-        let fraction = self.fraction.max(later.fraction);
-        if (Self { fraction, ..self }) == (Self { fraction, ..later }) {
-            Self { fraction, ..later }
-        } else {
-            later
-        }
+        let (before, since) = (self.digits_with(later), later.digits_with(self));
+        if before == since { since } else { later }
+    }
+
+    /// Whether all times had as many digits behind the second.
+    pub const fn is_even(&self) -> bool {
+        self.fraction == self.fewest
     }
 
     /// Whether it is as the bank writes times.
@@ -73,23 +135,26 @@ mod tests {
 
     #[test]
     fn the_spelling_of_a_time_is_its_digits_and_its_zone() {
-        for (text, fraction, offset, local, space) in [
-            ("2026-11-24T10:00:05Z", 0, false, false, false),
-            ("2026-11-24T10:00:05.000Z", 3, false, false, false),
-            ("2026-11-24 10:00:05.123456+00:00", 6, true, false, true),
-            ("2026-11-24T10:00:05+00:00", 0, true, false, false),
-            ("2026-11-24T10:00:05.1234567890123Z", 9, false, false, false),
-            ("2026-11-24T14:00:05.5+04:00", 1, false, false, false),
-            ("2026-11-24T10:00:05-0500", 0, false, false, false),
-            ("2026-11-24T14:00:05.250", 3, false, true, false),
-            ("2026-11-24 14:00:05", 0, false, true, true),
-            ("2026-11-24T14:00:05[Asia/Dubai]", 0, false, false, false),
+        let offset = |minutes, form| Zone::Offset { minutes, form };
+        let (utc, gulf) = (offset(0, OffsetForm::Colon), offset(240, OffsetForm::Colon));
+        for (text, fraction, zone, space) in [
+            ("2026-11-24T10:00:05Z", 0, Zone::Zulu, false),
+            ("2026-11-24T10:00:05.000Z", 3, Zone::Zulu, false),
+            ("2026-11-24 10:00:05.123456+00:00", 6, utc, true),
+            ("2026-11-24T10:00:05+00:00", 0, utc, false),
+            ("2026-11-24T10:00:05.1234567890123Z", 9, Zone::Zulu, false),
+            ("2026-11-24T14:00:05.5+04:00", 1, gulf, false),
+            ("2026-11-24T10:00:05-0530", 0, offset(-330, OffsetForm::Plain), false),
+            ("2026-11-24 10:00:05+00", 0, offset(0, OffsetForm::Hours), true),
+            ("2026-11-24T14:00:05+04:00[Asia/Dubai]", 0, gulf, false),
+            ("2026-11-24T14:00:05.250", 3, Zone::Unnamed, false),
+            ("2026-11-24 14:00:05", 0, Zone::Unnamed, true),
+            ("2026-11-24T14:00:05+04:00:30", 0, Zone::Zulu, false),
+            ("2026-11-24T14:00:05+0x", 0, Zone::Zulu, false),
+            ("2026-11-24T14:00:05+04:0x", 0, Zone::Zulu, false),
         ] {
-            assert_eq!(
-                Spelling::of(text),
-                Some(Spelling { fraction, offset, local, space }),
-                "{text}"
-            );
+            let expected = Spelling { fraction, fewest: fraction, zone, space };
+            assert_eq!(Spelling::of(text), Some(expected), "{text}");
         }
         for text in ["1794816000", "/Date(1794816000000)/", "2026-11-24", "24/11/2026 10:00", ""] {
             assert_eq!(Spelling::of(text), None, "{text}");
@@ -99,10 +164,23 @@ mod tests {
     #[test]
     fn of_two_spellings_there_is_one_that_does() {
         let of = |time: &str| Spelling::of(&format!("2026-11-24{time}")).unwrap();
-        let expected = Spelling { fraction: 1, offset: true, ..Spelling::default() };
-        assert_eq!(of("T10:00:05.5Z").with(of("T10:00:05+00:00")), expected);
-        assert!(!of("T10:00:05").with(of("T10:00:05Z")).local, "a zone is understood");
-        assert_eq!(of("T10:00:05.123Z").followed_by(of("T10:00:05Z")).fraction, 3);
+        for (one, other, zone) in [
+            ("T10:00:05Z", "T10:00:05+00:00", "+00:00"),
+            ("T10:00:05Z", "T14:00:05+04:00", "Z"),
+            ("T10:00:05Z", "T05:00:05-0500", "-0500"),
+            ("T12:00:05+02:00", "T11:00:05+01:00", "+01:00"),
+            ("T10:00:05", "T14:00:05+04:00", "+04:00"),
+            ("T10:00:05", "T10:00:05Z", "Z"),
+        ] {
+            for (one, other) in [(one, other), (other, one)] {
+                assert_eq!(of(one).with(of(other)).zone, Zone::of(zone), "{one} with {other}");
+            }
+        }
+        let both = of("T10:00:05.5Z").with(of("T10:00:05Z"));
+        assert!((both.fraction, both.fewest) == (1, 0) && !both.is_even());
+        assert!(of("T10:00:05.123Z").is_even() && of("T10:00:05Z").is_even());
+        let fewer = of("T10:00:05.123Z").followed_by(of("T10:00:05Z"));
+        assert_eq!((fewer.fraction, fewer.fewest), (3, 0));
         let other = of(" 10:00:05");
         assert_eq!(of("T10:00:05.123Z").followed_by(other), other, "it writes otherwise by now");
         assert!(of("T10:00:05Z").is_ours());

@@ -9,7 +9,7 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 use marsad_shared::{
-    record::Spelling,
+    record::{OffsetForm, Spelling, Zone},
     request::{Bound, Incremental, TimeFormat, Writing},
 };
 
@@ -63,21 +63,35 @@ pub(super) fn time(writing: &Writing, at: Timestamp, own: &Own, end: End) -> Str
 }
 
 /// A time in the partner's own spelling. Where one instant may be written in two ways, in whole seconds and with a fraction, the
-/// one is taken that leaves nothing out where texts are compared: `Z` is greater than any digit, and `+`, or nothing at all, less.
+/// one is taken that leaves nothing out where texts are compared: `Z` is greater than any digit, and an offset, or nothing at
+/// all, less.
 fn spelled(at: Timestamp, own: &Own, end: End) -> String {
-    let Spelling { fraction, offset, local, space } = own.spelling;
-    let is_long = (offset || local) == (end == End::Until);
+    let Spelling { fraction, zone, space, .. } = own.spelling;
+    let is_long = (zone != Zone::Zulu) == (end == End::Until) || own.spelling.is_even();
     // Nothing is cut off at the end of a stretch: the next one begins there.
     let fraction = if end == End::Until { fraction.max(digits(at)) } else { fraction };
     let printer = DateTimePrinter::new()
         .precision((is_long && fraction > 0).then_some(fraction))
         .separator(if space { b' ' } else { b'T' });
-    if local {
-        printer.datetime_to_string(&earliest(&own.zone, at))
-    } else if offset {
-        printer.timestamp_with_offset_to_string(&at, Offset::UTC)
-    } else {
-        printer.timestamp_to_string(&at)
+    let (shown, zone) = match zone {
+        Zone::Zulu => (Offset::UTC.to_datetime(at), "Z".to_owned()),
+        Zone::Offset { minutes, form } => {
+            let offset = Offset::from_seconds(i32::from(minutes) * 60).unwrap_or(Offset::UTC);
+            (offset.to_datetime(at), written_offset(offset, form))
+        }
+        Zone::Unnamed => (earliest(&own.zone, at), String::new()),
+    };
+    format!("{}{zone}", printer.datetime_to_string(&shown))
+}
+
+fn written_offset(offset: Offset, form: OffsetForm) -> String {
+    let sign = if offset.is_negative() { '-' } else { '+' };
+    let minutes = offset.seconds().unsigned_abs() / 60;
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    match form {
+        OffsetForm::Hours => format!("{sign}{hours:02}"),
+        OffsetForm::Plain => format!("{sign}{hours:02}{minutes:02}"),
+        OffsetForm::Colon => format!("{sign}{hours:02}:{minutes:02}"),
     }
 }
 

@@ -21,7 +21,7 @@ fn case(feed: &'static str, rows: &'static Rows) -> Case {
 
 #[tokio::test]
 async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()> {
-    let cases: [(&str, &Rows, &str); 5] = [
+    let cases: [(&str, &Rows, &str); 8] = [
         (
             "millis",
             &[
@@ -62,6 +62,32 @@ async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()>
             "whole",
             &[("2020-03-01T00:00:07Z", 0), ("2020-03-01T00:00:07Z", 1)],
             "2020-03-01T00:00:07Z",
+        ),
+        // As Java's `SimpleDateFormat` writes: in UTC it would be asked for what stands behind that whole second.
+        (
+            "plain",
+            &[
+                ("2020-03-01T00:00:07.000+0000", 0),
+                ("2020-03-01T00:00:07.000+0000", 1),
+                ("2020-03-01T00:00:07.500+0000", 1),
+            ],
+            "2020-03-01T00:00:07.500+0000",
+        ),
+        // Five hours would be passed over.
+        (
+            "behind",
+            &[("2020-03-01T19:00:07-05:00", 0), ("2020-03-01T19:00:08-05:00", 1)],
+            "2020-03-01T19:00:08-05:00",
+        ),
+        // Who always writes six digits may take nothing else.
+        (
+            "even",
+            &[
+                ("2020-03-01T00:00:07.500000+00:00", 0),
+                ("2020-03-01T00:00:07.500000+00:00", 1),
+                ("2020-03-01T00:00:08.250000+00:00", 1),
+            ],
+            "2020-03-01T00:00:08.250000+00:00",
         ),
     ];
     let agency = Agency::start(cases.iter().map(|(feed, rows, _)| case(feed, rows)).collect());
