@@ -63,6 +63,11 @@ pub struct Piece {
 }
 
 impl Piece {
+    /// Whether nothing stood there, be it of another set.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.refused.is_empty() && self.elsewhere == 0
+    }
+
     /// No rows yet.
     pub fn new(layout: &Layout, seed: u64) -> Self {
         Self {

@@ -156,7 +156,7 @@ impl Puller {
         let reading = xxh3_64(reading.as_bytes());
         let declared = declared(&feed);
         let envelope = Arc::new(match &feed.origin {
-            Origin::Http(request) => Envelope::of(request),
+            Origin::Http(request) => Envelope::of(&feed, request),
             Origin::Files(_) => Envelope::default(),
         });
         Self {

@@ -3,15 +3,19 @@
 use std::ops::Range;
 
 use marsad_shared::{
-    feed::ScalarPath,
+    feed::{Feed, Format, RecordsPath, ScalarPath},
     health::Reason,
     request::{By, More, NextAt, OnError, Paging, Request, Success, SuccessRule, Total},
 };
 use url::Url;
 
 use crate::{
-    decode::Scalar,
-    source::{fault::FetchError, http::Answer, success::judge},
+    decode::{Scalar, json::ERRORS},
+    source::{
+        fault::FetchError,
+        http::Answer,
+        success::{error_beside, judge},
+    },
 };
 
 /// Where something may stand among what is looked for: the first that is there counts.
@@ -27,6 +31,8 @@ pub(crate) struct Envelope {
     total: Option<Places>,
     handle: Option<Places>,
     success: Option<(Places, Success)>,
+    /// Where an error may stand, if nobody said what a good answer looks like.
+    errors: Places,
 }
 
 /// What a page says beside its records.
@@ -71,7 +77,8 @@ impl Said {
 }
 
 impl Envelope {
-    pub(crate) fn of(request: &Request) -> Self {
+    /// That of `feed`, whose request is `request`.
+    pub(crate) fn of(feed: &Feed, request: &Request) -> Self {
         let mut envelope = Self::default();
         let pagination = &request.pagination;
         match &pagination.kind {
@@ -95,6 +102,15 @@ impl Envelope {
         if let Some(success) = &request.success {
             let (SuccessRule::Equals { path, .. } | SuccessRule::NoError { path }) = &success.rule;
             envelope.success = Some((envelope.look(path), success.clone()));
+        } else if let RecordsPath::Plain(names) = &feed.records
+            && let Some(first) = names.first()
+            && matches!(feed.format, None | Some(Format::Json))
+        {
+            let beside = ERRORS.iter().filter(|name| first != *name);
+            let paths = beside.map(|name| ScalarPath::Plain(vec![(*name).to_owned()]));
+            let before = envelope.paths.len();
+            envelope.paths.extend(paths);
+            envelope.errors = before..envelope.paths.len();
         }
         envelope
     }
@@ -133,6 +149,9 @@ impl Envelope {
         let problem = success.filter(|_| !nothing).and_then(|(found, success)| {
             Some((success.on_error, judge(&success.rule, &found).err()?.words()))
         });
+        let errors = found.get(self.errors.clone()).unwrap_or_default();
+        let problem = problem
+            .or_else(|| errors.iter().find_map(error_beside).map(|words| (OnError::Retry, words)));
         let failed = match problem {
             None => None,
             Some((OnError::Ignore, problem)) => Some(problem),

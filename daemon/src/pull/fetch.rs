@@ -21,7 +21,7 @@ use super::{
     Puller,
     envelope::Said,
     page::{self, Page},
-    reading::{Read, Reading},
+    reading::{Read, Reading, is_left_to_it},
     room::Room,
 };
 use crate::{
@@ -436,6 +436,9 @@ impl Puller {
     ) -> Result<Page, Trouble> {
         let found = self.beside(reading.clone(), self.envelope.paths().to_vec()).await;
         let said = self.envelope.said(&found, &answer, &call.url)?;
+        if let Some(error) = reading.error().filter(|_| is_left_to_it(&self.feed)) {
+            return Err(Trouble::decode(call.shown(), error));
+        }
         if self.feed.may_lack && said.counts_some() && !said.has_none() {
             let what = "it says that there are records, and holds none; see what the answer looks like and mend `records`";
             let error = decode::DecodeError::Layout(what.to_owned());

@@ -10,8 +10,9 @@ use std::{
 };
 
 use marsad_shared::{
-    feed::{Feed, Format, RecordsPath, ScalarPath},
+    feed::{Feed, Format, Origin, RecordsPath, ScalarPath},
     record::Layout,
+    request::Request,
 };
 
 use serde::{
@@ -155,7 +156,7 @@ impl Reading {
             found = self.beside(wanted);
         }
         let lacks = match &piece {
-            Ok(piece) => piece.lacking.is_some(),
+            Ok(piece) => piece.lacking.is_some() || piece.is_empty() && is_left_to_it(intake.feed),
             Err(error) => matches!(error, DecodeError::Layout(_) | DecodeError::Lacking(_)),
         };
         let instead = if lacks { self.error() } else { None };
@@ -166,8 +167,8 @@ impl Reading {
         }
     }
 
-    /// The error that it is, if it says so in JSON: none that is large is one alone.
-    fn error(&self) -> Option<DecodeError> {
+    /// The error that it is in place of records, if it says so in JSON: none that is large is one alone.
+    pub(super) fn error(&self) -> Option<DecodeError> {
         let mark = self.charset.and_then(Charset::plain)?;
         let text = self.body.held()?.get(mark..)?;
         (self.format == Format::Json).then(|| error_in(text))?
@@ -304,4 +305,8 @@ fn unread(fault: &UnpackError) -> DecodeError {
         UnpackError::TooLarge(_) | UnpackError::TooDense(_) => DecodeError::TooLarge(text),
         UnpackError::Unread(_) => DecodeError::Encoding(text),
     }
+}
+/// Whether it is left to an answer to say that it is an error: nobody said what a good one looks like.
+pub(super) const fn is_left_to_it(feed: &Feed) -> bool {
+    matches!(&feed.origin, Origin::Http(Request { success: None, .. }))
 }

@@ -47,6 +47,24 @@ pub fn judge(rule: &SuccessRule, found: &Scalar) -> Result<(), Failure> {
     }
 }
 
+/// What an answer says that has an error beside its records, where nobody said what a good one looks like.
+pub fn error_beside(found: &Scalar) -> Option<String> {
+    let value = match found {
+        Scalar::Absent | Scalar::Null => return None,
+        Scalar::Text(text) => Value::String(text.clone()),
+        // What is no JSON, as our own masks may make it, is an error all the same.
+        Scalar::Json(text) => serde_json::from_str(text).unwrap_or(Value::Bool(true)),
+    };
+    if decode::json::is_nothing(&value) {
+        return None;
+    }
+    let words = decode::json::words_of(&value).unwrap_or_else(|| value.to_string());
+    Some(format!(
+        "the answer holds an error beside its records ({}); if it is whole all the same, say in `success` what a good one looks like",
+        of_people(&words)
+    ))
+}
+
 /// The words of an error, or all of it where it has none of its own.
 fn words_of(text: &str) -> String {
     let json: Option<Value> = serde_json::from_str(text).ok();

@@ -166,7 +166,7 @@ fn read(
     let names =
         found.map_or_else(|_| own(), |found| found.fields.into_iter().map(|f| f.name).collect());
     let envelope = match &feed.origin {
-        Origin::Http(request) => Envelope::of(request),
+        Origin::Http(request) => Envelope::of(feed, request),
         Origin::Files(_) => Envelope::default(),
     };
     let shaper = Shaper::new(feed, layout, outside);

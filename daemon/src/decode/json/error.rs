@@ -7,12 +7,16 @@ use crate::decode::DecodeError;
 /// So long at most is a document that is an error, in bytes.
 const ERROR_MAX: usize = 64 * 1024;
 /// Members that hold an error.
-const ERRORS: [&str; 6] = ["error", "errors", "fault", "exception", "Error", "Errors"];
+pub(crate) const ERRORS: [&str; 6] = ["error", "errors", "fault", "exception", "Error", "Errors"];
 /// Members that say how it went, and what they say where it went wrong.
 const VERDICTS: [&str; 4] = ["status", "result", "state", "code"];
 const WRONG: [&str; 6] = ["error", "fail", "failed", "failure", "ko", "nok"];
 /// Members that are false where it went wrong.
 const FLAGS: [&str; 4] = ["success", "ok", "succeeded", "isSuccess"];
+/// What is said in place of an error where there is none.
+const NONE: [&str; 6] = ["0", "200", "false", "none", "ok", "success"];
+/// Members of an error that number it: nought is none.
+const CODES: [&str; 3] = ["code", "errorCode", "status"];
 /// Where the words of an error stand, the most telling first: problem details (RFC 9457), `OAuth`, JSON:API, `OData`, FHIR, and what
 /// frameworks do by themselves.
 const WORDS: [&str; 19] = [
@@ -58,14 +62,21 @@ pub(crate) fn error_in(body: &[u8]) -> Option<DecodeError> {
     Some(DecodeError::Remote { code: code.to_owned(), text, retryable: true })
 }
 
-fn is_nothing(value: &Value) -> bool {
+/// Whether what stands where an error would is none.
+pub(crate) fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,
         Value::Number(number) => number.as_i64() == Some(0),
-        Value::String(text) => text.trim().is_empty(),
+        Value::String(text) => {
+            NONE.iter().any(|none| none.eq_ignore_ascii_case(text.trim())) || text.trim().is_empty()
+        }
         Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
+        Value::Object(members) => {
+            let code = CODES.iter().find_map(|name| members.get(*name));
+            members.is_empty()
+                || code.is_some_and(|code| is_nothing(code) && !code.is_null() || *code == 200)
+        }
     }
 }
 
@@ -108,6 +119,11 @@ mod tests {
             (r#"{"status":"FAILED"}"#, Some("status: it says no more")),
             (r#"{"error":null,"message":"OK","result":{}}"#, None),
             (r#"{"errors":[],"status":"ok"}"#, None),
+            (r#"{"error":{"code":0,"message":"done"},"data":[]}"#, None),
+            (r#"{"error":{"code":"200","message":"done"},"data":[]}"#, None),
+            (r#"{"error":{"code":null,"message":"no"},"data":[]}"#, Some("error: no")),
+            (r#"{"error":"None","data":[]}"#, None),
+            (r#"{"error":"out of time","data":[]}"#, Some("error: out of time")),
             (r#"{"message":"welcome"}"#, None),
             (r#"{"status":200}"#, None),
             (r#"[{"error":"a field"}]"#, None),

@@ -80,6 +80,27 @@ async fn an_answer_that_is_none_is_refused_whole_and_moves_no_cursor() -> anyhow
             Reason::RemoteFault,
             "is an error",
         ),
+        (
+            "error-beside",
+            "",
+            with(&json!({ "error": "shard 3 is away" })),
+            Reason::RemoteFault,
+            "an error beside its records (shard 3 is away)",
+        ),
+        (
+            "error-and-empty",
+            "",
+            with(&json!({ "errors": [{ "detail": "all is broken" }], "data": [] })),
+            Reason::RemoteFault,
+            "all is broken",
+        ),
+        (
+            "failed-and-empty",
+            "",
+            with(&json!({ "ok": false, "message": "no room", "data": [] })),
+            Reason::RemoteFault,
+            "no room",
+        ),
         ("no-records-path", "", Reply::json(&json!({ "items": [] })), Reason::Schema, "$.data[*]"),
         (
             "records-are-text",
@@ -119,6 +140,11 @@ async fn nothing_new_is_an_answer() -> anyhow::Result<()> {
     let error = "success = { error = \"$.error\" }";
     let cases = vec![
         turns("empty-list", "", with(&json!({ "data": [] }))),
+        turns(
+            "no-error",
+            "",
+            with(&json!({ "error": { "code": 0, "message": "done" }, "data": [] })),
+        ),
         turns("no-content", "", Reply::status(204)),
         turns("code-0", equals, with(&json!({ "data": [] }))),
         turns("error-false", error, with(&json!({ "error": false, "data": [] }))),
