@@ -265,6 +265,8 @@ pub enum More {
 #[derive(Clone, Debug)]
 pub enum Total {
     Records(ScalarPath),
+    /// Records too, by a header of the answer: a number, or one behind a `/` as in `items 0-19/100`.
+    Header(String),
     Pages(ScalarPath),
 }
 

@@ -8,7 +8,7 @@ use marsad_shared::{feed::FieldType, untrusted::show};
 use super::{
     column::Column,
     key::Key,
-    paging::{Kind, Next, Paging},
+    paging::{Count, Kind, Next, Paging},
 };
 
 /// A block that grows line by line.
@@ -135,13 +135,21 @@ fn written(paging: &Paging) -> String {
         parts.push(format!("size_param = {}, size = {size}", quoted(param)));
     }
     // One of them says where it ends.
-    let ends =
-        [("more", &paging.more), ("total", &paging.total), ("total_pages", &paging.total_pages)];
-    if let Some((name, Some(path))) = ends.iter().find(|(_, path)| path.is_some()) {
-        parts.push(format!("{name} = {}", quoted(path)));
-    }
+    let at = |name: &str, path: &String| format!("{name} = {}", quoted(path));
+    let more = paging.more.as_ref().map(|path| at("more", path));
+    let total = || paging.total.as_ref().map(count);
+    let pages = || paging.total_pages.as_ref().map(|path| at("total_pages", path));
+    parts.extend(more.or_else(total).or_else(pages));
     parts.extend(paging.end.as_ref().map(|path| format!("end = {}", quoted(path))));
     format!("{{ {} }}", parts.join(", "))
+}
+
+/// Where the number of all records stands, as `pagination` has it.
+pub(super) fn count(count: &Count) -> String {
+    match count {
+        Count::Body(path) => format!("total = {}", quoted(path)),
+        Count::Header(name) => format!("total_header = {}", quoted(name)),
+    }
 }
 
 fn put_next(next: &Next, mut put: impl FnMut(&str, &str)) {

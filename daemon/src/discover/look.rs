@@ -13,7 +13,7 @@ use super::{
     column::{Row, flatten, flatten_resource},
     csv,
     node::Node,
-    paging::{About, Envelope, Paging},
+    paging::{About, Count, Envelope, Paging},
     sdmx,
     style::{NoData, Spot, Style, recognise, success},
     xml,
@@ -44,7 +44,7 @@ pub(super) struct Found {
     /// How many records there are, and how many of them the sample holds, where it says that these are not all.
     pub(super) of_all: Option<(u64, usize)>,
     /// Where it says how many there are.
-    pub(super) counted: Option<String>,
+    pub(super) counted: Option<Count>,
     /// Where it says that there is more.
     pub(super) more: Option<String>,
     /// Names that a header has twice.
@@ -105,6 +105,7 @@ pub(super) fn look(sample: &Sample<'_>) -> Result<Found, Unknown> {
         csv: Some((head.delimiter, head.header_row)),
         paging: envelope.paging(head.rows.len()),
         of_all: of_all(envelope.total().filter(|_| whole), head.rows.len()),
+        counted: envelope.counted(),
         rows: head.rows,
         twice: head.twice,
         ..Found::of(Style::Csv)
@@ -238,6 +239,7 @@ fn look_lines(sample: &Sample<'_>, text: &str) -> Found {
         rows,
         paging: envelope.paging(lines),
         of_all: of_all(envelope.total().filter(|_| !sample.cut), lines),
+        counted: envelope.counted(),
         ..Found::of(Style::Ndjson)
     }
 }

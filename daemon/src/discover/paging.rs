@@ -28,7 +28,7 @@ pub(super) struct Paging {
     /// Where a flag says that this is the end, whatever leads on from it.
     pub(super) end: Option<String>,
     /// Where the number of all records stands.
-    pub(super) total: Option<String>,
+    pub(super) total: Option<Count>,
     /// Where the number of all pages stands.
     pub(super) total_pages: Option<String>,
     /// The parameter for the size, and the size to ask for.
@@ -67,6 +67,15 @@ pub(super) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// A path into its body.
+    Body(String),
+    /// A header, by its name.
+    Header(String),
+}
+
+/// Where the number of all records stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Count {
+    /// A path into the body.
     Body(String),
     /// A header, by its name.
     Header(String),
@@ -134,7 +143,10 @@ impl<'n> Envelope<'n> {
                 *count > here && !names.iter().any(|name| ["summary", "facets"].contains(name))
             };
             let total = TOTAL.iter().find_map(|name| self.number(&[name]).filter(counts));
-            paging.total = total.map(|(names, _)| (self.path)(names));
+            let headed = || header::total(self.about).filter(|(_, count)| *count > here);
+            paging.total = total
+                .map(|(names, _)| Count::Body((self.path)(names)))
+                .or_else(|| headed().and_then(|(name, _)| name).map(Count::Header));
             paging.total_pages = self.number(PAGES).map(|(names, _)| (self.path)(names));
         } else if paging.more.is_none() {
             paging.end = at(self.flag(LAST).filter(|(_, is_last)| !is_last));
@@ -146,12 +158,19 @@ impl<'n> Envelope<'n> {
     pub(super) fn total(&self) -> Option<u64> {
         // What a body counts may be the page alone.
         let said = self.counts().map(|(_, total)| total);
-        u64::try_from(said.max(header::total(self.about))?).ok()
+        let headed = header::total(self.about).map(|(_, total)| total);
+        u64::try_from(said.max(headed)?).ok()
     }
 
-    /// Where the document says how many records there are in all.
-    pub(super) fn counted(&self) -> Option<String> {
-        self.counts().map(|(names, _)| (self.path)(names))
+    /// Where the answer says how many records there are in all.
+    pub(super) fn counted(&self) -> Option<Count> {
+        let said = self.counts();
+        let headed = header::total(self.about);
+        let headed = headed.filter(|(_, total)| said.is_none_or(|(_, said)| *total > said));
+        match headed {
+            Some((name, _)) => name.map(Count::Header),
+            None => said.map(|(names, _)| Count::Body((self.path)(names))),
+        }
     }
 
     fn counts(&self) -> Option<(&[&'n str], i64)> {

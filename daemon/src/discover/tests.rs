@@ -110,6 +110,11 @@ fn headers_that_lead_on_or_count_are_heard_whatever_the_body_is() {
             let block = block_of(text, "", &headers);
             assert_eq!(block.contains("holds 2 of 100 records"), part, "{format}: {block}");
             assert_eq!(block.contains("snapshot"), !part, "{format}: {block}");
+            let [(header, _)] = headers;
+            let line = "pagination = { kind = \"none\", total_header = ";
+            assert_eq!(block.contains(line), part, "{format}: {block}");
+            assert!(!part || block.to_lowercase().contains(header), "{format}: {block}");
+            checked(&block, format);
         }
     }
 }

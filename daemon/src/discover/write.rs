@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{
     Proposal, Sample,
-    block::{Block, incremental, quoted},
+    block::{Block, count, incremental, quoted},
     column::{Column, Table, deletion, is_change},
     key::{self, Key},
     look::Found,
@@ -202,10 +202,7 @@ fn write_paging(sample: &Sample<'_>, found: &Found, block: &mut Block) {
             ));
             // Until then each run says what it lacks.
             if let Some(total) = found.counted.as_ref().filter(|_| found.style.preset().is_none()) {
-                block.line(&format!(
-                    "pagination = {{ kind = \"none\", total = {} }}",
-                    quoted(total)
-                ));
+                block.line(&format!("pagination = {{ kind = \"none\", {} }}", count(total)));
             }
         }
         (Left::Said(more), _) => block.say(&format!(

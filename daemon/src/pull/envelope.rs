@@ -29,6 +29,7 @@ pub(crate) struct Envelope {
     next_header: Option<String>,
     more: Option<Places>,
     total: Option<Places>,
+    total_header: Option<String>,
     handle: Option<Places>,
     success: Option<(Places, Success)>,
     /// Where an error may stand, if nobody said what a good answer looks like.
@@ -91,8 +92,12 @@ impl Envelope {
         if let Some(More::Follows(path) | More::Ends(path)) = &pagination.more {
             envelope.more = Some(envelope.look(path));
         }
-        if let Some(Total::Records(path) | Total::Pages(path)) = &pagination.total {
-            envelope.total = Some(envelope.look(path));
+        match &pagination.total {
+            Some(Total::Records(path) | Total::Pages(path)) => {
+                envelope.total = Some(envelope.look(path));
+            }
+            Some(Total::Header(name)) => envelope.total_header = Some(name.clone()),
+            None => {}
         }
         if let Some(By::Token(path) | By::Delta(path)) =
             request.incremental.as_ref().map(|incremental| &incremental.by)
@@ -164,19 +169,30 @@ impl Envelope {
                 });
             }
         };
+        let header = |name: &String| {
+            let value = answer.headers.get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+        };
         let next = match &self.next_header {
-            Some(name) => match answer.headers.get(name) {
-                Some(value) => {
-                    Scalar::Text(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
-                }
-                None => Scalar::Absent,
-            },
+            Some(name) => header(name).map_or(Scalar::Absent, Scalar::Text),
             None => at(self.next.as_ref()),
         };
         let more = at(self.more.as_ref());
-        let (total, handle) = (at(self.total.as_ref()), at(self.handle.as_ref()));
+        let total = match &self.total_header {
+            Some(name) => header(name).and_then(|value| counted(&value)).unwrap_or_default(),
+            None => at(self.total.as_ref()),
+        };
+        let handle = at(self.handle.as_ref());
         Ok(Said { next, more, total, handle, failed, nothing })
     }
+}
+
+/// The count that a header holds: all of it, or what stands behind the part that was given (RFC 9110 section 14.4). Of bytes it
+/// is another count, and a `*` is none.
+fn counted(value: &str) -> Option<Scalar> {
+    let (part, count) = value.rsplit_once('/').unwrap_or(("", value));
+    let is_count = !part.starts_with("bytes") && count.trim() != "*";
+    is_count.then(|| Scalar::Text(count.trim().to_owned()))
 }
 
 /// How else an annotation of `OData` is written: version 4.01 may leave out `odata.`, and version 3 has it without the `@`.

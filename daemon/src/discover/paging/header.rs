@@ -76,15 +76,17 @@ pub(super) fn next_value(about: About<'_>) -> Option<&str> {
     leading(about).map(|(_, value, _)| value)
 }
 
-/// How many records there are in all.
-pub(super) fn total(about: About<'_>) -> Option<i64> {
+/// How many records there are in all, and the header that holds nothing else.
+pub(super) fn total(about: About<'_>) -> Option<(Option<String>, i64)> {
     let counted = about.headers.iter().find(|(name, _)| TOTAL.contains(&plain(name).as_str()));
-    let counted = counted.and_then(|(_, value)| value.trim().parse().ok());
-    let counted = counted.or_else(|| in_json(about)?.get("total")?.as_i64());
+    let counted = counted
+        .and_then(|(name, value)| Some((Some(titled(name)), value.trim().parse().ok()?)))
+        .or_else(|| Some((None, in_json(about)?.get("total")?.as_i64()?)));
     // Of what was given as a part, as in `items 0-19/100`; of bytes it is another count.
     counted.or_else(|| {
-        let range = value(about, "content-range").filter(|range| !range.starts_with("bytes"))?;
-        range.rsplit_once('/')?.1.trim().parse().ok()
+        let name = "content-range";
+        let range = value(about, name).filter(|range| !range.starts_with("bytes"))?;
+        Some((Some(titled(name)), range.rsplit_once('/')?.1.trim().parse().ok()?))
     })
 }
 
@@ -154,7 +156,7 @@ mod tests {
         let about = About { headers: &headers, url: Some(&url) };
         let page = Kind::Page { param: "pageNumber".to_owned(), start: 1 };
         assert_eq!(numbers(about).map(|found| found.kind), Some(page));
-        assert_eq!(total(about), Some(133));
+        assert_eq!(total(about), Some((None, 133)), "no header holds that alone");
         let headers = [("next-update".to_owned(), "/x".to_owned())];
         assert_eq!(next(About { headers: &headers, url: None }), None);
     }
@@ -175,7 +177,10 @@ mod tests {
         ] {
             let headers = [(name.to_owned(), value.to_owned())];
             let about = About { headers: &headers, url: None };
-            assert_eq!(total(about), expected, "{name}: {value}");
+            let found = total(about);
+            assert_eq!(found.as_ref().map(|(_, count)| *count), expected, "{name}: {value}");
+            let named = found.map(|(header, _)| header.unwrap_or_default().to_lowercase());
+            assert!(named.is_none_or(|header| header == name), "{name}");
         }
     }
 }

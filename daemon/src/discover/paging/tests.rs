@@ -199,7 +199,7 @@ fn what_services_with_a_name_lead_on_by_is_found() {
 fn counts_flags_and_sizes_stand_beside_it() {
     let text = r#"{"total":5,"offset":0,"limit":3,"pages":2,"has_more":true,"items":[{"a":1}]}"#;
     let found = found(text, About::default()).unwrap();
-    assert_eq!(found.total.as_deref(), Some("$.total"));
+    assert_eq!(found.total, Some(Count::Body("$.total".to_owned())));
     assert_eq!(found.total_pages.as_deref(), Some("$.pages"));
     assert_eq!(found.more.as_deref(), Some("$.has_more"));
     assert_eq!(found.size, Some(("limit".to_owned(), 3)));

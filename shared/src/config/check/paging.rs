@@ -162,11 +162,18 @@ fn total(
 ) -> Result<Option<Total>, Reported> {
     let records = raw.total.checked(|at| path::scalar(at, feed, report))?;
     let pages = raw.total_pages.checked(|at| path::scalar(at, feed, report))?;
-    if let (Some(_), Some(at)) = (&records, raw.total_pages.here()) {
-        report.wrong(&at.place, "stands beside total", "write one of the two");
+    let header = raw.total_header.checked(|at| Some(at.value.clone()))?;
+    let beside = match (&records, &header) {
+        (Some(_), _) => raw.total_header.place().or(raw.total_pages.place()).zip(Some("total")),
+        (None, Some(_)) => raw.total_pages.place().zip(Some("total_header")),
+        (None, None) => None,
+    };
+    if let Some((place, other)) = beside {
+        report.wrong(place, format!("stands beside {other}"), "write one of the two");
         return Err(Reported);
     }
-    Ok(records.map(Total::Records).or(pages.map(Total::Pages)))
+    let records = records.map(Total::Records).or(header.map(Total::Header));
+    Ok(records.or(pages.map(Total::Pages)))
 }
 
 /// What makes a page the last: what was written, or what the other keys make plain.
@@ -174,7 +181,8 @@ fn stop(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>) -> Optio
     let counts = matches!(kind, PagingKind::Page | PagingKind::Offset);
     let leads = matches!(kind, PagingKind::Cursor | PagingKind::NextUrl | PagingKind::Link);
     let has_flag = !raw.more.is_absent() || !raw.end.is_absent();
-    let has_total = !raw.total.is_absent() || !raw.total_pages.is_absent();
+    let totals = [&raw.total, &raw.total_header, &raw.total_pages];
+    let has_total = totals.iter().any(|given| !given.is_absent());
     let default = match (has_flag, has_total) {
         (true, _) => Stop::More,
         (false, false) if counts => Stop::Empty,
@@ -186,7 +194,7 @@ fn stop(raw: &RawPagination, kind: PagingKind, report: &mut Report<'_>) -> Optio
         Stop::Empty | Stop::Short if !counts => Some("kind `page` or `offset`"),
         Stop::Short if raw.size.is_absent() => Some("size"),
         Stop::More if !has_flag => Some("more or end"),
-        Stop::Total if !has_total => Some("total or total_pages"),
+        Stop::Total if !has_total => Some("total, total_header or total_pages"),
         Stop::Next if kind != PagingKind::None && !leads => {
             Some("kind `cursor`, `next_url` or `link`")
         }

@@ -40,6 +40,8 @@ table! {
         may end: String,
         /// A path to the number of records there are.
         may total: String,
+        /// The header of the answer that holds that number, such as `X-Total-Count` or `Content-Range`, in place of `total`.
+        may total_header: String,
         /// A path to the number of pages there are.
         may total_pages: String,
         /// What makes a page the last: `empty`, `short`, `more`, `total`, `next` or `null`. Default: what `more`, `end` or

@@ -449,19 +449,53 @@ async fn what_is_one_page_by_its_total_is_no_part_of_more() -> anyhow::Result<()
     let case = |feed, total: Option<u64>| {
         Case::new(feed, keys, move |_| Reply::json(&json!({ "data": rows(0..3), "total": total })))
     };
+    let headed = |feed, header: &'static str, value: &'static str| {
+        let keys = format!("pagination = {{ kind = \"none\", total_header = \"{header}\" }}");
+        let answer =
+            move |_: &Asked| Reply::json(&json!({ "data": rows(0..3) })).header(header, value);
+        Case::new(feed, &keys, answer)
+    };
     let agency = Agency::start(vec![
         case("all", Some(3)),
         case("fewer", Some(2)),
         case("part", Some(250)),
         case("untold", None),
+        headed("range", "Content-Range", "items 0-2/3"),
+        headed("range-part", "Content-Range", "items 0-2/250"),
+        headed("range-untold", "Content-Range", "items 0-2/*"),
+        headed("counted", "X-Total-Count", "3"),
     ])
     .await?;
-    for feed in ["all", "fewer"] {
+    for feed in ["all", "fewer", "range", "counted"] {
         agency.first(feed).await?;
         agency.same(feed, 0..3)?;
     }
     let words = ["there are 250 and gave 3", "nothing says how to ask for the others"];
-    agency.fails("part", Reason::RemoteFault, &words).await?;
-    agency.fails("untold", Reason::RemoteFault, &["does not say how much there is"]).await?;
+    for feed in ["part", "range-part"] {
+        agency.fails(feed, Reason::RemoteFault, &words).await?;
+    }
+    for feed in ["untold", "range-untold"] {
+        agency.fails(feed, Reason::RemoteFault, &["does not say how much there is"]).await?;
+    }
+    Ok(())
+}
+
+/// As json-server and many others have it: a list alone, and a header that counts.
+#[tokio::test]
+async fn pages_end_where_a_header_has_counted_to() -> anyhow::Result<()> {
+    let keys = "records = \"$[*]\"\npagination = { kind = \"page\", param = \"_page\", size_param = \"_limit\", size = 2, total_header = \"X-Total-Count\" }";
+    let case = |feed, header: &'static str| {
+        Case::new(feed, keys, move |asked: &Asked| {
+            let page: u64 = asked.param("_page").and_then(|page| page.parse().ok()).unwrap_or(1);
+            let from = (page - 1) * 2;
+            Reply::json(&json!(rows(from..(from + 2).min(5)))).header(header, "5")
+        })
+    };
+    let agency =
+        Agency::start(vec![case("counted", "x-total-count"), case("not", "x-count")]).await?;
+    agency.first("counted").await?;
+    agency.same("counted", 0..5)?;
+    assert_eq!(agency.asked("counted").len(), 3);
+    agency.fails("not", Reason::RemoteFault, &["does not say how much there is"]).await?;
     Ok(())
 }
