@@ -1,6 +1,7 @@
 //! Why a request brought nothing: whose side it is on, whether time may cure it, and what to do.
 
 mod causes;
+mod proxy;
 mod remedy;
 mod tls;
 
@@ -287,26 +288,6 @@ impl Found {
 }
 
 impl FetchError {
-    /// The same by way of a proxy of ours: who was not reached is that, as far as anybody can tell.
-    #[must_use]
-    pub fn by_way_of(self, proxy: Option<&Url>) -> Self {
-        let reached = !matches!(
-            self,
-            Self::Transient {
-                reason: Reason::ConnectRefused | Reason::ConnectTimeout | Reason::Dns,
-                ..
-            }
-        );
-        let Some(proxy) = proxy.filter(|_| !reached) else { return self };
-        let (what, _) = self.parted();
-        let proxy = shown(proxy);
-        let proxy = proxy.trim_end_matches('/');
-        let text = format!(
-            "{what}, by way of our proxy {proxy}; check `proxy`, or ask whoever runs it: the partner is not to blame"
-        );
-        Self::Local { reason: Reason::Network, text }
-    }
-
     /// A redirect that is not followed.
     pub(super) fn astray(url: &Url, what: &str) -> Self {
         let remedy = "put the new address where the old one stands in the partner's file (base_url, token_url)";

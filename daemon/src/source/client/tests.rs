@@ -71,6 +71,48 @@ async fn a_proxy_that_fails_is_not_the_partner() {
     }
 }
 
+/// What it says in the partner's place is told apart from what the partner says through it.
+#[tokio::test]
+async fn the_word_of_a_proxy_is_not_the_partners() {
+    let folder = tempfile::tempdir().unwrap();
+    for (status, header, reason, said) in [
+        (
+            403,
+            Some(("x-squid-error", "ERR_ACCESS_DENIED 0")),
+            Reason::Network,
+            "(ERR_ACCESS_DENIED 0)",
+        ),
+        (511, Some(("x-squid-error", "ERR_CACHE_ACCESS_DENIED 0")), Reason::Network, "our proxy"),
+        (
+            403,
+            Some(("proxy-status", "gate; error=http_request_denied")),
+            Reason::Network,
+            "the partner is not to blame",
+        ),
+        (
+            503,
+            Some(("x-squid-error", "ERR_CONNECT_FAIL 111")),
+            Reason::Http5xx,
+            "whether it reaches the partner",
+        ),
+        (
+            503,
+            Some(("proxy-status", "gate; received-status=503")),
+            Reason::Http5xx,
+            "the partner answered",
+        ),
+        (403, None, Reason::Auth, "the partner answered 403"),
+    ] {
+        let headers: Vec<_> = header.into_iter().collect();
+        let proxy = Server::start(move |_, _| says(status, &headers, "")).await;
+        let base: Url = "http://10.77.77.77/".parse().unwrap();
+        let way = Http { proxy: Some(proxy.url("/")), ..plain(base) };
+        let error = get(&source(way, folder.path())).await.unwrap_err();
+        let text = error.to_string();
+        assert!(error.reason() == Some(reason) && text.contains(said), "{error:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_proxy_of_sockets_is_one_too() {
     let folder = tempfile::tempdir().unwrap();
