@@ -31,6 +31,11 @@ pub const DEPTH_MAX: usize = 128;
 /// The largest document that is held whole, because its records cannot be read one by one, in bytes.
 pub const HELD_MAX: usize = 256 * 1024 * 1024;
 
+/// What to do about columns that are not the feed's.
+pub const DECIDE: &str = "if it is to stay so, decide it: marsad schema show FEED";
+/// The same of a column of the key, without which no row can be told from another.
+pub const KEYLESS: &str = "have the partner bring it back, or mend `key` and `fields`";
+
 /// Why a page or file cannot be read any further.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
@@ -49,8 +54,8 @@ pub enum DecodeError {
     #[error("{0}")]
     Lacking(String),
     /// Its columns are not those that the feed has: the feed is held until somebody decides.
-    #[error("{text}; if it is to stay so, decide it: marsad schema show FEED")]
-    Drift { drift: Vec<Drift>, text: String },
+    #[error("{text}; {remedy}")]
+    Drift { drift: Vec<Drift>, text: String, remedy: &'static str },
     /// It is not in the encoding that it should be in.
     #[error("{0}")]
     Encoding(String),

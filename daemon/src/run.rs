@@ -6,7 +6,7 @@ use marsad_shared::{
     health::Reason,
     id::RunId,
     protocol::{EventKind, Running},
-    quarantine::Refusal,
+    quarantine::{Refusal, is_no_text},
     run::{Counts, Outcome, Trigger},
     store::{
         StoreError,
@@ -16,7 +16,7 @@ use marsad_shared::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    decode::DecodeError,
+    decode::{self, DecodeError},
     intake::REFUSED_MAX,
     services::Services,
     shape::{Beside, Filled, Misfits, Shaper},
@@ -106,10 +106,12 @@ impl Ending {
         let first = run.first_refused.as_deref().and_then(|reason| reason.split("; ").next());
         let first =
             first.map_or_else(String::new, |reason| format!(", the first because {reason}"));
-        let reason = format!(
-            "every one of {} rows was refused{first}; compare the layout with the feed's fields, mend it and resync",
-            counts.received
-        );
+        let remedy = if is_no_text(run.first_refused.as_deref().unwrap_or_default()) {
+            "name the encoding it is written in (`encoding`), and resync"
+        } else {
+            "compare the layout with the feed's fields, mend it and resync"
+        };
+        let reason = format!("every one of {} rows was refused{first}; {remedy}", counts.received);
         Self { outcome: Outcome::Held, reason: Some(reason), ..Self::of_balance(counts) }
     }
 
@@ -195,7 +197,12 @@ impl Run {
     /// [`DecodeError::Drift`] if so many do not that the columns are others now.
     pub fn fits(&self, shaper: &Shaper) -> Result<(), DecodeError> {
         let found = self.misfits.drift(&shaper.layout, &shaper.approved);
-        found.map_or(Ok(()), |(drift, text)| Err(DecodeError::Drift { drift, text }))
+        found.map_or(Ok(()), |(drift, text)| {
+            // One of the key alone is gone so.
+            let is_gone = drift.iter().any(|drift| drift.change == Change::Gone);
+            let remedy = if is_gone { decode::KEYLESS } else { decode::DECIDE };
+            Err(DecodeError::Drift { drift, text, remedy })
+        })
     }
 
     /// Whether columns still have values, of which most records in the bank have one. `all`: the run reads all there is; else
@@ -228,7 +235,8 @@ impl Run {
             return Ok(Ok(()));
         }
         let gone = |field| Drift { field, change: Change::Gone, kind: None };
-        Ok(Err(DecodeError::Drift { drift: usual.into_iter().map(gone).collect(), text }))
+        let drift = usual.into_iter().map(gone).collect();
+        Ok(Err(DecodeError::Drift { drift, text, remedy: decode::DECIDE }))
     }
 
     /// What is said of a run in which a name was new, if none of its records has a column that most in the bank have: then it may

@@ -211,9 +211,9 @@ impl Shaper {
             deleted,
         };
         Headers::of(wanted, names).map_err(|error| match error {
-            DecodeError::Drift { mut drift, text } => {
+            DecodeError::Drift { mut drift, text, remedy } => {
                 drift.retain(|drift| drift.change != Change::New || self.is_news(&drift.field));
-                DecodeError::Drift { drift, text }
+                DecodeError::Drift { drift, text, remedy }
             }
             error => error,
         })

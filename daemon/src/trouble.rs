@@ -218,7 +218,11 @@ mod tests {
             (decode(DecodeError::Bulk("all at once".to_owned())), Outcome::Held),
             (Trouble::CursorLost { since: "x".to_owned(), status: 410 }, Outcome::Held),
             (
-                decode(DecodeError::Drift { drift: Vec::new(), text: "lacks".to_owned() }),
+                decode(DecodeError::Drift {
+                    drift: Vec::new(),
+                    text: "lacks".to_owned(),
+                    remedy: crate::decode::DECIDE,
+                }),
                 Outcome::Held,
             ),
             (decode(DecodeError::Layout("other".to_owned())), Outcome::Failed),

@@ -10,7 +10,7 @@ pub mod form;
 mod laid;
 
 pub use alike::alike;
-pub use fix::{NEWER, fix};
+pub use fix::{NEWER, fix, is_no_text};
 pub use form::{Form, Standing};
 pub use laid::{Laid, Sight, lay_out};
 

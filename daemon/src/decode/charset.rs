@@ -42,7 +42,18 @@ impl Charset {
         configured: Option<&str>,
         said: Option<&str>,
     ) -> Option<Self> {
-        let charset = Self::of(begin, configured, said);
+        let charset = match Self::of(begin, configured, said) {
+            // What such a text begins with is a letter of ASCII, in two bytes: a label may be wrong.
+            Self { encoding, mark: 0 }
+                if configured.is_none()
+                    && format != Format::Csv
+                    && [UTF_16LE, UTF_16BE].contains(&encoding)
+                    && !begin.iter().take(2).any(|byte| *byte == 0) =>
+            {
+                Self { encoding: UTF_8, mark: 0 }
+            }
+            charset => charset,
+        };
         let of_xml = || charset.is_legacy() && !xml::declares_encoding(begin);
         match format {
             Format::Xlsx => None,
@@ -218,6 +229,21 @@ mod tests {
     fn utf16(text: &str, big: bool) -> Vec<u8> {
         let bytes = |unit: u16| if big { unit.to_be_bytes() } else { unit.to_le_bytes() };
         text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn a_label_of_two_bytes_a_letter_is_believed_where_the_text_has_them() {
+        let (plain, wide) = ("[\"أ\"]".as_bytes().to_vec(), utf16("[\"أ\"]", false));
+        for (format, text, configured, name) in [
+            (Format::Json, &plain, None, "UTF-8"),
+            (Format::Json, &wide, None, "UTF-16LE"),
+            (Format::Json, &plain, Some("utf-16le"), "UTF-16LE"),
+            (Format::Csv, &plain, None, "UTF-16LE"),
+        ] {
+            let said = Some("application/json; charset=utf-16le");
+            let charset = Charset::of_document(format, text, configured, said).unwrap();
+            assert_eq!(charset.name(), name, "{format:?}");
+        }
     }
 
     #[test]

@@ -77,16 +77,22 @@ fn expired(trouble: Trouble) -> Trouble {
 
 /// Where the partner itself led us there, it is not our path that is to be checked.
 fn led(trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Fetch(error @ FetchError::Final { reason: Reason::Http4xx, .. }) => {
-            let (what, _) = error.parted();
-            let text = format!(
-                "{what}: the page before led there; tell the partner, or compare `pagination` with its documentation"
-            );
-            Trouble::Fetch(FetchError::Final { reason: Reason::Http4xx, text })
+    let Trouble::Fetch(error) = trouble else { return trouble };
+    let (what, remedy) = error.parted();
+    let led = format!("{what}: the page before led there");
+    let mend = "tell the partner, or compare `pagination` with its documentation";
+    Trouble::Fetch(match error {
+        FetchError::Final { reason: reason @ Reason::Http4xx, .. } => {
+            FetchError::Final { reason, text: format!("{led}; {mend}") }
         }
-        trouble => trouble,
-    }
+        FetchError::Gone { status, .. } => {
+            FetchError::Gone { status, text: format!("{led}; {mend}") }
+        }
+        FetchError::Transient { reason: reason @ Reason::Http5xx, .. } => {
+            FetchError::Transient { reason, text: format!("{led}; {remedy}") }
+        }
+        error => error,
+    })
 }
 
 impl Puller {

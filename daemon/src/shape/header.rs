@@ -12,7 +12,7 @@ use marsad_shared::{
     mask::{MASK, holds_card},
 };
 
-use crate::decode::DecodeError;
+use crate::decode::{DECIDE, DecodeError};
 
 /// For each column the index of its cell, and of the cell that says whether the record was deleted.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ impl Headers {
             Drift { field, change: Change::New, kind: Some(FieldType::Text) }
         };
         drift.extend(beside.into_iter().map(new));
-        Err(DecodeError::Drift { drift, text })
+        Err(DecodeError::Drift { drift, text, remedy: DECIDE })
     }
 }
 

@@ -54,6 +54,10 @@ pub fn fix(
             "if it may be missing, take `required` from field {field:?} of {feed}, or name in `from` where else it stands, \
              then: {again}; if it must be there, have the partner send the record with it, and then: {discard}"
         ),
+        (Kind::Row, _) if is_no_text(reason) => format!(
+            "if the partner writes another encoding, name it in `encoding` of {feed}, then: marsad resync {feed} --full; \
+             if it does not, have it send the record again; and then: {discard}"
+        ),
         (Kind::Row, Some(field)) => format!(
             "if the value is right, mend the type, the `format` or the rules of field {field:?} of {feed}, then: {again}; \
              if it is wrong, have the partner send the record again, and then: {discard}"
@@ -65,6 +69,14 @@ pub fn fix(
             "nothing here can mend it: have the partner send the record again, and then: {discard}"
         ),
     }
+}
+
+/// Whether a row is said to be no text in the encoding that it was read in.
+pub fn is_no_text(reason: &str) -> bool {
+    ["the record is not ", "the line is not ", "the row is not "].iter().any(|it| {
+        // An encoding's name is one word.
+        reason.strip_prefix(it).is_some_and(|name| name.contains('-') && !name.contains(' '))
+    })
 }
 
 /// Whether the row itself is written so that no setting makes sense of it.
@@ -102,6 +114,17 @@ mod tests {
                 field("grade"),
                 false,
                 &["marsad resync health/visits --full"],
+            ),
+            (
+                Kind::Row,
+                "the record is not UTF-8",
+                Place::default(),
+                true,
+                &[
+                    "`encoding` of health/visits",
+                    "marsad resync health/visits --full",
+                    "discard q7",
+                ],
             ),
             (
                 Kind::Row,

@@ -179,6 +179,10 @@ async fn a_column_of_another_type_or_a_key_that_is_gone_holds_a_feed_over_http()
         let run = waits::run(&daemon, "courts/cases", last, "held", held).await?;
         let reason = run.reason.unwrap_or_default();
         assert!(reason.contains(field), "{reason}");
+        // No row is taken without its key, whatever anybody decides.
+        let decides = reason.contains("decide it: marsad schema show FEED");
+        assert_eq!(decides, !reason.contains("have the partner bring it back"), "{reason}");
+        assert_eq!(decides, !expected.contains("gone"), "{reason}");
         assert_eq!(run.counts.quarantined, 0, "nothing of such a page is kept");
         let schema = daemon.json(&["schema", "show", "courts/cases"]).await?;
         assert!(drift(&schema).contains(&expected.to_owned()), "{schema}");

@@ -8,8 +8,8 @@ use crate::decode::DecodeError;
 const ERROR_MAX: usize = 64 * 1024;
 /// Members that hold an error.
 pub(crate) const ERRORS: [&str; 6] = ["error", "errors", "fault", "exception", "Error", "Errors"];
-/// Members that say how it went, and what they say where it went wrong.
-const VERDICTS: [&str; 4] = ["status", "result", "state", "code"];
+/// Members that say how it went, and what they say where it went wrong; or a status of HTTP that is an error's.
+const VERDICTS: [&str; 5] = ["status", "result", "state", "code", "statusCode"];
 const WRONG: [&str; 6] = ["error", "fail", "failed", "failure", "ko", "nok"];
 /// Members that are false where it went wrong.
 const FLAGS: [&str; 4] = ["success", "ok", "succeeded", "isSuccess"];
@@ -52,7 +52,10 @@ pub(crate) fn error_in(body: &[u8]) -> Option<DecodeError> {
     let says = ERRORS.iter().find_map(|name| Some((*name, members.get(*name)?)));
     let says = says.filter(|(_, value)| !is_nothing(value));
     let wrong = |value: &Value| {
-        value.as_str().is_some_and(|word| WRONG.contains(&word.to_ascii_lowercase().as_str()))
+        let word = value.as_str().map(str::to_ascii_lowercase);
+        let status = value.as_i64().or_else(|| word.as_deref()?.parse().ok());
+        word.is_some_and(|word| WRONG.contains(&word.as_str()))
+            || status.is_some_and(|status| (400..600).contains(&status))
     };
     let judged = VERDICTS.iter().find(|name| members.get(**name).is_some_and(wrong));
     let flagged = FLAGS.iter().find(|name| members.get(**name) == Some(&Value::Bool(false)));
@@ -126,6 +129,8 @@ mod tests {
             (r#"{"error":"out of time","data":[]}"#, Some("error: out of time")),
             (r#"{"message":"welcome"}"#, None),
             (r#"{"status":200}"#, None),
+            (r#"{"message":"no such table","code":500}"#, Some("code: no such table")),
+            (r#"{"title":"Not Found","status":"404"}"#, Some("status: Not Found")),
             (r#"[{"error":"a field"}]"#, None),
             ("<html>", None),
         ] {

@@ -433,14 +433,19 @@ async fn a_total_that_changes_while_it_is_read_is_told() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_link_that_leads_nowhere_is_the_partners() -> anyhow::Result<()> {
     let keys = "pagination = { kind = \"next_url\", next = \"$.next\" }";
-    let agency = Agency::start(vec![Case::new("led", keys, |asked| match asked.before {
-        0 => Reply::json(&json!({ "data": rows(0..3), "next": "/led/2?p=2" })),
-        _ => Reply::status(404),
-    })])
-    .await?;
-    let words = ["/led/2", "404", "the page before led there; tell the partner"];
-    agency.fails("led", Reason::Http4xx, &words).await?;
-    agency.same("led", 0..3)
+    let case = |feed: &'static str, status| {
+        Case::new(feed, keys, move |asked: &Asked| match asked.param("p") {
+            None => Reply::json(&json!({ "data": rows(0..3), "next": "?p=2" })),
+            Some(_) => Reply::status(status),
+        })
+    };
+    let agency = Agency::start(vec![case("lost", 404), case("gone", 410)]).await?;
+    for (feed, status) in [("lost", "404"), ("gone", "410")] {
+        let words = [status, "the page before led there; tell the partner"];
+        agency.fails(feed, Reason::Http4xx, &words).await?;
+        agency.same(feed, 0..3)?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
