@@ -77,16 +77,14 @@ impl Block {
 }
 
 fn field(column: &Column) -> String {
-    let Column { from, kind, format, sensitive, nothing, .. } = column;
-    if from.is_none() && format.is_none() && !sensitive && !nothing {
+    let Column { from, kind, format, sensitive, nothing, utc, .. } = column;
+    if from.is_none() && format.is_none() && !sensitive && !nothing && !utc {
         return quoted(kind.word());
     }
     let mut parts = vec![format!("type = {}", quoted(kind.word()))];
     parts.extend(from.as_ref().map(|from| format!("from = {}", quoted(from))));
     parts.extend(format.as_ref().map(|format| format!("format = {}", quoted(format))));
-    // Written out it is no zone that a format reads.
-    let greenwich = format.as_ref().is_some_and(|format| format.ends_with("GMT"));
-    parts.extend(greenwich.then(|| "zone = \"UTC\"".to_owned()));
+    parts.extend(utc.then(|| "zone = \"UTC\"".to_owned()));
     parts.extend(nothing.then(|| "nothing = [\"false\"]".to_owned()));
     parts.extend(sensitive.then(|| "sensitive = true".to_owned()));
     format!("{{ {} }}", parts.join(", "))

@@ -36,6 +36,8 @@ pub(super) struct Column {
     pub(super) sensitive: bool,
     /// Whether `false` stands there for nothing.
     pub(super) nothing: bool,
+    /// Whether it is a time of UTC, and no value says so.
+    pub(super) utc: bool,
     /// What a person should know of it.
     pub(super) note: Option<&'static str>,
 }
@@ -136,13 +138,13 @@ fn column(
 ) -> Column {
     let words = words(name);
     let typed = of_all(&words, cells.iter().copied().flatten());
-    let Typed { kind, format, note, personal, nothing } = typed;
+    let Typed { kind, format, note, personal, nothing, utc } = typed;
     let personal = personal || matches!(kind, FieldType::EmiratesId | FieldType::Phone);
     let holds = || cells.iter().copied().flatten().any(|cell| is_about_people(cell, 0));
     let sensitive = personal || is_sensitive(&words, name) || kind == FieldType::Json && holds();
     let own = column_name(name, plain, taken);
     let from = (from != own).then(|| from.to_owned());
-    Column { name: own, from, kind, format, sensitive, nothing, note }
+    Column { name: own, from, kind, format, sensitive, nothing, utc, note }
 }
 
 /// A name that the bank can have: the partner's own, where it can. `plain`: what others are called, in lower case.

@@ -29,6 +29,8 @@ pub(super) enum Form {
     Period,
     /// An instant in ISO 8601; `true`: it names no zone.
     Time(bool),
+    /// `/Date(1794816000000)/`, as `OData` 2 and .NET write an instant.
+    Ticks,
     /// Numbers between separators: each way of reading that it allows.
     Written(Vec<&'static str>),
     EmiratesId,
@@ -48,11 +50,13 @@ pub(super) struct Typed {
     pub(super) personal: bool,
     /// Whether `false` stands there for nothing, as Odoo has it.
     pub(super) nothing: bool,
+    /// Whether it is a time of UTC that does not name it so that a program could tell.
+    pub(super) utc: bool,
 }
 
 impl From<FieldType> for Typed {
     fn from(kind: FieldType) -> Self {
-        Self { kind, format: None, note: None, personal: false, nothing: false }
+        Self { kind, format: None, note: None, personal: false, nothing: false, utc: false }
     }
 }
 
@@ -129,11 +133,13 @@ fn of_some(words: &[String], values: &[&Node]) -> Typed {
     }
     if all(|form| matches!(form, Form::Time(_))) {
         let local = forms.contains(&Form::Time(true));
-        let note = local.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
-        return Typed { note, ..FieldType::Timestamp.into() };
+        return time::zoned(FieldType::Timestamp.into(), words, local);
+    }
+    if all(|form| *form == Form::Ticks) {
+        return Typed { format: Some("unix_ms".to_owned()), ..FieldType::Timestamp.into() };
     }
     if all(|form| matches!(form, Form::Written(_))) {
-        return time::written(&forms);
+        return time::written(words, &forms);
     }
     FieldType::Text.into()
 }

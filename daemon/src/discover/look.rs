@@ -37,6 +37,8 @@ pub(super) struct Found {
     pub(super) csv: Option<(u8, u64)>,
     /// The sheet, by its number where there are several, and the row of its header.
     pub(super) sheet: Option<(Option<u32>, u32)>,
+    /// Whether an answer leaves out its list of records where that is empty.
+    pub(super) may_lack: bool,
     /// Where removed records seem to stand.
     pub(super) deletes: Option<String>,
     /// What says that a record is gone, as `deleted` is written, where the style has it.
@@ -211,6 +213,7 @@ fn look_json(sample: &Sample<'_>, text: &str) -> Result<Found, Unknown> {
         _ => Some(own).filter(|own| own != "$[*]"),
     };
     Ok(Found {
+        may_lack: is_bundle(&root) && records_key.is_some(),
         records: records_key,
         rows: rows(style, &records),
         success: (style == Style::Rest).then(|| success(&root)).flatten(),
@@ -375,6 +378,11 @@ fn rows(style: Style, records: &[&Node]) -> Vec<Row> {
     }
 }
 
+/// Whether it is a bundle of FHIR, which has no `entry` where nothing is found.
+fn is_bundle(root: &Node) -> bool {
+    root.member("resourceType").and_then(Node::text) == Some("Bundle")
+}
+
 impl Found {
     fn of(style: Style) -> Self {
         Self {
@@ -386,6 +394,7 @@ impl Found {
             columns: None,
             csv: None,
             sheet: None,
+            may_lack: false,
             deletes: None,
             deleted: None,
             of_all: None,

@@ -327,6 +327,22 @@ fn a_harvest_says_what_is_gone_and_that_nothing_is_there() {
 }
 
 #[test]
+fn times_are_read_in_the_zone_that_their_name_or_their_writing_tells() {
+    let text = r#"[{"id":1,"day":"/Date(1794816000000)/","date":"2026-01-01T04:00:00","date_gmt":"2026-01-01T00:00:00","endUtc":"01/31/2026 10:00"},
+        {"id":2,"day":"/Date(1794816001000)/","date":"2026-01-02T04:00:00","date_gmt":"2026-01-02T00:00:00","endUtc":"01/30/2026 10:00"}]"#;
+    let block = block_of(text, "", &[]);
+    for line in [
+        "day = { type = \"timestamp\", format = \"unix_ms\" }",
+        "date_gmt = { type = \"timestamp\", zone = \"UTC\" }",
+        "endUtc = { type = \"timestamp\", format = \"%m/%d/%Y %H:%M\", zone = \"UTC\" }",
+    ] {
+        assert!(says(&block, line), "{line}: {block}");
+    }
+    assert!(block.contains("date = \"timestamp\"  # names no zone"), "{block}");
+    checked(&block, "zones");
+}
+
+#[test]
 fn times_in_greenwich_are_read_as_such() {
     let text = r#"[{"_id":"a","no":1,"_updated":"Tue, 24 Nov 2026 10:00:00 GMT"},{"_id":"b","no":2,"_updated":"Tue, 24 Nov 2026 11:00:00 GMT"}]"#;
     let block = block_of(text, "", &[]);

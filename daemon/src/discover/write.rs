@@ -55,6 +55,9 @@ pub(super) fn write(sample: &Sample<'_>, found: &Found) -> Proposal {
     if let Some(records) = &found.records {
         block.text("records", records);
     }
+    if found.may_lack {
+        block.line("records_may_lack = true");
+    }
     write_csv(found, &mut block);
     if let Some(success) = found.success.as_ref().filter(|_| !sample.place.is_folder()) {
         let guess = "guess: an answer tells its errors there";
@@ -309,6 +312,7 @@ impl Found {
                 format: None,
                 sensitive: false,
                 nothing: false,
+                utc: false,
                 note: None,
             };
             let text = |name| of(name, FieldType::Text);

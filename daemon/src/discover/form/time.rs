@@ -7,7 +7,7 @@ use marsad_shared::{
     period::Period,
 };
 
-use super::{Form, Typed};
+use super::{Form, Typed, is_named};
 
 /// Years before it are of another calendar.
 const FIRST_YEAR: i16 = 1600;
@@ -20,6 +20,10 @@ pub(super) fn of(text: &str) -> Option<Form> {
     }
     if text.parse::<Period>().is_ok_and(|period| period.first.year() >= FIRST_YEAR) {
         return Some(Form::Period);
+    }
+    let ticks = text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/"));
+    if ticks.is_some_and(|ticks| ticks.parse::<i64>().is_ok()) {
+        return Some(Form::Ticks);
     }
     // HTTP and mail have the day of the week before it.
     let weekday = text.get(3..5) == Some(", ");
@@ -91,15 +95,16 @@ fn of_all(forms: &[Form]) -> Vec<&'static str> {
 }
 
 /// Dates between separators: one way of reading must be right for all of them, and the only one.
-pub(super) fn written(forms: &[Form]) -> Typed {
+pub(super) fn written(words: &[String], forms: &[Form]) -> Typed {
     match of_all(forms).as_slice() {
         [way] => {
             let times = way.contains("%H");
             let kind = if times { FieldType::Timestamp } else { FieldType::Date };
-            let local = times && !way.ends_with("GMT") && !way.ends_with("%z");
-            let note =
-                local.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
-            Typed { format: Some((*way).to_owned()), note, ..kind.into() }
+            // Written out it is no zone that a format reads.
+            let utc = way.ends_with("GMT");
+            let local = times && !utc && !way.ends_with("%z");
+            let typed = Typed { format: Some((*way).to_owned()), utc, ..kind.into() };
+            zoned(typed, words, local)
         }
         [] => FieldType::Text.into(),
         _ => Typed {
@@ -109,6 +114,15 @@ pub(super) fn written(forms: &[Form]) -> Typed {
             ..FieldType::Text.into()
         },
     }
+}
+
+/// A time with its zone where it is `local`: that which the name of its column says, as blogs have it, or nobody knows.
+pub(super) fn zoned(typed: Typed, words: &[String], local: bool) -> Typed {
+    if local && is_named(words, &["gmt", "utc"]) {
+        return Typed { utc: true, ..typed };
+    }
+    let note = local.then_some("names no zone; the one of marsad.toml, unless `zone` says so");
+    Typed { note, ..typed }
 }
 
 /// Days of the Hijri calendar: one way of reading must be right for all of them, and the only one.

@@ -1,6 +1,6 @@
 //! Habits of known interfaces, and of those that look like them: what would lose records, or show a person, is not proposed.
 
-use super::{block_of, proposed, says};
+use super::{block_of, checked, proposed, says};
 
 #[test]
 fn what_leads_on_is_not_taken_for_what_does_not() {
@@ -172,4 +172,21 @@ fn whoever_is_told_of_is_hidden() {
         let line = fields.lines().find(|line| line.starts_with(column));
         assert!(line.is_some_and(|line| !line.contains("sensitive")), "{column}: {block}");
     }
+}
+
+#[test]
+fn a_bundle_may_lack_its_entries() {
+    let entry = |id| {
+        format!(r#"{{"fullUrl":"u{id}","resource":{{"resourceType":"Patient","id":"{id}"}}}}"#)
+    };
+    let text = format!(
+        r#"{{"resourceType":"Bundle","type":"searchset","entry":[{},{}]}}"#,
+        entry(1),
+        entry(2)
+    );
+    let block = block_of(&text, "", &[]);
+    assert!(says(&block, "records_may_lack = true"), "{block}");
+    checked(&block, "a bundle");
+    let other = block_of(&text.replace("Bundle", "List"), "", &[]);
+    assert!(!other.contains("records_may_lack"), "{other}");
 }
