@@ -65,6 +65,11 @@ fn said(key: &str, value: &Value, look: &Look) -> String {
         Value::String(text) if key.ends_with("_at") || key == "at" => {
             text.parse::<Timestamp>().map_or_else(|_| text.clone(), |at| look.long(at))
         }
+        Value::Number(number) if key == CLOCK_OFFSET => match number.as_i64() {
+            Some(0) | None => "as ours".to_owned(),
+            Some(ahead @ 1..) => format!("{} ahead of ours", span(ahead.unsigned_abs())),
+            Some(behind) => format!("{} behind ours", span(behind.unsigned_abs())),
+        },
         Value::Number(number) => match number.as_u64() {
             Some(n) if key.ends_with("_s") => span(n),
             Some(n) if key == "bytes" => size(n),
@@ -78,6 +83,9 @@ fn said(key: &str, value: &Value, look: &Look) -> String {
         other => plain(other),
     }
 }
+
+/// How far another clock is from ours: which way matters as much as how far.
+const CLOCK_OFFSET: &str = "clock_offset_s";
 
 /// Whether the key counts rows; a number inside a partner's data is left as it came.
 fn is_count(key: &str) -> bool {
@@ -125,5 +133,25 @@ impl<'de> Deserialize<'de> for Ordered {
         }
 
         deserializer.deserialize_map(Pairs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_is_ahead_or_behind() {
+        let look =
+            Look { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC, colour: false, width: None };
+        for (offset, expected) in
+            [(0, "as ours"), (90, "1m ahead of ours"), (-7_200, "2h behind ours")]
+        {
+            let row = serde_json::json!({ "clock_offset_s": offset });
+            let text = text(&row, &look).unwrap();
+            assert_eq!(text, format!("clock offset  {expected}\n"));
+        }
     }
 }
