@@ -33,8 +33,8 @@ pub const HELD_MAX: usize = 256 * 1024 * 1024;
 
 /// What to do about columns that are not the feed's.
 pub const DECIDE: &str = "if it is to stay so, decide it: marsad schema show FEED";
-/// The same of a column of the key, without which no row can be told from another.
-pub const KEYLESS: &str = "have the partner bring it back, or mend `key` and `fields`";
+/// The same of a column without which no row is taken.
+pub const KEYLESS: &str = "have the partner bring it back, or mend `key`, `version` or `fields`";
 
 /// Why a page or file cannot be read any further.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,7 @@ use marsad_shared::{
 
 use super::{Columns, drift::declares, kept};
 use crate::{
+    decode::KEYLESS,
     services::{Services, Settle},
     shape::infer,
     socket::problem::{conflict, failed},
@@ -110,8 +111,7 @@ fn can_do_without(feed: &Feed, rows: &[DriftRow]) -> Result<(), Problem> {
         None => Ok(()),
         Some(field) => {
             let why = format!("no row of {} is taken without {field:?}", feed.id);
-            let remedy = "have the partner bring it back, or mend `key`, `version` or `fields`";
-            Err(conflict(UNDECIDED, why, remedy))
+            Err(conflict(UNDECIDED, why, KEYLESS))
         }
     }
 }

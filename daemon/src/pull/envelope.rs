@@ -111,7 +111,7 @@ impl Envelope {
             && let Some(first) = names.first()
             && matches!(feed.format, None | Some(Format::Json))
         {
-            let beside = ERRORS.iter().filter(|name| first != *name);
+            let beside = ERRORS.iter().chain([&MESSAGE]).filter(|name| first != *name);
             let paths = beside.map(|name| ScalarPath::Plain(vec![(*name).to_owned()]));
             let before = envelope.paths.len();
             envelope.paths.extend(paths);
@@ -130,6 +130,20 @@ impl Envelope {
     /// What is looked for.
     pub(crate) fn paths(&self) -> &[ScalarPath] {
         &self.paths
+    }
+
+    /// Why an answer that has records is none all the same: it holds an error beside them, and nobody said what a good one looks
+    /// like.
+    ///
+    /// # Errors
+    /// [`FetchError`], which a moment may cure.
+    pub(crate) fn no_error(&self, found: &[Scalar], url: &Url) -> Result<(), FetchError> {
+        let there = found.get(self.errors.clone()).unwrap_or_default();
+        let (message, errors) = there.split_last().unwrap_or((&Scalar::Absent, &[]));
+        match errors.iter().find_map(|error| error_beside(error, message)) {
+            Some(words) => Err(FetchError::of(Reason::RemoteFault, url, &words)),
+            None => Ok(()),
+        }
     }
 
     /// What was found, in the order of [`Self::paths`], as what it means.
@@ -154,9 +168,6 @@ impl Envelope {
         let problem = success.filter(|_| !nothing).and_then(|(found, success)| {
             Some((success.on_error, judge(&success.rule, &found).err()?.words()))
         });
-        let errors = found.get(self.errors.clone()).unwrap_or_default();
-        let problem = problem
-            .or_else(|| errors.iter().find_map(error_beside).map(|words| (OnError::Retry, words)));
         let failed = match problem {
             None => None,
             Some((OnError::Ignore, problem)) => Some(problem),
@@ -187,11 +198,14 @@ impl Envelope {
     }
 }
 
+/// Where the words of an error may stand that only says that it is one.
+const MESSAGE: &str = "message";
+
 /// The count that a header holds: all of it, or what stands behind the part that was given (RFC 9110 section 14.4). Of bytes it
 /// is another count, and a `*` is none.
 fn counted(value: &str) -> Option<Scalar> {
     let (part, count) = value.rsplit_once('/').unwrap_or(("", value));
-    let is_count = !part.starts_with("bytes") && count.trim() != "*";
+    let is_count = !part.to_ascii_lowercase().starts_with("bytes") && count.trim() != "*";
     is_count.then(|| Scalar::Text(count.trim().to_owned()))
 }
 
@@ -201,4 +215,24 @@ fn spellings(path: &ScalarPath) -> Vec<ScalarPath> {
     let [name] = names.as_slice() else { return Vec::new() };
     let Some(word) = name.strip_prefix("@odata.") else { return Vec::new() };
     [format!("@{word}"), format!("odata.{word}")].map(|name| ScalarPath::Plain(vec![name])).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_counts_records_and_no_bytes() {
+        for (value, expected) in [
+            ("42", Some("42")),
+            ("items 0-9/42", Some("42")),
+            ("0-9/ 42", Some("42")),
+            ("items 0-9/*", None),
+            ("bytes 0-9/900", None),
+            ("Bytes 0-9/900", None),
+        ] {
+            let found = counted(value);
+            assert_eq!(found.as_ref().and_then(Scalar::text), expected, "{value}");
+        }
+    }
 }

@@ -331,6 +331,7 @@ impl Puller {
             _ => Ok(piece),
         });
         let piece = piece.map_err(|error| Trouble::decode(place, error))?;
+        self.envelope.no_error(&found, &call.url)?;
         answer.body.let_go(bytes);
         let said = self.shown(said, call);
         let url = self.url_hash(&call.url);
@@ -442,7 +443,7 @@ impl Puller {
     ) -> Result<Page, Trouble> {
         let found = self.beside(reading.clone(), self.envelope.paths().to_vec()).await;
         let said = self.envelope.said(&found, &answer, &call.url)?;
-        if let Some(error) = reading.error().filter(|_| is_left_to_it(&self.feed)) {
+        if let Some(error) = reading.error(true).filter(|_| is_left_to_it(&self.feed)) {
             return Err(Trouble::decode(call.shown(), error));
         }
         if self.feed.may_lack && said.counts_some() && !said.has_none() {

@@ -155,11 +155,12 @@ impl Reading {
         if found.iter().filter_map(Scalar::text).any(|text| text.contains(MARK)) {
             found = self.beside(wanted);
         }
-        let lacks = match &piece {
+        let has_list = piece.as_ref().is_ok_and(|piece| piece.lacking.is_none());
+        let is_none = match &piece {
             Ok(piece) => piece.lacking.is_some() || piece.is_empty() && is_left_to_it(intake.feed),
             Err(error) => matches!(error, DecodeError::Layout(_) | DecodeError::Lacking(_)),
         };
-        let instead = if lacks { self.error() } else { None };
+        let instead = if is_none { self.error(has_list) } else { None };
         let piece = instead.map_or(piece, Err);
         match bytes {
             Ok(bytes) => Read::of(found, piece, bytes),
@@ -168,10 +169,11 @@ impl Reading {
     }
 
     /// The error that it is in place of records, if it says so in JSON: none that is large is one alone.
-    pub(super) fn error(&self) -> Option<DecodeError> {
+    /// `has_list`: as [`error_in`].
+    pub(super) fn error(&self, has_list: bool) -> Option<DecodeError> {
         let mark = self.charset.and_then(Charset::plain)?;
         let text = self.body.held()?.get(mark..)?;
-        (self.format == Format::Json).then(|| error_in(text))?
+        (self.format == Format::Json).then(|| error_in(text, has_list))?
     }
 
     /// Hashes of the names in its outermost object; none of what is no object of JSON. It may block.
@@ -306,6 +308,7 @@ fn unread(fault: &UnpackError) -> DecodeError {
         UnpackError::Unread(_) => DecodeError::Encoding(text),
     }
 }
+
 /// Whether it is left to an answer to say that it is an error: nobody said what a good one looks like.
 pub(super) const fn is_left_to_it(feed: &Feed) -> bool {
     matches!(&feed.origin, Origin::Http(Request { success: None, .. }))

@@ -12,7 +12,7 @@ use marsad_shared::{
     mask::{MASK, holds_card},
 };
 
-use crate::decode::{DECIDE, DecodeError};
+use crate::decode::{DECIDE, DecodeError, KEYLESS};
 
 /// For each column the index of its cell, and of the cell that says whether the record was deleted.
 #[derive(Clone, Debug)]
@@ -116,7 +116,9 @@ impl Headers {
             Drift { field, change: Change::New, kind: Some(FieldType::Text) }
         };
         drift.extend(beside.into_iter().map(new));
-        Err(DecodeError::Drift { drift, text, remedy: DECIDE })
+        let needed = fields.iter().zip(&cells).any(|(field, at)| field.required && *at == NOWHERE);
+        let remedy = if needed { KEYLESS } else { DECIDE };
+        Err(DecodeError::Drift { drift, text, remedy })
     }
 }
 

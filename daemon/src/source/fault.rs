@@ -19,12 +19,12 @@ use reqwest::{
 };
 use url::Url;
 
-pub use self::tls::peer_until;
 use self::{
     causes::{cause, causes},
     remedy::{remedy, remedy_of},
     tls::of_tls,
 };
+pub use self::{proxy::is_of_proxy, tls::peer_until};
 use super::{
     client::Forbidden,
     gate::HeldBy,
@@ -116,9 +116,12 @@ impl FetchError {
         }
     }
 
-    /// What it means to a feed that says so of its status. A gateway knows nothing of cursors.
+    /// What it means to a feed that says so of its status. A gateway knows nothing of cursors, nor does a proxy of ours.
     #[must_use]
     pub fn meaning(self, status: u16, meaning: OnStatus) -> Self {
+        if self.is_ours() {
+            return self;
+        }
         let text = self.to_string();
         match meaning {
             OnStatus::Retry if !matches!(self, Self::Throttled { .. }) => {

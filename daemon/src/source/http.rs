@@ -326,7 +326,8 @@ impl HttpSource {
         let headers = without_echo(headers, |code| self.ours.is_in(code));
         let there = self.gate.there();
         let error = FetchError::of_answer(status, &headers, &said, there, url);
-        let error = error.of_proxy(status, &headers, url, self.http.proxy.as_ref());
+        let way = (url, self.http.proxy.as_ref());
+        let error = error.of_proxy(status, &headers, |word| self.ours.is_in(word), way);
         let error = error.rewritten(|text| text.replacen(&shown(url), shown_as, 1));
         let error = self.signer.doubted(error, self.times());
         if status == StatusCode::UNAUTHORIZED && self.signer.shows_password() {

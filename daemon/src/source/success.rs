@@ -37,32 +37,41 @@ pub fn judge(rule: &SuccessRule, found: &Scalar) -> Result<(), Failure> {
             good.then_some(()).ok_or_else(failed)
         }
         (SuccessRule::Equals { .. }, Scalar::Absent | Scalar::Null) => Err(Failure::Silent),
-        (SuccessRule::NoError { .. }, Scalar::Text(text) | Scalar::Json(text)) => {
-            let none = ["", "false", "0", "[]", "{}"].contains(&text.trim());
-            none.then_some(()).ok_or_else(|| {
-                Failure::Said(format!("the answer is an error ({})", words_of(text)))
+        (SuccessRule::NoError { .. }, found) => {
+            let error = value_of(found).filter(|value| !decode::json::is_nothing(value));
+            error.map_or(Ok(()), |_| {
+                let words = words_of(found.text().unwrap_or_default());
+                Err(Failure::Said(format!("the answer is an error ({words})")))
             })
         }
-        (SuccessRule::NoError { .. }, Scalar::Absent | Scalar::Null) => Ok(()),
     }
 }
 
-/// What an answer says that has an error beside its records, where nobody said what a good one looks like.
-pub fn error_beside(found: &Scalar) -> Option<String> {
-    let value = match found {
-        Scalar::Absent | Scalar::Null => return None,
-        Scalar::Text(text) => Value::String(text.clone()),
-        // What is no JSON, as our own masks may make it, is an error all the same.
-        Scalar::Json(text) => serde_json::from_str(text).unwrap_or(Value::Bool(true)),
-    };
+/// What an answer says that has an error beside its records, where nobody said what a good one looks like. `message`: what
+/// stands beside that, if it has no words of its own.
+pub fn error_beside(found: &Scalar, message: &Scalar) -> Option<String> {
+    let value = value_of(found)?;
     if decode::json::is_nothing(&value) {
         return None;
     }
-    let words = decode::json::words_of(&value).unwrap_or_else(|| value.to_string());
+    let own = decode::json::words_of(&value);
+    let words = own.or_else(|| message.text().map(str::to_owned));
+    let words = words.unwrap_or_else(|| value.to_string());
     Some(format!(
         "the answer holds an error beside its records ({}); if it is whole all the same, say in `success` what a good one looks like",
         of_people(&words)
     ))
+}
+
+/// What stands there; `None`: nothing. What is no JSON, as our own masks may make it, is text.
+fn value_of(found: &Scalar) -> Option<Value> {
+    match found {
+        Scalar::Absent | Scalar::Null => None,
+        Scalar::Text(text) => Some(Value::String(text.clone())),
+        Scalar::Json(text) => {
+            Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone())))
+        }
+    }
 }
 
 /// The words of an error, or all of it where it has none of its own.

@@ -1,5 +1,7 @@
 //! What would make a refused thing acceptable, in a sentence.
 
+use encoding_rs::Encoding;
+
 use super::{Kind, Place};
 use crate::id::{FeedId, QuarantineId};
 
@@ -73,10 +75,11 @@ pub fn fix(
 
 /// Whether a row is said to be no text in the encoding that it was read in.
 pub fn is_no_text(reason: &str) -> bool {
-    ["the record is not ", "the line is not ", "the row is not "].iter().any(|it| {
-        // An encoding's name is one word.
-        reason.strip_prefix(it).is_some_and(|name| name.contains('-') && !name.contains(' '))
-    })
+    let said = reason.split("; ").next().unwrap_or_default();
+    let Some((what, encoding)) = said.split_once(" is not ") else { return false };
+    let is_whole = matches!(what, "the record" | "the line");
+    let is_cell = what.strip_prefix("cell ").is_some_and(|number| number.parse::<u64>().is_ok());
+    (is_whole || is_cell) && Encoding::for_label(encoding.as_bytes()).is_some()
 }
 
 /// Whether the row itself is written so that no setting makes sense of it.
@@ -114,6 +117,20 @@ mod tests {
                 field("grade"),
                 false,
                 &["marsad resync health/visits --full"],
+            ),
+            (
+                Kind::Row,
+                "cell 2 is not windows-1256; have it written in windows-1256",
+                Place::default(),
+                true,
+                &["`encoding` of health/visits"],
+            ),
+            (
+                Kind::Row,
+                "the record is not a number",
+                Place::default(),
+                true,
+                &["mend the block of health/visits"],
             ),
             (
                 Kind::Row,

@@ -48,11 +48,16 @@ pub enum OffsetForm {
 impl Zone {
     /// That of a time of day with what stands behind it. What no one writes is taken for UTC.
     fn of(time: &str) -> Self {
-        let time = time.split_once('[').map_or(time, |(time, _)| time);
+        let (time, is_named) = time.split_once('[').map_or((time, false), |(time, _)| (time, true));
         let Some(at) = time.find(['+', '-']) else {
-            return if time.ends_with(['Z', 'z']) { Self::Zulu } else { Self::Unnamed };
+            let is_zulu = is_named || time.ends_with(['Z', 'z']);
+            return if is_zulu { Self::Zulu } else { Self::Unnamed };
         };
-        let (sign, digits) = time.split_at(at).1.split_at(1);
+        let (clock, offset) = time.split_at(at);
+        if !clock.ends_with(|end: char| end.is_ascii_digit()) {
+            return Self::Zulu;
+        }
+        let (sign, digits) = offset.split_at(1);
         let form = match digits.len() {
             2 => OffsetForm::Hours,
             4 => OffsetForm::Plain,
@@ -115,7 +120,13 @@ impl Spelling {
     #[must_use]
     pub fn followed_by(self, later: Self) -> Self {
         let (before, since) = (self.digits_with(later), later.digits_with(self));
-        if before == since { since } else { later }
+        if before == since {
+            return since;
+        }
+        // Of two that are named the earlier clock stays: where clocks are set, each is there for half a year.
+        let is_named = self.zone != Zone::Unnamed && later.zone != Zone::Unnamed;
+        let zone = if is_named { self.zone.with(later.zone) } else { later.zone };
+        Self { zone, ..later }
     }
 
     /// Whether all times had as many digits behind the second.
@@ -147,6 +158,8 @@ mod tests {
             ("2026-11-24T10:00:05-0530", 0, offset(-330, OffsetForm::Plain), false),
             ("2026-11-24 10:00:05+00", 0, offset(0, OffsetForm::Hours), true),
             ("2026-11-24T14:00:05+04:00[Asia/Dubai]", 0, gulf, false),
+            ("2026-11-24T14:00:05[Asia/Dubai]", 0, Zone::Zulu, false),
+            ("2026-11-24 14:00:05 +0400", 0, Zone::Zulu, true),
             ("2026-11-24T14:00:05.250", 3, Zone::Unnamed, false),
             ("2026-11-24 14:00:05", 0, Zone::Unnamed, true),
             ("2026-11-24T14:00:05+04:00:30", 0, Zone::Zulu, false),
@@ -173,7 +186,11 @@ mod tests {
             ("T10:00:05", "T10:00:05Z", "Z"),
         ] {
             for (one, other) in [(one, other), (other, one)] {
-                assert_eq!(of(one).with(of(other)).zone, Zone::of(zone), "{one} with {other}");
+                assert_eq!(
+                    of(one).with(of(other)).zone,
+                    Zone::of(&format!("00{zone}")),
+                    "{one} with {other}"
+                );
             }
         }
         let both = of("T10:00:05.5Z").with(of("T10:00:05Z"));
@@ -183,6 +200,8 @@ mod tests {
         assert_eq!((fewer.fraction, fewer.fewest), (3, 0));
         let other = of(" 10:00:05");
         assert_eq!(of("T10:00:05.123Z").followed_by(other), other, "it writes otherwise by now");
+        let (winter, summer) = (of("T10:00:05+01:00"), of("T10:00:05+02:00"));
+        assert_eq!(summer.followed_by(winter).followed_by(summer).zone, winter.zone);
         assert!(of("T10:00:05Z").is_ours());
     }
 }

@@ -76,13 +76,19 @@ fn spelled(at: Timestamp, own: &Own, end: End) -> String {
     let (shown, zone) = match zone {
         Zone::Zulu => (Offset::UTC.to_datetime(at), "Z".to_owned()),
         Zone::Offset { minutes, form } => {
-            let offset = Offset::from_seconds(i32::from(minutes) * 60).unwrap_or(Offset::UTC);
+            // Where clocks may be set back, rows come that show up to an hour less than those before them.
+            let is_set = minutes != 0 && end == End::From;
+            let seconds = (i32::from(minutes) - if is_set { HOUR } else { 0 }) * 60;
+            let offset = Offset::from_seconds(seconds).unwrap_or(Offset::UTC);
             (offset.to_datetime(at), written_offset(offset, form))
         }
         Zone::Unnamed => (earliest(&own.zone, at), String::new()),
     };
     format!("{}{zone}", printer.datetime_to_string(&shown))
 }
+
+/// In minutes.
+const HOUR: i32 = 60;
 
 fn written_offset(offset: Offset, form: OffsetForm) -> String {
     let sign = if offset.is_negative() { '-' } else { '+' };

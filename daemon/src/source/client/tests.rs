@@ -75,40 +75,46 @@ async fn a_proxy_that_fails_is_not_the_partner() {
 #[tokio::test]
 async fn the_word_of_a_proxy_is_not_the_partners() {
     let folder = tempfile::tempdir().unwrap();
+    let (network, down) = (Reason::Network, Reason::Http5xx);
     for (status, header, reason, said) in [
+        (403, Some(("x-squid-error", "ERR_ACCESS_DENIED 0")), network, "(ERR_ACCESS_DENIED 0)"),
         (
-            403,
-            Some(("x-squid-error", "ERR_ACCESS_DENIED 0")),
-            Reason::Network,
-            "(ERR_ACCESS_DENIED 0)",
+            511,
+            Some(("x-squid-error", "ERR_CACHE_ACCESS_DENIED 0")),
+            network,
+            "our proxy http://127",
         ),
-        (511, Some(("x-squid-error", "ERR_CACHE_ACCESS_DENIED 0")), Reason::Network, "our proxy"),
+        (407, Some(("x-squid-error", "ERR_CACHE_ACCESS_DENIED 0")), network, "without a log-in"),
         (
             403,
             Some(("proxy-status", "gate; error=http_request_denied")),
-            Reason::Network,
-            "the partner is not to blame",
+            network,
+            "not the partner",
         ),
         (
-            503,
-            Some(("x-squid-error", "ERR_CONNECT_FAIL 111")),
-            Reason::Http5xx,
-            "whether it reaches the partner",
+            403,
+            Some(("proxy-status", "far; error=http_request_denied, near; received-status=403")),
+            Reason::Auth,
+            "the partner answered 403",
         ),
-        (
-            503,
-            Some(("proxy-status", "gate; received-status=503")),
-            Reason::Http5xx,
-            "the partner answered",
-        ),
+        (503, Some(("x-squid-error", "ERR_CONNECT_FAIL 111")), down, "(ERR_CONNECT_FAIL 111)"),
+        (503, Some(("proxy-status", "gate; received-status=503")), down, "the partner answered"),
         (403, None, Reason::Auth, "the partner answered 403"),
+        (
+            403,
+            Some(("proxy-status", "gate; error=x; details=\"s3cret-0123456789\"")),
+            network,
+            "repeats a secret",
+        ),
     ] {
         let headers: Vec<_> = header.into_iter().collect();
         let proxy = Server::start(move |_, _| says(status, &headers, "")).await;
         let base: Url = "http://10.77.77.77/".parse().unwrap();
-        let way = Http { proxy: Some(proxy.url("/")), ..plain(base) };
+        let auth = Auth::Bearer { token: "s3cret-0123456789".into() };
+        let way = Http { proxy: Some(proxy.url("/")), ..http(base, auth) };
         let error = get(&source(way, folder.path())).await.unwrap_err();
         let text = error.to_string();
+        assert!(!text.contains("s3cret"), "{text}");
         assert!(error.reason() == Some(reason) && text.contains(said), "{error:?}");
     }
 }

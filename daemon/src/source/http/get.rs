@@ -21,7 +21,7 @@ use crate::{
         auth::Session,
         body::{self, Body},
         call::Call,
-        fault::{FetchError, is_good, is_of_gateway, shown, unasked},
+        fault::{FetchError, is_good, is_of_gateway, is_of_proxy, shown, unasked},
         proof,
         said::READ_MAX,
     },
@@ -137,8 +137,8 @@ impl HttpSource {
             session,
             open_ended,
         };
-        // A gateway does not know what its partner has.
-        let theirs = !is_of_gateway(response.headers());
+        // A gateway does not know what its partner has, nor does a proxy.
+        let theirs = !is_of_gateway(response.headers()) && !is_of_proxy(response.headers());
         if call.meaning(status.as_u16()) == Some(OnStatus::Empty) && theirs {
             return Ok(answer(take(response.headers_mut()), Bytes::new().into(), true));
         }

@@ -185,7 +185,8 @@ fn key_place(auth: &At<RawAuth>, report: &mut Report<'_>) -> Option<(KeyPlace, S
 
 /// RFC 9110 section 5.6.2.
 fn is_token(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 pub(super) fn is_header_name(at: &At<String>, report: &mut Report<'_>) -> bool {

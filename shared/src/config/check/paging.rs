@@ -1,6 +1,6 @@
 //! How one page leads to the next, and which is the last.
 
-use super::{path, request::Carriers};
+use super::{auth::is_header_name, path, request::Carriers};
 use crate::{
     config::{
         raw::{RawFeed, RawPagination},
@@ -127,7 +127,7 @@ fn overlap(feed: &RawFeed, raw: &RawPagination, report: &mut Report<'_>) -> Opti
 fn next(feed: &RawFeed, block: &At<RawPagination>, report: &mut Report<'_>) -> Option<NextAt> {
     let raw = &block.value;
     match (&raw.next, &raw.next_header) {
-        (Given::Absent, Given::Here(at)) => Some(NextAt::Header(at.value.clone())),
+        (Given::Absent, Given::Here(at)) => header_name(at, report).map(NextAt::Header),
         (Given::Here(_), Given::Here(at)) => {
             report.wrong(&at.place, "stands beside next", "write one of the two");
             None
@@ -138,6 +138,11 @@ fn next(feed: &RawFeed, block: &At<RawPagination>, report: &mut Report<'_>) -> O
         }
         (_, Given::Wrong) | (Given::Wrong, Given::Here(_)) => None,
     }
+}
+
+/// The name of a header of the answer.
+fn header_name(at: &At<String>, report: &mut Report<'_>) -> Option<String> {
+    is_header_name(at, report).then(|| at.value.clone())
 }
 
 /// The flag of a page, which says one of two things.
@@ -162,7 +167,7 @@ fn total(
 ) -> Result<Option<Total>, Reported> {
     let records = raw.total.checked(|at| path::scalar(at, feed, report))?;
     let pages = raw.total_pages.checked(|at| path::scalar(at, feed, report))?;
-    let header = raw.total_header.checked(|at| Some(at.value.clone()))?;
+    let header = raw.total_header.checked(|at| header_name(at, report))?;
     let beside = match (&records, &header) {
         (Some(_), _) => raw.total_header.place().or(raw.total_pages.place()).zip(Some("total")),
         (None, Some(_)) => raw.total_pages.place().zip(Some("total_header")),

@@ -21,7 +21,7 @@ fn case(feed: &'static str, rows: &'static Rows) -> Case {
 
 #[tokio::test]
 async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()> {
-    let cases: [(&str, &Rows, &str); 8] = [
+    let cases: [(&str, &Rows, &str); 9] = [
         (
             "millis",
             &[
@@ -77,7 +77,17 @@ async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()>
         (
             "behind",
             &[("2020-03-01T19:00:07-05:00", 0), ("2020-03-01T19:00:08-05:00", 1)],
-            "2020-03-01T19:00:08-05:00",
+            "2020-03-01T18:00:08-06:00",
+        ),
+        // Clocks are set back: what comes later shows less.
+        (
+            "set",
+            &[
+                ("2020-10-25T02:45:00+02:00", 0),
+                ("2020-10-25T02:10:00+01:00", 1),
+                ("2020-10-25T02:50:00+01:00", 1),
+            ],
+            "2020-10-25T01:50:00+00:00",
         ),
         // Who always writes six digits may take nothing else.
         (

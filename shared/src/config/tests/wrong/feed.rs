@@ -169,6 +169,18 @@ fn of_a_feed_over_http() {
             "pagination = { kind = \"page\", param = \"p\", total = \"$.n\", total_pages = \"$.m\" }",
             "pagination.total_pages: stands beside total; write one of the two",
         ),
+        (
+            "pagination = { kind = \"page\", param = \"p\", total = \"$.n\", total_header = \"X-N\" }",
+            "pagination.total_header: stands beside total; write one of the two",
+        ),
+        (
+            "pagination = { kind = \"page\", param = \"p\", total_header = \"X-N\", total_pages = \"$.m\" }",
+            "pagination.total_pages: stands beside total_header; write one of the two",
+        ),
+        (
+            "pagination = { kind = \"page\", param = \"p\", total_header = \"X N\" }",
+            "pagination.total_header: \"X N\" is not the name of a header; write a name such as \"X-Api-Key\"",
+        ),
         ("pagination = { param = \"p\" }", "pagination.kind: is missing; add it to this block"),
         (
             "method = \"GET\"\njson = { q = 1 }",
