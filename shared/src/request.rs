@@ -360,6 +360,13 @@ pub struct Writing {
     pub zone: TimeZone,
 }
 
+impl Writing {
+    /// Whether times go out as the partner writes its own: nobody said otherwise.
+    pub fn is_the_partners(&self) -> bool {
+        self.time == TimeFormat::Rfc3339 && self.zone == TimeZone::UTC
+    }
+}
+
 /// How a time is written for a partner.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TimeFormat {

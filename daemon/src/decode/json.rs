@@ -16,7 +16,7 @@ mod scan;
 mod strict;
 mod walk;
 
-pub(crate) use error::{ERRORS, error_in, is_nothing, words_of};
+pub(crate) use error::{ERRORS, FLAGS, PARTS, error_in, is_no, is_nothing, words_of};
 pub(crate) use name::Name;
 pub(crate) use object::{Object, Written};
 use query::built;

@@ -8,7 +8,7 @@ use marsad_shared::{
     feed::{Feed, Mode},
     health::{PollResult, Reason},
     record::{Batch, Spelling},
-    request::{Incremental, Request},
+    request::{By, Incremental, Request},
     run::Counts,
     store::{
         cache::{Position, Validators, Walk},
@@ -132,6 +132,8 @@ pub(super) struct Course {
     /// How the partner writes the times of its cursor, as far as is known: what is asked for next is written so. How this leg is
     /// asked for stands in it.
     pub(super) spelling: Option<Spelling>,
+    /// How the times were written that the walk was asked for by; `None`: it was asked for by none.
+    asked: Option<Spelling>,
     /// Where the cursor would have gone behind the last walk from where it stands, which nothing bore out.
     looked: Option<String>,
     pub(super) best: Option<String>,
@@ -217,6 +219,7 @@ impl Course {
             confirmed,
             declared,
             spelling,
+            asked: None,
             looked: look.filter(|look| look.from == position.cursor).map(|look| look.to),
             stood: position.cursor,
             best: None,
@@ -379,6 +382,7 @@ impl Course {
             stood: self.stood.clone(),
             moved,
             waits: !self.is_by_hand(),
+            respelled: self.is_respelled(),
             // What was in a cache before this walk began may be what the last one saw.
             looked: self.looked.clone().filter(|_| self.told_from() == self.began_at),
         }
@@ -388,6 +392,26 @@ impl Course {
     pub(super) fn settle(&mut self, settled: Settled) {
         self.joined = matches!(settled, Settled::Joined { .. });
         self.settled = Some(settled);
+    }
+
+    /// How the times are written that its first leg is asked for by: as the partner writes its own, or else as `start` is.
+    pub(super) fn first_spelling(&self, request: &Request) -> Spelling {
+        self.spelling.unwrap_or_else(|| spelling_of_start(request))
+    }
+
+    /// Notes how its legs are asked for, if by times in the partner's own spelling.
+    pub(super) fn ask_in_spelling(&mut self, request: &Request) {
+        let Some(incremental) = &request.incremental else { return };
+        let Leg { since, until, spelling, .. } = &self.leg;
+        let by_times = since.is_some() || until.is_some() || incremental.start.is_some();
+        let is_asked =
+            matches!(incremental.by, By::Field(_)) && incremental.writing.is_the_partners();
+        self.asked = (by_times && is_asked).then_some(*spelling);
+    }
+
+    /// Whether the partner turned out to write its times otherwise than its legs were asked for.
+    fn is_respelled(&self) -> bool {
+        self.asked.zip(self.spelling).is_some_and(|(asked, known)| asked != known)
     }
 
     /// Hears how the partner writes its times. What is under way is asked for as it was: a partner's token may be good for the
@@ -487,4 +511,10 @@ impl Met {
             self.keys = self.keys.wrapping_add(hash.key);
         }
     }
+}
+
+/// How the time is written from which a feed starts, as far as that tells.
+pub(super) fn spelling_of_start(request: &Request) -> Spelling {
+    let start = request.incremental.as_ref().and_then(|incremental| incremental.start.as_deref());
+    start.and_then(Spelling::of).unwrap_or_default()
 }

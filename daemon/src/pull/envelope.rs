@@ -10,11 +10,14 @@ use marsad_shared::{
 use url::Url;
 
 use crate::{
-    decode::{Scalar, json::ERRORS},
+    decode::{
+        Scalar,
+        json::{ERRORS, FLAGS, PARTS},
+    },
     source::{
         fault::FetchError,
         http::Answer,
-        success::{error_beside, judge},
+        success::{error_beside, failed, in_part, judge, says_no, says_yes},
     },
 };
 
@@ -32,8 +35,8 @@ pub(crate) struct Envelope {
     total_header: Option<String>,
     handle: Option<Places>,
     success: Option<(Places, Success)>,
-    /// Where an error may stand, if nobody said what a good answer looks like.
-    errors: Places,
+    /// Where an error may stand, if nobody said what a good answer looks like: [`ERRORS`], [`FLAGS`], [`PARTS`] and [`MESSAGE`].
+    errors: Option<Places>,
 }
 
 /// What a page says beside its records.
@@ -111,11 +114,12 @@ impl Envelope {
             && let Some(first) = names.first()
             && matches!(feed.format, None | Some(Format::Json))
         {
-            let beside = ERRORS.iter().chain([&MESSAGE]).filter(|name| first != *name);
-            let paths = beside.map(|name| ScalarPath::Plain(vec![(*name).to_owned()]));
+            let names = ERRORS.iter().chain(&FLAGS).chain(&PARTS).chain([&MESSAGE]);
+            // The records' own member is none.
+            let name = |name: &&str| if *name == first { "" } else { *name }.to_owned();
             let before = envelope.paths.len();
-            envelope.paths.extend(paths);
-            envelope.errors = before..envelope.paths.len();
+            envelope.paths.extend(names.map(|each| ScalarPath::Plain(vec![name(each)])));
+            envelope.errors = Some(before..envelope.paths.len());
         }
         envelope
     }
@@ -138,9 +142,18 @@ impl Envelope {
     /// # Errors
     /// [`FetchError`], which a moment may cure.
     pub(crate) fn no_error(&self, found: &[Scalar], url: &Url) -> Result<(), FetchError> {
-        let there = found.get(self.errors.clone()).unwrap_or_default();
-        let (message, errors) = there.split_last().unwrap_or((&Scalar::Absent, &[]));
-        match errors.iter().find_map(|error| error_beside(error, message)) {
+        let there = self.errors.clone().and_then(|places| found.get(places)).unwrap_or_default();
+        let Some((message, rest)) = there.split_last() else { return Ok(()) };
+        let (errors, rest) = rest.split_at(ERRORS.len().min(rest.len()));
+        let (flags, parts) = rest.split_at(FLAGS.len().min(rest.len()));
+        let flag = |found: &[Scalar], is: fn(&Scalar) -> bool, names: &[&'static str]| {
+            found.iter().position(is).and_then(|at| names.get(at).copied())
+        };
+        let words = errors.iter().find_map(|error| error_beside(error, message));
+        let words =
+            words.or_else(|| flag(flags, says_no, &FLAGS).map(|name| failed(name, message)));
+        let words = words.or_else(|| flag(parts, says_yes, &PARTS).map(in_part));
+        match words {
             Some(words) => Err(FetchError::of(Reason::RemoteFault, url, &words)),
             None => Ok(()),
         }

@@ -9,7 +9,12 @@ use marsad_shared::{
 };
 use reqwest::StatusCode;
 
-use super::{Puller, course::as_of, page, reading::Reading};
+use super::{
+    Puller,
+    course::{as_of, spelling_of_start},
+    page,
+    reading::Reading,
+};
 use crate::{
     decode::Scalar,
     source::{
@@ -85,8 +90,9 @@ impl Puller {
             // The walk begins elsewhere.
             return None;
         }
-        let spelling = position.ended.as_ref().and_then(|ended| ended.spelling).unwrap_or_default();
-        let since = self.since(request, position.cursor.as_deref());
+        let spelling = position.ended.as_ref().and_then(|ended| ended.spelling);
+        let spelling = spelling.unwrap_or_else(|| spelling_of_start(request));
+        let since = self.since(request, position.cursor.as_deref(), spelling);
         let first = match self
             .first
             .take()

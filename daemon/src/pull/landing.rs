@@ -57,6 +57,8 @@ pub(super) enum Stay {
     Unproven,
     /// Nothing shows whether one was changed behind the page that was being read, and it is looked at once more.
     Unordered,
+    /// Times were asked for otherwise than the partner writes its own, as it turned out, and it is looked at once more.
+    Respelled,
 }
 
 /// What decides where the cursor goes, before it is known what the walk brought.
@@ -73,6 +75,8 @@ pub(super) struct Landing {
     pub(super) moved: Option<String>,
     /// Whether it may wait for a second look, which comes of itself.
     pub(super) waits: bool,
+    /// Whether the partner writes its times otherwise than they were asked for: who compares texts may have left some out.
+    pub(super) respelled: bool,
     /// Where the first look had led, if this is the second from the same place.
     pub(super) looked: Option<String>,
 }
@@ -106,6 +110,9 @@ impl Landing {
         if slips.short && self.all {
             // Elsewhere a total may count more than what was asked for.
             return stays(Stay::Short);
+        }
+        if self.respelled && self.waits && looked.is_none() && moved != stood {
+            return stays(Stay::Respelled);
         }
         let proven = !slips.changed(counts) || moved == stood;
         match slips.unproven().filter(|_| self.waits && !proven) {
@@ -320,6 +327,44 @@ mod tests {
         ] {
             let expected = Landed { cursor, stay, look: waiting };
             assert_eq!(landing.of(&counts), expected, "{why}: {landing:?} {counts:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_otherwise_than_it_is_written_is_asked_for_twice() {
+        let text = |value: &str| Some(value.to_owned());
+        let new = Counts { inserted: 1, ..Counts::default() };
+        let respelled = Landing {
+            respelled: true,
+            stood: text("4"),
+            moved: text("9"),
+            waits: true,
+            ..Landing::default()
+        };
+        let look = || Some(Look { from: text("4"), to: "9".to_owned() });
+        for (landing, expected, why) in [
+            (
+                respelled.clone(),
+                Landed { cursor: text("4"), stay: Some(Stay::Respelled), look: look() },
+                "once",
+            ),
+            (
+                Landing { looked: text("9"), moved: text("12"), ..respelled.clone() },
+                Landed { cursor: text("12"), ..Landed::default() },
+                "and then it is known",
+            ),
+            (
+                Landing { moved: text("4"), ..respelled.clone() },
+                Landed { cursor: text("4"), ..Landed::default() },
+                "it would not go on",
+            ),
+            (
+                Landing { waits: false, ..respelled },
+                Landed { cursor: text("9"), ..Landed::default() },
+                "by a person",
+            ),
+        ] {
+            assert_eq!(landing.of(&new), expected, "{why}");
         }
     }
 }

@@ -12,6 +12,7 @@ use marsad_shared::{
     clock::plus,
     feed::Feed,
     health::Reason,
+    record::Spelling,
     request::{By, Each, Incremental, Request, Window},
     run::{Counts, Outcome},
     store::{
@@ -79,8 +80,9 @@ impl Puller {
                     .to_owned(),
             );
         }
-        let since = self.since(request, course.since.as_deref());
-        course.leg = Leg { since, spelling: course.spelling.unwrap_or_default(), ..Leg::default() };
+        let spelling = course.first_spelling(request);
+        let since = self.since(request, course.since.as_deref(), spelling);
+        course.leg = Leg { since, spelling, ..Leg::default() };
         if let Some(each) = &request.each {
             let parent = each.feed.clone();
             let read = self.services.store.cache.call(move |cache| cache.position(&parent)).await?;
@@ -318,8 +320,13 @@ impl Puller {
         declared.is_some_and(|declared| declared != self.declared)
     }
 
-    /// What is asked for when the cursor stands at `cursor`.
-    pub(super) fn since(&self, request: &Request, cursor: Option<&str>) -> Option<String> {
+    /// What is asked for when the cursor stands at `cursor`, of a partner that writes its times so.
+    pub(super) fn since(
+        &self,
+        request: &Request,
+        cursor: Option<&str>,
+        spelling: Spelling,
+    ) -> Option<String> {
         let (incremental, cursor) = (request.incremental.as_ref()?, cursor?);
         match incremental.by {
             By::Clock => return Some(behind(cursor, incremental.lookback)),
@@ -327,9 +334,17 @@ impl Puller {
             By::Field(_) | By::Here { .. } => {}
         }
         // Before the columns are known the cursor is asked with as it stands: `lookback` needs its type.
-        Some(
-            self.columns_rule(incremental)
-                .map_or_else(|| cursor.to_owned(), |rule| rule.since(cursor)),
-        )
+        let Some(rule) = self.columns_rule(incremental) else { return Some(cursor.to_owned()) };
+        let since = rule.since(cursor);
+        let is_loose = incremental.writing.is_the_partners() && spelling.is_loose();
+        Some(if is_loose && rule.is_time() { before_second(&since) } else { since })
     }
+}
+
+/// A whole second that lies before a time, however many digits that is written with: `Z` is greater than any digit, and greater
+/// than the point before them, so that who compares texts has `07.25Z` before `07.2Z`, and both before `07Z`.
+fn before_second(since: &str) -> String {
+    let Ok(at) = since.parse::<Timestamp>() else { return since.to_owned() };
+    let second = Timestamp::from_second(at.as_second() - 1);
+    second.map_or_else(|_| since.to_owned(), |second| second.to_string())
 }

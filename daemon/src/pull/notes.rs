@@ -35,6 +35,10 @@ pub(super) fn stay(stay: Stay, request: &Request) -> String {
              being read may lie before what came later; ",
             ", and then it goes on; having the partner sort by that field spares it",
         ),
+        Stay::Respelled => (
+            "the partner writes its times otherwise than they were asked for, and may have left some out; ",
+            ", in its own spelling, and then it goes on",
+        ),
         Stay::Strange => (
             "what stood at the end of a page, or was null among its records, is no record of this feed, and may be the words of an error, \
              or one that the partner could not give; ",

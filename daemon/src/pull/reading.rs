@@ -157,7 +157,9 @@ impl Reading {
         }
         let has_list = piece.as_ref().is_ok_and(|piece| piece.lacking.is_none());
         let is_none = match &piece {
-            Ok(piece) => piece.lacking.is_some() || piece.is_empty() && is_left_to_it(intake.feed),
+            Ok(piece) => {
+                (piece.lacking.is_some() || piece.is_empty()) && is_left_to_it(intake.feed)
+            }
             Err(error) => matches!(error, DecodeError::Layout(_) | DecodeError::Lacking(_)),
         };
         let instead = if is_none { self.error(has_list) } else { None };

@@ -128,6 +128,7 @@ impl Puller {
                 Some(ending) => return Ok(ending),
             },
         };
+        course.ask_in_spelling(request);
         let id = course.run.id;
         let mut read =
             self.fetch(id, walker.pages + 1, &asker, &course.leg, &ask, first, stop).await;

@@ -38,7 +38,7 @@ pub fn judge(rule: &SuccessRule, found: &Scalar) -> Result<(), Failure> {
         }
         (SuccessRule::Equals { .. }, Scalar::Absent | Scalar::Null) => Err(Failure::Silent),
         (SuccessRule::NoError { .. }, found) => {
-            let error = value_of(found).filter(|value| !decode::json::is_nothing(value));
+            let error = value_of(found).filter(|value| !decode::json::is_nothing(value, true));
             error.map_or(Ok(()), |_| {
                 let words = words_of(found.text().unwrap_or_default());
                 Err(Failure::Said(format!("the answer is an error ({words})")))
@@ -51,16 +51,37 @@ pub fn judge(rule: &SuccessRule, found: &Scalar) -> Result<(), Failure> {
 /// stands beside that, if it has no words of its own.
 pub fn error_beside(found: &Scalar, message: &Scalar) -> Option<String> {
     let value = value_of(found)?;
-    if decode::json::is_nothing(&value) {
+    if decode::json::is_nothing(&value, true) {
         return None;
     }
     let own = decode::json::words_of(&value);
     let words = own.or_else(|| message.text().map(str::to_owned));
     let words = words.unwrap_or_else(|| value.to_string());
-    Some(format!(
-        "the answer holds an error beside its records ({}); if it is whole all the same, say in `success` what a good one looks like",
-        of_people(&words)
-    ))
+    Some(format!("the answer holds an error beside its records ({}); {WHOLE}", of_people(&words)))
+}
+
+/// What to do where an answer is whole though it says otherwise.
+const WHOLE: &str = "if it is whole all the same, say in `success` what a good one looks like";
+
+/// The same of one that says by the flag `name` that it failed, and in `message` more of it perhaps.
+pub fn failed(name: &str, message: &Scalar) -> String {
+    let more = message.text().map_or_else(String::new, |text| format!(": {}", of_people(text)));
+    format!("the answer holds records, and says that it failed ({name}{more}); {WHOLE}")
+}
+
+/// The same of one that says by the flag `name` that it is not whole.
+pub fn in_part(name: &str) -> String {
+    format!("the answer says that it is not whole ({name}); {WHOLE}")
+}
+
+/// Whether what stands there is a flag that says no.
+pub fn says_no(found: &Scalar) -> bool {
+    value_of(found).is_some_and(|value| decode::json::is_no(&value))
+}
+
+/// Whether what stands there is true.
+pub fn says_yes(found: &Scalar) -> bool {
+    value_of(found) == Some(Value::Bool(true))
 }
 
 /// What stands there; `None`: nothing. What is no JSON, as our own masks may make it, is text.

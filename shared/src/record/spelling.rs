@@ -134,6 +134,11 @@ impl Spelling {
         self.fraction == self.fewest
     }
 
+    /// Whether one instant may be written in several ways, of which none is the least where texts are compared.
+    pub fn is_loose(&self) -> bool {
+        self.zone == Zone::Zulu && !self.is_even()
+    }
+
     /// Whether it is as the bank writes times.
     pub fn is_ours(&self) -> bool {
         *self == Self::default()
@@ -195,6 +200,8 @@ mod tests {
         }
         let both = of("T10:00:05.5Z").with(of("T10:00:05Z"));
         assert!((both.fraction, both.fewest) == (1, 0) && !both.is_even());
+        assert!(both.is_loose() && !of("T10:00:05.5Z").is_loose());
+        assert!(!of("T10:00:05.5+00:00").with(of("T10:00:05+00:00")).is_loose());
         assert!(of("T10:00:05.123Z").is_even() && of("T10:00:05Z").is_even());
         let fewer = of("T10:00:05.123Z").followed_by(of("T10:00:05Z"));
         assert_eq!((fewer.fraction, fewer.fewest), (3, 0));

@@ -14,24 +14,35 @@ const WRONG: [&str; 6] = ["error", "fail", "failed", "failure", "ko", "nok"];
 /// Members that hold a status of HTTP.
 const STATUSES: [&str; 3] = ["status", "statusCode", "code"];
 /// Members that are false where it went wrong.
-const FLAGS: [&str; 4] = ["success", "ok", "succeeded", "isSuccess"];
-/// What is said in place of an error where there is none, beside noughts and [`FINE`].
-const NONE: [&str; 14] = [
+pub(crate) const FLAGS: [&str; 5] = ["success", "ok", "succeeded", "isSuccess", "Success"];
+/// Members that are true where the answer is not whole, and mean nothing else: no more pages follow by them.
+pub(crate) const PARTS: [&str; 3] = ["timed_out", "incomplete_results", "partialResults"];
+/// What is said in place of an error where there is none, without case and whatever is no letter, beside noughts and [`FINE`].
+const NONE: [&str; 21] = [
+    "",
+    "200ok",
     "false",
+    "no",
     "none",
+    "nil",
     "null",
-    "n/a",
-    "-",
+    "na",
+    "undefined",
     "ok",
     "okay",
     "done",
     "success",
     "succeeded",
     "successful",
-    "no error",
-    "no errors",
-    "error: none",
+    "noerror",
+    "noerrors",
+    "noerrorfound",
+    "noerrorsfound",
+    "لايوجد",
+    "لايوجدخطأ",
 ];
+/// Members of an error that number it: nought is none.
+const CODES: [&str; 4] = ["code", "errorcode", "errcode", "status"];
 /// The status of HTTP of what went well.
 const FINE: i64 = 200;
 /// Where the words of an error stand, the most telling first: problem details (RFC 9457), `OAuth`, JSON:API, `OData`, FHIR, and what
@@ -67,17 +78,24 @@ pub(crate) fn error_in(body: &[u8], has_list: bool) -> Option<DecodeError> {
     }
     let document = serde_json::from_slice(body).ok()?;
     let Value::Object(members) = &document else { return None };
-    let there = |name: &'static str| Some((name, members.get(name)?));
-    let says = ERRORS.into_iter().filter_map(there).find(|(_, value)| !is_nothing(value));
+    let find = |name: &str| {
+        let same = members.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        members.get(name).or(same.map(|(_, value)| value))
+    };
+    let there = |name: &'static str| Some((name, find(name)?));
+    let says = ERRORS.into_iter().filter_map(there).find(|(_, value)| !is_nothing(value, has_list));
     let wrong = |value: &Value| {
         value.as_str().is_some_and(|word| WRONG.contains(&word.to_ascii_lowercase().as_str()))
     };
-    let judged = VERDICTS.iter().find(|name| members.get(**name).is_some_and(wrong));
-    let flagged = FLAGS.iter().find(|name| members.get(**name) == Some(&Value::Bool(false)));
-    let numbered = STATUSES.iter().find(|name| members.get(**name).is_some_and(is_error_status));
+    let words = words_of(&document);
+    // Without a word it may be that of what was asked for.
+    let judged = VERDICTS.iter().find(|name| find(name).is_some_and(wrong));
+    let judged = judged.filter(|_| words.is_some() || !has_list);
+    let flagged = FLAGS.iter().find(|name| find(name).is_some_and(is_no));
+    let numbered = STATUSES.iter().find(|name| find(name).is_some_and(is_error_status));
     let code = says.map(|(name, _)| name).or(judged.copied()).or(flagged.copied());
     let code = code.or(numbered.copied().filter(|_| !has_list))?;
-    let words = says.and_then(|(_, value)| words_of(value)).or_else(|| words_of(&document));
+    let words = says.and_then(|(_, value)| words_of(value)).or(words);
     let mut text = words.unwrap_or_else(|| "it says no more".to_owned());
     if has_list {
         text.push_str(
@@ -94,20 +112,40 @@ fn is_error_status(value: &Value) -> bool {
     status.is_some_and(|status| (400..600).contains(&status))
 }
 
-/// Whether what stands where an error would is none, in all that it holds.
-pub(crate) fn is_nothing(value: &Value) -> bool {
+/// Whether a flag says no: a boolean, or one as text or number.
+pub(crate) fn is_no(value: &Value) -> bool {
+    match value {
+        Value::Bool(yes) => !yes,
+        Value::Number(number) => number.as_i64() == Some(0),
+        Value::String(text) => text.eq_ignore_ascii_case("false") || text == "0",
+        _ => false,
+    }
+}
+
+/// Whether what stands where an error would is none, in all that it holds. `has_list`: there is a list of records beside it,
+/// and then a code that is nought tells, whatever words go with it.
+pub(crate) fn is_nothing(value: &Value, has_list: bool) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,
-        Value::Number(number) => matches!(number.as_i64(), Some(0 | FINE)),
+        Value::Number(number) => number.as_f64() == Some(0.0) || number.as_i64() == Some(FINE),
         Value::String(text) => {
-            let text = text.trim();
-            text.bytes().all(|digit| digit == b'0')
-                || text.parse() == Ok(FINE)
-                || NONE.iter().any(|none| none.eq_ignore_ascii_case(text))
+            let number = text.trim().parse::<f64>();
+            let bare: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+            number.is_ok_and(|number| number == 0.0)
+                || text.trim().parse() == Ok(FINE)
+                || NONE.contains(&bare.to_lowercase().as_str())
         }
-        Value::Array(items) => items.iter().all(is_nothing),
-        Value::Object(members) => members.values().all(is_nothing),
+        Value::Array(items) => items.iter().all(|item| is_nothing(item, has_list)),
+        Value::Object(members) => {
+            let is_code = |name: &str| {
+                let bare = name.to_ascii_lowercase().replace('_', "");
+                CODES.contains(&bare.as_str())
+            };
+            let mut codes = members.iter().filter(|(name, code)| is_code(name) && !code.is_null());
+            members.values().all(|value| is_nothing(value, has_list))
+                || has_list && codes.any(|(_, code)| is_nothing(code, has_list))
+        }
     }
 }
 
@@ -157,7 +195,7 @@ mod tests {
             (r#"{"errors":{"count":0,"items":[]},"data":[]}"#, None),
             (r#"{"error":200,"data":[]}"#, None),
             (r#"{"error":"None","data":[]}"#, None),
-            (r#"{"error":{"code":null,"message":"no"}}"#, Some("error: no")),
+            (r#"{"error":{"code":null,"message":"no room"}}"#, Some("error: no room")),
             (r#"{"error":{"code":0,"message":"nobody is there"}}"#, Some("error: nobody is there")),
             (r#"{"error":null,"errors":["out of time"]}"#, Some("errors: out of time")),
             (r#"{"code":"0450","name":"a region"}"#, None),
@@ -179,8 +217,24 @@ mod tests {
 
     #[test]
     fn an_empty_list_is_no_error_by_its_status() {
-        let empty = r#"{"status":404,"message":"no data found","data":[]}"#;
-        assert!(error_in(empty.as_bytes(), true).is_none());
+        for empty in [
+            r#"{"status":404,"message":"no data found","data":[]}"#,
+            r#"{"error":{"errorCode":"0","message":"it was carried out"},"data":[]}"#,
+            r#"{"error":"NO_ERROR","data":[]}"#,
+            r#"{"error":"لا يوجد خطأ","data":[]}"#,
+            r#"{"error":"0.0","errors":[{"code":"0000"}],"data":[]}"#,
+            r#"{"state":"failure","statuses":[]}"#,
+        ] {
+            assert!(error_in(empty.as_bytes(), true).is_none(), "{empty}");
+        }
+        for failed in [
+            r#"{"Success":false,"data":[]}"#,
+            r#"{"success":"false","data":[]}"#,
+            r#"{"Status":"Failed","message":"no room","data":[]}"#,
+            r#"{"error":{"code":null,"message":"no room"},"data":[]}"#,
+        ] {
+            assert!(error_in(failed.as_bytes(), true).is_some(), "{failed}");
+        }
         let failed = r#"{"success":false,"message":"no room","data":[]}"#;
         let error = error_in(failed.as_bytes(), true).unwrap().to_string();
         assert!(error.contains("no room; if it only has no records, say in `success`"), "{error}");

@@ -80,27 +80,6 @@ async fn an_answer_that_is_none_is_refused_whole_and_moves_no_cursor() -> anyhow
             Reason::RemoteFault,
             "is an error",
         ),
-        (
-            "error-beside",
-            "",
-            with(&json!({ "error": "shard 3 is away" })),
-            Reason::RemoteFault,
-            "an error beside its records (shard 3 is away)",
-        ),
-        (
-            "error-and-empty",
-            "",
-            with(&json!({ "errors": [{ "detail": "all is broken" }], "data": [] })),
-            Reason::RemoteFault,
-            "all is broken",
-        ),
-        (
-            "failed-and-empty",
-            "",
-            with(&json!({ "ok": false, "message": "no room", "data": [] })),
-            Reason::RemoteFault,
-            "no room",
-        ),
         ("no-records-path", "", Reply::json(&json!({ "items": [] })), Reason::Schema, "$.data[*]"),
         (
             "records-are-text",
@@ -134,6 +113,53 @@ async fn an_answer_that_is_none_is_refused_whole_and_moves_no_cursor() -> anyhow
     Ok(())
 }
 
+/// Where nobody said what a good answer looks like, it is left to the answer to say that it is none.
+#[tokio::test]
+async fn an_answer_that_says_that_it_is_none_is_believed() -> anyhow::Result<()> {
+    let table = [
+        (
+            "error-beside",
+            with(&json!({ "error": "shard 3 is away" })),
+            Reason::RemoteFault,
+            "an error beside its records (shard 3 is away)",
+        ),
+        (
+            "failed-beside",
+            with(&json!({ "success": false, "message": "no room" })),
+            Reason::RemoteFault,
+            "says that it failed (success: no room)",
+        ),
+        (
+            "timed-out",
+            with(&json!({ "timed_out": true })),
+            Reason::RemoteFault,
+            "says that it is not whole (timed_out)",
+        ),
+        (
+            "error-and-empty",
+            with(&json!({ "errors": [{ "detail": "all is broken" }], "data": [] })),
+            Reason::RemoteFault,
+            "all is broken",
+        ),
+        (
+            "failed-and-empty",
+            with(&json!({ "ok": false, "message": "no room", "data": [] })),
+            Reason::RemoteFault,
+            "no room",
+        ),
+    ];
+    let cases = table.iter().map(|(feed, reply, ..)| turns(feed, "", reply.clone())).collect();
+    let agency = Agency::start(cases).await?;
+    for (feed, _, cause, words) in table {
+        agency.first(feed).await?;
+        let run = agency.order(feed, false).await?;
+        failed(feed, &run, cause, &[words]);
+        assert_eq!(agency.cursor(feed).await?, Some(at(2)), "{feed}");
+        agency.same(feed, 0..3)?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn nothing_new_is_an_answer() -> anyhow::Result<()> {
     let equals = "success = { path = \"$.code\", equals = [0] }";
@@ -144,6 +170,11 @@ async fn nothing_new_is_an_answer() -> anyhow::Result<()> {
             "no-error",
             "",
             with(&json!({ "error": { "code": 0, "message": "done" }, "data": [] })),
+        ),
+        turns(
+            "no-error-at-all",
+            "",
+            with(&json!({ "errors": [null, { "code": "0000" }], "timed_out": false, "data": [] })),
         ),
         turns("no-content", "", Reply::status(204)),
         turns("code-0", equals, with(&json!({ "data": [] }))),

@@ -21,7 +21,7 @@ fn case(feed: &'static str, rows: &'static Rows) -> Case {
 
 #[tokio::test]
 async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()> {
-    let cases: [(&str, &Rows, &str); 9] = [
+    let cases: [(&str, &Rows, &str); 10] = [
         (
             "millis",
             &[
@@ -79,6 +79,17 @@ async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()>
             &[("2020-03-01T19:00:07-05:00", 0), ("2020-03-01T19:00:08-05:00", 1)],
             "2020-03-01T18:00:08-06:00",
         ),
+        // As Go and Java write: as many digits as there are.
+        (
+            "loose",
+            &[
+                ("2020-03-01T00:00:58Z", 0),
+                ("2020-03-01T00:00:58.5Z", 0),
+                ("2020-03-01T00:00:59.25Z", 0),
+                ("2020-03-01T00:00:59.250001Z", 1),
+            ],
+            "2020-03-01T00:00:58.000000Z",
+        ),
         // Clocks are set back: what comes later shows less.
         (
             "set",
@@ -87,7 +98,8 @@ async fn who_compares_texts_is_asked_in_its_own_spelling() -> anyhow::Result<()>
                 ("2020-10-25T02:10:00+01:00", 1),
                 ("2020-10-25T02:50:00+01:00", 1),
             ],
-            "2020-10-25T01:50:00+00:00",
+            // Once more from where it stood, as what came was written otherwise than it was asked for.
+            "2020-10-25T00:45:00+00:00",
         ),
         // Who always writes six digits may take nothing else.
         (
@@ -135,6 +147,48 @@ async fn who_names_no_zone_is_asked_in_that_of_its_field() -> anyhow::Result<()>
     assert_eq!(agency.rows("local", &["at"])?, wanted);
     let asked = agency.asked("local");
     assert_eq!(asked.last().unwrap().param("since"), Some("2020-03-01T00:00:07.5"));
+    Ok(())
+}
+
+/// Nobody knows how a partner writes its times before it has.
+#[tokio::test]
+async fn what_was_asked_for_otherwise_is_asked_for_again() -> anyhow::Result<()> {
+    let keys = |more: &str| {
+        format!(
+            "incremental = {{ field = \"at\", param = \"since\", start = \"2020-03-01T00:00:00Z\"{more} }}"
+        )
+    };
+    let window = ", until_param = \"until\", step = \"365d\", granularity = \"1ms\"";
+    let case = |feed, more: &str, rows: &'static [&'static str]| {
+        Case::new(feed, &keys(more), move |asked| {
+            let since = asked.param("since").unwrap_or_default();
+            let until = asked.param("until").unwrap_or("9");
+            let there = rows.iter().enumerate();
+            let there = there.filter(|(_, at)| **at >= since && **at < until);
+            data(there.map(|(n, at)| json!({ "id": n.to_string(), "n": n, "at": at })).collect())
+        })
+    };
+    let behind: &[_] = &["2020-02-29T19:30:00-05:00", "2020-03-01T01:00:00-05:00"];
+    let millis: &[_] = &[
+        "2020-03-01T00:00:00.000Z",
+        "2021-03-01T00:00:00.000Z",
+        "2022-03-01T00:00:00.500Z",
+        "2023-03-01T20:00:00.000Z",
+    ];
+    let cases = [("start", "", behind), ("stretches", window, millis)];
+    let agency =
+        Agency::start(cases.iter().map(|(feed, more, rows)| case(feed, more, rows)).collect());
+    let agency = agency.await?;
+    for (feed, _, rows) in cases {
+        let run = agency.first(feed).await?;
+        let reason = run.reason.unwrap_or_default();
+        assert!(reason.contains("writes its times otherwise"), "{feed}: {reason}");
+        let run = agency.again(feed).await?;
+        let wanted: Vec<_> = (0..rows.len()).map(|n| vec![Cell::Text(n.to_string())]).collect();
+        assert_eq!(agency.rows(feed, &["id"])?, wanted, "{feed}");
+        let reason = run.reason.unwrap_or_default();
+        assert!(!reason.contains("otherwise"), "{feed}: {reason}");
+    }
     Ok(())
 }
 
