@@ -409,9 +409,12 @@ impl Course {
         self.asked = (by_times && is_asked).then_some(*spelling);
     }
 
-    /// Whether the partner turned out to write its times otherwise than its legs were asked for.
+    /// Whether the partner turned out to write its times otherwise than its legs were asked for, so that it may have left out
+    /// more than what came within the second at which the walk begins; each stretch of time has such a second.
     fn is_respelled(&self) -> bool {
-        self.asked.zip(self.spelling).is_some_and(|(asked, known)| asked != known)
+        self.asked.zip(self.spelling).is_some_and(|(asked, known)| {
+            known.is_far_from(&asked) || self.leg.until.is_some() && asked != known
+        })
     }
 
     /// Hears how the partner writes its times. What is under way is asked for as it was: a partner's token may be good for the

@@ -74,6 +74,15 @@ impl Zone {
         Self::Offset { minutes: if sign == "-" { -minutes } else { minutes }, form }
     }
 
+    /// How far its clock is before UTC, in minutes; `None`: only whoever knows the field can tell.
+    const fn minutes(self) -> Option<i16> {
+        match self {
+            Self::Zulu => Some(0),
+            Self::Offset { minutes, .. } => Some(minutes),
+            Self::Unnamed => None,
+        }
+    }
+
     /// That which leaves nothing out where texts are compared, if some times are written in one and some in the other: a zone
     /// that is named by one is understood, the clock that shows less is the earlier one, and `Z` is greater than `+`.
     fn with(self, other: Self) -> Self {
@@ -139,6 +148,11 @@ impl Spelling {
         self.zone == Zone::Zulu && !self.is_even()
     }
 
+    /// Whether who compares texts finds more than a second's worth of one in another place than in the other.
+    pub fn is_far_from(&self, other: &Self) -> bool {
+        self.space != other.space || self.zone.minutes() != other.zone.minutes()
+    }
+
     /// Whether it is as the bank writes times.
     pub fn is_ours(&self) -> bool {
         *self == Self::default()
@@ -200,6 +214,15 @@ mod tests {
         }
         let both = of("T10:00:05.5Z").with(of("T10:00:05Z"));
         assert!((both.fraction, both.fewest) == (1, 0) && !both.is_even());
+        for (one, other, is_far) in [
+            ("T10:00:05Z", "T10:00:05.123+00:00", false),
+            ("T10:00:05Z", " 10:00:05Z", true),
+            ("T10:00:05Z", "T10:00:05", true),
+            ("T10:00:05Z", "T14:00:05+04:00", true),
+            ("T14:00:05+0400", "T14:00:05+04:00", false),
+        ] {
+            assert_eq!(of(one).is_far_from(&of(other)), is_far, "{one} and {other}");
+        }
         assert!(both.is_loose() && !of("T10:00:05.5Z").is_loose());
         assert!(!of("T10:00:05.5+00:00").with(of("T10:00:05+00:00")).is_loose());
         assert!(of("T10:00:05.123Z").is_even() && of("T10:00:05Z").is_even());
