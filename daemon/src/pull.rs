@@ -48,6 +48,7 @@ pub(crate) mod page;
 pub(crate) mod reading;
 mod replay;
 pub(crate) mod room;
+mod spelling;
 pub(crate) mod start;
 mod walk;
 

@@ -8,7 +8,7 @@ use marsad_shared::{
     feed::{Feed, Mode},
     health::{PollResult, Reason},
     record::{Batch, Spelling},
-    request::{By, Incremental, Request},
+    request::{Incremental, Request},
     run::Counts,
     store::{
         cache::{Position, Validators, Walk},
@@ -133,7 +133,7 @@ pub(super) struct Course {
     /// asked for stands in it.
     pub(super) spelling: Option<Spelling>,
     /// How the times were written that the walk was asked for by; `None`: it was asked for by none.
-    asked: Option<Spelling>,
+    pub(super) asked: Option<Spelling>,
     /// Where the cursor would have gone behind the last walk from where it stands, which nothing bore out.
     looked: Option<String>,
     pub(super) best: Option<String>,
@@ -394,36 +394,6 @@ impl Course {
         self.settled = Some(settled);
     }
 
-    /// How the times are written that its first leg is asked for by: as the partner writes its own, or else as `start` is.
-    pub(super) fn first_spelling(&self, request: &Request) -> Spelling {
-        self.spelling.unwrap_or_else(|| spelling_of_start(request))
-    }
-
-    /// Notes how its legs are asked for, if by times in the partner's own spelling.
-    pub(super) fn ask_in_spelling(&mut self, request: &Request) {
-        let Some(incremental) = &request.incremental else { return };
-        let Leg { since, until, spelling, .. } = &self.leg;
-        let by_times = since.is_some() || until.is_some() || incremental.start.is_some();
-        let is_asked =
-            matches!(incremental.by, By::Field(_)) && incremental.writing.is_the_partners();
-        self.asked = (by_times && is_asked).then_some(*spelling);
-    }
-
-    /// Whether the partner turned out to write its times otherwise than its legs were asked for, so that it may have left out
-    /// more than what came within the second at which the walk begins; each stretch of time has such a second.
-    fn is_respelled(&self) -> bool {
-        self.asked.zip(self.spelling).is_some_and(|(asked, known)| {
-            known.is_far_from(&asked) || self.leg.until.is_some() && asked != known
-        })
-    }
-
-    /// Hears how the partner writes its times. What is under way is asked for as it was: a partner's token may be good for the
-    /// very same parameters alone, and where one stretch of time ends the next one begins.
-    pub(super) fn hear_spelling(&mut self, spelling: Option<Spelling>) {
-        let Some(spelling) = spelling else { return };
-        self.spelling = Some(self.spelling.map_or(spelling, |known| known.followed_by(spelling)));
-    }
-
     /// Hears of an answer that came now, and had lain in caches for so long.
     pub(super) fn hear_age(&mut self, now: Timestamp, age: Duration) {
         self.as_of = [self.as_of, as_of(now, age)].into_iter().flatten().min();
@@ -514,10 +484,4 @@ impl Met {
             self.keys = self.keys.wrapping_add(hash.key);
         }
     }
-}
-
-/// How the time is written from which a feed starts, as far as that tells.
-pub(super) fn spelling_of_start(request: &Request) -> Spelling {
-    let start = request.incremental.as_ref().and_then(|incremental| incremental.start.as_deref());
-    start.and_then(Spelling::of).unwrap_or_default()
 }

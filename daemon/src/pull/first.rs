@@ -9,12 +9,7 @@ use marsad_shared::{
 };
 use reqwest::StatusCode;
 
-use super::{
-    Puller,
-    course::{as_of, spelling_of_start},
-    page,
-    reading::Reading,
-};
+use super::{Puller, course::as_of, page, reading::Reading, spelling::spelling_of_start};
 use crate::{
     decode::Scalar,
     source::{

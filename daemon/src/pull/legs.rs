@@ -21,7 +21,7 @@ use marsad_shared::{
     },
 };
 
-use super::{Puller, course::Course, notes::Seen};
+use super::{Puller, course::Course, notes::Seen, spelling::before_second};
 use crate::{
     run::Ending,
     services::Scope,
@@ -339,12 +339,4 @@ impl Puller {
         let is_loose = incremental.writing.is_the_partners() && spelling.is_loose();
         Some(if is_loose && rule.is_time() { before_second(&since) } else { since })
     }
-}
-
-/// A whole second that lies before a time, however many digits that is written with: `Z` is greater than any digit, and greater
-/// than the point before them, so that who compares texts has `07.25Z` before `07.2Z`, and both before `07Z`.
-fn before_second(since: &str) -> String {
-    let Ok(at) = since.parse::<Timestamp>() else { return since.to_owned() };
-    let second = Timestamp::from_second(at.as_second() - 1);
-    second.map_or_else(|_| since.to_owned(), |second| second.to_string())
 }
